@@ -1,0 +1,162 @@
+"""The right print file into the right order: matches files of a storage location with pending orders, checks them,
+attaches them, and fulfils each order once.
+
+    import remote_artwork as ra
+
+    scanner = ra.Scanner(ra.open_storage(url), client, ledger=ra.SqlLedger("sqlite:///ledger.db"))
+    report = scanner.scan()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AlreadyFulfilled": "errors",
+    "Anonymous": "storage.credentials",
+    "Artwork": "core.model",
+    "ArtworkReader": "interfaces",
+    "ArtworkRejected": "errors",
+    "ArtworkStorage": "storage.storage",
+    "ArtworkUnreachable": "errors",
+    "Attaching": "core.model",
+    "AuthenticationFailed": "errors",
+    "ClientError": "errors",
+    "ConfigurationError": "errors",
+    "Credentials": "storage.credentials",
+    "Explanation": "core.explanation",
+    "Fault": "core.report",
+    "FileGone": "errors",
+    "FileOutcome": "core.report",
+    "FileStatus": "core.report",
+    "FilenamePattern": "core.pattern",
+    "Finding": "core.findings",
+    "FulfillmentClient": "interfaces",
+    "InvalidLedger": "errors",
+    "InvalidLocation": "errors",
+    "InvalidOrder": "errors",
+    "InvalidOrdersFile": "errors",
+    "InvalidPattern": "errors",
+    "ItemNotFound": "errors",
+    "ItemOutcome": "core.report",
+    "ItemStatus": "core.report",
+    "Keys": "storage.credentials",
+    "LeaseLost": "errors",
+    "Ledger": "interfaces",
+    "LedgerError": "errors",
+    "LedgerUnavailable": "errors",
+    "Location": "storage.location",
+    "LocationNotFound": "errors",
+    "MemoryLedger": "ledgers.memory",
+    "MissingExtra": "errors",
+    "NetworkPolicy": "storage.network",
+    "NotPending": "errors",
+    "Observer": "interfaces",
+    "Order": "core.model",
+    "OrderGone": "errors",
+    "OrderItem": "core.model",
+    "OrderState": "core.model",
+    "OrdersFile": "clients.orders_file",
+    "OutcomeUnknown": "errors",
+    "PaymentRequired": "errors",
+    "Policy": "core.policy",
+    "PreflightCheck": "interfaces",
+    "RateLimited": "errors",
+    "Recovery": "core.model",
+    "RemoteArtworkError": "errors",
+    "RetryPolicy": "retry",
+    "ScanReport": "core.report",
+    "Scanner": "scanner",
+    "Severity": "core.findings",
+    "SqlLedger": "ledgers.sql",
+    "StorageDenied": "errors",
+    "StorageError": "errors",
+    "StorageMisbehaved": "errors",
+    "StorageUnreachable": "errors",
+    "StoredFile": "core.model",
+    "Unavailable": "errors",
+    "open_storage": "storage.opening",
+}
+"""Public name → the module it lives in; a module is loaded when one of its names is first used."""
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - checked against the imports below by a test
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+if TYPE_CHECKING:
+    from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
+    from remote_artwork.core.explanation import Explanation as Explanation
+    from remote_artwork.core.findings import Finding as Finding
+    from remote_artwork.core.findings import Severity as Severity
+    from remote_artwork.core.model import Artwork as Artwork
+    from remote_artwork.core.model import Attaching as Attaching
+    from remote_artwork.core.model import Order as Order
+    from remote_artwork.core.model import OrderItem as OrderItem
+    from remote_artwork.core.model import OrderState as OrderState
+    from remote_artwork.core.model import Recovery as Recovery
+    from remote_artwork.core.model import StoredFile as StoredFile
+    from remote_artwork.core.pattern import FilenamePattern as FilenamePattern
+    from remote_artwork.core.policy import Policy as Policy
+    from remote_artwork.core.report import Fault as Fault
+    from remote_artwork.core.report import FileOutcome as FileOutcome
+    from remote_artwork.core.report import FileStatus as FileStatus
+    from remote_artwork.core.report import ItemOutcome as ItemOutcome
+    from remote_artwork.core.report import ItemStatus as ItemStatus
+    from remote_artwork.core.report import ScanReport as ScanReport
+    from remote_artwork.errors import AlreadyFulfilled as AlreadyFulfilled
+    from remote_artwork.errors import ArtworkRejected as ArtworkRejected
+    from remote_artwork.errors import ArtworkUnreachable as ArtworkUnreachable
+    from remote_artwork.errors import AuthenticationFailed as AuthenticationFailed
+    from remote_artwork.errors import ClientError as ClientError
+    from remote_artwork.errors import ConfigurationError as ConfigurationError
+    from remote_artwork.errors import FileGone as FileGone
+    from remote_artwork.errors import InvalidLedger as InvalidLedger
+    from remote_artwork.errors import InvalidLocation as InvalidLocation
+    from remote_artwork.errors import InvalidOrder as InvalidOrder
+    from remote_artwork.errors import InvalidOrdersFile as InvalidOrdersFile
+    from remote_artwork.errors import InvalidPattern as InvalidPattern
+    from remote_artwork.errors import ItemNotFound as ItemNotFound
+    from remote_artwork.errors import LeaseLost as LeaseLost
+    from remote_artwork.errors import LedgerError as LedgerError
+    from remote_artwork.errors import LedgerUnavailable as LedgerUnavailable
+    from remote_artwork.errors import LocationNotFound as LocationNotFound
+    from remote_artwork.errors import MissingExtra as MissingExtra
+    from remote_artwork.errors import NotPending as NotPending
+    from remote_artwork.errors import OrderGone as OrderGone
+    from remote_artwork.errors import OutcomeUnknown as OutcomeUnknown
+    from remote_artwork.errors import PaymentRequired as PaymentRequired
+    from remote_artwork.errors import RateLimited as RateLimited
+    from remote_artwork.errors import RemoteArtworkError as RemoteArtworkError
+    from remote_artwork.errors import StorageDenied as StorageDenied
+    from remote_artwork.errors import StorageError as StorageError
+    from remote_artwork.errors import StorageMisbehaved as StorageMisbehaved
+    from remote_artwork.errors import StorageUnreachable as StorageUnreachable
+    from remote_artwork.errors import Unavailable as Unavailable
+    from remote_artwork.interfaces import ArtworkReader as ArtworkReader
+    from remote_artwork.interfaces import FulfillmentClient as FulfillmentClient
+    from remote_artwork.interfaces import Ledger as Ledger
+    from remote_artwork.interfaces import Observer as Observer
+    from remote_artwork.interfaces import PreflightCheck as PreflightCheck
+    from remote_artwork.ledgers.memory import MemoryLedger as MemoryLedger
+    from remote_artwork.ledgers.sql import SqlLedger as SqlLedger
+    from remote_artwork.retry import RetryPolicy as RetryPolicy
+    from remote_artwork.scanner import Scanner as Scanner
+    from remote_artwork.storage.credentials import Anonymous as Anonymous
+    from remote_artwork.storage.credentials import Credentials as Credentials
+    from remote_artwork.storage.credentials import Keys as Keys
+    from remote_artwork.storage.location import Location as Location
+    from remote_artwork.storage.network import NetworkPolicy as NetworkPolicy
+    from remote_artwork.storage.opening import open_storage as open_storage
+    from remote_artwork.storage.storage import ArtworkStorage as ArtworkStorage

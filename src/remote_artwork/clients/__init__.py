@@ -1,0 +1,1 @@
+"""Clients: the systems that hold the orders."""

@@ -1,0 +1,203 @@
+"""The ledger's states, the arrows between them, and the records a ledger keeps.
+
+An item travels up to ``attached``; its order travels on, from ``fulfill_intent`` to ``fulfilled``. Every arrow is a
+durable compare-and-set in a ledger. The tables below are the only list of arrows; a ledger refuses any other.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from attrs import field, frozen
+
+from remote_artwork.core.model import StoredFile
+
+
+class ItemState(enum.StrEnum):
+    """How far the artwork of one item is."""
+
+    SELECTED = "selected"
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    ATTACH_INTENT = "attach_intent"
+    ATTACHED = "attached"
+    LATE_REPLACEMENT = "late_replacement"
+
+
+class FulfillState(enum.StrEnum):
+    """How far one order is, under one approval."""
+
+    OPEN = "open"
+    FULFILL_INTENT = "fulfill_intent"
+    FULFILLED = "fulfilled"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+_I, _F = ItemState, FulfillState
+
+ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
+    None: frozenset({_I.SELECTED}),
+    _I.SELECTED: frozenset({_I.SELECTED, _I.VERIFIED, _I.REJECTED}),
+    _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED}),
+    _I.REJECTED: frozenset({_I.SELECTED}),
+    _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.REJECTED, _I.SELECTED}),
+    _I.ATTACHED: frozenset({_I.SELECTED, _I.REJECTED, _I.LATE_REPLACEMENT}),
+    _I.LATE_REPLACEMENT: frozenset(),
+}
+"""From (None: no row yet) → to. Every state but the last may go back to ``selected``: the file was replaced."""
+
+FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
+    _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
+    _F.FULFILL_INTENT: frozenset({_F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
+    _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN, _F.CANCELLED}),
+    _F.FULFILLED: frozenset({_F.UNCERTAIN}),
+    _F.CANCELLED: frozenset({_F.OPEN}),
+}
+"""From → to. An order's row is created ``open`` by its first claim; ``open`` again after a call surely had no effect."""
+
+
+def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
+    """Whether the tables hold an arrow from ``before`` to ``after``."""
+    if isinstance(after, FulfillState):
+        return isinstance(before, FulfillState) and after in FULFILL_ARROWS[before]
+    return not isinstance(before, FulfillState) and after in ITEM_ARROWS[before]
+
+
+@frozen
+class OrderKey:
+    """What a ledger row about an order is found by: one approval of one order of one tenant."""
+
+    tenant: str
+    order_id: str
+    approval: str = ""
+
+    @property
+    def fulfillment_key(self) -> str:
+        """The idempotency key of the fulfil call; hashes this key alone, so that a re-upload cannot change it."""
+        return _digest("fulfill", self.tenant, self.order_id, self.approval)
+
+    def attachment_key(self, item_number: str, files: Sequence[FileRecord]) -> str:
+        """The idempotency key of an attach call: hashes the item and the versions of its files too."""
+        versions = [part for file in files for part in (file.placement, file.name, file.version)]
+        return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@frozen(kw_only=True)
+class FileRecord:
+    """Which bytes an item's artwork is, as the ledger remembers them. Holds no URL."""
+
+    placement: str
+    name: str
+    size: int
+    etag: str
+    version_id: str | None = None
+
+    @classmethod
+    def of(cls, placement: str, file: StoredFile) -> FileRecord:
+        """The record of a stored file for one placement."""
+        return cls(placement=placement, name=file.name, size=file.size, etag=file.etag, version_id=file.version_id)
+
+    @property
+    def version(self) -> str:
+        """The most precise name of these very bytes that the storage gave."""
+        return self.version_id or self.etag
+
+    def describes(self, file: StoredFile) -> bool:
+        """Whether ``file`` is still these bytes, as far as the storage can tell."""
+        if self.version_id and file.version_id and self.version_id != file.version_id:
+            return False
+        return (self.name, self.size, self.etag) == (file.name, file.size, file.etag)
+
+
+@frozen(kw_only=True)
+class ItemRecord:
+    """The ledger's row about one item: its state, the files it is about, and why, where it was refused."""
+
+    item_number: str
+    state: ItemState
+    files: tuple[FileRecord, ...] = ()
+    reason: str = ""
+
+    def describes(self, files: Mapping[str, StoredFile]) -> bool:
+        """Whether the row is about exactly these files, given by placement."""
+        return len(self.files) == len(files) and all(
+            record.placement in files and record.describes(files[record.placement]) for record in self.files
+        )
+
+
+@frozen(kw_only=True)
+class OrderRecord:
+    """Everything a ledger knows of one order.
+
+    Args:
+        key: Which order and approval.
+        order_number: The number people know it by.
+        state: How far the fulfilment is.
+        items: Item number → its row.
+        receipt: What the host answered to ``fulfill``.
+        reason: Why the order is in this state, where that needs a word.
+        intent_age: How long ago the last ``fulfill_intent`` was recorded, by the ledger's own clock.
+        updated_at: When the order's row last changed, by the ledger's own clock.
+    """
+
+    key: OrderKey
+    order_number: str
+    state: FulfillState = FulfillState.OPEN
+    items: Mapping[str, ItemRecord] = field(factory=dict)
+    receipt: str | None = None
+    reason: str = ""
+    intent_age: timedelta | None = None
+    updated_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class ItemStep:
+    """One arrow of an item's row, with what the row holds afterwards."""
+
+    item_number: str
+    before: ItemState | None
+    after: ItemState
+    files: tuple[FileRecord, ...]
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class OrderStep:
+    """One arrow of an order's row, with what the row holds afterwards."""
+
+    before: FulfillState
+    after: FulfillState
+    receipt: str | None = None
+    reason: str = ""
+
+
+Step = ItemStep | OrderStep
+
+
+@frozen(kw_only=True)
+class Lease:
+    """The right to work on one order for a while.
+
+    Args:
+        record: The order's row as it was when the lease was granted.
+        owner: Who holds it.
+        epoch: Grows by one with every grant; a holder of an older epoch is refused.
+    """
+
+    record: OrderRecord
+    owner: str
+    epoch: int
+
+    @property
+    def key(self) -> OrderKey:
+        """Which order is held."""
+        return self.record.key

@@ -1,0 +1,89 @@
+"""Matching: the names of a listing × the awaited names.
+
+Names are plain text until one hits; only then is a ``StoredFile`` built.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import define, field, frozen
+
+from remote_artwork.core.awaited import Awaited, ItemKey, Slot
+from remote_artwork.core.model import MEDIA_TYPES, StoredFile
+
+
+@frozen
+class Page:
+    """One page of a listing.
+
+    Args:
+        names: Keys relative to the location's folder, as the storage spells them.
+        file: Builds the ``StoredFile`` of ``names[i]`` from what the page already told.
+    """
+
+    names: Sequence[str]
+    file: Callable[[int], StoredFile]
+
+
+def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[int], list[str]]:
+    """Parts one page's names into positions of hits and names that hit nothing.
+
+    Args:
+        names: Names with their extensions.
+        stems: The awaited stems, in NFC.
+
+    Returns:
+        Positions in ``names`` whose stem is awaited, and all other names. Extensions are not looked at.
+    """
+    hits: list[int] = []
+    misses: list[str] = []
+    miss, hit = misses.append, hits.append
+    for position, name in enumerate(names):
+        stem = name.rpartition(".")[0]
+        if stem in stems or (not name.isascii() and unicodedata.normalize("NFC", stem) in stems):
+            hit(position)
+        else:
+            miss(name)
+    return hits, misses
+
+
+@define
+class Matches:
+    """What has been found so far for the awaited names, page by page, in any order."""
+
+    awaited: Awaited
+    found: dict[ItemKey, dict[str, dict[str, StoredFile]]] = field(factory=dict)
+    contested: list[tuple[str, tuple[Slot, ...]]] = field(factory=list)
+    unsupported: list[tuple[str, Slot]] = field(factory=list)
+    names_seen: int = 0
+
+    def take(self, page: Page) -> list[str]:
+        """Keeps the hits of one page; returns the names that hit nothing."""
+        self.names_seen += len(page.names)
+        hits, misses = split_hits(page.names, self.awaited.slots)
+        for position in hits:
+            self._keep(page, position)
+        if not self.awaited.contested:
+            return misses
+        disputed, misses_left = split_hits(misses, self.awaited.contested)
+        for position in disputed:
+            stem = unicodedata.normalize("NFC", misses[position].rpartition(".")[0])
+            self.contested.append((misses[position], self.awaited.contested[stem]))
+        return misses_left
+
+    def files_of(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
+        """The files found for one placement of one item, by name."""
+        by_name = self.found.get(key, {}).get(placement, {})
+        return tuple(by_name[name] for name in sorted(by_name))
+
+    def _keep(self, page: Page, position: int) -> None:
+        name = page.names[position]
+        stem, _, extension = name.rpartition(".")
+        slot = self.awaited.slots[unicodedata.normalize("NFC", stem)]
+        if extension.lower() not in MEDIA_TYPES:
+            self.unsupported.append((name, slot))
+            return
+        by_placement = self.found.setdefault(slot.key, {})
+        by_placement.setdefault(slot.placement, {})[name] = page.file(position)

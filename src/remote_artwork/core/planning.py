@@ -1,0 +1,214 @@
+"""The plan: what is known of every pending item once the listing and the ledger have been read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from attrs import evolve, field, frozen
+
+from remote_artwork.core.awaited import Awaited
+from remote_artwork.core.lifecycle import FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
+from remote_artwork.core.matching import Matches
+from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.policy import Policy
+from remote_artwork.core.report import ItemOutcome, ItemStatus
+
+
+@frozen(kw_only=True)
+class ItemPlan:
+    """One item: its status so far, why, and the file chosen for each placement."""
+
+    item: OrderItem
+    status: ItemStatus
+    reason: str
+    files: Mapping[str, StoredFile] = field(factory=dict)
+    candidates: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class OrderPlan:
+    """One order: its items, and what the ledger knows of it."""
+
+    key: OrderKey
+    order: Order
+    items: tuple[ItemPlan, ...]
+    record: OrderRecord
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item that requires artwork has its files."""
+        needed = [item for item in self.items if item.item.requires_artwork]
+        return bool(needed) and all(item.status is ItemStatus.MATCHED for item in needed)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
+        if self.record.state is FulfillState.FULFILL_INTENT:
+            return True
+        return any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
+
+    def _waits(self, plan: ItemPlan) -> bool:
+        row = self.record.items.get(plan.item.number)
+        checked = (
+            row is not None and row.state in (ItemState.VERIFIED, ItemState.ATTACHED) and row.describes(plan.files)
+        )
+        return checked and not self.complete
+
+    def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, reason: str | None = None) -> ItemOutcome:
+        """The outcome of one item as planned, or with another status and reason."""
+        return ItemOutcome(
+            order_number=self.order.number,
+            item_number=plan.item.number,
+            order_id=self.order.id,
+            status=status or plan.status,
+            reason=plan.reason if reason is None else reason,
+            files=plan.candidates,
+            awaited=plan.awaited,
+            receipt=self.record.receipt if plan.status is ItemStatus.FULFILLED else None,
+        )
+
+    def outcomes(self) -> list[ItemOutcome]:
+        """The outcomes of all items as planned."""
+        return [self.outcome(plan) for plan in self.items]
+
+
+@frozen(kw_only=True)
+class Planner:
+    """Decides, without any I/O, what is known of every item of an order.
+
+    Args:
+        awaited: All expected names of the pass.
+        matches: What the listing brought.
+        policy: The shop's decisions.
+        now: The time of the pass, with a time zone.
+    """
+
+    awaited: Awaited
+    matches: Matches
+    policy: Policy
+    now: datetime
+
+    def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
+        """The plan of one pending order; ``record`` is None where the ledger does not know it."""
+        record = record or OrderRecord(key=key, order_number=order.number)
+        settled = _settled(record)
+        items: list[ItemPlan] = []
+        for item in order.items:
+            if not item.requires_artwork:
+                items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, reason="needs no artwork"))
+            elif settled is not None:
+                row = record.items.get(item.number)
+                names = tuple(file.name for file in row.files) if row else ()
+                items.append(ItemPlan(item=item, status=settled[0], reason=settled[1], candidates=names))
+            else:
+                items.append(self._item(order, item, record.items.get(item.number)))
+        return OrderPlan(key=key, order=order, items=_name_siblings(items), record=record)
+
+    def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
+        key = (order.id, item.number)
+        if refusal := self.awaited.refusals.get(key):
+            return ItemPlan(item=item, status=refusal.status, reason=refusal.reason)
+        candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
+        names = tuple(file.name for files in candidates.values() for file in files)
+        several = [file.name for files in candidates.values() if len(files) > 1 for file in files]
+        if several:
+            reason = f"several files for one print: {', '.join(several)}; delete all but the right one"
+            return ItemPlan(item=item, status=ItemStatus.CONFLICT, reason=reason, candidates=names)
+        lacking = tuple(self.awaited.stems[key][placement] for placement, files in candidates.items() if not files)
+        if lacking:
+            status, reason = self._missing(order, lacking)
+            return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
+        chosen = {placement: files[0] for placement, files in candidates.items()}
+        if row and row.state is ItemState.REJECTED and row.describes(chosen):
+            reason = f"{row.reason} (checked earlier, unchanged since)"
+            return ItemPlan(item=item, status=ItemStatus.REJECTED, reason=reason, files=chosen, candidates=names)
+        reason = f"found {', '.join(names)}"
+        return ItemPlan(item=item, status=ItemStatus.MATCHED, reason=reason, files=chosen, candidates=names)
+
+    def _missing(self, order: Order, lacking: Iterable[str]) -> tuple[ItemStatus, str]:
+        wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
+        age = self.now - order.created_at if order.created_at else None
+        if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
+            return ItemStatus.LATE, f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order"
+        return ItemStatus.MISSING, f"waits for {wanted}"
+
+
+def _settled(record: OrderRecord) -> tuple[ItemStatus, str] | None:
+    """Status and reason of an order that the ledger says is past matching."""
+    if record.state is FulfillState.FULFILLED:
+        when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
+        return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
+    if record.state is FulfillState.UNCERTAIN:
+        return ItemStatus.UNCERTAIN, record.reason
+    if record.state is FulfillState.FULFILL_INTENT:
+        return (
+            ItemStatus.UNCERTAIN,
+            "a fulfil call was begun and its outcome is not known yet; the next scan settles it",
+        )
+    return None
+
+
+def _plan_item(
+    order: Order,
+    item: OrderItem,
+    awaited: Awaited,
+    matches: Matches,
+    record: OrderRecord,
+    policy: Policy,
+    now: datetime,
+) -> ItemPlan:
+    key = (order.id, item.number)
+    if refusal := awaited.refusals.get(key):
+        return ItemPlan(item=item, status=refusal.status, reason=refusal.reason)
+    candidates = {placement: matches.files_of(key, placement) for placement in item.placements}
+    names = tuple(file.name for files in candidates.values() for file in files)
+    stems = {slot.placement: slot.stem for slot in awaited.slots.values() if slot.key == key}
+    several = [placement for placement, files in candidates.items() if len(files) > 1]
+    if several:
+        shown = ", ".join(file.name for placement in several for file in candidates[placement])
+        reason = f"several files for one print: {shown}; delete all but the right one"
+        return ItemPlan(item=item, status=ItemStatus.CONFLICT, reason=reason, candidates=names)
+    lacking = tuple(stems[placement] for placement, files in candidates.items() if not files)
+    if lacking:
+        status, reason = _missing(order, lacking, policy, now)
+        return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
+    chosen = {placement: files[0] for placement, files in candidates.items()}
+    row = record.items.get(item.number)
+    if row and row.state is ItemState.REJECTED and row.describes(chosen):
+        reason = f"{row.reason} (checked earlier, unchanged since)"
+        return ItemPlan(item=item, status=ItemStatus.REJECTED, reason=reason, files=chosen, candidates=names)
+    reason = f"{', '.join(names)} is there"
+    return ItemPlan(item=item, status=ItemStatus.MATCHED, reason=reason, files=chosen, candidates=names)
+
+
+def _missing(order: Order, lacking: Iterable[str], policy: Policy, now: datetime) -> tuple[ItemStatus, str]:
+    wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
+    age = now - order.created_at if order.created_at else None
+    if age is not None and policy.late_after is not None and age > policy.late_after:
+        return ItemStatus.LATE, f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order"
+    return ItemStatus.MISSING, f"waits for {wanted}"
+
+
+def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
+    """In an order that waits, each matched item is told what it waits for."""
+    waiting = [item for item in items if item.item.requires_artwork and item.status is not ItemStatus.MATCHED]
+    if not waiting:
+        return tuple(items)
+    for_what = ", ".join(f"item {item.item.number} ({item.status})" for item in waiting)
+    return tuple(
+        evolve(item, reason=f"{item.reason}; the order waits for {for_what}")
+        if item.status is ItemStatus.MATCHED
+        else item
+        for item in items
+    )
+
+
+def in_words(age: timedelta) -> str:
+    """A duration for people: its two largest units."""
+    minutes = int(age.total_seconds() // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
+    shown = [f"{count} {unit}{'s' if count > 1 else ''}" for count, unit in units if count][:2]
+    return " ".join(shown) or "less than a minute"

@@ -1,0 +1,229 @@
+"""ScanReport: one outcome for every pending item, one for every odd file, and what the pass cost."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from bisect import insort
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from attrs import asdict, define, field, frozen
+
+from remote_artwork.core.findings import Finding
+
+SCHEMA_VERSION = 1
+MOST_EXAMPLES = 1000
+
+_DIGITS = re.compile("([0-9]+)")
+
+
+class ItemStatus(enum.StrEnum):
+    """The outcome of one pending item."""
+
+    FULFILLED = "fulfilled"
+    ATTACHED = "attached"
+    MATCHED = "matched"
+    NOT_REQUIRED = "not_required"
+    MISSING = "missing"
+    LATE = "late"
+    CONFLICT = "conflict"
+    REJECTED = "rejected"
+    SETTLING = "settling"
+    UNREADABLE = "unreadable"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LATE_REPLACEMENT = "late_replacement"
+
+
+NEEDS_A_PERSON = frozenset(
+    {
+        ItemStatus.CONFLICT,
+        ItemStatus.REJECTED,
+        ItemStatus.UNCERTAIN,
+        ItemStatus.FAILED,
+        ItemStatus.UNREADABLE,
+        ItemStatus.LATE,
+        ItemStatus.LATE_REPLACEMENT,
+    }
+)
+
+
+class FileStatus(enum.StrEnum):
+    """What a file is that did not simply match."""
+
+    EARLY = "early"
+    NEAR_MISS = "near_miss"
+    UNSUPPORTED = "unsupported"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    AMBIGUOUS = "ambiguous"
+    UNRELATED = "unrelated"
+
+
+@frozen(kw_only=True)
+class ItemOutcome:
+    """What became of one pending item, and why.
+
+    Args:
+        order_number: The number people know the order by.
+        item_number: The number people know the item by.
+        status: One of ``ItemStatus``.
+        reason: One true reason, in words a merchant can act on.
+        order_id: The host's own id of the order.
+        files: Names of the files that take part.
+        awaited: Names the item waits for, without extension, where files are missing.
+        findings: What preflight said, beyond a plain pass.
+        receipt: The host's answer to ``fulfill``.
+        now: Whether this very pass brought the item here; False for what an earlier pass had done.
+    """
+
+    order_number: str
+    item_number: str
+    status: ItemStatus
+    reason: str
+    order_id: str
+    files: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    receipt: str | None = None
+    now: bool = False
+
+
+@frozen(kw_only=True)
+class FileOutcome:
+    """What a file is that did not simply match, why, and the name it should have had."""
+
+    name: str
+    status: FileStatus
+    reason: str
+    suggestion: str | None = None
+
+
+FileListener = Callable[[FileOutcome], None]
+
+
+@define
+class FileTally:
+    """Counts odd files whole and keeps the first examples by name, so that the order of arrival changes nothing."""
+
+    listener: FileListener | None = None
+    counts: Counter[FileStatus] = field(factory=Counter)
+    _examples: dict[FileStatus, list[tuple[str, FileOutcome]]] = field(factory=dict)
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Counts one file; tells the listener; keeps it as an example while there is room."""
+        self.counts[outcome.status] += 1
+        if self.listener is not None:
+            self.listener(outcome)
+        examples = self._examples.setdefault(outcome.status, [])
+        if len(examples) < MOST_EXAMPLES or outcome.name < examples[-1][0]:
+            insort(examples, (outcome.name, outcome), key=lambda pair: pair[0])
+            del examples[MOST_EXAMPLES:]
+
+    def examples(self) -> tuple[FileOutcome, ...]:
+        """The examples kept, by status in its listed order, then by name."""
+        return tuple(outcome for status in FileStatus for _, outcome in self._examples.get(status, ()))
+
+
+@frozen(kw_only=True)
+class Fault:
+    """A part of the house that could not be used in this pass: ``storage``, ``client`` or ``ledger``."""
+
+    part: Literal["storage", "client", "ledger"]
+    message: str
+
+
+@frozen(kw_only=True)
+class ScanReport:
+    """The result of one pass.
+
+    Args:
+        dry_run: True for ``plan``: nothing was written anywhere.
+        tenant: Whose pass it was.
+        location: The canonical URL of the storage location, without secrets.
+        started_at: When the pass began.
+        finished_at: When it ended.
+        items: One outcome for every pending item, by order and item number.
+        files: Examples of odd files, at most 1,000 a status.
+        file_counts: All odd files, by status.
+        coverage: ``full`` when the pass saw every file, ``partial`` when only what the pending orders led to.
+        names_seen: How many files the pass saw.
+        requests: Requests to the storage by kind: ``list``, ``head``, ``get``.
+        faults: What could not be used; exit code 3 when there is any.
+    """
+
+    dry_run: bool
+    tenant: str
+    location: str
+    started_at: datetime
+    finished_at: datetime
+    items: tuple[ItemOutcome, ...]
+    files: tuple[FileOutcome, ...] = ()
+    file_counts: Mapping[FileStatus, int] = field(factory=dict)
+    coverage: Literal["partial", "full"] = "partial"
+    names_seen: int = 0
+    requests: Mapping[str, int] = field(factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def counts(self) -> dict[ItemStatus, int]:
+        """How many items have each status, in the statuses' listed order."""
+        tally = Counter(item.status for item in self.items)
+        return {status: tally[status] for status in ItemStatus if tally[status]}
+
+    @property
+    def exit_code(self) -> int:
+        """0: went through or waits for a file; 1: a person is needed; 3: storage, client or ledger failed."""
+        if self.faults:
+            return 3
+        return int(any(item.status in NEEDS_A_PERSON for item in self.items))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only: text, numbers, lists and dictionaries; times in ISO 8601, UTC."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "dry_run": self.dry_run,
+            "tenant": self.tenant,
+            "location": self.location,
+            "started_at": self.started_at.isoformat(),
+            "finished_at": self.finished_at.isoformat(),
+            "coverage": self.coverage,
+            "names_seen": self.names_seen,
+            "requests": {kind: self.requests.get(kind, 0) for kind in ("list", "head", "get")},
+            "counts": {str(status): count for status, count in self.counts.items()},
+            "items": [_plain(item) for item in self.items],
+            "file_counts": {
+                str(status): self.file_counts[status] for status in FileStatus if status in self.file_counts
+            },
+            "files": [_plain(file) for file in self.files],
+            "faults": [_plain(fault) for fault in self.faults],
+            "exit_code": self.exit_code,
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """``to_dict`` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return asdict(
+        value, value_serializer=lambda _owner, _field, inner: str(inner) if isinstance(inner, enum.Enum) else inner
+    )
+
+
+def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:
+    """By order number, order id and item number; digits compare as numbers."""
+    return tuple(sorted(items, key=lambda item: (natural(item.order_number), item.order_id, natural(item.item_number))))
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key in which ``9`` comes before ``10``."""
+    return tuple(
+        (0, len(part.lstrip("0")), part.lstrip("0")) if place % 2 else (1, 0, part)
+        for place, part in enumerate(_DIGITS.split(text))
+    )

@@ -1,0 +1,1 @@
+"""Ledgers: durable memory of what was begun and what is done."""

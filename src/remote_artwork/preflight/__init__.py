@@ -1,0 +1,1 @@
+"""Preflight: checks of a file before it goes to print."""

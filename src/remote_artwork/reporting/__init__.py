@@ -1,0 +1,1 @@
+"""Reporting: a report made readable."""

@@ -1,0 +1,62 @@
+"""The one retry policy. Nothing else in the house repeats a call, and nothing else imports tenacity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+from attrs import field, frozen
+
+from remote_artwork.errors import RemoteArtworkError
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """Repeats a call that failed with a named temporary error, after an exponential wait with jitter.
+
+    Args:
+        attempts: How often a call is made at the most.
+        first_wait: Seconds before the second attempt, doubled for each further one.
+        longest_wait: Seconds no wait exceeds; a host that asks for more is not asked again in this pass.
+        sleep: Waits so many seconds; tests pass their own.
+    """
+
+    attempts: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def call(
+        self, function: Callable[[], T], *, on: type[RemoteArtworkError] | tuple[type[RemoteArtworkError], ...]
+    ) -> T:
+        """Calls ``function`` until it succeeds, fails for good, or the attempts are used up.
+
+        Args:
+            function: Takes no argument; must be safe to repeat after an error of ``on``.
+            on: The errors to retry; of these, only temporary ones are.
+
+        Raises:
+            RemoteArtworkError: The last error, unchanged.
+        """
+        backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)
+
+        def worth_it(error: BaseException) -> bool:
+            asked = getattr(error, "retry_after", None) or 0.0
+            return isinstance(error, on) and error.temporary and asked <= self.longest_wait
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return max(backoff(state), getattr(error, "retry_after", None) or 0.0)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(worth_it),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=wait,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return retrying(function)

@@ -1,0 +1,1 @@
+"""Storage: from a pasted URL to listed, checked and signed files."""

@@ -1,0 +1,1 @@
+"""Contracts and doubles for hosts that test their own parts."""
