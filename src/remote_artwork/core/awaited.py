@@ -49,7 +49,7 @@ class Awaited:
 
     Args:
         slots: Stem in NFC → the one item that expects it.
-        contested: Stem in NFC → the items that all expect it; none of them is served.
+        contested: Stem in NFC → the items that expect it and are refused: none of them is served.
         refusals: Items that are not looked for, and why.
         stems: Item → placement → the name it expects, without the extension.
     """
@@ -63,6 +63,12 @@ class Awaited:
 def canonical(stem: str) -> str:
     """The form in which stems are compared: NFC, nothing else."""
     return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
+
+
+def split_extension(name: str) -> tuple[str, str]:
+    """A listed name as stem and extension; a dot in the name of a folder begins none."""
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension) if dot and "/" not in extension else (name, "")
 
 
 def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
@@ -83,13 +89,14 @@ def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
             else:
                 stems[order.id, item.number][placement] = stem
                 by_stem[canonical(stem)].append(Slot(order, item, placement, stem))
-    for slots in by_stem.values():
+    for _, slots in sorted(by_stem.items()):
+        slots.sort(key=lambda slot: (slot.key, slot.placement))
         for slot in slots:
             ids = ids_by_number[canonical(slot.order.number)]
             if len(ids) > 1:
-                refusals[slot.key] = _number_of_several(slot.order, ids)
+                refusals.setdefault(slot.key, _number_of_several(slot.order, ids))
             elif len(slots) > 1:
-                refusals[slot.key] = _name_of_several(slot, slots, pattern)
+                refusals.setdefault(slot.key, _name_of_several(slot, slots, pattern))
     served = {stem: slots[0] for stem, slots in by_stem.items() if not any(slot.key in refusals for slot in slots)}
     contested = {stem: tuple(slots) for stem, slots in by_stem.items() if stem not in served}
     return Awaited(slots=served, contested=contested, refusals=refusals, stems=stems)

@@ -46,7 +46,7 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
     _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED}),
     _I.REJECTED: frozenset({_I.SELECTED}),
     _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.REJECTED, _I.SELECTED}),
-    _I.ATTACHED: frozenset({_I.SELECTED, _I.REJECTED, _I.LATE_REPLACEMENT}),
+    _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.LATE_REPLACEMENT: frozenset(),
 }
 """From (None: no row yet) → to. Every state but the last may go back to ``selected``: the file was replaced."""
@@ -58,7 +58,8 @@ FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }
-"""From → to. An order's row is created ``open`` by its first claim; ``open`` again after a call surely had no effect."""
+"""From → to. An order's row is created ``open`` by its first claim, and is ``open`` again after a call that surely had
+no effect."""
 
 
 def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:

@@ -35,14 +35,16 @@ def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[
         stems: The awaited stems, in NFC.
 
     Returns:
-        Positions in ``names`` whose stem is awaited, and all other names. Extensions are not looked at.
+        Positions in ``names`` whose stem is awaited, and all other names. Any extension will do, if it is one:
+        ``1001_1.d/x`` lies in a folder and has none.
     """
     hits: list[int] = []
     misses: list[str] = []
     miss, hit = misses.append, hits.append
     for position, name in enumerate(names):
         stem = name.rpartition(".")[0]
-        if stem in stems or (not name.isascii() and unicodedata.normalize("NFC", stem) in stems):
+        awaited = stem in stems or (not name.isascii() and unicodedata.normalize("NFC", stem) in stems)
+        if awaited and "/" not in name[len(stem) :]:
             hit(position)
         else:
             miss(name)

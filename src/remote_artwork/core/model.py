@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -62,7 +63,7 @@ def _text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _optional_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-    if value:
+    if value != "":
         _text(instance, attribute, value)
 
 
@@ -87,17 +88,20 @@ def _placements(_instance: Any, attribute: Attribute[Any], value: tuple[str, ...
 
 
 def _as_placements(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise InvalidOrder(f"OrderItem.placements must be a list of names, not the text {value!r}")
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidOrder(f"OrderItem.placements must be a list of names, not {value!r}")
     return tuple(value)
 
 
 def _print_size(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
     if value is None:
         return
-    good = len(value) == 2 and all(not isinstance(n, bool) and isinstance(n, int | float) and n > 0 for n in value)
-    if not good:
+    if not isinstance(value, tuple) or len(value) != 2 or not all(map(_is_length, value)):
         raise InvalidOrder(f"OrderItem.print_size_mm must be (width, height) above 0, not {value!r}")
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _as_print_size(value: Any) -> Any:
@@ -143,10 +147,20 @@ class OrderItem:
             object.__setattr__(self, "id", self.number)
 
 
-def _numbered(items: Iterable[OrderItem]) -> tuple[OrderItem, ...]:
+def _numbered(items: Any) -> tuple[OrderItem, ...]:
+    items = tuple(items) if isinstance(items, Iterable) else (items,)
+    if stranger := next((item for item in items if not isinstance(item, OrderItem)), None):
+        raise InvalidOrder(f"Order.items must be a list of OrderItem, not of {stranger!r}")
     return tuple(
         item if item.position is not None else evolve(item, position=place) for place, item in enumerate(items, start=1)
     )
+
+
+def _as_state(value: Any) -> OrderState:
+    try:
+        return OrderState(value)
+    except ValueError:
+        raise InvalidOrder(f"Order.state is one of {', '.join(OrderState)}, not {value!r}") from None
 
 
 def _distinct_items(_instance: Order, _attribute: Attribute[Any], value: tuple[OrderItem, ...]) -> None:
@@ -177,7 +191,7 @@ class Order:
     number: str = field(validator=_text)
     items: tuple[OrderItem, ...] = field(converter=_numbered, validator=_distinct_items)
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
-    state: OrderState = field(default=OrderState.PENDING, kw_only=True, converter=OrderState)
+    state: OrderState = field(default=OrderState.PENDING, kw_only=True, converter=_as_state)
     approval: str = field(default="", kw_only=True)
     created_at: datetime | None = field(default=None, kw_only=True)
     fulfillment_key: str | None = field(default=None, kw_only=True)
@@ -187,9 +201,9 @@ class Order:
             object.__setattr__(self, "id", self.number)
 
     @created_at.validator
-    def _has_time_zone(self, _attribute: Attribute[Any], value: datetime | None) -> None:
-        if value is not None and value.tzinfo is None:
-            raise InvalidOrder(f"order {self.number!r}: created_at needs a time zone: {value.isoformat()}")
+    def _has_time_zone(self, _attribute: Attribute[Any], value: object) -> None:
+        if value is not None and not (isinstance(value, datetime) and value.tzinfo is not None):
+            raise InvalidOrder(f"order {self.number!r}: created_at must be a datetime with a time zone, not {value!r}")
 
     @approval.validator
     def _approval_is_text(self, _attribute: Attribute[Any], value: object) -> None:

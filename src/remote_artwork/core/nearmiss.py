@@ -1,8 +1,8 @@
 """Near misses: a name that would be right but for a rule it broke, and the name it should have.
 
 Every rule is a *fold*: a function that forgets one thing (capitals, zeros in front, the kind of separator). Two names
-are near when they are equal with all folds applied; a rule was broken when they differ as soon as its fold is left
-out. So nothing is measured and nothing is guessed, and each look-up is one dictionary access.
+are near when they are equal with all folds applied; the rules broken are the fewest folds that already make them
+equal. So nothing is measured and nothing is guessed, and each look-up is one dictionary access.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from remote_artwork.core.awaited import Slot, canonical
+from remote_artwork.core.awaited import Slot, canonical, split_extension
 from remote_artwork.core.model import MEDIA_TYPES
 
-_COPY = re.compile(r"[ _.-]*(?:\(\d{1,3}\)|copy(?: \d{1,3})?|v\d{1,3}|final)$", re.IGNORECASE)
 _UPLOADING = re.compile(r"\.(?:part|tmp|crdownload|filepart)$", re.IGNORECASE)
 _TWICE = re.compile(rf"\.(?:{'|'.join(MEDIA_TYPES)})$", re.IGNORECASE)
+_COPY = re.compile(
+    r"(?:[ _.-]*\([0-9]{1,3}\)|(?:[ _.-]+|(?<=[0-9]))(?:copy(?: [0-9]{1,3})?|v[0-9]{1,3}|final))$", re.IGNORECASE
+)
+_HASH = re.compile(r"(?<![^/])#+")
+_SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _SEPARATORS = re.compile(r"[ _.\u2010-\u2015-]+")
 _LONGEST = 255
@@ -30,17 +34,19 @@ _SLIPS: Mapping[str, Fold] = {
     "it has two extensions": lambda stem: _TWICE.sub("", stem),
     "it is marked as a copy or a version": lambda stem: _COPY.sub("", stem),
 }
-"""What people and programs add to a file's name; folded on the file's side alone."""
+"""What people and programs add to a file's name; folded on the file's side alone, and only where nothing else helps."""
 
 _FOLDS: Mapping[str, Fold] = {
     "it has full-width or other compatibility characters": lambda stem: unicodedata.normalize("NFKC", stem),
-    "it begins with '#', or should": lambda stem: stem.lstrip("#"),
-    "it has spaces too many": lambda stem: re.sub(r" *([_.-]) *", r"\1", stem.strip()),
+    "it has spaces too many": lambda stem: _SPACES.sub("", stem),
+    "it begins with '#', or should": lambda stem: _HASH.sub("", stem),
     "capitals and small letters differ": str.casefold,
-    "it has another separator": lambda stem: _SEPARATORS.sub("_", stem),
     "its zeros in front differ": lambda stem: _ZEROS.sub("", stem),
+    "it has another separator": lambda stem: _SEPARATORS.sub("_", stem),
 }
 """What two spellings of one name differ by; folded on both sides."""
+
+_SLIPS_BY_NEED: tuple[Mapping[str, Fold], ...] = ({}, dict(list(_SLIPS.items())[:1]), _SLIPS)
 
 
 class NearMiss(NamedTuple):
@@ -62,7 +68,7 @@ class NearMisses:
         """Folds every awaited name once. A folded name that two items share is kept as None: nothing is suggested."""
         folded: dict[str, Slot | None] = {}
         for slot in slots:
-            key = _fold(canonical(slot.stem), _FOLDS)
+            key = spelling(slot.stem)
             folded[key] = None if key in folded else slot
         return cls(folded)
 
@@ -71,15 +77,27 @@ class NearMisses:
         if len(name) > _LONGEST:
             return None
         whole = _UPLOADING.sub("", name)
-        stem, _, extension = whole.rpartition(".")
+        stem, extension = split_extension(whole)
         if extension.lower() not in MEDIA_TYPES:
             return None
-        slot = self._slots.get(_fold(stem, {**_SLIPS, **_FOLDS}))
+        stem = canonical(stem)
+        for slips in _SLIPS_BY_NEED:
+            key = spelling(_fold(stem, slips))
+            if key in self._slots:
+                slot = self._slots[key]
+                break
+        else:
+            return None
         if slot is None:
             return None
         broken = ["its upload has not ended"] if whole != name else []
-        broken += [rule for rule in (*_SLIPS, *_FOLDS) if _differ(stem, canonical(slot.stem), without=rule)]
-        return NearMiss(slot, " and ".join(broken) or "it is spelled differently", f"{slot.stem}.{extension.lower()}")
+        broken += _broken(stem, canonical(slot.stem), slips)
+        return NearMiss(slot, " and ".join(broken), f"{slot.stem}.{extension.lower()}")
+
+
+def spelling(text: str) -> str:
+    """``text`` with all folds applied: equal for two spellings of one name."""
+    return _fold(canonical(text), _FOLDS)
 
 
 def _fold(stem: str, rules: Mapping[str, Fold]) -> str:
@@ -88,7 +106,12 @@ def _fold(stem: str, rules: Mapping[str, Fold]) -> str:
     return stem
 
 
-def _differ(stem: str, awaited: str, *, without: str) -> bool:
-    folds = {rule: fold for rule, fold in _FOLDS.items() if rule != without}
-    slips = {rule: fold for rule, fold in _SLIPS.items() if rule != without}
-    return _fold(stem, {**slips, **folds}) != _fold(awaited, folds)
+def _broken(stem: str, awaited: str, slips: Mapping[str, Fold]) -> list[str]:
+    """The fewest rules whose folds make the two names equal; the last listed are spared first."""
+    needed = {**slips, **_FOLDS}
+    for rule in reversed(tuple(needed)):
+        spared = {other: fold for other, fold in needed.items() if other != rule}
+        folds = {other: fold for other, fold in spared.items() if other in _FOLDS}
+        if _fold(stem, spared) == _fold(awaited, folds):
+            needed = spared
+    return list(needed)

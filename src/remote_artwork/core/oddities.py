@@ -9,14 +9,15 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, evolve, field
 
-from remote_artwork.core.awaited import Awaited, ItemKey, canonical
+from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES, Order
-from remote_artwork.core.nearmiss import NearMisses
+from remote_artwork.core.nearmiss import NearMisses, spelling
 from remote_artwork.core.pattern import ORDER_NUMBER, FilenamePattern
-from remote_artwork.core.report import FileOutcome, FileStatus
+from remote_artwork.core.report import FileOutcome, FileStatus, natural
 
 FORMATS = "JPEG, PNG or PDF"
+_MOST_NAMES = 5
 
 
 @define
@@ -36,14 +37,15 @@ class Oddities:
     _pending: dict[str, list[Order]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._near = NearMisses.among(self.awaited.slots.values())
+        contested = (slot for slots in self.awaited.contested.values() for slot in slots)
+        self._near = NearMisses.among((*self.awaited.slots.values(), *contested))
         self._pending = {}
         for order in self.orders:
-            self._pending.setdefault(order.number, []).append(order)
+            self._pending.setdefault(canonical(order.number), []).append(order)
 
     def order_numbers(self, name: str) -> set[str]:
         """The orders that a name may speak of, other than pending ones: to be looked up in the ledger."""
-        return {reading[ORDER_NUMBER] for reading in self.pattern.readings(_stem(name))} - self._pending.keys()
+        return self._spoken_of(name) - self._pending.keys()
 
     def judge(self, name: str, known: Mapping[str, Iterable[OrderRecord]]) -> FileOutcome | None:
         """The outcome of one name, or None where it is the artwork of an order that was worked on before.
@@ -52,28 +54,65 @@ class Oddities:
             name: A name that hit nothing.
             known: What the ledger knows of the orders the name may speak of, by order number.
         """
-        records = [record for number in self.order_numbers(name) for record in known.get(number, ())]
+        numbers = self._spoken_of(name)
+        records = [record for number in sorted(numbers - self._pending.keys()) for record in known.get(number, ())]
         if any(file.name == name for record in records for row in record.items.values() for file in row.files):
             return None
-        if near := self._near.of(name):
+        done = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
+        if done:
+            reason = f"order {done[0]} is fulfilled already, with other files; this one was not used"
+            return _outcome(name, FileStatus.UNRELATED, reason)
+        near = None if records else self._near.of(name)
+        if near and self._may_be_meant(near.slot, numbers):
             reason = f"{near.why}; {near.slot} waits for {near.suggestion}"
             return _outcome(name, FileStatus.NEAR_MISS, reason, near.suggestion)
-        stem, extension = _stem(name), name.rpartition(".")[2].lower()
-        if extension not in MEDIA_TYPES:
-            if self.pattern.fits(stem):
-                return unsupported(name)
-            return _outcome(name, FileStatus.UNRELATED, "neither a print file nor named like one")
-        if wrong_item := self._wrong_item(stem):
-            return _outcome(name, FileStatus.NEAR_MISS, wrong_item)
-        if any(record.state is FulfillState.FULFILLED for record in records):
-            number = next(record.order_number for record in records if record.state is FulfillState.FULFILLED)
-            reason = f"order {number} is fulfilled already, with other files; this one was not used"
-            return _outcome(name, FileStatus.UNRELATED, reason)
-        if self.pattern.fits(stem):
-            return _outcome(
-                name, FileStatus.EARLY, "no pending order awaits it yet; it stays here until its order comes"
-            )
-        return _outcome(name, FileStatus.UNRELATED, f"its name does not follow the pattern {self.pattern}")
+        return self._without_likeness(name, numbers)
+
+    def _without_likeness(self, name: str, numbers: Collection[str]) -> FileOutcome:
+        printable = split_extension(name)[1].lower() in MEDIA_TYPES
+        if _is_hidden(name):
+            return _outcome(name, FileStatus.UNRELATED, "a hidden file, as programs make for themselves")
+        if not numbers:
+            why = f"its name does not follow the pattern {self.pattern}"
+            return _outcome(name, FileStatus.UNRELATED, why if printable else "neither a print file nor named like one")
+        if not printable:
+            return unsupported(name)
+        pending = sorted(numbers & self._pending.keys())
+        if pending:
+            return _outcome(name, FileStatus.NEAR_MISS, self._other_names(pending[0]))
+        return _outcome(name, FileStatus.EARLY, "no pending order awaits it yet; it stays here until its order comes")
+
+    def _spoken_of(self, name: str) -> set[str]:
+        """The numbers of all orders that the name may speak of."""
+        if _is_hidden(name):
+            return set()
+        return {reading[ORDER_NUMBER] for reading in self.pattern.readings(canonical(split_extension(name)[0]))}
+
+    def _may_be_meant(self, slot: Slot, numbers: Collection[str]) -> bool:
+        """Whether a name that is nearly the slot's, and speaks of these orders, speaks of no other one.
+
+        ``10-1_1`` may be read as item 1 of order ``10-1``, so it is not taken for item ``1-1`` of order ``10``.
+        """
+        if slot.key in self.awaited.refusals:
+            return False
+        own = canonical(slot.order.number)
+        if any(number in self._pending and number != own for number in numbers):
+            return False
+        return not numbers or any(spelling(number) == spelling(own) for number in numbers)
+
+    def _other_names(self, number: str) -> str:
+        orders = self._pending[number]
+        stems = {
+            stem
+            for order in orders
+            for item in order.items
+            for stem in self.awaited.stems.get((order.id, item.number), {}).values()
+        }
+        if not stems:
+            return f"order {orders[0].number} has no item that needs artwork"
+        names = sorted(stems, key=natural)
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        return f"order {orders[0].number} awaits no file of this name, but {', '.join(names[:_MOST_NAMES])}{more}"
 
     def settle(self, outcome: FileOutcome, served: Collection[ItemKey]) -> FileOutcome:
         """Takes a suggestion back whose item has a file already.
@@ -82,34 +121,26 @@ class Oddities:
             outcome: A near miss, as judged while the listing was still coming in.
             served: The items that have a file, once all of it has been seen.
         """
-        slot = self.awaited.slots.get(canonical(_stem(outcome.suggestion))) if outcome.suggestion else None
+        slot = self.awaited.slots.get(canonical(split_extension(outcome.suggestion)[0])) if outcome.suggestion else None
         if slot is None or slot.key not in served:
             return outcome
         reason = f"{outcome.reason.partition(';')[0]}; {slot} has its file already, so this one is not used"
         return evolve(outcome, reason=reason, suggestion=None)
 
-    def _wrong_item(self, stem: str) -> str | None:
-        for reading in self.pattern.readings(stem):
-            for order in self._pending.get(reading[ORDER_NUMBER], ()):
-                numbers = ", ".join(item.number for item in order.items if item.requires_artwork)
-                if numbers:
-                    return f"order {order.number} awaits no file of this name; its items with artwork are {numbers}"
-                return f"order {order.number} has no item that needs artwork"
-        return None
-
 
 def unsupported(name: str) -> FileOutcome:
     """The outcome of a file named like a print file, in a format that is not printed."""
-    extension = name.rpartition(".")[2]
-    reason = f"{extension!r} is not a format that is printed; save it as {FORMATS}"
+    extension = split_extension(name)[1]
+    flaw = f"{extension!r} is not a format that is printed" if extension else "its name has no extension"
+    reason = f"{flaw}; save it as {FORMATS}"
     return _outcome(name, FileStatus.UNSUPPORTED, reason)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(".")
 
 
 def _outcome(name: str, status: FileStatus, reason: str, suggestion: str | None = None) -> FileOutcome:
     """Names that are no valid text are shown with their odd bytes escaped."""
     shown = name.encode("utf-8", "backslashreplace").decode()
     return FileOutcome(name=shown, status=status, reason=reason, suggestion=suggestion)
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]

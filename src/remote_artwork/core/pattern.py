@@ -7,8 +7,9 @@ Names are *rendered* from orders and looked up; a file name is never parsed to d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cached_property
+import unicodedata
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from attrs import field, frozen
 
@@ -21,18 +22,29 @@ VARIABLES = (ORDER_NUMBER, "order_item_number", "order_item_position", PLACEMENT
 
 DEFAULT_PATTERN = "{order_number}_{order_item_number}"
 
-_TOKEN = re.compile(r"\{(?P<variable>[^{}\[\]]*)\}|(?P<bracket>[\[\]])|(?P<stray>[{}])|(?P<constant>[^{}\[\]]+)")
-_MOST_READINGS = 16
+_TOKEN = re.compile(r"\{(?P<variable>[^{}\[\]]*)\}|(?P<stray>[{}])|(?P<constant>[^{}\[\]]+)")
+_EXTENSIONS = (*MEDIA_TYPES, "<file-extension>", "*")
 _LONGEST_READ = 255
+_MOST_READINGS = 16
+_MOST_STEPS = 600
 
 
 @frozen
 class _Part:
-    """One constant or one variable, and whether it stands in the optional group."""
+    """One constant or one variable, where it stands in the pattern, and whether it is in the optional group."""
 
     text: str
+    at: int
     is_variable: bool
     optional: bool
+
+
+_Shape = tuple[_Part, ...]
+"""What a name is built of, with or without the optional group."""
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 @frozen
@@ -50,18 +62,23 @@ class FilenamePattern:
         InvalidPattern: With the position of what cannot be used.
     """
 
-    text: str = field(default=DEFAULT_PATTERN)
-    _parts: tuple[_Part, ...] = field(init=False, repr=False, eq=False)
+    text: str = field(default=DEFAULT_PATTERN, converter=_nfc)
+    _plain: _Shape = field(init=False, repr=False, eq=False)
+    _whole: _Shape = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_parts", _parse(self.text))
+        whole = _parse(self.text)
+        object.__setattr__(self, "_whole", whole)
+        object.__setattr__(self, "_plain", tuple(part for part in whole if not part.optional))
+        for shape in (self._plain, self._whole):
+            _refuse_bad_name(self.text, shape)
 
     def __str__(self) -> str:
         return self.text
 
     def uses(self, variable: str) -> bool:
         """Whether the pattern holds this variable, in the optional group or outside."""
-        return any(part.is_variable and part.text == variable for part in self._parts)
+        return any(part.is_variable and part.text == variable for part in self._whole)
 
     def render(self, order: Order, item: OrderItem, placement: str) -> str:
         """The expected name of one file, without its extension.
@@ -75,12 +92,8 @@ class FilenamePattern:
             "order_item_position": str(item.position),
             PLACEMENT: placement,
         }
-        plain = item.placements == DEFAULT_PLACEMENTS
-        stem = "".join(
-            values[part.text] if part.is_variable else part.text
-            for part in self._parts
-            if not (part.optional and plain)
-        )
+        shape = self._plain if item.placements == DEFAULT_PLACEMENTS else self._whole
+        stem = "".join(values[part.text] if part.is_variable else part.text for part in shape)
         flaw = flaw_of_stem(stem)
         if flaw:
             raise ValueError(f"no file can be named {stem!r}: {flaw}")
@@ -90,23 +103,13 @@ class FilenamePattern:
         """Every way, up to a bound, in which ``stem`` could have come from this pattern, for explanations only."""
         if len(stem) > _LONGEST_READ:
             return []
-        return [reading for shape in self._shapes for reading in _read(shape, stem, _MOST_READINGS)][:_MOST_READINGS]
+        shapes = (self._whole,) if self._whole == self._plain else (self._plain, self._whole)
+        found = (islice(_read(shape, stem, 0, {}, iter(range(_MOST_STEPS))), _MOST_READINGS) for shape in shapes)
+        return [dict(reading) for readings in found for reading in readings]
 
     def fits(self, stem: str) -> bool:
         """Whether some order and item would render to ``stem``."""
-        return len(stem) <= _LONGEST_READ and any(expression.fullmatch(stem) for expression in self._expressions)
-
-    @cached_property
-    def _shapes(self) -> tuple[tuple[_Part, ...], ...]:
-        with_group, without = self._parts, tuple(part for part in self._parts if not part.optional)
-        return (without,) if with_group == without else (without, with_group)
-
-    @cached_property
-    def _expressions(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(
-            re.compile("".join("[^/]+?" if part.is_variable else re.escape(part.text) for part in shape), re.DOTALL)
-            for shape in self._shapes
-        )
+        return bool(self.readings(stem))
 
 
 def flaw_of_stem(stem: str) -> str | None:
@@ -121,52 +124,56 @@ def flaw_of_stem(stem: str) -> str | None:
     return None
 
 
-def _parse(text: str) -> tuple[_Part, ...]:
-    parts: list[_Part] = []
-    group_at: int | None = None
-    groups = 0
-    for match in _TOKEN.finditer(text):
-        at = match.start()
-        if match["stray"]:
-            raise _refuse(text, at, "a brace without its partner")
-        if match["bracket"] == "[":
-            if group_at is not None or groups:
-                raise _refuse(text, at, "a second '[': one optional group is allowed")
-            group_at, groups = at, 1
-        elif match["bracket"] == "]":
-            if group_at is None:
-                raise _refuse(text, at, "a ']' without its '['")
-            if not any(part.optional and part.is_variable and part.text == PLACEMENT for part in parts):
-                raise _refuse(text, group_at, "the optional group must hold {placement}: it is left out without one")
-            group_at = None
-        elif match["variable"] is not None:
-            if match["variable"] not in VARIABLES:
-                known = ", ".join(f"{{{name}}}" for name in VARIABLES)
-                raise _refuse(text, at, f"unknown variable {{{match['variable']}}}; the variables are {known}")
-            parts.append(_Part(match["variable"], True, group_at is not None))
-        else:
-            parts.append(_Part(match["constant"], False, group_at is not None))
-    if group_at is not None:
-        raise _refuse(text, group_at, "a '[' without its ']'")
-    if not any(part.text == ORDER_NUMBER and part.is_variable for part in parts):
-        raise _refuse(text, len(text), "{order_number} is missing: a name must tell the order it belongs to")
-    _refuse_bad_constants(text)
-    return tuple(parts)
+def _parse(text: str) -> _Shape:
+    opened, closed = _group(text)
+    parts = tuple(_part(text, token, optional=opened < token.start() < closed) for token in _TOKEN.finditer(text))
+    if opened < closed and not any(part.text == PLACEMENT and part.is_variable and part.optional for part in parts):
+        raise _refuse(text, opened, "the optional group must hold {placement}: it is left out without one")
+    if not any(part.text == ORDER_NUMBER and part.is_variable and not part.optional for part in parts):
+        raise _refuse(text, len(text), "{order_number} is missing: every name must tell the order it belongs to")
+    return parts
 
 
-def _refuse_bad_constants(text: str) -> None:
-    extension = text.rpartition(".")[2].lower()
-    if "." in text and (extension in MEDIA_TYPES or extension in ("<file-extension>", "*")):
-        raise _refuse(
-            text, text.rfind("."), f"leave out {text[text.rfind('.') :]!r}: the extension is never part of it"
-        )
-    for at, character in enumerate(text):
-        if ord(character) < 32 or ord(character) == 127 or character == "\\":
-            raise _refuse(text, at, f"{character!r} cannot stand in a file name")
+def _group(text: str) -> tuple[int, int]:
+    """Where the optional group opens and closes; twice the same place where there is none."""
+    opened, closed = text.find("["), text.find("]")
+    if closed >= 0 and not 0 <= opened < closed:
+        raise _refuse(text, closed, "a ']' without its '['")
+    if text.count("[") > 1:
+        raise _refuse(text, text.index("[", opened + 1), "a second '[': one optional group is allowed")
+    if opened >= 0 and closed < 0:
+        raise _refuse(text, opened, "a '[' without its ']'")
+    if text.count("]") > 1:
+        raise _refuse(text, text.index("]", closed + 1), "a ']' without its '['")
+    return opened, closed
+
+
+def _part(text: str, token: re.Match[str], *, optional: bool) -> _Part:
+    if token["stray"]:
+        raise _refuse(text, token.start(), "a brace without its partner")
+    if token["constant"] is not None:
+        return _Part(token["constant"], token.start(), is_variable=False, optional=optional)
+    if token["variable"] not in VARIABLES:
+        known = ", ".join(f"{{{name}}}" for name in VARIABLES)
+        raise _refuse(text, token.start(), f"unknown variable {{{token['variable']}}}; the variables are {known}")
+    return _Part(token["variable"], token.start(), is_variable=True, optional=optional)
+
+
+def _refuse_bad_name(text: str, shape: _Shape) -> None:
+    """Refuses constants that no file name can hold, with an ``x`` standing for each variable."""
+    drawn = [(c, part.at + i) for part in shape for i, c in enumerate("x" if part.is_variable else part.text)]
+    name = "".join(character for character, _ in drawn)
+    places = [place for _, place in drawn] + [len(text)]
+    for character, place in drawn:
+        if character == "\\" or unicodedata.category(character) in ("Cc", "Cs"):
+            raise _refuse(text, place, f"{character!r} cannot stand in a file name")
+    stem, dot, extension = name.rpartition(".")
+    if dot and extension.lower() in _EXTENSIONS:
+        raise _refuse(text, places[len(stem)], f"leave out '.{extension}': the extension is never part of it")
     at = 0
-    for segment in text.split("/"):
+    for segment in name.split("/"):
         if segment in ("", ".", ".."):
-            raise _refuse(text, at, f"the folder name {segment!r} is not allowed")
+            raise _refuse(text, places[at], f"the folder name {segment!r} is not allowed")
         at += len(segment) + 1
 
 
@@ -174,40 +181,30 @@ def _refuse(text: str, at: int, why: str) -> InvalidPattern:
     return InvalidPattern(f"pattern {text!r}, position {at + 1}: {why}")
 
 
-def _read(shape: tuple[_Part, ...], stem: str, most: int) -> Iterator[dict[str, str]]:
-    """Splits ``stem`` along the constants of ``shape``; values are not empty and hold no '/'."""
-
-    def descend(part: int, at: int, values: dict[str, str]) -> Iterator[dict[str, str]]:
-        if part == len(shape):
-            if at == len(stem):
-                yield values
-            return
-        text = shape[part].text
-        if not shape[part].is_variable:
-            if stem.startswith(text, at):
-                yield from descend(part + 1, at + len(text), values)
-        elif text in values:
-            if stem.startswith(values[text], at):
-                yield from descend(part + 1, at + len(values[text]), values)
-        else:
-            for end in _ends(shape, part, stem, at):
-                yield from descend(part + 1, end, {**values, text: stem[at:end]})
-
-    for count, reading in enumerate(descend(0, 0, {}), start=1):
-        yield reading
-        if count == most:
-            return
-
-
-def _ends(shape: tuple[_Part, ...], part: int, stem: str, at: int) -> Iterator[int]:
-    """Where the value of a variable that starts at ``at`` may end."""
-    if part + 1 == len(shape):
-        if at < len(stem) and "/" not in stem[at:]:
-            yield len(stem)
+def _read(
+    shape: _Shape, stem: str, at: int, known: Mapping[str, str], steps: Iterator[int]
+) -> Iterator[Mapping[str, str]]:
+    """Splits ``stem`` from ``at`` on along the constants of ``shape``, until ``steps`` are used up."""
+    if next(steps, None) is None:
         return
-    following = shape[part + 1]
-    for end in range(at + 1, len(stem) + 1):
-        if stem[end - 1] == "/":
-            return
-        if following.is_variable or stem.startswith(following.text, end):
-            yield end
+    if not shape:
+        if at == len(stem):
+            yield known
+        return
+    part, rest = shape[0], shape[1:]
+    settled = known.get(part.text) if part.is_variable else part.text
+    if settled is None:
+        for end in _ends(rest, stem, at):
+            yield from _read(rest, stem, end, {**known, part.text: stem[at:end]}, steps)
+    elif stem.startswith(settled, at):
+        yield from _read(rest, stem, at + len(settled), known, steps)
+
+
+def _ends(rest: _Shape, stem: str, at: int) -> Iterator[int]:
+    """Where the value of a variable that starts at ``at`` may end; values are not empty and hold no '/'."""
+    slash = stem.find("/", at)
+    furthest = len(stem) if slash < 0 else slash
+    if not rest:
+        return iter([furthest] if at < furthest == len(stem) else [])
+    following = "" if rest[0].is_variable else rest[0].text
+    return (end for end in range(at + 1, furthest + 1) if stem.startswith(following, end))

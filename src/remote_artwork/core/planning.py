@@ -14,6 +14,8 @@ from remote_artwork.core.model import Order, OrderItem, StoredFile
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 
+_KNOWN_WITHOUT_FILES = (ItemStatus.NOT_REQUIRED, ItemStatus.FULFILLED, ItemStatus.UNCERTAIN)
+
 
 @frozen(kw_only=True)
 class ItemPlan:
@@ -73,6 +75,23 @@ class OrderPlan:
         """The outcomes of all items as planned."""
         return [self.outcome(plan) for plan in self.items]
 
+    def left(self, status: ItemStatus, reason: str) -> list[ItemOutcome]:
+        """The outcomes as planned, but for what could have gone on and was left, and why."""
+        return [
+            self.outcome(plan, status, reason) if plan.status is ItemStatus.MATCHED else self.outcome(plan)
+            for plan in self.items
+        ]
+
+    def instead(self, status: ItemStatus, reason: str) -> OrderPlan:
+        """The plan when files or ledger are not known: every item that needs artwork, unless it is settled already."""
+        items = tuple(
+            plan
+            if plan.status in _KNOWN_WITHOUT_FILES
+            else evolve(plan, status=status, reason=reason, files={}, candidates=(), awaited=())
+            for plan in self.items
+        )
+        return evolve(self, items=items)
+
 
 @frozen(kw_only=True)
 class Planner:
@@ -83,17 +102,19 @@ class Planner:
         matches: What the listing brought.
         policy: The shop's decisions.
         now: The time of the pass, with a time zone.
+        call_limit: The longest a call of the host's client may be in flight.
     """
 
     awaited: Awaited
     matches: Matches
     policy: Policy
     now: datetime
+    call_limit: timedelta
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one pending order; ``record`` is None where the ledger does not know it."""
         record = record or OrderRecord(key=key, order_number=order.number)
-        settled = _settled(record)
+        settled = self._settled(record)
         items: list[ItemPlan] = []
         for item in order.items:
             if not item.requires_artwork:
@@ -105,6 +126,21 @@ class Planner:
             else:
                 items.append(self._item(order, item, record.items.get(item.number)))
         return OrderPlan(key=key, order=order, items=_name_siblings(items), record=record)
+
+    def _settled(self, record: OrderRecord) -> tuple[ItemStatus, str] | None:
+        """Status and reason of an order that the ledger says is past matching, though the host names it pending."""
+        if record.state is FulfillState.FULFILLED:
+            when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
+            if record.intent_age is not None and record.intent_age > self.call_limit:
+                receipt = f" (receipt {record.receipt})" if record.receipt else ""
+                fulfilled = f"fulfilled{when}{receipt}"
+                return ItemStatus.UNCERTAIN, f"{fulfilled}, but the shop still names it pending; look there"
+            return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
+        if record.state is FulfillState.UNCERTAIN:
+            return ItemStatus.UNCERTAIN, record.reason or "nobody knows whether it was fulfilled; look at the shop"
+        if record.state is FulfillState.FULFILL_INTENT:
+            return ItemStatus.UNCERTAIN, "a fulfil call was begun, its outcome is not known; the next scan settles it"
+        return None
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
         key = (order.id, item.number)
@@ -133,62 +169,6 @@ class Planner:
         if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
             return ItemStatus.LATE, f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order"
         return ItemStatus.MISSING, f"waits for {wanted}"
-
-
-def _settled(record: OrderRecord) -> tuple[ItemStatus, str] | None:
-    """Status and reason of an order that the ledger says is past matching."""
-    if record.state is FulfillState.FULFILLED:
-        when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
-        return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
-    if record.state is FulfillState.UNCERTAIN:
-        return ItemStatus.UNCERTAIN, record.reason
-    if record.state is FulfillState.FULFILL_INTENT:
-        return (
-            ItemStatus.UNCERTAIN,
-            "a fulfil call was begun and its outcome is not known yet; the next scan settles it",
-        )
-    return None
-
-
-def _plan_item(
-    order: Order,
-    item: OrderItem,
-    awaited: Awaited,
-    matches: Matches,
-    record: OrderRecord,
-    policy: Policy,
-    now: datetime,
-) -> ItemPlan:
-    key = (order.id, item.number)
-    if refusal := awaited.refusals.get(key):
-        return ItemPlan(item=item, status=refusal.status, reason=refusal.reason)
-    candidates = {placement: matches.files_of(key, placement) for placement in item.placements}
-    names = tuple(file.name for files in candidates.values() for file in files)
-    stems = {slot.placement: slot.stem for slot in awaited.slots.values() if slot.key == key}
-    several = [placement for placement, files in candidates.items() if len(files) > 1]
-    if several:
-        shown = ", ".join(file.name for placement in several for file in candidates[placement])
-        reason = f"several files for one print: {shown}; delete all but the right one"
-        return ItemPlan(item=item, status=ItemStatus.CONFLICT, reason=reason, candidates=names)
-    lacking = tuple(stems[placement] for placement, files in candidates.items() if not files)
-    if lacking:
-        status, reason = _missing(order, lacking, policy, now)
-        return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
-    chosen = {placement: files[0] for placement, files in candidates.items()}
-    row = record.items.get(item.number)
-    if row and row.state is ItemState.REJECTED and row.describes(chosen):
-        reason = f"{row.reason} (checked earlier, unchanged since)"
-        return ItemPlan(item=item, status=ItemStatus.REJECTED, reason=reason, files=chosen, candidates=names)
-    reason = f"{', '.join(names)} is there"
-    return ItemPlan(item=item, status=ItemStatus.MATCHED, reason=reason, files=chosen, candidates=names)
-
-
-def _missing(order: Order, lacking: Iterable[str], policy: Policy, now: datetime) -> tuple[ItemStatus, str]:
-    wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
-    age = now - order.created_at if order.created_at else None
-    if age is not None and policy.late_after is not None and age > policy.late_after:
-        return ItemStatus.LATE, f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order"
-    return ItemStatus.MISSING, f"waits for {wanted}"
 
 
 def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:

@@ -17,9 +17,14 @@ def _known_choice(_instance: object, _attribute: Attribute[Any], value: object) 
         raise ConfigurationError(f"Policy.fulfill is one of {', '.join(get_args(FulfillWhen))}, not {value!r}")
 
 
-def _positive(_instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and not value > type(value)():
-        raise ConfigurationError(f"Policy.{attribute.name} must be above zero, not {value!r}")
+def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not (isinstance(value, timedelta) and value > timedelta()):
+        raise ConfigurationError(f"Policy.{attribute.name} must be a timedelta above zero, or None, not {value!r}")
+
+
+def _bytes_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"Policy.{attribute.name} must be a whole number of bytes from 1, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -34,5 +39,5 @@ class Policy:
     """
 
     fulfill: FulfillWhen = field(default="when_complete", validator=_known_choice)
-    late_after: timedelta | None = field(default=None, validator=_positive)
-    max_file_size: int = field(default=1024**3, validator=_positive)
+    late_after: timedelta | None = field(default=None, validator=_time_above_zero)
+    max_file_size: int = field(default=1024**3, validator=_bytes_above_zero)

@@ -8,7 +8,7 @@ import re
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from attrs import asdict, define, field, frozen
@@ -190,8 +190,8 @@ class ScanReport:
             "dry_run": self.dry_run,
             "tenant": self.tenant,
             "location": self.location,
-            "started_at": self.started_at.isoformat(),
-            "finished_at": self.finished_at.isoformat(),
+            "started_at": self.started_at.astimezone(UTC).isoformat(),
+            "finished_at": self.finished_at.astimezone(UTC).isoformat(),
             "coverage": self.coverage,
             "names_seen": self.names_seen,
             "requests": {kind: self.requests.get(kind, 0) for kind in ("list", "head", "get")},
@@ -206,8 +206,9 @@ class ScanReport:
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """``to_dict`` as JSON text."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        """``to_dict`` as JSON text. Half characters, as of names that are no UTF-8, are written as JSON escapes."""
+        text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> dict[str, Any]:

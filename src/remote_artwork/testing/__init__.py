@@ -1,1 +1,29 @@
-"""Contracts and doubles for hosts that test their own parts."""
+"""Contracts and doubles for hosts that test their own parts. The contracts need pytest."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "FakeShop": "shop",
+    "FulfillmentClientContract": "client_contract",
+}
+"""Public name → the module of this folder it lives in; a module is loaded when one of its names is first used."""
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - checked against the imports below by a test
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+if TYPE_CHECKING:
+    from remote_artwork.testing.client_contract import FulfillmentClientContract as FulfillmentClientContract
+    from remote_artwork.testing.shop import FakeShop as FakeShop

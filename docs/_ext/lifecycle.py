@@ -1,0 +1,91 @@
+"""``{lifecycle} item`` and ``{lifecycle} order`` draw the ledger's states and arrows from the tables of the code.
+
+The states stand in a row, in the order the code lists them. An arrow forwards is an arc above the row, an arrow back
+is one below it, an arrow to the state itself is left to the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from remote_artwork.core.lifecycle import FULFILL_ARROWS, ITEM_ARROWS
+
+TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_ARROWS, "order": FULFILL_ARROWS}
+
+STEP = 118
+WIDTH = 104
+HEIGHT = 26
+HEAD = 5
+RISE = 22
+NO_ROW = "(no row)"
+
+
+class Lifecycle(SphinxDirective):
+    """Draws one of the two tables."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The drawing, as an SVG that takes the page's own colours."""
+        table = TABLES[directives.choice(self.arguments[0], tuple(TABLES))]
+        return [nodes.raw("", drawing(table), format="html")]
+
+
+def drawing(table: Mapping[str | None, Iterable[str]]) -> str:
+    """The SVG of one table: from → to."""
+    states = [str(state or NO_ROW) for state in table]
+    place = {state: number for number, state in enumerate(states)}
+    arrows = [
+        (str(before or NO_ROW), str(after))
+        for before, afters in table.items()
+        for after in sorted(afters, key=lambda state: place[str(state)])
+        if before != after
+    ]
+    reach = RISE * (len(states) - 1) + HEIGHT
+    boxes = "".join(_box(state, number) for state, number in place.items())
+    arcs = "".join(_arc(place[before], place[after]) for before, after in arrows)
+    words = "; ".join(f"{before} to {after}" for before, after in arrows)
+    return (
+        f'<div style="overflow-x: auto"><svg viewBox="0 {-reach} {STEP * len(states)} {2 * reach}" role="img" '
+        f'style="width: 100%; min-width: 40rem" aria-label="Arrows: {escape(words)}" '
+        f'fill="none" stroke="currentColor" font-size="13">{boxes}{arcs}</svg></div>'
+    )
+
+
+def _middle(number: int) -> float:
+    return STEP * (number + 0.5)
+
+
+def _box(state: str, number: int) -> str:
+    left, top = _middle(number) - WIDTH / 2, -HEIGHT / 2
+    return (
+        f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
+        f'<text x="{_middle(number)}" y="4.5" text-anchor="middle" stroke="none" fill="currentColor">'
+        f"{escape(state)}</text>"
+    )
+
+
+def _arc(before: int, after: int) -> str:
+    """Leaves on the side that faces the goal and comes in on the side that faces the start, so ends never meet."""
+    forwards = 1 if after > before else -1
+    start, end = _middle(before) + forwards * WIDTH / 4, _middle(after) - forwards * WIDTH / 4
+    edge = -forwards * HEIGHT / 2
+    peak = edge - forwards * RISE * abs(after - before) * 4 / 3
+    tip = edge - forwards * HEAD * 1.6
+    return (
+        f'<path d="M{start} {edge} C{start} {peak} {end} {peak} {end} {tip}" opacity="0.7"/>'
+        f'<path d="M{end - HEAD} {tip} L{end + HEAD} {tip} L{end} {edge} Z" fill="currentColor" stroke="none"/>'
+    )
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Registers the directive."""
+    app.add_directive("lifecycle", Lifecycle)
+    return {"version": "1", "parallel_read_safe": True}

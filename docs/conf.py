@@ -1,0 +1,31 @@
+"""Sphinx's settings. The build needs no network."""
+
+import sys
+from pathlib import Path
+
+import remote_artwork
+
+sys.path.insert(0, str(Path(__file__).with_name("_ext")))
+
+project = "remote_artwork"
+author = "the remote_artwork authors"
+copyright = author
+release = version = remote_artwork.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle", "public_names"]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = f"remote_artwork {release}"
+html_copy_source = False
+
+myst_heading_anchors = 3
+
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True

@@ -1,0 +1,19 @@
+"""The command line: ``remote-artwork``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The entry point: runs the command line, and says what to install where that is missing."""
+    try:
+        import rich
+        import typer
+    except ImportError:
+        sys.stderr.write("remote-artwork: the command line needs more packages: pip install 'remote_artwork[cli]'\n")
+        sys.exit(2)
+    del rich, typer
+    from remote_artwork.cli.commands import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""The commands, and how each ends: its exit code, and an error as one readable line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from attrs import evolve
+from rich.console import Console
+from rich.text import Text
+
+import remote_artwork as ra
+from remote_artwork.cli.demo import run_demo
+from remote_artwork.cli.durations import parse_duration
+from remote_artwork.cli.logs import log_to_stderr
+from remote_artwork.cli.progress import ProgressBar
+from remote_artwork.cli.setup import Options
+from remote_artwork.cli.shared_options import on_a_location
+from remote_artwork.reporting.terminal import print_report
+
+AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
+
+app = typer.Typer(
+    name="remote-artwork",
+    help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfils once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    try:
+        app(arguments, prog_name="remote-artwork")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Shows the version and exits.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Logs to the error stream.")] = False,
+) -> None:
+    """Options before the command."""
+    log_to_stderr(verbose=verbose)
+    if version:
+        typer.echo(f"remote-artwork {ra.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: a new temporary folder.")] = None,
+) -> None:
+    """Writes a small shop with real files into DIR and scans it."""
+    _finish(lambda: run_demo(directory, Console()))
+
+
+@app.command()
+@on_a_location
+def plan(
+    options: Options,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Also reads and checks the matched files.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Shows what a scan would do. Writes nothing anywhere."""
+    return _finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify), as_json=as_json))
+
+
+@app.command()
+@on_a_location
+def scan(
+    options: Options,
+    *,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Sees every file of the location.")] = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> int:
+    """One pass: attaches and fulfils whatever is complete."""
+    return _finish(lambda: _pass(options, lambda scanner: scanner.scan(sweep=sweep, limit=limit), as_json=as_json))
+
+
+@app.command()
+@on_a_location
+def watch(
+    options: Options,
+    *,
+    every: Annotated[str, typer.Option("--every", help="For example 15m, 1h or 1d.")] = "1h",
+    as_json: Annotated[bool, typer.Option("--json", help="Each report as one line of JSON on stdout.")] = False,
+) -> int:
+    """Scans now and then every so often, until Ctrl-C or SIGTERM; the order in hand is finished first."""
+
+    def go_on() -> int:
+        stop = threading.Event()
+        interrupted = _ctrl_c_sets(stop)
+        console = Console()
+
+        def show(report: ra.ScanReport) -> None:
+            if as_json:
+                typer.echo(report.to_json(indent=None))
+            else:
+                print_report(report, console)
+
+        options.scanner().run_forever(every=parse_duration(every), stop=stop, on_report=show)
+        return 130 if interrupted.is_set() else 0
+
+    return _finish(go_on)
+
+
+@app.command()
+@on_a_location
+def explain(
+    options: Options,
+    second: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The location, when a NAME comes first.")
+    ] = None,
+    *,
+    order: Annotated[str | None, typer.Option("--order", help="Explains this order instead of a file.")] = None,
+) -> int:
+    """The whole reasoning about one file or order: explain NAME URL, or explain --order N URL."""
+
+    def tell() -> int:
+        if (second is None) == (order is None):
+            raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
+        name = None if second is None else options.url
+        place = options if second is None else evolve(options, url=second)
+        typer.echo(str(place.scanner().explain(name, order=order)))
+        return 0
+
+    return _finish(tell)
+
+
+def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
+    """The first Ctrl-C sets both events, so that the order in hand is finished; the second one interrupts."""
+    interrupted = threading.Event()
+
+    def first(_number: int, _frame: object) -> None:
+        interrupted.set()
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, first)
+    return interrupted
+
+
+def _pass(options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool) -> int:
+    with ExitStack() as stack:
+        errors = Console(stderr=True)
+        bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
+        report = one_pass(options.scanner(observer=bar))
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        print_report(report, Console())
+    return report.exit_code
+
+
+def _finish(command: Callable[[], int]) -> int:
+    """Runs a command and leaves with its exit code; an error becomes one line on the error stream."""
+    try:
+        code = command()
+    except ra.ConfigurationError as error:
+        code = _complain(error, 2)
+    except ra.RemoteArtworkError as error:
+        code = _complain(error, 3)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. What was begun is in the ledger; the next scan goes on from there.")
+        code = 130
+    raise typer.Exit(code)
+
+
+def _complain(error: Exception, code: int) -> int:
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), str(error)))
+    return code

@@ -1,0 +1,135 @@
+"""The demonstration: a small shop with real files, scanned by the same code as any other."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+import remote_artwork as ra
+from remote_artwork.cli.setup import Options
+from remote_artwork.core.report import FileStatus, ItemStatus
+from remote_artwork.reporting.terminal import print_report
+
+_PICTURES = {
+    "1001_1.jpg": "poster.jpg",
+    "1002_1.png": "sticker.png",
+    "1003_1.pdf": "card.pdf",
+    "1004_1.PDF": "card.pdf",
+    "1005_1.png": "sticker.png",
+    "1006-1.png": "sticker.png",
+    "1007_1.jpg": "poster.jpg",
+    "1009_1.jpg": "sticker.png",
+    "1010_1.png": "sticker.png",
+    "1010_1.pdf": "card.pdf",
+    "2001_1.jpg": "poster.jpg",
+}
+"""File of the shop → the picture it is made from. 1008_1.pdf is cut off half-way, 1009_1.jpg is a PNG."""
+
+_EXPECTED_ITEMS = {
+    ("1001", "1"): ItemStatus.FULFILLED,
+    ("1002", "1"): ItemStatus.FULFILLED,
+    ("1003", "1"): ItemStatus.FULFILLED,
+    ("1004", "1"): ItemStatus.FULFILLED,
+    ("1005", "1"): ItemStatus.MATCHED,
+    ("1005", "2"): ItemStatus.MISSING,
+    ("1006", "1"): ItemStatus.MISSING,
+    ("1007", "1"): ItemStatus.FULFILLED,
+    ("1007", "2"): ItemStatus.NOT_REQUIRED,
+    ("1008", "1"): ItemStatus.REJECTED,
+    ("1009", "1"): ItemStatus.REJECTED,
+    ("1010", "1"): ItemStatus.CONFLICT,
+}
+_EXPECTED_FILES = {
+    "1006-1.png": FileStatus.NEAR_MISS,
+    "1008_1.pdf": FileStatus.REJECTED,
+    "1009_1.jpg": FileStatus.REJECTED,
+    "1010_1.pdf": FileStatus.AMBIGUOUS,
+    "1010_1.png": FileStatus.AMBIGUOUS,
+    "2001_1.jpg": FileStatus.EARLY,
+}
+
+
+def run_demo(directory: Path | None, console: Console) -> int:
+    """Writes the shop, scans it, and says what to try next.
+
+    Args:
+        directory: Where; a new temporary folder when None. Nothing in it is overwritten.
+        console: Takes the report.
+
+    Returns:
+        0 when every outcome is as it should be (the odd files are the demonstration), else 1.
+
+    Raises:
+        ConfigurationError: The folder holds a shop already, or cannot be written.
+    """
+    home = Path(tempfile.mkdtemp(prefix="remote-artwork-demo-")) if directory is None else directory
+    orders, artwork = write_shop(home)
+    report = Options(url=artwork.resolve().as_uri(), orders=orders).scanner().scan()
+    print_report(report, console)
+    items = {(item.order_number, item.item_number): item.status for item in report.items}
+    files = {file.name: file.status for file in report.files}
+    if (items, files) != (_EXPECTED_ITEMS, _EXPECTED_FILES) or report.faults:
+        console.print(Text("The demonstration did not run as it should; please report it.", "bold red"))
+        return 1
+    _say_what_next(console, orders, artwork)
+    return 0
+
+
+def write_shop(home: Path) -> tuple[Path, Path]:
+    """Writes ``orders.json`` and the folder ``artwork`` into ``home``; returns both paths.
+
+    Raises:
+        ConfigurationError: One of them is there already, or cannot be written.
+    """
+    orders, artwork = home / "orders.json", home / "artwork"
+    if orders.exists() or artwork.exists():
+        raise ra.ConfigurationError(f"{home} holds a shop already; name another folder")
+    try:
+        artwork.mkdir(parents=True)
+        pictures = resources.files("remote_artwork.cli") / "shop"
+        for name, picture in _PICTURES.items():
+            (artwork / name).write_bytes((pictures / picture).read_bytes())
+        card = (pictures / "card.pdf").read_bytes()
+        (artwork / "1008_1.pdf").write_bytes(card[: len(card) // 2])
+        orders.write_text(json.dumps({"orders": _orders()}, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ra.ConfigurationError(f"the shop cannot be written into {home}: {error.strerror}") from error
+    return orders, artwork
+
+
+def _orders() -> list[Mapping[str, Any]]:
+    numbers: dict[str, list[dict[str, Any]]] = {}
+    for order, item in _EXPECTED_ITEMS:
+        fields: dict[str, Any] = {"number": item}
+        if (order, item) == ("1007", "2"):
+            fields |= {"requires_artwork": False, "title": "Gift card"}
+        numbers.setdefault(order, []).append(fields)
+    return [{"number": order, "status": "pending_approval", "items": items} for order, items in numbers.items()]
+
+
+def _say_what_next(console: Console, orders: Path, artwork: Path) -> None:
+    program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
+    near, right = (shlex.quote(str(artwork / name)) for name in ("1006-1.png", "1006_1.png"))
+    options = f"{shlex.quote(artwork.resolve().as_uri())} --orders {shlex.quote(str(orders))}"
+    lines = [
+        f"cat {shlex.quote(str(orders))}",
+        f"{program} scan {options}",
+        f"mv {near} {right}",
+        f"{program} plan {options}",
+        f"{program} explain 2001_1.jpg {options}",
+    ]
+    console.print(
+        Text("\nTry next: see what was written, scan again (nothing is fulfilled twice), mend a name, ask why:")
+    )
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)

@@ -1,0 +1,103 @@
+"""From command line options to a scanner."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+import remote_artwork as ra
+from remote_artwork.core.pattern import DEFAULT_PATTERN
+
+
+@frozen(kw_only=True)
+class Options:
+    """What the commands that work on a location have in common."""
+
+    url: str
+    orders: Path | None = None
+    client: str | None = None
+    ledger: str | None = None
+    tenant: str = "default"
+    pattern: str = DEFAULT_PATTERN
+    credentials: str = "anonymous"
+    provider: str | None = None
+    allow_private_network: bool = False
+
+    def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
+        """The scanner these options describe.
+
+        Raises:
+            ConfigurationError: They contradict each other, or name something that is not there.
+        """
+        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
+        storage = ra.open_storage(
+            self.url, credentials=read_credentials(self.credentials), network=network, provider=self.provider
+        )
+        return ra.Scanner(
+            storage,
+            self._client(),
+            ledger=ra.SqlLedger(self._ledger_url()),
+            pattern=self.pattern,
+            tenant=self.tenant,
+            observer=observer,
+        )
+
+    def _client(self) -> ra.FulfillmentClient:
+        if (self.orders is None) == (self.client is None):
+            raise ra.ConfigurationError("say where the orders are: --orders FILE or --client module:factory")
+        if self.orders is not None:
+            return ra.OrdersFile(self.orders)
+        return load_client(str(self.client))
+
+    def _ledger_url(self) -> str:
+        if self.ledger is not None:
+            return self.ledger
+        if self.orders is None:
+            raise ra.ConfigurationError("--client needs --ledger URL too, for example --ledger sqlite:///ledger.db")
+        return f"sqlite:///{self.orders.with_suffix('.ledger.db')}"
+
+
+def load_client(target: str) -> ra.FulfillmentClient:
+    """Calls the factory that ``module:factory`` names; the working directory is searched too.
+
+    Raises:
+        ConfigurationError: It is not there, or what it makes is no client.
+    """
+    module_name, _, factory_name = target.partition(":")
+    if not module_name or not factory_name:
+        raise ra.ConfigurationError(f"--client {target!r}: write it as module:factory")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError) as error:
+        raise ra.ConfigurationError(f"--client {target!r}: {error}") from error
+    client = factory()
+    if not isinstance(client, ra.FulfillmentClient):
+        raise ra.ConfigurationError(f"--client {target!r} made {client!r}, which is no FulfillmentClient")
+    return client
+
+
+def read_credentials(choice: str) -> ra.Credentials:
+    """``anonymous``, or a JSON file such as ``{"access_key": "…", "secret_key": "…"}``.
+
+    Raises:
+        ConfigurationError: The file cannot be used. Its contents are never repeated.
+    """
+    if choice == "anonymous":
+        return ra.Anonymous()
+    path = Path(choice)
+    try:
+        fields: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous or a JSON file") from None
+    known = {"access_key", "secret_key", "token"}
+    if not isinstance(fields, dict) or not {"access_key", "secret_key"} <= fields.keys() <= known:
+        raise ra.ConfigurationError(f"--credentials {choice}: it must hold access_key, secret_key and, if any, token")
+    return ra.Keys(**fields)

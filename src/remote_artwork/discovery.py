@@ -1,0 +1,92 @@
+"""Discovery: lists the storage, keeps what is awaited, and tallies what is odd."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from attrs import define, field
+
+from remote_artwork.core.lifecycle import OrderRecord
+from remote_artwork.core.matching import Matches
+from remote_artwork.core.oddities import Oddities, unsupported
+from remote_artwork.core.report import FileOutcome, FileStatus, FileTally
+from remote_artwork.errors import StorageError
+from remote_artwork.interfaces import Ledger, Observer
+from remote_artwork.storage.storage import ArtworkStorage
+
+
+@define
+class Discovery:
+    """One look through a storage location.
+
+    Args:
+        storage: Where to look.
+        matches: Takes what is awaited.
+        oddities: Judges the rest.
+        tally: Counts the rest.
+        ledger: Knows which odd files belong to orders that are done.
+        tenant: Whose ledger rows are looked at.
+        observer: Is told how many names were listed.
+    """
+
+    storage: ArtworkStorage
+    matches: Matches
+    oddities: Oddities
+    tally: FileTally
+    ledger: Ledger
+    tenant: str
+    observer: Observer | None = None
+    _near: list[FileOutcome] = field(factory=list)
+
+    def run(self) -> StorageError | None:
+        """Goes through every page.
+
+        Returns:
+            The error that broke the listing off, after which nothing is known of any file; None when all was seen.
+
+        Raises:
+            LocationNotFound: The bucket or folder does not exist.
+            LedgerError: The ledger could not be read.
+        """
+        try:
+            for page in self.storage.pages():
+                misses = self.matches.take(page)
+                self._judge(misses)
+                if self.observer is not None:
+                    self.observer.listed(len(page.names))
+        except StorageError as error:
+            return error
+        self._settle()
+        return None
+
+    def _judge(self, names: Iterable[str]) -> None:
+        names = list(names)
+        known = self._known({number for name in names for number in self.oddities.order_numbers(name)})
+        for name in names:
+            outcome = self.oddities.judge(name, known)
+            if outcome is None:
+                continue
+            if outcome.suggestion is not None:
+                self._near.append(outcome)
+            else:
+                self.tally.add(outcome)
+
+    def _known(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
+        by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
+        if numbers:
+            for record in self.ledger.find(self.tenant, order_numbers=numbers):
+                by_number[record.order_number].append(record)
+        return by_number
+
+    def _settle(self) -> None:
+        """Judges what could not be judged before every name had been seen."""
+        for outcome in self._near:
+            self.tally.add(self.oddities.settle(outcome, self.matches.found.keys()))
+        for name, _slot in self.matches.unsupported:
+            self.tally.add(unsupported(name))
+        for name, slots in self.matches.contested:
+            refusal = next(
+                self.matches.awaited.refusals[slot.key] for slot in slots if slot.key in self.matches.awaited.refusals
+            )
+            self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=refusal.reason))

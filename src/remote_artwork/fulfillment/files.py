@@ -1,0 +1,86 @@
+"""The file side of an order: which bytes were chosen, whether they pass, and whether they are still the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from remote_artwork.core.lifecycle import FileRecord, ItemState
+from remote_artwork.core.model import Artwork, StoredFile
+from remote_artwork.core.planning import ItemPlan
+from remote_artwork.core.report import ItemStatus
+from remote_artwork.errors import FileGone, StorageError
+from remote_artwork.fulfillment.progress import Progress
+from remote_artwork.fulfillment.tools import Tools
+
+_CHECKED = (ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED)
+
+
+@frozen
+class Files:
+    """The file side of one order."""
+
+    tools: Tools
+    progress: Progress
+
+    def verify(self, plan: ItemPlan) -> bool:
+        """Whether the item's files are checked, now or in an earlier pass; else its outcome says why not."""
+        row = self.progress.rows.get(plan.item.number)
+        if row and row.state in _CHECKED and row.describes(plan.files):
+            return True
+        number = plan.item.number
+        try:
+            files = self.tools.inspector.pin(plan.files)
+            self.progress.advance(self.progress.item_step(number, ItemState.SELECTED, files=files))
+            verdict = self.tools.inspector.verdict(plan.item, files)
+        except FileGone as error:
+            self.progress.set(number, ItemStatus.MISSING, f"{error}; it was there a moment ago")
+            return False
+        except StorageError as error:
+            self.progress.failures.append(error)
+            self.progress.set(number, ItemStatus.UNREADABLE, f"{error}; nothing was sent")
+            return False
+        if verdict.rejection:
+            self.progress.advance(self.progress.item_step(number, ItemState.REJECTED, reason=verdict.rejection))
+            self.progress.set(number, ItemStatus.REJECTED, verdict.rejection, findings=verdict.findings, now=True)
+            return False
+        self.progress.advance(self.progress.item_step(number, ItemState.VERIFIED))
+        if verdict.findings:
+            self.progress.set(number, plan.status, plan.reason, findings=verdict.findings)
+        return True
+
+    def replaced(self) -> list[ItemPlan]:
+        """Plans for the items whose files are no longer the checked ones, with the files as they are now.
+
+        Raises:
+            FileGone: One of them was deleted.
+            StorageError: One of them could not be looked at.
+        """
+        changed: list[ItemPlan] = []
+        for plan in self.progress.required:
+            row = self.progress.rows[plan.item.number]
+            now = {record.placement: self.tools.storage.stat(record.name) for record in row.files}
+            if not row.describes(now):
+                changed.append(evolve(plan, files=now))
+        return changed
+
+    def artworks(self, plan: ItemPlan) -> list[Artwork]:
+        """The checked files of one item as the host gets them, with fresh URLs, in the order of its placements.
+
+        Raises:
+            StorageError: A URL could not be made.
+        """
+        records = {record.placement: record for record in self.progress.rows[plan.item.number].files}
+        return [self._artwork(records[placement], plan.files) for placement in plan.item.placements]
+
+    def _artwork(self, record: FileRecord, listed: Mapping[str, StoredFile]) -> Artwork:
+        known = listed.get(record.placement)
+        file = StoredFile(
+            name=record.name,
+            size=record.size,
+            etag=record.etag,
+            version_id=record.version_id,
+            last_modified=known.last_modified if known and record.describes(known) else None,
+        )
+        return self.tools.storage.artwork(file, record.placement, expires_in=self.tools.url_lifetime)

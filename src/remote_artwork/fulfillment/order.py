@@ -1,0 +1,110 @@
+"""One order under one lease, from chosen files to a receipt.
+
+The order of writes is the safety of the house: an intent is in the ledger before the call it speaks of, and the
+receipt after it. Whatever dies in between, the next scan finds the intent and settles it.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from remote_artwork.core.lifecycle import FulfillState, ItemState
+from remote_artwork.core.model import Attaching
+from remote_artwork.core.planning import ItemPlan
+from remote_artwork.core.report import ItemStatus
+from remote_artwork.errors import FileGone, StorageError
+from remote_artwork.fulfillment.files import Files
+from remote_artwork.fulfillment.host import Host
+from remote_artwork.fulfillment.progress import Progress, Stop
+from remote_artwork.fulfillment.tools import Tools
+
+
+def bring_forward(tools: Tools, progress: Progress) -> None:
+    """Takes one order as far as it goes in this pass; what became of it is in ``progress``.
+
+    Raises:
+        LedgerError: A step could not be recorded; nothing was sent after it.
+    """
+    files = Files(tools, progress)
+    try:
+        _Order(tools, progress, files, Host(tools, progress, files)).run()
+    except Stop:
+        return
+
+
+@frozen
+class _Order:
+    tools: Tools
+    progress: Progress
+    files: Files
+    host: Host
+
+    def run(self) -> None:
+        self._start()
+        matched = [item for item in self.progress.required if item.status is ItemStatus.MATCHED]
+        ready = [item for item in matched if self.files.verify(item)]
+        complete = self.progress.plan.complete and len(ready) == len(matched)
+        if self._attaches and (complete or self.tools.policy.fulfill == "per_item"):
+            ready = [item for item in ready if self.host.attach(item)]
+            complete = complete and len(ready) == len(matched)
+        if complete:
+            self._send()
+
+    @property
+    def _attaches(self) -> bool:
+        return self.tools.client.attaching is Attaching.SEPARATE
+
+    def _start(self) -> None:
+        """Goes on from where an earlier pass, or another scan since the plan, has left the order."""
+        progress = self.progress
+        if progress.state is FulfillState.FULFILLED:
+            raise progress.stop(ItemStatus.FULFILLED, "fulfilled by another scan just now; nothing was sent again")
+        if progress.state is FulfillState.UNCERTAIN:
+            raise progress.stop(ItemStatus.UNCERTAIN, progress.lease.record.reason)
+        if progress.state is FulfillState.FULFILL_INTENT:
+            self.host.settle()
+        if progress.state is FulfillState.CANCELLED:
+            reason = "the shop names it pending again"
+            progress.advance(progress.order_step(FulfillState.OPEN, reason=reason))
+
+    def _send(self) -> None:
+        self._settle_replacements()
+        self.host.fulfill(self.host.read_again())
+        self._look_once_more()
+
+    def _settle_replacements(self) -> None:
+        """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
+        for plan in self._replaced():
+            if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan)):
+                raise Stop
+        if self._replaced():
+            raise self.progress.stop(
+                ItemStatus.SETTLING, "its files keep changing; nothing was sent, the next scan looks"
+            )
+
+    def _replaced(self) -> list[ItemPlan]:
+        try:
+            return self.files.replaced()
+        except FileGone as error:
+            raise self.progress.stop(ItemStatus.MISSING, f"{error}; it was deleted after it was checked") from error
+        except StorageError as error:
+            self.progress.failures.append(error)
+            raise self.progress.stop(ItemStatus.UNREADABLE, f"{error}; nothing was sent") from error
+
+    def _look_once_more(self) -> None:
+        """A file replaced while the order was sent is an alarm, never acted on."""
+        for plan in self.progress.required:
+            row = self.progress.rows[plan.item.number]
+            try:
+                now = {record.placement: self.tools.storage.stat(record.name) for record in row.files}
+            except StorageError:
+                continue
+            if not row.describes(now):
+                names = ", ".join(file.name for file in row.files)
+                reason = (
+                    f"{names} was replaced while the order was sent; the earlier file is printed: look at the order"
+                )
+                self.progress.advance(
+                    self.progress.item_step(plan.item.number, ItemState.LATE_REPLACEMENT, reason=reason)
+                )
+                self.progress.set(plan.item.number, ItemStatus.LATE_REPLACEMENT, reason, now=True)

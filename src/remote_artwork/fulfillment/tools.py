@@ -1,0 +1,36 @@
+"""What working on an order takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from attrs import frozen
+
+from remote_artwork.core.policy import Policy
+from remote_artwork.inspection import Inspector
+from remote_artwork.interfaces import FulfillmentClient, Ledger
+from remote_artwork.retry import RetryPolicy
+from remote_artwork.storage.storage import ArtworkStorage
+
+
+@frozen(kw_only=True)
+class Tools:
+    """What working on an order takes.
+
+    Args:
+        storage: Where the files are.
+        client: The host.
+        ledger: What was begun and what is done.
+        inspector: Pins and checks files.
+        policy: The shop's decisions.
+        retry: How temporary errors are repeated.
+        url_lifetime: How long a signed URL works.
+    """
+
+    storage: ArtworkStorage
+    client: FulfillmentClient
+    ledger: Ledger
+    inspector: Inspector
+    policy: Policy
+    retry: RetryPolicy
+    url_lifetime: timedelta

@@ -1,0 +1,65 @@
+"""Inspection: pins the bytes of an item's files and runs the preflight checks on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve, frozen
+
+from remote_artwork.core.findings import Finding, Severity
+from remote_artwork.core.model import OrderItem, StoredFile
+from remote_artwork.core.planning import ItemPlan, OrderPlan
+from remote_artwork.core.report import ItemOutcome, ItemStatus
+from remote_artwork.errors import StorageError
+from remote_artwork.interfaces import PreflightCheck
+from remote_artwork.preflight.run import run_checks
+from remote_artwork.storage.storage import ArtworkStorage
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """What the checks say of all files of one item."""
+
+    findings: tuple[Finding, ...]
+    rejection: str = ""
+
+
+@frozen
+class Inspector:
+    """Looks at files without changing anything anywhere."""
+
+    storage: ArtworkStorage
+    checks: Sequence[PreflightCheck]
+
+    def pin(self, files: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
+        """The files as they are now, by placement, with their version ids where the storage keeps versions.
+
+        Raises:
+            FileGone: One of them was deleted.
+            StorageError: One of them could not be looked at.
+        """
+        return {placement: self.storage.stat(file.name) for placement, file in files.items()}
+
+    def verdict(self, item: OrderItem, files: Mapping[str, StoredFile]) -> Verdict:
+        """Runs all checks on all files, up to the first rejection.
+
+        Raises:
+            FileGone, StorageError: A file could not be read.
+        """
+        findings: list[Finding] = []
+        for file in files.values():
+            found = run_checks(self.checks, self.storage.reader(file), item)
+            findings += found
+            rejection = next((finding for finding in found if finding.severity is Severity.REJECT), None)
+            if rejection is not None:
+                return Verdict(findings=tuple(findings), rejection=f"{file.name}: {rejection.message}")
+        return Verdict(findings=tuple(findings))
+
+    def preview(self, order: OrderPlan, plan: ItemPlan) -> ItemOutcome:
+        """What a scan's checks would say of a matched item. Writes nothing."""
+        try:
+            verdict = self.verdict(plan.item, self.pin(plan.files))
+        except StorageError as error:
+            return order.outcome(plan, ItemStatus.UNREADABLE, str(error))
+        status, reason = (ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else (plan.status, plan.reason)
+        return evolve(order.outcome(plan, status, reason), findings=verdict.findings)

@@ -1,0 +1,10 @@
+"""What Alembic runs: the migrations, on the connection and in the transaction it was handed."""
+
+from alembic import context
+
+from remote_artwork.ledgers.schema import VERSION_TABLE, metadata
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE
+)
+context.run_migrations()

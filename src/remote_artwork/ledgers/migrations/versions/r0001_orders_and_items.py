@@ -1,0 +1,46 @@
+"""Orders with their leases, and their items."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Creates the two tables."""
+    op.create_table(
+        "remote_artwork_order",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("order_id", sa.Text, nullable=False),
+        sa.Column("approval", sa.Text, nullable=False),
+        sa.Column("order_number", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("receipt", sa.Text),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("lease_owner", sa.Text),
+        sa.Column("lease_until", sa.Double),
+        sa.Column("intent_at", sa.Double),
+        sa.Column("updated_at", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
+    )
+    op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])
+    op.create_table(
+        "remote_artwork_item",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("order_id", sa.Text, nullable=False),
+        sa.Column("approval", sa.Text, nullable=False),
+        sa.Column("item_number", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("files", sa.JSON, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("updated_at", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "order_id", "approval"],
+            ["remote_artwork_order.tenant", "remote_artwork_order.order_id", "remote_artwork_order.approval"],
+            name="remote_artwork_item_of_order",
+            ondelete="CASCADE",
+        ),
+    )

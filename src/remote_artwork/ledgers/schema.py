@@ -1,0 +1,80 @@
+"""The ledger's tables, as the newest migration leaves them. The prefix lets them live beside a shop's own."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+VERSION_TABLE = "remote_artwork_version"
+
+REVISIONS = ("0001", "0002")
+"""Every migration this release knows, oldest first. Any other revision is one of a newer release."""
+
+metadata = MetaData()
+
+versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+"""Alembic's own table, to read from; it creates and writes it."""
+
+orders = Table(
+    "remote_artwork_order",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("order_number", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("receipt", Text),
+    Column("reason", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Column("intent_at", Double),
+    Column("updated_at", Double, nullable=False),
+    Column("named_pass", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
+    Index("remote_artwork_order_by_number", "tenant", "order_number"),
+    Index("remote_artwork_order_by_age", "tenant", "updated_at"),
+)
+"""One row an approval of an order. Times are seconds since 1970 by the database's clock; ``named_pass`` is the last
+pass in which the host named the order."""
+
+items = Table(
+    "remote_artwork_item",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("item_number", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
+    ForeignKeyConstraint(
+        ["tenant", "order_id", "approval"],
+        ["remote_artwork_order.tenant", "remote_artwork_order.order_id", "remote_artwork_order.approval"],
+        name="remote_artwork_item_of_order",
+        ondelete="CASCADE",
+    ),
+)
+"""One row an item of an order; ``files`` is a list of file records."""
+
+passes = Table(
+    "remote_artwork_pass",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("passes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", name="remote_artwork_pass_key"),
+)
+"""How many whole passes each tenant has had; so that forgetting need not touch the rows it keeps."""

@@ -1,0 +1,244 @@
+"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, update
+from sqlalchemy.engine import URL, Connection
+
+from remote_artwork.core.lifecycle import FulfillState, ItemStep, Lease, OrderKey, OrderRecord, Step
+from remote_artwork.errors import InvalidLedger
+from remote_artwork.ledgers.connecting import READS, Identity, identity, open_engine, parse_ledger_url, shown
+from remote_artwork.ledgers.dialects import DatabaseNow, among, insert_if_missing
+from remote_artwork.ledgers.faults import translated
+from remote_artwork.ledgers.migrating import migrate, revision_of
+from remote_artwork.ledgers.rows import as_json, records, select_records, storable
+from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
+from remote_artwork.ledgers.snapshot import copied
+from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over
+
+
+class SqlLedger:
+    """A ``Ledger`` in a database. The first write creates its tables, or brings older ones up to date.
+
+    A SQLite file serves any number of threads and processes of one machine; it must not lie on a network file system.
+    For several machines use PostgreSQL. All times are the database's clock. The tables are named
+    ``remote_artwork_…``, so they may live beside a shop's own.
+
+    ``find`` never writes: until this object has written, a SQLite file is copied and the copy is read, so that not a
+    byte beside it changes either.
+
+    Args:
+        url: ``sqlite:///ledger.db`` (four slashes for an absolute path) or ``postgresql://user:password@host/name``.
+        timeout: How long a call waits for a connection, a lock or a statement.
+
+    Raises:
+        InvalidLedger: The URL is none, or (by a later call) what it leads to is not a ledger of this release.
+        MissingExtra: The URL needs a driver that is not installed.
+    """
+
+    def __init__(self, url: str, *, timeout: timedelta = timedelta(seconds=30)) -> None:
+        self._url: URL = parse_ledger_url(url)
+        self._timeout = timeout
+        self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
+        self._engine = open_engine(self._url, timeout=timeout)
+        self._opening = threading.Lock()
+        self._opened: Identity | None = None
+
+    def __repr__(self) -> str:
+        return f"SqlLedger({shown(self._url)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back. A later call opens new ones."""
+        with translated(self._url):
+            self._opened = None
+            self._engine.dispose()
+
+    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
+        """See ``Ledger.claim``. The owner itself may claim again, which makes its older lease worthless."""
+        now = DatabaseNow()
+        free = or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now, orders.c.lease_owner == owner)
+        with self._writing() as connection:
+            insert_if_missing(
+                connection,
+                orders,
+                tenant=key.tenant,
+                order_id=key.order_id,
+                approval=key.approval,
+                order_number=order_number,
+                state=FulfillState.OPEN,
+                reason="",
+                epoch=0,
+                updated_at=now,
+                named_pass=_passes_of(key.tenant),
+            )
+            granted = connection.execute(
+                update(orders)
+                .where(_is(orders, key), free)
+                .values(
+                    order_number=order_number,
+                    lease_owner=owner,
+                    lease_until=now + lease_for.total_seconds(),
+                    epoch=orders.c.epoch + 1,
+                )
+            )
+            if not granted.rowcount:
+                return None
+            [(record, epoch)] = records(connection.execute(select_records(_is(orders, key))))
+        return Lease(record=record, owner=owner, epoch=epoch)
+
+    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
+        """See ``Ledger.advance``.
+
+        A lease that ended but that nobody took over may still write: its epoch is the newest, so nobody else can
+        have worked on the order since.
+        """
+        check_arrows(steps)
+        held = and_(_is(orders, lease.key), orders.c.lease_owner == lease.owner, orders.c.epoch == lease.epoch)
+        changes: dict[str, Any] = {"epoch": lease.epoch}
+        if steps:
+            changes["updated_at"] = DatabaseNow()
+        if release:
+            changes["lease_owner"] = None
+        with self._writing() as connection:
+            # Also locks the row, so that nobody can take the order over before the steps are committed.
+            if not connection.execute(update(orders).where(held).values(changes)).rowcount:
+                raise taken_over(lease.key)
+            for step in steps:
+                if not _written(connection, lease.key, step):
+                    raise moved_on(lease.key, step)
+
+    def find(
+        self,
+        tenant: str,
+        *,
+        order_ids: Collection[str] | None = None,
+        order_numbers: Collection[str] | None = None,
+    ) -> list[OrderRecord]:
+        """See ``Ledger.find``. Given ids and numbers, an order is found by either.
+
+        Raises:
+            InvalidLedger: It is none, or one of a newer release.
+            LedgerUnavailable: It could not be read.
+        """
+        given = ((orders.c.order_id, order_ids), (orders.c.order_number, order_numbers))
+        either = [among(column, texts) for column, texts in given if texts is not None]
+        wanted = and_(orders.c.tenant == tenant, or_(*either)) if either else orders.c.tenant == tenant
+        with translated(self._url):
+            if self._file is None or self._is_open():
+                return self._read(wanted)
+            with copied(self._file, timeout=self._timeout) as copy:
+                return [] if copy is None else self._read_copy(copy, wanted)
+
+    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
+        """See ``Ledger.forget``. Orders under a running lease stay too."""
+        now = DatabaseNow()
+        with self._writing() as connection:
+            insert_if_missing(connection, passes, tenant=tenant, passes=0)
+            connection.execute(update(passes).where(passes.c.tenant == tenant).values(passes=passes.c.passes + 1))
+            connection.execute(
+                update(orders)
+                .where(orders.c.tenant == tenant, among(orders.c.order_id, still_pending))
+                .values(named_pass=_passes_of(tenant))
+            )
+            return connection.execute(
+                delete(orders).where(
+                    orders.c.tenant == tenant,
+                    orders.c.updated_at <= now - min_age.total_seconds(),
+                    orders.c.named_pass <= _passes_of(tenant) - max(1, silent_passes),
+                    orders.c.state.not_in(sorted(UNSETTLED)),
+                    or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
+                )
+            ).rowcount
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._url):
+            if not self._is_open():
+                self._prepare()
+            with self._engine.begin() as connection:
+                yield connection
+
+    def _is_open(self) -> bool:
+        """Whether this object has written to this very file (or server) before."""
+        return self._opened is not None and self._opened == identity(self._file)
+
+    def _prepare(self) -> None:
+        with self._opening:
+            if self._is_open():
+                return
+            with self._engine.connect().execution_options(**READS) as connection:
+                ready = revision_of(connection, shown(self._url)) == REVISIONS[-1]
+            if not ready:
+                with self._engine.begin() as connection:
+                    migrate(connection, shown(self._url))
+            self._opened = identity(self._file)
+
+    def _read(self, condition: ColumnElement[bool]) -> list[OrderRecord]:
+        with self._engine.connect().execution_options(**READS) as connection:
+            revision = REVISIONS[-1] if self._is_open() else revision_of(connection, shown(self._url))
+            if revision is None:
+                return []
+            if revision != REVISIONS[-1]:
+                raise InvalidLedger(f"{shown(self._url)} was made by an older release; one scan brings it up to date")
+            found = connection.execute(select_records(condition), execution_options={"yield_per": 1000})
+            return [record for record, _epoch in records(found)]
+
+    def _read_copy(self, copy: Path, condition: ColumnElement[bool]) -> list[OrderRecord]:
+        engine = open_engine(self._url.set(database=str(copy)), timeout=self._timeout)
+        try:
+            with engine.begin() as connection:
+                if revision_of(connection, shown(self._url)) is None:
+                    return []
+                migrate(connection, shown(self._url))
+                return [record for record, _epoch in records(connection.execute(select_records(condition)))]
+        finally:
+            engine.dispose()
+
+
+def _is(table: Table, key: OrderKey) -> ColumnElement[bool]:
+    return and_(table.c.tenant == key.tenant, table.c.order_id == key.order_id, table.c.approval == key.approval)
+
+
+def _passes_of(tenant: str) -> ColumnElement[int]:
+    return func.coalesce(select(passes.c.passes).where(passes.c.tenant == tenant).scalar_subquery(), 0)
+
+
+def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
+    """Writes one step if its row is still in ``step.before``; says whether it was."""
+    if isinstance(step, ItemStep):
+        changes = {
+            "state": step.after,
+            "files": as_json(step.files),
+            "reason": storable(step.reason),
+            "updated_at": DatabaseNow(),
+        }
+        if step.before is None:
+            row = {"tenant": key.tenant, "order_id": key.order_id, "approval": key.approval}
+            return insert_if_missing(connection, items, **row, item_number=step.item_number, **changes)
+        here = and_(_is(items, key), items.c.item_number == step.item_number, items.c.state == step.before)
+        return connection.execute(update(items).where(here).values(changes)).rowcount == 1
+    outcome: dict[str, Any] = {
+        "state": step.after,
+        "reason": storable(step.reason),
+        "receipt": None if step.receipt is None else storable(step.receipt),
+    }
+    if step.after is FulfillState.FULFILL_INTENT:
+        outcome["intent_at"] = DatabaseNow()
+    here = and_(_is(orders, key), orders.c.state == step.before)
+    return connection.execute(update(orders).where(here).values(outcome)).rowcount == 1

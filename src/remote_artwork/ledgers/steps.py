@@ -1,0 +1,33 @@
+"""What every ledger asks of a step before it writes one, and what it says when it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from remote_artwork.core.lifecycle import FulfillState, ItemStep, OrderKey, Step, allowed
+from remote_artwork.errors import LeaseLost
+
+UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
+"""A call may have had its effect: rows in these states are never forgotten."""
+
+
+def check_arrows(steps: Iterable[Step]) -> None:
+    """Refuses arrows that the lifecycle's tables do not hold.
+
+    Raises:
+        ValueError: A mistake of the caller, not of the data: such a step must never be asked for.
+    """
+    for step in steps:
+        if not allowed(step.before, step.after):
+            raise ValueError(f"the lifecycle has no arrow from {step.before} to {step.after}: {step}")
+
+
+def taken_over(key: OrderKey) -> LeaseLost:
+    """The error of a lease that is no longer the order's newest."""
+    return LeaseLost(f"order {key.order_id}: the lease was given back or another scanner has taken the order over")
+
+
+def moved_on(key: OrderKey, step: Step) -> LeaseLost:
+    """The error of a step whose row is in another state than the caller saw."""
+    what = f"item {step.item_number}" if isinstance(step, ItemStep) else "the order"
+    return LeaseLost(f"order {key.order_id}: {what} is no longer {step.before or 'new'}; somebody else has changed it")

@@ -1,0 +1,279 @@
+"""Scanner: one pass over the pending orders and the storage, dry or for real, and passes for ever."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from attrs import define, field
+
+from remote_artwork.core.explanation import Explanation
+from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.planning import OrderPlan
+from remote_artwork.core.policy import Policy
+from remote_artwork.core.report import (
+    Fault,
+    FileListener,
+    FileOutcome,
+    FileStatus,
+    FileTally,
+    ItemOutcome,
+    ItemStatus,
+    ScanReport,
+    sorted_items,
+)
+from remote_artwork.errors import ConfigurationError, LedgerError
+from remote_artwork.explaining import explain_file, explain_order
+from remote_artwork.fulfillment import Fulfillment
+from remote_artwork.fulfillment.tools import Tools
+from remote_artwork.inspection import Inspector
+from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck
+from remote_artwork.preflight.signature import SignatureCheck
+from remote_artwork.retry import RetryPolicy
+from remote_artwork.schedule import repeat
+from remote_artwork.storage.storage import ArtworkStorage
+from remote_artwork.survey import Survey, Surveyor
+
+HOURLY = timedelta(hours=1)
+
+_REMEMBERED = timedelta(days=90)
+_SILENT_PASSES = 100
+"""A finished order is forgotten when it is this old and the host has not named it for so many whole passes."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
+    return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
+
+
+def _not_empty(_instance: object, _attribute: object, value: str) -> None:
+    if not value.strip():
+        raise ConfigurationError("Scanner.tenant must not be empty")
+
+
+@define
+class Scanner:
+    """Finds the files of the pending orders, checks them, attaches them, and fulfils each order once.
+
+    One scanner is safe to call from several threads: its passes run one after another. Several scanners, in one
+    process or in many, may share a ledger: each order is worked on by one of them at a time.
+
+    Args:
+        storage: Where the files are.
+        client: The host: its orders, and what may be done to them.
+        ledger: What was begun and what is done; shared by all scanners of a shop.
+        pattern: The expected names, without extension.
+        policy: The shop's decisions.
+        tenant: Keeps several shops apart in one ledger.
+        checks: Preflight checks; the signature check unless told.
+        retry: How temporary errors of the host are repeated.
+        url_lifetime: How long a signed URL works.
+        observer: Is told how a pass goes on.
+        clock: Tells the time, with a time zone; for reports and ages alone.
+    """
+
+    storage: ArtworkStorage
+    client: FulfillmentClient
+    ledger: Ledger = field(kw_only=True)
+    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_as_pattern)
+    policy: Policy = field(factory=Policy, kw_only=True)
+    tenant: str = field(default="default", kw_only=True, validator=_not_empty)
+    checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
+    retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True)
+    observer: Observer | None = field(default=None, kw_only=True)
+    clock: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
+    _owner: str = field(init=False, factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
+    _one_at_a_time: threading.Lock = field(init=False, factory=threading.Lock)
+
+    def plan(
+        self, *, verify: bool = False, orders: Collection[str] | None = None, on_file: FileListener | None = None
+    ) -> ScanReport:
+        """A dry run: lists and matches, and writes nothing anywhere.
+
+        Args:
+            verify: Also reads the matched files and runs the preflight checks.
+            orders: Numbers of the orders to report; all pending ones unless told.
+            on_file: Is given every odd file, also beyond the examples the report keeps.
+
+        Raises:
+            ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
+        """
+        with self._one_at_a_time:
+            started = self.clock()
+            survey = self._survey(orders, on_file)
+            items = [self._preview(plan, verify=verify) for plan in survey.plans]
+            return self._report(survey, started, [i for outcomes in items for i in outcomes], dry_run=True)
+
+    def scan(
+        self,
+        *,
+        sweep: bool = False,
+        orders: Collection[str] | None = None,
+        limit: int | None = None,
+        on_file: FileListener | None = None,
+        stop: threading.Event | None = None,
+    ) -> ScanReport:
+        """One pass: attaches and fulfils whatever is complete.
+
+        Args:
+            sweep: Sees every file of the location, for the report.
+            orders: Numbers of the orders to work on; all pending ones unless told.
+            limit: Works on so many orders at the most, for a first careful scan.
+            on_file: Is given every odd file, also beyond the examples the report keeps.
+            stop: Once set, no further order is begun.
+
+        Raises:
+            ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
+        """
+        with self._one_at_a_time:
+            started = self.clock()
+            survey = self._survey(orders, on_file, sweep=sweep)
+            items = self._work(survey, limit, stop or threading.Event())
+            if orders is None and survey.whole:
+                self._forget(survey)
+            report = self._report(survey, started, items, dry_run=False)
+            if self.observer is not None:
+                self.observer.finished(report)
+            return report
+
+    def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
+        """The whole reasoning about one file name, or about one order number. Writes nothing anywhere.
+
+        Raises:
+            ConfigurationError: Neither or both were asked for.
+        """
+        if (name is None) == (order is None):
+            raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
+        with self._one_at_a_time:
+            seen: list[FileOutcome] = []
+            survey = self._survey(None, lambda file: seen.append(file) if file.name == name else None, sweep=True)
+            if name is not None:
+                return explain_file(name, survey, seen, self.pattern)
+            return explain_order(str(order), survey)
+
+    def run_forever(
+        self,
+        *,
+        every: timedelta = HOURLY,
+        stop: threading.Event | None = None,
+        on_report: Callable[[ScanReport], None] | None = None,
+    ) -> None:
+        """Scans at once and then every so often, with up to a tenth of jitter, until ``stop`` is set.
+
+        A pass that fails is logged, and the next one runs. Passes never overlap: one that takes longer than ``every``
+        is followed by the next. In the main thread SIGTERM sets ``stop``, so that the order in hand is finished first.
+
+        Args:
+            every: From the start of one pass to the start of the next.
+            stop: Ends the loop once set.
+            on_report: Is given each pass's report.
+        """
+        stop = stop or threading.Event()
+
+        def one_pass() -> None:
+            report = self.scan(stop=stop)
+            if on_report is not None:
+                on_report(report)
+
+        repeat(one_pass, every=every, stop=stop)
+
+    def _survey(self, orders: Collection[str] | None, on_file: FileListener | None, *, sweep: bool = False) -> Survey:
+        surveyor = Surveyor(
+            storage=self.storage,
+            client=self.client,
+            ledger=self.ledger,
+            pattern=self.pattern,
+            policy=self.policy,
+            tenant=self.tenant,
+            retry=self.retry,
+            observer=self.observer,
+        )
+        return surveyor.look(self.clock(), orders=orders, tally=FileTally(on_file), sweep=sweep)
+
+    @property
+    def _inspector(self) -> Inspector:
+        checks = self.checks
+        return Inspector(self.storage, [SignatureCheck(self.policy.max_file_size)] if checks is None else checks)
+
+    def _preview(self, plan: OrderPlan, *, verify: bool) -> list[ItemOutcome]:
+        if not verify:
+            return plan.outcomes()
+        return [
+            self._inspector.preview(plan, item) if item.status is ItemStatus.MATCHED else plan.outcome(item)
+            for item in plan.items
+        ]
+
+    def _work(self, survey: Survey, limit: int | None, stop: threading.Event) -> list[ItemOutcome]:
+        tools = Tools(
+            storage=self.storage,
+            client=self.client,
+            ledger=self.ledger,
+            inspector=self._inspector,
+            policy=self.policy,
+            retry=self.retry,
+            url_lifetime=self.url_lifetime,
+        )
+        fulfillment = Fulfillment(tools=tools, owner=self._owner)
+        with_work = [plan for plan in survey.plans if plan.has_work]
+        total = len(with_work) if limit is None else min(limit, len(with_work))
+        items = [outcome for plan in survey.plans if not plan.has_work for outcome in plan.outcomes()]
+        for done, plan in enumerate(with_work):
+            if done >= total:
+                items += plan.left(
+                    ItemStatus.MATCHED, f"left for the next scan: this one was limited to {total} orders"
+                )
+            elif stop.is_set():
+                items += plan.left(ItemStatus.MATCHED, "left for the next scan: this one was stopped before the order")
+            else:
+                if self.observer is not None:
+                    self.observer.working(done, total, plan.order.number)
+                items += fulfillment.work(plan)
+        survey.faults.extend(fulfillment.faults)
+        return items
+
+    def _forget(self, survey: Survey) -> None:
+        still_pending = {plan.order.id for plan in survey.plans}
+        try:
+            self.ledger.forget(
+                self.tenant, still_pending=still_pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES
+            )
+        except LedgerError as error:
+            survey.faults.append(Fault(part="ledger", message=str(error)))
+
+    def _report(self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], *, dry_run: bool) -> ScanReport:
+        for file in _files_of(items):
+            survey.tally.add(file)
+        return ScanReport(
+            dry_run=dry_run,
+            tenant=self.tenant,
+            location=self.storage.location,
+            started_at=started,
+            finished_at=self.clock(),
+            items=sorted_items(items),
+            files=survey.tally.examples(),
+            file_counts=dict(survey.tally.counts),
+            coverage=survey.coverage,
+            names_seen=survey.names_seen,
+            requests=survey.requests_since(self.storage),
+            faults=tuple(survey.faults),
+        )
+
+
+def _files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
+    """The files that items were refused for: a rejected one, or several for one print."""
+    for item in items:
+        if item.status is ItemStatus.REJECTED:
+            blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
+            for name in blamed:
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=item.reason)
+        elif item.status is ItemStatus.CONFLICT:
+            for name in item.files:
+                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=item.reason)

@@ -1,0 +1,222 @@
+"""The one place that reads what others made: metadata and errors of every storage client.
+
+Metadata comes as dictionaries with a vocabulary for each protocol; here it becomes a ``StoredFile``. Errors come in any
+class; the HTTP status decides what they mean, then the storage's own error code, then the built-in class. Names of
+foreign classes are looked at only to tell a broken connection from a broken programme. No SDK is imported.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from remote_artwork.core.model import StoredFile
+from remote_artwork.errors import (
+    FileGone,
+    InvalidLocation,
+    LocationNotFound,
+    RemoteArtworkError,
+    StorageDenied,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
+
+_SIZES = ("size", "Size", "ContentLength")
+_ETAGS = ("ETag", "etag")
+_VERSIONS = ("VersionId", "generation", "version_id")
+_TIMES = ("LastModified", "last_modified", "updated", "Last-Modified", "mtime", "created")
+
+_DENIED = frozenset({401, 403, 407})
+_GONE = frozenset({404, 410})
+_REPLACED = frozenset({412, 416})
+_BUSY = frozenset({408, 425, 429})
+_BUSY_CODES = frozenset(
+    {
+        "InternalError",
+        "RequestLimitExceeded",
+        "RequestRateLimitExceeded",  # Wasabi, with status 400
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+    }
+)
+_DENIED_CODES = frozenset({"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"})
+_REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
+_BROKEN_CONNECTION = frozenset(
+    {
+        "aiohttp.client_exceptions.ClientConnectionError",
+        "aiohttp.client_exceptions.ClientPayloadError",
+        "botocore.exceptions.ConnectionError",
+        "botocore.exceptions.HTTPClientError",
+        "botocore.exceptions.IncompleteReadError",
+    }
+)
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def stored_file(name: str, info: Mapping[str, Any]) -> StoredFile:
+    """A ``StoredFile`` from one entry of a listing or one stat, of whatever protocol.
+
+    A file of a storage without ETags (local, memory) gets a change token made of its inode, time and size. It is the
+    same in a listing and in a stat, and differs after a replacement, also by a file with the same time stamp.
+
+    Args:
+        name: Its key relative to the location's folder.
+        info: The entry as the client gave it.
+
+    Raises:
+        StorageMisbehaved: The size is missing.
+    """
+    size = _first(info, _SIZES)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise StorageMisbehaved(f"the storage names no size for {name!r}")
+    version = _first(info, _VERSIONS)
+    etag = _first(info, _ETAGS)
+    return StoredFile(
+        name=name,
+        size=size,
+        etag=_bare(str(etag)) if etag else _change_token(info, size),
+        version_id=str(version) if version not in (None, "", "null") else None,
+        last_modified=_time(_first(info, _TIMES)),
+    )
+
+
+def bare_etag(info: Mapping[str, Any]) -> str | None:
+    """The ETag of an answer as ``StoredFile.etag`` holds it; None where there is none."""
+    etag = _first(info, _ETAGS)
+    return _bare(str(etag)) if etag else None
+
+
+def _bare(etag: str) -> str:
+    """Some servers quote ETags in one answer and not in another."""
+    return etag.removeprefix("W/").strip('"')
+
+
+def _first(info: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((info[name] for name in names if info.get(name) is not None), None)
+
+
+def _change_token(info: Mapping[str, Any], size: int) -> str:
+    when = _time(_first(info, ("mtime", *_TIMES)))
+    return f"{info.get('ino', 0)}-{when.timestamp() if when else 0:.6f}-{size}"
+
+
+def _time(value: Any) -> datetime | None:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, tz=UTC)
+    if isinstance(value, str):
+        value = _parsed(value)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return None
+
+
+def _parsed(text: str) -> datetime | None:
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return None
+
+
+def translate(error: Exception, *, where: str, name: str | None = None) -> RemoteArtworkError:
+    """Our error for a foreign one. The caller raises it ``from error``.
+
+    Args:
+        error: Whatever a file system raised.
+        where: The location in words, without secrets.
+        name: The file the call was about; None for a listing.
+    """
+    chain = tuple(_chain(error))
+    ours = next((link for link in chain if isinstance(link, RemoteArtworkError)), None)
+    if ours is not None:
+        return type(ours)(f"{where}: {ours}")
+    about = where if name is None else f"{where}: {name!r}"
+    status, code = _answer(chain)
+    if status is not None:
+        return _from_status(status, code, about, name)
+    return _from_class(chain, about, name)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and its explicit causes. Its context is left out: it may be an earlier, unrelated error."""
+    seen: set[int] = set()
+    link: Any = error
+    while isinstance(link, BaseException) and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        # botocore keeps the cause among the parts of its message.
+        link = link.__cause__ or getattr(link, "kwargs", {}).get("error")
+
+
+def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
+    """The HTTP status and the storage's own error code, as far as an answer arrived."""
+    for link in chain:
+        response = getattr(link, "response", None)
+        if isinstance(response, Mapping):  # botocore
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            code = str(response.get("Error", {}).get("Code", ""))
+        else:  # aiohttp: status; azure: status_code; requests: response.status_code; gcsfs: code
+            told = (
+                getattr(link, "status", None),
+                getattr(link, "status_code", None),
+                getattr(response, "status_code", None),
+            )
+            status = next((value for value in (*told, getattr(link, "code", None)) if value is not None), None)
+            code = str(getattr(link, "error_code", "") or "")
+        if isinstance(status, int) and 100 <= status <= 599:
+            return status, code if _CODE.fullmatch(code) else ""
+    return None, ""
+
+
+def _from_status(status: int, code: str, about: str, name: str | None) -> RemoteArtworkError:
+    said = f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
+    if code in _BUSY_CODES or status in _BUSY or (status >= 500 and status != 501):
+        return StorageUnreachable(f"{about}: the storage cannot serve now ({said}); try again later")
+    if code in _REGION_CODES:
+        return InvalidLocation(f"{about}: the bucket is in another region ({said}); name it by ?region= in the URL")
+    if status in _DENIED or code in _DENIED_CODES:
+        return StorageDenied(
+            f"{about}: the storage refuses access ({said}); check the keys, this machine's clock, and that the keys "
+            "may list, read, and read versions there"
+        )
+    if status in _GONE:
+        return _missing(about, said, name if code != "NoSuchBucket" else None)
+    if status in _REPLACED and name is not None:
+        return FileGone(f"{about}: the file was replaced while it was read ({said})")
+    return StorageMisbehaved(
+        f"{about}: the storage answers in a way its protocol does not foresee ({said}); check the URL"
+    )
+
+
+def _from_class(chain: tuple[BaseException, ...], about: str, name: str | None) -> RemoteArtworkError:
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+        return StorageMisbehaved(f"{about}: the server's certificate is not trusted; check the host name in the URL")
+    for link in chain:
+        if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+            return _missing(about, "not found", name)
+        if isinstance(link, PermissionError):
+            return StorageDenied(f"{about}: access is refused; check the permissions")
+        # The programme's own error, as well as an answer that does not parse, is no reason to try again.
+        if isinstance(link, OSError | TimeoutError) or _BROKEN_CONNECTION & set(_ancestry(link)):
+            return StorageUnreachable(f"{about}: no answer from the storage ({type(link).__name__}); try again later")
+    kind = type(chain[0]).__name__
+    return StorageMisbehaved(f"{about}: the storage's answer cannot be understood ({kind}); check the URL")
+
+
+def _ancestry(error: BaseException) -> Iterator[str]:
+    return (f"{ancestor.__module__}.{ancestor.__qualname__}" for ancestor in type(error).__mro__)
+
+
+def _missing(about: str, said: str, name: str | None) -> RemoteArtworkError:
+    if name is None:
+        return LocationNotFound(f"{about}: there is no such bucket or folder ({said}); check the URL's spelling")
+    return FileGone(f"{about}: the file is not there ({said})")

@@ -1,0 +1,46 @@
+"""Opening a storage by its URL."""
+
+from __future__ import annotations
+
+from fsspec import AbstractFileSystem
+
+from remote_artwork.errors import InvalidLocation
+from remote_artwork.retry import RetryPolicy
+from remote_artwork.storage.credentials import Anonymous, Credentials
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers import module_for, serves
+from remote_artwork.storage.storage import ArtworkStorage
+
+
+def open_storage(
+    url: str | Location,
+    *,
+    credentials: Credentials | None = None,
+    network: NetworkPolicy | None = None,
+    provider: str | None = None,
+    retry: RetryPolicy | None = None,
+) -> ArtworkStorage:
+    """The storage that a URL names. Connects when it is first used, not here.
+
+    Args:
+        url: As a merchant pastes it, or a parsed ``Location``.
+        credentials: ``Anonymous()`` unless given; never taken from this machine's environment.
+        network: What only an operator may allow; nothing private and nothing unencrypted unless given.
+        provider: Who runs the storage, where the host name does not tell. For URLs only.
+        retry: How often a request is repeated.
+
+    Raises:
+        InvalidLocation: The URL cannot be understood, or is refused.
+        MissingExtra: The protocol's package is not installed.
+    """
+    location = url if isinstance(url, Location) else Location.parse(url, provider)
+    network = network or NetworkPolicy()
+    if not serves(location.protocol):
+        raise InvalidLocation(
+            f"{location}: {location.protocol} cannot be opened by URL in this release; "
+            "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
+        )
+    connect = module_for(location.protocol).connect
+    fs: AbstractFileSystem = connect(location, credentials or Anonymous(), network)
+    return ArtworkStorage(fs, location.root, location=location, retry=retry, call_timeout=network.call_timeout)

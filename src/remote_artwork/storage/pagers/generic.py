@@ -1,0 +1,106 @@
+"""The pager for any fsspec file system, and the one for local folders and memory.
+
+A page is a folder. Only plain files count: a symbolic link could lead out of the folder that the merchant may use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import fsspec
+from fsspec import AbstractFileSystem
+
+from remote_artwork.core.model import StoredFile
+from remote_artwork.errors import ConfigurationError, LocationNotFound
+from remote_artwork.storage.credentials import Anonymous, Credentials
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers import Ask
+
+Entry = Mapping[str, Any]
+
+
+def connect(location: Location, credentials: Credentials, _network: NetworkPolicy) -> AbstractFileSystem:
+    """A file system of this machine; needs no credentials and no network."""
+    if not isinstance(credentials, Anonymous):
+        raise ConfigurationError(f"{location}: a location on this machine takes no credentials; leave them out")
+    return fsspec.filesystem(location.protocol, skip_instance_cache=True, use_listings_cache=False)
+
+
+class Pager:
+    """Lists folder by folder, with whatever ``ls``, ``info``, ``cat_file`` and ``sign`` the file system has."""
+
+    def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
+        del call_timeout  # the clients of this machine cannot hang, and the others have time-outs of their own
+        self._fs = fs
+        self._root = root
+        self._below = root.rstrip("/") + "/"
+
+    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+        """One page a folder, from the root down."""
+        self._fs.invalidate_cache()
+        folders, seen = [self._root], {self._root}
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = ask("list", partial(self._ls, folder))
+            except LocationNotFound:
+                if folder == self._root:
+                    raise
+                continue  # removed since its parent was listed
+            inner = {_path(entry) for entry in entries if entry.get("type") == "directory"} - seen
+            folders += sorted(path for path in inner if path.startswith(self._below))
+            seen |= inner
+            yield [(self._relative(entry), entry) for entry in entries if _is_plain_file(entry)]
+
+    def _ls(self, folder: str) -> Sequence[Entry]:
+        entries: Sequence[Entry] = self._fs.ls(folder, detail=True)
+        if [(_path(entry), entry.get("type")) for entry in entries] == [(folder, "file")]:
+            raise LocationNotFound("this is a file, not a folder; name the folder it lies in")
+        return entries
+
+    def _relative(self, entry: Entry) -> str:
+        """The name below the root; empty for a path that is not below it."""
+        path = str(entry["name"])
+        return path[len(self._below) :] if path.startswith(self._below) else ""
+
+    def head(self, name: str) -> Entry:
+        """One ``info``; a link or a folder is no file."""
+        entry: Entry = self._fs.info(self._below + name)
+        if not _is_plain_file(entry):
+            raise FileNotFoundError(f"{name!r} is no plain file")
+        return entry
+
+    def get(self, file: StoredFile, start: int, end: int) -> bytes:
+        """A range of the file as it is now; such storages pin no versions."""
+        return bytes(self._fs.cat_file(self._below + file.name, start=start, end=end))
+
+    def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
+        """A URL of this machine, or one that the file system signs."""
+        path = self._below + file.name
+        protocol = self._fs.protocol
+        if "file" in protocol:
+            return Path(path).as_uri(), None
+        if protocol == "memory":
+            return f"memory:/{quote(path)}", None
+        expires_at = datetime.now(UTC) + expires_in
+        try:
+            return str(self._fs.sign(path, expiration=int(expires_in.total_seconds()))), expires_at
+        except NotImplementedError as error:
+            raise ConfigurationError(
+                f"{type(self._fs).__name__} cannot make URLs that a host could download from; "
+                "keep the files in a storage that can"
+            ) from error
+
+
+def _path(entry: Entry) -> str:
+    return str(entry["name"]).rstrip("/")
+
+
+def _is_plain_file(entry: Entry) -> bool:
+    return entry.get("type") == "file" and not entry.get("islink")

@@ -1,0 +1,45 @@
+"""What keeps S3's SDK to itself: no redirects, and nothing out of this machine's AWS settings. Imports the SDK."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import aiohttp
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+
+from remote_artwork.errors import InvalidLocation, StorageMisbehaved
+
+
+def isolated_session() -> AioSession:
+    """A session without the profile, configuration and credentials files of whoever runs this programme."""
+    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    return AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+
+
+class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
+    """The SDK's HTTP session, which takes a redirect for an error.
+
+    A redirect could lead to an internal address, and one without a target makes the SDK go round in circles.
+    """
+
+    async def _get_session(self, proxy_url: str | None) -> _Direct:
+        return _Direct(await super()._get_session(proxy_url))
+
+
+class _Direct:
+    """The part of ``aiohttp.ClientSession`` that the SDK uses."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def request(self, method: str, **options: Any) -> aiohttp.ClientResponse:
+        response = await self._session.request(method, allow_redirects=False, **options)
+        if 300 <= response.status < 400:
+            response.close()
+            region = response.headers.get("x-amz-bucket-region", "")
+            if region.replace("-", "").isalnum() and len(region) < 40:
+                raise InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
+            raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
+        return response

@@ -1,0 +1,160 @@
+"""ArtworkStorage: one folder of one storage, whoever runs it. The only door to files for the rest of the house."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from fsspec import AbstractFileSystem
+
+from remote_artwork.core.matching import Page
+from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
+from remote_artwork.errors import ConfigurationError, FileGone, StorageUnreachable
+from remote_artwork.interfaces import ArtworkReader
+from remote_artwork.retry import RetryPolicy
+from remote_artwork.storage.foreign import stored_file, translate
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.pagers import RequestKind, pager_for
+from remote_artwork.storage.reading import PiecewiseReader
+
+T = TypeVar("T")
+
+_IMPOSSIBLE = re.compile(
+    r"""
+      ^ (?: / | $ )                  # outside of the folder, or the folder itself
+    | / $                            # a marker for a folder
+    | (?: ^ | / ) \.\.? (?: / | $ )  # would lead elsewhere when joined to a path
+    | [\\\x00-\x1f\x7f-\x9f\ud800-\udfff]
+    """,
+    re.VERBOSE,
+)
+
+
+class ArtworkStorage:
+    """The files below one folder. May be used from several threads, and for as long as the process lives.
+
+    Args:
+        fs: Any fsspec file system that is not asynchronous.
+        root: The folder in the file system's own spelling: ``bucket/incoming``, ``/srv/prints``.
+        location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
+        retry: How often a request is repeated while the storage cannot be reached.
+        call_timeout: Seconds one request may take altogether, where the client can be held to it.
+
+    Raises:
+        ConfigurationError: The file system is asynchronous, or the root names no folder.
+    """
+
+    def __init__(
+        self,
+        fs: AbstractFileSystem,
+        root: str,
+        *,
+        location: Location | str | None = None,
+        retry: RetryPolicy | None = None,
+        call_timeout: float = 60.0,
+    ) -> None:
+        if getattr(fs, "asynchronous", False):
+            raise ConfigurationError("this file system was made for coroutines; make it without asynchronous=True")
+        path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec offers no other way to its own spelling of a path
+        protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+        self.location = str(location or f"{protocol}://{path}")
+        self._retry = retry or RetryPolicy()
+        self._pager = pager_for(fs, path, call_timeout=call_timeout)
+        self._requests: Counter[RequestKind] = Counter()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"ArtworkStorage({self.location!r})"
+
+    @property
+    def requests(self) -> Mapping[RequestKind, int]:
+        """Requests made so far by kind, repeats included: ``list``, ``head``, ``get``."""
+        with self._lock:
+            return {kind: self._requests[kind] for kind in ("list", "head", "get")}
+
+    def pages(self) -> Iterator[Page]:
+        """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.
+
+        Raises:
+            LocationNotFound: The bucket or folder does not exist.
+            StorageError: A page could not be had; what was not listed is unknown, not missing.
+        """
+        for entries in self._pager.pages(self._ask):
+            possible = [entry for entry in entries if not _IMPOSSIBLE.search(entry[0])]
+            yield Page([name for name, _ in possible], partial(_file_of, possible))
+
+    def stat(self, name: str) -> StoredFile:
+        """One file as it is now, with its version where the storage keeps versions.
+
+        Raises:
+            FileGone: It is not there.
+            StorageError: It could not be looked up.
+        """
+        return stored_file(name, self._ask("head", partial(self._pager.head, _checked(name)), name=name))
+
+    def reader(self, file: StoredFile) -> ArtworkReader:
+        """Reads these very bytes: the version the file names, else only as long as its ETag is the same."""
+        _checked(file.name)
+
+        def fetch(start: int, end: int) -> bytes:
+            return self._ask("get", partial(self._pager.get, file, start, end), name=file.name)
+
+        return PiecewiseReader(file, fetch)
+
+    def url(self, file: StoredFile, *, expires_in: timedelta) -> tuple[str, datetime | None]:
+        """Where a host downloads the file. Signed with the location's credentials; makes no request.
+
+        Returns:
+            The URL, pinned to the file's version where it is signed, and until when it works; None: while the file is
+            there. A public bucket gives a plain URL, a local folder ``file://``, memory ``memory://``.
+
+        Raises:
+            ConfigurationError: The storage has no such URLs, or none that live that long.
+        """
+        _checked(file.name)
+        return self._translated(partial(self._pager.url, file, expires_in), name=file.name)
+
+    def artwork(self, file: StoredFile, placement: str = DEFAULT_PLACEMENT, *, expires_in: timedelta) -> Artwork:
+        """A print file with a URL, as a host receives it. Its extension is one of ``MEDIA_TYPES``."""
+        url, expires_at = self.url(file, expires_in=expires_in)
+        return Artwork(
+            name=file.name,
+            url=url,
+            expires_at=expires_at,
+            placement=placement,
+            media_type=MEDIA_TYPES[file.extension],
+            size=file.size,
+            version=file.version,
+            last_modified=file.last_modified,
+        )
+
+    def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+        """One request: counted, its errors translated, repeated while the storage cannot be reached."""
+
+        def once() -> T:
+            with self._lock:
+                self._requests[kind] += 1
+            return self._translated(request, name=name)
+
+        return self._retry.call(once, on=StorageUnreachable)
+
+    def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
+        try:
+            return function()
+        except Exception as error:
+            raise translate(error, where=self.location, name=name) from error
+
+
+def _file_of(entries: Sequence[tuple[str, Mapping[str, Any]]], position: int) -> StoredFile:
+    return stored_file(*entries[position])
+
+
+def _checked(name: str) -> str:
+    if _IMPOSSIBLE.search(name):
+        raise FileGone(f"{name!r} is no name that a file of a storage location may have")
+    return name

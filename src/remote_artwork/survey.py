@@ -1,0 +1,203 @@
+"""Survey: what the host wants, what the ledger knows and what the storage holds, brought together. Writes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from attrs import frozen
+
+from remote_artwork.core.awaited import Awaited, await_orders
+from remote_artwork.core.lifecycle import OrderKey, OrderRecord
+from remote_artwork.core.matching import Matches
+from remote_artwork.core.model import Order, OrderState
+from remote_artwork.core.oddities import Oddities
+from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.planning import OrderPlan, Planner
+from remote_artwork.core.policy import Policy
+from remote_artwork.core.report import Fault, FileTally, ItemStatus, natural
+from remote_artwork.discovery import Discovery
+from remote_artwork.errors import ClientError, ConfigurationError, LedgerError
+from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer
+from remote_artwork.retry import RetryPolicy
+from remote_artwork.storage.storage import ArtworkStorage
+
+log = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True)
+class Survey:
+    """What is known before anything is done.
+
+    Args:
+        plans: One for each pending order, by number.
+        awaited: The expected names.
+        tally: Odd files.
+        faults: What could not be used.
+        coverage: Whether every file was seen.
+        names_seen: How many files were seen.
+        whole: Whether the host named all its pending orders.
+        requests_before: The storage's request counts before the survey.
+    """
+
+    plans: Sequence[OrderPlan]
+    awaited: Awaited
+    tally: FileTally
+    faults: list[Fault]
+    coverage: Literal["partial", "full"]
+    names_seen: int
+    whole: bool
+    requests_before: Mapping[str, int]
+
+    def requests_since(self, storage: ArtworkStorage) -> dict[str, int]:
+        """Requests of the pass so far, by kind."""
+        return {kind: count - self.requests_before.get(kind, 0) for kind, count in storage.requests.items()}
+
+
+@frozen(kw_only=True)
+class Pending:
+    """The pending orders as the host named them.
+
+    Args:
+        orders: By id, each once.
+        malformed: Ids that were named twice with different contents.
+        fault: Why the list broke off, where it did.
+    """
+
+    orders: Mapping[str, Order]
+    malformed: frozenset[str]
+    fault: Fault | None
+
+
+@frozen(kw_only=True)
+class Surveyor:
+    """Brings orders, ledger and storage together."""
+
+    storage: ArtworkStorage
+    client: FulfillmentClient
+    ledger: Ledger
+    pattern: FilenamePattern
+    policy: Policy
+    tenant: str
+    retry: RetryPolicy
+    observer: Observer | None = None
+
+    def look(self, now: datetime, *, orders: Collection[str] | None, tally: FileTally, sweep: bool) -> Survey:
+        """Looks once.
+
+        Args:
+            now: The time of the pass.
+            orders: Numbers of the orders to plan; all pending ones when None.
+            tally: Takes the odd files.
+            sweep: Looks through the whole location even when nothing is awaited.
+
+        Raises:
+            ConfigurationError: Something must be set right before a scan makes sense.
+        """
+        requests_before = dict(self.storage.requests)
+        pending = drain(self.client, self.retry)
+        faults = [pending.fault] if pending.fault else []
+        awaited = await_orders(
+            (order for order in pending.orders.values() if order.id not in pending.malformed), self.pattern
+        )
+        matches = Matches(awaited)
+        records, unknown = self._records(pending, faults)
+        if unknown is None and (awaited.stems or sweep):
+            unknown = self._discover(pending, matches, tally, faults)
+        planner = Planner(
+            awaited=awaited, matches=matches, policy=self.policy, now=now, call_limit=self.client.call_limit
+        )
+        plans = []
+        for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):
+            if orders is not None and order.number not in orders:
+                continue
+            key = OrderKey(self.tenant, order.id, order.approval)
+            plan = planner.order(order, key, records.get(key))
+            if order.id in pending.malformed:
+                plan = plan.instead(
+                    ItemStatus.FAILED, f"the shop names the id {order.id} twice, with different contents"
+                )
+            elif unknown is not None:
+                plan = plan.instead(*unknown)
+            plans.append(plan)
+        full = unknown is None and bool(awaited.stems or sweep)
+        return Survey(
+            plans=plans,
+            awaited=awaited,
+            tally=tally,
+            faults=faults,
+            coverage="full" if full else "partial",
+            names_seen=matches.names_seen,
+            whole=pending.fault is None,
+            requests_before=requests_before,
+        )
+
+    def _records(
+        self, pending: Pending, faults: list[Fault]
+    ) -> tuple[Mapping[OrderKey, OrderRecord], tuple[ItemStatus, str] | None]:
+        if not pending.orders:
+            return {}, None
+        try:
+            return {
+                record.key: record for record in self.ledger.find(self.tenant, order_ids=pending.orders.keys())
+            }, None
+        except LedgerError as error:
+            faults.append(Fault(part="ledger", message=str(error)))
+            return {}, (ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {error}")
+
+    def _discover(
+        self, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
+    ) -> tuple[ItemStatus, str] | None:
+        discovery = Discovery(
+            storage=self.storage,
+            matches=matches,
+            oddities=Oddities(self.pattern, matches.awaited, pending.orders.values()),
+            tally=tally,
+            ledger=self.ledger,
+            tenant=self.tenant,
+            observer=self.observer,
+        )
+        try:
+            error = discovery.run()
+        except LedgerError as failure:
+            faults.append(Fault(part="ledger", message=str(failure)))
+            return ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {failure}"
+        if error is None:
+            return None
+        faults.append(Fault(part="storage", message=str(error)))
+        return (
+            ItemStatus.UNREADABLE,
+            f"the storage could not be listed, so nobody knows whether the file is there: {error}",
+        )
+
+
+def drain(client: FulfillmentClient, retry: RetryPolicy) -> Pending:
+    """Reads all pending orders, each id once; keeps what came when the host breaks off half-way.
+
+    Raises:
+        ConfigurationError: The client says that its orders cannot be read as they are.
+    """
+    orders: dict[str, Order] = {}
+    malformed: set[str] = set()
+
+    def read_all() -> None:
+        orders.clear()
+        malformed.clear()
+        for order in client.pending_orders():
+            if order.state is not OrderState.PENDING:
+                continue
+            if orders.setdefault(order.id, order) != order:
+                malformed.add(order.id)
+
+    fault = None
+    try:
+        retry.call(read_all, on=ClientError)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # whatever the host's code raises, the orders received are worked on
+        log.warning("pending_orders_broke_off", extra={"received": len(orders)}, exc_info=True)
+        message = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
+        fault = Fault(part="client", message=f"the list of pending orders broke off: {message}")
+    return Pending(orders=orders, malformed=frozenset(malformed), fault=fault)

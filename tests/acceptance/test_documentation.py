@@ -1,0 +1,110 @@
+"""Every code block of the README and of the documentation runs; the tables in them are whole.
+
+``python`` blocks of one page share their names. ``sh`` blocks run line by line in the same empty folder. ``json`` and
+``toml`` must parse; ``text`` is output or a layout. A block that cannot run says why, in a comment on the line above::
+
+    <!-- skip: next "needs a bucket of your own" -->
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
+
+from remote_artwork import FileStatus, ItemStatus
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").glob("*.md"))]
+
+INSTALLS = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install --quiet \S+ && \.venv/bin/(?P<command>.+)")
+"""A line that begins with an environment of its own. Here only its last command runs, in this environment."""
+RUNS_THE_TESTS = "nox --session tests"
+A_PERSON_IS_NEEDED = 1
+
+
+def run_shell(example):
+    script = example.parsed.replace("\\\n", " ")
+    for line in filter(None, map(str.strip, script.splitlines())):
+        installs = INSTALLS.fullmatch(line)
+        command = installs["command"] if installs else line
+        if command != RUNS_THE_TESTS:  # which runs this very test
+            run_line(command)
+
+
+def run_line(line):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    crashed = "Traceback (most recent call last)" in done.stderr
+    fine = (0, A_PERSON_IS_NEEDED) if line.startswith("remote-artwork ") else (0,)
+    assert done.returncode in fine, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert not crashed, f"{line}\n{done.stderr}"
+
+
+def parse_json(example):
+    json.loads(example.parsed)
+
+
+def parse_toml(example):
+    tomllib.loads(example.parsed)
+
+
+HANDLED = {"sh": run_shell, "json": parse_json, "toml": parse_toml}
+SYBIL = Sybil(
+    [PythonCodeBlockParser(), SkipParser(), *(CodeBlockParser(name, run) for name, run in HANDLED.items())],
+)
+LANGUAGES = {"python", "text", *HANDLED}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for example in SYBIL.parse(page):
+        try:
+            example.evaluate()
+        except SkipTest as reason:
+            assert str(reason)  # noqa: PT017 - sybil raises it, and that is no failure here
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page):
+    document = SYBIL.parse(page)
+    infos = [block.lexemes["language"].strip() for block in FencedCodeBlockLexer(r"[^\n]*")(document)]
+    directives = {info for info in infos if info.startswith("{")}
+    assert not {info for info in directives if "code" in info or "literalinclude" in info}
+    assert set(infos) - directives <= LANGUAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_block_that_is_skipped_says_why(page):
+    skips = re.findall(r"<!--.*skip.*", page.read_text(encoding="utf-8"))
+    assert [skip for skip in skips if not re.fullmatch(r'<!-- skip: next "[^"]{10,}" -->', skip)] == []
+
+
+def test_the_quick_start_holds_the_demo_and_then_the_line_that_ci_runs():
+    _, _, rest = ROOT.joinpath("README.md").read_text(encoding="utf-8").partition("## Quick start\n")
+    blocks = re.findall(r"```sh\n(.*?)\n```", rest.partition("\n## ")[0], re.DOTALL)
+    commands = [INSTALLS.fullmatch(block)["command"] for block in blocks[:2]]
+    assert commands == ["remote-artwork demo", RUNS_THE_TESTS]
+
+
+@pytest.mark.parametrize("statuses", [ItemStatus, FileStatus])
+def test_the_page_of_statuses_has_a_row_for_each(statuses):
+    text = ROOT.joinpath("docs", "statuses.md").read_text(encoding="utf-8")
+    section = text.partition(f"(`{statuses.__name__}`)\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [str(status) for status in statuses]

@@ -1,0 +1,59 @@
+"""What a host's type checker sees. mypy reads this file; nothing runs it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import assert_type
+
+import remote_artwork as ra
+
+
+class Shop:
+    """A client as a host writes it: it inherits nothing."""
+
+    recovery = ra.Recovery.QUERYABLE
+    attaching = ra.Attaching.SEPARATE
+    call_limit = timedelta(minutes=2)
+
+    def pending_orders(self) -> Iterable[ra.Order]:
+        yield ra.Order("1001", [ra.OrderItem("1", placements=("front", "back"))])
+
+    def get_order(self, order_id: str) -> ra.Order:
+        raise ra.OrderGone(order_id)
+
+    def attach_artwork(
+        self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
+    ) -> None:
+        raise ra.RateLimited(retry_after=1.5)
+
+    def fulfill(self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str) -> str | None:
+        return idempotency_key
+
+
+client: ra.FulfillmentClient = Shop()
+ledger: ra.Ledger = ra.SqlLedger("sqlite:///ledger.db")
+ledger = ra.MemoryLedger()
+
+place = ra.Location.parse("https://prints.s3.eu-west-1.amazonaws.com/incoming/")
+assert_type(place, ra.Location)
+assert_type(str(place), str)
+
+storage = ra.open_storage("s3+http://127.0.0.1:9000/prints/in/?provider=minio", credentials=ra.Keys("key", "secret"))
+assert_type(storage, ra.ArtworkStorage)
+
+scanner = ra.Scanner(
+    storage,
+    client,
+    ledger=ledger,
+    pattern="{order_number}_{order_item_number}",
+    policy=ra.Policy(late_after=timedelta(days=2)),
+    tenant="acme",
+)
+assert_type(scanner.plan(), ra.ScanReport)
+assert_type(scanner.scan(orders=["1001"]), ra.ScanReport)
+assert_type(scanner.explain("1001-1.pdf"), ra.Explanation)
+
+report = scanner.scan(sweep=True)
+assert_type(report.counts, dict[ra.ItemStatus, int])
+assert_type(report.exit_code, int)
+for outcome in report.items:
+    assert_type(outcome, ra.ItemOutcome)
