@@ -16,6 +16,7 @@ _HOME = {
     "AlreadyFulfilled": "errors",
     "Anonymous": "storage.credentials",
     "Artwork": "core.model",
+    "ArtworkByItem": "core.model",
     "ArtworkReader": "interfaces",
     "ArtworkRejected": "errors",
     "ArtworkStorage": "storage.storage",
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from remote_artwork.core.findings import Finding as Finding
     from remote_artwork.core.findings import Severity as Severity
     from remote_artwork.core.model import Artwork as Artwork
+    from remote_artwork.core.model import ArtworkByItem as ArtworkByItem
     from remote_artwork.core.model import Attaching as Attaching
     from remote_artwork.core.model import Order as Order
     from remote_artwork.core.model import OrderItem as OrderItem

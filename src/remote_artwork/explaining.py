@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from remote_artwork.core.awaited import canonical
 from remote_artwork.core.explanation import Explanation
+from remote_artwork.core.lifecycle import OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.pattern import ORDER_NUMBER, FilenamePattern
 from remote_artwork.core.planning import ItemPlan, OrderPlan
 from remote_artwork.core.report import FileOutcome, ItemStatus
 from remote_artwork.survey import Survey
 
 
-def explain_file(name: str, survey: Survey, seen: Sequence[FileOutcome], pattern: FilenamePattern) -> Explanation:
+def order_numbers(name: str, pattern: FilenamePattern) -> set[str]:
+    """The order numbers that a file name may speak of."""
+    return {reading[ORDER_NUMBER] for reading in pattern.readings(name.rpartition(".")[0])}
+
+
+def explain_file(
+    name: str,
+    survey: Survey,
+    seen: Sequence[FileOutcome],
+    known: Iterable[OrderRecord],
+    pattern: FilenamePattern,
+) -> Explanation:
     """Why a file is where it is.
 
     Args:
         name: The file's name, relative to the location's folder.
         survey: What is known of orders, ledger and storage.
         seen: What the survey said of this very name, if it is an odd one.
+        known: What the ledger knows of the orders the name may speak of.
         pattern: How names are built.
     """
     stem, _, extension = name.rpartition(".")
@@ -38,6 +51,13 @@ def explain_file(name: str, survey: Survey, seen: Sequence[FileOutcome], pattern
         steps.append(f"it is awaited by item {item.item.number} of order {plan.order.number}, and it is there")
         steps += _ledger_steps(plan, item)
         return Explanation(subject=name, steps=tuple(steps), verdict=f"{item.status}: {item.reason}")
+    used = [record for record in known if any(f.name == name for row in record.items.values() for f in row.files)]
+    if used:
+        record = used[0]
+        when = f" since {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
+        steps.append(f"the ledger has it as artwork of order {record.order_number}, which is {record.state}{when}")
+        verdict = f"it served order {record.order_number}; nothing is to be done with it"
+        return Explanation(subject=name, steps=tuple(steps), verdict=verdict)
     if seen:
         steps.append("it is there, and no pending item awaits a file of this name")
         return Explanation(subject=name, steps=tuple(steps), verdict=f"{seen[0].status}: {seen[0].reason}")
@@ -45,7 +65,7 @@ def explain_file(name: str, survey: Survey, seen: Sequence[FileOutcome], pattern
     if slot is not None and printable:
         steps.append(f"{slot} awaits it, but it is not there")
         return Explanation(subject=name, steps=tuple(steps), verdict=f"missing: upload it as {name}")
-    steps.append("no pending item awaits it, and it is either not there or the artwork of an order that is done")
+    steps.append("no pending item awaits it, and it is not there")
     return Explanation(subject=name, steps=tuple(steps), verdict="nothing is to be done with it")
 
 

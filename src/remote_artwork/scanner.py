@@ -27,7 +27,7 @@ from remote_artwork.core.report import (
     sorted_items,
 )
 from remote_artwork.errors import ConfigurationError, LedgerError
-from remote_artwork.explaining import explain_file, explain_order
+from remote_artwork.explaining import explain_file, explain_order, order_numbers
 from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
@@ -156,7 +156,8 @@ class Scanner:
             seen: list[FileOutcome] = []
             survey = self._survey(None, lambda file: seen.append(file) if file.name == name else None, sweep=True)
             if name is not None:
-                return explain_file(name, survey, seen, self.pattern)
+                known = self.ledger.find(self.tenant, order_numbers=order_numbers(name, self.pattern))
+                return explain_file(name, survey, seen, known, self.pattern)
             return explain_order(str(order), survey)
 
     def run_forever(
@@ -201,7 +202,9 @@ class Scanner:
     @property
     def _inspector(self) -> Inspector:
         checks = self.checks
-        return Inspector(self.storage, [SignatureCheck(self.policy.max_file_size)] if checks is None else checks)
+        return Inspector(
+            self.storage, [SignatureCheck(max_file_size=self.policy.max_file_size)] if checks is None else checks
+        )
 
     def _preview(self, plan: OrderPlan, *, verify: bool) -> list[ItemOutcome]:
         if not verify:
@@ -273,7 +276,8 @@ def _files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
         if item.status is ItemStatus.REJECTED:
             blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
             for name in blamed:
-                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=item.reason)
+                reason = item.reason.removeprefix(f"{name}: ")
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=reason)
         elif item.status is ItemStatus.CONFLICT:
             for name in item.files:
                 yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=item.reason)

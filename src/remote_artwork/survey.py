@@ -99,9 +99,7 @@ class Surveyor:
         requests_before = dict(self.storage.requests)
         pending = drain(self.client, self.retry)
         faults = [pending.fault] if pending.fault else []
-        awaited = await_orders(
-            (order for order in pending.orders.values() if order.id not in pending.malformed), self.pattern
-        )
+        awaited = await_orders(pending.orders.values(), self.pattern)
         matches = Matches(awaited)
         records, unknown = self._records(pending, faults)
         if unknown is None and (awaited.stems or sweep):

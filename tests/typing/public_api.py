@@ -25,7 +25,9 @@ class Shop:
     ) -> None:
         raise ra.RateLimited(retry_after=1.5)
 
-    def fulfill(self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str) -> str | None:
+    def fulfill(
+        self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str
+    ) -> str | None:
         return idempotency_key
 
 

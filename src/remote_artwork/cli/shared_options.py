@@ -63,9 +63,8 @@ def on_a_location(command: Callable[..., int]) -> Callable[..., int]:
         return command(options, **given)
 
     hints = get_type_hints(_shared, include_extras=True) | get_type_hints(command, include_extras=True)
-    parameters = [
-        parameter.replace(annotation=hints[parameter.name]) for parameter in [*shared.parameters.values(), *extra]
-    ]
+    declared = sorted([*shared.parameters.values(), *extra], key=lambda parameter: parameter.kind)
+    parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options

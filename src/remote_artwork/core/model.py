@@ -148,11 +148,12 @@ class OrderItem:
 
 
 def _numbered(items: Any) -> tuple[OrderItem, ...]:
-    items = tuple(items) if isinstance(items, Iterable) else (items,)
-    if stranger := next((item for item in items if not isinstance(item, OrderItem)), None):
-        raise InvalidOrder(f"Order.items must be a list of OrderItem, not of {stranger!r}")
+    listed = tuple(items) if isinstance(items, Iterable) else None
+    if listed is None or not all(isinstance(item, OrderItem) for item in listed):
+        raise InvalidOrder(f"Order.items must be a list of OrderItem, not {items!r}")
     return tuple(
-        item if item.position is not None else evolve(item, position=place) for place, item in enumerate(items, start=1)
+        item if item.position is not None else evolve(item, position=place)
+        for place, item in enumerate(listed, start=1)
     )
 
 

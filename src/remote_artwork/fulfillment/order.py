@@ -74,10 +74,11 @@ class _Order:
 
     def _settle_replacements(self) -> None:
         """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
-        for plan in self._replaced():
+        replaced = self._replaced()
+        for plan in replaced:
             if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan)):
                 raise Stop
-        if self._replaced():
+        if replaced and self._replaced():
             raise self.progress.stop(
                 ItemStatus.SETTLING, "its files keep changing; nothing was sent, the next scan looks"
             )

@@ -6,19 +6,21 @@ import re
 from collections.abc import Mapping
 
 JPEG, PNG, PDF = "a JPEG picture", "a PNG picture", "a PDF"
+WEB_PAGE, ERROR_MESSAGE = "a web page, perhaps an error page", "the error message of a storage"
 
 PROMISED: Mapping[str, str] = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "pdf": PDF}
 """Extension → what the file has to be."""
 
-SIGNATURES: Mapping[str, bytes] = {JPEG: b"\xff\xd8\xff", PNG: b"\x89PNG\r\n\x1a\n", PDF: b"%PDF-"}
-"""What a whole file of the kind begins with."""
-
-_PNG_HEADER = re.compile(rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
-_BEFORE_PDF = re.compile(rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*")
+_SIGNATURES: Mapping[str, bytes] = {
+    JPEG: b"\xff\xd8\xff",
+    PNG: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    PDF: b"%PDF-",
+}
+_BEFORE_TEXT = rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*"
 
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"\xff\xd8\xff", JPEG),
-    (_PNG_HEADER.pattern, PNG),
+    (rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", PNG),
     (rb"\x89PNG", "a damaged PNG picture, perhaps by a transfer in text mode"),
     (rb"GIF8[79]a", "a GIF picture"),
     (rb"RIFF.{4}WEBP", "a WebP picture"),
@@ -38,15 +40,15 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "an archive"),
 )
 _TEXTS: tuple[tuple[bytes, str], ...] = (
-    (rb"<(?:!doctype\s+html|html|head|body)\b", "a web page (an error page was perhaps saved in place of the picture)"),
+    (rb"<(?:!doctype\s+html|html|head|body)\b", WEB_PAGE),
     (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "an SVG drawing"),
-    (rb"(?:<\?xml.*?)?<error>", "an error message of a storage, not the file itself"),
+    (rb"(?:<\?xml.*?)?<error>", ERROR_MESSAGE),
     (rb"<\?xml", "an XML file"),
-    (rb"%PDF-", PDF),
+    (rb"(?-i:%PDF-)", PDF),
 )
 _KINDS = [
     *((re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), kind) for pattern, kind in _BEGINNINGS),
-    *((re.compile(_BEFORE_PDF.pattern + pattern, re.DOTALL | re.IGNORECASE), kind) for pattern, kind in _TEXTS),
+    *((re.compile(_BEFORE_TEXT + pattern, re.DOTALL | re.IGNORECASE), kind) for pattern, kind in _TEXTS),
     (re.compile(rb".*?%PDF-\d", re.DOTALL), "a PDF with foreign bytes in front of it"),
 ]
 
@@ -60,12 +62,6 @@ def kind_of(head: bytes) -> str | None:
     return next((kind for pattern, kind in _KINDS if pattern.match(head)), None)
 
 
-def breaks_off_within(head: bytes, promised: str) -> bool:
-    """Whether the whole file is no more than the first bytes of what it has to be.
-
-    Args:
-        head: The whole file.
-        promised: A key of ``SIGNATURES``.
-    """
-    longest = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" if promised == PNG else SIGNATURES[promised]
-    return longest.startswith(head)
+def breaks_off_at_once(head: bytes, promised: str) -> bool:
+    """Whether ``head``, all of the file, is only the beginning of what a ``promised`` file begins with."""
+    return _SIGNATURES[promised].startswith(head)

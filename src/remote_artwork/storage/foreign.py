@@ -114,7 +114,7 @@ def _time(value: Any) -> datetime | None:
     if isinstance(value, str):
         value = _parsed(value)
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     return None
 
 

@@ -121,23 +121,26 @@ class Location:
         return str(self).rstrip("/")
 
     def __str__(self) -> str:
-        protocol, path = self.protocol, encoded(self.prefix)
-        if protocol == "s3" and self.endpoint is not None:
-            return f"s3+{self.endpoint}/{self.bucket}/{path}{self._query()}"
-        if protocol == "s3":
-            return f"s3://{self.bucket}/{path}{self._query()}"
-        if protocol == "gcs":
-            return f"gs://{self.bucket}/{path}"
-        if protocol == "azure":
-            host = self.endpoint.removeprefix("https://") if self.endpoint else self.account
-            return f"az://{self.bucket}@{host}/{path}"
-        if protocol == "http":
-            return f"{self.endpoint}/{path}"
-        if protocol in ("file", "memory"):
-            return f"{protocol}://{path}"
-        return f"{self.provider}://{self.prefix}"
+        match self.protocol:
+            case "s3":
+                base = f"s3+{self.endpoint}/{self.bucket}/" if self.endpoint else f"s3://{self.bucket}/"
+            case "gcs":
+                base = f"gs://{self.bucket}/"
+            case "azure":
+                host = self.endpoint.removeprefix("https://") if self.endpoint else self.account
+                base = f"az://{self.bucket}@{host}/"
+            case "http":
+                base = f"{self.endpoint}/"
+            case "file" | "memory" as own:
+                base = f"{own}://"
+            case other:
+                # fsspec decodes nothing, so its own file systems get back what was written.
+                return f"{other}://{self.prefix}"
+        return f"{base}{encoded(self.prefix)}{self._query()}"
 
     def _query(self) -> str:
+        if self.protocol != "s3":
+            return ""
         pairs = [f"region={self.region}"] if self.region else []
         if self.endpoint is not None:
             scheme, _, authority = self.endpoint.partition("://")

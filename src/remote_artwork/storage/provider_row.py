@@ -26,9 +26,9 @@ def _compiles(_instance: object, attribute: Attribute[Any], value: str | None) -
 class HostRule:
     """One form of host that belongs to a provider.
 
-    Regular expressions match wholly: ``host`` the lower-cased host, ``path`` the decoded path. Their named groups
-    are ``bucket``, ``prefix``, ``region``, ``account`` and ``origin`` (the host without the bucket), and any other that a
-    template or ``notes`` names. Without a ``bucket`` group that took part, the first folder of the path is the bucket.
+    Regular expressions match wholly: ``host`` the lower-cased host, ``path`` the decoded path. Their named
+    groups are ``bucket``, ``prefix``, ``region``, ``account`` and ``origin`` (the host without the bucket), and any
+    other that a template or ``notes`` names. Where no ``bucket`` took part, the first folder of the path is the bucket.
 
     Args:
         host: Which hosts it is about.

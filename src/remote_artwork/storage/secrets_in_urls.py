@@ -14,8 +14,37 @@ Query = tuple[tuple[str, str], ...]
 
 # Azure's own names, docs: "Create an account SAS", "Create a service SAS", "Create a user delegation SAS".
 _SAS = frozenset(
-    "sv ss srt sp se st spr sip si sig sr sdd ses saoid suoid scid skoid sktid skt ske sks skv skdutid sduoid "
-    "rscc rscd rsce rscl rsct".split()
+    {
+        "sv",
+        "ss",
+        "srt",
+        "sp",
+        "se",
+        "st",
+        "spr",
+        "sip",
+        "si",
+        "sig",
+        "sr",
+        "sdd",
+        "ses",
+        "saoid",
+        "suoid",
+        "scid",
+        "skoid",
+        "sktid",
+        "skt",
+        "ske",
+        "sks",
+        "skv",
+        "skdutid",
+        "sduoid",
+        "rscc",
+        "rscd",
+        "rsce",
+        "rscl",
+        "rsct",
+    }
 )
 _SIGNED = frozenset(
     {"awsaccesskeyid", "signature", "expires", "googleaccessid", "ossaccesskeyid", "q-signature", "q-ak"}

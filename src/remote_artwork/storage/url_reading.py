@@ -28,7 +28,22 @@ _ACCESS_POINT = re.compile(
 )
 # File systems of fsspec that wrap another one or run code: the operator builds those and passes them to ArtworkStorage.
 _WRAPPERS = frozenset(
-    "asyncwrapper blockcache cached data dir filecache generic jlab jupyter libarchive reference simplecache tar zip".split()
+    {
+        "asyncwrapper",
+        "blockcache",
+        "cached",
+        "data",
+        "dir",
+        "filecache",
+        "generic",
+        "jlab",
+        "jupyter",
+        "libarchive",
+        "reference",
+        "simplecache",
+        "tar",
+        "zip",
+    }
 )
 
 Read = tuple[Location, str | None]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 _HOME = {
     "FakeShop": "shop",
     "FulfillmentClientContract": "client_contract",
+    "LedgerContract": "ledger_contract",
 }
 """Public name → the module of this folder it lives in; a module is loaded when one of its names is first used."""
 
@@ -26,4 +27,5 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from remote_artwork.testing.client_contract import FulfillmentClientContract as FulfillmentClientContract
+    from remote_artwork.testing.ledger_contract import LedgerContract as LedgerContract
     from remote_artwork.testing.shop import FakeShop as FakeShop

@@ -1,13 +1,11 @@
+# ruff: noqa: S101, D102 - a contract asserts, and a test's name says what
 """What every ledger must do, as tests that a host inherits for its own."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import pytest
 
@@ -24,23 +22,29 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.errors import LeaseLost
 from remote_artwork.interfaces import Ledger
+from remote_artwork.testing.ledger_forgetting import Forgetting
+from remote_artwork.testing.ledger_words import (
+    DOUBT,
+    FILES,
+    FULFIL,
+    HOUR,
+    INTEND,
+    KEY,
+    NOW,
+    SELECT,
+    VERIFY,
+    claim,
+    claim_in_the_end,
+    ids,
+    only,
+    try_claim,
+    wait_for,
+)
 
-T = TypeVar("T")
-
-HOUR = timedelta(hours=1)
-NOW = timedelta(0)
-KEY = OrderKey("acme", "order-1")
-FILES = (FileRecord(placement="default", name="1001_1.pdf", size=3, etag='"e"', version_id="v1"),)
 ODD_TEXTS = ("'; DROP TABLE orders; --", '"%_?*[\\', "Größe 寿司 🖼 e\u0301", " spaced ", "null", "1" * 1000)
 
-SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=FILES)
-VERIFY = ItemStep(item_number="1", before=ItemState.SELECTED, after=ItemState.VERIFIED, files=FILES)
-INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
-FULFIL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason="done")
-DOUBT = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason="no answer")
 
-
-class LedgerContract:
+class LedgerContract(Forgetting):
     """Inherit it in a test module and say how a fresh ledger is made; pytest then runs every test below on it.
 
         class TestMyLedger(LedgerContract):
@@ -254,9 +258,7 @@ class LedgerContract:
         )
         for found in (only(ledger.find(text, order_ids=[text])), only(ledger.find(text, order_numbers=[text]))):
             assert (found.key, found.order_number) == (key, text)
-            assert found.items[text] == ItemRecord(
-                item_number=text, state=ItemState.SELECTED, files=files, reason=text
-            )
+            assert found.items[text] == ItemRecord(item_number=text, state=ItemState.SELECTED, files=files, reason=text)
 
     def test_words_of_a_host_that_no_database_takes_do_not_stop_a_receipt(self, ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [INTEND])
@@ -265,104 +267,3 @@ class LedgerContract:
         )
         ledger.advance(claim(ledger, KEY), [receipt])
         assert only(ledger.find("acme")).state is FulfillState.FULFILLED
-
-    # Forgetting
-
-    def test_an_order_is_forgotten_after_enough_silent_passes_in_a_row(self, ledger: Ledger) -> None:
-        settle(ledger, KEY)
-        assert forget(ledger, silent_passes=2) == 0
-        assert forget(ledger, KEY, silent_passes=2) == 0, "a pass that names it starts the count again"
-        assert forget(ledger, silent_passes=2) == 0
-        assert forget(ledger, silent_passes=2) == 1
-        assert not list(ledger.find("acme"))
-
-    def test_a_young_order_is_not_forgotten(self, ledger: Ledger) -> None:
-        settle(ledger, KEY)
-        assert forget(ledger, min_age=HOUR) == 0
-        assert forget(ledger) == 1
-
-    def test_a_pending_order_is_not_forgotten(self, ledger: Ledger) -> None:
-        settle(ledger, KEY)
-        assert forget(ledger, KEY) == 0
-        assert ids(ledger.find("acme")) == {"order-1"}
-
-    @pytest.mark.parametrize("steps", [[INTEND], [INTEND, DOUBT]], ids=["intent", "uncertain"])
-    def test_an_unsettled_call_is_never_forgotten(self, ledger: Ledger, steps: Sequence[OrderStep]) -> None:
-        ledger.advance(claim(ledger, KEY), steps, release=True)
-        assert [forget(ledger) for _ in range(3)] == [0, 0, 0]
-
-    def test_an_order_somebody_works_on_is_not_forgotten(self, ledger: Ledger) -> None:
-        lease = claim(ledger, KEY)
-        assert forget(ledger) == 0
-        ledger.advance(lease, [SELECT])
-
-    def test_a_pass_of_one_tenant_does_not_count_for_another(self, ledger: Ledger) -> None:
-        other = OrderKey("umbrella", "order-1")
-        settle(ledger, KEY)
-        settle(ledger, other)
-        assert forget(ledger) == 1
-        assert [record.key for record in ledger.find("umbrella")] == [other]
-
-    def test_an_order_that_comes_after_many_passes_starts_its_own_count(self, ledger: Ledger) -> None:
-        for _ in range(5):
-            forget(ledger, silent_passes=3)
-        settle(ledger, KEY)
-        assert [forget(ledger, silent_passes=3) for _ in range(3)] == [0, 0, 1]
-
-    def test_a_forgotten_order_starts_anew(self, ledger: Ledger) -> None:
-        settle(ledger, KEY)
-        forget(ledger)
-        lease = claim(ledger, KEY)
-        assert (lease.record.state, dict(lease.record.items)) == (FulfillState.OPEN, {})
-
-
-def try_claim(
-    ledger: Ledger, key: OrderKey, *, number: str = "1001", owner: str = "us", lease_for: timedelta = HOUR
-) -> Lease | None:
-    """A claim with what most tests do not care about filled in."""
-    return ledger.claim(key, order_number=number, owner=owner, lease_for=lease_for)
-
-
-def claim(
-    ledger: Ledger, key: OrderKey, *, number: str = "1001", owner: str = "us", lease_for: timedelta = HOUR
-) -> Lease:
-    """A claim that must succeed."""
-    lease = try_claim(ledger, key, number=number, owner=owner, lease_for=lease_for)
-    assert lease is not None
-    return lease
-
-
-def claim_in_the_end(ledger: Ledger, key: OrderKey, *, owner: str) -> Lease:
-    """A claim that succeeds as soon as the running lease ends."""
-    return wait_for(lambda: try_claim(ledger, key, owner=owner))
-
-
-def wait_for(probe: Callable[[], T | None]) -> T:
-    """The first answer of ``probe`` that is something; fails after ten seconds."""
-    deadline = time.monotonic() + 10
-    while (answer := probe()) is None:
-        assert time.monotonic() < deadline, "nothing happened within ten seconds"
-        time.sleep(0.002)
-    return answer
-
-
-def settle(ledger: Ledger, key: OrderKey) -> None:
-    """Takes an order through to its end and gives it back."""
-    ledger.advance(claim(ledger, key), [SELECT, INTEND, FULFIL], release=True)
-
-
-def forget(ledger: Ledger, *named: OrderKey, silent_passes: int = 1, min_age: timedelta = NOW) -> int:
-    """One whole pass of tenant acme in which the host named these orders."""
-    pending = [key.order_id for key in named]
-    return ledger.forget("acme", still_pending=pending, min_age=min_age, silent_passes=silent_passes)
-
-
-def only(found: Iterable[OrderRecord]) -> OrderRecord:
-    """The one record there is."""
-    [record] = found
-    return record
-
-
-def ids(found: Iterable[OrderRecord]) -> set[str]:
-    """The order ids of the records."""
-    return {record.key.order_id for record in found}

@@ -87,9 +87,7 @@ class FakeShop:
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
         """Sets the artwork of one item."""
-        call = Call(
-            name="attach_artwork", order_id=order.id, item_number=item.number, idempotency_key=idempotency_key
-        )
+        call = Call(name="attach_artwork", order_id=order.id, item_number=item.number, idempotency_key=idempotency_key)
         with self._lock:
             fault = self._begin(call)
             if self.attaching is Attaching.WITH_FULFILL:

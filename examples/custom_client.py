@@ -1,0 +1,73 @@
+"""A client for a shop of your own: four methods and three promises.
+
+Run it with: python examples/custom_client.py
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from importlib import resources
+
+import fsspec
+from attrs import evolve
+
+import remote_artwork as ra
+
+PICTURES = resources.files("remote_artwork.cli") / "shop"
+
+
+class MyShop:
+    """Satisfies ``ra.FulfillmentClient``; a real one would ask a database or an HTTP service."""
+
+    recovery = ra.Recovery.IDEMPOTENT  # a repeat with the same key has no second effect: see fulfill
+    attaching = ra.Attaching.SEPARATE
+    call_limit = timedelta(seconds=30)
+
+    def __init__(self, orders: Iterable[ra.Order]) -> None:
+        self.orders = {order.id: order for order in orders}
+        self.artwork: dict[tuple[str, str], list[str]] = {}
+
+    def pending_orders(self) -> Iterable[ra.Order]:
+        return [order for order in self.orders.values() if order.state is ra.OrderState.PENDING]
+
+    def get_order(self, order_id: str) -> ra.Order:
+        if order_id not in self.orders:
+            raise ra.OrderGone(order_id)
+        return self.orders[order_id]
+
+    def attach_artwork(
+        self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
+    ) -> None:
+        self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # sets, never appends
+
+    def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str | None:
+        now = self.get_order(order.id)
+        if now.state is ra.OrderState.FULFILLED:
+            if now.fulfillment_key == idempotency_key:
+                return f"receipt-{order.number}"
+            raise ra.AlreadyFulfilled(order.number)
+        self.orders[order.id] = evolve(now, state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key)
+        return f"receipt-{order.number}"
+
+
+def main() -> None:
+    files = fsspec.filesystem("memory")
+    files.pipe("/uploads/1001_1.jpg", (PICTURES / "poster.jpg").read_bytes())
+    files.pipe("/uploads/1001_2.png", (PICTURES / "sticker.png").read_bytes())
+
+    shop = MyShop(
+        [
+            ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2", quantity=3)]),
+            ra.Order("1002", [ra.OrderItem("1")]),
+        ]
+    )
+    scanner = ra.Scanner(ra.ArtworkStorage(files, "/uploads"), shop, ledger=ra.MemoryLedger(), tenant="acme")
+
+    report = scanner.scan()
+    for item in report.items:
+        print(f"{item.order_number}/{item.item_number} {item.status}: {item.reason}")
+    print("the shop now has", shop.artwork)
+    print("exit code of the same scan on the command line:", report.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""The command line as a person meets it, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from shop_files import OF
+
+PROGRAM = [sys.executable, "-c", "from remote_artwork.cli import main; main()"]
+
+
+def run(*arguments, cwd=None, **options):
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        capture_output=True, text=True, timeout=60, env=environment, cwd=cwd, check=False, **options,
+    )  # fmt: skip
+
+
+def tree(folder: Path):
+    return {
+        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+class Shop:
+    """A folder of files and an orders file."""
+
+    def __init__(self, home: Path, *names: str, orders: dict[str, list[dict]] | None = None):
+        self.home = home
+        self.artwork = home / "artwork"
+        self.artwork.mkdir(parents=True)
+        for name in names:
+            (self.artwork / name).write_bytes(OF[name.rpartition(".")[2].lower()])
+        self.orders = home / "orders.json"
+        numbers = orders or {name.partition("_")[0]: [{"number": "1"}] for name in names}
+        document = [{"number": n, "status": "pending_approval", "items": items} for n, items in numbers.items()]
+        self.orders.write_text(json.dumps({"orders": document}, indent=2))
+        self.place = (self.artwork.as_uri(), "--orders", self.orders)
+
+    def run(self, command, *more, **options):
+        return run(command, *self.place, *more, **options)
+
+    def statuses(self):
+        return {order["number"]: order["status"] for order in json.loads(self.orders.read_text())["orders"]}
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Shop(tmp_path / "shop", "1001_1.jpg", "1002_1.png")
+
+
+class TestDemo:
+    def test_shows_every_outcome_and_fulfils_the_good_orders(self, tmp_path):
+        ended = run("demo", tmp_path / "demo")
+
+        assert ended.returncode == 0, ended.stderr
+        for text in ("1006-1.png", "near_miss", "2001_1.jpg", "early", "conflict", "rejected", "not_required"):
+            assert text in ended.stdout
+        orders = json.loads((tmp_path / "demo" / "orders.json").read_text())["orders"]
+        fulfilled = {order["number"]: order for order in orders if order["status"] == "fulfilled"}
+        assert sorted(fulfilled) == ["1001", "1002", "1003", "1004", "1007"]
+        assert fulfilled["1004"]["items"][0]["artwork"][0]["name"] == "1004_1.PDF"
+
+    def test_the_lines_it_prints_work(self, tmp_path):
+        ended = run("demo", tmp_path / "demo")
+        lines = [line.strip() for line in ended.stdout.split("Try next")[1].splitlines()[1:] if line.strip()]
+        program = next(line for line in lines if " scan " in line).partition(" scan ")[0]
+        codes = []
+        for line in lines:
+            command = line.replace(program, f"{sys.executable} -c 'from remote_artwork.cli import main; main()'")
+            codes.append(subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False).returncode)
+        assert codes == [0, 1, 0, 1, 0]
+
+    def test_overwrites_nothing(self, shop):
+        before = tree(shop.home)
+        ended = run("demo", shop.home)
+        assert ended.returncode == 2
+        assert "holds a shop already" in ended.stderr
+        assert tree(shop.home) == before
+
+
+class TestScan:
+    def test_fulfils_and_says_so_the_second_time_too(self, shop):
+        first = shop.run("scan")
+        assert (first.returncode, first.stderr) == (0, "")
+        assert set(shop.statuses().values()) == {"fulfilled"}
+
+        second = shop.run("scan")
+        assert second.returncode == 0
+        assert "Nothing was fulfilled" in second.stdout
+        assert "no file was read" in second.stdout
+
+    def test_json_is_alone_on_stdout(self, shop):
+        ended = shop.run("scan", "--json")
+        report = json.loads(ended.stdout)
+        assert report["schema_version"] == 1
+        assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
+        assert ended.stderr == ""
+
+    def test_a_limit(self, shop):
+        shop.run("scan", "--limit", "1")
+        assert list(shop.statuses().values()) == ["fulfilled", "pending_approval"]
+
+    def test_a_client_of_ones_own(self, shop):
+        (shop.home / "my_shop.py").write_text(
+            "import remote_artwork as ra\nfrom remote_artwork.testing import FakeShop\n"
+            "def make():\n    return FakeShop([ra.Order('1001', [ra.OrderItem('1')])])\n"
+        )
+        url = shop.artwork.as_uri()
+        ended = run("scan", url, "--client", "my_shop:make", "--ledger", f"sqlite:///{shop.home}/l.db", cwd=shop.home)
+        assert ended.returncode == 0, ended.stderr
+        assert "fulfilled" in ended.stdout
+        without = run("scan", url, "--client", "my_shop:make", cwd=shop.home)
+        assert (without.returncode, "--ledger" in without.stderr) == (2, True)
+
+
+class TestPlan:
+    def test_leaves_every_byte_as_it_was(self, shop):
+        before = tree(shop.home)
+        ended = shop.run("plan", "--verify")
+        assert ended.returncode == 0
+        assert "matched" in ended.stdout
+        assert tree(shop.home) == before
+
+    def test_leaves_a_ledger_that_is_in_use_as_it_was(self, shop):
+        shop.run("scan", "--limit", "1")
+        # a process that dies without closing leaves the write-ahead log behind
+        die = (
+            "import os, sqlite3; c = sqlite3.connect({0!r}); c.execute('pragma journal_mode=wal');"
+            "c.execute('update remote_artwork_orders set reason = reason'); c.commit(); os._exit(0)"
+        ).format(str(shop.home / "orders.ledger.db"))
+        subprocess.run([sys.executable, "-c", die], check=True)
+        before = tree(shop.home)
+        assert any(str(name).endswith("-wal") for name in before)
+
+        ended = shop.run("plan")
+
+        assert ended.returncode == 0, ended.stderr
+        assert tree(shop.home) == before
+
+
+class TestExitCodes:
+    def test_1_when_a_person_is_needed(self, tmp_path):
+        shop = Shop(tmp_path / "s", "1001_1.jpg", "1001_1.png", orders={"1001": [{"number": "1"}]})
+        assert shop.run("scan").returncode == 1
+
+    def test_0_when_files_are_awaited(self, tmp_path):
+        shop = Shop(tmp_path / "s", orders={"1001": [{"number": "1"}]})
+        assert shop.run("scan").returncode == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--pattern", "{order}_{order_item_number}"], "position 1: unknown variable {order}"),
+            (["--pattern", "{order_number}.pdf"], "the extension is never part of it"),
+            (["--client", "a:b"], "--orders FILE or --client"),
+            (["--ledger", "ledger.db"], "sqlite:///"),
+            (["--credentials", "nowhere.json"], "nowhere.json"),
+            (["--limit", "0"], "greater than or equal to 1"),
+            (["--tenant", " "], "tenant"),
+            (["--provider", "nobody"], "its provider is not known"),
+        ],
+    )
+    def test_2_for_usage(self, shop, arguments, words):
+        before = tree(shop.home)
+        ended = shop.run("scan", *arguments)
+        assert ended.returncode == 2
+        assert words in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert ended.stdout == ""
+        assert tree(shop.home) == before
+
+    def test_2_for_a_location_that_does_not_exist(self, shop):
+        ended = run("scan", (shop.home / "nowhere").as_uri(), "--orders", shop.orders)
+        assert ended.returncode == 2
+        assert "nowhere" in ended.stderr
+        assert set(shop.statuses().values()) == {"pending_approval"}
+
+    def test_2_for_a_ledger_that_is_no_database(self, shop):
+        text = shop.home / "notes.txt"
+        text.write_text("not a database, but somebody's notes" * 99)
+        before = tree(shop.home)
+        ended = shop.run("scan", "--ledger", f"sqlite:///{text}")
+        assert ended.returncode == 2
+        assert "notes.txt" in ended.stderr
+        assert tree(shop.home) == before
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ('{"orders": [\n  {"number": "1", "status": "pending_approval"\n]}', "line 3"),
+            ('{"orders": [\n {"number": "1", "status": "pending_approval", "items": [\n {}]}]}', "line 3, orders[0].items[0]"),
+            ('{"orders": [{"number":"1","status":"pending_approval","items":[]},\n'
+             '{"number":"1","status":"pending_approval","items":[]}]}', "line 2"),
+        ],
+    )  # fmt: skip
+    def test_2_for_a_malformed_orders_file(self, shop, text, words):
+        shop.orders.write_text(text)
+        before = tree(shop.home)
+        ended = shop.run("scan")
+        assert ended.returncode == 2
+        assert words in ended.stderr
+        assert tree(shop.home) == before
+
+    def test_130_for_ctrl_c_and_the_next_scan_goes_on(self, shop):
+        (shop.home / "slow.py").write_text(
+            "import os, signal, remote_artwork as ra\n"
+            "class Slow(ra.OrdersFile):\n"
+            "    def fulfill(self, *a, **k):\n"
+            "        receipt = super().fulfill(*a, **k)\n"
+            "        os.kill(os.getpid(), signal.SIGINT)\n"
+            "        return receipt\n"
+            "def make():\n    return Slow('orders.json')\n"
+        )
+        place = (shop.artwork.as_uri(), "--ledger", f"sqlite:///{shop.home}/l.db")
+        ended = run("scan", *place, "--client", "slow:make", cwd=shop.home)
+        assert ended.returncode == 130
+        assert "Traceback" not in ended.stderr
+        assert list(shop.statuses().values()) == ["fulfilled", "pending_approval"]
+
+        after = run("scan", *place, "--orders", shop.orders)
+        assert after.returncode == 0
+        assert set(shop.statuses().values()) == {"fulfilled"}
+
+
+class TestWatch:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+    def test_scans_until_told_to_stop(self, shop, number, code):
+        process = subprocess.Popen(
+            [*PROGRAM, "watch", *map(str, shop.place), "--every", "1h", "--json"], stdout=subprocess.PIPE, text=True
+        )
+        guard = threading.Timer(60, process.kill)
+        guard.start()
+        try:
+            report = json.loads(process.stdout.readline())
+            assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
+            process.send_signal(number)
+            assert process.wait(timeout=30) == code
+        finally:
+            guard.cancel()
+            process.kill()
+            process.stdout.close()
+            process.wait()
+
+    def test_refuses_a_duration_that_is_none(self, shop):
+        ended = shop.run("watch", "--every", "soon")
+        assert (ended.returncode, "soon" in ended.stderr) == (2, True)
+
+
+class TestExplain:
+    def test_a_file_and_an_order(self, shop):
+        url, *orders = shop.place
+        assert "matched" in run("explain", "1001_1.jpg", url, *orders).stdout
+        assert "the next scan fulfils it" in run("explain", "--order", "1001", url, *orders).stdout
+        ended = run("explain", url, *orders)
+        assert (ended.returncode, "explain NAME URL" in ended.stderr) == (2, True)
+
+    def test_a_file_that_served_an_order(self, shop):
+        shop.run("scan")
+        url, *orders = shop.place
+        assert "it served order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout

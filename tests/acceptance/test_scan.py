@@ -1,0 +1,411 @@
+"""The main job through the public API, on a shop in memory."""
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from shop_files import JPEG, PDF, PNG, memory_folder
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+
+
+def scanner(storage, shop, **options):
+    options.setdefault("ledger", ra.MemoryLedger())
+    options.setdefault("retry", ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None))
+    return ra.Scanner(storage, shop, **options)
+
+
+def statuses(report):
+    return {(item.order_number, item.item_number): item.status for item in report.items}
+
+
+def only(report):
+    (item,) = report.items
+    return item
+
+
+def one_item(number="1001", **fields):
+    return ra.Order(number, [ra.OrderItem("1")], **fields)
+
+
+class TestGoodOrders:
+    def test_a_complete_order_is_attached_and_fulfilled_once(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001_2.PDF")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+
+        report = scanner(storage, shop).scan()
+
+        assert statuses(report) == {("1001", "1"): "fulfilled", ("1001", "2"): "fulfilled"}
+        assert report.exit_code == 0
+        assert list(shop.effects.values()) == [1]
+        assert [call.name for call in shop.journal] == [
+            "pending_orders", "attach_artwork", "attach_artwork", "get_order", "fulfill"
+        ]  # fmt: skip
+        (artwork,) = shop.artwork["1001", "2"]
+        assert (artwork.name, artwork.media_type, artwork.size) == ("1001_2.PDF", "application/pdf", len(PDF))
+        assert {item.receipt for item in report.items} == {"receipt-1001"}
+
+    def test_a_second_scan_fulfils_nothing_and_reads_nothing(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.png")
+        shop = FakeShop([one_item("1001"), ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        scan = scanner(storage, shop)
+        first, second = scan.scan(), scan.scan()
+
+        assert statuses(first)["1001", "1"] == "fulfilled"
+        assert first.requests["get"] > 0
+        assert statuses(second) == {("1002", "1"): "matched", ("1002", "2"): "missing"}
+        assert (second.requests["get"], second.requests["head"]) == (0, 0)
+        assert sum(shop.effects.values()) == 1
+        assert "1001_1.jpg" not in {file.name for file in second.files}
+
+    def test_per_item_attaches_at_once_and_fulfils_when_complete(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        scan = scanner(storage, shop, policy=ra.Policy(fulfill="per_item"))
+
+        assert statuses(scan.scan()) == {("1001", "1"): "attached", ("1001", "2"): "missing"}
+        assert not shop.effects
+        files.pipe(f"{root}/1001_2.png", PNG)
+        assert set(statuses(scan.scan()).values()) == {"fulfilled"}
+        assert sum(call.name == "attach_artwork" for call in shop.journal) == 2
+
+    def test_a_client_that_attaches_with_fulfill_gets_one_call(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], attaching=ra.Attaching.WITH_FULFILL)
+
+        assert only(scanner(storage, shop).scan()).status == "fulfilled"
+        assert shop.artwork["1001", "1"][0].name == "1001_1.jpg"
+
+    def test_placements_wait_for_each_side(self, root):
+        files, storage = memory_folder(root, "1001_1_front.png")
+        item = ra.OrderItem("1", placements=("front", "back"))
+        shop = FakeShop([ra.Order("1001", [item])])
+        scan = scanner(storage, shop, pattern="{order_number}_{order_item_number}[_{placement}]")
+
+        waiting = only(scan.scan())
+        assert (waiting.status, waiting.awaited) == ("missing", ("1001_1_back",))
+        files.pipe(f"{root}/1001_1_back.png", PNG)
+        assert only(scan.scan()).status == "fulfilled"
+        assert [artwork.placement for artwork in shop.artwork["1001", "1"]] == ["front", "back"]
+
+
+class TestWhatIsNotSent:
+    def test_an_order_in_which_nothing_needs_artwork_is_not_ours(self, root):
+        _, storage = memory_folder(root)
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1", requires_artwork=False)])])
+
+        report = scanner(storage, shop).scan()
+
+        assert only(report).status == "not_required"
+        assert report.requests == {"list": 0, "head": 0, "get": 0}
+        assert [call.name for call in shop.journal] == ["pending_orders"]
+
+    def test_two_files_for_one_item_are_a_conflict(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001_1.png", "1002_1.png")
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+
+        report = scanner(storage, shop).scan()
+
+        assert statuses(report) == {("1001", "1"): "conflict", ("1002", "1"): "fulfilled"}
+        assert {(file.name, file.status) for file in report.files} == {
+            ("1001_1.jpg", "ambiguous"),
+            ("1001_1.png", "ambiguous"),
+        }
+        assert report.exit_code == 1
+
+    def test_two_orders_with_one_number_are_a_conflict_and_siblings_go_on(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+        shop = FakeShop([one_item(id="a"), one_item(id="b"), one_item("1002")])
+
+        report = scanner(storage, shop).scan()
+
+        assert sorted((item.order_id, item.status) for item in report.items) == [
+            ("1002", "fulfilled"), ("a", "conflict"), ("b", "conflict")
+        ]  # fmt: skip
+
+    def test_a_file_that_comes_before_its_order_waits_and_is_early(self, root):
+        _, storage = memory_folder(root, "2001_1.jpg", "1001_1.jpg")
+        shop = FakeShop([one_item("1001"), one_item("1003")])
+        scan = scanner(storage, shop)
+
+        assert {(file.name, file.status) for file in scan.scan().files} == {("2001_1.jpg", "early")}
+        shop.put(one_item("2001"))
+        assert statuses(scan.scan())["2001", "1"] == "fulfilled"
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [(b"", "empty"), (JPEG[: len(JPEG) // 2], "end"), (PNG, "PNG"), (b"<html>404</html>" * 9, "web page")],
+    )
+    def test_a_broken_file_is_rejected_and_not_read_again(self, root, content, words):
+        files, storage = memory_folder(root)
+        files.pipe(f"{root}/1001_1.jpg", content)
+        shop = FakeShop([one_item()])
+        scan = scanner(storage, shop)
+
+        first, second = scan.scan(), scan.scan()
+
+        assert only(first).status == only(second).status == "rejected"
+        assert words.lower() in only(first).reason.lower()
+        assert [(file.name, file.status) for file in second.files] == [("1001_1.jpg", "rejected")]
+        assert (second.requests["head"], second.requests["get"]) == (0, 0)
+        files.pipe(f"{root}/1001_1.jpg", JPEG)
+        assert only(scan.scan()).status == "fulfilled"
+
+    def test_a_file_above_the_limit_is_rejected_unread(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        report = scanner(storage, FakeShop([one_item()]), policy=ra.Policy(max_file_size=1000)).scan()
+        assert only(report).status == "rejected"
+        assert report.requests["get"] == 0
+
+    def test_a_late_item_tells_its_age(self, root):
+        _, storage = memory_folder(root)
+        ordered = datetime(2026, 5, 1, tzinfo=UTC)
+        report = scanner(
+            storage,
+            FakeShop([one_item(created_at=ordered)]),
+            policy=ra.Policy(late_after=timedelta(days=2)),
+            clock=lambda: ordered + timedelta(days=3, hours=4),
+        ).scan()
+        assert only(report).status == "late"
+        assert "3 days 4 hours" in only(report).reason
+
+    def test_an_id_named_twice_with_different_contents_fails_and_siblings_go_on(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+
+        class TwoFaced(FakeShop):
+            def pending_orders(self):
+                pending = list(super().pending_orders())
+                return [*pending, attrs.evolve(pending[0], items=[ra.OrderItem("9")]), pending[1]]
+
+        report = scanner(storage, TwoFaced([one_item("1001"), one_item("1002")])).scan()
+        assert statuses(report) == {("1001", "1"): "failed", ("1002", "1"): "fulfilled"}
+
+
+class TestTheOrderThatWasMatchedIsTheOrderThatIsSent:
+    @pytest.mark.parametrize(
+        ("change", "status", "words"),
+        [
+            (lambda shop: shop.cancel("1001"), "cancelled", "no longer"),
+            (lambda shop: shop.fulfill_by_hand("1001"), "cancelled", "elsewhere"),
+            (lambda shop: shop.forget("1001"), "cancelled", "no longer"),
+            (lambda shop: shop.put(ra.Order("1001", [ra.OrderItem("1", quantity=2)])), "settling", "order changed"),
+        ],
+    )
+    def test_nothing_is_sent_when_it_changed(self, root, change, status, words):
+        _, storage = memory_folder(root, "1001_1.jpg")
+
+        class Changing(FakeShop):
+            def get_order(self, order_id):
+                change(self)
+                return super().get_order(order_id)
+
+        shop = Changing([one_item()])
+        item = only(scanner(storage, shop).scan())
+
+        assert item.status == status
+        assert words in item.reason
+        assert "fulfill" not in {call.name for call in shop.journal}
+
+    def test_a_file_replaced_after_attach_is_checked_and_attached_again(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+        replaced = []
+
+        class Replacing(FakeShop):
+            def attach_artwork(self, order, item, artworks, *, idempotency_key):
+                super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+                if not replaced:
+                    replaced.append(files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer"))
+
+        shop = Replacing([one_item()])
+        assert only(scanner(storage, shop).scan()).status == "fulfilled"
+        assert shop.artwork["1001", "1"][0].size == len(JPEG) + 5
+
+    def test_a_file_replaced_while_the_order_is_sent_is_an_alarm(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+
+        class Replacing(FakeShop):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer")
+                return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+        shop = Replacing([one_item()])
+        report = scanner(storage, shop).scan()
+        assert only(report).status == "late_replacement"
+        assert report.exit_code == 1
+        assert sum(shop.effects.values()) == 1
+
+    def test_still_pending_long_after_the_receipt_is_uncertain(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], call_limit=timedelta(microseconds=1))
+        scan = scanner(storage, shop)
+        scan.scan()
+        shop.put(one_item())
+        item = only(scan.scan())
+        assert item.status == "uncertain"
+        assert "still names it pending" in item.reason
+        assert sum(shop.effects.values()) == 1
+
+
+class TestUnknownOutcomes:
+    @pytest.mark.parametrize("after_effect", [False, True])
+    def test_an_idempotent_host_is_asked_again_with_the_same_key(self, root, after_effect):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], recovery=ra.Recovery.IDEMPOTENT)
+        shop.fail_next("fulfill", RuntimeError("connection lost"), after_effect=after_effect)
+        scan = scanner(storage, shop)
+
+        assert only(scan.scan()).status == "uncertain"
+        scan.scan()
+        assert list(shop.effects.values()) == [1]
+        assert shop.get_order("1001").state is ra.OrderState.FULFILLED
+
+    def test_a_queryable_host_is_looked_up_and_sent_again_only_after_the_call_limit(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], recovery=ra.Recovery.QUERYABLE, call_limit=timedelta(hours=1))
+        shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"))
+        scan = scanner(storage, shop)
+
+        assert [only(scan.scan()).status for _ in range(3)] == ["uncertain"] * 3
+        assert sum(call.name == "fulfill" for call in shop.journal) == 1
+        shop.call_limit = timedelta(0)
+        assert [only(scan.scan()).status for _ in range(2)] == ["matched", "fulfilled"]
+        assert list(shop.effects.values()) == [1]
+
+    def test_a_host_that_promises_nothing_waits_for_a_person(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], recovery=ra.Recovery.NONE)
+        shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"))
+        scan = scanner(storage, shop)
+
+        assert [only(scan.scan()).status for _ in range(3)] == ["uncertain"] * 3
+        assert sum(call.name == "fulfill" for call in shop.journal) == 1
+
+    def test_an_effect_whose_answer_was_lost_is_found_at_the_host(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+
+        class Lagging(FakeShop):
+            """Goes on naming the order pending in its list for a while."""
+
+            def pending_orders(self):
+                return [one_item()]
+
+        shop = Lagging([one_item()], recovery=ra.Recovery.QUERYABLE)
+        shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"), after_effect=True)
+        scan = scanner(storage, shop)
+        assert [only(scan.scan()).status for _ in range(2)] == ["uncertain", "fulfilled"]
+        assert list(shop.effects.values()) == [1]
+
+
+class TestFaultsOfTheHost:
+    def test_a_list_that_breaks_off_is_worked_on_and_reported(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+
+        class Breaking(FakeShop):
+            def pending_orders(self):
+                yield one_item()
+                raise ra.Unavailable("page 2 of the orders: 503")
+
+        shop = Breaking([one_item()])
+        report = scanner(storage, shop).scan()
+        assert only(report).status == "fulfilled"
+        assert report.exit_code == 3
+        assert "page 2" in report.faults[0].message
+
+    def test_a_host_that_is_down_is_not_asked_for_every_order(self, root):
+        _, storage = memory_folder(root, *(f"{number}_1.jpg" for number in range(1001, 1021)))
+        shop = FakeShop([one_item(str(number)) for number in range(1001, 1021)])
+        for _ in range(2):
+            shop.fail_next("attach_artwork", ra.Unavailable("503"))
+        report = scanner(storage, shop).scan()
+        assert set(statuses(report).values()) == {"failed"}
+        assert report.exit_code == 3
+        assert sum(call.name == "attach_artwork" for call in shop.journal) == 2
+
+    @pytest.mark.parametrize(
+        ("error", "status", "words"),
+        [
+            (ra.PaymentRequired("card declined"), "failed", "paid"),
+            (ra.ArtworkRejected("too small"), "rejected", "too small"),
+            (ra.ArtworkUnreachable("404"), "failed", "fresh URL"),
+            (ra.OrderGone("1001"), "cancelled", "no longer"),
+            (ra.NotPending("1001"), "cancelled", "no longer"),
+        ],
+    )
+    def test_a_refusal_has_no_effect_and_one_reason(self, root, error, status, words):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+        shop.fail_next("fulfill", error)
+        report = scanner(storage, shop).scan()
+        assert statuses(report) == {("1001", "1"): status, ("1002", "1"): "fulfilled"}
+        assert words in report.items[0].reason
+
+    def test_an_attach_with_unknown_outcome_is_repeated_by_the_next_scan(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()])
+        shop.fail_next("attach_artwork", ValueError("a bug of the host"), after_effect=True)
+        scan = scanner(storage, shop)
+        assert [only(scan.scan()).status for _ in range(2)] == ["uncertain", "fulfilled"]
+
+
+class TestChoosingOrders:
+    def test_only_some_orders(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+        assert statuses(scanner(storage, shop).scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
+        assert shop.get_order("1001").state is ra.OrderState.PENDING
+
+    def test_a_limit_leaves_the_rest_for_the_next_scan(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1010_1.jpg")
+        shop = FakeShop([one_item("1010"), one_item("1002"), one_item("1001"), one_item("1000")])
+        scan = scanner(storage, shop)
+        assert list(statuses(scan.scan(limit=2)).values()) == ["missing", "fulfilled", "fulfilled", "matched"]
+        assert statuses(scan.scan(limit=2))["1010", "1"] == "fulfilled"
+
+
+class TestPlan:
+    def test_a_plan_calls_nothing_and_reads_nothing(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()])
+        report = scanner(storage, shop).plan()
+        assert (only(report).status, report.dry_run, report.requests["get"]) == ("matched", True, 0)
+        assert [call.name for call in shop.journal] == ["pending_orders"]
+
+    def test_a_verifying_plan_says_what_the_checks_say(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+        files.pipe(f"{root}/1002_1.pdf", PDF[:300])
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+        report = scanner(storage, shop).plan(verify=True)
+        assert statuses(report) == {("1001", "1"): "matched", ("1002", "1"): "rejected"}
+        assert [call.name for call in shop.journal] == ["pending_orders"]
+
+
+class TestExplain:
+    @pytest.mark.parametrize(
+        ("name", "verdict"),
+        [
+            ("1001_1.jpg", "matched"),
+            ("1002-1.png", "near_miss"),
+            ("3000_1.png", "early"),
+            ("1003_1.pdf", "missing"),
+            ("readme.txt", "nothing is to be done"),
+        ],
+    )
+    def test_a_file(self, root, name, verdict):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002-1.png", "3000_1.png")
+        shop = FakeShop([one_item(number) for number in ("1001", "1002", "1003")])
+        explanation = scanner(storage, shop).explain(name)
+        assert explanation.verdict.startswith(verdict)
+        assert len(explanation.steps) >= 4
+
+    def test_an_order(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        scan = scanner(storage, shop)
+        assert scan.explain(order="1001").verdict == "item 2 is missing"
+        assert "not" in scan.explain(order="7").verdict
+
+    def test_needs_one_subject(self, root):
+        _, storage = memory_folder(root)
+        with pytest.raises(ra.ConfigurationError, match="not both"):
+            scanner(storage, FakeShop([])).explain()

@@ -1,0 +1,128 @@
+"""Every client that ships passes the contract that ships."""
+
+import json
+from itertools import product
+
+import pytest
+from attrs import evolve
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop, FulfillmentClientContract
+
+ORDERS = {
+    "orders": [
+        {"number": "1001", "status": "pending_approval", "items": [{"number": "1"}]},
+        {
+            "number": "1002",
+            "id": "gid-1002",
+            "status": "pending_approval",
+            "items": [
+                {"number": "1"},
+                {"number": "2", "placements": ["front", "back"]},
+                {"number": "3", "requires_artwork": False},
+            ],
+        },
+        {"number": "1003", "status": "fulfilled", "items": [{"number": "1"}]},
+    ]
+}
+
+
+class TestOrdersFile(FulfillmentClientContract):
+    @pytest.fixture
+    def client(self, tmp_path):
+        path = tmp_path / "orders.json"
+        path.write_text(json.dumps(ORDERS, indent=2))
+        return ra.OrdersFile(path)
+
+    @pytest.fixture
+    def read_names(self, client):
+        def read(order, item):
+            [entry] = [each for each in self.entries(client) if each.get("id", each["number"]) == order.id]
+            [line] = [each for each in entry["items"] if each["number"] == item.number]
+            return [artwork["name"] for artwork in line["artwork"]]
+
+        return read
+
+    @pytest.fixture
+    def cancel(self, client):
+        def cancel(order):
+            text = client.path.read_text()
+            before, behind = text.split(f'"number": "{order.number}"')
+            behind = behind.replace("pending_approval", "cancelled", 1)
+            client.path.write_text(f'{before}"number": "{order.number}"{behind}')
+
+        return cancel
+
+    @staticmethod
+    def entries(client):
+        return json.loads(client.path.read_text())["orders"]
+
+
+@pytest.mark.parametrize(
+    "client",
+    [pytest.param(pair, id=f"{pair[0]}-{pair[1]}") for pair in product(ra.Recovery, ra.Attaching)],
+    indirect=True,
+)
+class TestFakeShop(FulfillmentClientContract):
+    @pytest.fixture
+    def client(self, request):
+        recovery, attaching = request.param
+        orders = [
+            ra.Order("1001", [ra.OrderItem("1")]),
+            ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"])], id="gid-1002"),
+            ra.Order("1003", [ra.OrderItem("1")], state=ra.OrderState.FULFILLED),
+        ]
+        return FakeShop(orders, recovery=recovery, attaching=attaching)
+
+    @pytest.fixture
+    def read_names(self, client):
+        return lambda order, item: [artwork.name for artwork in client.artwork[order.id, item.number]]
+
+    @pytest.fixture
+    def cancel(self, client):
+        return lambda order: client.cancel(order.id)
+
+
+class Forgetful(FakeShop):
+    """Breaks every promise at once."""
+
+    def pending_orders(self):
+        return [*super().pending_orders(), *self.orders.values()]
+
+    def get_order(self, order_id):
+        return evolve(next(iter(self.orders.values())), approval="other")
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        held = self.artwork.get((order.id, item.number), ())
+        self.artwork[order.id, item.number] = (*held, *artworks)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return ""
+
+
+def test_the_contract_notices_a_client_that_keeps_no_promise(tmp_path):
+    contract = FulfillmentClientContract()
+    client = Forgetful([ra.Order("1", [ra.OrderItem("1"), ra.OrderItem("2")]), ra.Order("2", [ra.OrderItem("1")])])
+    [order, *_] = client.pending_orders()
+    artworks = {item.number: [make(order, item)] for item in order.items}
+    names = {
+        "client": client,
+        "order": order,
+        "artworks": artworks,
+        "read_names": lambda order, item: [artwork.name for artwork in client.artwork[order.id, item.number]],
+        "cancel": lambda order: client.cancel(order.id),
+    }
+    harmless = {"test_it_has_the_shape_of_a_client", "test_pending_orders_can_be_asked_for_again"}
+    tests = {name for name in dir(contract) if name.startswith("test_")} - harmless
+    assert len(tests) == 11
+    for name in tests:
+        test = getattr(contract, name)
+        wanted = test.__code__.co_varnames[1 : test.__code__.co_argcount]
+        with pytest.raises((AssertionError, pytest.fail.Exception)):
+            test(**{argument: names[argument] for argument in wanted})
+
+
+def make(order, item):
+    from remote_artwork.testing.client_contract import example_artwork
+
+    return example_artwork(order, item, "default")

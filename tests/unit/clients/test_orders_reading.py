@@ -1,0 +1,169 @@
+"""A malformed orders file is refused with its line and field."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+import remote_artwork as ra
+
+GOOD = {"number": "1001", "status": "pending_approval", "items": [{"number": "1"}]}
+
+
+def parse(tmp_path, text):
+    path = tmp_path / "orders.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    client = ra.OrdersFile(path)
+    before = path.read_bytes()
+    try:
+        return client.pending_orders()
+    finally:
+        assert path.read_bytes() == before
+        assert [each.name for each in tmp_path.iterdir()] == ["orders.json"]
+
+
+def refusal(tmp_path, text) -> str:
+    with pytest.raises(ra.InvalidOrdersFile) as caught:
+        parse(tmp_path, text)
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def with_order(**fields) -> str:
+    return json.dumps({"orders": [GOOD, {**GOOD, "number": "1002", **fields}]})
+
+
+def with_item(**fields) -> str:
+    return with_order(items=[{"number": "1"}, {"number": "2", **fields}])
+
+
+def test_every_field_is_read(tmp_path):
+    text = """{"orders": [{"number": 1001, "id": 77, "status": "pending", "approval": 2,
+        "created_at": "2026-03-01T09:30:00Z", "fulfillment_key": null,
+        "items": [{"number": 5, "id": "line-5", "position": 3, "requires_artwork": false, "quantity": 2,
+                   "placements": ["front", "back"], "print_size_mm": [210, 297.5]}]}]}"""
+    item = ra.OrderItem(
+        "5",
+        id="line-5",
+        position=3,
+        requires_artwork=False,
+        quantity=2,
+        placements=("front", "back"),
+        print_size_mm=(210, 297.5),
+    )
+    created = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    assert parse(tmp_path, text) == [ra.Order("1001", [item], id="77", approval="2", created_at=created)]
+
+
+@pytest.mark.parametrize("status", ["fulfilled", "cancelled", "canceled", "on_hold", "Pending"])
+def test_only_the_known_words_wait_for_approval(tmp_path, status):
+    assert [order.number for order in parse(tmp_path, with_order(status=status))] == ["1001"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("fulfilled", "fulfilled"), ("cancelled", "cancelled"), ("canceled", "cancelled"), ("on_hold", "other")],
+)
+def test_a_status_is_a_state(tmp_path, status, state):
+    parse(tmp_path, with_order(status=status))
+    assert ra.OrdersFile(tmp_path / "orders.json").get_order("1002").state == state
+
+
+def test_a_byte_order_mark_is_fine(tmp_path):
+    assert len(parse(tmp_path, b"\xef\xbb\xbf" + with_order().encode())) == 2
+
+
+def test_no_orders_are_fine(tmp_path):
+    assert parse(tmp_path, '{"orders": []}') == []
+
+
+def test_the_line_is_that_of_the_field(tmp_path):
+    text = json.dumps({"orders": [GOOD, {**GOOD, "number": "2", "items": [{"number": 1.5}]}]}, indent=1)
+    line = text.split("\n").index('     "number": 1.5') + 1
+    assert refusal(tmp_path, text) == (
+        f"orders.json, line {line}, orders[1].items[0].number: must be text or a whole number, not 1.5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1, column 1: Expecting value"),
+        ('{"orders": [\n}', "line 2, column 1: Expecting value"),
+        ("[]", "line 1, the whole: must be an object, not []"),
+        ("{}", "line 1, orders: is missing"),
+        ('{"orders": {}}', "orders: must be a list, not {}"),
+        ('{"orders": [\n7]}', "line 2, orders[0]: must be an object, not 7"),
+        (b'{"orders":\n["\xff"]}', "line 2: is not UTF-8"),
+        ('{"orders": [],\n"x": [NaN]}', "line 2, x[0]: NaN is not"),
+        ('{"orders": [], "x": -Infinity}', "x: -Infinity is not"),
+        ('{"x": {"a": 1,\n"a": 2}, "orders": []}', "line 1, x.a: stands twice in one object, again on line 2"),
+        ('{"a": 1, "a": 2, "orders": [}', "column"),
+        (f'{{"orders": [], "x": {"[" * 100_000}', "recursion"),
+    ],
+)
+def test_a_broken_file_is_refused(tmp_path, text, said):
+    assert said in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"number": None}, "orders[1].number: must be text or a whole number, not null"),
+        ({"number": True}, "orders[1].number: must be text or a whole number, not true"),
+        ({"number": " "}, "orders[1].number: must be text that is not empty"),
+        ({"number": "a\nb"}, "orders[1].number: holds a control character"),
+        ({"id": 1.0}, "orders[1].id: must be text or a whole number, not 1.0"),
+        ({"id": "1001"}, "orders[1].id: the order id '1001' is also that of orders[0]"),
+        ({"number": 1001}, "orders[1].number: the order id '1001' is also that of orders[0]"),
+        ({"status": None}, "orders[1].status: must be text, not null"),
+        ({"status": ""}, "orders[1].status: is empty"),
+        ({"items": None}, "orders[1].items: must be a list, not null"),
+        ({"items": ["1"]}, 'orders[1].items[0]: must be an object, not "1"'),
+        ({"items": [{}]}, "orders[1].items[0].number: is missing"),
+        ({"items": [{"number": "1"}, {"number": 1}]}, "orders[1].items[1].number: the item number '1' is repeated"),
+        ({"created_at": "2026-03-01T09:30:00"}, "orders[1].created_at: must be a time with a zone"),
+        ({"created_at": 5}, "orders[1].created_at: must be a time with a zone"),
+        ({"approval": False}, "orders[1].approval: must be text"),
+        ({"fulfillment_key": []}, "orders[1].fulfillment_key: must be text"),
+    ],
+)
+def test_a_broken_order_is_refused(tmp_path, fields, said):
+    assert said in refusal(tmp_path, with_order(**fields))
+
+
+@pytest.mark.parametrize("name", ["number", "status", "items"])
+def test_a_missing_field_of_an_order_is_refused(tmp_path, name):
+    order = {key: value for key, value in GOOD.items() if key != name}
+    assert f"orders[0].{name}: is missing" in refusal(tmp_path, json.dumps({"orders": [order]}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"number": ""}, "items[1].number: must be text that is not empty"),
+        ({"id": {}}, "items[1].id: must be text"),
+        ({"position": 0}, "items[1].position: must be a whole number from 1, not 0"),
+        ({"position": "1"}, "items[1].position: must be a whole number"),
+        ({"quantity": 1.5}, "items[1].quantity: must be a whole number from 1, not 1.5"),
+        ({"quantity": True}, "items[1].quantity: must be a whole number"),
+        ({"requires_artwork": "no"}, "items[1].requires_artwork: must be true or false"),
+        ({"placements": "front"}, "items[1].placements: must be a list of names"),
+        ({"placements": []}, "items[1].placements"),
+        ({"placements": ["a", "a"]}, "items[1].placements"),
+        ({"placements": [{}]}, "items[1].placements: must be text"),
+        ({"print_size_mm": 5}, "items[1].print_size_mm: must be [width, height]"),
+        ({"print_size_mm": [1, 0]}, "items[1].print_size_mm: must be (width, height) above 0"),
+        ({"print_size_mm": [1]}, "items[1].print_size_mm: must be (width, height) above 0"),
+    ],
+)
+def test_a_broken_item_is_refused(tmp_path, fields, said):
+    assert f"orders[1].{said}" in refusal(tmp_path, with_item(**fields))
+
+
+def test_an_endless_print_is_refused(tmp_path):
+    text = with_item(print_size_mm=[1, 2]).replace("[1, 2]", "[1, 1e999]")
+    assert "print_size_mm: is too large a number" in refusal(tmp_path, text)
+
+
+def test_a_long_value_is_cut_short_in_the_message(tmp_path):
+    assert len(refusal(tmp_path, with_item(id=["x" * 5000]))) < 200
