@@ -19,8 +19,8 @@ from remote_artwork.core.lifecycle import FULFILL_ARROWS, ITEM_ARROWS
 
 TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_ARROWS, "order": FULFILL_ARROWS}
 
-STEP = 118
-WIDTH = 104
+STEP = 146
+WIDTH = 130
 HEIGHT = 26
 HEAD = 5
 RISE = 22
@@ -48,7 +48,7 @@ def drawing(table: Mapping[str | None, Iterable[str]]) -> str:
         for after in sorted(afters, key=lambda state: place[str(state)])
         if before != after
     ]
-    reach = RISE * (len(states) - 1) + HEIGHT
+    reach = RISE * max(abs(place[after] - place[before]) for before, after in arrows) + HEIGHT
     boxes = "".join(_box(state, number) for state, number in place.items())
     arcs = "".join(_arc(place[before], place[after]) for before, after in arrows)
     words = "; ".join(f"{before} to {after}" for before, after in arrows)

@@ -15,11 +15,11 @@
     │   ├── StorageMisbehaved                it answers, but not as its protocol says
     │   └── FileGone                         this one file is not there (FileNotFoundError)
     ├── LedgerError                          the ledger could not be used; exit code 3
-    │   ├── LedgerUnavailable  *             locked, full, read-only, connection lost
+    │   ├── LedgerUnavailable  *             locked, full, read-only, connection lost (ConnectionError)
     │   └── LeaseLost                        another scanner took the order over; nothing was sent
     └── ClientError                          raised by the host's FulfillmentClient
         ├── RateLimited  *                   carries retry_after; the call had no effect
-        ├── Unavailable  *                   the host cannot be reached; the call had no effect
+        ├── Unavailable  *                   the host cannot be reached; the call had no effect (ConnectionError)
         ├── OutcomeUnknown                   the call may have had its effect (TimeoutError)
         ├── AuthenticationFailed             the host refuses our credentials (PermissionError)
         ├── OrderGone                        the host no longer knows the order (LookupError)

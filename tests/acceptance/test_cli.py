@@ -135,7 +135,7 @@ class TestPlan:
         # a process that dies without closing leaves the write-ahead log behind
         die = (
             "import os, sqlite3; c = sqlite3.connect({0!r}); c.execute('pragma journal_mode=wal');"
-            "c.execute('update remote_artwork_orders set reason = reason'); c.commit(); os._exit(0)"
+            "c.execute('update remote_artwork_order set reason = reason'); c.commit(); os._exit(0)"
         ).format(str(shop.home / "orders.ledger.db"))
         subprocess.run([sys.executable, "-c", die], check=True)
         before = tree(shop.home)

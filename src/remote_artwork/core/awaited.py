@@ -99,7 +99,7 @@ def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
                 refusals.setdefault(slot.key, _name_of_several(slot, slots, pattern))
     served = {stem: slots[0] for stem, slots in by_stem.items() if not any(slot.key in refusals for slot in slots)}
     contested = {stem: tuple(slots) for stem, slots in by_stem.items() if stem not in served}
-    return Awaited(slots=served, contested=contested, refusals=refusals, stems=stems)
+    return Awaited(slots=served, contested=contested, refusals=refusals, stems=dict(stems))
 
 
 def _needed(order: Order) -> Iterable[tuple[OrderItem, str]]:

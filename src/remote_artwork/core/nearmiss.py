@@ -23,7 +23,7 @@ _COPY = re.compile(
     r"(?:[ _.-]*\([0-9]{1,3}\)|(?:[ _.-]+|(?<=[0-9]))(?:copy(?: [0-9]{1,3})?|v[0-9]{1,3}|final))$", re.IGNORECASE
 )
 _HASH = re.compile(r"(?<![^/])#+")
-_SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[/_.-]) +")
+_SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[#/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _SEPARATORS = re.compile(r"[ _.\u2010-\u2015-]+")
 _LONGEST = 255

@@ -45,7 +45,7 @@ class Oddities:
 
     def order_numbers(self, name: str) -> set[str]:
         """The orders that a name may speak of, other than pending ones: to be looked up in the ledger."""
-        return self._spoken_of(name) - self._pending.keys()
+        return {number for number in self._spoken_of(name) if number not in self._pending}
 
     def judge(self, name: str, known: Mapping[str, Iterable[OrderRecord]]) -> FileOutcome | None:
         """The outcome of one name, or None where it is the artwork of an order that was worked on before.
@@ -55,7 +55,9 @@ class Oddities:
             known: What the ledger knows of the orders the name may speak of, by order number.
         """
         numbers = self._spoken_of(name)
-        records = [record for number in sorted(numbers - self._pending.keys()) for record in known.get(number, ())]
+        records = [
+            record for number in sorted(numbers) if number not in self._pending for record in known.get(number, ())
+        ]
         if any(file.name == name for record in records for row in record.items.values() for file in row.files):
             return None
         done = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
@@ -77,7 +79,7 @@ class Oddities:
             return _outcome(name, FileStatus.UNRELATED, why if printable else "neither a print file nor named like one")
         if not printable:
             return unsupported(name)
-        pending = sorted(numbers & self._pending.keys())
+        pending = sorted(number for number in numbers if number in self._pending)
         if pending:
             return _outcome(name, FileStatus.NEAR_MISS, self._other_names(pending[0]))
         return _outcome(name, FileStatus.EARLY, "no pending order awaits it yet; it stays here until its order comes")

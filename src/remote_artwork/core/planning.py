@@ -146,6 +146,9 @@ class Planner:
         key = (order.id, item.number)
         if refusal := self.awaited.refusals.get(key):
             return ItemPlan(item=item, status=refusal.status, reason=refusal.reason)
+        if key not in self.awaited.stems:
+            reason = "its order was left out of the expected names, so no file was looked for"
+            return ItemPlan(item=item, status=ItemStatus.FAILED, reason=reason)
         candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
         names = tuple(file.name for files in candidates.values() for file in files)
         several = [file.name for files in candidates.values() if len(files) > 1 for file in files]

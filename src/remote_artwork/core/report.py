@@ -212,9 +212,13 @@ class ScanReport:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return asdict(
-        value, value_serializer=lambda _owner, _field, inner: str(inner) if isinstance(inner, enum.Enum) else inner
-    )
+    return asdict(value, value_serializer=_as_json)
+
+
+def _as_json(_owner: object, _field: object, value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:

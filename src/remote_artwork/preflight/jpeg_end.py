@@ -21,6 +21,8 @@ _AFTER_DATA = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _HEADER_GOES_ON = re.compile(rb"\0?(?:\xff[\xc0-\xcf\xdb\xdd\xe0-\xef\xfe]|8BIM)", re.DOTALL)
 _START_OF_SCAN = re.compile(rb"\xff\xda\x00[\x06-\x0c][\x01-\x04]", re.DOTALL)
 
+_PROOF = 4_096  # bytes without a stray marker are coded data; a colour profile has one every 256 bytes or so
+
 
 @frozen(kw_only=True)
 class _Walk:
@@ -81,6 +83,7 @@ def _walk(piece: bytes, offset: int, walk: _Walk) -> _Walk:
 def _follows_coded_data(tail: bytes) -> bool:
     """Whether an end marker stands behind coded data that cannot be a thumbnail's."""
     last_scan = max((found.start() for found in _START_OF_SCAN.finditer(tail)), default=None)
-    start = 0 if last_scan is None else last_scan + 4
-    end = _AFTER_DATA.search(tail, start)
-    return end is not None and end.group(1) == b"\xd9" and _HEADER_GOES_ON.match(tail, end.end()) is None
+    end = _AFTER_DATA.search(tail, 0 if last_scan is None else last_scan + 4)
+    if end is None or end.group(1) != b"\xd9" or _HEADER_GOES_ON.match(tail, end.end()):
+        return False
+    return last_scan is not None or end.start() >= _PROOF

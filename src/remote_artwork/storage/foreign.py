@@ -160,6 +160,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
     """The HTTP status and the storage's own error code, as far as an answer arrived."""
     for link in chain:
+        if _broken(link):
+            break  # what lies below is a parser's own error, whose code is no answer's
         response = getattr(link, "response", None)
         if isinstance(response, Mapping):  # botocore
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -206,14 +208,16 @@ def _from_class(chain: tuple[BaseException, ...], about: str, name: str | None) 
         if isinstance(link, PermissionError):
             return StorageDenied(f"{about}: access is refused; check the permissions")
         # The programme's own error, as well as an answer that does not parse, is no reason to try again.
-        if isinstance(link, OSError | TimeoutError) or _BROKEN_CONNECTION & set(_ancestry(link)):
+        if isinstance(link, OSError) or _broken(link):
             return StorageUnreachable(f"{about}: no answer from the storage ({type(link).__name__}); try again later")
     kind = type(chain[0]).__name__
     return StorageMisbehaved(f"{about}: the storage's answer cannot be understood ({kind}); check the URL")
 
 
-def _ancestry(error: BaseException) -> Iterator[str]:
-    return (f"{ancestor.__module__}.{ancestor.__qualname__}" for ancestor in type(error).__mro__)
+def _broken(error: BaseException) -> bool:
+    """Whether a client says that a connection did not come about, broke off or timed out."""
+    ancestry = (f"{ancestor.__module__}.{ancestor.__qualname__}" for ancestor in type(error).__mro__)
+    return isinstance(error, ConnectionError | TimeoutError) or not _BROKEN_CONNECTION.isdisjoint(ancestry)
 
 
 def _missing(about: str, said: str, name: str | None) -> RemoteArtworkError:

@@ -57,7 +57,7 @@ def read_hosted(parts: UrlText, stated: Provider | None) -> tuple[Location, str 
         what, _, advice = match.rule.refusal.partition("; ")
         raise refused(what, advice)
     if match.rule.public_web and not explicit and stated is not match.provider:
-        return _web(url, stated, notes=tuple(match.rule.notes.values())), None
+        return _web(url, stated, notes=_notes(match)), None
     return _of_known_host(url, stated, match)
 
 
@@ -118,9 +118,13 @@ def _of_known_host(url: _Hosted, stated: Provider | None, match: HostMatch) -> t
         region=_asked_region(of_host, asked, endpoint=endpoint),
         style=_style(asked, row.style_for(bucket)),
         account=match.groups.get("account"),
-        notes=tuple(note for name, note in rule.notes.items() if not name or name in groups),
+        notes=() if rule.public_web else _notes(match),
     )
     return location, sas
+
+
+def _notes(match: HostMatch) -> tuple[str, ...]:
+    return tuple(note for name, note in match.rule.notes.items() if not name or name in match.groups)
 
 
 def _endpoint(url: _Hosted, rule: HostRule, groups: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
 """The provider table, and who is looked up in it by name or by host.
 
 A provider is added by a row. Another package adds one by an entry point of the group ``remote_artwork.providers``
-that leads to a ``Provider``; a row of this table goes before it, by id and by host.
+that leads to a ``Provider`` with the protocol ``s3``; a row of this table goes before it, by id and by host.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _load(entry_point: EntryPoint) -> Provider | None:
     except Exception:  # noqa: BLE001 - whatever another package does wrong must not stop a URL from being read
         _log.warning("provider_entry_point_broken", extra={"entry_point": entry_point.name}, exc_info=True)
         return None
-    if not isinstance(row, Provider):
-        _log.warning("provider_entry_point_is_no_provider", extra={"entry_point": entry_point.name})
+    if not isinstance(row, Provider) or row.protocol != "s3":
+        _log.warning("provider_entry_point_is_no_s3_provider", extra={"entry_point": entry_point.name})
         return None
     return row

@@ -5,6 +5,7 @@ Messages name neither a key nor a value of the query: either may be a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from urllib.parse import unquote
 
@@ -13,39 +14,7 @@ from remote_artwork.storage.url_text import refused
 Query = tuple[tuple[str, str], ...]
 
 # Azure's own names, docs: "Create an account SAS", "Create a service SAS", "Create a user delegation SAS".
-_SAS = frozenset(
-    {
-        "sv",
-        "ss",
-        "srt",
-        "sp",
-        "se",
-        "st",
-        "spr",
-        "sip",
-        "si",
-        "sig",
-        "sr",
-        "sdd",
-        "ses",
-        "saoid",
-        "suoid",
-        "scid",
-        "skoid",
-        "sktid",
-        "skt",
-        "ske",
-        "sks",
-        "skv",
-        "skdutid",
-        "sduoid",
-        "rscc",
-        "rscd",
-        "rsce",
-        "rscl",
-        "rsct",
-    }
-)
+_SAS = re.compile(r"sv|ss|srt|sp|se|st|spr|sip|si|sig|sr|sdd|ses|saoid|suoid|scid|sduoid|sk[a-z]+|rsc[cdelt]")
 _SIGNED = frozenset(
     {"awsaccesskeyid", "signature", "expires", "googleaccessid", "ossaccesskeyid", "q-signature", "q-ak"}
 )
@@ -74,8 +43,8 @@ def take_sas(query: Query) -> tuple[Query, str | None]:
     Raises:
         InvalidLocation: The SAS is not whole, covers one blob, or permits no reading or listing.
     """
-    rest = tuple((key, value) for key, value in query if key.lower() not in _SAS)
-    sas = {key.lower(): unquote(value) for key, value in query if key.lower() in _SAS}
+    rest = tuple((key, value) for key, value in query if not _is_sas(key))
+    sas = {key.lower(): unquote(value) for key, value in query if _is_sas(key)}
     if not sas:
         return rest, None
     if not sas.get("sig"):
@@ -84,7 +53,11 @@ def take_sas(query: Query) -> tuple[Query, str | None]:
         raise refused("its SAS covers one blob", "make one for the container, with the permissions read and list")
     if "sp" in sas and not {"r", "l"} <= set(sas["sp"]):
         raise refused("its SAS permits no reading or no listing", "make one with the permissions read and list (sp=rl)")
-    return rest, "&".join(f"{key}={value}" for key, value in query if key.lower() in _SAS)
+    return rest, "&".join(f"{key}={value}" for key, value in query if _is_sas(key))
+
+
+def _is_sas(key: str) -> bool:
+    return _SAS.fullmatch(key.lower()) is not None
 
 
 def known_only(query: Query, allowed: Collection[str]) -> dict[str, str]:

@@ -27,23 +27,8 @@ _ACCESS_POINT = re.compile(
     r"(?P<arn>arn:aws[a-z-]*:s3:(?P<region>[a-z0-9-]+):[0-9]{12}:accesspoint/[a-z0-9-]{3,50})(?P<rest>/.*)?"
 )
 # File systems of fsspec that wrap another one or run code: the operator builds those and passes them to ArtworkStorage.
-_WRAPPERS = frozenset(
-    {
-        "asyncwrapper",
-        "blockcache",
-        "cached",
-        "data",
-        "dir",
-        "filecache",
-        "generic",
-        "jlab",
-        "jupyter",
-        "libarchive",
-        "reference",
-        "simplecache",
-        "tar",
-        "zip",
-    }
+_WRAPPERS = re.compile(
+    "asyncwrapper|blockcache|cached|data|dir|filecache|generic|jlab|jupyter|libarchive|reference|simplecache|tar|zip"
 )
 
 Read = tuple[Location, str | None]
@@ -171,7 +156,7 @@ def _other(parts: UrlText, stated: Provider | None) -> Location:
     """Any other file system of fsspec: its own URL, word for word, because fsspec decodes nothing."""
     if stated or provider_named(parts.scheme):
         raise refused("its scheme and its provider do not belong together", "write s3+https://host/bucket/folder/")
-    if parts.scheme in _WRAPPERS:
+    if _WRAPPERS.fullmatch(parts.scheme):
         raise refused("its scheme wraps another file system", "build that one and pass it to ArtworkStorage")
     refuse_user_info(parts.authority)
     known_only(parts.query, ())

@@ -179,10 +179,11 @@ class LedgerContract(Forgetting):
         [
             VERIFY,
             ItemStep(item_number="0", before=None, after=ItemState.SELECTED, files=FILES),
+            ItemStep(item_number="0", before=ItemState.VERIFIED, after=ItemState.ATTACHED, files=FILES),
             FULFIL,
             OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.FULFILLED),
         ],
-        ids=["no such item", "item is there already", "no intent", "not uncertain"],
+        ids=["no such item", "item is there already", "item is not verified", "no intent", "not uncertain"],
     )
     def test_a_step_from_another_state_than_the_row_is_in_is_refused(
         self, ledger: Ledger, step: ItemStep | OrderStep

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - doubles have the interface's arguments
 import pytest
 
 from remote_artwork.core.findings import Finding, Severity

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - doubles have the interface's arguments
 """Files are made by Pillow and pikepdf, or by hand; reads and bytes are counted."""
 
 import io
@@ -15,7 +16,7 @@ from remote_artwork.interfaces import PreflightCheck
 from remote_artwork.preflight.signature import SignatureCheck
 
 ITEM = OrderItem("1")
-JUNK = random.Random(7).randbytes(3_000_000)  # noqa: S311 - the same junk in every run
+JUNK = random.Random(7).randbytes(3_000_000)
 
 
 @define
@@ -126,6 +127,12 @@ def test_a_picture_cut_off_right_behind_a_thumbnail_is_truncated():
     data = WHOLE["thumbnails.jpg"]
     end = data.index(b"\xff\xd9", data.index(b"Photoshop")) + 2
     assert code("1.jpg", data[: end + 100]) == "truncated"
+
+
+def test_an_end_marker_within_a_colour_profile_is_not_the_end():
+    profile = WHOLE["profile.JPG"][:500_000]
+    early = profile[:-64_000] + bytes(100) + b"\xff\xd9" + profile[-63_898:]
+    assert code("1.jpg", early) == "truncated"
 
 
 def test_a_second_picture_behind_the_first_is_legal():

@@ -132,9 +132,12 @@ class Pager:
         """One ranged GET of the pinned version; without one, the ETag has to be the same."""
         answer = self._call("get_object", **self._object(file), Range=f"bytes={start}-{end - 1}")
         body: StreamingBody = answer["Body"]
-        if bare_etag(answer) != file.etag:
+        etag = bare_etag(answer)
+        if etag != file.etag:
             body.close()
-            raise FileGone("the file was replaced since it was listed")
+            if etag is None:
+                raise StorageMisbehaved("the storage sends a file without its ETag")
+            raise FileGone("the file was replaced since it was looked at")
         return bytes(sync(self._fs.loop, _drain, body, timeout=self._call_timeout))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -15,7 +17,17 @@ from remote_artwork.errors import InvalidLocation, StorageMisbehaved
 def isolated_session() -> AioSession:
     """A session without the profile, configuration and credentials files of whoever runs this programme."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-    return AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+    session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+    # Written with a star, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
+    session.register("before-parse.*.ListObjectsV2", _refuse_other_documents)
+    return session
+
+
+def _refuse_other_documents(response_dict: Mapping[str, Any], **_: object) -> None:
+    """A listing has the root element of a listing; S3's own errors are left to the SDK."""
+    begin = response_dict["body"][:1024]
+    if response_dict["status_code"] == HTTPStatus.OK and b"ListBucketResult" not in begin and b"<Error" not in begin:
+        raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
 
 
 class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types

@@ -1,0 +1,57 @@
+"""How many listed names a second are matched on one core: 1,000,000 names against 10,000 pending items."""
+
+import random
+
+from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.matching import Matches, Page
+from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.pattern import FilenamePattern
+
+NAMES, PAGE, ORDERS, ITEMS = 1_000_000, 1_000, 4_000, range(1, 3)
+EXTENSIONS = ("pdf", "png", "jpg", "PDF", "jpeg")
+CHANCE = random.Random(20260504)
+
+
+def pending():
+    """10,000 items: 4,000 orders of two, of which one has two sides, and 2,000 orders of one. 14,000 names."""
+    sides = OrderItem("2", placements=("front", "back"))
+    return [Order(str(1_000_000 - n), [OrderItem("1"), sides]) for n in range(ORDERS)] + [
+        Order(f"Bestellung-é{n}", [OrderItem("1")]) for n in range(2_000)
+    ]
+
+
+def listing(stems):
+    """Every awaited name, among the files of orders that are done, files to come, and what else lies about."""
+    awaited = [f"{stem}.{EXTENSIONS[n % len(EXTENSIONS)]}" for n, stem in enumerate(stems)]
+    kinds = (
+        lambda n: f"{n}_1.pdf",
+        lambda n: f"{n}_2_front.png",
+        lambda n: f"archive/2025/{n}_1.pdf",
+        lambda n: f"IMG_{n}.JPG",
+        lambda n: f"Entwürfe/Plakat für Köln {n}.tiff",
+    )
+    others = [kinds[n % len(kinds)](n % 900_000) for n in range(NAMES - len(awaited))]
+    names = awaited + others
+    CHANCE.shuffle(names)
+    return [names[start : start + PAGE] for start in range(0, NAMES, PAGE)]
+
+
+def page(names):
+    return Page(names, lambda position: StoredFile(name=names[position], size=1, etag="e"))
+
+
+def test_a_million_names_against_ten_thousand_items(benchmark):
+    awaited = await_orders(pending(), FilenamePattern("{order_number}_{order_item_number}[_{placement}]"))
+    assert len(awaited.stems) == 10_000
+    pages = [page(names) for names in listing(awaited.slots)]
+
+    def take_all():
+        matches = Matches(awaited)
+        return matches, sum(len(matches.take(page)) for page in pages)
+
+    matches, misses = benchmark.pedantic(take_all, rounds=3, warmup_rounds=1)
+    benchmark.extra_info["names per second"] = round(NAMES / benchmark.stats.stats.median)
+    assert matches.names_seen == NAMES
+    assert len(matches.found) == 10_000
+    assert sum(len(side) for item in matches.found.values() for side in item.values()) == len(awaited.slots) == 14_000
+    assert misses == NAMES - 14_000

@@ -1,0 +1,107 @@
+"""What only PostgreSQL can do to a ledger; all the rest is in the contract."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from remote_artwork.core.lifecycle import Lease, OrderKey
+from remote_artwork.errors import InvalidLedger, LedgerUnavailable
+from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url
+from remote_artwork.ledgers.migrating import migrate, revision_of
+from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE
+from remote_artwork.ledgers.sql import SqlLedger
+from remote_artwork.testing.ledger_words import KEY, SELECT, claim, ids, try_claim
+
+pytestmark = pytest.mark.server
+
+
+def tables(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        return [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Engine:
+    return open_engine(parse_ledger_url(postgres_url), timeout=timedelta(seconds=30))
+
+
+def test_finding_creates_nothing(postgres_url: str):
+    with SqlLedger(postgres_url) as ledger:
+        assert ledger.find("acme") == []
+    assert tables(postgres_url) == []
+
+
+def test_all_tables_carry_the_prefix(postgres_url: str):
+    with SqlLedger(postgres_url) as ledger:
+        claim(ledger, KEY)
+    found = tables(postgres_url)
+    assert found
+    assert all(name.startswith("remote_artwork_") for name in found)
+
+
+def test_an_older_schema_is_brought_up_to_date_by_the_first_write_only(postgres_url: str, engine: Engine):
+    with engine.begin() as connection:
+        migrate(connection, "ledger", to="0001")
+    with SqlLedger(postgres_url) as ledger:
+        with pytest.raises(InvalidLedger, match="older release; one scan brings it up to date"):
+            ledger.find("acme")
+        claim(ledger, KEY)
+        assert ids(ledger.find("acme")) == {"order-1"}
+    with engine.connect() as connection:
+        assert revision_of(connection, "ledger") == REVISIONS[-1]
+    engine.dispose()
+
+
+def test_a_newer_schema_is_refused(postgres_url: str):
+    with SqlLedger(postgres_url) as ledger:
+        claim(ledger, KEY)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with SqlLedger(postgres_url) as ledger:
+        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+            with pytest.raises(InvalidLedger, match="made by a newer release"):
+                use()
+
+
+def test_scanners_that_begin_together_create_one_ledger_and_take_each_order_once(postgres_url: str):
+    barrier = threading.Barrier(4)
+    keys = [OrderKey("acme", f"order-{number}") for number in range(20)]
+
+    def work(number: int) -> list[Lease]:
+        with SqlLedger(postgres_url) as ledger:
+            barrier.wait(timeout=30)
+            return [lease for key in keys if (lease := try_claim(ledger, key, owner=f"worker {number}"))]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [lease.key for leases in pool.map(work, range(4)) for lease in leases]
+    assert sorted(taken, key=str) == sorted(keys, key=str)
+
+
+def test_a_locked_row_is_waited_for_no_longer_than_the_time_out(postgres_url: str):
+    with SqlLedger(postgres_url, timeout=timedelta(milliseconds=200)) as ledger, psycopg.connect(postgres_url) as shop:
+        lease = claim(ledger, KEY)
+        shop.execute("UPDATE remote_artwork_order SET reason = 'x'")
+        with pytest.raises(LedgerUnavailable, match="took too long to answer; try again"):
+            ledger.advance(lease, [SELECT])
+        shop.rollback()
+        ledger.advance(lease, [SELECT])
+
+
+def test_a_connection_that_was_cut_is_replaced(postgres_url: str):
+    with SqlLedger(postgres_url) as ledger:
+        lease = claim(ledger, KEY)
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        ledger.advance(lease, [SELECT])
+
+
+def test_a_server_that_is_not_there_says_so_and_hides_the_password():
+    ledger = SqlLedger("postgresql://user:hunter2@127.0.0.1:1/shop")
+    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+        with pytest.raises(LedgerUnavailable, match=r"user:\*\*\*@127\.0\.0\.1:1/shop cannot be used") as caught:
+            use()
+        assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"

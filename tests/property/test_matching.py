@@ -1,0 +1,98 @@
+"""A rendered name matches its own item and no other, or everybody who expects it is told before anything is listed."""
+
+import unicodedata
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remote_artwork.core.awaited import await_orders, canonical
+from remote_artwork.core.matching import Matches, Page
+from remote_artwork.core.model import StoredFile
+from remote_artwork.core.oddities import Oddities
+from remote_artwork.core.report import ItemStatus
+
+from .strategies import EXTENSIONS, PATTERNS, order_lists, worlds
+
+BOUNDED = settings(max_examples=300, deadline=None)
+
+
+def stored(name):
+    return StoredFile(name=name, size=1, etag="e")
+
+
+def taken(awaited, names):
+    matches = Matches(awaited)
+    misses = matches.take(Page(names, lambda position: stored(names[position])))
+    return matches, misses
+
+
+@BOUNDED
+@given(PATTERNS, order_lists(), EXTENSIONS, st.sampled_from(["NFC", "NFD"]))
+def test_a_rendered_name_matches_its_own_item_and_no_other_or_is_a_conflict_beforehand(
+    pattern, orders, extension, form
+):
+    awaited = await_orders(orders, pattern)
+    for order in orders:
+        for item in order.items:
+            if not item.requires_artwork:
+                continue
+            key = (order.id, item.number)
+            for placement in item.placements:
+                try:
+                    stem = pattern.render(order, item, placement)
+                except ValueError:
+                    assert awaited.refusals[key].status is ItemStatus.FAILED
+                    continue
+                name = f"{unicodedata.normalize(form, stem)}.{extension}"
+                matches, misses = taken(awaited, [name])
+                assert not misses
+                assert not matches.unsupported
+                if key in awaited.refusals:
+                    assert not matches.found
+                    assert len(matches.contested) == 1
+                else:
+                    assert matches.found == {key: {placement: {name: stored(name)}}}
+                    assert not matches.contested
+
+
+@BOUNDED
+@given(PATTERNS, order_lists())
+def test_every_item_is_served_for_all_its_placements_or_refused_with_a_reason(pattern, orders):
+    awaited = await_orders(orders, pattern)
+    served = {(slot.key, slot.placement) for slot in awaited.slots.values()}
+    for order in orders:
+        for item in order.items:
+            key = (order.id, item.number)
+            wanted = {(key, placement) for placement in item.placements} if item.requires_artwork else set()
+            if key in awaited.refusals:
+                assert awaited.refusals[key].reason
+                assert not wanted & served
+            else:
+                assert wanted <= served
+    assert not awaited.slots.keys() & awaited.contested.keys()
+    assert all(canonical(stem) == stem for stem in awaited.slots)
+
+
+@BOUNDED
+@given(worlds())
+def test_every_name_is_a_hit_or_a_miss_once(world):
+    awaited = await_orders(world.orders, world.pattern)
+    matches, misses = taken(awaited, world.names)
+    hits = [name for item in matches.found.values() for side in item.values() for name in side]
+    hits += [name for name, _ in matches.unsupported] + [name for name, _ in matches.contested]
+    assert sorted(hits + misses) == sorted(world.names)
+
+
+@BOUNDED
+@given(worlds())
+def test_a_suggestion_is_a_name_that_would_be_found_and_is_no_name_that_is_refused(world):
+    awaited = await_orders(world.orders, world.pattern)
+    watch = Oddities(world.pattern, awaited, world.orders)
+    _, misses = taken(awaited, world.names)
+    for name in misses:
+        outcome = watch.judge(name, {})
+        assert outcome.reason
+        if outcome.suggestion:
+            matches, left = taken(awaited, [outcome.suggestion])
+            assert not left
+            assert len(matches.found) == 1

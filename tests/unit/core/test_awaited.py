@@ -1,0 +1,138 @@
+"""The expected names: one for each print, and what happens where two items expect one name."""
+
+import itertools
+
+import pytest
+
+from remote_artwork.core.awaited import Awaited, await_orders, canonical, split_extension
+from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.core.report import ItemStatus
+
+SIDES = "{order_number}_{order_item_number}[_{placement}]"
+FRONT_BACK = ("front", "back")
+
+
+def order(number, *items, **more):
+    return Order(number, [item if isinstance(item, OrderItem) else OrderItem(item) for item in items], **more)
+
+
+def awaited(*orders, pattern=DEFAULT_PATTERN):
+    return await_orders(orders, FilenamePattern(pattern))
+
+
+def test_every_placement_of_every_item_that_requires_artwork_is_awaited():
+    result = awaited(
+        order("1001", "1", OrderItem("2", placements=FRONT_BACK), OrderItem("3", requires_artwork=False)), pattern=SIDES
+    )
+    assert set(result.slots) == {"1001_1", "1001_2_front", "1001_2_back"}
+    assert result.stems == {
+        ("1001", "1"): {"default": "1001_1"},
+        ("1001", "2"): {"front": "1001_2_front", "back": "1001_2_back"},
+    }
+    assert not result.refusals
+    assert not result.contested
+
+
+def test_nothing_pending_awaits_nothing():
+    result = awaited()
+    assert result == Awaited()
+
+
+def test_two_orders_with_one_number_and_different_ids_are_both_refused_and_others_go_on():
+    result = awaited(order("7", "1", id="b"), order("7", "2", id="a"), order("8", "1"))
+    assert set(result.slots) == {"8_1"}
+    assert set(result.refusals) == {("b", "1"), ("a", "2")}
+    for refusal in result.refusals.values():
+        assert refusal.status is ItemStatus.CONFLICT
+        assert "7 is the number of several pending orders (ids a, b)" in refusal.reason
+    assert set(result.contested) == {"7_1", "7_2"}
+
+
+def test_one_number_in_two_unicode_forms_is_one_number():
+    result = awaited(order("é", "1", id="a"), order("e\u0301", "2", id="b"))
+    assert not result.slots
+    assert len(result.refusals) == 2
+
+
+def test_an_order_that_needs_no_artwork_still_contests_its_number():
+    result = awaited(order("7", "1", id="a"), order("7", OrderItem("1", requires_artwork=False), id="b"))
+    assert result.refusals["a", "1"].status is ItemStatus.CONFLICT
+
+
+def test_items_of_two_orders_that_render_to_one_name_are_refused_and_siblings_go_on():
+    result = awaited(order("1", "2_3", "4"), order("1_2", "3", "5"))
+    assert set(result.slots) == {"1_4", "1_2_5"}
+    assert set(result.contested) == {"1_2_3"}
+    assert result.refusals["1", "2_3"].status is ItemStatus.CONFLICT
+    assert "'1_2_3' is also that of item 3 of order 1_2" in result.refusals["1", "2_3"].reason
+    assert "'1_2_3' is also that of item 2_3 of order 1" in result.refusals["1_2", "3"].reason
+
+
+def test_items_of_one_order_that_render_to_one_name_are_refused():
+    result = awaited(order("1001", "1", "2"), pattern="{order_number}")
+    assert set(result.refusals) == {("1001", "1"), ("1001", "2")}
+    assert "also that of item 2 of order 1001" in result.refusals["1001", "1"].reason
+
+
+def test_items_told_apart_by_their_unicode_form_alone_are_refused():
+    result = awaited(order("1001", "é", "e\u0301"))
+    assert len(result.refusals) == 2
+
+
+def test_several_placements_need_a_pattern_that_tells_them_apart():
+    result = awaited(order("1001", OrderItem("1", placements=FRONT_BACK), "2"))
+    assert set(result.slots) == {"1001_2"}
+    assert "gives all placements of this item the name '1001_1'; add {placement}" in result.refusals["1001", "1"].reason
+
+
+def test_no_placement_of_a_refused_item_is_served():
+    result = awaited(order("1", OrderItem("2", placements=FRONT_BACK)), order("1_2", "front", "4"), pattern=SIDES)
+    assert set(result.slots) == {"1_2_4"}
+    assert set(result.contested) == {"1_2_front", "1_2_back"}
+
+
+def test_an_item_no_file_can_be_named_after_fails_and_its_siblings_go_on():
+    result = awaited(order("1001", "a//1", "2"))
+    refusal = result.refusals["1001", "a//1"]
+    assert refusal.status is ItemStatus.FAILED
+    assert refusal.reason.endswith("rename it in the shop")
+    assert set(result.slots) == {"1001_2"}
+
+
+def test_the_order_of_orders_changes_no_reason():
+    orders = [
+        order("1", OrderItem("2", placements=FRONT_BACK)),
+        order("1_2", "front"),
+        order("1_2_back", "x"),
+        Order("1", [OrderItem("9")], id="twin"),
+        order("5", OrderItem("6", placements=FRONT_BACK)),
+        order("5_6", "front"),
+        order("5_6", "back", id="other"),
+    ]
+    results = [awaited(*some, pattern=SIDES) for some in itertools.permutations(orders)]
+    first = results[0]
+    for result in results[1:]:
+        assert (result.refusals, result.contested, result.slots) == (first.refusals, first.contested, first.slots)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("1001_1.pdf", ("1001_1", "pdf")),
+        ("a.b.PDF", ("a.b", "PDF")),
+        ("1001_1", ("1001_1", "")),
+        ("a.b/1001_1", ("a.b/1001_1", "")),
+        ("1001_1.pdf/", ("1001_1.pdf/", "")),
+        (".DS_Store", ("", "DS_Store")),
+        ("", ("", "")),
+    ],
+)
+def test_a_dot_in_the_name_of_a_folder_begins_no_extension(name, parts):
+    assert split_extension(name) == parts
+
+
+def test_stems_are_compared_in_nfc_and_nothing_else():
+    assert canonical("e\u0301") == "é"
+    assert canonical("A b") == "A b"
+    assert canonical("１") == "１"

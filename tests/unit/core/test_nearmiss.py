@@ -1,0 +1,140 @@
+"""Near misses: which rule a name broke, and which likeness is too little."""
+
+import time
+
+import pytest
+
+from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.nearmiss import NearMisses, spelling
+from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+
+SEPARATOR = "it has another separator"
+COPY = "it is marked as a copy or a version"
+HASH = "it begins with '#', or should"
+ZEROS = "its zeros in front differ"
+TWICE = "it has two extensions"
+UPLOADING = "its upload has not ended"
+SPACES = "it has spaces too many"
+CAPITALS = "capitals and small letters differ"
+WIDE = "it has full-width or other compatibility characters"
+
+
+def near(name, *stems, pattern="{order_number}"):
+    """The near miss of ``name`` among names of single-item orders."""
+    orders = [Order(stem, [OrderItem("1")]) for stem in stems]
+    return NearMisses.among(await_orders(orders, FilenamePattern(pattern)).slots.values()).of(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("1001-1.pdf", SEPARATOR),
+        ("1001 1.pdf", SEPARATOR),
+        ("1001.1.pdf", SEPARATOR),
+        ("1001__1.pdf", SEPARATOR),
+        ("1001–1.pdf", SEPARATOR),  # an en dash, as word processors make it
+        ("1001_1 (1).pdf", COPY),
+        ("1001_1(12).pdf", COPY),
+        ("1001_1_v2.pdf", COPY),
+        ("1001_1v2.pdf", COPY),
+        ("1001_1 copy.pdf", COPY),
+        ("1001_1 copy 2.pdf", COPY),
+        ("1001_1 - Copy.pdf", COPY),
+        ("1001_1_FINAL.pdf", COPY),
+        ("#1001_1.pdf", HASH),
+        ("01001_1.pdf", ZEROS),
+        ("1001_01.pdf", ZEROS),
+        ("1001_1.PDF.pdf", TWICE),
+        ("1001_1.jpg.pdf", TWICE),
+        ("1001_1.pdf.part", UPLOADING),
+        ("1001_1.pdf.crdownload", UPLOADING),
+        ("1001 _1.pdf", SPACES),
+        ("1001_1 .pdf", SPACES),
+        (" 1001_1.pdf", SPACES),
+        ("１００１_１.pdf", WIDE),
+        ("1001＿1.pdf", WIDE),
+        ("# 1001-01.pdf", f"{SPACES} and {HASH} and {ZEROS} and {SEPARATOR}"),
+        ("1001-1 (1).PDF.pdf.part", f"{UPLOADING} and {TWICE} and {COPY} and {SEPARATOR}"),
+        ("01001_1 (1).pdf", f"{COPY} and {ZEROS}"),
+    ],
+)
+def test_the_rule_a_name_broke_is_named_and_no_other(name, why):
+    found = near(name, "1001_1", "1001_2", "1002_1")
+    assert (found.why, found.suggestion, found.slot.stem) == (why, "1001_1.pdf", "1001_1")
+
+
+def test_the_suggestion_keeps_the_format_in_small_letters_and_the_shops_spelling():
+    found = near("#abc-1.JPEG", "#ABC-1")
+    assert (found.why, found.suggestion) == (CAPITALS, "#ABC-1.jpeg")
+
+
+def test_a_hash_that_is_lacking_is_a_near_miss_too():
+    found = near("1001_1.pdf", "#1001_1")
+    assert (found.why, found.suggestion) == (HASH, "#1001_1.pdf")
+
+
+def test_a_half_uploaded_file_in_another_unicode_form_lacks_nothing_but_its_end():
+    assert near("e\u0301_1.pdf.part", "é_1").why == UPLOADING
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1001_10.pdf",
+        "1001_11.pdf",
+        "11001_1.pdf",
+        "10010_1.pdf",
+        "10001_1.pdf",
+        "1001_1_2.pdf",
+        "1001_1a.pdf",
+        "1001_1_vase.pdf",
+        "1001_1_back.pdf",
+        "10011.pdf",
+        "1001.pdf",
+        "1_1001.pdf",
+        "x/1001_1.pdf",
+        "1001_1.tiff",
+        "1001_1.txt",
+        "1001_1",
+        "pdf",
+        "",
+        ".pdf",
+        "1001_l.pdf",
+        "1OO1_1.pdf",
+        "1001_1.pdf/",
+    ],
+)
+def test_no_other_likeness_is_a_near_miss(name):
+    assert near(name, "1001_1") is None
+
+
+def test_two_equally_near_items_suggest_nothing():
+    assert near("1001-1.pdf", "1001_1", "1001 1") is None
+    assert near("abc.pdf", "ABC", "Abc", "aBC") is None
+
+
+def test_a_name_with_fewer_slips_wins_over_one_with_more():
+    assert near("abcV12.pdf", "ABC", "ABCV12").suggestion == "ABCV12.pdf"
+    assert near("1001_1_V2.PDF.pdf", "1001_1", "1001_1_v2").suggestion == "1001_1_v2.pdf"
+
+
+def test_a_version_is_not_cut_off_a_word():
+    assert near("ABCV12.pdf", "ABC") is None
+    assert near("semifinal.pdf", "semi") is None
+
+
+def test_a_copy_of_what_two_items_nearly_have_suggests_neither():
+    assert near("abc (1).pdf", "ABC", "Abc") is None
+
+
+def test_a_hostile_name_is_given_up_soon():
+    names = [" " * 255 + ".pdf", "_" * 251 + ".pdf", "#" * 10**6 + ".pdf", " copy" * 50 + ".pdf", "0" * 251 + ".pdf"]
+    begun = time.process_time()
+    assert [near(name, "1001_1") for name in names] == [None] * len(names)
+    assert time.process_time() - begun < 0.5
+
+
+def test_a_spelling_forgets_what_the_folds_forget():
+    assert spelling("#００1001 - Ab") == spelling("1001_aB") == "1001_ab"
+    assert spelling(DEFAULT_PATTERN) != spelling("")

@@ -1,0 +1,177 @@
+"""ScanReport: counts, order, exit code, and its form as plain JSON."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from remote_artwork.core.findings import Finding, Severity
+from remote_artwork.core.report import (
+    MOST_EXAMPLES,
+    NEEDS_A_PERSON,
+    Fault,
+    FileOutcome,
+    FileStatus,
+    FileTally,
+    ItemOutcome,
+    ItemStatus,
+    ScanReport,
+    natural,
+    sorted_items,
+)
+
+BEGUN = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def item(status=ItemStatus.MATCHED, order="1001", number="1", order_id=None, **more):
+    return ItemOutcome(
+        order_number=order, item_number=number, status=status, reason="because", order_id=order_id or order, **more
+    )
+
+
+def odd(name, status=FileStatus.UNRELATED, **more):
+    return FileOutcome(name=name, status=status, reason="because", **more)
+
+
+def report(*items, **more):
+    known = {"dry_run": False, "tenant": "acme", "location": "memory://in", "started_at": BEGUN, "finished_at": BEGUN}
+    return ScanReport(items=items, **known | more)
+
+
+FULL = report(
+    item(ItemStatus.REJECTED, files=("a.pdf",), findings=(Finding(severity=Severity.REJECT, code="c", message="m"),)),
+    item(ItemStatus.MISSING, awaited=("1001_2",), number="2"),
+    files=(odd("b.pdf", FileStatus.NEAR_MISS, suggestion="c.pdf"),),
+    file_counts={FileStatus.UNRELATED: 3, FileStatus.EARLY: 2, FileStatus.NEAR_MISS: 1},
+    requests={"get": 1, "list": 2},
+    faults=(Fault(part="ledger", message="locked"),),
+)
+
+
+def plain(value):
+    if type(value) is dict:
+        return all(type(key) is str and plain(inner) for key, inner in value.items())
+    if type(value) is list:
+        return all(map(plain, value))
+    return value is None or type(value) in (str, int, float, bool)
+
+
+def test_the_dictionary_holds_plain_values_alone():
+    assert plain(FULL.to_dict())
+    assert json.loads(FULL.to_json()) == FULL.to_dict()
+    assert json.loads(FULL.to_json(indent=None)) == FULL.to_dict()
+
+
+def test_the_dictionary_holds_everything():
+    form = FULL.to_dict()
+    assert form["schema_version"] == 1
+    assert form["items"][0]["findings"][0] == {
+        "severity": "reject", "code": "c", "message": "m", "measured": None, "required": None,
+    }  # fmt: skip
+    assert form["items"][1]["awaited"] == ["1001_2"]
+    assert form["files"] == [{"name": "b.pdf", "status": "near_miss", "reason": "because", "suggestion": "c.pdf"}]
+    assert form["faults"] == [{"part": "ledger", "message": "locked"}]
+    assert form["requests"] == {"list": 2, "head": 0, "get": 1}
+    assert form["exit_code"] == 3
+
+
+def test_times_are_told_in_utc():
+    there = timezone(timedelta(hours=2))
+    form = report(started_at=BEGUN.astimezone(there)).to_dict()
+    assert form["started_at"] == form["finished_at"] == "2026-05-04T12:00:00+00:00"
+
+
+def test_statuses_are_counted_in_their_listed_order_without_empty_ones():
+    shuffled = [status for count, status in enumerate(ItemStatus, start=1) for _ in range(count % 3)]
+    random.Random(1).shuffle(shuffled)
+    counts = report(*map(item, shuffled)).counts
+    assert list(counts) == [status for status in ItemStatus if status in shuffled]
+    assert all(counts[status] == shuffled.count(status) for status in counts)
+
+
+def test_counts_of_files_are_written_in_their_listed_order():
+    assert list(FULL.to_dict()["file_counts"]) == ["early", "near_miss", "unrelated"]
+
+
+@pytest.mark.parametrize("status", list(ItemStatus))
+def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
+    needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement"}
+    assert {str(status) for status in NEEDS_A_PERSON} == needs
+    assert report(item(), item(status)).exit_code == int(status in needs)
+
+
+def test_a_fault_outweighs_a_person():
+    fault = Fault(part="storage", message="down")
+    assert report(faults=(fault,)).exit_code == 3
+    assert report(item(ItemStatus.FAILED), faults=(fault,)).exit_code == 3
+    assert report().exit_code == 0
+
+
+def test_a_name_that_is_no_text_breaks_no_json():
+    broken = report(
+        item(files=("a\udcff.pdf",)),
+        files=(odd("\ud800.pdf"),),
+        faults=(Fault(part="client", message="\udc80"),),
+        tenant="\udfff é",
+    )
+    text = broken.to_json().encode()
+    assert json.loads(text) == broken.to_dict()
+    assert "é".encode() in text
+
+
+def test_digits_compare_as_numbers():
+    names = ["", "1", "2", "10", "a", "a1", "a2", "a10", "a10b", "b"]
+    shuffled = random.Random(2).sample(names, len(names))
+    assert sorted(shuffled, key=natural) == names
+    assert natural("007") == natural("7")
+    assert min(["9" * 5000 + "1", "9" * 5000], key=natural) == "9" * 5000  # no conversion to int: no limit
+
+
+def test_digits_of_other_scripts_are_letters():
+    assert sorted(["²", "٣", "1"], key=natural) == ["1", "²", "٣"]
+
+
+def test_items_are_sorted_by_order_and_item_number():
+    given = [("9", "9"), ("9", "10"), ("10", "1"), ("A-2", "1"), ("A-10", "1")]
+    items = [item(order=order, number=number) for order, number in reversed(given)]
+    assert [(i.order_number, i.item_number) for i in sorted_items(items)] == given
+
+
+def test_orders_with_one_number_are_kept_apart_by_their_ids():
+    items = [item(order_id=order_id, number=number) for number in "12" for order_id in "ba"]
+    assert [(i.order_id, i.item_number) for i in sorted_items(items)] == [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", "1"),
+        ("b", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arrange", [sorted, lambda names: sorted(names, reverse=True), lambda n: random.Random(3).sample(n, len(n))]
+)
+def test_the_smallest_thousand_names_are_kept_whatever_the_order_of_arrival(arrange):
+    names = [f"{n:05}.pdf" for n in range(2500)]
+    tally = FileTally()
+    for name in arrange(names):
+        tally.add(odd(name))
+    assert [outcome.name for outcome in tally.examples()] == names[:MOST_EXAMPLES]
+    assert tally.counts == {FileStatus.UNRELATED: 2500}
+
+
+def test_examples_come_by_status_in_its_listed_order():
+    tally = FileTally()
+    for status in reversed(FileStatus):
+        for name in "ba":
+            tally.add(odd(name, status))
+    assert [(o.status, o.name) for o in tally.examples()] == [(status, name) for status in FileStatus for name in "ab"]
+
+
+def test_a_listener_is_told_of_every_file():
+    told = []
+    tally = FileTally(listener=told.append)
+    outcomes = [odd(f"{n:05}") for n in range(1500)]
+    for outcome in outcomes:
+        tally.add(outcome)
+    assert told == outcomes

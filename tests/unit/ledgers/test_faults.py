@@ -1,0 +1,117 @@
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from sqlalchemy import event
+
+from remote_artwork.errors import InvalidLedger, LedgerUnavailable
+from remote_artwork.ledgers.sql import SqlLedger
+from remote_artwork.testing.ledger_words import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(file: Path) -> Iterator[SqlLedger]:
+    with SqlLedger(f"sqlite:///{file}", timeout=timedelta(milliseconds=50)) as ledger:
+        yield ledger
+
+
+def always(ledger: SqlLedger, pragma: str) -> None:
+    """Sets a pragma on every connection from now on."""
+    ledger._engine.dispose()
+    event.listen(ledger._engine, "connect", lambda connection, _entry: connection.execute(f"PRAGMA {pragma}"))
+
+
+def test_a_locked_ledger_says_so_when_the_time_is_up(ledger: SqlLedger, file: Path):
+    lease = claim(ledger, KEY)
+    shop = sqlite3.connect(file, isolation_level=None)
+    shop.execute("BEGIN IMMEDIATE")
+    for use in (lambda: ledger.advance(lease, [SELECT]), lambda: claim(ledger, KEY), lambda: forget(ledger)):
+        with pytest.raises(LedgerUnavailable, match=r"ledger\.db is locked by another process; try again") as caught:
+            use()
+    assert caught.value.temporary
+    assert isinstance(caught.value.__cause__, Exception)
+    shop.execute("ROLLBACK")
+    shop.close()
+    ledger.advance(lease, [SELECT])
+
+
+def test_a_locked_ledger_can_be_read(ledger: SqlLedger, file: Path):
+    claim(ledger, KEY)
+    shop = sqlite3.connect(file, isolation_level=None)
+    shop.execute("BEGIN IMMEDIATE")
+    assert ids(ledger.find("acme")) == {"order-1"}
+    shop.close()
+
+
+def test_a_full_disk_writes_nothing_of_an_advance(ledger: SqlLedger):
+    lease = claim(ledger, KEY)
+    always(ledger, "max_page_count = 1")
+    with pytest.raises(LedgerUnavailable, match="the disk is full; free some space"):
+        ledger.advance(lease, [SELECT, evolve(VERIFY, reason="x" * 100_000)])
+    assert not only(ledger.find("acme")).items
+
+
+def test_a_read_only_ledger_says_so(ledger: SqlLedger):
+    lease = claim(ledger, KEY)
+    always(ledger, "query_only = ON")
+    with pytest.raises(LedgerUnavailable, match="is read-only; let this process write the file and its folder"):
+        ledger.advance(lease, [SELECT])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_says_so(ledger: SqlLedger, file: Path):
+    file.parent.chmod(0o500)
+    try:
+        with pytest.raises(LedgerUnavailable, match="let this process write the file and its folder"):
+            claim(ledger, KEY)
+    finally:
+        file.parent.chmod(0o700)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
+    with pytest.raises(LedgerUnavailable, match=r"cannot be created; create the folder .*nowhere first"):
+        claim(ledger, KEY)
+
+
+def test_a_damaged_ledger_asks_for_a_backup(ledger: SqlLedger, file: Path):
+    settle(ledger, KEY)
+    ledger.close()
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    file.write_bytes(content)
+    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+        with pytest.raises(InvalidLedger, match="is damaged; bring back a backup"):
+            use()
+
+
+def test_a_ledger_that_is_deleted_or_replaced_meanwhile_is_opened_anew(ledger: SqlLedger, file: Path, tmp_path: Path):
+    other = tmp_path / "other.db"
+    with SqlLedger(f"sqlite:///{other}") as backup:
+        settle(backup, KEY)
+    claim(ledger, KEY)
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / name).unlink()
+    assert ledger.find("acme") == []
+    assert claim(ledger, KEY).epoch == 1
+    for name in ("ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / name).unlink()
+    other.replace(file)
+    assert only(ledger.find("acme")).receipt == "r-1"
+    assert claim(ledger, KEY).epoch == 2
+
+
+def test_a_closed_ledger_opens_again(ledger: SqlLedger, file: Path):
+    claim(ledger, KEY)
+    ledger.close()
+    assert [path.name for path in file.parent.iterdir()] == ["ledger.db"]
+    assert claim(ledger, KEY).epoch == 2

@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta
+
+from remote_artwork.core.lifecycle import OrderKey
+from remote_artwork.ledgers.memory import MemoryLedger
+from remote_artwork.testing.ledger_words import HOUR, INTEND, KEY, claim, forget, only, settle, try_claim
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+def test_a_lease_ends_by_the_clock_it_was_given():
+    clock = Clock()
+    ledger = MemoryLedger(clock=clock)
+    claim(ledger, KEY, lease_for=HOUR)
+    clock.time += HOUR - timedelta(microseconds=1)
+    assert try_claim(ledger, KEY, owner="them") is None
+    clock.time += timedelta(microseconds=1)
+    assert claim(ledger, KEY, owner="them").epoch == 2
+
+
+def test_an_intent_ages_by_the_clock_it_was_given():
+    clock = Clock()
+    ledger = MemoryLedger(clock=clock)
+    ledger.advance(claim(ledger, KEY), [INTEND])
+    clock.time += HOUR
+    assert only(ledger.find("acme")).intent_age == HOUR
+
+
+def test_an_order_is_forgotten_at_exactly_the_age_asked_for():
+    clock = Clock()
+    ledger = MemoryLedger(clock=clock)
+    settle(ledger, KEY)
+    clock.time += HOUR - timedelta(microseconds=1)
+    assert forget(ledger, min_age=HOUR) == 0
+    clock.time += timedelta(microseconds=1)
+    assert forget(ledger, min_age=HOUR) == 1
+
+
+def test_two_ledgers_share_nothing():
+    claim(MemoryLedger(), OrderKey("acme", "1"))
+    assert not list(MemoryLedger().find("acme"))

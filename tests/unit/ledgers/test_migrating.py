@@ -1,0 +1,107 @@
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from remote_artwork.errors import InvalidLedger
+from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url
+from remote_artwork.ledgers.migrating import SCRIPTS, migrate, revision_of
+from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, metadata
+from remote_artwork.ledgers.sql import SqlLedger
+from remote_artwork.testing.ledger_words import KEY, claim, ids
+
+OLD_ORDER = (
+    "INSERT INTO remote_artwork_order (tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "
+    "VALUES ('acme', 'order-1', '', '1001', 'open', '', 4, 1000000000.5)"
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def engine(file: Path) -> Iterator[Engine]:
+    engine = open_engine(parse_ledger_url(f"sqlite:///{file}"), timeout=timedelta(seconds=30))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def older(engine: Engine) -> Engine:
+    with engine.begin() as connection:
+        migrate(connection, "ledger", to="0001")
+        connection.exec_driver_sql(OLD_ORDER)
+    return engine
+
+
+def test_the_release_knows_exactly_the_migrations_it_ships():
+    shipped = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
+    assert list(reversed(shipped)) == list(REVISIONS)
+
+
+def test_the_migrations_lead_to_the_tables_the_code_uses(engine: Engine):
+    with engine.begin() as connection:
+        migrate(connection, "ledger")
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_ledger_of_an_older_release_is_brought_up_to_date_by_the_first_write(older: Engine, file: Path):
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        assert claim(ledger, KEY).epoch == 5
+    with older.connect() as connection:
+        assert revision_of(connection, "ledger") == REVISIONS[-1]
+
+
+def test_a_ledger_of_a_newer_release_is_refused(engine: Engine, file: Path):
+    with engine.begin() as connection:
+        migrate(connection, "ledger")
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+            with pytest.raises(InvalidLedger, match=r"ledger\.db was made by a newer release.*9999.*update"):
+                use()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(file: Path):
+    with sqlite3.connect(file) as shop:
+        shop.execute("CREATE TABLE remote_artwork_item (something_else)")
+    shop.close()
+    with (
+        SqlLedger(f"sqlite:///{file}") as ledger,
+        pytest.raises(InvalidLedger, match="does not hold a ledger's tables"),
+    ):
+        claim(ledger, KEY)
+    shop = sqlite3.connect(file)
+    assert [name for (name,) in shop.execute("SELECT name FROM sqlite_master")] == ["remote_artwork_item"]
+    shop.close()
+
+
+def test_a_ledger_lives_beside_a_shops_own_tables(file: Path):
+    shop = sqlite3.connect(file)
+    shop.execute("CREATE TABLE alembic_version (version_num)")
+    shop.commit()
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        assert ledger.find("acme") == []
+        claim(ledger, KEY)
+        assert ids(ledger.find("acme")) == {"order-1"}
+    assert shop.execute("SELECT count(*) FROM alembic_version").fetchone() == (0,)
+    shop.close()
+
+
+def test_a_folder_with_odd_characters_is_no_trouble(tmp_path: Path):
+    folder = tmp_path / "100% Größe #1?"
+    folder.mkdir()
+    url = parse_ledger_url("sqlite:///x").set(database=str(folder / "ledger.db"))
+    with SqlLedger(url.render_as_string()) as ledger:
+        claim(ledger, KEY)

@@ -1,0 +1,90 @@
+"""What a call costs is counted, so that it cannot grow unnoticed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from remote_artwork.core.lifecycle import OrderKey
+from remote_artwork.ledgers.sql import SqlLedger
+from remote_artwork.testing.ledger_words import HOUR, KEY, SELECT, claim, settle
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        settle(ledger, KEY)
+        yield ledger
+
+
+@pytest.fixture
+def statements(ledger: SqlLedger) -> list[str]:
+    seen: list[str] = []
+    event.listen(ledger._engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    return seen
+
+
+def test_a_hundred_thousand_orders_are_looked_up_by_one_query(ledger: SqlLedger, statements: list[str]):
+    wanted = [f"order-{number}" for number in range(100_000)]
+    assert len(ledger.find("acme", order_ids=wanted, order_numbers=wanted)) == 1
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "SELECT"]
+
+
+def test_an_order_costs_few_statements(ledger: SqlLedger, statements: list[str]):
+    lease = claim(ledger, OrderKey("acme", "order-2"))
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "UPDATE", "SELECT"]
+    statements.clear()
+    ledger.advance(lease, [SELECT], release=True)
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
+
+
+def test_forgetting_costs_what_is_pending_and_not_what_is_remembered(ledger: SqlLedger):
+    pending = [f"id-{number}" for number in range(20)]
+    remember(ledger, 0, 100)
+    few = work_of_forgetting(ledger, pending)
+    remember(ledger, 100, 20_000)
+    many = work_of_forgetting(ledger, pending)
+    assert few > 0
+    assert many <= few * 1.5
+
+
+def remember(ledger: SqlLedger, first: int, end: int) -> None:
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO remote_artwork_order "
+            "(tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "
+            f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {end - 1}) "
+            "SELECT 'acme', 'id-' || i, '', i, 'fulfilled', '', 1, (julianday('now') - 2440587.5) * 86400 FROM n"
+        )
+
+
+def work_of_forgetting(ledger: SqlLedger, pending: list[str]) -> int:
+    """The instructions of SQLite's virtual machine that one pass takes, in tens."""
+    tens = 0
+
+    def ten_more() -> int:
+        nonlocal tens
+        tens += 1
+        return 0
+
+    with ledger._engine.connect() as connection:
+        connection.connection.driver_connection.set_progress_handler(ten_more, 10)
+    assert ledger.forget("acme", still_pending=pending, min_age=HOUR, silent_passes=1) == 0
+    ledger._engine.dispose()
+    return tens
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("remote_artwork.ledgers.memory", "sqlalchemy"),
+        ("remote_artwork.ledgers.sql", "alembic"),
+        ("remote_artwork.testing", "pytest"),
+    ],
+)
+def test_what_is_heavy_is_loaded_only_where_it_is_used(module: str, heavy: str):
+    script = f"import sys, {module}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

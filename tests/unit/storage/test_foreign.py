@@ -1,0 +1,125 @@
+import ssl
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from aiohttp import ClientPayloadError
+from aiohttp.http_exceptions import ContentLengthError
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+import remote_artwork as ra
+from remote_artwork.storage.foreign import stored_file, translate
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"Size": 3, "ETag": '"abc"', "LastModified": NOON},
+        {"size": 3, "ETag": "abc", "LastModified": NOON.astimezone(timezone(timedelta(hours=2)))},
+        {"ContentLength": 3, "ETag": '"abc"', "LastModified": NOON, "VersionId": "null"},
+        {"size": 3, "etag": "abc", "updated": "2026-05-01T12:00:00.000Z"},
+        {"size": 3, "etag": '"abc"', "last_modified": NOON.replace(tzinfo=None)},
+        {"size": 3, "ETag": 'W/"abc"', "Last-Modified": "Fri, 01 May 2026 12:00:00 GMT"},
+    ],
+)
+def test_every_vocabulary_says_the_same(info):
+    assert stored_file("a.png", info) == ra.StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
+
+
+def test_versions_and_generations_are_version_ids():
+    assert stored_file("a.png", {"size": 1, "ETag": "e", "VersionId": "v1"}).version_id == "v1"
+    assert stored_file("a.png", {"size": 1, "etag": "e", "generation": 17}).version_id == "17"
+
+
+def test_without_an_etag_a_change_token_stands_in():
+    before = {"size": 3, "mtime": 1000.25, "ino": 7}
+    token = stored_file("a.png", before).etag
+    assert token == stored_file("a.png", dict(before)).etag
+    for change in ({"size": 4}, {"mtime": 1000.5}, {"ino": 8}):
+        assert token != stored_file("a.png", before | change).etag
+    created = {"size": 3, "created": NOON}
+    assert stored_file("a.png", created) == stored_file("a.png", created | {"created": NOON.timestamp()})
+
+
+@pytest.mark.parametrize("size", [None, -1, "3", True])
+def test_a_file_without_a_size_is_no_file(size):
+    with pytest.raises(ra.StorageMisbehaved, match="size"):
+        stored_file("a.png", {"size": size, "ETag": "e"})
+
+
+def s3_error(status, code=""):
+    answer = {"Error": {"Code": code, "Message": "secret words"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "GetObject")
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+def other_clients_error(**attributes):
+    error = RuntimeError("secret words")
+    for name, value in attributes.items():
+        setattr(error, name, value)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "of_listing", "of_file"),
+    [
+        (s3_error(404, "NoSuchBucket"), ra.LocationNotFound, ra.LocationNotFound),
+        (s3_error(404, "NoSuchKey"), ra.LocationNotFound, ra.FileGone),
+        (s3_error(404, "404"), ra.LocationNotFound, ra.FileGone),
+        (s3_error(403, "AccessDenied"), ra.StorageDenied, ra.StorageDenied),
+        (s3_error(400, "ExpiredToken"), ra.StorageDenied, ra.StorageDenied),
+        (s3_error(400, "RequestRateLimitExceeded"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (s3_error(400, "AuthorizationHeaderMalformed"), ra.InvalidLocation, ra.InvalidLocation),
+        (s3_error(400, "x y; DROP"), ra.StorageMisbehaved, ra.StorageMisbehaved),
+        (s3_error(412), ra.StorageMisbehaved, ra.FileGone),
+        (s3_error(416), ra.StorageMisbehaved, ra.FileGone),
+        (s3_error(429), ra.StorageUnreachable, ra.StorageUnreachable),
+        (s3_error(501), ra.StorageMisbehaved, ra.StorageMisbehaved),
+        (s3_error(503, "SlowDown"), ra.StorageUnreachable, ra.StorageUnreachable),
+        # The status decides, whatever class a client made of it.
+        (caused(FileNotFoundError("gone"), s3_error(503)), ra.StorageUnreachable, ra.StorageUnreachable),
+        (caused(OSError("Forbidden"), s3_error(403)), ra.StorageDenied, ra.StorageDenied),
+        (other_clients_error(status=502), ra.StorageUnreachable, ra.StorageUnreachable),
+        (other_clients_error(status_code=404), ra.LocationNotFound, ra.FileGone),
+        (other_clients_error(code=401), ra.StorageDenied, ra.StorageDenied),
+        (FileNotFoundError("x"), ra.LocationNotFound, ra.FileGone),
+        (NotADirectoryError("x"), ra.LocationNotFound, ra.FileGone),
+        (PermissionError("x"), ra.StorageDenied, ra.StorageDenied),
+        (OSError(5, "input/output error"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (TimeoutError(), ra.StorageUnreachable, ra.StorageUnreachable),
+        (EndpointConnectionError(endpoint_url="http://h"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (ReadTimeoutError(endpoint_url="http://h"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (
+            ConnectionClosedError(endpoint_url="h", error=caused(ClientPayloadError(), ContentLengthError("cut"))),
+            ra.StorageUnreachable,
+            ra.StorageUnreachable,
+        ),
+        (caused(OSError("tls"), ssl.SSLCertVerificationError("expired")), ra.StorageMisbehaved, ra.StorageMisbehaved),
+        (KeyError("x"), ra.StorageMisbehaved, ra.StorageMisbehaved),
+    ],
+)
+def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
+    for name, meaning in ((None, of_listing), ("a.png", of_file)):
+        ours = translate(error, where="s3://b/in/", name=name)
+        assert type(ours) is meaning
+        assert str(ours).startswith("s3://b/in/")
+        assert "secret words" not in str(ours)
+        assert "DROP" not in str(ours)
+        assert name is None or meaning is ra.LocationNotFound or name in str(ours)
+
+
+def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
+    ours = translate(EndpointConnectionError(endpoint_url="h", error=ra.InvalidLocation("refused")), where="here")
+    assert type(ours) is ra.InvalidLocation
+    assert str(ours) == "here: refused"
+
+
+def test_an_error_that_was_merely_being_handled_decides_nothing():
+    error = TimeoutError()
+    error.__context__ = s3_error(404)
+    assert type(translate(error, where="here", name="a.png")) is ra.StorageUnreachable

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from remote_artwork.errors import InvalidLocation
+from remote_artwork.storage.location import Location, parse_with_secret
+
+CORPUS = tomllib.loads(Path(__file__).with_name("url_corpus.toml").read_text(encoding="utf-8"))
+REFUSED = [(row["url"], row["says"]) for row in CORPUS["refused"]]
+READ = [(name, row) for name, rows in CORPUS.items() if name != "refused" for row in rows]
+PLAIN = {"bucket": "", "prefix": "", "endpoint": None, "region": None, "style": "path", "account": None}
+
+
+def test_the_corpus_is_whole():
+    assert len(READ) >= 110
+    assert len(REFUSED) >= 100
+
+
+@pytest.mark.parametrize(("provider", "row"), READ, ids=[row["url"] for _, row in READ])
+def test_a_url_that_people_paste_is_read(provider, row):
+    location = Location.parse(row["url"])
+    fields = {name: row.get(name, usual) for name, usual in PLAIN.items()}
+    assert location == Location(provider=provider, **fields)
+    assert str(location) == row["form"]
+    assert ("note" in row) == bool(location.notes)
+    assert row.get("note", "") in "".join(location.notes)
+
+
+@pytest.mark.parametrize(("provider", "row"), READ, ids=[row["url"] for _, row in READ])
+def test_the_canonical_form_is_read_back_as_the_same_value(provider, row):
+    location = Location.parse(row["url"])
+    assert Location.parse(str(location)) == location
+    assert location.provider == provider
+
+
+@pytest.mark.parametrize(("url", "says"), REFUSED, ids=[repr(url) for url, _ in REFUSED])
+def test_a_url_that_is_refused_says_why_and_repeats_no_secret(url, says):
+    with pytest.raises(InvalidLocation) as refusal:
+        Location.parse(url)
+    assert says in str(refusal.value)
+    assert "; " in str(refusal.value), "it says what to do"
+    assert "secret" not in f"{refusal.value} {refusal.value.__cause__}"
+
+
+SAS = "sv=2024-11-04&si=all&sp=rl&sr=c&sig=a%2Fb%3D"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://shopfiles.blob.core.windows.net/prints/in?{SAS}",
+        f"https://shopfiles.blob.core.windows.net/prints/in?provider=azure&{SAS}",
+        f"abfss://prints@shopfiles.dfs.core.windows.net/in?{SAS}",
+        f"az://prints@shopfiles/in?{SAS}",
+    ],
+)
+def test_a_sas_is_handed_out_as_it_was_written_and_kept_out_of_the_location(url):
+    location, secret = parse_with_secret(url)
+    assert secret == SAS
+    assert str(location) == "az://prints@shopfiles/in/"
+    assert "sig" not in repr(location)
+
+
+def test_a_url_without_a_sas_has_no_secret():
+    assert parse_with_secret("az://prints@shopfiles/")[1] is None
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol", "root"),
+    [
+        ("s3://prints/in/new/", "s3", "prints/in/new"),
+        ("s3://prints", "s3", "prints"),
+        ("s3+http://127.0.0.1:9000/prints/in", "s3", "prints/in"),
+        ("gs://prints/in", "gcs", "prints/in"),
+        ("s3+https://storage.googleapis.com/prints", "s3", "prints"),
+        ("az://prints@shopfiles/in", "azure", "prints/in"),
+        ("https://files.example.com/prints%20in/", "http", "https://files.example.com/prints%20in"),
+        ("file:///srv/prints%20in/", "file", "/srv/prints in"),
+        ("file:///", "file", "/"),
+        ("memory://prints/in", "memory", "/prints/in"),
+        ("memory://", "memory", "/"),
+        ("sftp://files.example.com/in", "sftp", "sftp://files.example.com/in"),
+    ],
+)
+def test_protocol_and_root_are_what_fsspec_is_asked_for(url, protocol, root):
+    location = Location.parse(url)
+    assert (location.protocol, location.root) == (protocol, root)
+
+
+def test_a_provider_is_named_where_the_host_does_not_tell():
+    location = Location.parse("https://files.example.com/prints/in", provider="minio")
+    assert (location.provider, location.bucket, location.prefix) == ("minio", "prints", "in/")
+    assert Location.parse("https://files.example.com/prints/in").provider == "web"
+
+
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("s3+https://files.example.com/prints?provider=minio", "zadara"),
+        ("s3://prints", "gcs"),
+        ("gs://prints", "aws"),
+        ("az://prints@shopfiles", "aws"),
+        ("memory://prints", "file"),
+        ("/srv/prints", "memory"),
+        ("sftp://files.example.com/in", "minio"),
+        ("https://files.example.com/prints", "gcs"),
+        ("https://vsa-0000000a-cloud.zadara.com/v1/AUTH_0a/prints", "minio"),
+        ("s3://prints", "nobody"),
+    ],
+)
+def test_a_provider_that_contradicts_the_url_is_refused(url, provider):
+    with pytest.raises(InvalidLocation, match="provider"):
+        Location.parse(url, provider=provider)
+
+
+@pytest.mark.parametrize("url", [None, 7, b"s3://prints", ["s3://prints"]])
+def test_what_is_not_text_is_refused(url):
+    with pytest.raises(InvalidLocation, match="not text"):
+        Location.parse(url)
+
+
+def test_a_url_without_end_is_refused():
+    with pytest.raises(InvalidLocation, match="longer"):
+        Location.parse("s3://prints/" + "x" * 9000)
+
+
+def test_notes_take_no_part_in_equality():
+    rewritten = Location.parse("https://prints.nyc3.cdn.digitaloceanspaces.com/in")
+    plain = Location.parse("https://prints.nyc3.digitaloceanspaces.com/in")
+    assert rewritten == plain
+    assert hash(rewritten) == hash(plain)
+    assert rewritten.notes != plain.notes
+
+
+GOOD = {"provider": "minio", "bucket": "prints", "endpoint": "https://files.example.com"}
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"provider": "Minio!"},
+        {"bucket": ""},
+        {"bucket": "a/b"},
+        {"bucket": "..", "prefix": "x/"},
+        {"bucket": "prints--use1-az4--x-s3"},
+        {"prefix": "in"},
+        {"prefix": "/in/"},
+        {"prefix": "in/../x/"},
+        {"prefix": "in\n/"},
+        {"endpoint": "files.example.com"},
+        {"endpoint": "ftp://files.example.com"},
+        {"endpoint": "https://user@files.example.com"},
+        {"endpoint": "https://files.example.com/x"},
+        {"endpoint": "https://files.example.com:443"},
+        {"endpoint": "https://FILES.example.com"},
+        {"region": "eu west"},
+        {"style": "odd"},
+        {"account": "evil.example/x"},
+        {"provider": "azure", "account": "evil.example/x"},
+        {"provider": "azure", "account": "ab"},
+        {"provider": "azure"},
+        {"provider": "web"},
+        {"provider": "web", "bucket": "", "endpoint": None},
+    ],
+    ids=repr,
+)
+def test_a_location_that_could_not_be_printed_cannot_be_made(flaw):
+    assert Location(**GOOD)
+    with pytest.raises(InvalidLocation):
+        Location(**(GOOD | flaw))

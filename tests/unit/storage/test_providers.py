@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from string import Formatter
+
+import pytest
+
+from remote_artwork.errors import ConfigurationError
+from remote_artwork.storage import providers
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.provider_row import HostRule, Provider
+from remote_artwork.storage.providers import BUILT_IN, all_providers, match_host, provider_named
+
+MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
+MORE = [
+    "r2",
+    "b2",
+    "linode",
+    "scaleway",
+    "hetzner",
+    "ovh",
+    "oracle",
+    "alibaba",
+    "tencent",
+    "s3",
+    "web",
+    "file",
+    "memory",
+]
+
+
+def test_every_provider_has_one_row():
+    assert [row.id for row in BUILT_IN] == MISSION + MORE
+
+
+@pytest.mark.parametrize("row", BUILT_IN, ids=lambda row: row.id)
+def test_a_row_says_what_docs_and_operators_need(row):
+    assert row.title
+    assert bool(row.verified_by) == (row.verified != "not")
+    assert row.protocol in ("s3", "gcs", "azure", "http", "file", "memory")
+    assert row.hosts or row.custom_hosts or row.id in ("file", "memory")
+    assert all(rule.refusal is None or "; " in rule.refusal for rule in row.hosts)
+
+
+@pytest.mark.parametrize("row", [row for row in BUILT_IN if row.protocol == "s3"], ids=lambda row: row.id)
+def test_an_s3_host_that_is_not_amazons_names_its_endpoint(row):
+    if row.id != "aws":
+        assert row.default_region
+        assert all(rule.endpoint or rule.refusal for rule in row.hosts)
+
+
+def test_every_note_hangs_on_a_group_that_its_rule_has():
+    for row in BUILT_IN:
+        for rule in row.hosts:
+            assert {name for name in rule.notes if name} <= set(re.compile(rule.host).groupindex)
+
+
+def test_prices_are_those_of_a_thousand_requests():
+    priced = {row.id: (row.list_price, row.get_price) for row in BUILT_IN if row.list_price is not None}
+    assert priced == {
+        "aws": (0.005, 0.0004),
+        "idrive": (0.0, 0.0),
+        "wasabi": (0.0, 0.0),
+        "r2": (0.0045, None),
+        "b2": (0.004, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "owner"),
+    [
+        ("prints.s3.eu-west-1.amazonaws.com", "aws"),
+        ("prints.s3.eu-west-1.amazonaws.com.evil.example", None),
+        ("evil-s3.amazonaws.com.co", None),
+        ("s3.amazonaws.com\n", None),
+        ("xs3.amazonaws.com", None),
+        ("vsa-0000000g-cloud.zadara.com", None),
+        ("q4n8.or.idrivee2-1234.com", None),
+    ],
+)
+def test_a_host_is_somebodys_only_when_it_matches_wholly(host, owner):
+    match = match_host(host, "/prints/")
+    assert (match and match.provider.id) == owner
+
+
+def test_a_provider_nobody_knows_is_none():
+    assert provider_named("nobody") is None
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"host": "("},
+        {"host": ".*", "path": "["},
+        {"host": ".*", "endpoint": "https://{origin}"},
+        {"host": ".*", "bucket": "{name}"},
+        {"host": ".*", "endpoint": "http://files.example.com"},
+    ],
+    ids=repr,
+)
+def test_a_rule_that_could_fail_while_a_url_is_read_cannot_be_made(flaw):
+    with pytest.raises(ConfigurationError, match="HostRule"):
+        HostRule(**flaw)
+
+
+@pytest.mark.parametrize("flaw", [{"id": "Acme Files"}, {"list_price": -0.1}, {"get_price": float("nan")}], ids=repr)
+def test_a_row_with_a_senseless_field_cannot_be_made(flaw):
+    with pytest.raises(ConfigurationError, match="Provider"):
+        Provider(**({"id": "acme", "title": "Acme"} | flaw))
+
+
+def test_templates_use_no_positions():
+    for row in BUILT_IN:
+        for template in filter(None, (text for rule in row.hosts for text in (rule.endpoint, rule.bucket))):
+            assert all(name is None or name.isidentifier() for _, name, _, _ in Formatter().parse(template))
+
+
+@pytest.fixture
+def other_package(tmp_path, monkeypatch):
+    """Installs a package that brings the entry points it is asked for; forgets it afterwards."""
+
+    def install(code: str, **points: str) -> None:
+        (tmp_path / "acme_files.py").write_text(code)
+        info = tmp_path / "acme_files-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-files\nVersion: 1.0\n")
+        lines = "".join(f"{name} = acme_files:{attribute}\n" for name, attribute in points.items())
+        (info / "entry_points.txt").write_text(f"[{providers.ENTRY_POINTS}]\n{lines}")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "acme_files", raising=False)
+        providers._from_other_packages.cache_clear()
+
+    yield install
+    providers._from_other_packages.cache_clear()
+
+
+ACME = """
+from remote_artwork.storage.provider_row import HostRule, Provider
+ROW = Provider(
+    id="{id}", title="Acme Files", default_region="moon-1",
+    hosts=(HostRule(host=r"(?P<origin>files\\.acme\\.example|s3\\.amazonaws\\.com)", endpoint="https://{{origin}}"),),
+)
+"""
+
+
+def test_another_package_adds_a_provider(other_package):
+    other_package(ACME.format(id="acme"), acme="ROW")
+    location = Location.parse("https://files.acme.example/prints/in")
+    assert (location.provider, location.region) == ("acme", "moon-1")
+    assert str(location) == "s3+https://files.acme.example/prints/in/?region=moon-1"
+    assert Location.parse(str(location)) == location
+    assert Location.parse("https://s3.amazonaws.com/prints").provider == "aws", "a row of ours goes first"
+
+
+def test_another_package_cannot_take_the_name_of_a_row_of_ours(other_package):
+    other_package(ACME.format(id="aws"), aws="ROW")
+    assert provider_named("aws") is providers.AWS
+    assert Location.parse("https://files.acme.example/prints").provider == "web"
+
+
+@pytest.mark.parametrize(
+    "code", ["raise RuntimeError('broken')", "OTHER = 1", "ROW = 'no provider'", "import nothing_there"]
+)
+def test_a_broken_entry_point_is_logged_and_changes_nothing(other_package, caplog, code):
+    other_package(code, acme="ROW")
+    with caplog.at_level(logging.WARNING):
+        assert Location.parse("https://files.acme.example/prints").provider == "web"
+    assert [record.entry_point for record in caplog.records] == ["acme"]
+
+
+def test_a_broken_entry_point_stands_beside_a_whole_one(other_package):
+    other_package(ACME.format(id="acme"), acme="ROW", broken="NOTHING")
+    assert [row.id for row in all_providers()] == [*MISSION, *MORE, "acme"]
+
+
+def test_a_row_that_is_not_s3_is_not_taken_from_another_package(other_package, caplog):
+    other_package(ACME.format(id="acme").replace('id="acme"', 'id="acme", protocol="gcs"'), acme="ROW")
+    assert provider_named("acme") is None
+    assert "provider_entry_point_is_no_s3_provider" in caplog.text
+
+
+def test_no_entry_point_is_loaded_for_a_host_of_ours(other_package):
+    other_package("raise SystemExit('loaded')", acme="ROW")
+    assert Location.parse("https://prints.s3.amazonaws.com/").provider == "aws"

@@ -1,0 +1,123 @@
+"""The retry policy: how often, how long between, and what is never repeated."""
+
+import pytest
+
+from remote_artwork.errors import (
+    ClientError,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    StorageUnreachable,
+    Unavailable,
+)
+from remote_artwork.retry import RetryPolicy
+
+
+class Host:
+    """Fails with each of the errors in turn, then answers; keeps the waits between."""
+
+    def __init__(self, *errors, **policy):
+        self.errors = list(errors)
+        self.calls = 0
+        self.waits = []
+        self.policy = RetryPolicy(sleep=self.waits.append, **policy)
+
+    def __call__(self):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+    def run(self, on=ClientError):
+        return self.policy.call(self, on=on)
+
+
+def test_a_success_is_returned_at_once():
+    host = Host()
+    assert host.run() == "done"
+    assert (host.calls, host.waits) == (1, [])
+
+
+def test_a_temporary_error_is_tried_again():
+    host = Host(Unavailable(), Unavailable())
+    assert host.run() == "done"
+    assert host.calls == 3
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_the_last_error_is_raised_unchanged_once_the_attempts_are_used_up(attempts):
+    errors = [Unavailable(str(n)) for n in range(9)]
+    host = Host(*errors, attempts=attempts)
+    with pytest.raises(Unavailable) as caught:
+        host.run()
+    assert caught.value is errors[attempts - 1]
+    assert host.calls == attempts
+    assert len(host.waits) == attempts - 1
+
+
+def test_waits_are_jittered_double_and_never_exceed_the_longest():
+    waits = []
+    for _ in range(200):
+        host = Host(*[Unavailable() for _ in range(5)], attempts=6, first_wait=1.0, longest_wait=5.0)
+        host.run()
+        waits.append(host.waits)
+    for place, bound in enumerate([1.0, 2.0, 4.0, 5.0, 5.0]):
+        some = [row[place] for row in waits]
+        assert all(0 <= wait <= bound for wait in some)
+        assert len({round(wait, 6) for wait in some}) > 100
+        assert max(some) > bound / 2
+
+
+def test_a_host_is_not_asked_before_the_time_it_named():
+    host = Host(RateLimited(retry_after=7.5), first_wait=0.5, longest_wait=20)
+    assert host.run() == "done"
+    assert host.waits == [7.5]
+
+
+def test_a_host_that_names_the_longest_wait_is_still_asked():
+    host = Host(RateLimited(retry_after=20.0))
+    assert host.run() == "done"
+    assert host.waits == [20.0]
+
+
+@pytest.mark.parametrize("retry_after", [20.1, float("inf"), float("nan")])
+def test_a_host_that_asks_for_more_than_the_longest_wait_is_not_asked_again(retry_after):
+    host = Host(RateLimited(retry_after=retry_after))
+    with pytest.raises(RateLimited):
+        host.run()
+    assert (host.calls, host.waits) == (1, [])
+
+
+@pytest.mark.parametrize("retry_after", [None, 0, -5.0])
+def test_a_host_that_names_no_time_is_asked_after_an_ordinary_wait(retry_after):
+    host = Host(RateLimited(retry_after=retry_after), first_wait=0.5)
+    assert host.run() == "done"
+    assert 0 <= host.waits[0] <= 0.5
+
+
+@pytest.mark.parametrize(
+    "error", [OutcomeUnknown(), ClientError(), StorageUnreachable(), LedgerUnavailable(), ValueError(), TimeoutError()]
+)
+def test_permanent_errors_and_errors_that_were_not_named_are_not_repeated(error):
+    host = Host(error)
+    with pytest.raises(type(error)) as caught:
+        host.run()
+    assert caught.value is error
+    assert (host.calls, host.waits) == (1, [])
+
+
+def test_several_errors_may_be_named():
+    host = Host(StorageUnreachable(), LedgerUnavailable())
+    assert host.run(on=(StorageUnreachable, LedgerUnavailable)) == "done"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_person_who_stops_the_program_is_obeyed(stop):
+    host = Host(Unavailable(), stop())
+    with pytest.raises(stop):
+        host.run()
+    assert host.calls == 2
+
+
+def test_the_sleeper_is_not_shown():
+    assert "sleep" not in repr(RetryPolicy())
