@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from attrs import define, field
 
@@ -14,6 +14,9 @@ from remote_artwork.core.report import FileOutcome, FileStatus, FileTally
 from remote_artwork.errors import StorageError
 from remote_artwork.interfaces import Ledger, Observer
 from remote_artwork.storage.storage import ArtworkStorage
+
+_JUDGED_AT_ONCE = 10_000
+"""Odd names are looked up in the ledger in batches of so many."""
 
 
 @define
@@ -37,6 +40,7 @@ class Discovery:
     ledger: Ledger
     tenant: str
     observer: Observer | None = None
+    _misses: list[str] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
 
     def run(self) -> StorageError | None:
@@ -51,17 +55,20 @@ class Discovery:
         """
         try:
             for page in self.storage.pages():
-                misses = self.matches.take(page)
-                self._judge(misses)
+                self._misses += self.matches.take(page)
+                if len(self._misses) >= _JUDGED_AT_ONCE:
+                    self._judge()
                 if self.observer is not None:
                     self.observer.listed(len(page.names))
         except StorageError as error:
             return error
+        finally:
+            self._judge()
         self._settle()
         return None
 
-    def _judge(self, names: Iterable[str]) -> None:
-        names = list(names)
+    def _judge(self) -> None:
+        names, self._misses = self._misses, []
         known = self._known({number for name in names for number in self.oddities.order_numbers(name)})
         for name in names:
             outcome = self.oddities.judge(name, known)
@@ -81,8 +88,9 @@ class Discovery:
 
     def _settle(self) -> None:
         """Judges what could not be judged before every name had been seen."""
+        served = {(key, placement) for key, sides in self.matches.found.items() for placement in sides}
         for outcome in self._near:
-            self.tally.add(self.oddities.settle(outcome, self.matches.found.keys()))
+            self.tally.add(self.oddities.settle(outcome, served))
         for name, _slot in self.matches.unsupported:
             self.tally.add(unsupported(name))
         for name, slots in self.matches.contested:

@@ -96,7 +96,7 @@ class Surveyor:
         Raises:
             ConfigurationError: Something must be set right before a scan makes sense.
         """
-        requests_before = dict(self.storage.requests)
+        requests_before = self.storage.requests
         pending = drain(self.client, self.retry)
         faults = [pending.fault] if pending.fault else []
         awaited = await_orders(pending.orders.values(), self.pattern)

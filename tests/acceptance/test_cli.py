@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from shop_files import OF
 
 PROGRAM = [sys.executable, "-c", "from remote_artwork.cli import main; main()"]
@@ -134,9 +135,10 @@ class TestPlan:
         shop.run("scan", "--limit", "1")
         # a process that dies without closing leaves the write-ahead log behind
         die = (
-            "import os, sqlite3; c = sqlite3.connect({0!r}); c.execute('pragma journal_mode=wal');"
-            "c.execute('update remote_artwork_order set reason = reason'); c.commit(); os._exit(0)"
-        ).format(str(shop.home / "orders.ledger.db"))
+            f"import os, sqlite3; c = sqlite3.connect({str(shop.home / 'orders.ledger.db')!r});"
+            "c.execute('pragma journal_mode=wal'); c.execute('update remote_artwork_order set reason = reason');"
+            "c.commit(); os._exit(0)"
+        )
         subprocess.run([sys.executable, "-c", die], check=True)
         before = tree(shop.home)
         assert any(str(name).endswith("-wal") for name in before)
@@ -197,11 +199,16 @@ class TestExitCodes:
         ("text", "words"),
         [
             ('{"orders": [\n  {"number": "1", "status": "pending_approval"\n]}', "line 3"),
-            ('{"orders": [\n {"number": "1", "status": "pending_approval", "items": [\n {}]}]}', "line 3, orders[0].items[0]"),
-            ('{"orders": [{"number":"1","status":"pending_approval","items":[]},\n'
-             '{"number":"1","status":"pending_approval","items":[]}]}', "line 2"),
+            (
+                '{"orders": [\n {"number": "1", "status": "pending_approval", "items": [\n {}]}]}',
+                "line 3, orders[0].items[0]",
+            ),
+            (
+                '{"orders": [' + ",\n".join(['{"number":"1","status":"pending_approval","items":[]}'] * 2) + "]}",
+                "line 2",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_2_for_a_malformed_orders_file(self, shop, text, words):
         shop.orders.write_text(text)
         before = tree(shop.home)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
-from shop_files import JPEG, PDF, PNG, memory_folder
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop
+from shop_files import JPEG, PDF, PNG, memory_folder
 
 
 def scanner(storage, shop, **options):

@@ -6,10 +6,10 @@ import threading
 from datetime import timedelta
 
 import pytest
-from shop_files import memory_folder
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop
+from shop_files import memory_folder
 
 BLINK = timedelta(milliseconds=1)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -63,7 +65,8 @@ def demo(
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: a new temporary folder.")] = None,
 ) -> None:
     """Writes a small shop with real files into DIR and scans it."""
-    _finish(lambda: run_demo(directory, Console()))
+    program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
+    _finish(lambda: run_demo(directory, Console(), program=program))
 
 
 @app.command()

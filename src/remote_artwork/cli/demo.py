@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from importlib import resources
@@ -59,12 +57,13 @@ _EXPECTED_FILES = {
 }
 
 
-def run_demo(directory: Path | None, console: Console) -> int:
+def run_demo(directory: Path | None, console: Console, *, program: str) -> int:
     """Writes the shop, scans it, and says what to try next.
 
     Args:
         directory: Where; a new temporary folder when None. Nothing in it is overwritten.
         console: Takes the report.
+        program: What the command line is called in the lines to try next.
 
     Returns:
         0 when every outcome is as it should be (the odd files are the demonstration), else 1.
@@ -81,7 +80,7 @@ def run_demo(directory: Path | None, console: Console) -> int:
     if (items, files) != (_EXPECTED_ITEMS, _EXPECTED_FILES) or report.faults:
         console.print(Text("The demonstration did not run as it should; please report it.", "bold red"))
         return 1
-    _say_what_next(console, orders, artwork)
+    _say_what_next(console, program, orders, artwork)
     return 0
 
 
@@ -117,8 +116,7 @@ def _orders() -> list[Mapping[str, Any]]:
     return [{"number": order, "status": "pending_approval", "items": items} for order, items in numbers.items()]
 
 
-def _say_what_next(console: Console, orders: Path, artwork: Path) -> None:
-    program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
+def _say_what_next(console: Console, program: str, orders: Path, artwork: Path) -> None:
     near, right = (shlex.quote(str(artwork / name)) for name in ("1006-1.png", "1006_1.png"))
     options = f"{shlex.quote(artwork.resolve().as_uri())} --orders {shlex.quote(str(orders))}"
     lines = [

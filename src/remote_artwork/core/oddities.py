@@ -116,15 +116,15 @@ class Oddities:
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         return f"order {orders[0].number} awaits no file of this name, but {', '.join(names[:_MOST_NAMES])}{more}"
 
-    def settle(self, outcome: FileOutcome, served: Collection[ItemKey]) -> FileOutcome:
-        """Takes a suggestion back whose item has a file already.
+    def settle(self, outcome: FileOutcome, served: Collection[tuple[ItemKey, str]]) -> FileOutcome:
+        """Takes a suggestion back whose place has a file already.
 
         Args:
             outcome: A near miss, as judged while the listing was still coming in.
-            served: The items that have a file, once all of it has been seen.
+            served: The items and placements that have a file, once all of the listing has been seen.
         """
         slot = self.awaited.slots.get(canonical(split_extension(outcome.suggestion)[0])) if outcome.suggestion else None
-        if slot is None or slot.key not in served:
+        if slot is None or (slot.key, slot.placement) not in served:
             return outcome
         reason = f"{outcome.reason.partition(';')[0]}; {slot} has its file already, so this one is not used"
         return evolve(outcome, reason=reason, suggestion=None)

@@ -89,12 +89,11 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no item"
     now = sum(item.status is ItemStatus.FULFILLED and item.now for item in report.items)
     requests = {kind: report.requests.get(kind, 0) for kind in ("list", "head", "get")}
-    read = "no file was read" if not requests["get"] else f"{requests['get']} reads"
     lines: list[RenderableType] = [
         Text(f"Items: {counts}."),
         Text(
             f"Storage: {report.names_seen:,} files seen; requests: {requests['list']} list, {requests['head']} head, "
-            f"{requests['get']} get; {read}."
+            f"{requests['get']} get{'' if requests['get'] else '; no file was read'}."
         ),
     ]
     if not report.dry_run:

@@ -72,7 +72,7 @@ class ArtworkStorage:
         return f"ArtworkStorage({self.location!r})"
 
     @property
-    def requests(self) -> Mapping[RequestKind, int]:
+    def requests(self) -> Mapping[str, int]:
         """Requests made so far by kind, repeats included: ``list``, ``head``, ``get``."""
         with self._lock:
             return {kind: self._requests[kind] for kind in ("list", "head", "get")}

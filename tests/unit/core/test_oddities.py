@@ -175,8 +175,8 @@ def test_a_name_in_another_unicode_form_speaks_of_the_same_order():
 def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
     watch = oddities(ORDER)
     outcome = watch.judge("1001-1.pdf", {})
-    assert watch.settle(outcome, {("1001", "2")}) is outcome
-    settled = watch.settle(outcome, {("1001", "1")})
+    assert watch.settle(outcome, {(("1001", "2"), "default")}) is outcome
+    settled = watch.settle(outcome, {(("1001", "1"), "default")})
     assert (settled.status, settled.suggestion) == (FileStatus.NEAR_MISS, None)
     assert settled.reason == (
         "it has another separator; item 1 of order 1001 has its file already, so this one is not used"
@@ -186,7 +186,7 @@ def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
 def test_what_suggests_nothing_has_nothing_to_take_back():
     watch = oddities(ORDER)
     outcome = watch.judge("2002_1.pdf", {})
-    assert watch.settle(outcome, {("1001", "1")}) is outcome
+    assert watch.settle(outcome, {(("1001", "1"), "default")}) is outcome
 
 
 @pytest.mark.parametrize("name", ["\udcff_1.pdf", "\udcff.\udcfe", "1001_\udcff.txt", "1001-1\udcff.pdf"])

@@ -1,0 +1,22 @@
+"""The picture of the README is what the demo prints today."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def words(svg: str) -> list[str]:
+    return re.findall(
+        r"[\w.]{3,}", re.sub(r"<style.*?</style>|<[^>]+>", " ", svg, flags=re.DOTALL).replace("&#160;", " ")
+    )
+
+
+def test_the_picture_of_the_readme_is_up_to_date():
+    code = f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import demo_picture; print(demo_picture.drawn())"
+    drawn = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
+    kept = (DOCS / "_static" / "demo.svg").read_text(encoding="utf-8")
+    assert "near_miss" in words(kept)
+    assert words(kept) == words(drawn), "draw it again: python docs/_ext/demo_picture.py"
