@@ -274,3 +274,50 @@ class TestExplain:
         shop.run("scan")
         url, *orders = shop.place
         assert "it served order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout
+
+
+class TestLedger:
+    def test_a_person_settles_what_nobody_knows(self, shop):
+        (shop.home / "vague.py").write_text(
+            "import remote_artwork as ra\nfrom remote_artwork.testing import FakeShop\n"
+            "def make():\n"
+            "    shop = FakeShop([ra.Order('1001', [ra.OrderItem('1')])], recovery=ra.Recovery.NONE)\n"
+            "    shop.fail_next('fulfill', ra.OutcomeUnknown('time-out'))\n"
+            "    return shop\n"
+        )
+        ledger = ("--ledger", f"sqlite:///{shop.home}/l.db")
+        scan = ("scan", shop.artwork.as_uri(), "--client", "vague:make", *ledger)
+        first = run(*scan, cwd=shop.home)
+        assert (first.returncode, "ledger resolve" in first.stdout) == (1, True)
+        assert "1001" in run("ledger", "list", *ledger, "--state", "uncertain").stdout
+        assert json.loads(run("ledger", "show", "1001", *ledger).stdout)[0]["state"] == "uncertain"
+        undecided = run("ledger", "resolve", "1001", *ledger)
+        assert (undecided.returncode, "--fulfilled" in undecided.stderr) == (2, True)
+
+        settled = run("ledger", "resolve", "1001", "--fulfilled", *ledger)
+
+        assert settled.returncode == 0, settled.stderr
+        (row,) = json.loads(run("ledger", "list", "--json", *ledger).stdout)
+        assert row["state"] == "fulfilled"
+        again = run("ledger", "resolve", "1001", "--not-fulfilled", *ledger)
+        assert (again.returncode, "0 uncertain" in again.stderr) == (2, True)
+
+    def test_not_fulfilled_lets_the_next_scan_send_the_order(self, shop):
+        stuck = (
+            "import remote_artwork as ra\n"
+            "from remote_artwork.core.lifecycle import *\nfrom datetime import timedelta\n"
+            f"ledger = ra.SqlLedger('sqlite:///{shop.home}/orders.ledger.db')\n"
+            "key = OrderKey('default', '1001')\n"
+            "lease = ledger.claim(key, order_number='1001', owner='x', lease_for=timedelta(0))\n"
+            "for a, b in (('open', 'fulfill_intent'), ('fulfill_intent', 'uncertain')):\n"
+            "    ledger.advance(lease, [OrderStep(before=FulfillState(a), after=FulfillState(b))])\n"
+        )
+        subprocess.run([sys.executable, "-c", stuck], check=True)
+        assert shop.run("scan").returncode == 1
+        assert run("ledger", "resolve", "1001", "--not-fulfilled", "--orders", shop.orders).returncode == 0
+        assert shop.run("scan").returncode == 0
+        assert set(shop.statuses().values()) == {"fulfilled"}
+
+    def test_an_order_it_does_not_know(self, shop):
+        ended = run("ledger", "show", "7", "--orders", shop.orders)
+        assert (ended.returncode, "knows no order 7" in ended.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""The commands, and how each ends: its exit code, and an error as one readable line."""
+"""The commands."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Annotated
 import typer
 from attrs import evolve
 from rich.console import Console
-from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.durations import parse_duration
+from remote_artwork.cli.ending import finish
+from remote_artwork.cli.ledger_commands import ledger_app
 from remote_artwork.cli.logs import log_to_stderr
 from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(ledger_app)
 
 
 def run(arguments: list[str]) -> int:
@@ -66,7 +68,7 @@ def demo(
 ) -> None:
     """Writes a small shop with real files into DIR and scans it."""
     program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
-    _finish(lambda: run_demo(directory, Console(), program=program))
+    finish(lambda: run_demo(directory, Console(), program=program))
 
 
 @app.command()
@@ -78,7 +80,7 @@ def plan(
     as_json: AsJson = False,
 ) -> int:
     """Shows what a scan would do. Writes nothing anywhere."""
-    return _finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify), as_json=as_json))
+    return finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify), as_json=as_json))
 
 
 @app.command()
@@ -91,7 +93,7 @@ def scan(
     as_json: AsJson = False,
 ) -> int:
     """One pass: attaches and fulfils whatever is complete."""
-    return _finish(lambda: _pass(options, lambda scanner: scanner.scan(sweep=sweep, limit=limit), as_json=as_json))
+    return finish(lambda: _pass(options, lambda scanner: scanner.scan(sweep=sweep, limit=limit), as_json=as_json))
 
 
 @app.command()
@@ -118,7 +120,7 @@ def watch(
         options.scanner().run_forever(every=parse_duration(every), stop=stop, on_report=show)
         return 130 if interrupted.is_set() else 0
 
-    return _finish(go_on)
+    return finish(go_on)
 
 
 @app.command()
@@ -141,7 +143,7 @@ def explain(
         typer.echo(str(place.scanner().explain(name, order=order)))
         return 0
 
-    return _finish(tell)
+    return finish(tell)
 
 
 def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
@@ -167,22 +169,3 @@ def _pass(options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, 
     else:
         print_report(report, Console())
     return report.exit_code
-
-
-def _finish(command: Callable[[], int]) -> int:
-    """Runs a command and leaves with its exit code; an error becomes one line on the error stream."""
-    try:
-        code = command()
-    except ra.ConfigurationError as error:
-        code = _complain(error, 2)
-    except ra.RemoteArtworkError as error:
-        code = _complain(error, 3)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What was begun is in the ledger; the next scan goes on from there.")
-        code = 130
-    raise typer.Exit(code)
-
-
-def _complain(error: Exception, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), str(error)))
-    return code

@@ -41,7 +41,7 @@ class Options:
         return ra.Scanner(
             storage,
             self._client(),
-            ledger=ra.SqlLedger(self._ledger_url()),
+            ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
             tenant=self.tenant,
             observer=observer,
@@ -54,12 +54,18 @@ class Options:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))
 
-    def _ledger_url(self) -> str:
-        if self.ledger is not None:
-            return self.ledger
-        if self.orders is None:
-            raise ra.ConfigurationError("--client needs --ledger URL too, for example --ledger sqlite:///ledger.db")
-        return f"sqlite:///{self.orders.with_suffix('.ledger.db')}"
+
+def ledger_url(orders: Path | None, ledger: str | None) -> str:
+    """The ledger that was named, else the SQLite file beside the orders file.
+
+    Raises:
+        ConfigurationError: Neither was named.
+    """
+    if ledger is not None:
+        return ledger
+    if orders is None:
+        raise ra.ConfigurationError("say which ledger: --ledger URL, for example --ledger sqlite:///ledger.db")
+    return f"sqlite:///{orders.with_suffix('.ledger.db')}"
 
 
 def load_client(target: str) -> ra.FulfillmentClient:

@@ -190,7 +190,9 @@ class Host:
         return self.progress.stop(ItemStatus.CANCELLED, reason)
 
     def _to_a_person(self, what: str) -> Stop:
-        reason = f"{what}; look in the shop, then say so with: remote-artwork ledger resolve"
+        number = self.progress.plan.order.number
+        tool = f"remote-artwork ledger resolve {number} --fulfilled or --not-fulfilled"
+        reason = f"{what}; look in the shop, then say so: {tool}"
         self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, reason=reason))
         return self.progress.stop(ItemStatus.UNCERTAIN, reason)
 

@@ -1,0 +1,131 @@
+"""``remote-artwork ledger``: what the ledger knows, and a person's word on a call whose outcome nobody knows."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from attrs import asdict
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import remote_artwork as ra
+from remote_artwork.cli.ending import finish
+from remote_artwork.cli.setup import ledger_url
+from remote_artwork.core.lifecycle import FulfillState, OrderRecord, OrderStep
+
+ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
+
+_LEASE = timedelta(minutes=1)
+
+Orders = Annotated[Path | None, typer.Option("--orders", metavar="FILE", help="The ledger is the one beside it.")]
+LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="For example sqlite:///ledger.db.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Whose orders.")]
+Number = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
+
+
+@ledger_app.command("list")
+def list_orders(
+    *,
+    orders: Orders = None,
+    ledger: LedgerUrl = None,
+    tenant: Tenant = "default",
+    state: Annotated[FulfillState | None, typer.Option("--state", help="Only orders in this state.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON on stdout, and nothing else.")] = False,
+) -> None:
+    """Every order the ledger has a row of. Writes nothing."""
+
+    def tell() -> int:
+        records = [r for r in open_ledger(orders, ledger).find(tenant) if state is None or r.state is state]
+        if as_json:
+            typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
+        else:
+            Console().print(_table(records))
+        return 0
+
+    finish(tell)
+
+
+@ledger_app.command("show")
+def show_order(number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = "default") -> None:
+    """Everything the ledger knows of one order, as JSON. Writes nothing."""
+
+    def tell() -> int:
+        records = known(open_ledger(orders, ledger), tenant, number)
+        typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
+        return 0
+
+    finish(tell)
+
+
+@ledger_app.command("resolve")
+def resolve_order(
+    number: Number,
+    *,
+    fulfilled: Annotated[
+        bool, typer.Option("--fulfilled/--not-fulfilled", help="What the shop says became of the order.")
+    ],
+    orders: Orders = None,
+    ledger: LedgerUrl = None,
+    tenant: Tenant = "default",
+    approval: Annotated[str, typer.Option("--approval", help="Which approval, where an order has several.")] = "",
+) -> None:
+    """Says what became of an uncertain order, after a look in the shop. --not-fulfilled lets the next scan send it."""
+
+    def settle() -> int:
+        book = open_ledger(orders, ledger)
+        unsettled = [r for r in known(book, tenant, number) if r.key.approval == approval and _unsettled(r)]
+        if len(unsettled) != 1:
+            raise ra.ConfigurationError(f"order {number} has {len(unsettled)} uncertain fulfilments; see: ledger show")
+        person = f"settled by {getpass.getuser()}"
+        lease = book.claim(unsettled[0].key, order_number=number, owner=person, lease_for=_LEASE)
+        if lease is None:
+            raise ra.ConfigurationError(f"a scan is working on order {number} right now; try again when it is over")
+        after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
+        book.advance(lease, [OrderStep(before=lease.record.state, after=after, reason=person)], release=True)
+        typer.echo(f"order {number} is {after} in the ledger now")
+        return 0
+
+    finish(settle)
+
+
+def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
+    """The ledger that the options name."""
+    return ra.SqlLedger(ledger_url(orders, ledger))
+
+
+def known(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
+    """The rows of one order number.
+
+    Raises:
+        ConfigurationError: There are none.
+    """
+    records = list(ledger.find(tenant, order_numbers=[number]))
+    if not records:
+        raise ra.ConfigurationError(f"the ledger knows no order {number} of tenant {tenant}")
+    return records
+
+
+def _unsettled(record: OrderRecord) -> bool:
+    return record.state in (FulfillState.UNCERTAIN, FulfillState.FULFILL_INTENT)
+
+
+def _table(records: Iterable[OrderRecord]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Order", "State", "Items", "Receipt", "Why"):
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
+        table.add_row(*map(Text, (record.order_number, record.state, items, record.receipt or "", record.reason)))
+    return table
+
+
+def _plain(record: OrderRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(json.dumps(asdict(record), default=str))
+    return fields
