@@ -123,6 +123,46 @@ class TestScan:
         assert (without.returncode, "--ledger" in without.stderr) == (2, True)
 
 
+class TestCheck:
+    def test_a_folder_that_works(self, shop):
+        before = tree(shop.home)
+        ended = run("check", shop.artwork.as_uri())
+        assert ended.returncode == 0
+        assert [line.partition(":")[0] for line in ended.stdout.splitlines()] == [
+            "recognised",
+            "list",
+            "read",
+            "hand on",
+        ]
+        assert tree(shop.home) == before
+
+    def test_an_empty_folder_and_none(self, tmp_path):
+        assert "is empty" in run("check", tmp_path.as_uri()).stdout
+        ended = run("check", (tmp_path / "nowhere").as_uri())
+        assert (ended.returncode, "no such" in ended.stdout) == (2, True)
+
+    def test_an_s3_server_with_right_and_wrong_keys(self, rclone_server, tmp_path):
+        bucket = rclone_server.create_bucket("checked-by-the-cli")
+        rclone_server.put(bucket, "in/1001_1.jpg", OF["jpg"])
+        keys = {"access_key": rclone_server.keys.access_key, "secret_key": rclone_server.keys.secret_key}
+        file = tmp_path / "keys.json"
+        place = ("check", rclone_server.url(bucket, "in"), "--allow-private-network", "--credentials", file)
+
+        file.write_text(json.dumps(keys))
+        good = run(*place)
+        assert (good.returncode, "signed URL" in good.stdout) == (0, True)
+
+        file.write_text(json.dumps(keys | {"secret_key": "not-this-one"}))
+        bad = run(*place)
+        assert bad.returncode == 3
+        assert "not-this-one" not in bad.stdout + bad.stderr
+
+    def test_private_addresses_are_refused_unless_allowed(self, rclone_server):
+        ended = run("check", rclone_server.url("checked-by-the-cli", "in"))
+        assert ended.returncode == 2
+        assert "http" in ended.stderr
+
+
 class TestPlan:
     def test_leaves_every_byte_as_it_was(self, shop):
         before = tree(shop.home)

@@ -25,6 +25,7 @@ from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
 from remote_artwork.reporting.terminal import print_report
+from remote_artwork.storage.checking import check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
@@ -69,6 +70,27 @@ def demo(
     """Writes a small shop with real files into DIR and scans it."""
     program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
     finish(lambda: run_demo(directory, Console(), program=program))
+
+
+@app.command()
+@on_a_location
+def check(options: Options) -> int:
+    """Tells what a URL was recognised as, and whether it can be listed, read and handed on. Writes nothing."""
+
+    def tell() -> int:
+        storage = options.storage()
+        typer.echo(f"recognised: {storage.location}")
+        for note in options.notes():
+            typer.echo(f"note: {note}")
+        failure = None
+        for step in check_storage(storage):
+            typer.echo(f"{step.name}: {step.message}")
+            failure = step.error
+        if failure is None:
+            return 0
+        return 2 if isinstance(failure, ra.ConfigurationError) else 3
+
+    return finish(tell)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,28 @@ class Options:
         Raises:
             ConfigurationError: They contradict each other, or name something that is not there.
         """
-        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
-        storage = ra.open_storage(
-            self.url, credentials=read_credentials(self.credentials), network=network, provider=self.provider
-        )
         return ra.Scanner(
-            storage,
+            self.storage(),
             self._client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
             tenant=self.tenant,
             observer=observer,
         )
+
+    def storage(self) -> ra.ArtworkStorage:
+        """The storage location.
+
+        Raises:
+            ConfigurationError: The URL is refused, or the credentials cannot be used.
+        """
+        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
+        credentials = read_credentials(self.credentials)
+        return ra.open_storage(self.url, credentials=credentials, network=network, provider=self.provider)
+
+    def notes(self) -> Sequence[str]:
+        """What was rewritten in the URL, where anything was."""
+        return ra.Location.parse(self.url, self.provider).notes
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):

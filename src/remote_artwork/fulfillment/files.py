@@ -69,7 +69,7 @@ class Files:
         """The checked files of one item as the host gets them, with fresh URLs, in the order of its placements.
 
         Raises:
-            StorageError: A URL could not be made.
+            StorageError, ConfigurationError: A URL could not be made.
         """
         records = {record.placement: record for record in self.progress.rows[plan.item.number].files}
         return [self._artwork(records[placement], plan.files) for placement in plan.item.placements]

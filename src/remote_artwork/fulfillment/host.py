@@ -23,7 +23,7 @@ from remote_artwork.errors import (
     OutcomeUnknown,
     PaymentRequired,
     RateLimited,
-    StorageError,
+    RemoteArtworkError,
     Unavailable,
 )
 from remote_artwork.fulfillment.files import Files
@@ -49,7 +49,7 @@ class Host:
         row = progress.rows[number]
         try:
             artworks = self.files.artworks(plan)
-        except StorageError as error:
+        except RemoteArtworkError as error:
             progress.failures.append(error)
             progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
             return False
@@ -103,7 +103,7 @@ class Host:
         progress = self.progress
         try:
             artworks = {plan.item.number: self.files.artworks(plan) for plan in progress.required}
-        except StorageError as error:
+        except RemoteArtworkError as error:
             progress.failures.append(error)
             raise progress.stop(ItemStatus.UNREADABLE, f"no URL could be made: {error}; nothing was sent") from error
         if progress.state is not FulfillState.FULFILL_INTENT:
