@@ -40,6 +40,8 @@ class FaultyServer:
     )
     POSSIBLE = ("in/good.png", "in/two..dots.png")
     ERROR = b'<?xml version="1.0"?><Error><Code>%s</Code><Message>secret words</Message></Error>'
+    LAST = "Connection: close\r\n"
+    """Without it, a client may use the connection again that is closed here, and repeat what it asked."""
     BODIES: Mapping[str, tuple[int, bytes]] = {
         "400 throttled": (400, ERROR % b"RequestRateLimitExceeded"),
         "403": (403, ERROR % b"AccessDenied"),
@@ -101,15 +103,17 @@ class FaultyServer:
                 b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: 100000\r\n\r\n<?xml version='1.0'?><ListBu"
             )
         elif fault == "redirect":
-            request.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {self.redirect_to}\r\n\r\n".encode())
+            request.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {self.redirect_to}\r\n{self.LAST}\r\n".encode())
         elif fault == "redirect nowhere":
-            request.wfile.write(b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n")
+            request.wfile.write(f"HTTP/1.1 301 Moved\r\n{self.LAST}Content-Length: 0\r\n\r\n".encode())
         elif fault == "other region":
-            request.wfile.write(b"HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-1\r\nContent-Length: 0\r\n\r\n")
+            region = "x-amz-bucket-region: eu-west-1\r\n"
+            request.wfile.write(f"HTTP/1.1 301 Moved\r\n{region}{self.LAST}Content-Length: 0\r\n\r\n".encode())
         else:
             status, body = self.BODIES[fault]
             request.send_response(status)
             request.send_header("Content-Length", str(len(body)))
+            request.send_header("Connection", "close")
             request.end_headers()
             if request.command != "HEAD":
                 request.wfile.write(body)

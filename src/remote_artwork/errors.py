@@ -122,14 +122,16 @@ class RateLimited(ClientError):
 
     Args:
         message: What the host said.
-        retry_after: Seconds to wait, where the host named them.
+        retry_after: Seconds to wait, where the host named them; the text of an HTTP header will do.
     """
 
     temporary = True
 
-    def __init__(self, message: str = "the host limits the rate of calls", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str = "the host limits the rate of calls", retry_after: float | str | None = None
+    ) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else float(retry_after)
 
 
 class Unavailable(ClientError, ConnectionError):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from remote_artwork.core.findings import Finding
-from remote_artwork.core.lifecycle import Lease, OrderKey, OrderRecord, Step
+from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.core.model import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
 from remote_artwork.core.report import ScanReport
 
@@ -102,8 +102,16 @@ class Ledger(Protocol):
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        state: FulfillState | None = None,
     ) -> Iterable[OrderRecord]:
-        """The rows of these orders, by id or by number; all of the tenant's when neither is given. Never writes."""
+        """The rows of these orders, by id or by number; all of the tenant's when neither is given. Never writes.
+
+        Args:
+            tenant: Whose rows.
+            order_ids: Only orders with these ids.
+            order_numbers: Only orders with these numbers.
+            state: Only orders in this state.
+        """
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
         """Counts one whole pass of the tenant, and drops rows the host has stopped naming.

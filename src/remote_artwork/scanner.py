@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
 
+from remote_artwork.core.awaited import split_extension
 from remote_artwork.core.explanation import Explanation
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.lifecycle import OrderRecord
+from remote_artwork.core.model import Attaching, Recovery
+from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
 from remote_artwork.core.planning import OrderPlan
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import (
@@ -27,7 +30,7 @@ from remote_artwork.core.report import (
     sorted_items,
 )
 from remote_artwork.errors import ConfigurationError, LedgerError
-from remote_artwork.explaining import explain_file, explain_order, order_numbers
+from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
@@ -53,9 +56,26 @@ def _as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
     return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
 
 
+def _chosen(orders: Collection[str] | None) -> frozenset[str] | None:
+    if isinstance(orders, str):
+        raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
+    return None if orders is None else frozenset(orders)
+
+
 def _not_empty(_instance: object, _attribute: object, value: str) -> None:
     if not value.strip():
         raise ConfigurationError("Scanner.tenant must not be empty")
+
+
+def _keeps_its_promises(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
+    name = type(client).__name__
+    for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
+        if not isinstance(getattr(client, promise, None), kind):
+            raise ConfigurationError(
+                f"{name}.{promise} must be of remote_artwork's {kind.__name__}".replace(
+                    "remote_artwork's timedelta", "datetime.timedelta"
+                )
+            )
 
 
 @define
@@ -80,7 +100,7 @@ class Scanner:
     """
 
     storage: ArtworkStorage
-    client: FulfillmentClient
+    client: FulfillmentClient = field(validator=_keeps_its_promises)
     ledger: Ledger = field(kw_only=True)
     pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_as_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
@@ -90,16 +110,22 @@ class Scanner:
     url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
-    _owner: str = field(init=False, factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
+    _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _one_at_a_time: threading.Lock = field(init=False, factory=threading.Lock)
 
     def plan(
-        self, *, verify: bool = False, orders: Collection[str] | None = None, on_file: FileListener | None = None
+        self,
+        *,
+        verify: bool = False,
+        sweep: bool = False,
+        orders: Collection[str] | None = None,
+        on_file: FileListener | None = None,
     ) -> ScanReport:
         """A dry run: lists and matches, and writes nothing anywhere.
 
         Args:
             verify: Also reads the matched files and runs the preflight checks.
+            sweep: Sees every file of the location, also when no order waits.
             orders: Numbers of the orders to report; all pending ones unless told.
             on_file: Is given every odd file, also beyond the examples the report keeps.
 
@@ -108,7 +134,7 @@ class Scanner:
         """
         with self._one_at_a_time:
             started = self.clock()
-            survey = self._survey(orders, on_file)
+            survey = self._survey(orders, on_file, sweep=sweep)
             items = [self._preview(plan, verify=verify) for plan in survey.plans]
             return self._report(survey, started, [i for outcomes in items for i in outcomes], dry_run=True)
 
@@ -124,7 +150,7 @@ class Scanner:
         """One pass: attaches and fulfils whatever is complete.
 
         Args:
-            sweep: Sees every file of the location, for the report.
+            sweep: Sees every file of the location, also when no order waits.
             orders: Numbers of the orders to work on; all pending ones unless told.
             limit: Works on so many orders at the most, for a first careful scan.
             on_file: Is given every odd file, also beyond the examples the report keeps.
@@ -137,7 +163,7 @@ class Scanner:
             started = self.clock()
             survey = self._survey(orders, on_file, sweep=sweep)
             items = self._work(survey, limit, stop or threading.Event())
-            if orders is None and survey.whole:
+            if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
             report = self._report(survey, started, items, dry_run=False)
             if self.observer is not None:
@@ -156,9 +182,14 @@ class Scanner:
             seen: list[FileOutcome] = []
             survey = self._survey(None, lambda file: seen.append(file) if file.name == name else None, sweep=True)
             if name is not None:
-                known = self.ledger.find(self.tenant, order_numbers=order_numbers(name, self.pattern))
-                return explain_file(name, survey, seen, known, self.pattern)
-            return explain_order(str(order), survey)
+                numbers = self.pattern.order_numbers(split_extension(name)[0])
+                return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
+            return explain_order(str(order), survey, self._remembered(survey, {str(order)}))
+
+    def _remembered(self, survey: Survey, numbers: Collection[str]) -> list[OrderRecord]:
+        if not numbers or any(fault.part == "ledger" for fault in survey.faults):
+            return []
+        return list(self.ledger.find(self.tenant, order_numbers=numbers))
 
     def run_forever(
         self,
@@ -176,7 +207,12 @@ class Scanner:
             every: From the start of one pass to the start of the next.
             stop: Ends the loop once set.
             on_report: Is given each pass's report.
+
+        Raises:
+            ConfigurationError: ``every`` is not above zero.
         """
+        if every <= timedelta(0):
+            raise ConfigurationError(f"every must be above zero, not {every}")
         stop = stop or threading.Event()
 
         def one_pass() -> None:
@@ -197,7 +233,7 @@ class Scanner:
             retry=self.retry,
             observer=self.observer,
         )
-        return surveyor.look(self.clock(), orders=orders, tally=FileTally(on_file), sweep=sweep)
+        return surveyor.look(self.clock(), orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
 
     @property
     def _inspector(self) -> Inspector:
@@ -223,8 +259,10 @@ class Scanner:
             policy=self.policy,
             retry=self.retry,
             url_lifetime=self.url_lifetime,
+            positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
-        fulfillment = Fulfillment(tools=tools, owner=self._owner)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
+        fulfillment = Fulfillment(tools=tools, owner=owner)
         with_work = [plan for plan in survey.plans if plan.has_work]
         total = len(with_work) if limit is None else min(limit, len(with_work))
         items = [outcome for plan in survey.plans if not plan.has_work for outcome in plan.outcomes()]

@@ -9,13 +9,13 @@ from typing import Literal
 
 from attrs import frozen
 
-from remote_artwork.core.awaited import Awaited, await_orders
-from remote_artwork.core.lifecycle import OrderKey, OrderRecord
+from remote_artwork.core.awaited import Awaited, await_orders, split_extension
+from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
-from remote_artwork.core.model import Order, OrderState
+from remote_artwork.core.model import Attaching, Order, OrderState
 from remote_artwork.core.oddities import Oddities
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planning import OrderPlan, Planner
+from remote_artwork.core.planning import OrderPlan, Planner, order_of
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Fault, FileTally, ItemStatus, natural
 from remote_artwork.discovery import Discovery
@@ -25,6 +25,10 @@ from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.storage import ArtworkStorage
 
 log = logging.getLogger(__name__)
+
+Records = Mapping[OrderKey, OrderRecord]
+Unknown = tuple[ItemStatus, str] | None
+"""Why nothing can be known of files or rows, as the outcome to report; None where all was seen."""
 
 
 @frozen(kw_only=True)
@@ -89,7 +93,7 @@ class Surveyor:
 
         Args:
             now: The time of the pass.
-            orders: Numbers of the orders to plan; all pending ones when None.
+            orders: Numbers of the orders to plan; when None, all pending ones, and those with an unsettled call.
             tally: Takes the odd files.
             sweep: Looks through the whole location even when nothing is awaited.
 
@@ -101,13 +105,22 @@ class Surveyor:
         faults = [pending.fault] if pending.fault else []
         awaited = await_orders(pending.orders.values(), self.pattern)
         matches = Matches(awaited)
-        records, unknown = self._records(pending, faults)
+        records, unsettled, unknown = self._records(pending, faults)
         if unknown is None and (awaited.stems or sweep):
             unknown = self._discover(pending, matches, tally, faults)
+        used: Mapping[str, Sequence[OrderRecord]] = {}
+        if unknown is None:
+            used, unknown = self._used(matches, faults)
         planner = Planner(
-            awaited=awaited, matches=matches, policy=self.policy, now=now, call_limit=self.client.call_limit
+            awaited=awaited,
+            matches=matches,
+            policy=self.policy,
+            now=now,
+            call_limit=self.client.call_limit,
+            attach_at_once=self.policy.fulfill == "per_item" and self.client.attaching is Attaching.SEPARATE,
+            used=used,
         )
-        plans = []
+        plans = [planner.order(order_of(record), record.key, record) for record in unsettled] if orders is None else []
         for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):
             if orders is not None and order.number not in orders:
                 continue
@@ -132,22 +145,31 @@ class Surveyor:
             requests_before=requests_before,
         )
 
-    def _records(
-        self, pending: Pending, faults: list[Fault]
-    ) -> tuple[Mapping[OrderKey, OrderRecord], tuple[ItemStatus, str] | None]:
-        if not pending.orders:
-            return {}, None
+    def _records(self, pending: Pending, faults: list[Fault]) -> tuple[Records, Sequence[OrderRecord], Unknown]:
+        """The rows of the pending orders, and those of others whose fulfil call was begun and has no recorded end."""
         try:
-            return {
-                record.key: record for record in self.ledger.find(self.tenant, order_ids=pending.orders.keys())
-            }, None
+            found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
+            records = {record.key: record for record in found}
+            begun = self.ledger.find(self.tenant, state=FulfillState.FULFILL_INTENT)
+            return records, [r for r in begun if r.key.order_id not in pending.orders], None
         except LedgerError as error:
-            faults.append(Fault(part="ledger", message=str(error)))
-            return {}, (ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {error}")
+            return {}, (), _unread_ledger(error, faults)
 
-    def _discover(
-        self, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
-    ) -> tuple[ItemStatus, str] | None:
+    def _used(self, matches: Matches, faults: list[Fault]) -> tuple[Mapping[str, Sequence[OrderRecord]], Unknown]:
+        """Which of the matched files finished orders have been printed with."""
+        names = {name for sides in matches.found.values() for files in sides.values() for name in files}
+        numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
+        used: dict[str, list[OrderRecord]] = {}
+        try:
+            for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
+                if record.state is FulfillState.FULFILLED:
+                    for name in {file.name for row in record.items.values() for file in row.files} & names:
+                        used.setdefault(name, []).append(record)
+        except LedgerError as error:
+            return {}, _unread_ledger(error, faults)
+        return used, None
+
+    def _discover(self, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]) -> Unknown:
         discovery = Discovery(
             storage=self.storage,
             matches=matches,
@@ -160,8 +182,7 @@ class Surveyor:
         try:
             error = discovery.run()
         except LedgerError as failure:
-            faults.append(Fault(part="ledger", message=str(failure)))
-            return ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {failure}"
+            return _unread_ledger(failure, faults)
         if error is None:
             return None
         faults.append(Fault(part="storage", message=str(error)))
@@ -169,6 +190,11 @@ class Surveyor:
             ItemStatus.UNREADABLE,
             f"the storage could not be listed, so nobody knows whether the file is there: {error}",
         )
+
+
+def _unread_ledger(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, str]:
+    faults.append(Fault(part="ledger", message=str(error)))
+    return ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {error}"
 
 
 def drain(client: FulfillmentClient, retry: RetryPolicy) -> Pending:

@@ -409,3 +409,213 @@ class TestExplain:
         _, storage = memory_folder(root)
         with pytest.raises(ra.ConfigurationError, match="not both"):
             scanner(storage, FakeShop([])).explain()
+
+
+class TestWhatDiedIsSettled:
+    """A fulfil call whose answer was lost is settled although the host does not name the order pending any more."""
+
+    @pytest.mark.parametrize("recovery", list(ra.Recovery))
+    def test_an_effect_without_an_answer_is_found_by_the_next_scan(self, root, recovery):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001_2.png")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])], recovery=recovery)
+
+        class Killed(BaseException):
+            pass
+
+        shop.fail_next("fulfill", Killed(), after_effect=True)
+        scan = scanner(storage, shop)
+        with pytest.raises(Killed):
+            scan.scan()
+        assert {item.status for item in scan.plan().items} == {"uncertain"}
+
+        report = scan.scan()
+
+        assert set(statuses(report).values()) == {"fulfilled"}
+        assert "answer was lost" in report.items[0].reason
+        assert list(shop.effects.values()) == [1]
+        assert scan.scan().items == ()
+
+    def test_an_order_changed_since_is_left_to_a_person(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()], recovery=ra.Recovery.IDEMPOTENT)
+        shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"))
+        scan = scanner(storage, shop)
+        scan.scan()
+        shop.put(ra.Order("1001", [ra.OrderItem("1", quantity=500)]))
+        item = only(scan.scan())
+        assert item.status == "uncertain"
+        assert "changed" in item.reason
+        assert not shop.effects
+
+    def test_a_host_that_is_down_leaves_it_uncertain(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()])
+        shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"), after_effect=True)
+        scan = scanner(storage, shop)
+        scan.scan()
+        for _ in range(2):
+            shop.fail_next("get_order", ra.Unavailable("503"))
+        report = scan.scan()
+        assert (only(report).status, report.exit_code) == ("uncertain", 3)
+
+
+class TestNobodyElsesFile:
+    def test_a_file_that_was_printed_for_one_order_is_not_printed_for_another(self, root):
+        files, storage = memory_folder(root, "1_1_1.jpg")
+        shop = FakeShop([ra.Order("1", [ra.OrderItem("1_1")])])
+        scan = scanner(storage, shop)
+        assert only(scan.scan()).status == "fulfilled"
+
+        shop.put(ra.Order("1_1", [ra.OrderItem("1")]))
+        item = only(scan.scan())
+        assert item.status == "conflict"
+        assert "printed for order 1 " in item.reason
+        assert sum(shop.effects.values()) == 1
+        files.pipe(f"{root}/1_1_1.jpg", JPEG + b"its own")
+        assert only(scan.scan()).status == "fulfilled"
+
+    def test_a_second_approval_of_the_same_order_prints_the_same_file(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()])
+        scan = scanner(storage, shop)
+        scan.scan()
+        shop.put(one_item(approval="second"))
+        assert only(scan.scan()).status == "fulfilled"
+        assert list(shop.effects.values()) == [1, 1]
+
+
+class TestOddHosts:
+    def test_a_receipt_of_another_type_is_kept_as_text(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+
+        class Numbered(FakeShop):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                super().fulfill(order, artworks, idempotency_key=idempotency_key)
+                return 4711
+
+        assert only(scanner(storage, Numbered([one_item()])).scan()).receipt == "4711"
+
+    @pytest.mark.parametrize("answer", [None, {"id": "1001"}])
+    def test_an_order_that_is_none_fails_and_siblings_go_on(self, root, answer):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+
+        class Odd(FakeShop):
+            def get_order(self, order_id):
+                return answer if order_id == "1001" else super().get_order(order_id)
+
+        report = scanner(storage, Odd([one_item("1001"), one_item("1002")])).scan()
+        assert statuses(report) == {("1001", "1"): "failed", ("1002", "1"): "fulfilled"}
+
+    def test_items_told_in_another_order_are_the_same_work(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001_2.jpg")
+
+        class Shuffled(FakeShop):
+            def get_order(self, order_id):
+                order = super().get_order(order_id)
+                return attrs.evolve(order, items=[attrs.evolve(item, position=None) for item in order.items[::-1]])
+
+        shop = Shuffled([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        assert set(statuses(scanner(storage, shop).scan()).values()) == {"fulfilled"}
+        shop = Shuffled([ra.Order("1001", [ra.OrderItem("a"), ra.OrderItem("b")])])
+        by_position = scanner(storage, shop, pattern="{order_number}_{order_item_position}").scan()
+        assert set(statuses(by_position).values()) == {"settling"}
+
+    @pytest.mark.parametrize(
+        ("promise", "value"), [("recovery", "none"), ("attaching", "separate"), ("call_limit", 120)]
+    )
+    def test_promises_of_the_wrong_type_are_refused_at_once(self, root, promise, value):
+        _, storage = memory_folder(root)
+        shop = FakeShop([])
+        setattr(shop, promise, value)
+        with pytest.raises(ra.ConfigurationError, match=f"FakeShop.{promise}"):
+            scanner(storage, shop)
+
+    def test_a_refused_order_is_not_attached_any_further(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001_2.jpg")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        shop.fail_next("attach_artwork", ra.NotPending("cancelled"))
+        report = scanner(storage, shop).scan()
+        assert set(statuses(report).values()) == {"cancelled"}
+        assert len(shop.calls("attach_artwork")) == 1
+
+    def test_fulfilled_by_somebody_else_at_the_last_moment(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([one_item()])
+        shop.fail_next("fulfill", ra.AlreadyFulfilled("1001"))
+        item = only(scanner(storage, shop).scan())
+        assert "does not say by whom" in item.reason
+        assert "1001_1.jpg" not in item.reason
+
+    def test_an_attach_that_failed_is_tried_again_by_the_next_scan(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        shop.fail_next("attach_artwork", ra.ArtworkUnreachable("404"))
+        scan = scanner(storage, shop, policy=ra.Policy(fulfill="per_item"))
+        assert [statuses(scan.scan())["1001", "1"] for _ in range(3)] == ["failed", "attached", "attached"]
+        assert len(shop.calls("attach_artwork")) == 2
+
+    def test_order_numbers_given_as_one_text_are_refused(self, root):
+        _, storage = memory_folder(root)
+        with pytest.raises(ra.ConfigurationError, match="collection"):
+            scanner(storage, FakeShop([])).scan(orders="1001")
+
+    def test_a_deleted_file_is_missing_and_its_siblings_stay_matched(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg", "1001_2.jpg")
+
+        class Deleting(FakeShop):
+            def attach_artwork(self, order, item, artworks, *, idempotency_key):
+                super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+                if item.number == "2":
+                    files.rm(f"{root}/1001_2.jpg")
+
+        shop = Deleting([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
+        report = scanner(storage, shop).scan()
+        assert statuses(report) == {("1001", "1"): "attached", ("1001", "2"): "missing"}
+        assert not shop.effects
+
+
+class TestLedgerFaults:
+    class Failing(ra.MemoryLedger):
+        """Fails the n-th advance from when it is armed."""
+
+        left = None
+
+        def advance(self, lease, steps, *, release=False):
+            if self.left is not None and steps:
+                self.left -= 1
+                if self.left < 0:
+                    raise ra.LedgerUnavailable("the disk is full")
+            return super().advance(lease, steps, release=release)
+
+    @pytest.mark.parametrize("failing_after", range(6))
+    def test_nothing_is_sent_without_its_intent_recorded_and_the_report_is_true(self, root, failing_after):
+        _, storage = memory_folder(root, "1001_1.jpg")
+        shop, ledger = FakeShop([one_item()]), self.Failing()
+        ledger.left = failing_after
+        scan = scanner(storage, shop, ledger=ledger)
+
+        report = scan.scan()
+
+        assert report.exit_code == 3
+        sent = bool(shop.effects)
+        assert sent is (failing_after == 5)
+        expected = {3: "uncertain", 5: "uncertain"}.get(failing_after, "failed")
+        assert only(report).status == expected
+        assert ("nothing was sent" in only(report).reason) is (expected == "failed")
+        ledger.left = None
+        shop.call_limit = timedelta(0)
+        assert only(scan.scan()).status == "fulfilled"
+        assert list(shop.effects.values()) == [1]
+
+    def test_an_alarm_that_cannot_be_recorded_is_reported_all_the_same(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+
+        class Replacing(FakeShop):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer")
+                return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+        ledger = self.Failing()
+        ledger.left = 6
+        report = scanner(storage, Replacing([one_item()]), ledger=ledger).scan()
+        assert (only(report).status, report.exit_code) == ("late_replacement", 3)

@@ -33,7 +33,8 @@ def storage(faulty_server, local_network):
     return ra.open_storage(
         faulty_server.url(),
         credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
-        network=attrs.evolve(local_network, read_timeout=0.4, call_timeout=1.0),
+        # The first call also loads the SDK's description of S3, which takes a busy machine a second.
+        network=attrs.evolve(local_network, read_timeout=0.4, call_timeout=2.0),
         retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sys
@@ -28,6 +29,7 @@ from remote_artwork.reporting.terminal import print_report
 from remote_artwork.storage.checking import check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
+Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
 
 app = typer.Typer(
@@ -99,10 +101,11 @@ def plan(
     options: Options,
     *,
     verify: Annotated[bool, typer.Option("--verify", help="Also reads and checks the matched files.")] = False,
+    sweep: Sweep = False,
     as_json: AsJson = False,
 ) -> int:
     """Shows what a scan would do. Writes nothing anywhere."""
-    return finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify), as_json=as_json))
+    return finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify, sweep=sweep), as_json=as_json))
 
 
 @app.command()
@@ -110,7 +113,7 @@ def plan(
 def scan(
     options: Options,
     *,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Sees every file of the location.")] = False,
+    sweep: Sweep = False,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> int:
@@ -154,6 +157,7 @@ def explain(
     ] = None,
     *,
     order: Annotated[str | None, typer.Option("--order", help="Explains this order instead of a file.")] = None,
+    as_json: AsJson = False,
 ) -> int:
     """The whole reasoning about one file or order: explain NAME URL, or explain --order N URL."""
 
@@ -162,8 +166,9 @@ def explain(
             raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
         name = None if second is None else options.url
         place = options if second is None else evolve(options, url=second)
-        typer.echo(str(place.scanner().explain(name, order=order)))
-        return 0
+        explanation = place.scanner().explain(name, order=order)
+        typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
+        return explanation.exit_code
 
     return finish(tell)
 

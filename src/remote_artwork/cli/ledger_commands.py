@@ -42,7 +42,7 @@ def list_orders(
     """Every order the ledger has a row of. Writes nothing."""
 
     def tell() -> int:
-        records = [r for r in open_ledger(orders, ledger).find(tenant) if state is None or r.state is state]
+        records = list(open_ledger(orders, ledger).find(tenant, state=state))
         if as_json:
             typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
         else:

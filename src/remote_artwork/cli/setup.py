@@ -91,10 +91,9 @@ def load_client(target: str) -> ra.FulfillmentClient:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError) as error:
-        raise ra.ConfigurationError(f"--client {target!r}: {error}") from error
-    client = factory()
+        client = getattr(importlib.import_module(module_name), factory_name)()
+    except Exception as error:  # whatever the host's own code raises
+        raise ra.ConfigurationError(f"--client {target!r}: {type(error).__name__}: {error}") from error
     if not isinstance(client, ra.FulfillmentClient):
         raise ra.ConfigurationError(f"--client {target!r} made {client!r}, which is no FulfillmentClient")
     return client

@@ -23,15 +23,16 @@ def with_fields(text: str, path: Path, fields: Mapping[str, Any]) -> str:
         path: Leads to an object that is not empty.
         fields: Name → a value that ``json.dumps`` writes.
     """
+    start = locate(text, path).start  # what changes lies behind it, so it stays true
     for name, value in fields.items():
-        text = _with_field(text, path, name, value)
+        text = _with_field(text, start, name, value)
     return text
 
 
-def _with_field(text: str, path: Path, name: str, value: Any) -> str:
-    there = list(members(text, locate(text, path).start))
+def _with_field(text: str, start: int, name: str, value: Any) -> str:
+    there = list(members(text, start))
     first, last = there[0], there[-1]
-    break_before = _NEW_LINE.search(text[: first.at])
+    break_before = _NEW_LINE.search(text, start, first.at)
     new_line = break_before.group() if break_before else ""
     spaced = text[first.start - 1] != ":"
     written = _written(value, new_line=new_line, unit=_unit(text), spaced=spaced)

@@ -71,6 +71,11 @@ class OrdersDocument:
     def with_item(self, place: int, number: str, fields: Mapping[str, Any]) -> OrdersDocument:
         """The document with these fields set in one item of the order at ``place``.
 
+        Args:
+            place: From 0.
+            number: The item's number.
+            fields: None of those that ``orders`` are read from.
+
         Raises:
             ItemNotFound: The order has no item of this number.
         """
@@ -80,9 +85,10 @@ class OrdersDocument:
                 return evolve(self, text=with_fields(self.text, path, fields))
         raise ItemNotFound(f"order {self.orders[place].number!r} has no item {number!r}")
 
-    def with_order(self, place: int, fields: Mapping[str, Any]) -> OrdersDocument:
-        """The document with these fields set in the order at ``place``; ``orders`` stays as it was read."""
-        return evolve(self, text=with_fields(self.text, ("orders", place), fields))
+    def with_order(self, place: int, order: Order, fields: Mapping[str, Any]) -> OrdersDocument:
+        """The document with these fields set in the order at ``place``, which reads as ``order`` then."""
+        orders = (*self.orders[:place], order, *self.orders[place + 1 :])
+        return evolve(self, text=with_fields(self.text, ("orders", place), fields), orders=orders)
 
 
 def _loaded(text: str) -> Any:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, evolve, field, frozen
 
 from remote_artwork.clients.locked_file import exclusive, replace
 from remote_artwork.clients.orders_document import OrdersDocument
@@ -25,6 +25,13 @@ PATIENCE = 10.0
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@define
+class _LastRead:
+    """The file's content as it was known last. Both are set at once, as several threads look at them."""
+
+    known: tuple[bytes, OrdersDocument] | None = None
 
 
 @frozen
@@ -45,6 +52,7 @@ class OrdersFile:
 
     path: Path = field(converter=Path)
     clock: Callable[[], datetime] = field(default=_now, kw_only=True, repr=False)
+    _last: _LastRead = field(factory=_LastRead, init=False, eq=False, repr=False)
 
     recovery = Recovery.IDEMPOTENT
     attaching = Attaching.SEPARATE
@@ -103,13 +111,14 @@ class OrdersFile:
             _insist_on_pending(now)
             for number, pieces in artworks.items():
                 document = document.with_item(place, number, {"artwork": _entries(pieces)})
+            fulfilled = evolve(now, state=OrderState.FULFILLED, fulfillment_key=idempotency_key)
             done = {
                 "status": "fulfilled",
                 "fulfillment_key": idempotency_key,
                 "fulfilled_at": self.clock().isoformat(),
                 "receipt": receipt,
             }
-            return document.with_order(place, done)
+            return document.with_order(place, fulfilled, done)
 
         self._rewrite(change)
         return receipt
@@ -122,7 +131,12 @@ class OrdersFile:
             raise InvalidOrdersFile(f"{self.path} is not a file ({error.strerror}); {hint}") from error
         except OSError as error:
             raise Unavailable(f"{self.path} could not be read: {error.strerror}") from error
-        return OrdersDocument.parse(data, name=str(self.path))
+        known = self._last.known
+        if known and known[0] == data:  # checking thousands of orders takes far longer than this comparison
+            return known[1]
+        document = OrdersDocument.parse(data, name=str(self.path))
+        self._last.known = data, document
+        return document
 
     def _rewrite(self, change: Callable[[OrdersDocument], OrdersDocument]) -> None:
         try:
@@ -130,7 +144,9 @@ class OrdersFile:
                 before = self._read(target)
                 after = change(before)
                 if after.text != before.text:
-                    replace(target, after.data)
+                    data = after.data
+                    replace(target, data)
+                    self._last.known = data, after
         except ClientError:
             raise
         except InvalidOrdersFile as error:  # somebody edits it just now; as it is, it would mean "outcome unknown"

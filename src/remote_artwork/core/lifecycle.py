@@ -47,9 +47,9 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
     _I.REJECTED: frozenset({_I.SELECTED}),
     _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.REJECTED, _I.SELECTED}),
     _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
-    _I.LATE_REPLACEMENT: frozenset(),
+    _I.LATE_REPLACEMENT: frozenset({_I.SELECTED}),
 }
-"""From (None: no row yet) → to. Every state but the last may go back to ``selected``: the file was replaced."""
+"""From (None: no row yet) → to. Every state may go back to ``selected``: the file was replaced."""
 
 FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
@@ -145,6 +145,7 @@ class OrderRecord:
         state: How far the fulfilment is.
         items: Item number → its row.
         receipt: What the host answered to ``fulfill``.
+        work: Digest of what was asked for when the last ``fulfill_intent`` was recorded: ``Order.work``.
         reason: Why the order is in this state, where that needs a word.
         intent_age: How long ago the last ``fulfill_intent`` was recorded, by the ledger's own clock.
         updated_at: When the order's row last changed, by the ledger's own clock.
@@ -155,6 +156,7 @@ class OrderRecord:
     state: FulfillState = FulfillState.OPEN
     items: Mapping[str, ItemRecord] = field(factory=dict)
     receipt: str | None = None
+    work: str = ""
     reason: str = ""
     intent_age: timedelta | None = None
     updated_at: datetime | None = None
@@ -173,11 +175,12 @@ class ItemStep:
 
 @frozen(kw_only=True)
 class OrderStep:
-    """One arrow of an order's row, with what the row holds afterwards."""
+    """One arrow of an order's row, with what the row holds afterwards; an empty ``work`` leaves the row's as it is."""
 
     before: FulfillState
     after: FulfillState
     receipt: str | None = None
+    work: str = ""
     reason: str = ""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import hashlib
+import json
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +66,11 @@ def _text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _optional_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if value != "":
+        _text(instance, attribute, value)
+
+
+def _text_or_none(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
         _text(instance, attribute, value)
 
 
@@ -193,9 +200,9 @@ class Order:
     items: tuple[OrderItem, ...] = field(converter=_numbered, validator=_distinct_items)
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
     state: OrderState = field(default=OrderState.PENDING, kw_only=True, converter=_as_state)
-    approval: str = field(default="", kw_only=True)
+    approval: str = field(default="", kw_only=True, validator=_optional_text)
     created_at: datetime | None = field(default=None, kw_only=True)
-    fulfillment_key: str | None = field(default=None, kw_only=True)
+    fulfillment_key: str | None = field(default=None, kw_only=True, validator=_text_or_none)
 
     def __attrs_post_init__(self) -> None:
         if not self.id:
@@ -206,18 +213,16 @@ class Order:
         if value is not None and not (isinstance(value, datetime) and value.tzinfo is not None):
             raise InvalidOrder(f"order {self.number!r}: created_at must be a datetime with a time zone, not {value!r}")
 
-    @approval.validator
-    def _approval_is_text(self, _attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, str):
-            raise InvalidOrder(f"order {self.number!r}: approval must be text, not {value!r}")
+    @property
+    def work(self) -> str:
+        """Digest of what is asked for: items by number, placements, quantities, print sizes, what needs artwork."""
+        items = sorted((i.number, i.placements, i.quantity, i.requires_artwork, i.print_size_mm) for i in self.items)
+        return hashlib.sha256(json.dumps([self.number, self.approval, items]).encode()).hexdigest()
 
-    def same_work(self, other: Order) -> bool:
-        """Whether ``other`` asks for the same prints: items, placements, quantities and print sizes agree."""
-        return (self.id, self.number, self.approval, self.items) == (
-            other.id,
-            other.number,
-            other.approval,
-            other.items,
+    def same_work(self, other: Order, *, positions: bool = False) -> bool:
+        """Whether ``other`` asks for the same prints; with ``positions``, also at the same places in the order."""
+        return (self.id, self.work) == (other.id, other.work) and (
+            not positions or {i.number: i.position for i in self.items} == {i.number: i.position for i in other.items}
         )
 
 
@@ -248,12 +253,6 @@ class StoredFile:
     def extension(self) -> str:
         """The extension in lower case, without the dot."""
         return self.name.rpartition(".")[2].lower()
-
-    def same_bytes(self, other: StoredFile) -> bool:
-        """Whether ``other`` is the same content under the same name, as far as the storage can tell."""
-        if self.version_id and other.version_id and self.version_id != other.version_id:
-            return False
-        return (self.name, self.size, self.etag) == (other.name, other.size, other.etag)
 
 
 @frozen(kw_only=True)

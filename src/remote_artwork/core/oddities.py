@@ -13,7 +13,7 @@ from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES, Order
 from remote_artwork.core.nearmiss import NearMisses, spelling
-from remote_artwork.core.pattern import ORDER_NUMBER, FilenamePattern
+from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import FileOutcome, FileStatus, natural
 
 FORMATS = "JPEG, PNG or PDF"
@@ -88,7 +88,7 @@ class Oddities:
         """The numbers of all orders that the name may speak of."""
         if _is_hidden(name):
             return set()
-        return {reading[ORDER_NUMBER] for reading in self.pattern.readings(canonical(split_extension(name)[0]))}
+        return self.pattern.order_numbers(split_extension(name)[0])
 
     def _may_be_meant(self, slot: Slot, numbers: Collection[str]) -> bool:
         """Whether a name that is nearly the slot's, and speaks of these orders, speaks of no other one.

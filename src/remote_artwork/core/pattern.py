@@ -18,7 +18,8 @@ from remote_artwork.errors import InvalidPattern
 
 ORDER_NUMBER = "order_number"
 PLACEMENT = "placement"
-VARIABLES = (ORDER_NUMBER, "order_item_number", "order_item_position", PLACEMENT)
+ORDER_ITEM_POSITION = "order_item_position"
+VARIABLES = (ORDER_NUMBER, "order_item_number", ORDER_ITEM_POSITION, PLACEMENT)
 
 DEFAULT_PATTERN = "{order_number}_{order_item_number}"
 
@@ -89,7 +90,7 @@ class FilenamePattern:
         values = {
             ORDER_NUMBER: order.number,
             "order_item_number": item.number,
-            "order_item_position": str(item.position),
+            ORDER_ITEM_POSITION: str(item.position),
             PLACEMENT: placement,
         }
         shape = self._plain if item.placements == DEFAULT_PLACEMENTS else self._whole
@@ -106,6 +107,10 @@ class FilenamePattern:
         shapes = (self._whole,) if self._whole == self._plain else (self._plain, self._whole)
         found = (islice(_read(shape, stem, 0, {}, iter(range(_MOST_STEPS))), _MOST_READINGS) for shape in shapes)
         return [dict(reading) for readings in found for reading in readings]
+
+    def order_numbers(self, stem: str) -> set[str]:
+        """The orders that ``stem`` may speak of, up to a bound, for look-ups in the ledger."""
+        return {reading[ORDER_NUMBER] for reading in self.readings(_nfc(stem))}
 
     def fits(self, stem: str) -> bool:
         """Whether some order and item would render to ``stem``."""

@@ -10,11 +10,17 @@ from attrs import evolve, field, frozen
 from remote_artwork.core.awaited import Awaited
 from remote_artwork.core.lifecycle import FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
-from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.model import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 
-_KNOWN_WITHOUT_FILES = (ItemStatus.NOT_REQUIRED, ItemStatus.FULFILLED, ItemStatus.UNCERTAIN)
+HAS_ITS_FILES = (ItemStatus.MATCHED, ItemStatus.ATTACHED)
+_KNOWN_WITHOUT_FILES = (
+    ItemStatus.NOT_REQUIRED,
+    ItemStatus.FULFILLED,
+    ItemStatus.UNCERTAIN,
+    ItemStatus.LATE_REPLACEMENT,
+)
 
 
 @frozen(kw_only=True)
@@ -31,32 +37,32 @@ class ItemPlan:
 
 @frozen(kw_only=True)
 class OrderPlan:
-    """One order: its items, and what the ledger knows of it."""
+    """One order: its items, what the ledger knows of it, and whether each item is attached as soon as it is checked."""
 
     key: OrderKey
     order: Order
     items: tuple[ItemPlan, ...]
     record: OrderRecord
+    attach_at_once: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether every item that requires artwork has its files."""
         needed = [item for item in self.items if item.item.requires_artwork]
-        return bool(needed) and all(item.status is ItemStatus.MATCHED for item in needed)
+        return bool(needed) and all(item.status in HAS_ITS_FILES for item in needed)
 
     @property
     def has_work(self) -> bool:
         """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
         if self.record.state is FulfillState.FULFILL_INTENT:
             return True
-        return any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
+        return self.complete or any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
 
     def _waits(self, plan: ItemPlan) -> bool:
+        """Whether all has been done for the item that can be done before its siblings are there."""
         row = self.record.items.get(plan.item.number)
-        checked = (
-            row is not None and row.state in (ItemState.VERIFIED, ItemState.ATTACHED) and row.describes(plan.files)
-        )
-        return checked and not self.complete
+        checked = row is not None and row.state is ItemState.VERIFIED and row.describes(plan.files)
+        return checked and not self.attach_at_once
 
     def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, reason: str | None = None) -> ItemOutcome:
         """The outcome of one item as planned, or with another status and reason."""
@@ -103,6 +109,8 @@ class Planner:
         policy: The shop's decisions.
         now: The time of the pass, with a time zone.
         call_limit: The longest a call of the host's client may be in flight.
+        attach_at_once: Whether each item is attached as soon as it is checked.
+        used: File name → finished orders that the ledger has it for.
     """
 
     awaited: Awaited
@@ -110,6 +118,8 @@ class Planner:
     policy: Policy
     now: datetime
     call_limit: timedelta
+    attach_at_once: bool = False
+    used: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one pending order; ``record`` is None where the ledger does not know it."""
@@ -122,10 +132,19 @@ class Planner:
             elif settled is not None:
                 row = record.items.get(item.number)
                 names = tuple(file.name for file in row.files) if row else ()
-                items.append(ItemPlan(item=item, status=settled[0], reason=settled[1], candidates=names))
+                status, reason = settled
+                if row and row.state is ItemState.LATE_REPLACEMENT:
+                    status, reason = ItemStatus.LATE_REPLACEMENT, row.reason
+                items.append(ItemPlan(item=item, status=status, reason=reason, candidates=names))
             else:
                 items.append(self._item(order, item, record.items.get(item.number)))
-        return OrderPlan(key=key, order=order, items=_name_siblings(items), record=record)
+        return OrderPlan(
+            key=key,
+            order=order,
+            items=_name_siblings(items),
+            record=record,
+            attach_at_once=self.attach_at_once,
+        )
 
     def _settled(self, record: OrderRecord) -> tuple[ItemStatus, str] | None:
         """Status and reason of an order that the ledger says is past matching, though the host names it pending."""
@@ -159,12 +178,33 @@ class Planner:
         if lacking:
             status, reason = self._missing(order, lacking)
             return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
-        chosen = {placement: files[0] for placement, files in candidates.items()}
-        if row and row.state is ItemState.REJECTED and row.describes(chosen):
-            reason = f"{row.reason} (checked earlier, unchanged since)"
-            return ItemPlan(item=item, status=ItemStatus.REJECTED, reason=reason, files=chosen, candidates=names)
-        reason = f"found {', '.join(names)}"
-        return ItemPlan(item=item, status=ItemStatus.MATCHED, reason=reason, files=chosen, candidates=names)
+        return self._found(order, item, row, {placement: files[0] for placement, files in candidates.items()})
+
+    def _found(
+        self, order: Order, item: OrderItem, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
+    ) -> ItemPlan:
+        """The plan of an item that has one file for each placement."""
+        names = ", ".join(file.name for file in chosen.values())
+        state = row.state if row and row.describes(chosen) else None
+        status, reason = ItemStatus.MATCHED, f"found {names}"
+        if row and state is ItemState.REJECTED:
+            status, reason = ItemStatus.REJECTED, f"{row.reason} (checked earlier, unchanged since)"
+        elif used := self._used_elsewhere(order, chosen):
+            status, reason = ItemStatus.CONFLICT, used
+        elif state is ItemState.ATTACHED:
+            status, reason = ItemStatus.ATTACHED, f"attached {names}"
+        candidates = tuple(file.name for file in chosen.values())
+        return ItemPlan(item=item, status=status, reason=reason, files=chosen, candidates=candidates)
+
+    def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> str | None:
+        """A file that was printed for one order is not printed for another by the likeness of their numbers."""
+        for file in chosen.values():
+            for record in self.used.get(file.name, ()):
+                rows = record.items.values()
+                if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
+                    whose = f"order {record.order_number} (id {record.key.order_id})"
+                    return f"{file.name} was printed for {whose} already; upload this order's own file in its place"
+        return None
 
     def _missing(self, order: Order, lacking: Iterable[str]) -> tuple[ItemStatus, str]:
         wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
@@ -176,15 +216,21 @@ class Planner:
 
 def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
     """In an order that waits, each matched item is told what it waits for."""
-    waiting = [item for item in items if item.item.requires_artwork and item.status is not ItemStatus.MATCHED]
+    waiting = [item for item in items if item.item.requires_artwork and item.status not in HAS_ITS_FILES]
     if not waiting:
         return tuple(items)
     for_what = ", ".join(f"item {item.item.number} ({item.status})" for item in waiting)
     return tuple(
-        evolve(item, reason=f"{item.reason}; the order waits for {for_what}")
-        if item.status is ItemStatus.MATCHED
-        else item
+        evolve(item, reason=f"{item.reason}; the order waits for {for_what}") if item.status in HAS_ITS_FILES else item
         for item in items
+    )
+
+
+def order_of(record: OrderRecord) -> Order:
+    """What the ledger remembers of an order that the host does not name pending any more."""
+    items = [OrderItem(number, placements=[f.placement for f in row.files]) for number, row in record.items.items()]
+    return Order(
+        record.order_number, items, id=record.key.order_id, approval=record.key.approval, state=OrderState.OTHER
     )
 
 

@@ -9,11 +9,12 @@ from typing import Literal
 
 from attrs import define, field
 
-from remote_artwork.core.lifecycle import Lease
-from remote_artwork.core.planning import OrderPlan
+from remote_artwork.core.lifecycle import FulfillState, Lease
+from remote_artwork.core.planning import OrderPlan, in_words
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
 from remote_artwork.errors import (
     AuthenticationFailed,
+    ConfigurationError,
     LeaseLost,
     LedgerError,
     RateLimited,
@@ -59,7 +60,9 @@ class Fulfillment:
             self._fault("ledger", error)
             return plan.left(ItemStatus.FAILED, f"nothing was sent: {error}")
         if lease is None:
-            return plan.left(ItemStatus.MATCHED, "another scan is working on this order right now")
+            longest = in_words(self._lease_for)
+            reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
+            return plan.left(ItemStatus.MATCHED, reason)
         progress = Progress(plan=plan, ledger=self.tools.ledger, lease=lease)
         try:
             self._bring_forward(progress)
@@ -72,17 +75,27 @@ class Fulfillment:
             plan.key,
             order_number=plan.order.number,
             owner=self.owner,
-            lease_for=self.tools.client.call_limit + _LEASE_BEYOND_CALLS,
+            lease_for=self._lease_for,
         )
+
+    @property
+    def _lease_for(self) -> timedelta:
+        return self.tools.client.call_limit + _LEASE_BEYOND_CALLS
 
     def _bring_forward(self, progress: Progress) -> None:
         try:
             bring_forward(self.tools, progress)
         except LeaseLost as error:
-            progress.set_required(*_unrecorded(progress, error, ItemStatus.MATCHED))
+            _unrecorded(progress, error, ItemStatus.MATCHED)
         except LedgerError as error:
             self._fault("ledger", error)
-            progress.set_required(*_unrecorded(progress, error, ItemStatus.FAILED))
+            _unrecorded(progress, error, ItemStatus.FAILED)
+        except ConfigurationError as error:
+            self._fault("storage", error)
+            _unrecorded(progress, error, ItemStatus.FAILED)
+        except Exception as error:  # one bad order never stops its siblings
+            log.exception("order_failed", extra={"order_id": progress.plan.order.id})
+            _unrecorded(progress, error, ItemStatus.FAILED)
         for failure in progress.failures:
             if isinstance(failure, StorageUnreachable):
                 self._fault("storage", failure)
@@ -101,11 +114,16 @@ class Fulfillment:
             self.faults.append(fault)
 
 
-def _unrecorded(progress: Progress, error: LedgerError, otherwise: ItemStatus) -> tuple[ItemStatus, str]:
-    """What to say of an order whose last step the ledger did not take."""
-    if progress.calling:
-        return (
-            ItemStatus.UNCERTAIN,
-            f"the order was sent, but its receipt is not recorded ({error}); the next scan settles it",
-        )
-    return otherwise, f"nothing was sent: {error}"
+def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> None:
+    """Sets the outcomes of an order whose work broke off, by what is known to have been done."""
+    what = f"{type(error).__name__}: {error}" if not isinstance(error, RemoteArtworkError) else str(error)
+    if progress.state is FulfillState.FULFILLED:
+        return  # it is fulfilled and recorded; what broke off came after
+    if progress.state is FulfillState.FULFILL_INTENT:
+        reason = f"a fulfil call was begun, and its end is not recorded ({what}); the next scan settles it"
+        progress.set_required(ItemStatus.UNCERTAIN, reason)
+    elif progress.calling:
+        reason = f"artwork was attached, but that is not recorded ({what}); the next scan sets it again"
+        progress.set_required(ItemStatus.UNCERTAIN, reason)
+    else:
+        progress.set_required(otherwise, f"nothing was sent: {what}")

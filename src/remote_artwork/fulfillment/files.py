@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from remote_artwork.core.lifecycle import FileRecord, ItemState
 from remote_artwork.core.model import Artwork, StoredFile
@@ -50,20 +50,14 @@ class Files:
             self.progress.set(number, plan.status, plan.reason, findings=verdict.findings)
         return True
 
-    def replaced(self) -> list[ItemPlan]:
-        """Plans for the items whose files are no longer the checked ones, with the files as they are now.
+    def now(self, number: str) -> dict[str, StoredFile]:
+        """The checked files of one item as they are now, by placement.
 
         Raises:
             FileGone: One of them was deleted.
             StorageError: One of them could not be looked at.
         """
-        changed: list[ItemPlan] = []
-        for plan in self.progress.required:
-            row = self.progress.rows[plan.item.number]
-            now = {record.placement: self.tools.storage.stat(record.name) for record in row.files}
-            if not row.describes(now):
-                changed.append(evolve(plan, files=now))
-        return changed
+        return {file.placement: self.tools.storage.stat(file.name) for file in self.progress.rows[number].files}
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:
         """The checked files of one item as the host gets them, with fresh URLs, in the order of its placements.

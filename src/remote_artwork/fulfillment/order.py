@@ -6,16 +6,19 @@ receipt after it. Whatever dies in between, the next scan finds the intent and s
 
 from __future__ import annotations
 
-from attrs import frozen
+from contextlib import suppress
+
+from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, ItemState
 from remote_artwork.core.model import Attaching
-from remote_artwork.core.planning import ItemPlan
+from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.files import Files
 from remote_artwork.fulfillment.host import Host
 from remote_artwork.fulfillment.progress import Progress, Stop
+from remote_artwork.fulfillment.settling import Settling
 from remote_artwork.fulfillment.tools import Tools
 
 
@@ -41,7 +44,7 @@ class _Order:
 
     def run(self) -> None:
         self._start()
-        matched = [item for item in self.progress.required if item.status is ItemStatus.MATCHED]
+        matched = [item for item in self.progress.required if item.status in HAS_ITS_FILES]
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.progress.plan.complete and len(ready) == len(matched)
         if self._attaches and (complete or self.tools.policy.fulfill == "per_item"):
@@ -62,7 +65,8 @@ class _Order:
         if progress.state is FulfillState.UNCERTAIN:
             raise progress.stop(ItemStatus.UNCERTAIN, progress.lease.record.reason)
         if progress.state is FulfillState.FULFILL_INTENT:
-            self.host.settle()
+            Settling(self.tools, progress, self.host).run()
+            raise Stop
         if progress.state is FulfillState.CANCELLED:
             reason = "the shop names it pending again"
             progress.advance(progress.order_step(FulfillState.OPEN, reason=reason))
@@ -84,28 +88,34 @@ class _Order:
             )
 
     def _replaced(self) -> list[ItemPlan]:
-        try:
-            return self.files.replaced()
-        except FileGone as error:
-            raise self.progress.stop(ItemStatus.MISSING, f"{error}; it was deleted after it was checked") from error
-        except StorageError as error:
-            self.progress.failures.append(error)
-            raise self.progress.stop(ItemStatus.UNREADABLE, f"{error}; nothing was sent") from error
+        """Plans with the files as they are now, of the items whose files are no longer the checked ones."""
+        changed: list[ItemPlan] = []
+        for plan in self.progress.required:
+            number = plan.item.number
+            try:
+                now = self.files.now(number)
+            except FileGone as error:
+                self.progress.set(number, ItemStatus.MISSING, f"{error}; it was deleted after it was checked")
+                raise Stop from error
+            except StorageError as error:
+                self.progress.failures.append(error)
+                self.progress.set(number, ItemStatus.UNREADABLE, f"{error}; nothing was sent")
+                raise Stop from error
+            if not self.progress.rows[number].describes(now):
+                changed.append(evolve(plan, files=now))
+        return changed
 
     def _look_once_more(self) -> None:
-        """A file replaced while the order was sent is an alarm, never acted on."""
+        """A file replaced while the order was sent is an alarm, never acted on. The order is fulfilled all the same."""
         for plan in self.progress.required:
-            row = self.progress.rows[plan.item.number]
-            try:
-                now = {record.placement: self.tools.storage.stat(record.name) for record in row.files}
-            except StorageError:
-                continue
-            if not row.describes(now):
+            number = plan.item.number
+            row = self.progress.rows[number]
+            with suppress(StorageError):
+                if row.describes(self.files.now(number)):
+                    continue
                 names = ", ".join(file.name for file in row.files)
                 reason = (
                     f"{names} was replaced while the order was sent; the earlier file is printed: look at the order"
                 )
-                self.progress.advance(
-                    self.progress.item_step(plan.item.number, ItemState.LATE_REPLACEMENT, reason=reason)
-                )
-                self.progress.set(plan.item.number, ItemStatus.LATE_REPLACEMENT, reason, now=True)
+                self.progress.set(number, ItemStatus.LATE_REPLACEMENT, reason, now=True)
+                self.progress.advance(self.progress.item_step(number, ItemState.LATE_REPLACEMENT, reason=reason))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from attrs import define, evolve, field
 
+from remote_artwork.core.findings import Finding
 from remote_artwork.core.lifecycle import (
     FileRecord,
     FulfillState,
@@ -39,7 +39,7 @@ class Progress:
         failures: Errors that may concern more than this order.
         state: Where the order is.
         rows: Where its items are.
-        calling: Whether a fulfil call was begun whose end is not recorded yet.
+        calling: Whether a call that may have had an effect is not recorded as ended yet.
     """
 
     plan: OrderPlan
@@ -73,9 +73,11 @@ class Progress:
         before = row.state if row else None
         return ItemStep(item_number=number, before=before, after=after, files=records, reason=reason)
 
-    def order_step(self, after: FulfillState, *, receipt: str | None = None, reason: str = "") -> OrderStep:
+    def order_step(
+        self, after: FulfillState, *, receipt: str | None = None, work: str = "", reason: str = ""
+    ) -> OrderStep:
         """The step of the order from where it is."""
-        return OrderStep(before=self.state, after=after, receipt=receipt, reason=reason)
+        return OrderStep(before=self.state, after=after, receipt=receipt, work=work, reason=reason)
 
     def advance(self, *steps: Step) -> None:
         """Writes the steps, all or none.
@@ -92,14 +94,31 @@ class Progress:
                     item_number=step.item_number, state=step.after, files=step.files, reason=step.reason
                 )
 
-    def set(self, number: str, status: ItemStatus, reason: str, **known: Any) -> None:
+    def set(
+        self,
+        number: str,
+        status: ItemStatus,
+        reason: str,
+        *,
+        findings: tuple[Finding, ...] = (),
+        receipt: str | None = None,
+        now: bool = False,
+    ) -> None:
         """Sets the outcome of one item."""
-        self._outcomes[number] = evolve(self._outcomes[number], status=status, reason=reason, **known)
+        before = self._outcomes[number]
+        self._outcomes[number] = evolve(
+            before,
+            status=status,
+            reason=reason,
+            findings=findings or before.findings,
+            receipt=receipt or before.receipt,
+            now=now,
+        )
 
-    def set_required(self, status: ItemStatus, reason: str, **known: Any) -> None:
+    def set_required(self, status: ItemStatus, reason: str) -> None:
         """Sets the outcome of every item that needs artwork."""
         for item in self.required:
-            self.set(item.item.number, status, reason, **known)
+            self.set(item.item.number, status, reason)
 
     def stop(self, status: ItemStatus, reason: str) -> Stop:
         """Sets the outcome of every item that needs artwork, and gives the signal to raise."""

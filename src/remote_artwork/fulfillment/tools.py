@@ -25,6 +25,7 @@ class Tools:
         policy: The shop's decisions.
         retry: How temporary errors are repeated.
         url_lifetime: How long a signed URL works.
+        positions_matter: Whether file names hold the items' positions.
     """
 
     storage: ArtworkStorage
@@ -34,3 +35,4 @@ class Tools:
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta
+    positions_matter: bool

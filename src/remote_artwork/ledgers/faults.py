@@ -66,7 +66,7 @@ def _cannot_open(url: URL, file: Path) -> LedgerError | InvalidLedger:
     if file.is_dir():
         return InvalidLedger(f"the ledger {shown(url)} is a folder; name a file in it")
     if not file.parent.is_dir():
-        return LedgerUnavailable(f"the ledger {shown(url)} cannot be created; create the folder {file.parent} first")
+        return InvalidLedger(f"the ledger {shown(url)} cannot be created; create the folder {file.parent} first")
     return LedgerUnavailable(
         f"the ledger {shown(url)} cannot be opened; let this process write the file and its folder"
     )

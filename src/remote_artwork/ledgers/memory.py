@@ -88,6 +88,7 @@ class MemoryLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger.find``. Given ids and numbers, an order is found by either."""
         ids, numbers = frozenset(order_ids or ()), frozenset(order_numbers or ())
@@ -97,7 +98,9 @@ class MemoryLedger:
             return [
                 _as_of(row, now)
                 for key, row in self._rows.items()
-                if key.tenant == tenant and (everything or key.order_id in ids or row.record.order_number in numbers)
+                if key.tenant == tenant
+                and (everything or key.order_id in ids or row.record.order_number in numbers)
+                and state in (None, row.record.state)
             ]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
@@ -139,6 +142,13 @@ def _stepped(row: _Row, step: Step, now: datetime) -> _Row:
         return evolve(row, record=evolve(record, items={**record.items, step.item_number: after}, updated_at=now))
     if record.state != step.before:
         raise moved_on(record.key, step)
-    changed = evolve(record, state=step.after, receipt=step.receipt, reason=step.reason, updated_at=now)
+    changed = evolve(
+        record,
+        state=step.after,
+        receipt=step.receipt,
+        work=step.work or record.work,
+        reason=step.reason,
+        updated_at=now,
+    )
     intent_at = now if step.after is FulfillState.FULFILL_INTENT else row.intent_at
     return evolve(row, record=changed, intent_at=intent_at)

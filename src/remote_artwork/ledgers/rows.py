@@ -16,6 +16,7 @@ from remote_artwork.ledgers.dialects import DatabaseNow
 from remote_artwork.ledgers.schema import items, orders
 
 _KEY = ("tenant", "order_id", "approval")
+_PLAIN = ("order_number", "state", "receipt", "work", "reason")
 
 
 def select_records(condition: ColumnElement[bool]) -> Select[Any]:
@@ -23,7 +24,7 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
     beside = and_(*(orders.c[name] == items.c[name] for name in _KEY))
     return (
         select(
-            *(orders.c[name] for name in (*_KEY, "order_number", "state", "receipt", "reason", "epoch", "updated_at")),
+            *(orders.c[name] for name in (*_KEY, *_PLAIN, "epoch", "updated_at")),
             (DatabaseNow() - orders.c.intent_at).label("intent_age"),
             items.c.item_number,
             items.c.state.label("item_state"),
@@ -51,6 +52,7 @@ def _record(key: OrderKey, row: Row[Any], of_order: Iterable[Row[Any]]) -> Order
         state=FulfillState(row.state),
         items={one.item_number: _item(one) for one in of_order if one.item_number is not None},
         receipt=row.receipt,
+        work=row.work,
         reason=row.reason,
         # A clock that was set back must not make an age negative.
         intent_age=None if row.intent_age is None else timedelta(seconds=max(0.0, row.intent_age)),

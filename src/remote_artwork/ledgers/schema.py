@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 VERSION_TABLE = "remote_artwork_version"
@@ -35,6 +36,7 @@ orders = Table(
     Column("order_number", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("receipt", Text),
+    Column("work", Text, nullable=False, server_default=text("''")),
     Column("reason", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("lease_owner", Text),
@@ -44,10 +46,12 @@ orders = Table(
     Column("named_pass", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     Index("remote_artwork_order_by_number", "tenant", "order_number"),
+    Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),
     Index("remote_artwork_order_by_age", "tenant", "updated_at"),
 )
 """One row an approval of an order. Times are seconds since 1970 by the database's clock; ``named_pass`` is the last
-pass in which the host named the order."""
+pass in which the host named the order. The index by state holds the rest of the key, and is unique, because
+SQLite would otherwise rather walk all of a tenant's rows in the order it reads them than sort the few in a state."""
 
 items = Table(
     "remote_artwork_item",

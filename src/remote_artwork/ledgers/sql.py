@@ -129,6 +129,7 @@ class SqlLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger.find``. Given ids and numbers, an order is found by either.
 
@@ -138,7 +139,11 @@ class SqlLedger:
         """
         given = ((orders.c.order_id, order_ids), (orders.c.order_number, order_numbers))
         either = [among(column, texts) for column, texts in given if texts is not None]
-        wanted = and_(orders.c.tenant == tenant, or_(*either)) if either else orders.c.tenant == tenant
+        wanted = orders.c.tenant == tenant
+        if either:
+            wanted = and_(wanted, or_(*either))
+        if state is not None:
+            wanted = and_(wanted, orders.c.state == state)
         with translated(self._url):
             if self._file is None or self._is_open():
                 return self._read(wanted)
@@ -240,5 +245,7 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
     }
     if step.after is FulfillState.FULFILL_INTENT:
         outcome["intent_at"] = DatabaseNow()
+    if step.work:
+        outcome["work"] = step.work
     here = and_(_is(orders, key), orders.c.state == step.before)
     return connection.execute(update(orders).where(here).values(outcome)).rowcount == 1

@@ -100,7 +100,7 @@ def _footer(report: ScanReport) -> list[RenderableType]:
         lines.append(
             Text("Nothing was fulfilled in this scan." if not now else f"{now} items were fulfilled in this scan.")
         )
-    if report.coverage == "partial":
-        lines.append(Text("Only what the pending orders led to was looked at; --sweep sees every file.", "dim"))
+    if report.coverage == "partial" and not report.faults:
+        lines.append(Text("No file was awaited, so the folder was not looked at; --sweep sees every file.", "dim"))
     lines += [Text(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

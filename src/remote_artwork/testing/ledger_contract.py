@@ -6,8 +6,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from remote_artwork.core.lifecycle import (
     FileRecord,
@@ -22,6 +24,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.errors import LeaseLost
 from remote_artwork.interfaces import Ledger
+from remote_artwork.testing.ledger_finding import Finding
 from remote_artwork.testing.ledger_forgetting import Forgetting
 from remote_artwork.testing.ledger_words import (
     DOUBT,
@@ -31,6 +34,7 @@ from remote_artwork.testing.ledger_words import (
     INTEND,
     KEY,
     NOW,
+    REOPEN,
     SELECT,
     VERIFY,
     claim,
@@ -44,7 +48,7 @@ from remote_artwork.testing.ledger_words import (
 ODD_TEXTS = ("'; DROP TABLE orders; --", '"%_?*[\\', "Größe 寿司 🖼 e\u0301", " spaced ", "null", "1" * 1000)
 
 
-class LedgerContract(Forgetting):
+class LedgerContract(Finding, Forgetting):
     """Inherit it in a test module and say how a fresh ledger is made; pytest then runs every test below on it.
 
         class TestMyLedger(LedgerContract):
@@ -151,6 +155,26 @@ class LedgerContract(Forgetting):
         found = only(ledger.find("acme"))
         assert (found.state, found.receipt, found.reason) == (FulfillState.FULFILLED, "r-1", "done")
 
+    def test_the_work_of_an_intent_stays_until_another_is_recorded(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        assert lease.record.work == ""
+        seen = []
+        for step in (evolve(INTEND, work="one"), DOUBT, REOPEN, evolve(INTEND, work="two"), FULFIL):
+            ledger.advance(lease, [step])
+            seen.append(only(ledger.find("acme")).work)
+        assert seen == ["one", "one", "one", "two", "two"]
+        assert claim(ledger, KEY).record.work == "two"
+
+    def test_a_late_replacement_may_be_selected_again(self, ledger: Ledger) -> None:
+        path = (None, ItemState.SELECTED, ItemState.VERIFIED, ItemState.ATTACHED, ItemState.LATE_REPLACEMENT)
+        steps = [
+            ItemStep(item_number="1", before=before, after=after, files=FILES)
+            for before, after in pairwise((*path, ItemState.SELECTED))
+            if after is not None
+        ]
+        ledger.advance(claim(ledger, KEY), steps)
+        assert only(ledger.find("acme")).items["1"].state is ItemState.SELECTED
+
     def test_an_intent_has_an_age_that_grows(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
         ledger.advance(lease, [INTEND])
@@ -217,37 +241,6 @@ class LedgerContract(Forgetting):
         with pytest.raises(LeaseLost):
             ledger.advance(Lease(record=OrderRecord(key=KEY, order_number="1"), owner="us", epoch=1), [SELECT])
         assert not list(ledger.find("acme"))
-
-    # Finding
-
-    def test_an_empty_ledger_finds_nothing(self, ledger: Ledger) -> None:
-        assert not list(ledger.find("acme"))
-        assert not list(ledger.find("acme", order_ids=["order-1"]))
-
-    def test_orders_are_found_by_id_by_number_and_all_together(self, ledger: Ledger) -> None:
-        for number in ("1", "2", "3"):
-            claim(ledger, OrderKey("acme", f"id-{number}"), number=number)
-        assert ids(ledger.find("acme")) == {"id-1", "id-2", "id-3"}
-        assert ids(ledger.find("acme", order_ids=["id-1", "id-3", "id-9"])) == {"id-1", "id-3"}
-        assert ids(ledger.find("acme", order_numbers=["2", "id-1"])) == {"id-2"}
-        assert ids(ledger.find("acme", order_ids=["id-1"], order_numbers=["2"])) == {"id-1", "id-2"}
-
-    def test_asked_for_no_orders_it_finds_none(self, ledger: Ledger) -> None:
-        claim(ledger, KEY)
-        assert not list(ledger.find("acme", order_ids=[]))
-        assert not list(ledger.find("acme", order_numbers=()))
-
-    def test_tenants_and_approvals_are_kept_apart(self, ledger: Ledger) -> None:
-        again, others = OrderKey("acme", "order-1", "second"), OrderKey("umbrella", "order-1")
-        ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
-        assert claim(ledger, again, owner="them").record.state is FulfillState.OPEN
-        assert claim(ledger, others, owner="them").record.state is FulfillState.OPEN
-        assert {record.key: len(record.items) for record in ledger.find("acme")} == {KEY: 1, again: 0}
-        assert [record.key for record in ledger.find("umbrella")] == [others]
-
-    def test_many_orders_are_found_at_once(self, ledger: Ledger) -> None:
-        claim(ledger, KEY)
-        assert ids(ledger.find("acme", order_ids=[f"order-{n}" for n in range(100_000)])) == {"order-1"}
 
     @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
     def test_odd_text_comes_back_as_it_was(self, ledger: Ledger, text: str) -> None:

@@ -32,6 +32,7 @@ VERIFY = ItemStep(item_number="1", before=ItemState.SELECTED, after=ItemState.VE
 INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
 FULFIL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason="done")
 DOUBT = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason="no answer")
+REOPEN = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN)
 
 
 def try_claim(

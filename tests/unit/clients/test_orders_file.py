@@ -105,6 +105,47 @@ def test_mark_and_trailing_lines_stay_as_they_were(client, path, before):
     assert after[-5:] == before[-5:]
 
 
+def test_what_is_remembered_of_a_write_is_what_the_file_says(client, path):
+    order = client.get_order("1001")
+    client.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
+    assert client.get_order("1001") == ra.OrdersFile(path).get_order("1001") == order
+    fulfil(client)
+    for order_id in ("1001", "1002"):
+        assert client.get_order(order_id) == ra.OrdersFile(path).get_order(order_id)
+    assert client.pending_orders() == ra.OrdersFile(path).pending_orders()
+    with pytest.raises(ra.AlreadyFulfilled):
+        fulfil(client, key="a" * 64)
+
+
+def test_a_change_by_others_is_seen_even_with_the_same_size_and_time(client, path):
+    assert client.get_order("1002").state is ra.OrderState.PENDING
+    before = path.stat()
+    path.write_text(TEXT.replace('"pending",', '"waiting",'))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert client.get_order("1002").state is ra.OrderState.OTHER
+
+
+def test_orders_are_checked_once_however_many_are_worked(client, path, monkeypatch):
+    many_orders(path, 5)
+    read = []
+    parse = orders_file.OrdersDocument.parse
+    monkeypatch.setattr(orders_file.OrdersDocument, "parse", lambda *a, **k: read.append(a) or parse(*a, **k))
+    for number in range(5):
+        fulfil(client, str(number))
+    assert statuses(path) == {"fulfilled"}
+    assert len(read) == 1
+
+
+def test_a_write_that_failed_is_not_remembered(client, monkeypatch):
+    order = client.get_order("1001")
+    monkeypatch.setattr(locked_file.os, "fsync", fail_with(errno.ENOSPC))
+    with pytest.raises(ra.Unavailable):
+        client.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
+    monkeypatch.undo()
+    assert client.get_order("1001") == order
+
+
 def test_a_repeat_changes_nothing(client, path):
     receipt = fulfil(client)
     before = path.read_bytes(), path.stat().st_ino

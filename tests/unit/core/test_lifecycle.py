@@ -42,10 +42,10 @@ def test_every_state_of_an_order_can_be_reached_from_open():
     assert set(FULFILL_ARROWS) == set(FulfillState)
 
 
-def test_an_item_whose_file_was_replaced_can_be_selected_again_until_it_was_sent():
-    for state in set(ItemState) - {ItemState.LATE_REPLACEMENT}:
+def test_an_item_whose_file_was_replaced_can_be_selected_again_from_every_state():
+    for state in ItemState:
         assert allowed(state, ItemState.SELECTED)
-    assert not ITEM_ARROWS[ItemState.LATE_REPLACEMENT]
+    assert ITEM_ARROWS[ItemState.LATE_REPLACEMENT] == {ItemState.SELECTED}
 
 
 def test_nothing_is_attached_unverified_and_nothing_fulfilled_without_an_intent():

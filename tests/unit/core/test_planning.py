@@ -143,8 +143,9 @@ def test_a_file_that_was_rejected_stays_rejected_until_it_changes():
 
 
 @pytest.mark.parametrize("state", [state for state in ItemState if state is not ItemState.REJECTED])
-def test_any_other_row_of_the_ledger_leaves_a_found_file_matched(state):
-    assert statuses(plan("1001_1.pdf", record=record(items=row(state)))) == ["matched", "missing"]
+def test_a_found_file_is_matched_or_attached_as_its_row_says(state):
+    expected = "attached" if state is ItemState.ATTACHED else "matched"
+    assert statuses(plan("1001_1.pdf", record=record(items=row(state)))) == [expected, "missing"]
 
 
 def test_a_fulfilled_order_is_fulfilled_whatever_is_there_and_shows_what_was_printed():

@@ -77,9 +77,9 @@ def test_a_folder_that_may_not_be_written_says_so(ledger: SqlLedger, file: Path)
         file.parent.chmod(0o700)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path):
+def test_a_missing_folder_is_a_mistake_of_configuration_and_named(tmp_path: Path):
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
-    with pytest.raises(LedgerUnavailable, match=r"cannot be created; create the folder .*nowhere first"):
+    with pytest.raises(InvalidLedger, match=r"cannot be created; create the folder .*nowhere first"):
         claim(ledger, KEY)
 
 

@@ -2,15 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
-from remote_artwork.core.lifecycle import OrderKey
+from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import HOUR, KEY, SELECT, claim, settle
+from remote_artwork.testing.ledger_words import HOUR, INTEND, KEY, SELECT, claim, ids, settle
 
 
 @pytest.fixture
@@ -43,10 +43,29 @@ def test_an_order_costs_few_statements(ledger: SqlLedger, statements: list[str])
 
 def test_forgetting_costs_what_is_pending_and_not_what_is_remembered(ledger: SqlLedger):
     pending = [f"id-{number}" for number in range(20)]
+
+    def forgetting() -> None:
+        assert ledger.forget("acme", still_pending=pending, min_age=HOUR, silent_passes=1) == 0
+
     remember(ledger, 0, 100)
-    few = work_of_forgetting(ledger, pending)
+    few = work_of(ledger, forgetting)
     remember(ledger, 100, 20_000)
-    many = work_of_forgetting(ledger, pending)
+    many = work_of(ledger, forgetting)
+    assert few > 0
+    assert many <= few * 1.5
+
+
+@pytest.mark.parametrize("wanted", [None, [f"order-{number}" for number in range(20)]], ids=["alone", "among ids"])
+def test_finding_the_few_in_a_state_costs_nothing_for_the_many_in_another(ledger: SqlLedger, wanted: list[str] | None):
+    ledger.advance(claim(ledger, OrderKey("acme", "order-2")), [INTEND])
+
+    def finding() -> None:
+        assert ids(ledger.find("acme", order_ids=wanted, state=FulfillState.FULFILL_INTENT)) == {"order-2"}
+
+    remember(ledger, 0, 100)
+    few = work_of(ledger, finding)
+    remember(ledger, 100, 20_000)
+    many = work_of(ledger, finding)
     assert few > 0
     assert many <= few * 1.5
 
@@ -61,8 +80,8 @@ def remember(ledger: SqlLedger, first: int, end: int) -> None:
         )
 
 
-def work_of_forgetting(ledger: SqlLedger, pending: list[str]) -> int:
-    """The instructions of SQLite's virtual machine that one pass takes, in tens."""
+def work_of(ledger: SqlLedger, call: Callable[[], None]) -> int:
+    """The instructions of SQLite's virtual machine that one call takes, in tens."""
     tens = 0
 
     def ten_more() -> int:
@@ -72,7 +91,7 @@ def work_of_forgetting(ledger: SqlLedger, pending: list[str]) -> int:
 
     with ledger._engine.connect() as connection:
         connection.connection.driver_connection.set_progress_handler(ten_more, 10)
-    assert ledger.forget("acme", still_pending=pending, min_age=HOUR, silent_passes=1) == 0
+    call()
     ledger._engine.dispose()
     return tens
 

@@ -61,9 +61,13 @@ def module_for(protocol: str) -> ModuleType:
     return import_module(f"{__name__}.{_MODULES.get(protocol, 'generic')}")
 
 
+def protocols_of(fs: AbstractFileSystem) -> tuple[str, ...]:
+    """The names a file system goes by; fsspec gives a word or several."""
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
 def pager_for(fs: AbstractFileSystem, root: str, *, call_timeout: float) -> Pager:
     """The pager for a file system, by its own protocol. ``root`` is in the file system's own spelling."""
-    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
-    module = module_for(next((protocol for protocol in protocols if protocol in _MODULES), ""))
+    module = module_for(next((protocol for protocol in protocols_of(fs) if protocol in _MODULES), ""))
     pager: Pager = module.Pager(fs, root, call_timeout=call_timeout)
     return pager

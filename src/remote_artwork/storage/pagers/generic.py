@@ -16,11 +16,11 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 from remote_artwork.core.model import StoredFile
-from remote_artwork.errors import ConfigurationError, LocationNotFound
+from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers import Ask, protocols_of
 
 Entry = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ class Pager:
         del call_timeout  # the clients of this machine cannot hang, and the others have time-outs of their own
         self._fs = fs
         self._root = root
-        self._below = root.rstrip("/") + "/"
+        self._below = root.rstrip("/") + "/" if root else ""
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """One page a folder, from the root down."""
@@ -48,26 +48,30 @@ class Pager:
         while folders:
             folder = folders.pop()
             try:
-                entries = ask("list", partial(self._ls, folder))
+                listed = ask("list", partial(self._ls, folder))
             except LocationNotFound:
                 if folder == self._root:
                     raise
                 continue  # removed since its parent was listed
-            inner = {_path(entry) for entry in entries if entry.get("type") == "directory"} - seen
-            folders += sorted(path for path in inner if path.startswith(self._below))
+            inner = {_path(entry) for name, entry in listed if name and entry.get("type") == "directory"} - seen
+            folders += sorted(inner)
             seen |= inner
-            yield [(self._relative(entry), entry) for entry in entries if _is_plain_file(entry)]
+            yield [(name, entry) for name, entry in listed if _is_plain_file(entry)]
 
-    def _ls(self, folder: str) -> Sequence[Entry]:
+    def _ls(self, folder: str) -> Sequence[tuple[str, Entry]]:
         entries: Sequence[Entry] = self._fs.ls(folder, detail=True)
-        if [(_path(entry), entry.get("type")) for entry in entries] == [(folder, "file")]:
+        if [(_rootless(_path(entry)), entry.get("type")) for entry in entries] == [(_rootless(folder), "file")]:
             raise LocationNotFound("this is a file, not a folder; name the folder it lies in")
-        return entries
+        return [(self._name(entry), entry) for entry in entries]
 
-    def _relative(self, entry: Entry) -> str:
-        """The name below the root; empty for a path that is not below it."""
-        path = str(entry["name"])
-        return path[len(self._below) :] if path.startswith(self._below) else ""
+    def _name(self, entry: Entry) -> str:
+        """The name below the root; empty for the root and the folders above it, which some file systems list too."""
+        path, below = _rootless(str(entry["name"])), _rootless(self._below)
+        if path.startswith(below):
+            return path.removeprefix(below)
+        if f"/{below}".startswith(f"/{path}".rstrip("/") + "/"):
+            return ""
+        raise StorageMisbehaved(f"the file system lists {path!r}, which is not below the folder; check its root")
 
     def head(self, name: str) -> Entry:
         """One ``info``; a link or a folder is no file."""
@@ -83,11 +87,11 @@ class Pager:
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL of this machine, or one that the file system signs."""
         path = self._below + file.name
-        protocol = self._fs.protocol
-        if "file" in protocol:
+        protocols = protocols_of(self._fs)
+        if "file" in protocols or "local" in protocols:
             return Path(path).as_uri(), None
-        if protocol == "memory":
-            return f"memory:/{quote(path)}", None
+        if "memory" in protocols:
+            return f"memory://{quote(_rootless(path))}", None
         expires_at = datetime.now(UTC) + expires_in
         try:
             return str(self._fs.sign(path, expiration=int(expires_in.total_seconds()))), expires_at
@@ -100,6 +104,11 @@ class Pager:
 
 def _path(entry: Entry) -> str:
     return str(entry["name"]).rstrip("/")
+
+
+def _rootless(path: str) -> str:
+    """File systems differ in whether a path begins with a slash, and some in their root and their listings."""
+    return path.removeprefix("/")
 
 
 def _is_plain_file(entry: Entry) -> bool:

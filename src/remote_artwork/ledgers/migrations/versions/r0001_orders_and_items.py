@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("order_number", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("receipt", sa.Text),
+        sa.Column("work", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("lease_owner", sa.Text),
@@ -26,6 +27,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     )
     op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])
+    op.create_index(
+        "remote_artwork_order_by_state",
+        "remote_artwork_order",
+        ["tenant", "state", "order_id", "approval"],
+        unique=True,
+    )
     op.create_table(
         "remote_artwork_item",
         sa.Column("tenant", sa.Text, nullable=False),

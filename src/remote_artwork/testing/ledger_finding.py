@@ -1,0 +1,66 @@
+# ruff: noqa: S101, D102 - a contract asserts, and a test's name says what
+"""The part of the ledger's contract that is about finding orders."""
+
+from __future__ import annotations
+
+from remote_artwork.core.lifecycle import FulfillState, OrderKey
+from remote_artwork.interfaces import Ledger
+from remote_artwork.testing.ledger_words import DOUBT, FULFIL, INTEND, KEY, SELECT, claim, ids, only
+
+
+class Finding:
+    """Which orders a ledger finds, and by what. Part of ``LedgerContract``."""
+
+    def test_an_empty_ledger_finds_nothing(self, ledger: Ledger) -> None:
+        assert not list(ledger.find("acme"))
+        assert not list(ledger.find("acme", order_ids=["order-1"]))
+
+    def test_orders_are_found_by_id_by_number_and_all_together(self, ledger: Ledger) -> None:
+        for number in ("1", "2", "3"):
+            claim(ledger, OrderKey("acme", f"id-{number}"), number=number)
+        assert ids(ledger.find("acme")) == {"id-1", "id-2", "id-3"}
+        assert ids(ledger.find("acme", order_ids=["id-1", "id-3", "id-9"])) == {"id-1", "id-3"}
+        assert ids(ledger.find("acme", order_numbers=["2", "id-1"])) == {"id-2"}
+        assert ids(ledger.find("acme", order_ids=["id-1"], order_numbers=["2"])) == {"id-1", "id-2"}
+
+    def test_asked_for_no_orders_it_finds_none(self, ledger: Ledger) -> None:
+        claim(ledger, KEY)
+        assert not list(ledger.find("acme", order_ids=[]))
+        assert not list(ledger.find("acme", order_numbers=()))
+
+    def test_tenants_and_approvals_are_kept_apart(self, ledger: Ledger) -> None:
+        again, others = OrderKey("acme", "order-1", "second"), OrderKey("umbrella", "order-1")
+        ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
+        assert claim(ledger, again, owner="them").record.state is FulfillState.OPEN
+        assert claim(ledger, others, owner="them").record.state is FulfillState.OPEN
+        assert {record.key: len(record.items) for record in ledger.find("acme")} == {KEY: 1, again: 0}
+        assert [record.key for record in ledger.find("umbrella")] == [others]
+
+    def test_many_orders_are_found_at_once(self, ledger: Ledger) -> None:
+        claim(ledger, KEY)
+        assert ids(ledger.find("acme", order_ids=[f"order-{n}" for n in range(100_000)])) == {"order-1"}
+
+    def test_orders_in_one_state_are_found_alone_and_together_with_other_filters(self, ledger: Ledger) -> None:
+        paths = {"1": (), "2": (INTEND,), "3": (INTEND,), "4": (INTEND, FULFIL), "5": (INTEND, DOUBT)}
+        for number, steps in paths.items():
+            ledger.advance(claim(ledger, OrderKey("acme", f"id-{number}"), number=number), steps, release=True)
+        ledger.advance(claim(ledger, OrderKey("umbrella", "id-6")), [INTEND], release=True)
+        intent = FulfillState.FULFILL_INTENT
+        assert {state: ids(ledger.find("acme", state=state)) for state in FulfillState} == {
+            FulfillState.OPEN: {"id-1"},
+            FulfillState.FULFILL_INTENT: {"id-2", "id-3"},
+            FulfillState.FULFILLED: {"id-4"},
+            FulfillState.UNCERTAIN: {"id-5"},
+            FulfillState.CANCELLED: set(),
+        }
+        assert ids(ledger.find("acme", order_ids=["id-1", "id-2"], state=intent)) == {"id-2"}
+        assert ids(ledger.find("acme", order_numbers=["3", "4"], state=intent)) == {"id-3"}
+        assert ids(ledger.find("acme", order_ids=["id-1", "id-2"], order_numbers=["3"], state=intent)) == {
+            "id-2",
+            "id-3",
+        }
+        assert not list(ledger.find("acme", order_ids=[], state=intent))
+
+    def test_an_order_found_by_its_state_comes_with_its_items(self, ledger: Ledger) -> None:
+        ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
+        assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}

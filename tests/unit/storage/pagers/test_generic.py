@@ -1,0 +1,101 @@
+import zipfile
+from datetime import timedelta
+
+import fsspec
+import pytest
+from fsspec.implementations.cached import WholeFileCacheFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.zip import ZipFileSystem
+
+import remote_artwork as ra
+
+HOUR = timedelta(hours=1)
+
+
+def files(storage):
+    return {page.names[place]: page.file(place) for page in storage.pages() for place in range(len(page.names))}
+
+
+def whole_folder(path):
+    """A file system whose paths begin in the folder itself."""
+    return DirFileSystem(path=str(path), fs=fsspec.filesystem("file"), skip_instance_cache=True)
+
+
+def archive(path):
+    """The folder as a ZIP archive."""
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as zipped:
+        for file in path.rglob("*.*"):
+            zipped.write(file, file.relative_to(path))
+    return ZipFileSystem(str(path.with_suffix(".zip")), skip_instance_cache=True)
+
+
+def memory(path):
+    """The folder as all that a memory of its own holds."""
+    own = type("OwnMemory", (MemoryFileSystem,), {"store": {}, "pseudo_dirs": [""]})
+    fs = own(skip_instance_cache=True)
+    for file in path.rglob("*.*"):
+        fs.pipe_file(f"/{file.relative_to(path).as_posix()}", file.read_bytes())
+    return fs
+
+
+@pytest.mark.parametrize("make", [whole_folder, archive, memory])
+@pytest.mark.parametrize("root", ["", "/"])
+def test_a_file_system_may_be_used_from_its_root(tmp_path, make, root):
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    (tmp_path / "in" / "1001_1.png").write_bytes(b"one")
+    (tmp_path / "in" / "sub" / "2.pdf").write_bytes(b"second")
+    storage = ra.ArtworkStorage(make(tmp_path / "in"), root)
+    listed = files(storage)
+    assert {name: file.size for name, file in listed.items()} == {"1001_1.png": 3, "sub/2.pdf": 6}
+    for name, file in listed.items():
+        assert storage.stat(name).size == file.size
+    assert storage.reader(listed["sub/2.pdf"]).read(0, 3) == b"sec"
+
+
+def test_the_root_of_this_machine_is_no_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "a.png").write_bytes(b"x")
+    with pytest.raises(ra.FileGone):
+        ra.ArtworkStorage(fsspec.filesystem("file"), "/").stat("proc/a.png")
+
+
+class Listing(fsspec.AbstractFileSystem):
+    """Lists the same entries whatever is asked."""
+
+    protocol = ("listing", "profile")
+    cachable = False
+
+    def __init__(self, **types):
+        super().__init__()
+        self.types = types
+
+    def ls(self, _path, **_options):
+        return [{"name": name, "size": 1, "type": kind} for name, kind in self.types.items()]
+
+
+@pytest.mark.parametrize("stray", [{"elsewhere/a.png": "file"}, {"elsewhere": "directory"}, {"inside/a.png": "file"}])
+def test_an_entry_from_elsewhere_is_an_error_and_not_left_out(stray):
+    storage = ra.ArtworkStorage(Listing(**{"in/a.png": "file", **stray}), "in")
+    with pytest.raises(ra.StorageMisbehaved, match=r"listing://in: .*not below the folder"):
+        files(storage)
+    assert storage.requests["list"] == 1
+
+
+def test_the_folder_itself_and_those_above_it_are_no_files():
+    above = {"": "directory", "x": "directory", "x/in": "directory", "x/in/": "file"}
+    assert set(files(ra.ArtworkStorage(Listing(**above, **{"x/in/a.png": "file"}), "x/in"))) == {"a.png"}
+
+
+@pytest.mark.parametrize("root", ["in", "/in"])
+def test_a_slash_in_front_is_no_difference(root):
+    entries = Listing(**{"in/a.png": "file", "/in/b.png": "file"})
+    assert set(files(ra.ArtworkStorage(entries, root))) == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize("fs", [WholeFileCacheFileSystem(target_protocol="memory"), Listing()])
+def test_a_protocol_that_only_sounds_like_a_file_gets_no_url_of_this_machine(fs):
+    file = ra.StoredFile(name="a.png", size=1, etag="e")
+    with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
+        ra.ArtworkStorage(fs, "/in").url(file, expires_in=HOUR)
