@@ -34,7 +34,7 @@ def storage(faulty_server, local_network):
         faulty_server.url(),
         credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
         # The first call also loads the SDK's description of S3, which takes a busy machine a second.
-        network=attrs.evolve(local_network, read_timeout=0.4, call_timeout=2.0),
+        network=attrs.evolve(local_network, read_timeout=0.8, call_timeout=2.5),
         retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
     )
 
