@@ -1,0 +1,260 @@
+"""Google Cloud Storage, through gcsfs.
+
+gcsfs gives the session, the credentials and the address; the requests are made here, to the JSON API. gcsfs repeats each
+request six times, follows redirects, and turns answers into exceptions without their status. Its class for buckets with
+folders, which asks for every bucket's kind by gRPC, is neither made nor needed: no environment variable has to be set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from fsspec import AbstractFileSystem
+from fsspec.asyn import get_loop, sync
+
+from remote_artwork.core.model import StoredFile
+from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
+from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers import Ask
+
+ENDPOINT = "https://storage.googleapis.com"
+LONGEST_SIGNATURE = timedelta(days=7)
+"""The limit of the signature protocol itself."""
+
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+_FIELDS = "name,size,generation,updated"
+_NO_BUCKET = "bucket does not exist"
+
+Entry = Mapping[str, Any]
+
+
+class AnswerRefused(Exception):
+    """An answer of HTTP 400 or above, without its words: ``translate`` goes by the status and the code."""
+
+    def __init__(self, status: int, error_code: str) -> None:
+        super().__init__(f"HTTP {status} {error_code}")
+        self.status = status
+        self.error_code = error_code
+
+
+def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
+    """A gcsfs that knows this location's credentials only, and connects where ``network`` lets it.
+
+    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
+    """
+    if not isinstance(credentials, Anonymous | ServiceAccount):
+        raise ConfigurationError(
+            f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
+            f"s3+{ENDPOINT}/bucket/folder/"
+        )
+    network.check_endpoint(location.endpoint)
+    try:
+        from gcsfs.core import GCSFileSystem
+    except ImportError as error:
+        raise MissingExtra(f"{location} needs gcsfs: pip install 'remote_artwork[gcs]'") from error
+    return GCSFileSystem(
+        project="",
+        access="read_only",
+        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
+        endpoint_url=location.endpoint or ENDPOINT,
+        session_kwargs=sync(get_loop(), _session_options, network),
+        requests_timeout=None,
+        timeout=network.call_timeout,
+        requester_pays=False,
+        version_aware=False,
+        block_size=None,
+        consistency="none",
+        cache_timeout=None,
+        default_location=None,
+        asynchronous=False,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+    )
+
+
+def _signing(account: ServiceAccount) -> Any:
+    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options."""
+    from google.oauth2.service_account import Credentials as GoogleCredentials
+
+    try:
+        return GoogleCredentials.from_service_account_info(dict(account.info), scopes=[_SCOPE])
+    except ValueError:
+        # The cause may quote the key.
+        raise ConfigurationError(
+            "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it as it is"
+        ) from None
+
+
+async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Of the session that gcsfs makes; a connector has to be made on the loop it is used on. Connects to nothing."""
+    from aiohttp import ClientTimeout, TCPConnector
+
+    return {
+        "connector": TCPConnector(socket_factory=network.socket_factory),
+        "timeout": ClientTimeout(
+            total=network.call_timeout, sock_connect=network.connect_timeout, sock_read=network.read_timeout
+        ),
+        "trust_env": False,
+    }
+
+
+class Pager:
+    """One folder of one bucket."""
+
+    def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
+        self._bucket, _, folder = root.partition("/")
+        if not self._bucket:
+            raise InvalidLocation("a location of Google Cloud Storage needs a bucket: bucket/folder")
+        self._fs = fs
+        self._prefix = f"{folder.rstrip('/')}/" if folder else ""
+        self._call_timeout = call_timeout
+
+    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+        """As many names a page as the storage gives, by its page tokens."""
+        asked: set[str] = set()
+        token: str | None = None
+        while True:
+            answer = ask("list", partial(self._list, token))
+            yield [(self._relative(item["name"]), _entry(item)) for item in answer.get("items", ())]
+            token = answer.get("nextPageToken")
+            if not token:
+                return
+            if token in asked:
+                raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
+            asked.add(token)
+
+    def _list(self, token: str | None) -> Entry:
+        """One page, checked to be one: an outage's page of HTML must not pass for an empty bucket."""
+        more = {} if token is None else {"pageToken": token}
+        fields = f"kind,nextPageToken,items({_FIELDS})"
+        answer = self._json("", prefix=self._prefix, fields=fields, **more)
+        items = answer.get("items", [])
+        if answer.get("kind") != "storage#objects" or not isinstance(items, list):
+            raise StorageMisbehaved("the answer is no listing of a bucket; check the bucket in the URL")
+        if not all(isinstance(item, dict) and item.get("name") for item in items):
+            raise StorageMisbehaved("the storage lists an object without a name")
+        return answer
+
+    def _relative(self, key: str) -> str:
+        """The name below the folder; empty for a key that is not below it."""
+        return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
+
+    def head(self, name: str) -> Entry:
+        """One GET of the object's description."""
+        return _entry(self._json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
+
+    def get(self, file: StoredFile, start: int, end: int) -> bytes:
+        """One ranged GET of the pinned generation, as it is stored: compressed content stays compressed."""
+        if file.version_id is None:
+            raise StorageMisbehaved("a file of Google Cloud Storage has a generation; take it from a listing or a stat")
+        headers, content = self._call(
+            f"{self._fs.base.replace('/storage/v1/', '/download/storage/v1/')}b/{quote(self._bucket, safe='')}"
+            f"/o/{quote(self._prefix + file.name, safe='')}",
+            {"alt": "media", "generation": file.version_id},
+            {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "gzip"},
+        )
+        if headers.get("X-Goog-Generation", file.version_id) != file.version_id:
+            raise FileGone("the file was replaced since it was looked at")
+        return content
+
+    def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
+        """Signed by the service account; plain for a public bucket."""
+        key = self._prefix + file.name
+        credentials = self._fs.credentials.credentials
+        origin = self._fs.base.removesuffix("/storage/v1/")
+        if credentials is None:
+            return f"{origin}/{self._bucket}/{quote(key, safe='/~')}", None
+        if not timedelta(seconds=1) <= expires_in <= LONGEST_SIGNATURE:
+            raise ConfigurationError(f"a signed URL lives for one second to seven days, not {expires_in}")
+        from google.auth.credentials import Signing
+        from google.cloud.storage import Client
+
+        if not isinstance(credentials, Signing):
+            raise ConfigurationError("these credentials cannot sign URLs; use those of a service account")
+        url = str(
+            Client(project="none", credentials=credentials)
+            .bucket(self._bucket)
+            .blob(key)
+            .generate_signed_url(
+                version="v4",
+                expiration=expires_in,
+                generation=file.version_id,
+                credentials=credentials,
+                api_access_endpoint=origin,
+            )
+        )
+        return url, _expiry(url)
+
+    def _json(self, path: str, **parameters: str) -> dict[str, Any]:
+        _, content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        try:
+            answer = json.loads(content)
+        except ValueError as error:
+            raise StorageMisbehaved("the answer is none of Google's; check the bucket in the URL") from error
+        if not isinstance(answer, dict):
+            raise StorageMisbehaved("the answer is none of Google's; check the bucket in the URL")
+        return answer
+
+    def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> tuple[Entry, bytes]:
+        answer: tuple[Entry, bytes] = sync(
+            self._fs.loop, _get, self._fs, url, parameters, headers, timeout=self._call_timeout
+        )
+        return answer
+
+
+async def _get(
+    fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+) -> tuple[Mapping[str, str], bytes]:
+    """One GET, not repeated and not redirected."""
+    from yarl import URL
+
+    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no other way to its session
+    # Asks Google for an access token now and then, and blocks meanwhile.
+    signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
+    async with session.get(
+        URL(url, encoded=True),
+        params=fs._get_params(parameters),  # noqa: SLF001 - who pays, for a file system that was handed in
+        headers=signed,
+        allow_redirects=False,
+        auto_decompress="Accept-Encoding" not in headers,
+    ) as answer:
+        content = await answer.read()
+        if answer.status >= 400:
+            raise AnswerRefused(answer.status, _reason(content))
+        if answer.status >= 300:
+            raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
+        return answer.headers, content
+
+
+def _reason(content: bytes) -> str:
+    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    try:
+        error = json.loads(content)["error"]
+        if _NO_BUCKET in error["message"]:
+            return "NoSuchBucket"
+        return str(error["errors"][0]["reason"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _entry(item: Entry) -> Entry:
+    """An object as ``stored_file`` reads it. Its ETag changes with its metadata; its generation, with its bytes only."""
+    size, generation = str(item.get("size", "")), str(item.get("generation", ""))
+    if not (size.isdecimal() and generation.isdecimal()):
+        raise StorageMisbehaved("the storage describes an object without its size and generation")
+    return {**item, "size": int(size), "generation": generation, "etag": generation}
+
+
+def _expiry(url: str) -> datetime:
+    """When a signed URL stops working, by what stands in it."""
+    query = parse_qs(urlsplit(url).query)
+    signed_at = datetime.strptime(query["X-Goog-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return signed_at + timedelta(seconds=int(query["X-Goog-Expires"][0]))
