@@ -46,25 +46,32 @@ class AnswerRefused(Exception):
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
-    """A gcsfs that knows this location's credentials only, and connects where ``network`` lets it.
-
-    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
-    """
+    """A gcsfs for Google's own address; a location of this protocol names no other."""
     if not isinstance(credentials, Anonymous | ServiceAccount):
         raise ConfigurationError(
             f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
             f"s3+{ENDPOINT}/bucket/folder/"
         )
-    network.check_endpoint(location.endpoint)
     try:
-        from gcsfs.core import GCSFileSystem
+        return guarded_gcsfs(credentials, network)
     except ImportError as error:
         raise MissingExtra(f"{location} needs gcsfs: pip install 'remote_artwork[gcs]'") from error
+
+
+def guarded_gcsfs(
+    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+) -> AbstractFileSystem:
+    """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
+
+    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
+    """
+    from gcsfs.core import GCSFileSystem
+
     return GCSFileSystem(
         project="",
         access="read_only",
         token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
-        endpoint_url=location.endpoint or ENDPOINT,
+        endpoint_url=endpoint,
         session_kwargs=sync(get_loop(), _session_options, network),
         requests_timeout=None,
         timeout=network.call_timeout,
