@@ -95,7 +95,7 @@ def open_gcs(
     retry: ra.RetryPolicy | None = None,
 ) -> ra.ArtworkStorage:
     """What ``open_storage`` makes of a URL of Google's, at this server; no URL leads to one that is not Google's."""
-    from remote_artwork.storage.pagers.gcs import guarded_gcsfs
+    from remote_artwork.storage.pagers.gcs_transport import guarded_gcsfs
 
     fs = guarded_gcsfs(credentials or ra.Anonymous(), network, endpoint=server.endpoint)
     return ra.ArtworkStorage(fs, f"{bucket}/{prefix}", retry=retry, call_timeout=network.call_timeout)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -200,7 +201,8 @@ def test_nothing_of_this_machines_google_settings_is_used(
     gcs_server, bucket, open_gcs, faulty_google, monkeypatch, tmp_path, service_account_key
 ):
     bait = tmp_path / "bait.json"
-    bait.write_text('{"type": "authorized_user", "client_id": "ours", "client_secret": "ours", "refresh_token": "ours"}')
+    ours = dict.fromkeys(("client_id", "client_secret", "refresh_token"), "ours")
+    bait.write_text(json.dumps({"type": "authorized_user"} | ours))
     for name, value in {
         "STORAGE_EMULATOR_HOST": faulty_google.endpoint,
         "GOOGLE_APPLICATION_CREDENTIALS": str(bait),

@@ -1,13 +1,11 @@
 """Google Cloud Storage, through gcsfs.
 
-gcsfs gives the session, the credentials and the address; the requests are made here, to the JSON API. gcsfs repeats each
-request six times, follows redirects, and turns answers into exceptions without their status. Its class for buckets with
-folders, which asks for every bucket's kind by gRPC, is neither made nor needed: no environment variable has to be set.
+gcsfs gives the session, the credentials and the address; listing, stat and read go to Google's JSON API here. Its own
+calls repeat each request six times, follow redirects, and turn answers into exceptions without their status.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import get_loop, sync
+from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
@@ -25,24 +23,12 @@ from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
 
-ENDPOINT = "https://storage.googleapis.com"
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
 
-_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _FIELDS = "name,size,generation,updated"
-_NO_BUCKET = "bucket does not exist"
 
 Entry = Mapping[str, Any]
-
-
-class AnswerRefused(Exception):
-    """An answer of HTTP 400 or above, without its words: ``translate`` goes by the status and the code."""
-
-    def __init__(self, status: int, error_code: str) -> None:
-        super().__init__(f"HTTP {status} {error_code}")
-        self.status = status
-        self.error_code = error_code
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
@@ -50,67 +36,13 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     if not isinstance(credentials, Anonymous | ServiceAccount):
         raise ConfigurationError(
             f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
-            f"s3+{ENDPOINT}/bucket/folder/"
+            "s3+https://storage.googleapis.com/bucket/folder/"
         )
     try:
-        return guarded_gcsfs(credentials, network)
+        from remote_artwork.storage.pagers.gcs_transport import guarded_gcsfs
     except ImportError as error:
         raise MissingExtra(f"{location} needs gcsfs: pip install 'remote_artwork[gcs]'") from error
-
-
-def guarded_gcsfs(
-    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
-) -> AbstractFileSystem:
-    """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
-
-    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
-    """
-    from gcsfs.core import GCSFileSystem
-
-    return GCSFileSystem(
-        project="",
-        access="read_only",
-        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
-        endpoint_url=endpoint,
-        session_kwargs=sync(get_loop(), _session_options, network),
-        requests_timeout=None,
-        timeout=network.call_timeout,
-        requester_pays=False,
-        version_aware=False,
-        block_size=None,
-        consistency="none",
-        cache_timeout=None,
-        default_location=None,
-        asynchronous=False,
-        skip_instance_cache=True,
-        use_listings_cache=False,
-    )
-
-
-def _signing(account: ServiceAccount) -> Any:
-    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options."""
-    from google.oauth2.service_account import Credentials as GoogleCredentials
-
-    try:
-        return GoogleCredentials.from_service_account_info(dict(account.info), scopes=[_SCOPE])
-    except ValueError:
-        # The cause may quote the key.
-        raise ConfigurationError(
-            "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it as it is"
-        ) from None
-
-
-async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
-    """Of the session that gcsfs makes; a connector has to be made on the loop it is used on. Connects to nothing."""
-    from aiohttp import ClientTimeout, TCPConnector
-
-    return {
-        "connector": TCPConnector(socket_factory=network.socket_factory),
-        "timeout": ClientTimeout(
-            total=network.call_timeout, sock_connect=network.connect_timeout, sock_read=network.read_timeout
-        ),
-        "trust_env": False,
-    }
+    return guarded_gcsfs(credentials, network)
 
 
 class Pager:
@@ -129,17 +61,16 @@ class Pager:
         asked: set[str] = set()
         token: str | None = None
         while True:
-            answer = ask("list", partial(self._list, token))
-            yield [(self._relative(item["name"]), _entry(item)) for item in answer.get("items", ())]
-            token = answer.get("nextPageToken")
+            entries, token = ask("list", partial(self._list, token))
+            yield [(self._relative(entry["name"]), entry) for entry in entries]
             if not token:
                 return
             if token in asked:
                 raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
             asked.add(token)
 
-    def _list(self, token: str | None) -> Entry:
-        """One page, checked to be one: an outage's page of HTML must not pass for an empty bucket."""
+    def _list(self, token: str | None) -> tuple[Sequence[Entry], str | None]:
+        """One page and the next one's token, checked to be one: a page of HTML must not pass for an empty bucket."""
         more = {} if token is None else {"pageToken": token}
         fields = f"kind,nextPageToken,items({_FIELDS})"
         answer = self._json("", prefix=self._prefix, fields=fields, **more)
@@ -148,7 +79,7 @@ class Pager:
             raise StorageMisbehaved("the answer is no listing of a bucket; check the bucket in the URL")
         if not all(isinstance(item, dict) and item.get("name") for item in items):
             raise StorageMisbehaved("the storage lists an object without a name")
-        return answer
+        return [_entry(item) for item in items], answer.get("nextPageToken")
 
     def _relative(self, key: str) -> str:
         """The name below the folder; empty for a key that is not below it."""
@@ -211,49 +142,16 @@ class Pager:
         return answer
 
     def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> tuple[Entry, bytes]:
+        from remote_artwork.storage.pagers.gcs_transport import get
+
         answer: tuple[Entry, bytes] = sync(
-            self._fs.loop, _get, self._fs, url, parameters, headers, timeout=self._call_timeout
+            self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout
         )
         return answer
 
 
-async def _get(
-    fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
-) -> tuple[Mapping[str, str], bytes]:
-    """One GET, not repeated and not redirected."""
-    from yarl import URL
-
-    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no other way to its session
-    # Asks Google for an access token now and then, and blocks meanwhile.
-    signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
-    async with session.get(
-        URL(url, encoded=True),
-        params=fs._get_params(parameters),  # noqa: SLF001 - who pays, for a file system that was handed in
-        headers=signed,
-        allow_redirects=False,
-        auto_decompress="Accept-Encoding" not in headers,
-    ) as answer:
-        content = await answer.read()
-        if answer.status >= 400:
-            raise AnswerRefused(answer.status, _reason(content))
-        if answer.status >= 300:
-            raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
-        return answer.headers, content
-
-
-def _reason(content: bytes) -> str:
-    """Google's code of an error. A missing bucket has none of its own; its words say it."""
-    try:
-        error = json.loads(content)["error"]
-        if _NO_BUCKET in error["message"]:
-            return "NoSuchBucket"
-        return str(error["errors"][0]["reason"])
-    except (ValueError, LookupError, TypeError):
-        return ""
-
-
 def _entry(item: Entry) -> Entry:
-    """An object as ``stored_file`` reads it. Its ETag changes with its metadata; its generation, with its bytes only."""
+    """An object as ``stored_file`` reads it. Its ETag would change with its metadata; the generation does not."""
     size, generation = str(item.get("size", "")), str(item.get("generation", ""))
     if not (size.isdecimal() and generation.isdecimal()):
         raise StorageMisbehaved("the storage describes an object without its size and generation")
