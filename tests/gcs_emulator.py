@@ -43,8 +43,6 @@ def download_generation(request: Any, response: Any, storage: Any) -> None:
     if request.query.get("generation", [generation]) != [generation]:
         response.status = response.status.NOT_FOUND
         response.json({"error": {"code": 404, "message": "No such object", "errors": [{"reason": "notFound"}]}})
-        return
-    response["X-Goog-Generation"] = generation
 
 
 def main(port: int) -> None:

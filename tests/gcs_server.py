@@ -77,6 +77,7 @@ class FaultyGoogle(FaultyServer):
             "circle": self._listing(nextPageToken="again"),
             "impossible names": self._listing(items=items),
             "nameless": self._listing(items=[{"size": "1"}]),
+            "no token": self._listing(nextPageToken=["again"]),
             "no generation": self._listing(items=[{"name": "in/a.png", "size": "1"}]),
             "ok": self._listing(),
             "other json": (200, b'{"kind": "storage#buckets"}'),

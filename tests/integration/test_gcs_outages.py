@@ -81,7 +81,8 @@ def test_a_404_is_a_missing_bucket_to_a_listing_and_a_missing_file_to_the_others
 
 
 @pytest.mark.parametrize(
-    "fault", ["empty 200", "html 200", "xhtml 200", "other json", "json list", "nameless", "no generation"]
+    "fault",
+    ["empty 200", "html 200", "xhtml 200", "other json", "json list", "nameless", "no generation", "no token"],
 )
 def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, faulty_google, fault):
     faulty_google.answer(fault)
@@ -108,6 +109,13 @@ def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, 
     next(pages)
     with pytest.raises(ra.StorageUnreachable):
         next(pages)
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_silence_is_given_up_long_before_a_whole_call_would_be(faulty_google, impatient, kind):
+    patient = attrs.evolve(impatient, call_timeout=30.0)
+    faulty_google.answer("hang")
+    assert type(failure(gcs.open_gcs(faulty_google, "b", patient, retry=RETRY), kind)) is ra.StorageUnreachable
 
 
 def test_a_storage_recovers_when_its_server_does(storage, faulty_google):

@@ -227,5 +227,8 @@ def test_nothing_of_this_machines_google_settings_is_used(
     assert storage.url(file, expires_in=HOUR)[0].startswith(gcs_server.endpoint)
     at_google = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
     assert at_google.url(file, expires_in=HOUR)[0].startswith("https://storage.googleapis.com/prints/in/a.png?")
-    assert ra.open_storage("gs://prints/in/")._pager._fs.base == "https://storage.googleapis.com/storage/v1/"
+    fs = ra.open_storage("gs://prints/in/")._pager._fs
+    assert fs.base == "https://storage.googleapis.com/storage/v1/"
+    assert fs.credentials.credentials is None
+    assert not fs.requester_pays
     assert faulty_google.requests == []

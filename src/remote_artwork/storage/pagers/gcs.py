@@ -17,7 +17,7 @@ from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
@@ -77,9 +77,12 @@ class Pager:
         items = answer.get("items", [])
         if answer.get("kind") != "storage#objects" or not isinstance(items, list):
             raise StorageMisbehaved("the answer is no listing of a bucket; check the bucket in the URL")
-        if not all(isinstance(item, dict) and item.get("name") for item in items):
+        if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in items):
             raise StorageMisbehaved("the storage lists an object without a name")
-        return [_entry(item) for item in items], answer.get("nextPageToken")
+        following = answer.get("nextPageToken")
+        if not isinstance(following, str | None):
+            raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
+        return [_entry(item) for item in items], following
 
     def _relative(self, key: str) -> str:
         """The name below the folder; empty for a key that is not below it."""
@@ -90,18 +93,18 @@ class Pager:
         return _entry(self._json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """One ranged GET of the pinned generation, as it is stored: compressed content stays compressed."""
+        """One ranged GET of the pinned generation, which is not there (404) once the file was replaced.
+
+        Content that is stored compressed comes as it is stored, so that sizes and ranges hold.
+        """
         if file.version_id is None:
             raise StorageMisbehaved("a file of Google Cloud Storage has a generation; take it from a listing or a stat")
-        headers, content = self._call(
+        return self._call(
             f"{self._fs.base.replace('/storage/v1/', '/download/storage/v1/')}b/{quote(self._bucket, safe='')}"
             f"/o/{quote(self._prefix + file.name, safe='')}",
             {"alt": "media", "generation": file.version_id},
             {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "gzip"},
         )
-        if headers.get("X-Goog-Generation", file.version_id) != file.version_id:
-            raise FileGone("the file was replaced since it was looked at")
-        return content
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """Signed by the service account; plain for a public bucket."""
@@ -132,7 +135,7 @@ class Pager:
         return url, _expiry(url)
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
-        _, content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
         try:
             answer = json.loads(content)
         except ValueError as error:
@@ -141,13 +144,10 @@ class Pager:
             raise StorageMisbehaved("the answer is none of Google's; check the bucket in the URL")
         return answer
 
-    def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> tuple[Entry, bytes]:
+    def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         from remote_artwork.storage.pagers.gcs_transport import get
 
-        answer: tuple[Entry, bytes] = sync(
-            self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout
-        )
-        return answer
+        return bytes(sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout))
 
 
 def _entry(item: Entry) -> Entry:

@@ -80,16 +80,13 @@ async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
     """Of the session that gcsfs makes; a connector has to be made on the loop it is used on. Connects to nothing."""
     return {
         "connector": TCPConnector(socket_factory=network.socket_factory),
-        "timeout": ClientTimeout(
-            total=network.call_timeout, sock_connect=network.connect_timeout, sock_read=network.read_timeout
-        ),
+        # The whole request is timed by whoever waits for it.
+        "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
         "trust_env": False,
     }
 
 
-async def get(
-    fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
-) -> tuple[Mapping[str, str], bytes]:
+async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
     """One GET, not repeated and not redirected."""
     session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no other way to its session
     # Asks Google for an access token now and then, and blocks meanwhile.
@@ -106,7 +103,7 @@ async def get(
             raise AnswerRefused(answer.status, _reason(content))
         if answer.status >= 300:
             raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
-        return answer.headers, content
+        return bytes(content)
 
 
 def _reason(content: bytes) -> str:
