@@ -130,7 +130,7 @@ class FaultyServer:
                 except OSError:
                     self.close_connection = True  # the client has gone
 
-            do_HEAD = do_GET  # noqa: N815 - the base class's names
+            do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
 
             def finish(self) -> None:
                 try:

@@ -69,6 +69,7 @@ _HOME = {
     "RetryPolicy": "retry",
     "ScanReport": "core.report",
     "Scanner": "scanner",
+    "ServiceAccount": "storage.credentials",
     "Severity": "core.findings",
     "SqlLedger": "ledgers.sql",
     "StorageDenied": "errors",
@@ -158,6 +159,7 @@ if TYPE_CHECKING:
     from remote_artwork.storage.credentials import Anonymous as Anonymous
     from remote_artwork.storage.credentials import Credentials as Credentials
     from remote_artwork.storage.credentials import Keys as Keys
+    from remote_artwork.storage.credentials import ServiceAccount as ServiceAccount
     from remote_artwork.storage.location import Location as Location
     from remote_artwork.storage.network import NetworkPolicy as NetworkPolicy
     from remote_artwork.storage.opening import open_storage as open_storage

@@ -220,6 +220,14 @@ class TestExitCodes:
         assert ended.stdout == ""
         assert tree(shop.home) == before
 
+    def test_2_for_a_service_accounts_key_that_is_none(self, shop, tmp_path):
+        key = tmp_path / "key.json"
+        key.write_text('{"type": "service_account", "token_uri": "https://hush.example.com"}')
+        ended = run("scan", "gs://prints/in/", "--orders", shop.orders, "--credentials", key)
+        assert ended.returncode == 2
+        assert "ServiceAccount: token_uri is not" in ended.stderr.replace("\n", " ")
+        assert "hush" not in ended.stderr
+
     def test_2_for_a_location_that_does_not_exist(self, shop):
         ended = run("scan", (shop.home / "nowhere").as_uri(), "--orders", shop.orders)
         assert ended.returncode == 2

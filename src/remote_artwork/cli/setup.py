@@ -100,7 +100,7 @@ def load_client(target: str) -> ra.FulfillmentClient:
 
 
 def read_credentials(choice: str) -> ra.Credentials:
-    """``anonymous``, or a JSON file such as ``{"access_key": "…", "secret_key": "…"}``.
+    """``anonymous``, or a JSON file: ``{"access_key": "…", "secret_key": "…"}``, or a key of a service account.
 
     Raises:
         ConfigurationError: The file cannot be used. Its contents are never repeated.
@@ -113,6 +113,8 @@ def read_credentials(choice: str) -> ra.Credentials:
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous or a JSON file") from None
+    if isinstance(fields, dict) and fields.get("type") == "service_account":
+        return ra.ServiceAccount(fields)
     known = {"access_key", "secret_key", "token"}
     if not isinstance(fields, dict) or not {"access_key", "secret_key"} <= fields.keys() <= known:
         raise ra.ConfigurationError(f"--credentials {choice}: it must hold access_key, secret_key and, if any, token")

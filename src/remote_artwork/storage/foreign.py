@@ -45,6 +45,9 @@ _BUSY_CODES = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequests",
+        "backendError",  # Google's codes begin with a small letter
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
     }
 )
 _DENIED_CODES = frozenset({"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"})
@@ -56,6 +59,7 @@ _BROKEN_CONNECTION = frozenset(
         "botocore.exceptions.ConnectionError",
         "botocore.exceptions.HTTPClientError",
         "botocore.exceptions.IncompleteReadError",
+        "google.auth.exceptions.TransportError",
     }
 )
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -140,6 +144,9 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
     if ours is not None:
         return type(ours)(f"{where}: {ours}")
     about = where if name is None else f"{where}: {name!r}"
+    if any(getattr(link, "retryable", None) is True for link in chain):
+        # gcsfs makes a 401 of it.
+        return StorageUnreachable(f"{about}: Google gives out no access tokens now; try again later")
     status, code = _answer(chain)
     if status is not None:
         return _from_status(status, code, about, name)

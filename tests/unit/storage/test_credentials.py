@@ -21,3 +21,51 @@ def test_a_session_token_is_optional_but_never_empty():
     assert ra.Keys("AKTESTKEY", "hush").token is None
     with pytest.raises(ra.ConfigurationError, match=r"Keys\.token"):
         ra.Keys("AKTESTKEY", "hush", "")
+
+
+KEY = {
+    "type": "service_account",
+    "project_id": "prints",
+    "private_key_id": "hush-id",
+    "private_key": "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n",
+    "client_email": "shop@prints.iam.gserviceaccount.com",
+    "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+    "token_uri": "https://oauth2.googleapis.com/token",
+    "universe_domain": "googleapis.com",
+}
+
+
+def test_no_part_of_a_service_account_is_shown_and_none_can_be_changed():
+    account = ra.ServiceAccount(KEY)
+    assert repr(account) == "ServiceAccount()"
+    assert account == ra.ServiceAccount(dict(KEY))
+    assert hash(account) == hash(ra.ServiceAccount(dict(KEY)))
+    with pytest.raises(TypeError):
+        account.info["token_uri"] = "https://elsewhere.example.com"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "hush.json",
+        None,
+        {},
+        KEY | {"type": "authorized_user"},
+        KEY | {"token_uri": "http://169.254.169.254/hush"},
+        KEY | {"universe_domain": "hush.example.com"},
+        KEY | {"client_email": ""},
+        KEY | {"private_key": "hush"},
+        KEY | {"private_key": 7},
+        {name: value for name, value in KEY.items() if name != "private_key_id"},
+    ],
+)
+def test_what_is_no_json_key_of_google_is_refused_without_being_shown(bad):
+    with pytest.raises(ra.ConfigurationError, match="ServiceAccount") as error:
+        ra.ServiceAccount(bad)
+    assert "hush" not in str(error.value)
+
+
+def test_a_service_account_asks_for_tokens_at_googles_own_address_only():
+    old = KEY | {"token_uri": "https://accounts.google.com/o/oauth2/token"}
+    for key in (old, {name: value for name, value in KEY.items() if name != "token_uri"}):
+        assert ra.ServiceAccount(key).info["token_uri"] == KEY["token_uri"]

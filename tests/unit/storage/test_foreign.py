@@ -5,9 +5,12 @@ import pytest
 from aiohttp import ClientPayloadError
 from aiohttp.http_exceptions import ContentLengthError
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from gcsfs.retry import HttpError
+from google.auth.exceptions import RefreshError, TransportError
 
 import remote_artwork as ra
 from remote_artwork.storage.foreign import stored_file, translate
+from remote_artwork.storage.pagers.gcs_transport import AnswerRefused
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -87,6 +90,19 @@ def other_clients_error(**attributes):
         (other_clients_error(status=502), ra.StorageUnreachable, ra.StorageUnreachable),
         (other_clients_error(status_code=404), ra.LocationNotFound, ra.FileGone),
         (other_clients_error(code=401), ra.StorageDenied, ra.StorageDenied),
+        (HttpError({"code": 401, "message": "secret words"}), ra.StorageDenied, ra.StorageDenied),
+        (HttpError({"code": 404, "message": "secret words"}), ra.LocationNotFound, ra.FileGone),
+        (HttpError({"code": 503, "message": "secret words"}), ra.StorageUnreachable, ra.StorageUnreachable),
+        (AnswerRefused(403, "forbidden"), ra.StorageDenied, ra.StorageDenied),
+        (AnswerRefused(403, "rateLimitExceeded"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (AnswerRefused(404, "NoSuchBucket"), ra.LocationNotFound, ra.LocationNotFound),
+        (TransportError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (
+            caused(HttpError({"code": 401}), RefreshError("secret words", retryable=True)),
+            ra.StorageUnreachable,
+            ra.StorageUnreachable,
+        ),
+        (caused(HttpError({"code": 401}), RefreshError("secret words")), ra.StorageDenied, ra.StorageDenied),
         (FileNotFoundError("x"), ra.LocationNotFound, ra.FileGone),
         (NotADirectoryError("x"), ra.LocationNotFound, ra.FileGone),
         (PermissionError("x"), ra.StorageDenied, ra.StorageDenied),

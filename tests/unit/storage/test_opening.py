@@ -30,9 +30,11 @@ def test_plain_http_needs_an_operators_word():
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[s3\]'"):
-        ra.open_storage("s3://prints/in/?region=eu-west-1")
+    for package, extra, url in (("s3fs", "s3", "s3://prints/in/?region=eu-west-1"), ("gcsfs.core", "gcs", "gs://b/")):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.gcs_transport", raising=False)
+        with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
+            ra.open_storage(url)
 
 
 def test_nothing_that_is_shown_holds_a_key():
@@ -55,3 +57,22 @@ def test_no_sdk_is_loaded_before_a_location_needs_it():
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert "remote_artwork.storage.storage" in modules
     assert not {"s3fs", "aiobotocore", "botocore", "aiohttp", "gcsfs", "adlfs"} & set(modules)
+
+
+def test_each_cloud_takes_its_own_credentials(service_account_key):
+    account = ra.ServiceAccount(service_account_key)
+    with pytest.raises(ra.ConfigurationError, match=r"s3\+https://storage\.googleapis\.com"):
+        ra.open_storage("gs://prints/in/", credentials=KEYS)
+    with pytest.raises(ra.ConfigurationError, match="takes Keys"):
+        ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=account)
+    broken = service_account_key | {"private_key": "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n"}
+    with pytest.raises(ra.ConfigurationError, match="private_key cannot be read") as error:
+        ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(broken))
+    assert "hush" not in str(error.value)
+
+
+def test_a_google_storage_shows_and_serialises_no_part_of_its_key(service_account_key):
+    storage = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
+    fs = storage._pager._fs
+    for text in (repr(storage), storage.location, repr(fs), repr(fs.storage_options)):
+        assert service_account_key["private_key"][40:80] not in text

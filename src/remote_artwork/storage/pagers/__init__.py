@@ -20,7 +20,7 @@ from remote_artwork.core.model import StoredFile
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
 
-_MODULES: Mapping[str, str] = {"file": "generic", "memory": "generic", "s3": "s3"}
+_MODULES: Mapping[str, str] = {"file": "generic", "gcs": "gcs", "memory": "generic", "s3": "s3"}
 """fsspec protocol → the module here that serves it."""
 
 

@@ -1,0 +1,117 @@
+"""How requests go to Google Cloud Storage: a gcsfs that is guarded, and one GET through a gcsfs. Imports the SDK.
+
+``gcsfs.GCSFileSystem`` would ask for every bucket's kind by gRPC; the class beneath it, taken here, does not. So no
+environment variable has to be set, and a file system of either class may be handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import ClientTimeout, TCPConnector
+from fsspec import AbstractFileSystem
+from fsspec.asyn import get_loop, sync
+from gcsfs.core import GCSFileSystem
+from google.oauth2.service_account import Credentials as GoogleCredentials
+from yarl import URL
+
+from remote_artwork.errors import ConfigurationError, StorageMisbehaved
+from remote_artwork.storage.credentials import Anonymous, ServiceAccount
+from remote_artwork.storage.network import NetworkPolicy
+
+ENDPOINT = "https://storage.googleapis.com"
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+_NO_BUCKET = "bucket does not exist"
+
+_credentials_from: Any = GoogleCredentials.from_service_account_info  # which has no types
+
+
+class AnswerRefused(Exception):
+    """An answer of HTTP 400 or above, without its words: ``translate`` goes by the status and the code."""
+
+    def __init__(self, status: int, error_code: str) -> None:
+        super().__init__(f"HTTP {status} {error_code}")
+        self.status = status
+        self.error_code = error_code
+
+
+def guarded_gcsfs(
+    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+) -> AbstractFileSystem:
+    """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
+
+    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
+    """
+    return GCSFileSystem(
+        project="",
+        access="read_only",
+        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
+        endpoint_url=endpoint,
+        session_kwargs=sync(get_loop(), _session_options, network),
+        requests_timeout=None,
+        timeout=network.call_timeout,
+        requester_pays=False,
+        version_aware=False,
+        block_size=None,
+        consistency="none",
+        cache_timeout=None,
+        default_location=None,
+        asynchronous=False,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+    )
+
+
+def _signing(account: ServiceAccount) -> Any:
+    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options."""
+    try:
+        return _credentials_from(dict(account.info), scopes=[_SCOPE])
+    except ValueError:
+        # The cause may quote the key.
+        raise ConfigurationError(
+            "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it as it is"
+        ) from None
+
+
+async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Of the session that gcsfs makes; a connector has to be made on the loop it is used on. Connects to nothing."""
+    return {
+        "connector": TCPConnector(socket_factory=network.socket_factory),
+        # The whole request is timed by whoever waits for it.
+        "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
+        "trust_env": False,
+    }
+
+
+async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+    """One GET, not repeated and not redirected."""
+    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no other way to its session
+    # Asks Google for an access token now and then, and blocks meanwhile.
+    signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
+    async with session.get(
+        URL(url, encoded=True),
+        params=fs._get_params(parameters),  # noqa: SLF001 - who pays, for a file system that was handed in
+        headers=signed,
+        allow_redirects=False,
+        auto_decompress="Accept-Encoding" not in headers,
+    ) as answer:
+        content = await answer.read()
+        if answer.status >= 400:
+            raise AnswerRefused(answer.status, _reason(content))
+        if answer.status >= 300:
+            raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
+        return bytes(content)
+
+
+def _reason(content: bytes) -> str:
+    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    try:
+        error = json.loads(content)["error"]
+        if _NO_BUCKET in error["message"]:
+            return "NoSuchBucket"
+        return str(error["errors"][0]["reason"])
+    except (ValueError, LookupError, TypeError):
+        return ""
