@@ -21,3 +21,31 @@ def test_a_session_token_is_optional_but_never_empty():
     assert ra.Keys("AKTESTKEY", "hush").token is None
     with pytest.raises(ra.ConfigurationError, match=r"Keys\.token"):
         ra.Keys("AKTESTKEY", "hush", "")
+
+
+def test_no_part_of_a_sas_or_an_account_key_is_shown():
+    assert repr(ra.SasToken("sv=1&sig=hush", share_sas=True)) == "SasToken(share_sas=True)"
+    assert repr(ra.AccountKey("aHVzaA==")) == "AccountKey()"
+
+
+def test_a_sas_is_taken_with_and_without_its_question_mark_and_is_not_shared_unless_told():
+    assert ra.SasToken("?sv=1&sig=hush") == ra.SasToken("sv=1&sig=hush")
+    assert not ra.SasToken("sv=1&sig=hush").share_sas
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "hush", "sv=1&sig=", "sv=hush", " sig=hush", "sig=hush\n", "https://a.example/c?sig=hush", None, 7]
+)
+def test_a_sas_pasted_wrongly_is_refused_without_being_shown(bad):
+    with pytest.raises(ra.ConfigurationError, match=r"SasToken\.token") as error:
+        ra.SasToken(bad)
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("bad", ["", "hush!", "hüsh", "hus", " aHVzaA==", None, 7])
+def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
+    with pytest.raises(ra.ConfigurationError, match=r"AccountKey\.key") as error:
+        ra.AccountKey(bad)
+    assert error.value.__cause__ is None
+    for part in ("hush", "hüsh", "aHVzaA"):
+        assert part not in str(error.value)

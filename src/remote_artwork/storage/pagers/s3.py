@@ -17,7 +17,7 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Credentials, Keys
+from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
@@ -38,6 +38,8 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     Every option that fsspec's own configuration could fill in is given, so that it cannot.
     """
     network.check_endpoint(location.endpoint)
+    if not isinstance(credentials, Anonymous | Keys):
+        raise ConfigurationError(f"{location}: S3 takes Keys or Anonymous, not {type(credentials).__name__}")
     try:
         import s3fs
 
