@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-pytest_plugins = ["servers"]
+pytest_plugins = ["servers", "azure_server"]
 
 
 @pytest.fixture(scope="session")

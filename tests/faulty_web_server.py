@@ -40,6 +40,7 @@ class FaultyServer:
     )
     POSSIBLE = ("in/good.png", "in/two..dots.png")
     ERROR = b'<?xml version="1.0"?><Error><Code>%s</Code><Message>secret words</Message></Error>'
+    CONTENT_TYPE = "application/xml"
     BODIES: Mapping[str, tuple[int, bytes]] = {
         "400 throttled": (400, ERROR % b"RequestRateLimitExceeded"),
         "403": (403, ERROR % b"AccessDenied"),
@@ -109,6 +110,7 @@ class FaultyServer:
         else:
             status, body = self.BODIES[fault]
             request.send_response(status)
+            request.send_header("Content-Type", self.CONTENT_TYPE)
             request.send_header("Content-Length", str(len(body)))
             request.end_headers()
             if request.command != "HEAD":
