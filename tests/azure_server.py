@@ -24,6 +24,9 @@ from remote_artwork.storage.pagers import azure
 from servers import free_port, missing, running
 
 AZURITE = "azurite@3.37.0"
+INSTALLATION = 110.0
+"""Seconds that npm may take."""
+
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The key that Azurite documents for everybody."""
@@ -46,18 +49,20 @@ def azurite_script() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "remote_artwork" / AZURITE.replace("@", "-")
     script = folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    done = folder / "installed"
-    if not done.exists():
+    if not script.exists():
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
         npm = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        install = [node(), str(npm)] if npm.exists() else [shutil.which("npm") or "npm"]
-        install += ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", AZURITE]
-        folder.mkdir(parents=True, exist_ok=True)
+        install = [node(), str(npm)] if npm.exists() else ["npm"]
+        install += ["install", "--prefix", str(unfinished), "--no-audit", "--no-fund", "--ignore-scripts", AZURITE]
+        unfinished.mkdir(parents=True, exist_ok=True)
         try:
-            subprocess.run(install, check=True, capture_output=True, timeout=110)
+            subprocess.run(install, check=True, capture_output=True, timeout=INSTALLATION)
+            unfinished.rename(folder)
         except (OSError, subprocess.SubprocessError) as error:
-            sys.stderr.write(f"{getattr(error, 'stderr', b'') or error!r}\n")
-            missing(f"{AZURITE} (npm install failed)")
-        done.touch()
+            sys.stderr.write(f"{getattr(error, 'stderr', None) or error!r}\n")
+            missing(f"{AZURITE} (npm install)")
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
     return script
 
 

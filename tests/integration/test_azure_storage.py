@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import itertools
+import time
 import urllib.error
 import urllib.request
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -244,6 +247,21 @@ def test_one_storage_serves_several_threads_and_counts_every_request(azure_serve
         sizes = list(threads.map(lambda _: storage.stat("a.png").size, range(40)))
     assert sizes == [1] * 40
     assert storage.requests["head"] == 40
+
+
+def test_a_storage_that_nobody_uses_any_more_closes_its_connections(azure_server, container, local_network):
+    fs = azure.file_system(azure_server.endpoint, "devstoreaccount1", azure_server.key, local_network)
+    storage = ra.ArtworkStorage(fs, container)
+    assert files(storage) == {}
+    transport, gone = fs.service_client._pipeline._transport, weakref.ref(fs)
+    session = transport.session
+    del fs, storage
+    gc.collect()
+    assert gone() is None
+    deadline = time.monotonic() + 10
+    while not session.closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert session.closed
 
 
 @pytest.mark.parametrize("kind", ["key", "sas"])

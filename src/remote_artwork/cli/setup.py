@@ -83,21 +83,31 @@ def load_client(target: str) -> ra.FulfillmentClient:
     return client
 
 
-def read_credentials(choice: str) -> ra.Credentials:
-    """``anonymous``, or a JSON file such as ``{"access_key": "…", "secret_key": "…"}``.
+def read_credentials(choice: str) -> ra.Credentials | None:
+    """A JSON file: ``access_key`` with ``secret_key``, or ``sas_token``, or ``account_key``.
+
+    Returns:
+        The credentials; for ``anonymous`` None: what a URL holds itself, as an Azure SAS, else none.
 
     Raises:
         ConfigurationError: The file cannot be used. Its contents are never repeated.
     """
     if choice == "anonymous":
-        return ra.Anonymous()
+        return None
     path = Path(choice)
     try:
         fields: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous or a JSON file") from None
-    known = {"access_key", "secret_key", "token"}
-    if not isinstance(fields, dict) or not {"access_key", "secret_key"} <= fields.keys() <= known:
-        raise ra.ConfigurationError(f"--credentials {choice}: it must hold access_key, secret_key and, if any, token")
-    return ra.Keys(**fields)
+    named = set(fields) if isinstance(fields, dict) else set()
+    if {"access_key", "secret_key"} <= named <= {"access_key", "secret_key", "token"}:
+        return ra.Keys(**fields)
+    if {"sas_token"} <= named <= {"sas_token", "share_sas"}:
+        return ra.SasToken(fields["sas_token"], share_sas=fields.get("share_sas", False))
+    if named == {"account_key"}:
+        return ra.AccountKey(fields["account_key"])
+    raise ra.ConfigurationError(
+        f"--credentials {choice}: it must hold access_key, secret_key and, if any, token; or, for Azure, sas_token "
+        "and, if wanted, share_sas; or account_key"
+    )

@@ -29,7 +29,8 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
     tenant: Annotated[str, typer.Option("--tenant", help="Keeps several shops apart in one ledger.")] = "default",
     pattern: Annotated[str, typer.Option("--pattern", help="The file names, without extension.")] = DEFAULT_PATTERN,
     credentials: Annotated[
-        str, typer.Option("--credentials", metavar="anonymous|FILE", help="FILE is JSON: access_key, secret_key.")
+        str,
+        typer.Option("--credentials", metavar="anonymous|FILE", help="JSON: access_key and secret_key, or sas_token."),
     ] = "anonymous",
     provider: Annotated[
         str | None, typer.Option("--provider", help="Who runs an endpoint whose host does not tell.")

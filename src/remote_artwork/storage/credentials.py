@@ -43,6 +43,11 @@ def _account_key_text(instance: Any, attribute: Attribute[Any], value: Any) -> N
         raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again") from None
 
 
+def _yes_or_no(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} must be True or False, not {value!r}")
+
+
 def _without_question_mark(value: Any) -> Any:
     return value.removeprefix("?") if isinstance(value, str) else value
 
@@ -80,11 +85,11 @@ class SasToken:
             whoever gets such a URL may read and list all that the SAS covers.
 
     Raises:
-        ConfigurationError: There is no signature in it, or white space around it.
+        ConfigurationError: There is no signature in it, or white space around it; ``share_sas`` is no bool.
     """
 
     token: str = field(repr=False, converter=_without_question_mark, validator=_sas_text)
-    share_sas: bool = field(default=False, kw_only=True)
+    share_sas: bool = field(default=False, kw_only=True, validator=_yes_or_no)
 
 
 @frozen

@@ -49,3 +49,8 @@ def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
     assert error.value.__cause__ is None
     for part in ("hush", "hüsh", "aHVzaA"):
         assert part not in str(error.value)
+
+
+def test_whether_a_sas_is_shared_is_said_by_true_or_false():
+    with pytest.raises(ra.ConfigurationError, match=r"SasToken\.share_sas"):
+        ra.SasToken("sv=1&sig=hush", share_sas="false")

@@ -108,6 +108,7 @@ def test_credentials_of_another_protocol_are_refused_and_never_left_out_silently
 
 
 def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.azure_transport", raising=False)
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
         ra.open_storage("az://prints@account/in/")

@@ -56,21 +56,10 @@ def file_system(url: str, account: str, credentials: Credentials, network: Netwo
         network: What only an operator may allow.
     """
     network.check_endpoint(url)
-    import adlfs
+    from remote_artwork.storage.pagers.azure_transport import Account, service_client
 
-    from remote_artwork.storage.pagers.azure_transport import service_client
-
-    fs = adlfs.AzureBlobFileSystem(
-        # Goes before every AZURE_STORAGE_* of this machine; its client is replaced before it is used.
-        connection_string=f"BlobEndpoint={url}",
-        anon=True,
-        asynchronous=False,
-        skip_instance_cache=True,
-        use_listings_cache=False,
-    )
-    fs.service_client = service_client(url, account, credentials, network)
-    fs.share_sas = isinstance(credentials, SasToken) and credentials.share_sas
-    return fs
+    shared = isinstance(credentials, SasToken) and credentials.share_sas
+    return Account(service_client(url, account, credentials, network), share_sas=shared)
 
 
 class Pager:
@@ -84,7 +73,7 @@ class Pager:
         container, _, folder = root.partition("/")
         if not container:
             raise InvalidLocation("an Azure location needs a container: container/folder")
-        self._loop = fs.loop
+        self._fs = fs
         self._client: ContainerClient = fs.service_client.get_container_client(container)
         self._share_sas: bool = getattr(fs, "share_sas", False)
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
@@ -208,7 +197,7 @@ class Pager:
         return self._client.get_blob_client(self._prefix + name)
 
     def _wait(self, request: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-        return sync(self._loop, request, timeout=self._call_timeout, **options)
+        return sync(self._fs.loop, request, timeout=self._call_timeout, **options)
 
 
 def _is_folder(blob: BlobProperties) -> bool:
