@@ -42,6 +42,7 @@ class FaultyServer:
     ERROR = b'<?xml version="1.0"?><Error><Code>%s</Code><Message>secret words</Message></Error>'
     LAST = "Connection: close\r\n"
     """Without it, a client may use the connection again that is closed here, and repeat what it asked."""
+    CONTENT_TYPE = "application/xml"
     BODIES: Mapping[str, tuple[int, bytes]] = {
         "400 throttled": (400, ERROR % b"RequestRateLimitExceeded"),
         "403": (403, ERROR % b"AccessDenied"),
@@ -112,6 +113,7 @@ class FaultyServer:
         else:
             status, body = self.BODIES[fault]
             request.send_response(status)
+            request.send_header("Content-Type", self.CONTENT_TYPE)
             request.send_header("Content-Length", str(len(body)))
             request.send_header("Connection", "close")
             request.end_headers()

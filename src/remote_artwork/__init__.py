@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "AccountKey": "storage.credentials",
     "AlreadyFulfilled": "errors",
     "Anonymous": "storage.credentials",
     "Artwork": "core.model",
@@ -67,6 +68,7 @@ _HOME = {
     "Recovery": "core.model",
     "RemoteArtworkError": "errors",
     "RetryPolicy": "retry",
+    "SasToken": "storage.credentials",
     "ScanReport": "core.report",
     "Scanner": "scanner",
     "ServiceAccount": "storage.credentials",
@@ -156,9 +158,11 @@ if TYPE_CHECKING:
     from remote_artwork.ledgers.sql import SqlLedger as SqlLedger
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
+    from remote_artwork.storage.credentials import AccountKey as AccountKey
     from remote_artwork.storage.credentials import Anonymous as Anonymous
     from remote_artwork.storage.credentials import Credentials as Credentials
     from remote_artwork.storage.credentials import Keys as Keys
+    from remote_artwork.storage.credentials import SasToken as SasToken
     from remote_artwork.storage.credentials import ServiceAccount as ServiceAccount
     from remote_artwork.storage.location import Location as Location
     from remote_artwork.storage.network import NetworkPolicy as NetworkPolicy

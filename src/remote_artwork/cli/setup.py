@@ -99,23 +99,33 @@ def load_client(target: str) -> ra.FulfillmentClient:
     return client
 
 
-def read_credentials(choice: str) -> ra.Credentials:
-    """``anonymous``, or a JSON file: ``{"access_key": "…", "secret_key": "…"}``, or a key of a service account.
+def read_credentials(choice: str) -> ra.Credentials | None:
+    """A JSON file: ``access_key`` with ``secret_key``, ``sas_token``, ``account_key``, or a service account's own key.
+
+    Returns:
+        The credentials; for ``anonymous`` None: what a URL holds itself, as an Azure SAS, else none.
 
     Raises:
         ConfigurationError: The file cannot be used. Its contents are never repeated.
     """
     if choice == "anonymous":
-        return ra.Anonymous()
+        return None
     path = Path(choice)
     try:
         fields: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous or a JSON file") from None
-    if isinstance(fields, dict) and fields.get("type") == "service_account":
+    named = set(fields) if isinstance(fields, dict) else set()
+    if "type" in named and fields["type"] == "service_account":
         return ra.ServiceAccount(fields)
-    known = {"access_key", "secret_key", "token"}
-    if not isinstance(fields, dict) or not {"access_key", "secret_key"} <= fields.keys() <= known:
-        raise ra.ConfigurationError(f"--credentials {choice}: it must hold access_key, secret_key and, if any, token")
-    return ra.Keys(**fields)
+    if {"access_key", "secret_key"} <= named <= {"access_key", "secret_key", "token"}:
+        return ra.Keys(**fields)
+    if {"sas_token"} <= named <= {"sas_token", "share_sas"}:
+        return ra.SasToken(fields["sas_token"], share_sas=fields.get("share_sas", False))
+    if named == {"account_key"}:
+        return ra.AccountKey(fields["account_key"])
+    raise ra.ConfigurationError(
+        f"--credentials {choice}: it must hold access_key, secret_key and, if any, token; or, for Azure, sas_token "
+        "and, if wanted, share_sas; or account_key"
+    )

@@ -31,7 +31,9 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
     credentials: Annotated[
         str,
         typer.Option(
-            "--credentials", metavar="anonymous|FILE", help="FILE is JSON: access_key, secret_key; or Google's."
+            "--credentials",
+            metavar="anonymous|FILE",
+            help="FILE is JSON: access_key and secret_key; or sas_token; or Google's own.",
         ),
     ] = "anonymous",
     provider: Annotated[

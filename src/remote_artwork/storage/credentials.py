@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs
 
 from attrs import Attribute, field, frozen
 
@@ -25,6 +28,30 @@ def _secret_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 def _optional_secret_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if value is not None:
         _secret_text(instance, attribute, value)
+
+
+def _sas_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    _secret_text(instance, attribute, value)
+    if "://" in value or not parse_qs(value).get("sig"):
+        raise ConfigurationError("SasToken.token is no SAS with a signature; paste what follows the '?' of a SAS URL")
+
+
+def _account_key_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    _secret_text(instance, attribute, value)
+    try:
+        b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        # From None: the cause holds the value, when it is no ASCII.
+        raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again") from None
+
+
+def _yes_or_no(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} must be True or False, not {value!r}")
+
+
+def _without_question_mark(value: Any) -> Any:
+    return value.removeprefix("?") if isinstance(value, str) else value
 
 
 @frozen
@@ -95,5 +122,36 @@ class ServiceAccount:
     info: Mapping[str, str] = field(repr=False, hash=False, converter=_of_a_service_account)
 
 
-Credentials = Anonymous | Keys | ServiceAccount
+@frozen
+class SasToken:
+    """A shared access signature of Azure, for a container or a folder in it, that permits to read and to list.
+
+    Args:
+        token: What follows the ``?`` of a SAS URL; a leading ``?`` is dropped.
+        share_sas: Lets this very SAS be part of the URLs that are handed on. A SAS cannot make a narrower one, so
+            whoever gets such a URL may read and list all that the SAS covers.
+
+    Raises:
+        ConfigurationError: There is no signature in it, or white space around it; ``share_sas`` is no bool.
+    """
+
+    token: str = field(repr=False, converter=_without_question_mark, validator=_sas_text)
+    share_sas: bool = field(default=False, kw_only=True, validator=_yes_or_no)
+
+
+@frozen
+class AccountKey:
+    """One of the two keys of a storage account of Azure. It opens the whole account: prefer a ``SasToken``.
+
+    Args:
+        key: The key, in base64 as the portal shows it. URLs that are handed on are signed with it, a file each.
+
+    Raises:
+        ConfigurationError: It is no base64, or has white space around it.
+    """
+
+    key: str = field(repr=False, validator=_account_key_text)
+
+
+Credentials = Anonymous | Keys | ServiceAccount | SasToken | AccountKey
 """Any of the above; nothing is ever taken from the environment in its stead."""

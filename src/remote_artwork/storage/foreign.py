@@ -50,12 +50,26 @@ _BUSY_CODES = frozenset(
         "userRateLimitExceeded",
     }
 )
-_DENIED_CODES = frozenset({"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"})
+_DENIED_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidAuthenticationInfo",
+        "InvalidToken",
+        "PublicAccessNotPermitted",  # Azure, with status 409
+        "SignatureDoesNotMatch",
+    }
+)
+# Azure answers the last one, for files too, where nothing of a container may be seen without credentials.
+_NO_BUCKET_CODES = frozenset({"NoSuchBucket", "ContainerNotFound", "ResourceNotFound"})
 _REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
 _BROKEN_CONNECTION = frozenset(
     {
         "aiohttp.client_exceptions.ClientConnectionError",
         "aiohttp.client_exceptions.ClientPayloadError",
+        "azure.core.exceptions.IncompleteReadError",
+        "azure.core.exceptions.ServiceRequestError",
+        "azure.core.exceptions.ServiceResponseError",
         "botocore.exceptions.ConnectionError",
         "botocore.exceptions.HTTPClientError",
         "botocore.exceptions.IncompleteReadError",
@@ -180,7 +194,8 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
                 getattr(response, "status_code", None),
             )
             status = next((value for value in (*told, getattr(link, "code", None)) if value is not None), None)
-            code = str(getattr(link, "error_code", "") or "")
+            told_code = getattr(link, "error_code", None)
+            code = str(getattr(told_code, "value", told_code) or "")  # azure: an enumeration, for codes that it knows
         if isinstance(status, int) and 100 <= status <= 599:
             return status, code if _CODE.fullmatch(code) else ""
     return None, ""
@@ -194,11 +209,11 @@ def _from_status(status: int, code: str, about: str, name: str | None) -> Remote
         return InvalidLocation(f"{about}: the bucket is in another region ({said}); name it by ?region= in the URL")
     if status in _DENIED or code in _DENIED_CODES:
         return StorageDenied(
-            f"{about}: the storage refuses access ({said}); check the keys, this machine's clock, and that the keys "
-            "may list, read, and read versions there"
+            f"{about}: the storage refuses access ({said}); check the keys or the SAS and its end, this machine's "
+            "clock, and that they may list, read, and read versions there"
         )
     if status in _GONE:
-        return _missing(about, said, name if code != "NoSuchBucket" else None)
+        return _missing(about, said, None if code in _NO_BUCKET_CODES else name)
     if status in _REPLACED and name is not None:
         return FileGone(f"{about}: the file was replaced while it was read ({said})")
     return StorageMisbehaved(
@@ -229,5 +244,7 @@ def _broken(error: BaseException) -> bool:
 
 def _missing(about: str, said: str, name: str | None) -> RemoteArtworkError:
     if name is None:
-        return LocationNotFound(f"{about}: there is no such bucket or folder ({said}); check the URL's spelling")
+        return LocationNotFound(
+            f"{about}: there is no such bucket or folder ({said}); check the URL's spelling and the credentials"
+        )
     return FileGone(f"{about}: the file is not there ({said})")

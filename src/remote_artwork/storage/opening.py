@@ -6,8 +6,8 @@ from fsspec import AbstractFileSystem
 
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.storage.credentials import Anonymous, Credentials
-from remote_artwork.storage.location import Location
+from remote_artwork.storage.credentials import Anonymous, Credentials, SasToken
+from remote_artwork.storage.location import Location, parse_with_secret
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import module_for, serves
 from remote_artwork.storage.storage import ArtworkStorage
@@ -25,7 +25,8 @@ def open_storage(
 
     Args:
         url: As a merchant pastes it, or a parsed ``Location``.
-        credentials: ``Anonymous()`` unless given; never taken from this machine's environment.
+        credentials: ``Anonymous()`` unless given or, as an Azure SAS, part of the URL; never taken from this machine's
+            environment.
         network: What only an operator may allow; nothing private and nothing unencrypted unless given.
         provider: Who runs the storage, where the host name does not tell. For URLs only.
         retry: How often a request is repeated.
@@ -34,7 +35,8 @@ def open_storage(
         InvalidLocation: The URL cannot be understood, or is refused.
         MissingExtra: The protocol's package is not installed.
     """
-    location = url if isinstance(url, Location) else Location.parse(url, provider)
+    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
+    credentials = credentials or (SasToken(sas) if sas else Anonymous())
     network = network or NetworkPolicy()
     if not serves(location.protocol):
         raise InvalidLocation(
@@ -42,5 +44,5 @@ def open_storage(
             "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
         )
     connect = module_for(location.protocol).connect
-    fs: AbstractFileSystem = connect(location, credentials or Anonymous(), network)
+    fs: AbstractFileSystem = connect(location, credentials, network)
     return ArtworkStorage(fs, location.root, location=location, retry=retry, call_timeout=network.call_timeout)

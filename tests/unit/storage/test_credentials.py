@@ -69,3 +69,36 @@ def test_a_service_account_asks_for_tokens_at_googles_own_address_only():
     old = KEY | {"token_uri": "https://accounts.google.com/o/oauth2/token"}
     for key in (old, {name: value for name, value in KEY.items() if name != "token_uri"}):
         assert ra.ServiceAccount(key).info["token_uri"] == KEY["token_uri"]
+
+
+def test_no_part_of_a_sas_or_an_account_key_is_shown():
+    assert repr(ra.SasToken("sv=1&sig=hush", share_sas=True)) == "SasToken(share_sas=True)"
+    assert repr(ra.AccountKey("aHVzaA==")) == "AccountKey()"
+
+
+def test_a_sas_is_taken_with_and_without_its_question_mark_and_is_not_shared_unless_told():
+    assert ra.SasToken("?sv=1&sig=hush") == ra.SasToken("sv=1&sig=hush")
+    assert not ra.SasToken("sv=1&sig=hush").share_sas
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "hush", "sv=1&sig=", "sv=hush", " sig=hush", "sig=hush\n", "https://a.example/c?sig=hush", None, 7]
+)
+def test_a_sas_pasted_wrongly_is_refused_without_being_shown(bad):
+    with pytest.raises(ra.ConfigurationError, match=r"SasToken\.token") as error:
+        ra.SasToken(bad)
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("bad", ["", "hush!", "hüsh", "hus", " aHVzaA==", None, 7])
+def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
+    with pytest.raises(ra.ConfigurationError, match=r"AccountKey\.key") as error:
+        ra.AccountKey(bad)
+    assert error.value.__cause__ is None
+    for part in ("hush", "hüsh", "aHVzaA"):
+        assert part not in str(error.value)
+
+
+def test_whether_a_sas_is_shared_is_said_by_true_or_false():
+    with pytest.raises(ra.ConfigurationError, match=r"SasToken\.share_sas"):
+        ra.SasToken("sv=1&sig=hush", share_sas="false")

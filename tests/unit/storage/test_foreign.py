@@ -4,6 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from aiohttp import ClientPayloadError
 from aiohttp.http_exceptions import ContentLengthError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseTimeoutError,
+)
+from azure.storage.blob import StorageErrorCode
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from gcsfs.retry import HttpError
 from google.auth.exceptions import RefreshError, TransportError
@@ -56,6 +64,13 @@ def s3_error(status, code=""):
     return ClientError(answer, "GetObject")
 
 
+def azure_error(status, code=None, kind=HttpResponseError):
+    error = kind("secret words https://a.blob.core.windows.net/c?sig=secret")
+    error.status_code = status
+    error.error_code = code
+    return error
+
+
 def caused(error, cause):
     error.__cause__ = cause
     return error
@@ -84,6 +99,20 @@ def other_clients_error(**attributes):
         (s3_error(429), ra.StorageUnreachable, ra.StorageUnreachable),
         (s3_error(501), ra.StorageMisbehaved, ra.StorageMisbehaved),
         (s3_error(503, "SlowDown"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), ra.StorageDenied, ra.StorageDenied),
+        (azure_error(403, "AuthorizationFailure", ClientAuthenticationError), ra.StorageDenied, ra.StorageDenied),
+        (azure_error(400, "InvalidAuthenticationInfo"), ra.StorageDenied, ra.StorageDenied),
+        (azure_error(409, "PublicAccessNotPermitted"), ra.StorageDenied, ra.StorageDenied),
+        (azure_error(404, StorageErrorCode.CONTAINER_NOT_FOUND), ra.LocationNotFound, ra.LocationNotFound),
+        (azure_error(404, "ContainerNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.LocationNotFound),
+        (azure_error(404, "ResourceNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.LocationNotFound),
+        (azure_error(404, "BlobNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.FileGone),
+        (azure_error(412, StorageErrorCode.CONDITION_NOT_MET), ra.StorageMisbehaved, ra.FileGone),
+        (azure_error(503, StorageErrorCode.SERVER_BUSY), ra.StorageUnreachable, ra.StorageUnreachable),
+        (azure_error(500, "OperationTimedOut"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (azure_error(302), ra.StorageMisbehaved, ra.StorageMisbehaved),
+        (ServiceRequestError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (ServiceResponseTimeoutError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
         # The status decides, whatever class a client made of it.
         (caused(FileNotFoundError("gone"), s3_error(503)), ra.StorageUnreachable, ra.StorageUnreachable),
         (caused(OSError("Forbidden"), s3_error(403)), ra.StorageDenied, ra.StorageDenied),
@@ -124,7 +153,7 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
         ours = translate(error, where="s3://b/in/", name=name)
         assert type(ours) is meaning
         assert str(ours).startswith("s3://b/in/")
-        assert "secret words" not in str(ours)
+        assert "secret" not in str(ours)
         assert "DROP" not in str(ours)
         assert name is None or meaning is ra.LocationNotFound or name in str(ours)
 
@@ -139,3 +168,8 @@ def test_an_error_that_was_merely_being_handled_decides_nothing():
     error = TimeoutError()
     error.__context__ = s3_error(404)
     assert type(translate(error, where="here", name="a.png")) is ra.StorageUnreachable
+
+
+def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it():
+    denied = translate(azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), where="here")
+    assert "(HTTP 403 AuthenticationFailed)" in str(denied)

@@ -52,11 +52,75 @@ def test_an_aws_url_is_signed_for_its_own_host_and_region():
     assert "%2Feu-west-1%2Fs3%2F" in url
 
 
+FILE = ra.StoredFile(name="a b.png", size=1, etag="e")
+SAS = "sv=2024-11-04&sp=rl&sr=c&se=2999-01-01T00%3A00%3A00Z&sig=aHVzaA%3D%3D"
+AZURE_HOSTS = {
+    "az://prints@account/in/": "https://account.blob.core.windows.net",
+    "https://account.blob.core.windows.net/prints/in": "https://account.blob.core.windows.net",
+    "abfss://prints@account.dfs.core.chinacloudapi.cn/in/": "https://account.blob.core.chinacloudapi.cn",
+}
+
+
+@pytest.mark.parametrize("url", AZURE_HOSTS)
+def test_an_azure_url_opens_for_its_accounts_own_host(url):
+    storage = ra.open_storage(url)
+    assert storage.url(FILE, expires_in=timedelta(hours=1)) == (f"{AZURE_HOSTS[url]}/prints/in/a%20b.png", None)
+
+
+def test_an_azure_account_key_signs_urls_of_a_file():
+    storage = ra.open_storage("az://prints@account/in/", credentials=ra.AccountKey("aHVzaA=="))
+    url, expires_at = storage.url(FILE, expires_in=timedelta(hours=1))
+    assert url.startswith("https://account.blob.core.windows.net/prints/in/a%20b.png?se=")
+    assert "aHVzaA" not in url + repr(storage)
+    assert expires_at is not None
+
+
+def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
+    storage = ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}")
+    assert "sig" not in repr(storage) + storage.location
+    with pytest.raises(ra.ConfigurationError, match="share_sas=True") as error:
+        storage.url(FILE, expires_in=timedelta(hours=1))
+    assert "aHVzaA" not in str(error.value)
+
+
+def test_credentials_that_are_given_go_before_the_sas_of_the_url():
+    url = f"https://account.blob.core.windows.net/prints/in?{SAS}"
+    storage = ra.open_storage(url, credentials=ra.SasToken("sv=1&se=2999-01-01&sig=other", share_sas=True))
+    assert storage.url(FILE, expires_in=timedelta(hours=1))[0].endswith("/a%20b.png?sv=1&se=2999-01-01&sig=other")
+
+
+def test_a_shared_sas_that_names_no_end_is_refused():
+    storage = ra.open_storage("az://prints@account/", credentials=ra.SasToken("si=policy&sig=hush", share_sas=True))
+    with pytest.raises(ra.ConfigurationError, match=r"\(se\)") as error:
+        storage.url(FILE, expires_in=timedelta(hours=1))
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "credentials"),
+    [
+        ("az://prints@account/in/", KEYS),
+        ("s3://prints/in/?region=eu-west-1", ra.SasToken("sv=1&sig=hush")),
+        ("s3://prints/in/?region=eu-west-1", ra.AccountKey("aHVzaA==")),
+    ],
+)
+def test_credentials_of_another_protocol_are_refused_and_never_left_out_silently(url, credentials):
+    with pytest.raises(ra.ConfigurationError, match=f"not {type(credentials).__name__}"):
+        ra.open_storage(url, credentials=credentials)
+
+
+def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.azure_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
+        ra.open_storage("az://prints@account/in/")
+
+
 def test_no_sdk_is_loaded_before_a_location_needs_it():
     loaded = "import sys, remote_artwork.storage.opening; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert "remote_artwork.storage.storage" in modules
-    assert not {"s3fs", "aiobotocore", "botocore", "aiohttp", "gcsfs", "adlfs"} & set(modules)
+    assert not {"s3fs", "aiobotocore", "botocore", "aiohttp", "gcsfs", "adlfs", "azure"} & set(modules)
 
 
 def test_each_cloud_takes_its_own_credentials(service_account_key):

@@ -20,8 +20,15 @@ from remote_artwork.core.model import StoredFile
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
 
-_MODULES: Mapping[str, str] = {"file": "generic", "gcs": "gcs", "memory": "generic", "s3": "s3"}
-"""fsspec protocol → the module here that serves it."""
+_MODULES: Mapping[str, str] = {
+    "abfs": "azure",
+    "azure": "azure",
+    "file": "generic",
+    "gcs": "gcs",
+    "memory": "generic",
+    "s3": "s3",
+}
+"""A location's or a file system's protocol → the module here that serves it."""
 
 
 class Ask(Protocol):

@@ -37,9 +37,9 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
 
     Every option that fsspec's own configuration could fill in is given, so that it cannot.
     """
-    if not isinstance(credentials, Anonymous | Keys):
-        raise ConfigurationError(f"{location} takes Keys, not a {type(credentials).__name__}")
     network.check_endpoint(location.endpoint)
+    if not isinstance(credentials, Anonymous | Keys):
+        raise ConfigurationError(f"{location}: S3 takes Keys or Anonymous, not {type(credentials).__name__}")
     try:
         import s3fs
 

@@ -1,0 +1,108 @@
+"""What keeps Azure's SDK to itself: no redirects, no retries, nothing of this machine's settings. Imports the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import wait
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from adlfs import AzureBlobFileSystem
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.storage.blob.aio import BlobServiceClient
+from fsspec.asyn import AsyncFileSystem
+
+from remote_artwork.storage.credentials import AccountKey, Credentials, SasToken
+from remote_artwork.storage.network import AddressInfo, NetworkPolicy
+
+ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
+"""Options of the SDK, for a client or for one call."""
+
+FAREWELL = 1.0
+"""Seconds that closing connections may take."""
+
+
+def service_client(url: str, account: str, credentials: Credentials, network: NetworkPolicy) -> BlobServiceClient:
+    """A client of one account, which connects where ``network`` lets it. Makes no request.
+
+    Args:
+        url: The account's address, from a location and never from a merchant's text.
+        account: Its name, to sign with.
+        credentials: ``AccountKey``, ``SasToken``, or anything else for none.
+        network: Guards addresses, and gives the time-outs.
+    """
+    credential: AzureNamedKeyCredential | AzureSasCredential | None = None
+    if isinstance(credentials, AccountKey):
+        credential = AzureNamedKeyCredential(account, credentials.key)
+    elif isinstance(credentials, SasToken):
+        credential = AzureSasCredential(credentials.token)
+    host = urlsplit(url).hostname or ""
+    return BlobServiceClient(
+        url,
+        credential=credential,
+        transport=Guarded(network),
+        proxies={} if proxy_bypass(host) else getproxies(),
+        **ONCE,
+    )
+
+
+class Account(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
+    """An adlfs around a client of our own.
+
+    It leaves out the constructor of adlfs, which reads ``AZURE_STORAGE_*`` and keeps every instance for ever.
+
+    Args:
+        client: What every request goes through; closed when nobody uses the file system any more.
+        share_sas: Whether the client's SAS may be handed on.
+        settings: Of fsspec's own configuration, which are not used.
+    """
+
+    cachable = False
+
+    def __init__(self, client: BlobServiceClient, *, share_sas: bool, **settings: object) -> None:
+        del settings
+        AsyncFileSystem.__init__(self, asynchronous=False, use_listings_cache=False)
+        self.service_client = client
+        self.share_sas = share_sas
+        weakref.finalize(self, _close, client, self.loop, os.getpid())
+
+
+def _close(client: BlobServiceClient, loop: asyncio.AbstractEventLoop, process: int) -> None:
+    """Runs wherever the file system was dropped, or at the end of the programme."""
+    if loop.is_closed() or process != os.getpid():
+        return
+    closing = asyncio.run_coroutine_threadsafe(client.close(), loop)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        wait([closing], timeout=FAREWELL)  # only on a thread without a loop, which nobody else waits for
+
+
+class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it
+    """The SDK's transport with a guard on its sockets. It reads an answer whole, so that nothing is asked for again."""
+
+    def __init__(self, network: NetworkPolicy) -> None:
+        super().__init__(connection_timeout=network.connect_timeout, read_timeout=network.read_timeout)
+        self._socket_factory: Callable[[AddressInfo], Any] = network.socket_factory
+
+    async def open(self) -> None:
+        """Makes the session on the loop it is used on. It reads no ``.netrc`` of this machine."""
+        if getattr(self, "session", None) is None:
+            self.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=self._socket_factory),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        await super().open()
+
+    async def send(self, request: Any, *, stream: bool = False, **config: Any) -> Any:
+        """The SDK repeats a download whose body breaks off by itself; a body that was read already cannot."""
+        del stream
+        return await super().send(request, stream=False, **config)
