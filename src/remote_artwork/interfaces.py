@@ -69,6 +69,14 @@ class FulfillmentClient(Protocol):
         """
 
 
+def flaw_of_client(client: FulfillmentClient) -> str | None:
+    """What a client's promises lack, or None; a promise of another type would be read as another promise."""
+    for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
+        if not isinstance(getattr(client, promise, None), kind):
+            return f"{type(client).__name__}.{promise} must be a {kind.__name__}; see FulfillmentClient"
+    return None
+
+
 @runtime_checkable
 class Ledger(Protocol):
     """Durable memory of what was begun and what is done. May be called from several threads and processes."""

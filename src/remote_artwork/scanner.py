@@ -6,15 +6,15 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from attrs import define, field
 
 from remote_artwork.core.awaited import split_extension
 from remote_artwork.core.explanation import Explanation
 from remote_artwork.core.lifecycle import OrderRecord
-from remote_artwork.core.model import Attaching, Recovery
 from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
 from remote_artwork.core.planning import OrderPlan
 from remote_artwork.core.policy import Policy
@@ -22,11 +22,11 @@ from remote_artwork.core.report import (
     Fault,
     FileListener,
     FileOutcome,
-    FileStatus,
     FileTally,
     ItemOutcome,
     ItemStatus,
     ScanReport,
+    files_of,
     sorted_items,
 )
 from remote_artwork.errors import ConfigurationError, LedgerError
@@ -34,7 +34,7 @@ from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
-from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck
+from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.schedule import repeat
@@ -46,10 +46,6 @@ HOURLY = timedelta(hours=1)
 _REMEMBERED = timedelta(days=90)
 _SILENT_PASSES = 100
 """A finished order is forgotten when it is this old and the host has not named it for so many whole passes."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
@@ -67,15 +63,9 @@ def _not_empty(_instance: object, _attribute: object, value: str) -> None:
         raise ConfigurationError("Scanner.tenant must not be empty")
 
 
-def _keeps_its_promises(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
-    name = type(client).__name__
-    for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
-        if not isinstance(getattr(client, promise, None), kind):
-            raise ConfigurationError(
-                f"{name}.{promise} must be of remote_artwork's {kind.__name__}".replace(
-                    "remote_artwork's timedelta", "datetime.timedelta"
-                )
-            )
+def _keeps_its_form(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
+    if flaw := flaw_of_client(client):
+        raise ConfigurationError(flaw)
 
 
 @define
@@ -100,7 +90,7 @@ class Scanner:
     """
 
     storage: ArtworkStorage
-    client: FulfillmentClient = field(validator=_keeps_its_promises)
+    client: FulfillmentClient = field(validator=_keeps_its_form)
     ledger: Ledger = field(kw_only=True)
     pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_as_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
@@ -109,7 +99,7 @@ class Scanner:
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
     url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True)
     observer: Observer | None = field(default=None, kw_only=True)
-    clock: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
+    clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _one_at_a_time: threading.Lock = field(init=False, factory=threading.Lock)
 
@@ -290,7 +280,7 @@ class Scanner:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 
     def _report(self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], *, dry_run: bool) -> ScanReport:
-        for file in _files_of(items):
+        for file in files_of(items):
             survey.tally.add(file)
         return ScanReport(
             dry_run=dry_run,
@@ -306,16 +296,3 @@ class Scanner:
             requests=survey.requests_since(self.storage),
             faults=tuple(survey.faults),
         )
-
-
-def _files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
-    """The files that items were refused for: a rejected one, or several for one print."""
-    for item in items:
-        if item.status is ItemStatus.REJECTED:
-            blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
-            for name in blamed:
-                reason = item.reason.removeprefix(f"{name}: ")
-                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=reason)
-        elif item.status is ItemStatus.CONFLICT:
-            for name in item.files:
-                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=item.reason)

@@ -221,6 +221,19 @@ def _as_json(_owner: object, _field: object, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
+    """The files that items were refused for: a rejected one, or several for one print."""
+    for item in items:
+        if item.status is ItemStatus.REJECTED:
+            blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
+            for name in blamed:
+                reason = item.reason.removeprefix(f"{name}: ")
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=reason)
+        elif item.status is ItemStatus.CONFLICT:
+            for name in item.files:
+                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=item.reason)
+
+
 def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:
     """By order number, order id and item number; digits compare as numbers."""
     return tuple(sorted(items, key=lambda item: (natural(item.order_number), item.order_id, natural(item.item_number))))
