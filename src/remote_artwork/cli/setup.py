@@ -50,7 +50,9 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
+        private = self.allow_private_network
+        # Whoever types a command may read this machine's folders anyway.
+        network = ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
         credentials = read_credentials(self.credentials)
         return ra.open_storage(self.url, credentials=credentials, network=network, provider=self.provider)
 

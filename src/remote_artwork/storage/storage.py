@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from fsspec import AbstractFileSystem
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, StorageUnreachable
+from remote_artwork.errors import ConfigurationError, FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
+from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.pagers import RequestKind, pager_for
+from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
@@ -34,6 +37,9 @@ _IMPOSSIBLE = re.compile(
     re.VERBOSE,
 )
 
+LONGEST_NAME = 1024
+"""Characters of a file's name; no provider takes a longer one."""
+
 
 class ArtworkStorage:
     """The files below one folder. May be used from several threads, and for as long as the process lives.
@@ -44,6 +50,7 @@ class ArtworkStorage:
         location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
         retry: How often a request is repeated while the storage cannot be reached.
         call_timeout: Seconds one request may take altogether, where the client can be held to it.
+        listing_timeout: Seconds between the first and the last page of a listing.
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
@@ -57,6 +64,7 @@ class ArtworkStorage:
         location: Location | str | None = None,
         retry: RetryPolicy | None = None,
         call_timeout: float = 60.0,
+        listing_timeout: float = 3600.0,
     ) -> None:
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system was made for coroutines; make it without asynchronous=True")
@@ -65,11 +73,15 @@ class ArtworkStorage:
         self.location = str(location or f"{protocol}://{path}")
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
+        self._listing_timeout = listing_timeout
         self._requests: Counter[RequestKind] = Counter()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"ArtworkStorage({self.location!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a storage holds credentials and connections, so it is not pickled; open it where it is used")
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -84,9 +96,15 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
+        end = time.monotonic() + self._listing_timeout
         for entries in self._pager.pages(self._ask):
-            possible = [entry for entry in entries if not _IMPOSSIBLE.search(entry[0])]
+            possible = [entry for entry in entries if _is_possible(entry[0])]
             yield Page([name for name, _ in possible], partial(_file_of, possible))
+            if time.monotonic() > end:
+                raise StorageMisbehaved(
+                    f"{self.location}: the listing has no end after {self._listing_timeout:g} seconds; "
+                    "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
+                )
 
     def stat(self, name: str) -> StoredFile:
         """One file as it is now, with its version where the storage keeps versions.
@@ -145,16 +163,23 @@ class ArtworkStorage:
 
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
-            return function()
-        except Exception as error:
-            raise translate(error, where=self.location, name=name) from error
+            with quietly():
+                return function()
+        except Exception as error:  # noqa: BLE001 - whatever another library raises
+            told, cause = translate(error, where=self.location, name=name), stand_in(error)
+        # Not while the error is handled: it would become the new one's context, with all that it holds.
+        raise told from cause
 
 
 def _file_of(entries: Sequence[tuple[str, Mapping[str, Any]]], position: int) -> StoredFile:
     return stored_file(*entries[position])
 
 
+def _is_possible(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and not _IMPOSSIBLE.search(name)
+
+
 def _checked(name: str) -> str:
-    if _IMPOSSIBLE.search(name):
-        raise FileGone(f"{name!r} is no name that a file of a storage location may have")
+    if not _is_possible(name):
+        raise FileGone(f"{name[:LONGEST_NAME]!r} is no name that a file of a storage location may have")
     return name

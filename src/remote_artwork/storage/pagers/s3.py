@@ -22,6 +22,7 @@ from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -67,6 +68,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
             "connect_timeout": network.connect_timeout,
             "read_timeout": network.read_timeout,
             "retries": {"max_attempts": 0},
+            "proxies": {},
             "connector_args": {"socket_factory": network.socket_factory},
             "http_session_cls": NoRedirects,
         },
@@ -97,7 +99,7 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many keys a page as the storage gives, by its continuation tokens."""
-        asked: set[str] = set()
+        circle = Circle()
         token: str | None = None
         while True:
             answer = ask("list", partial(self._list, token))
@@ -105,9 +107,8 @@ class Pager:
             if not answer["IsTruncated"]:
                 return
             token = answer["NextContinuationToken"]
-            if token in asked:
+            if circle.closes_with(token):
                 raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
-            asked.add(token)
 
     def _list(self, token: str | None) -> Entry:
         """One page. botocore asks for percent-encoded keys and decodes them where the server did encode them."""

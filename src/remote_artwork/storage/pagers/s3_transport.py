@@ -12,6 +12,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
+from remote_artwork.storage.pagers.bounded_answers import bound
 
 
 def isolated_session() -> AioSession:
@@ -54,4 +55,4 @@ class _Direct:
             if region.replace("-", "").isalnum() and len(region) < 40:
                 raise InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
             raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
-        return response
+        return bound(response)
