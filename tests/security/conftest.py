@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recording_server import RecordingWire
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def bait_listener():
+    """Nobody may connect to it."""
+    with RecordingWire() as listener:
+        yield listener
+
+
+@pytest.fixture
+def in_a_process(tmp_path):
+    """Runs a script of this folder by itself, with its standard input; returns what it printed."""
+
+    def run(script, given, environment=None):
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name(script))],
+            input=given,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done
+
+    return run
