@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 PATIENCE = 20.0
 """Seconds a connection is served at most, and the server may take to end."""
 
-Answer = Iterable[bytes]
+Answer = Callable[[bytes], Iterable[bytes]]
+"""From the head of a request to the pieces of its answer."""
 
 
 class HostileServer:
@@ -20,7 +21,7 @@ class HostileServer:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.sent = 0
-        self._answer: Iterable[bytes] = ()
+        self._answer: Answer = lambda _head: ()
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -36,16 +37,17 @@ class HostileServer:
         self._listener.close()
         self._thread.join(PATIENCE)
 
-    def answer(self, pieces: Answer) -> None:
-        """What each request gets from now on; forgets the requests so far. ``pieces`` is iterated for each of them."""
-        self._answer = pieces
+    def answer(self, answer: Answer) -> None:
+        """What each request gets from now on; forgets the requests so far."""
+        self._answer = answer
         self.requests.clear()
         self.sent = 0
 
     def redirect(self, status: int, target: str | None) -> None:
         """Answers with a redirect, or with one that leads nowhere."""
         location = f"Location: {target}\r\n" if target else ""
-        self.answer([f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()])
+        head = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        self.answer(lambda _head: [head.encode()])
 
     def drip(self, piece: bytes, seconds: float = 0.05) -> Iterator[bytes]:
         """The same piece for ever, a little at a time."""
@@ -70,7 +72,7 @@ class HostileServer:
                     return
                 head += piece
             self.requests.append(head.decode("latin-1"))
-            for piece in self._answer:
+            for piece in self._answer(head):
                 if self._over.is_set():
                     return
                 client.sendall(piece)
