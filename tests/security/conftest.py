@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from recording_server import RecordingWire
@@ -22,9 +24,9 @@ def bait_listener():
 def in_a_process(tmp_path):
     """Runs a script of this folder by itself, with its standard input; returns what it printed."""
 
-    def run(script, given, environment=None):
+    def run(script, given, environment=None, *arguments):
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name(script))],
+            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
             input=given,
             env=environment,
             cwd=tmp_path,
@@ -37,3 +39,11 @@ def in_a_process(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def root():
+    """A folder of the in-memory file system, of the test's own."""
+    folder = f"/{uuid.uuid4().hex}"
+    yield folder
+    fsspec.filesystem("memory").rm(folder, recursive=True)

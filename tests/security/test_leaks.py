@@ -23,7 +23,9 @@ pytestmark = pytest.mark.server
 
 KEYS = ("AKCANARYCANARY01", "canary/secret+half==of-keys", "canary+token/of=a-session&more")
 SIGNATURE = re.compile(
-    rb"(?i)(?:signature|sig)(?:=|%3d)(?!redacted)[0-9a-z+/%]{8}|bearer\s+[a-z]|authorization['\"]?: ?b?['\"]?(?!redacted)[a-z]"
+    rb"""(?ix) (?:signature|sig) (?:=|%3d) (?!redacted) [0-9a-z+/%]{8}
+             | bearer\s+[a-z]
+             | authorization['"]?:[ ]?b?['"]?(?!redacted)[a-z]"""
 )
 """What a request or a URL is signed with, in a log. Whoever has it can use it until it ends."""
 

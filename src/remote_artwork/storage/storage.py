@@ -97,14 +97,14 @@ class ArtworkStorage:
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
         end = time.monotonic() + self._listing_timeout
-        for entries in self._pager.pages(self._ask):
-            possible = [entry for entry in entries if _is_possible(entry[0])]
-            yield Page([name for name, _ in possible], partial(_file_of, possible))
-            if time.monotonic() > end:
+        for number, entries in enumerate(self._pager.pages(self._ask)):
+            if number > 0 and time.monotonic() > end:
                 raise StorageMisbehaved(
                     f"{self.location}: the listing has no end after {self._listing_timeout:g} seconds; "
                     "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
                 )
+            possible = [entry for entry in entries if _is_possible(entry[0])]
+            yield Page([name for name, _ in possible], partial(_file_of, possible))
 
     def stat(self, name: str) -> StoredFile:
         """One file as it is now, with its version where the storage keeps versions.

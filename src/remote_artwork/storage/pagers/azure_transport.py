@@ -18,7 +18,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.storage.credentials import AccountKey, Credentials, SasToken
 from remote_artwork.storage.network import AddressInfo, NetworkPolicy
-from remote_artwork.storage.pagers.bounded_answers import BoundedAnswer
+from remote_artwork.storage.pagers.bounded_answers import BoundedAnswer, refuse_undergrowth
 
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
@@ -108,4 +108,7 @@ class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen throug
     async def send(self, request: Any, *, stream: bool = False, **config: Any) -> Any:
         """The SDK repeats a download whose body breaks off by itself; a body that was read already cannot."""
         del stream
-        return await super().send(request, stream=False, **config)
+        answer = await super().send(request, stream=False, **config)
+        if "xml" in str(answer.content_type):
+            refuse_undergrowth(answer.body())
+        return answer

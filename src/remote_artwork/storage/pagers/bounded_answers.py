@@ -11,6 +11,21 @@ from remote_artwork.errors import StorageMisbehaved
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of the longest answer: four times the longest piece of a file, and more than any provider's page of names."""
 
+MOST_BRANCHES = 500_000
+"""Tags, brackets and braces of one answer; a full page of Azure's, with 5,000 files, has half of them."""
+
+
+def refuse_undergrowth(body: bytes) -> None:
+    """Refuses XML and JSON with no end of elements, before it is parsed.
+
+    Parsing takes a hundred times its size, and keeps every storage of this process waiting for many seconds.
+
+    Raises:
+        StorageMisbehaved: It holds more elements than any answer may.
+    """
+    if sum(body.count(opening) for opening in (b"<", b"{", b"[")) > MOST_BRANCHES:
+        raise StorageMisbehaved("the storage's answer holds far more than its protocol foresees; check the URL")
+
 
 def bound(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
     """Makes reading an answer fail as soon as it is too long. Returns the same answer."""

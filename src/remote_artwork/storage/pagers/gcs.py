@@ -135,7 +135,10 @@ class Pager:
         return url, _expiry(url)
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
+        from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
+
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        refuse_undergrowth(content)
         try:
             answer = json.loads(content)
         except ValueError as error:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import requests
-from aiohttp import ClientTimeout, TCPConnector
+from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
 from fsspec import AbstractFileSystem
 from fsspec.asyn import get_loop, sync
 from gcsfs.core import GCSFileSystem
@@ -112,6 +112,7 @@ async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
         # The whole request is timed by whoever waits for it.
         "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
         "trust_env": False,
+        "cookie_jar": DummyCookieJar(),
     }
 
 

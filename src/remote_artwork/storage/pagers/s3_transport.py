@@ -12,16 +12,23 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
-from remote_artwork.storage.pagers.bounded_answers import bound
+from remote_artwork.storage.pagers.bounded_answers import bound, refuse_undergrowth
 
 
 def isolated_session() -> AioSession:
     """A session without the profile, configuration and credentials files of whoever runs this programme."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
-    # Written with a star, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
+    # Written with stars, they come before the SDK's own look at the same event, which turns such answers into HTTP 500.
+    session.register("before-parse.*.*", _refuse_undergrowth)
     session.register("before-parse.*.ListObjectsV2", _refuse_other_documents)
     return session
+
+
+def _refuse_undergrowth(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Also for what should be an error; the content of a file is not there yet, and is not parsed."""
+    if isinstance(response_dict["body"], bytes):
+        refuse_undergrowth(response_dict["body"])
 
 
 def _refuse_other_documents(response_dict: Mapping[str, Any], **_: object) -> None:
@@ -49,6 +56,7 @@ class _Direct:
 
     async def request(self, method: str, **options: Any) -> aiohttp.ClientResponse:
         response = await self._session.request(method, allow_redirects=False, **options)
+        self._session.cookie_jar.clear()
         if 300 <= response.status < 400:
             response.close()
             region = response.headers.get("x-amz-bucket-region", "")
