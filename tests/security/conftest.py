@@ -10,7 +10,7 @@ import pytest
 
 from recording_server import RecordingWire
 
-PATIENCE = 60.0
+PATIENCE = 110.0
 
 
 @pytest.fixture

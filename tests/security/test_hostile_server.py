@@ -45,7 +45,7 @@ def test_no_attack_takes_long_or_much_memory(in_a_process, protocol):
 @pytest.mark.parametrize("attack", ["waiting-body", "endless-listing", "deep-xml", "endless-chunks"])
 @pytest.mark.parametrize("protocol", OPENERS)
 def test_another_merchant_is_served_meanwhile(protocol, attack, local_network):
-    network = attrs.evolve(local_network, call_timeout=3.0, listing_timeout=3.0)
+    network = attrs.evolve(local_network, call_timeout=2.0, listing_timeout=2.0)
     retry = ra.RetryPolicy(attempts=1)
     with HostileServer() as hostile, HostileServer() as honest:
         play(protocol, hostile)

@@ -24,10 +24,10 @@ WAITING = attrs.evolve(PATIENT, call_timeout=1.0)
 
 protocol, endpoint, *names = sys.argv[1:]
 for name in names:
+    network = WAITING if name.startswith("waiting") else PATIENT
+    storage = open_at(protocol, endpoint, f"{name}/in", None, network, retry=ra.RetryPolicy(attempts=1))
     for kind in ("list", "get"):
         use = USES[kind]
-        network = WAITING if name.startswith("waiting") else PATIENT
-        storage = open_at(protocol, endpoint, f"{name}/in", None, network, retry=ra.RetryPolicy(attempts=1))
         begin = time.monotonic()
         told, result = "", None
         try:
