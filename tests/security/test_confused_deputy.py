@@ -57,6 +57,7 @@ def environment_full_of_bait(folder, listener, service_account_key):
         "AWS_ACCESS_KEY_ID": f"AKIA{WORD.upper()}",
         "AWS_SECRET_ACCESS_KEY": bait,
         "AWS_SESSION_TOKEN": bait,
+        "AWS_PROFILE": WORD,
         "AWS_CONFIG_FILE": str(folder / "aws_config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "aws_credentials"),
         "AWS_ENDPOINT_URL": url,

@@ -51,7 +51,8 @@ def test_another_merchant_is_served_meanwhile(protocol, attack, local_network):
         play(protocol, hostile)
         honest.answer(lambda _head: whole(protocol, page_of(protocol, ["in/1001_1.png"])))
         bad = open_at(protocol, hostile.endpoint, f"{attack}/in", None, network, retry=retry)
-        good = open_at(protocol, honest.endpoint, "prints/in", None, network, retry=retry)
+        good = open_at(protocol, honest.endpoint, "prints/in", None, local_network, retry=retry)
+        USES["list"](good)
         outcome = []
 
         def attacked():
