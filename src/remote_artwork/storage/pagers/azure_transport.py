@@ -45,6 +45,7 @@ def service_client(url: str, account: str, credentials: Credentials, network: Ne
         url,
         credential=credential,
         transport=Guarded(network),
+        user_agent_use_env=False,
         **ONCE,
     )
 

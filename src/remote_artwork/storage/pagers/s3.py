@@ -69,6 +69,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
             "read_timeout": network.read_timeout,
             "retries": {"max_attempts": 0},
             "proxies": {},
+            "user_agent": "remote_artwork",  # the SDK's own would tell about this machine
             "connector_args": {"socket_factory": network.socket_factory},
             "http_session_cls": NoRedirects,
         },
