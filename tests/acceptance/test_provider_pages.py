@@ -1,0 +1,253 @@
+"""What docs/providers/ promises is so: its URLs, credentials files, policies, prices, and its example of a package.
+
+A block is told what it is by a comment on the line above it::
+
+    <!-- urls: ID -->            each URL, then → its canonical form, or ✗ the reason why it is refused
+    <!-- credentials: CLASS -->  a file for --credentials
+    <!-- policy: BUCKET FOLDER -->
+    <!-- file: NAME -->          a file of the package that adds a provider
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.cli.setup import read_credentials
+from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY, provider_named
+from remote_artwork.testing import FakeShop
+from servers import S3Server, free_port, program, running
+from shop_files import PDF
+
+FOLDER = Path(__file__).parents[2] / "docs" / "providers"
+PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
+HOW_TO = [name for name in PAGES if name not in ("index", "adding")]
+MARKED = re.compile(r"<!-- (urls|credentials|policy|file): ([^>]+?) -->\n```\w+\n(.*?)\n```", re.DOTALL)
+
+
+def blocks(kind, pages=tuple(PAGES)):
+    """Page, argument and content of each block that is marked as of this kind."""
+    return [
+        (page, argument, content)
+        for page in pages
+        for marked, argument, content in MARKED.findall(PAGES[page])
+        if marked == kind
+    ]
+
+
+def read_as(content):
+    """URL and what is said of it, for each pair of lines."""
+    return [tuple(pair.split("\n")) for pair in content.split("\n\n")]
+
+
+URLS = [
+    pytest.param(provider, url, said, id=f"{page}: {url}")
+    for page, provider, content in blocks("urls", HOW_TO)
+    for url, said in read_as(content)
+]
+
+
+@pytest.mark.parametrize(("provider", "url", "said"), URLS)
+def test_a_url_is_read_as_its_page_says(provider, url, said):
+    mark, _, expected = said.partition(" ")
+    if mark == "✗":
+        with pytest.raises(ra.InvalidLocation, match=re.escape(f"refused: {expected}")):
+            ra.Location.parse(url)
+        return
+    location = ra.Location.parse(url)
+    assert (mark, str(location)) == ("→", expected)
+    assert location.provider == provider
+    assert ra.Location.parse(expected) == location
+
+
+@pytest.mark.parametrize("page", HOW_TO)
+def test_every_page_shows_how_the_urls_of_its_providers_are_read(page):
+    facts = re.findall(r"```\{provider\} (.+)\n```", PAGES[page])
+    assert len(facts) == 1
+    shown = {provider for _, provider, content in blocks("urls", [page]) if "→" in content}
+    assert set(facts[0].split()) <= shown
+
+
+def test_every_row_of_the_table_has_a_page_and_every_page_a_line_in_the_index():
+    told = [
+        name
+        for text in PAGES.values()
+        for facts in re.findall(r"```\{provider\} (.+)\n", text)
+        for name in facts.split()
+    ]
+    assert sorted(told) == sorted(row.id for row in BUILT_IN if row not in (FILE, MEMORY))
+    table = PAGES["index"].partition("\n## ")[0]
+    assert sorted(set(re.findall(r"^\|.*\]\((\w+)\.md\)", table, re.MULTILINE))) == sorted(HOW_TO)
+
+
+CREDENTIALS = [
+    pytest.param(name, content, id=f"{page}: {name}") for page, name, content in blocks("credentials", HOW_TO)
+]
+
+
+@pytest.mark.parametrize(("name", "content"), CREDENTIALS)
+def test_the_command_line_reads_a_credentials_file_as_its_page_shows_it(name, content, tmp_path):
+    path = tmp_path / "credentials.json"
+    path.write_text(content, encoding="utf-8")
+    assert isinstance(read_credentials(str(path)), getattr(ra, name))
+
+
+@pytest.mark.parametrize("page", [page for page in HOW_TO if page != "web_folders"])
+def test_the_line_to_check_names_a_url_and_a_credentials_file_of_its_page(page):
+    [line] = re.findall(r"^remote-artwork (check .*)$", PAGES[page], re.MULTILINE)
+    _, url, option, path = shlex.split(line)
+    assert ra.Location.parse(url).provider in {provider for _, provider, _ in blocks("urls", [page])}
+    assert option == "--credentials"
+    assert f"`{path}`" in PAGES[page]
+
+
+def test_the_costs_are_what_their_arithmetic_gives():
+    rows = re.findall(r"^\| ([^|]+?) \| \$([\d.]+) \| \$([\d.]+) \| \$([\d.]+) \|$", PAGES["index"], re.MULTILINE)
+    costs = {title.partition(" (")[0]: tuple(map(float, prices)) for title, *prices in rows}
+    assert len(costs) == len(rows) == 6
+    listed, looked = 730 * 10_000 / 1_000, 1_000 * 5
+    for list_price, get_price, month in costs.values():
+        assert month == pytest.approx(listed / 1_000 * list_price + looked / 1_000 * get_price, abs=0.00006)
+    for row in BUILT_IN:
+        if row.list_price is not None:
+            assert costs[row.title][0] == row.list_price
+        if row.get_price is not None:
+            assert costs[row.title][1] == row.get_price
+
+
+def test_the_costs_on_the_pages_are_those_of_the_index():
+    month = dict(
+        re.findall(
+            r"^\| ([^|(]+?)(?: \([^|]*)? \| \$[\d.]+ \| \$[\d.]+ \| (\$[\d.]+) \|$", PAGES["index"], re.MULTILINE
+        )
+    )
+    assert f"= {month['Amazon S3']} a month" in PAGES["amazon_s3"]
+    assert f"= {month['Google Cloud Storage']} a month" in PAGES["google_cloud_storage"]
+    for title in ("Cloudflare R2", "Backblaze B2"):
+        assert f"= {month[title]}" in PAGES["other_s3"]
+
+
+def test_the_package_of_the_example_adds_a_provider(tmp_path):
+    """Its files as they are, and the entry points that its pyproject.toml would install."""
+    files = {name: content for _, name, content in blocks("file", ["adding"])}
+    assert set(files) == {"pyproject.toml", "acme_storage.py"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n", encoding="utf-8")
+    project = tomllib.loads(files["pyproject.toml"])["project"]
+    installed = tmp_path / f"acme_storage-{project['version']}.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+    points = [
+        line
+        for group, members in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in members.items()))
+    ]
+    (installed / "entry_points.txt").write_text("\n".join(points) + "\n")
+
+    [(_, provider, content)] = blocks("urls", ["adding"])
+    assert provider_named(provider) is None, "not without that package"
+    said = read_as(content)
+    assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
+    for url, told in said:
+        assert told[2:] in in_a_process_with(tmp_path, url)
+
+
+def in_a_process_with(folder, url):
+    """What a fresh process with this folder of packages makes of a URL."""
+    code = (
+        "import sys, remote_artwork as ra\n"
+        "try:\n    print(ra.Location.parse(sys.argv[1]))\n"
+        "except ra.InvalidLocation as refusal:\n    print(refusal)"
+    )
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, url],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout
+
+
+def test_the_pages_agree_on_one_policy():
+    assert len({json.dumps(json.loads(content)) for _, _, content in blocks("policy", HOW_TO)}) == 1
+
+
+@pytest.fixture
+def guarded_s3(tmp_path):
+    """moto with one user, who may do what the pages' policy says. moto heeds actions and resources, no conditions."""
+    port = free_port()
+    command = [program("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, port=port, log=tmp_path / "moto.log"):
+        server = S3Server(f"http://127.0.0.1:{port}", ra.Keys("AKADMIN", "a-secret-of-tests"))
+        iam = botocore.session.Session().create_client(
+            "iam",
+            region_name="us-east-1",
+            endpoint_url=server.endpoint,
+            aws_access_key_id=server.keys.access_key,
+            aws_secret_access_key=server.keys.secret_key,
+        )
+        iam.create_user(UserName="reader")
+        key = iam.create_access_key(UserName="reader")["AccessKey"]
+
+        def let_in(*statements):
+            policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+            iam.put_user_policy(UserName="reader", PolicyName="prints", PolicyDocument=policy)
+            asked = urllib.request.Request(
+                f"{server.endpoint}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
+            )
+            urllib.request.urlopen(asked, timeout=10).close()  # from now on policies count
+            return S3Server(server.endpoint, ra.Keys(key["AccessKeyId"], key["SecretAccessKey"]))
+
+        yield server, let_in
+
+
+@pytest.mark.server
+def test_the_policy_of_the_pages_is_enough_for_a_scan_and_allows_no_more(guarded_s3, local_network):
+    admin, let_in = guarded_s3
+    _, argument, content = blocks("policy", HOW_TO)[0]
+    bucket, folder = argument.split()
+    admin.create_bucket(bucket, versioned=True)
+    admin.put(bucket, f"{folder}/1001_1.pdf", PDF)
+    admin.put(bucket, "other/1001_1.pdf", PDF)
+    reader = let_in(*json.loads(content)["Statement"])
+    storage = ra.open_storage(reader.url(bucket, folder), credentials=reader.keys, network=local_network)
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+
+    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
+
+    assert [item.status for item in report.items] == ["fulfilled"]
+    (artwork,) = shop.artwork["1001", "1"]
+    assert f"versionId={artwork.version}" in artwork.url
+    for refused in (
+        lambda: reader.put(bucket, f"{folder}/1002_1.pdf", PDF),
+        lambda: reader.delete(bucket, f"{folder}/1001_1.pdf"),
+        lambda: reader.call("get_object", Bucket=bucket, Key="other/1001_1.pdf"),
+    ):
+        with pytest.raises(PermissionError):
+            refused()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("without", ["s3:ListBucket", "s3:GetObject"])
+def test_less_than_the_policy_of_the_pages_is_not_enough(guarded_s3, local_network, without):
+    admin, let_in = guarded_s3
+    _, argument, content = blocks("policy", HOW_TO)[0]
+    bucket, folder = argument.split()
+    admin.create_bucket(bucket, versioned=True)
+    admin.put(bucket, f"{folder}/1001_1.pdf", PDF)
+    reader = let_in(*(each for each in json.loads(content)["Statement"] if without not in each["Action"]))
+    storage = ra.open_storage(reader.url(bucket, folder), credentials=reader.keys, network=local_network)
+    scan = ra.Scanner(storage, FakeShop([ra.Order("1001", [ra.OrderItem("1")])]), ledger=ra.MemoryLedger())
+    assert [item.status for item in scan.scan().items] == ["unreadable"]
