@@ -20,7 +20,7 @@ ROWS = {row.id: row for row in BUILT_IN if row not in (FILE, MEMORY)}
 
 VERIFIED = {
     "live": "Verified against the real thing ({by}).",
-    "same server software": "Verified against {by}, the kind of server it runs; not against the live service.",
+    "same server software": "Verified against {by}: the same server software; not against the live service.",
     "stand-in": "Verified against {by}, which speaks the same protocol; not against the live service.",
     "not": "Only its URLs are verified. Its behaviour is taken to be that of any other S3 server.",
 }
