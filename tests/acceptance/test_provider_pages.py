@@ -101,13 +101,16 @@ def test_the_command_line_reads_a_credentials_file_as_its_page_shows_it(name, co
     assert isinstance(read_credentials(str(path)), getattr(ra, name))
 
 
-@pytest.mark.parametrize("page", [page for page in HOW_TO if page != "web_folders"])
+@pytest.mark.parametrize("page", HOW_TO)
 def test_the_line_to_check_names_a_url_and_a_credentials_file_of_its_page(page):
     [line] = re.findall(r"^remote-artwork (check .*)$", PAGES[page], re.MULTILINE)
-    _, url, option, path = shlex.split(line)
+    _, url, *option = shlex.split(line)
     assert ra.Location.parse(url).provider in {provider for _, provider, _ in blocks("urls", [page])}
-    assert option == "--credentials"
-    assert f"`{path}`" in PAGES[page]
+    if blocks("credentials", [page]):
+        assert option[0] == "--credentials"
+        assert f"`{option[1]}`" in PAGES[page]
+    else:
+        assert option == []
 
 
 def test_the_costs_are_what_their_arithmetic_gives():
