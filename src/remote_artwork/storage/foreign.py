@@ -201,9 +201,14 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
     return None, ""
 
 
+def is_busy(status: int) -> bool:
+    """Whether an answer's status says that a server cannot serve now, and may do so later."""
+    return status in _BUSY or (status >= 500 and status != 501)
+
+
 def _from_status(status: int, code: str, about: str, name: str | None) -> RemoteArtworkError:
     said = f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
-    if code in _BUSY_CODES or status in _BUSY or (status >= 500 and status != 501):
+    if code in _BUSY_CODES or is_busy(status):
         return StorageUnreachable(f"{about}: the storage cannot serve now ({said}); try again later")
     if code in _REGION_CODES:
         return InvalidLocation(f"{about}: the bucket is in another region ({said}); name it by ?region= in the URL")

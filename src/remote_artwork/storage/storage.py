@@ -21,7 +21,7 @@ from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.pagers import Found, RequestKind, Searcher, pager_for
+from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, pager_for
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
@@ -105,6 +105,14 @@ class ArtworkStorage:
         possible = evolve(wanted, names=[name for name in wanted.names if not _IMPOSSIBLE.search(name)])
         for found in self._pager.search(possible, self._ask):
             yield _page(found)
+
+    def outlook(self) -> str | None:
+        """For a location without a listing, what can be told of files that are not there; None for every other.
+
+        Raises:
+            StorageError: Nothing can be told, or the storage could not be asked.
+        """
+        return self._pager.outlook(self._ask) if isinstance(self._pager, Prober) else None
 
     def stat(self, name: str) -> StoredFile:
         """One file as it is now, with its version where the storage keeps versions.

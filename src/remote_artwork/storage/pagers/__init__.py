@@ -32,6 +32,8 @@ _MODULES: Mapping[str, str] = {
     "azure": "azure",
     "file": "generic",
     "gcs": "gcs",
+    "http": "web",
+    "https": "web",
     "memory": "generic",
     "s3": "s3",
 }
@@ -68,6 +70,18 @@ class Searcher(Protocol):
 
     def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """Every wanted file that is there, in parts and in no order; others that were come by may be among them."""
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """What a ``Searcher`` is besides, whose location may have no listing: names are asked for one by one."""
+
+    def outlook(self, ask: Ask) -> str | None:
+        """What can be told of names that are not there; None where there is a listing.
+
+        Raises:
+            StorageMisbehaved: Nothing can be told.
+        """
 
 
 class Pager(Protocol):
