@@ -65,6 +65,7 @@ class WebServer:
 
     def __init__(self) -> None:
         self.folder = WebFolder()
+        self.headers: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -80,11 +81,14 @@ class WebServer:
 
     def _respond(self, request: BaseHTTPRequestHandler) -> None:
         folder, parts = self.folder, urlsplit(request.path)
+        self.headers.append(str(request.headers))
         folder.requests.append(f"{request.command} {request.path}")
         name = unquote(parts.path.removeprefix("/in/"))
         content = folder.content(name)
         if name == "":
-            marker = parse_qs(parts.query).get("marker", [""])[0] + parse_qs(parts.query).get("continuation-token", [""])[0]
+            marker = (
+                parse_qs(parts.query).get("marker", [""])[0] + parse_qs(parts.query).get("continuation-token", [""])[0]
+            )
             page = folder.pages.get(marker)
             _send(request, 200 if page else 404, page or b"<html><body>No index</body></html>", "application/xml")
         elif folder.head is not None and request.command == "HEAD":

@@ -66,8 +66,9 @@ class Probing:
     look: Look
     describe: Describe
     _canaries: dict[str, int] = field(factory=dict)
-    _out_of_reach: list[StorageError] = field(factory=list)
+    _out_of_reach: int = 0
     _unclear: list[StorageError] = field(factory=list)
+    _given_up: StorageError | None = None
     _lock: threading.Lock = field(factory=threading.Lock)
 
     def run(self, wanted: Wanted) -> Iterator[Found]:
@@ -110,16 +111,16 @@ class Probing:
                     hits[name] = entry
             for name in list(hits):
                 self._fold(name, hits, alone=alone)
-        except AnswersEverything:
-            raise
         except StorageError as error:
             self._note(error)
+            if self._given_up is not None:
+                raise self._given_up from error
             return Found(unknown={name: str(error)})
         return Found(entries=list(hits.items()))
 
     def _probe(self, name: str) -> Mapping[str, Any] | None:
-        if len(self._out_of_reach) > PATIENCE:
-            raise self._out_of_reach[-1]
+        if self._given_up is not None:
+            raise self._given_up
         answer = self.look(name)
         extension = split_extension(name)[1]
         if answer.status in (404, 410):
@@ -159,10 +160,9 @@ class Probing:
         with self._lock:
             if not isinstance(error, _Forbidden):
                 self._unclear.append(error)
-            if isinstance(error, StorageUnreachable):
-                self._out_of_reach.append(error)
-            if len(self._out_of_reach) > PATIENCE:
-                raise error
+            self._out_of_reach += isinstance(error, StorageUnreachable)
+            if isinstance(error, AnswersEverything) or self._out_of_reach > PATIENCE:
+                self._given_up = self._given_up or error
 
 
 class _Forbidden(StorageDenied):
