@@ -66,6 +66,8 @@ class WebServer:
     def __init__(self) -> None:
         self.folder = WebFolder()
         self.headers: list[str] = []
+        self.connections = 0
+        self.redirect_to = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -85,7 +87,9 @@ class WebServer:
         folder.requests.append(f"{request.command} {request.path}")
         name = unquote(parts.path.removeprefix("/in/"))
         content = folder.content(name)
-        if name == "":
+        if name in folder.refused or name in folder.statuses:
+            _send(request, folder.statuses.get(name, 403), b"no", "text/plain", location=self.redirect_to)
+        elif name == "":
             marker = (
                 parse_qs(parts.query).get("marker", [""])[0] + parse_qs(parts.query).get("continuation-token", [""])[0]
             )
@@ -93,8 +97,6 @@ class WebServer:
             _send(request, 200 if page else 404, page or b"<html><body>No index</body></html>", "application/xml")
         elif folder.head is not None and request.command == "HEAD":
             _send(request, folder.head, b"", "text/plain")
-        elif name in folder.refused or name in folder.statuses:
-            _send(request, folder.statuses.get(name, 403), b"no", "text/plain")
         elif content is None:
             _send(request, folder.missing, b"<html><body>Nothing here</body></html>", "text/html")
         else:
@@ -129,10 +131,14 @@ class WebServer:
                 folder.bytes_sent += len(content[start : start + PIECE])
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        respond = self._respond
+        server, respond = self, self._respond
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                server.connections += 1
+                super().setup()
 
             def do_GET(self) -> None:
                 try:
@@ -148,12 +154,14 @@ class WebServer:
         return Handler
 
 
-def _send(request: BaseHTTPRequestHandler, status: int, content: bytes, content_type: str) -> None:
+def _send(
+    request: BaseHTTPRequestHandler, status: int, content: bytes, content_type: str, *, location: str = ""
+) -> None:
     request.send_response(status)
     request.send_header("Content-Type", content_type)
     request.send_header("Content-Length", str(len(content)))
-    if 300 <= status < 400:
-        request.send_header("Location", "http://127.0.0.1:1/elsewhere")
+    if location:
+        request.send_header("Location", location)
     request.end_headers()
     if request.command != "HEAD":
         request.wfile.write(content)

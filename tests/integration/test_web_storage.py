@@ -39,7 +39,7 @@ def test_wanted_names_are_found_and_every_request_is_counted(web_server, storage
 
 
 @pytest.mark.parametrize("etag", ["strong", "weak", "none"])
-@pytest.mark.parametrize("head", [None, 405, 501])
+@pytest.mark.parametrize("head", [None, 403, 405])
 @pytest.mark.parametrize("ranges", [True, False])
 def test_odd_names_are_looked_up_read_and_handed_on_whatever_the_server_can_do(web_server, storage, etag, head, ranges):
     odd = ["a b", "a+b", "a%2Fb", "%41", "é", "a&<>'\"", "x?y=1", "#1", "a;b", "sub/a", "~$!*(),=:@"]
@@ -105,7 +105,8 @@ def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_
     assert (set(files), unknown) == ({"1.jpg"}, {})
     assert "HTTP 403" in caveat
     assert "HTTP 403" in storage.outlook()
-    assert storage.requests["head"] == 2 * 8 + 8 + 1  # a canary for each extension, and the outlook's
+    # A canary for each extension, the outlook's, and those names again by GET that were asked for by HEAD at first.
+    assert 2 * 8 + 8 + 1 < storage.requests["head"] == len(web_server.folder.requests) - 2 <= 2 * 8 + 8 + 1 + 2
 
 
 def test_a_server_that_answers_everything_is_refused_after_few_requests(web_server, storage):

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 MOST_SKIPPED = 64 * 1024**2
 """Bytes that are read and dropped at the most, of a server that sends whole files where a part was asked for."""
 
-_NO_HEAD = (405, 501)
+_NO_HEAD = (403, 405, 501)
+"""What servers answer that do not take HEAD. The first one of them also stands for a file that may not be read."""
 
 T = TypeVar("T")
 
@@ -141,7 +142,8 @@ class Pager:
 
         async def part(response: ClientResponse) -> bytes:
             answer = answer_of(response)
-            if stored_file(file.name, described(file.name, answer)).etag != file.etag:
+            now = stored_file(file.name, described(file.name, answer))
+            if (now.etag, now.size) != (file.etag, file.size):
                 raise FileGone("the file was replaced since it was looked at")
             if answer.status == 206 and answer.range_start != start:
                 raise StorageMisbehaved("the server sends another part of the file than it was asked for")

@@ -86,6 +86,8 @@ class Probing:
             while batch := list(islice(todo, _BATCH)):
                 alone = [twins[stem.casefold()] < 2 for stem, _ in batch]
                 results = list(pool.map(self._find, (names for _, names in batch), alone))
+                if self._given_up is not None:
+                    raise self._given_up
                 yield Found(
                     entries=[hit for result in results for hit in result.entries],
                     unknown={name: why for result in results for name, why in result.unknown.items()},
@@ -113,8 +115,6 @@ class Probing:
                 self._fold(name, hits, alone=alone)
         except StorageError as error:
             self._note(error)
-            if self._given_up is not None:
-                raise self._given_up from error
             return Found(unknown={name: str(error)})
         return Found(entries=list(hits.items()))
 
