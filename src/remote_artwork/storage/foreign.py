@@ -193,7 +193,9 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
                 getattr(link, "status_code", None),
                 getattr(response, "status_code", None),
             )
-            status = next((value for value in (*told, getattr(link, "code", None)) if value is not None), None)
+            status = next((value for value in told if value is not None), None)
+            if status is None:  # asked only now, since aiohttp warns of its own code
+                status = getattr(link, "code", None)
             told_code = getattr(link, "error_code", None)
             code = str(getattr(told_code, "value", told_code) or "")  # azure: an enumeration, for codes that it knows
         if isinstance(status, int) and 100 <= status <= 599:
