@@ -12,7 +12,7 @@ from attrs import frozen
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.pagers import Entries
-from remote_artwork.storage.pagers.web_transport import exchange, read_slice
+from remote_artwork.storage.pagers.web_transport import WHOLE_NUMBER, exchange, read_slice
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -88,7 +88,7 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
         return element.findtext(f"{space}{name}") or ""
 
     prefix = text(root, "Prefix")
-    if not folder.endswith(prefix):
+    if prefix and not folder.endswith(f"/{prefix}"):
         raise StorageMisbehaved("the server lists another folder than it was asked for")
     objects = root.findall(f"{space}Contents")
     keys = [text(each, "Key") for each in objects]
@@ -106,7 +106,7 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
 
 
 def _entry(size: str, element: ET.Element, space: str) -> Mapping[str, Any]:
-    if not size.isdecimal():
+    if not WHOLE_NUMBER.fullmatch(size):
         raise StorageMisbehaved("the server lists a file without its size")
     told = {name: element.findtext(f"{space}{name}") for name in ("ETag", "LastModified")}
     return {"Size": int(size), **{name: value for name, value in told.items() if value}}
