@@ -26,6 +26,7 @@ class WebFolder:
         statuses: Name → another status to answer it by.
         head: The status for every HEAD; None: as for a GET.
         ranges: Whether parts of files are sent.
+        shifted: By how many bytes a part that is sent lies off the one that was asked for.
         etag: ``strong``, ``weak`` or ``none``.
         dated: Whether ``Last-Modified`` is sent.
         folds_case: Takes capitals for small letters.
@@ -39,6 +40,7 @@ class WebFolder:
     statuses: dict[str, int] = field(factory=dict)
     head: int | None = None
     ranges: bool = True
+    shifted: int = 0
     etag: str = "strong"
     dated: bool = True
     modified: float = 1_700_000_000.0
@@ -111,7 +113,7 @@ class WebServer:
             headers["Last-Modified"] = formatdate(folder.modified, usegmt=True)
         if asked := request.headers.get("Range"):
             folder.ranges_asked.append(asked)
-            first, last = map(int, asked.removeprefix("bytes=").split("-"))
+            first, last = (int(place) + folder.shifted for place in asked.removeprefix("bytes=").split("-"))
             if folder.ranges and first >= size:
                 status, headers["Content-Range"], content = 416, f"bytes */{size}", b""
             elif folder.ranges:

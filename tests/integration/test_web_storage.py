@@ -77,6 +77,12 @@ def test_a_part_is_asked_for_and_no_more(web_server, storage):
     assert web_server.folder.bytes_sent == PIECE
 
 
+def test_another_part_than_was_asked_for_is_not_taken_for_it(web_server, storage):
+    web_server.folder.files, web_server.folder.shifted = {"1.jpg": bytes(10)}, 1
+    with pytest.raises(ra.StorageMisbehaved, match="another part"):
+        storage.reader(storage.stat("1.jpg")).read(0, 5)
+
+
 @pytest.mark.parametrize("etag", ["strong", "weak", "none"])
 def test_a_file_that_was_replaced_is_gone_for_its_reader(web_server, storage, etag):
     web_server.folder.files, web_server.folder.etag = {"1.jpg": b"old"}, etag

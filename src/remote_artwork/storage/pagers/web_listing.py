@@ -46,13 +46,19 @@ async def fetch_listing(fs: Any, folder: str, query: str) -> Listing | None:
         query: As the page before said; empty for the first page.
 
     Returns:
-        The page; None where the server answers with anything else.
+        The page; None where the server answers with anything else, or with a first page that cannot be read: then
+        the folder's files can still be asked for by name.
 
     Raises:
-        StorageMisbehaved: It is a listing that cannot be read.
+        StorageMisbehaved: A further page cannot be read.
     """
-    answer = await exchange(fs, "GET", f"{folder}?{query}" if query else folder, read=_listing_only)
-    return read_listing(answer.content, folder=unquote(urlsplit(folder).path)) if answer.content else None
+    try:
+        answer = await exchange(fs, "GET", f"{folder}?{query}" if query else folder, read=_listing_only)
+        return read_listing(answer.content, folder=unquote(urlsplit(folder).path)) if answer.content else None
+    except StorageMisbehaved:
+        if query:
+            raise
+        return None
 
 
 async def _listing_only(response: ClientResponse) -> bytes:
