@@ -56,8 +56,9 @@ class Discovery:
             LocationNotFound: The bucket or folder does not exist.
             LedgerError: The ledger could not be read.
         """
+        pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
         try:
-            for page in self.storage.pages() if self.wanted is None else self.storage.search(self.wanted):
+            for page in pages:
                 self._misses += self.matches.take(page)
                 if len(self._misses) >= _JUDGED_AT_ONCE:
                     self._judge()
