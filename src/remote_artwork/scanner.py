@@ -124,7 +124,7 @@ class Scanner:
         """
         with self._one_at_a_time:
             started = self.clock()
-            survey = self._survey(orders, on_file, sweep=sweep)
+            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
             items = [self._preview(plan, verify=verify) for plan in survey.plans]
             return self._report(survey, started, [i for outcomes in items for i in outcomes], dry_run=True)
 
@@ -151,7 +151,7 @@ class Scanner:
         """
         with self._one_at_a_time:
             started = self.clock()
-            survey = self._survey(orders, on_file, sweep=sweep)
+            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
             items = self._work(survey, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
@@ -170,7 +170,8 @@ class Scanner:
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
         with self._one_at_a_time:
             seen: list[FileOutcome] = []
-            survey = self._survey(None, lambda file: seen.append(file) if file.name == name else None, sweep=True)
+            tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
+            survey = self._surveyor.look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
             if name is not None:
                 numbers = self.pattern.order_numbers(split_extension(name)[0])
                 return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
@@ -212,8 +213,9 @@ class Scanner:
 
         repeat(one_pass, every=every, stop=stop)
 
-    def _survey(self, orders: Collection[str] | None, on_file: FileListener | None, *, sweep: bool = False) -> Survey:
-        surveyor = Surveyor(
+    @property
+    def _surveyor(self) -> Surveyor:
+        return Surveyor(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
@@ -223,7 +225,6 @@ class Scanner:
             retry=self.retry,
             observer=self.observer,
         )
-        return surveyor.look(self.clock(), orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
 
     @property
     def _inspector(self) -> Inspector:

@@ -39,6 +39,8 @@ def check_storage(storage: ArtworkStorage, *, url_lifetime: timedelta = timedelt
     first: list[StoredFile] = []
 
     def list_one_page() -> str:
+        if (outlook := storage.outlook()) is not None:
+            return outlook
         page = next((page for page in storage.pages() if page.names), None)
         if page is not None:
             first.append(page.file(0))

@@ -193,7 +193,9 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
                 getattr(link, "status_code", None),
                 getattr(response, "status_code", None),
             )
-            status = next((value for value in (*told, getattr(link, "code", None)) if value is not None), None)
+            status = next((value for value in told if value is not None), None)
+            if status is None:  # asked only now, since aiohttp warns of its own code
+                status = getattr(link, "code", None)
             told_code = getattr(link, "error_code", None)
             code = str(getattr(told_code, "value", told_code) or "")  # azure: an enumeration, for codes that it knows
         if isinstance(status, int) and 100 <= status <= 599:
@@ -201,9 +203,14 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
     return None, ""
 
 
+def is_busy(status: int) -> bool:
+    """Whether an answer's status says that a server cannot serve now, and may do so later."""
+    return status in _BUSY or (status >= 500 and status != 501)
+
+
 def _from_status(status: int, code: str, about: str, name: str | None) -> RemoteArtworkError:
     said = f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
-    if code in _BUSY_CODES or status in _BUSY or (status >= 500 and status != 501):
+    if code in _BUSY_CODES or is_busy(status):
         return StorageUnreachable(f"{about}: the storage cannot serve now ({said}); try again later")
     if code in _REGION_CODES:
         return InvalidLocation(f"{about}: the bucket is in another region ({said}); name it by ?region= in the URL")

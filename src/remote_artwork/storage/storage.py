@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from attrs import evolve
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, StorageUnreachable
@@ -19,7 +21,7 @@ from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.pagers import RequestKind, pager_for
+from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, pager_for
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
@@ -85,8 +87,32 @@ class ArtworkStorage:
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
         for entries in self._pager.pages(self._ask):
-            possible = [entry for entry in entries if not _IMPOSSIBLE.search(entry[0])]
-            yield Page([name for name, _ in possible], partial(_file_of, possible))
+            yield _page(Found(entries=entries))
+
+    def search(self, wanted: Wanted) -> Iterator[Page]:
+        """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
+
+        A storage that can be listed only is listed. The pages tell of which names nothing could be known.
+
+        Raises:
+            LocationNotFound: The bucket or folder does not exist.
+            StorageError: The search broke off; what was not found by then is unknown, not missing.
+        """
+        if not isinstance(self._pager, Searcher):
+            yield from self.pages()
+            yield _page(Found(whole=True))
+            return
+        possible = evolve(wanted, names=[name for name in wanted.names if not _IMPOSSIBLE.search(name)])
+        for found in self._pager.search(possible, self._ask):
+            yield _page(found)
+
+    def outlook(self) -> str | None:
+        """For a location without a listing, what can be told of files that are not there; None for every other.
+
+        Raises:
+            StorageError: Nothing can be told, or the storage could not be asked.
+        """
+        return self._pager.outlook(self._ask) if isinstance(self._pager, Prober) else None
 
     def stat(self, name: str) -> StoredFile:
         """One file as it is now, with its version where the storage keeps versions.
@@ -148,6 +174,17 @@ class ArtworkStorage:
             return function()
         except Exception as error:
             raise translate(error, where=self.location, name=name) from error
+
+
+def _page(found: Found) -> Page:
+    possible = [entry for entry in found.entries if not _IMPOSSIBLE.search(entry[0])]
+    return Page(
+        [name for name, _ in possible],
+        partial(_file_of, possible),
+        unknown=found.unknown,
+        caveat=found.caveat,
+        whole=found.whole,
+    )
 
 
 def _file_of(entries: Sequence[tuple[str, Mapping[str, Any]]], position: int) -> StoredFile:
