@@ -70,8 +70,7 @@ class Patient:
     def failed(self, name: str, error: RemoteArtworkError, need: Need | None = None) -> CheckStep:
         """A step that failed by an error, with what to permit where access was refused."""
         advice = hint(self.location, need) if need is not None and isinstance(error, StorageDenied) else ""
-        message = f"{error}: {advice}" if advice else str(error)
-        return CheckStep(name=name, verdict=Verdict.FAILED, message=message, error=error)
+        return CheckStep(name=name, verdict=Verdict.FAILED, message=f"{error}{advice}", error=error)
 
 
 def recognise(location: Location) -> CheckStep:
@@ -145,8 +144,8 @@ def look_for_a_missing_file(patient: Patient) -> CheckStep:
         message = "a file that is not there is said to be missing"
         return CheckStep(name="missing", verdict=Verdict.OK, message=message)
     except StorageDenied as error:
-        advice = hint(patient.location, "list") or "permit listing"
-        message = f"a missing file cannot be told from a forbidden one; {advice}"
+        advice = hint(patient.location, "list")
+        message = f"a missing file cannot be told from a forbidden one; permit listing{advice}"
         return CheckStep(name="missing", verdict=Verdict.WARNING, message=message, error=error)
     except RemoteArtworkError as error:
         return patient.failed("missing", error)

@@ -1,4 +1,4 @@
-"""What to permit, where, and by which name: a table of the providers' own words, by provider, then by protocol."""
+"""What to permit, where, and by which name: a table in the providers' own words, by provider, then by protocol."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ from collections.abc import Mapping
 from typing import Literal
 
 from remote_artwork.storage.location import Location
+from remote_artwork.storage.providers import provider_named
 
 Need = Literal["list", "read"]
 
-_S3_LIKE = "in the policy of the bucket or the key, permit {action} on {resource}"
-_ACTIONS: Mapping[Need, str] = {"list": "s3:ListBucket", "read": "s3:GetObject and s3:GetObjectVersion"}
-_RESOURCES: Mapping[Need, str] = {"list": "arn:aws:s3:::{bucket}", "read": "arn:aws:s3:::{bucket}/{prefix}*"}
+
+def _both(words: str) -> Mapping[Need, str]:
+    return {"list": words, "read": words}
+
 
 _BY_PROVIDER: Mapping[str, Mapping[Need, str]] = {
-    "b2": {"list": "give the application key listFiles", "read": "give the application key readFiles"},
-    "digitalocean": dict.fromkeys(("list", "read"), "give the key read access to the Space {bucket}"),
-    "idrive": dict.fromkeys(("list", "read"), "give the access key Read for the bucket {bucket}"),
-    "linode": dict.fromkeys(("list", "read"), "give the access key Read Only for the bucket {bucket}"),
-    "r2": dict.fromkeys(("list", "read"), "give the API token Object Read for the bucket {bucket}"),
-    "ibm": dict.fromkeys(("list", "read"), "give the service credential the role Reader (Content Reader lists too)"),
-    "zadara": dict.fromkeys(("list", "read"), "give the user read access in the policy of the container {bucket}"),
+    "b2": {"list": "listFiles of the application key", "read": "readFiles of the application key"},
+    "digitalocean": _both("Read of the access key for the Space {bucket}"),
+    "ibm": _both("the role Reader of the service credential for {bucket}"),
+    "idrive": _both("Read of the access key for {bucket}"),
+    "linode": _both("Read Only of the access key for {bucket}"),
+    "r2": _both("Object Read of the API token for {bucket}"),
+    "zadara": _both("the read access of the user to the container {bucket}"),
 }
 _BY_PROTOCOL: Mapping[str, Mapping[Need, str]] = {
-    "s3": {need: _S3_LIKE.format(action=_ACTIONS[need], resource=_RESOURCES[need]) for need in _ACTIONS},
+    "s3": {
+        "list": "s3:ListBucket on arn:aws:s3:::{bucket}",
+        "read": "s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::{bucket}/{prefix}*",
+    },
     "gcs": {
-        "list": "give storage.objects.list on gs://{bucket} (role Storage Object Viewer)",
-        "read": "give storage.objects.get on gs://{bucket} (role Storage Object Viewer)",
+        "list": "storage.objects.list on gs://{bucket}, as in the role Storage Object Viewer",
+        "read": "storage.objects.get on gs://{bucket}, as in the role Storage Object Viewer",
     },
-    "azure": {
-        "list": "make a SAS of the container {bucket} with sp=rl, or give the role Storage Blob Data Reader on it",
-        "read": "make a SAS of the container {bucket} with sp=rl, or give the role Storage Blob Data Reader on it",
-    },
-    "http": dict.fromkeys(("list", "read"), "let the web server show the folder to everybody"),
-    "file": dict.fromkeys(("list", "read"), "let this user read the folder"),
+    "azure": _both("sp=rl of a SAS for the container {bucket}, or the role Storage Blob Data Reader on it"),
 }
 
 
 def hint(location: Location | None, need: Need) -> str:
-    """What to change at the provider, so that ``need`` is permitted; ``""`` where nothing is known."""
+    """What to change at the provider, so that ``need`` is permitted, in brackets; ``""`` where nothing is known."""
     if location is None:
         return ""
+    row = provider_named(location.provider)
     known = _BY_PROVIDER.get(location.provider) or _BY_PROTOCOL.get(location.protocol)
-    return "" if known is None else known[need].format(bucket=location.bucket, prefix=location.prefix)
+    if row is None or known is None:
+        return ""
+    return f" ({row.title}: {known[need].format(bucket=location.bucket, prefix=location.prefix)})"
