@@ -13,8 +13,11 @@ from remote_artwork.testing import FakeShop
 
 pytest.importorskip("s3fs")
 
+from aiobotocore.config import AioConfig
+
 from remote_artwork.storage.pagers.s3_connecting import guarded_s3fs
-from remote_artwork.storage.pagers.s3_credentials import session_for
+from remote_artwork.storage.pagers.s3_credentials import own_session, session_for
+from remote_artwork.storage.pagers.s3_transport import guarded_options
 
 pytestmark = pytest.mark.server
 
@@ -95,6 +98,27 @@ def test_a_long_lived_process_renews_its_session_before_it_ends(sts_server, loca
     begin = now
     sts_server.lives(HOUR, 2 * HOUR)
     assert asyncio.run(keys_used()) == ["ASIASESSION1", "ASIASESSION1", "ASIASESSION2", "ASIASESSION2"]
+
+
+def test_a_role_may_be_assumed_with_what_this_machine_has(open_as, sts_server, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKOURS")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ours")
+    open_as(role(sts_server)).stat("a.png")
+    open_as(role(sts_server, base=ra.Ambient())).stat("a.png")
+    assert ["AKOURS" in asked["signed"] for asked in sts_server.asked] == [False, True]
+
+
+@pytest.mark.parametrize("make", [own_session, lambda network: session_for(ra.Keys("AKSHOP", "hush"), network)])
+def test_whoever_gives_out_credentials_is_asked_at_its_own_address(local_network, monkeypatch, make):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    async def address():
+        options = AioConfig(**guarded_options(local_network))
+        async with make(local_network).create_client("sts", region_name="eu-west-1", config=options) as sts:
+            return sts.meta.endpoint_url
+
+    assert asyncio.run(address()) == "https://sts.eu-west-1.amazonaws.com"
 
 
 def test_a_url_dies_with_its_session_so_one_that_ends_too_early_is_replaced_before_signing(open_as, sts_server):

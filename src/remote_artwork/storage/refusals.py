@@ -65,6 +65,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "expired": _SAS_TIME,
     "required": _PUBLIC,
     "userProjectMissing": _PAYER,
+    "/login": Refusal("this machine's sign-in at Google has ended", "run gcloud auth application-default login"),
     "/account": Refusal("Google does not know the service account any more", "make one, and a key for it"),
     "/clock": _CLOCK,
     "/key": Refusal("Google does not know this key of the service account any more", "make a new JSON key"),
@@ -148,6 +149,8 @@ _DETAILS = (
     ("reasonable timeframe", "clock"),
     ("invalid jwt signature", "key"),
     ("account not found", "account"),
+    ("expired or revoked", "login"),
+    ("reauthentication is needed", "login"),
 )
 """What an error's details hold in lower case → what that is about. The words themselves are not handed on."""
 

@@ -20,7 +20,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 from remote_artwork.storage.network import AddressInfo, NetworkPolicy
-from remote_artwork.storage.pagers.azure_ambient import own_credentials
+from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
 
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
@@ -44,7 +44,7 @@ def service_client(url: str, account: str, credentials: Credentials, network: Ne
     elif isinstance(credentials, SasToken):
         credential = AzureSasCredential(credentials.token)
     elif isinstance(credentials, Ambient):
-        credential = own_credentials()
+        credential = OfThisMachine()
     host = urlsplit(url).hostname or ""
     return BlobServiceClient(
         url,

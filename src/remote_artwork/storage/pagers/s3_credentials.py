@@ -52,17 +52,24 @@ def session_for(
     return session
 
 
+def own_session(network: NetworkPolicy) -> AioSession:
+    """A session with this machine's settings, for credentials alone: guarded, and at Amazon's own addresses."""
+    session = AioSession()
+    session.set_default_client_config(AioConfig(**guarded_options(network)))
+    return session
+
+
 class _OfThisMachine:
-    """Finds what the SDK would find by itself, through the guard, and at Amazon's own addresses."""
+    """Finds what the SDK would find by itself."""
 
     def __init__(self, network: NetworkPolicy) -> None:
         self._network = network
 
     async def load_credentials(self) -> Any:
-        session = AioSession()
-        session.set_default_client_config(AioConfig(**guarded_options(self._network)))
         try:
-            found = await session.get_credentials()
+            found = await own_session(self._network).get_credentials()
+            if found is not None:
+                await found.get_frozen_credentials()  # those of a sign-in are fetched only now
         except HTTPClientError:
             raise
         except BotoCoreError as error:

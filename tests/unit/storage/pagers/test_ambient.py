@@ -1,5 +1,6 @@
 """This machine's own credentials for Google and Azure; those for AWS are tested with its roles."""
 
+import asyncio
 import gc
 import json
 from datetime import timedelta
@@ -66,6 +67,25 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
     del storage
     gc.collect()
     assert closed == [True]
+
+
+def test_a_machine_without_credentials_of_azure_says_so(monkeypatch):
+    pytest.importorskip("adlfs")
+    from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
+
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def token():
+        own = OfThisMachine()
+        try:
+            await own.get_token("https://storage.azure.com/.default")
+        finally:
+            await own.close()
+
+    with pytest.raises(ra.ConfigurationError, match="az login"):
+        asyncio.run(token())
 
 
 def _noting(close, closed):
