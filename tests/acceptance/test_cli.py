@@ -130,6 +130,7 @@ class TestCheck:
         assert ended.returncode == 0
         assert [line.partition(":")[0].split() for line in ended.stdout.splitlines()] == [
             ["ok", "recognised"],
+            ["ok", "credentials"],
             ["ok", "list"],
             ["ok", "missing"],
             ["ok", "read"],

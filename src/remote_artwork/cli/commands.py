@@ -87,10 +87,12 @@ def check(
     """Tries what a scan needs, says what came of it and what to change. Writes nothing, unless told to."""
 
     def tell() -> int:
-        storage = options.storage()
+        location, credentials = options.place()
+        network = options.network()
+        storage = ra.open_storage(location, credentials=credentials, network=network)
         steps = []
         for step in check_storage(
-            storage, location=options.location(), network=options.network(), write_test=write_test
+            storage, location=location, credentials=credentials, network=network, write_test=write_test
         ):
             steps.append(step)
             if not as_json:

@@ -12,6 +12,7 @@ from attrs import frozen
 import remote_artwork as ra
 from remote_artwork.cli.credentials_file import read_credentials
 from remote_artwork.core.pattern import DEFAULT_PATTERN
+from remote_artwork.storage.opening import read_place
 
 
 @frozen(kw_only=True)
@@ -51,20 +52,20 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        credentials = read_credentials(self.credentials)
-        return ra.open_storage(self.url, credentials=credentials, network=self.network(), provider=self.provider)
+        location, credentials = self.place()
+        return ra.open_storage(location, credentials=credentials, network=self.network())
 
     def network(self) -> ra.NetworkPolicy:
         """What whoever types the command allows."""
         return ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
 
-    def location(self) -> ra.Location:
-        """What the URL was taken for.
+    def place(self) -> tuple[ra.Location, ra.Credentials]:
+        """Where the URL leads, and what it is opened with.
 
         Raises:
-            InvalidLocation: It is refused.
+            ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        return ra.Location.parse(self.url, self.provider)
+        return read_place(self.url, read_credentials(self.credentials), self.provider)
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):

@@ -15,8 +15,10 @@ from attrs import frozen
 
 from remote_artwork.errors import ConfigurationError, RemoteArtworkError, StorageDenied
 from remote_artwork.storage import check_steps as steps
+from remote_artwork.storage.check_credentials import look_at_credentials
 from remote_artwork.storage.check_steps import CheckStep, Patient, Verdict
 from remote_artwork.storage.check_writing import write_and_delete
+from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.storage import ArtworkStorage
@@ -75,6 +77,7 @@ def check_storage(
     storage: ArtworkStorage,
     *,
     location: Location | None = None,
+    credentials: Credentials | None = None,
     network: NetworkPolicy | None = None,
     url_lifetime: timedelta = timedelta(hours=24),
     write_test: bool = False,
@@ -88,6 +91,7 @@ def check_storage(
     Args:
         storage: The location.
         location: What it was opened by; tells what to change at its provider.
+        credentials: What it was opened with; tells what is wrong with them before anybody is asked.
         network: What the operator allowed; for the request without credentials, and to be named.
         url_lifetime: How long a URL has to work that is handed on.
         write_test: Also writes one small file, reads, overwrites and deletes it.
@@ -96,6 +100,8 @@ def check_storage(
     patient = Patient(storage, location, network or NetworkPolicy(), url_lifetime, clock)
     if location is not None:
         yield steps.recognise(location)
+    if credentials is not None:
+        yield look_at_credentials(credentials, url_lifetime, clock())
     if patient.far:
         yield steps.tell_policy(patient.network)
     step, names, first = steps.list_a_page(patient)
