@@ -51,7 +51,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
         ("aiohttp", "web", "https://files.example.com/in/"),
     ):
         monkeypatch.setitem(sys.modules, package, None)
-        for module in ("gcs_transport", "web_client"):
+        for module in ("gcs_transport", "web_client", "s3_connecting"):
             monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url)

@@ -85,7 +85,11 @@ class Prober(Protocol):
 
 
 class Pager(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
+    """One location through one protocol. Names are relative to the location's folder; thread-safe.
+
+    A pager may also have ``locate``, called once before all else where it is no None: it makes one request and returns
+    the location's whole name. And ``longest_url``, the ``timedelta`` that signed URLs can live at the longest.
+    """
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """Every file below the folder. A name may be impossible."""

@@ -19,12 +19,14 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.gcs_ambient import own_credentials
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _NO_BUCKET = "bucket does not exist"
+_REQUESTER_PAYS = "requester pays bucket"
 
 _credentials_from: Any = GoogleCredentials.from_service_account_info  # which has no types
 
@@ -39,7 +41,7 @@ class AnswerRefused(Exception):
 
 
 def guarded_gcsfs(
-    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+    credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
     """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
 
@@ -48,7 +50,7 @@ def guarded_gcsfs(
     return GCSFileSystem(
         project="",
         access="read_only",
-        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
+        token=_token(credentials),
         endpoint_url=endpoint,
         session_kwargs=sync(get_loop(), _session_options, network),
         requests_timeout=None,
@@ -63,6 +65,13 @@ def guarded_gcsfs(
         skip_instance_cache=True,
         use_listings_cache=False,
     )
+
+
+def _token(credentials: Anonymous | ServiceAccount | Ambient) -> Any:
+    """What gcsfs asks with: a word, or Google's own credentials."""
+    if isinstance(credentials, Anonymous):
+        return "anon"
+    return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else _signing(credentials)
 
 
 def _signing(account: ServiceAccount) -> Any:
@@ -107,11 +116,13 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
 
 
 def _reason(content: bytes) -> str:
-    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    """Google's code of an error. Some have none of their own; their words say it."""
     try:
         error = json.loads(content)["error"]
         if _NO_BUCKET in error["message"]:
             return "NoSuchBucket"
+        if _REQUESTER_PAYS in error["message"]:
+            return "userProjectMissing"
         return str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""
