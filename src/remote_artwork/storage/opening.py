@@ -37,8 +37,7 @@ def open_storage(
         InvalidLocation: The URL cannot be understood, or is refused.
         MissingExtra: The protocol's package is not installed.
     """
-    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
-    credentials = credentials or (SasToken(sas) if sas else Anonymous())
+    location, credentials = read_place(url, credentials, provider)
     network = network or NetworkPolicy()
     if not serves(location.protocol):
         raise InvalidLocation(
@@ -61,3 +60,15 @@ def open_storage(
         call_timeout=network.call_timeout,
         listing_timeout=network.listing_timeout,
     )
+
+
+def read_place(
+    url: str | Location, credentials: Credentials | None = None, provider: str | None = None
+) -> tuple[Location, Credentials]:
+    """What ``open_storage`` makes of a URL: where it leads, and what it is opened with.
+
+    Raises:
+        InvalidLocation: The URL cannot be understood, or is refused.
+    """
+    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
+    return location, credentials or (SasToken(sas) if sas else Anonymous())

@@ -52,10 +52,30 @@ def test_plain_http_needs_an_operators_word():
         ra.open_storage(url)
 
 
+def test_a_public_web_folder_opens_by_its_url_and_hands_out_plain_urls():
+    storage = ra.open_storage("https://Files.example.com/prints%20in")
+    assert storage.location == "https://files.example.com/prints%20in/"
+    url, expires_at = storage.url(ra.StoredFile(name="ü +#?.png", size=1, etag="e"), expires_in=timedelta(hours=1))
+    assert (url, expires_at) == ("https://files.example.com/prints%20in/%C3%BC%20%2B%23%3F.png", None)
+
+
+def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operators_word():
+    with pytest.raises(ra.ConfigurationError, match="takes no credentials") as error:
+        ra.open_storage("https://files.example.com/in/", credentials=KEYS)
+    assert "hush" not in str(error.value)
+    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+        ra.open_storage("web+http://files.example.com/in/")
+
+
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    for package, extra, url in (("s3fs", "s3", "s3://prints/in/?region=eu-west-1"), ("gcsfs.core", "gcs", "gs://b/")):
+    for package, extra, url in (
+        ("s3fs", "s3", "s3://prints/in/?region=eu-west-1"),
+        ("gcsfs.core", "gcs", "gs://b/"),
+        ("aiohttp", "web", "https://files.example.com/in/"),
+    ):
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.gcs_transport", raising=False)
+        for module in ("gcs_transport", "web_client", "s3_connecting"):
+            monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url)
 

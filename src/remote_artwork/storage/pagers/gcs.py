@@ -18,7 +18,7 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
@@ -34,9 +34,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """A gcsfs for Google's own address; a location of this protocol names no other."""
-    if not isinstance(credentials, Anonymous | ServiceAccount):
+    if not isinstance(credentials, Anonymous | ServiceAccount | Ambient):
         raise ConfigurationError(
-            f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
+            f"{location} takes a ServiceAccount, Ambient or Anonymous; for a pair of HMAC keys write the location as "
             "s3+https://storage.googleapis.com/bucket/folder/"
         )
     try:
@@ -88,6 +88,11 @@ class Pager:
         """The name below the folder; empty for a key that is not below it."""
         return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
 
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check. A listing holds its offset, so that is made longer."""
+        answer = self._json("", prefix=self._prefix, fields="kind,items(name)", startOffset=f"{self._prefix}{name}!")
+        return [self._relative(item["name"]) for item in answer.get("items", ())]
+
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""
         return _entry(self._json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
@@ -119,7 +124,9 @@ class Pager:
         from google.cloud.storage import Client
 
         if not isinstance(credentials, Signing):
-            raise ConfigurationError("these credentials cannot sign URLs; use those of a service account")
+            raise ConfigurationError(
+                "these credentials of Google hold no private key, so they sign no URLs; give a ServiceAccount"
+            )
         url = str(
             Client(project="none", credentials=credentials)
             .bucket(self._bucket)

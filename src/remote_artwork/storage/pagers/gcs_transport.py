@@ -23,13 +23,15 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers.bounded_answers import bound
+from remote_artwork.storage.pagers.gcs_ambient import own_credentials
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _NO_BUCKET = "bucket does not exist"
+_REQUESTER_PAYS = "requester pays bucket"
 
 
 class AnswerRefused(Exception):
@@ -42,7 +44,7 @@ class AnswerRefused(Exception):
 
 
 def guarded_gcsfs(
-    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+    credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
     """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
 
@@ -51,7 +53,7 @@ def guarded_gcsfs(
     return GCSFileSystem(
         project="",
         access="read_only",
-        token="anon" if isinstance(credentials, Anonymous) else signing(credentials, network),
+        token=_token(credentials, network),
         endpoint_url=endpoint,
         session_kwargs=sync(get_loop(), _session_options, network),
         requests_timeout=None,
@@ -66,6 +68,13 @@ def guarded_gcsfs(
         skip_instance_cache=True,
         use_listings_cache=False,
     )
+
+
+def _token(credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy) -> Any:
+    """What gcsfs asks with: a word, or Google's own credentials."""
+    if isinstance(credentials, Anonymous):
+        return "anon"
+    return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else signing(credentials, network)
 
 
 class AloneWithGoogle(GoogleCredentials):
@@ -137,11 +146,13 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
 
 
 def _reason(content: bytes) -> str:
-    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    """Google's code of an error. Some have none of their own; their words say it."""
     try:
         error = json.loads(content)["error"]
         if _NO_BUCKET in error["message"]:
             return "NoSuchBucket"
+        if _REQUESTER_PAYS in error["message"]:
+            return "userProjectMissing"
         return str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""
