@@ -30,11 +30,15 @@ def _open_azure(endpoint: str, path: str, credentials: Any, network: ra.NetworkP
     return ra.ArtworkStorage(fs, path, **_limits(network), **options)
 
 
+def _open_web(endpoint: str, path: str, _credentials: Any, network: ra.NetworkPolicy, **options: Any) -> Any:
+    return ra.open_storage(f"web+{endpoint}/{path}/", network=network, **options)
+
+
 def _limits(network: ra.NetworkPolicy) -> Mapping[str, float]:
     return {"call_timeout": network.call_timeout, "listing_timeout": network.listing_timeout}
 
 
-OPENERS: Mapping[str, Callable[..., Any]] = {"s3": _open_s3, "gcs": _open_gcs, "azure": _open_azure}
+OPENERS: Mapping[str, Callable[..., Any]] = {"s3": _open_s3, "gcs": _open_gcs, "azure": _open_azure, "web": _open_web}
 
 FILE = ra.StoredFile(name="1001_1.png", size=10, etag="1", version_id="1")
 USES: Mapping[str, Callable[[Any], object]] = {

@@ -7,7 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import uuid
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -124,12 +127,31 @@ def _azure(request):
     return server.endpoint.rpartition("/")[0], container, ("AccountKey", [server.key.key])
 
 
-SERVERS = {"s3": _s3, "gcs": _gcs, "azure": _azure}
+def _web(request):
+    folder = request.getfixturevalue("tmp_path") / "web"
+    (folder / "prints" / "in").mkdir(parents=True)
+    (folder / "prints" / "in" / "1001_1.png").write_bytes(PNG)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    request.addfinalizer(server.server_close)
+    request.addfinalizer(server.shutdown)
+    return f"http://127.0.0.1:{server.server_port}", "prints", ()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Keeps the test's output quiet."""
+
+
+SERVERS = {"web": _web, "s3": _s3, "gcs": _gcs, "azure": _azure}
 
 
 # Google's emulator has no accounts; asking Google for a token has a test of its own.
 @pytest.mark.parametrize(
-    ("protocol", "signed"), [("s3", False), ("s3", True), ("gcs", False), ("azure", False), ("azure", True)]
+    ("protocol", "signed"),
+    [("s3", False), ("s3", True), ("gcs", False), ("azure", False), ("azure", True), ("web", False)],
 )
 def test_a_whole_scan_sends_nothing_of_the_hosts(request, in_a_process, bait, bait_listener, protocol, signed):
     endpoint, bucket, own = SERVERS[protocol](request)

@@ -55,7 +55,7 @@ def forbidden():
 def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, spelling):
     endpoint = f"http://{SPELLINGS[spelling]}:{forbidden.port}"
     # Endpoints of Google and Azure come from no URL; aiohttp itself refuses the oddest spellings of them.
-    with pytest.raises(ra.InvalidLocation if protocol == "s3" else ra.RemoteArtworkError):
+    with pytest.raises(ra.InvalidLocation if protocol in ("s3", "web") else ra.RemoteArtworkError):
         USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
     assert forbidden.connections == 0
 

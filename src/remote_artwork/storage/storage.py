@@ -52,7 +52,7 @@ class ArtworkStorage:
         location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
         retry: How often a request is repeated while the storage cannot be reached.
         call_timeout: Seconds one request may take altogether, where the client can be held to it.
-        listing_timeout: Seconds between the first and the last page of a listing.
+        listing_timeout: Seconds that one look through the location may take, from page to page.
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
@@ -128,7 +128,7 @@ class ArtworkStorage:
         for number, page in enumerate(found):
             if number > 0 and time.monotonic() > end:
                 raise StorageMisbehaved(
-                    f"{self.location}: the listing has no end after {self._listing_timeout:g} seconds; "
+                    f"{self.location}: looking for files has no end after {self._listing_timeout:g} seconds; "
                     "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
                 )
             yield _page(page)
