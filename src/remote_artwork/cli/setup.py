@@ -57,7 +57,9 @@ class Options:
 
     def network(self) -> ra.NetworkPolicy:
         """What whoever types the command allows."""
-        return ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
+        private = self.allow_private_network
+        # Whoever types a command may read this machine's folders anyway.
+        return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
     def place(self) -> tuple[ra.Location, ra.Credentials]:
         """Where the URL leads, and what it is opened with.

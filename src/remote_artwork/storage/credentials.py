@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn, Self
 from urllib.parse import parse_qs
 
 from attrs import Attribute, field, frozen
 
 from remote_artwork.errors import ConfigurationError
+
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 def _secret_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -40,11 +40,9 @@ def _sas_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _account_key_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     _secret_text(instance, attribute, value)
-    try:
-        b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        # From None: the cause holds the value, when it is no ASCII.
-        raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again") from None
+    # Asked first, because the decoder's own error would hold the value.
+    if not value.isascii() or not _BASE64.fullmatch(value):
+        raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again")
 
 
 def _yes_or_no(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -61,8 +59,23 @@ class Anonymous:
     """No credentials at all: requests are not signed, and neither are the URLs handed on."""
 
 
+class _Secret:
+    """Whatever holds a secret. It is not pickled: pickles lie about in files and queues, and hold all in plain text."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled; make it where it is used")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
 @frozen
-class Keys:
+class Keys(_Secret):
     """A key pair for S3, as every provider with an S3 interface gives out.
 
     Args:
@@ -111,7 +124,7 @@ def _of_a_service_account(info: Any) -> Any:
 
 
 @frozen
-class ServiceAccount:
+class ServiceAccount(_Secret):
     """A service account of Google Cloud.
 
     Args:
@@ -125,7 +138,7 @@ class ServiceAccount:
 
 
 @frozen
-class SasToken:
+class SasToken(_Secret):
     """A shared access signature of Azure, for a container or a folder in it, that permits to read and to list.
 
     Args:
@@ -142,7 +155,7 @@ class SasToken:
 
 
 @frozen
-class AccountKey:
+class AccountKey(_Secret):
     """One of the two keys of a storage account of Azure. It opens the whole account: prefer a ``SasToken``.
 
     Args:
@@ -198,7 +211,7 @@ def _length_of_a_session(_instance: Any, _attribute: Attribute[Any], value: Any)
 
 
 @frozen
-class AssumeRole:
+class AssumeRole(_Secret):
     """A role of AWS that a merchant lets this shop take on. Its sessions are renewed before they end.
 
     A URL dies with the session that signed it. So ``duration`` has to be as long as URLs shall live, and AWS gives

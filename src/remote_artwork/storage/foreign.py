@@ -142,7 +142,7 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
         where: The location in words, without secrets.
         name: The file the call was about; None for a listing.
     """
-    chain = tuple(_chain(error))
+    chain = tuple(causes(error))
     ours = next((link for link in chain if isinstance(link, RemoteArtworkError)), None)
     if ours is not None:
         return type(ours)(f"{where}: {ours}")
@@ -156,7 +156,7 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
     return _from_class(chain, about, name)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and its explicit causes. Its context is left out: it may be an earlier, unrelated error."""
     seen: set[int] = set()
     link: Any = error

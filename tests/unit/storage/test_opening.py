@@ -7,18 +7,41 @@ import pytest
 import remote_artwork as ra
 
 KEYS = ra.Keys("AKTESTKEY", "hush")
+LOCAL = ra.NetworkPolicy(allow_local=True)
 
 
 def test_a_local_folder_and_memory_open_by_url(tmp_path):
     (tmp_path / "a b.png").write_bytes(b"x")
-    storage = ra.open_storage(tmp_path.as_uri())
+    storage = ra.open_storage(tmp_path.as_uri(), network=LOCAL)
     assert [name for page in storage.pages() for name in page.names] == ["a b.png"]
-    assert ra.open_storage(ra.Location.parse("memory://somewhere/")).location == "memory://somewhere/"
+    assert ra.open_storage(ra.Location.parse("memory://somewhere/"), network=LOCAL).location == "memory://somewhere/"
 
 
 def test_a_location_of_this_machine_takes_no_keys(tmp_path):
     with pytest.raises(ra.ConfigurationError, match="takes no credentials"):
-        ra.open_storage(tmp_path.as_uri(), credentials=KEYS)
+        ra.open_storage(tmp_path.as_uri(), credentials=KEYS, network=LOCAL)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/", "FILE://localhost/etc", "local:///etc/", "/etc/", "memory://other/"])
+def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
+    everything_else = ra.NetworkPolicy(allow_private=True, allow_http=True)
+    for network in (None, ra.NetworkPolicy(), everything_else):
+        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+            ra.open_storage(url, network=network)
+        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+            ra.open_storage(ra.Location.parse(url), network=network)
+
+
+@pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
+def test_a_url_opens_no_other_file_system_of_fsspec(scheme):
+    with pytest.raises(ra.InvalidLocation, match="cannot be opened by URL"):
+        ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
+
+
+@pytest.mark.parametrize("url", ["simplecache::file:///etc/", "filecache://x/", "reference://x/", "zip://x/", "data:x"])
+def test_a_url_wraps_no_file_system(url):
+    with pytest.raises(ra.InvalidLocation):
+        ra.open_storage(url, network=LOCAL)
 
 
 def test_plain_http_needs_an_operators_word():

@@ -39,6 +39,9 @@ _MODULES: Mapping[str, str] = {
 }
 """A location's or a file system's protocol → the module here that serves it."""
 
+LOCAL = frozenset({"file", "memory"})
+"""The protocols that reach this machine itself, which the guard of the network does not see."""
+
 
 class Ask(Protocol):
     """Makes one request: counts it, translates its errors, repeats it while that may help."""

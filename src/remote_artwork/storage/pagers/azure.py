@@ -21,6 +21,7 @@ from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, C
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -83,18 +84,17 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many blobs a page as the storage gives, by its markers."""
-        asked: set[str] = set()
+        circle = Circle()
         marker: str | None = None
         while True:
             entries, marker = ask("list", partial(self._list, marker))
             yield entries
             if not marker:
                 return
-            if marker in asked:
+            if circle.closes_with(marker):
                 raise StorageMisbehaved(
                     f"{self._client.container_name}: the storage lists in a circle: it repeats a page's marker"
                 )
-            asked.add(marker)
 
     def _list(self, marker: str | None) -> tuple[list[tuple[str, Entry]], str | None]:
         """One page, and the marker of the next one."""

@@ -22,6 +22,7 @@ from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, 
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
@@ -58,16 +59,15 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many names a page as the storage gives, by its page tokens."""
-        asked: set[str] = set()
+        circle = Circle()
         token: str | None = None
         while True:
             entries, token = ask("list", partial(self._list, token))
             yield [(self._relative(entry["name"]), entry) for entry in entries]
             if not token:
                 return
-            if token in asked:
+            if circle.closes_with(token):
                 raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
-            asked.add(token)
 
     def _list(self, token: str | None) -> tuple[Sequence[Entry], str | None]:
         """One page and the next one's token, checked to be one: a page of HTML must not pass for an empty bucket."""
@@ -142,7 +142,10 @@ class Pager:
         return url, _expiry(url)
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
+        from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
+
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        refuse_undergrowth(content)
         try:
             answer = json.loads(content)
         except ValueError as error:

@@ -22,6 +22,7 @@ from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 from remote_artwork.storage.providers import match_host
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many keys a page as the storage gives, by its continuation tokens."""
-        asked: set[str] = set()
+        circle = Circle()
         token: str | None = None
         while True:
             answer = ask("list", partial(self._list, token))
@@ -90,9 +91,8 @@ class Pager:
             if not answer["IsTruncated"]:
                 return
             token = answer["NextContinuationToken"]
-            if token in asked:
+            if circle.closes_with(token):
                 raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
-            asked.add(token)
 
     def _list(self, token: str | None) -> Entry:
         """One page. botocore asks for percent-encoded keys and decodes them where the server did encode them."""

@@ -22,6 +22,7 @@ from remote_artwork.storage.foreign import stored_file
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found, RequestKind
+from remote_artwork.storage.pagers.circles import Circle
 from remote_artwork.storage.pagers.web_answers import described
 from remote_artwork.storage.pagers.web_listing import Listing, fetch_listing
 from remote_artwork.storage.pagers.web_probing import CAVEAT, Probing
@@ -100,12 +101,11 @@ class Pager:
         return Probing(where=self._folder, look=partial(self._look, ask=ask), describe=described)
 
     def _pages(self, listing: Listing, ask: Ask) -> Iterator[Entries]:
-        asked: set[str] = set()
+        circle = Circle()
         yield listing.entries
         while query := listing.following:
-            if query in asked:
+            if circle.closes_with(query):
                 raise StorageMisbehaved(f"{self._folder}: the server lists in a circle: it repeats a page's marker")
-            asked.add(query)
             following = ask("list", partial(self._list, query))
             if following is None:
                 raise StorageMisbehaved(f"{self._folder}: the server's listing broke off after a page")
