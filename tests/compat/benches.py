@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -162,3 +163,19 @@ class AzureBench:
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
             self.server.delete(self._private, name)
+
+
+class TokenHandler(BaseHTTPRequestHandler):
+    """Answers as Google's host for access tokens does."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = b'{"access_token": "a-token-of-tests", "expires_in": 3600, "token_type": "Bearer"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Keeps the test's output quiet."""

@@ -2,11 +2,11 @@
 
 import pytest
 
-from compat.stand_ins import STAND_INS
+from compat.stand_ins import CONTRACT
 from remote_artwork.testing import StorageContract
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("small_pages")]
-PAIRS = [(provider, server) for provider, servers in STAND_INS.items() for server in servers]
+PAIRS = [(provider, server) for provider, servers in CONTRACT.items() for server in servers]
 
 
 @pytest.mark.parametrize(("provider", "server"), PAIRS, ids=lambda name: name.replace(" ", "-"))
