@@ -114,6 +114,7 @@ class S3Server:
                     "s3": {"addressing_style": "path"},
                     "request_checksum_calculation": "when_required",
                     "response_checksum_validation": "when_required",
+                    "connect_timeout": 60,  # counts the wait for one of the few connections, too
                     "retries": {"max_attempts": 0},
                 },
                 skip_instance_cache=True,

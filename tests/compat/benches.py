@@ -13,7 +13,6 @@ from uuid import uuid4
 import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
-from remote_artwork.storage.providers import provider_named
 from servers import S3Server
 
 A_FEW = 10
@@ -24,12 +23,6 @@ takes long."""
 def fresh(name: str = "prints") -> str:
     """A bucket's name that was not used before."""
     return f"{name}-{uuid4().hex[:12]}"
-
-
-def what_is_lacked(provider: str, by_the_server: Mapping[str, str]) -> dict[str, str]:
-    """What a provider's own row declares, and what its stand-in lacks besides."""
-    row = provider_named(provider)
-    return {**by_the_server, **row.lacks}
 
 
 class S3Bench:
@@ -47,7 +40,7 @@ class S3Bench:
         unanswered: re.Pattern[str] | None = None,
     ) -> None:
         self.server = server
-        self.lacks = what_is_lacked(provider, lacks)
+        self.lacks = lacks
         self.unanswered = unanswered
         self.lost_names = lost_names
         self.page = page
@@ -98,7 +91,7 @@ class GoogleBench:
         self, server: GoogleServer, account: ra.ServiceAccount, network: ra.NetworkPolicy, lacks: Mapping[str, str]
     ) -> None:
         self.server = server
-        self.lacks = what_is_lacked("gcs", lacks)
+        self.lacks = lacks
         self._account = account
         self._network = network
         self._bucket = server.create_bucket(fresh())
@@ -138,7 +131,7 @@ class AzureBench:
 
     def __init__(self, server: AzureServer, network: ra.NetworkPolicy, lacks: Mapping[str, str]) -> None:
         self.server = server
-        self.lacks = what_is_lacked("azure", lacks)
+        self.lacks = lacks
         self._network = network
         self._private = server.create_container(fresh())
         self._public = server.create_container(fresh("public"), public="container")

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping
 from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 import remote_artwork as ra
+from compat import table
 from compat.benches import AzureBench, GoogleBench, S3Bench, TokenHandler, fresh
 from compat.entrance import Entrance
-from compat.stand_ins import AZURITE, CEPH, EMULATOR, FRONT_DOORS, MOTO, RCLONE, SWIFT
+from compat.stand_ins import AZURITE, CEPH, EMULATOR, FRONT_DOORS, MOTO, RCLONE, SWIFT, what_is_lacked
+from compat.table import Outcomes
 from swift_server import PAGE as SWIFT_PAGE
 
-_LETS_EVERYBODY_IN = "it lets everybody in, whatever the credentials"
-LACKS: Mapping[str, Mapping[str, str]] = {
-    MOTO: {"access": _LETS_EVERYBODY_IN},
-    RCLONE: {
-        "versions": "it keeps none",
-        "public": "it has no public buckets",
-        "odd_names": "// in a name is not taken",
-    },
-    SWIFT: {},
-    CEPH: {},
-    EMULATOR: {"access": _LETS_EVERYBODY_IN, "versions": "it keeps none"},
-    AZURITE: {"versions": "it keeps none"},
-}
-"""What a stand-in lacks and the provider itself does not."""
-
+OUTCOMES = pytest.StashKey[dict[tuple[str, str], dict[str, set[str]]]]()
 SERVERS = {
     MOTO: "s3_server",
     RCLONE: "rclone_server",
@@ -44,23 +33,60 @@ LOST_NAMES = {RCLONE: frozenset({"a//b.png"})}
 UNANSWERED = {RCLONE: re.compile(r"//|(^|/)\.\.?/")}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-page", action="store_true", help="write the documentation's page of compatibility")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[OUTCOMES] = defaultdict(lambda: defaultdict(set))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Keeps what each test has shown about which provider on which server."""
+    report = yield
+    shown = getattr(getattr(item, "function", None), "shows", None)
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if shown and "server" in parameters and (call.when == "call" or report.outcome != "passed"):
+        item.config.stash[OUTCOMES][parameters["provider"], parameters["server"]][shown].add(report.outcome)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints the table of what was shown."""
+    outcomes = config.stash[OUTCOMES]
+    if outcomes:
+        terminalreporter.section("compatibility")
+        for cells in table.rows(outcomes):
+            terminalreporter.write_line("  ".join(cells))
+
+
+@pytest.fixture(scope="session")
+def outcomes(request: pytest.FixtureRequest) -> Outcomes:
+    """What the tests before this one have shown."""
+    return request.config.stash[OUTCOMES]
+
+
 @pytest.fixture(scope="session")
 def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) -> Callable[[str, str], Any]:
     """The bench of a provider on one of its stand-ins; made once."""
     benches: dict[tuple[str, str], Any] = {}
 
     def make(provider: str, server: str) -> Any:
+        lacks = what_is_lacked(provider, server)
         if server == EMULATOR:
             account = ra.ServiceAccount(request.getfixturevalue("service_account_key"))
-            return GoogleBench(request.getfixturevalue("gcs_server"), account, local_network, LACKS[server])
+            return GoogleBench(
+                request.getfixturevalue("gcs_server"), account, local_network, what_is_lacked(provider, server)
+            )
         if server == AZURITE:
-            return AzureBench(request.getfixturevalue("azure_server"), local_network, LACKS[server])
+            return AzureBench(request.getfixturevalue("azure_server"), local_network, lacks)
         running = request.getfixturevalue(SERVERS[server])
         return S3Bench(
             running,
             provider,
             local_network,
-            lacks=LACKS[server],
+            lacks=lacks,
             lost_names=LOST_NAMES.get(server, frozenset()),
             page=PAGES.get(server, 1000),
             unanswered=UNANSWERED.get(server),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import frozen
+
+from remote_artwork.storage.providers import provider_named
 
 CEPH = "Ceph RGW"
 MOTO = "moto"
@@ -26,7 +28,7 @@ class FrontDoor:
 
     servers: tuple[str, ...]
     url: str
-    hosts: tuple[str, ...] = field()
+    hosts: tuple[str, ...]
 
 
 FRONT_DOORS: Mapping[str, FrontDoor] = {
@@ -56,7 +58,7 @@ FRONT_DOORS: Mapping[str, FrontDoor] = {
         hosts=("vsa-0000007b-prints.zadarazios.com",),
     ),
     "ibm": FrontDoor(
-        servers=(RCLONE, CEPH),
+        servers=(CEPH, RCLONE),
         url="https://{bucket}.s3.eu-de.cloud-object-storage.appdomain.cloud/in/",
         hosts=("s3.eu-de.cloud-object-storage.appdomain.cloud",),
     ),
@@ -71,7 +73,7 @@ FRONT_DOORS: Mapping[str, FrontDoor] = {
         hosts=("q4n8.or.idrivee2-24.com",),
     ),
     "wasabi": FrontDoor(
-        servers=(RCLONE, CEPH),
+        servers=(CEPH, RCLONE),
         url="https://s3.eu-central-2.wasabisys.com/{bucket}/in/",
         hosts=("s3.eu-central-2.wasabisys.com",),
     ),
@@ -79,3 +81,24 @@ FRONT_DOORS: Mapping[str, FrontDoor] = {
 
 CONTRACT = {provider: door.servers[:1] for provider, door in FRONT_DOORS.items()}
 """Where the whole contract is run. Providers that are played by the same server differ in their host names alone."""
+
+_LETS_EVERYBODY_IN = "it lets wrong credentials in"
+_KEEPS_NONE = "it keeps none"
+LACKS: Mapping[str, Mapping[str, str]] = {
+    MOTO: {"access": _LETS_EVERYBODY_IN},
+    RCLONE: {
+        "versions": _KEEPS_NONE,
+        "public": "it has no public buckets",
+        "odd_names": "// in a name is not taken",
+    },
+    SWIFT: {},
+    CEPH: {},
+    EMULATOR: {"access": _LETS_EVERYBODY_IN, "versions": _KEEPS_NONE},
+    AZURITE: {"versions": _KEEPS_NONE},
+}
+"""What a stand-in lacks and the provider itself does not."""
+
+
+def what_is_lacked(provider: str, server: str) -> dict[str, str]:
+    """What a provider's own row declares, and what its stand-in lacks besides."""
+    return {**LACKS[server], **provider_named(provider).lacks}

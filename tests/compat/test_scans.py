@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from compat.stand_ins import FRONT_DOORS
+from remote_artwork.testing.storage_bench import shows
 from shop_files import JPEG, PDF
 
 pytestmark = pytest.mark.server
@@ -48,6 +49,7 @@ def statuses(report):
     return [item["status"] for item in report["items"]]
 
 
+@shows("whole scan")
 @pytest.mark.parametrize(("provider", "server"), DOORS, ids=lambda name: name.replace(" ", "-"))
 def test_the_url_of_the_console_leads_from_plan_to_fulfilled(
     provider, server, entrance, furnished_door, tmp_path, monkeypatch

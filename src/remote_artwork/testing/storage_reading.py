@@ -111,7 +111,7 @@ class StorageReading:
         assert before + HOUR <= expires_at <= datetime.now(UTC) + HOUR
         assert download(url) == storage.reader(file).read(0, FEW)
 
-    @shows("signed_url")
+    @shows("access")
     def test_without_its_signature_a_url_gives_nothing(
         self, storage: ArtworkStorage, file: StoredFile, lacks: Mapping[Capability, str]
     ) -> None:
