@@ -5,9 +5,11 @@ Its packages are the system's (Debian: radosgw ceph-mon ceph-osd ceph-common), s
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +21,7 @@ import remote_artwork as ra
 from servers import S3Server, free_port, missing, running
 
 KEYS = ra.Keys("compatibility", "a-secret-of-tests")
+ATTEMPTS = 5
 STEP = 60
 """Seconds that one command on the way to a running cluster may take."""
 
@@ -89,10 +92,17 @@ def _cluster(home: Path, servers: ExitStack) -> int:
     path.write_text(_CONFIGURATION.format(cluster=cluster, monitor_port=monitor_port, home=home, port=port))
     ours = ("-c", str(path))
 
-    def start(name: str, *command: str, at: int | None) -> None:
+    def start(name: str, *command: str, at: int | None) -> subprocess.Popen[bytes]:
         # Killed at the end: all of it is in memory, so there is nothing to write back.
         log = home / f"{name}.out"
-        servers.enter_context(running([*command], port=at, log=log, ending=signal.SIGKILL))
+        return servers.enter_context(running([*command], port=at, log=log, ending=signal.SIGKILL))
+
+    def disk_is_up(process: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + STEP
+        while process.poll() is None and time.monotonic() < deadline:
+            if json.loads(_run("ceph", *ours, "osd", "stat", "--format", "json"))["num_up_osds"]:
+                return True
+        return False
 
     address = f"v1:127.0.0.1:{monitor_port}"
     monitors = str(home / "monitors")
@@ -101,7 +111,9 @@ def _cluster(home: Path, servers: ExitStack) -> int:
     start("monitor", "ceph-mon", *ours, "-f", "-i", "a", "--public-addr", address, at=monitor_port)
     number = _run("ceph", *ours, "--connect-timeout", "30", "osd", "new", disk)
     _run("ceph-osd", *ours, "-i", number, "--mkfs", "--osd-uuid", disk)
-    start("disk", "ceph-osd", *ours, "-f", "-i", number, at=None)
+    # A disk that asks before it has heard of its cluster is refused, and ends.
+    if not any(disk_is_up(start("disk", "ceph-osd", *ours, "-f", "-i", number, at=None)) for _ in range(ATTEMPTS)):
+        pytest.fail(f"ceph-osd did not start:\n{(home / 'disk.out').read_text()}")
     start("gateway", "radosgw", *ours, "-n", "client.rgw", "-f", at=port)
     user = ("user", "create", "--uid=tests", "--display-name=tests")
     keys = (f"--access-key={KEYS.access_key}", f"--secret-key={KEYS.secret_key}")

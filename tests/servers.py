@@ -24,7 +24,7 @@ import pytest
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds a server may take to start or to end."""
 
 

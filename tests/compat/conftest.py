@@ -76,9 +76,7 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
         lacks = what_is_lacked(provider, server)
         if server == EMULATOR:
             account = ra.ServiceAccount(request.getfixturevalue("service_account_key"))
-            return GoogleBench(
-                request.getfixturevalue("gcs_server"), account, local_network, what_is_lacked(provider, server)
-            )
+            return GoogleBench(request.getfixturevalue("gcs_server"), account, local_network, lacks)
         if server == AZURITE:
             return AzureBench(request.getfixturevalue("azure_server"), local_network, lacks)
         running = request.getfixturevalue(SERVERS[server])

@@ -25,11 +25,12 @@ None of this is shown on the provider's own servers. To try your own bucket, wit
 `pytest --pyargs remote_artwork.testing --storage-url URL --storage-credentials FILE`.
 """
 LEGEND = """\
-**listing** names every file of the folder and no other · **order** is that of the names' bytes · **pages** follow each
-other to the end · **odd_names** such as `a+b%2F.png` come back as they are · **reading** of any part · **replacement** of
-a file is noticed · **versions** that were overwritten can still be read · **missing_bucket** is an error, no empty folder ·
-**access** with wrong credentials is denied · **signed_url** gives the file to whoever has it · **public** folders need no
-credentials. A dash is a difference that is declared, and that the tests hold the server to:"""
+**listing** names every file of the folder and no other · **order** is that of the names' bytes · **pages** follow
+each other to the end · **odd_names** such as `a+b%2F.png` come back as they are · **reading** of any part ·
+**replacement** of a file is noticed · **versions** that were overwritten can still be read · **missing_bucket** is
+an error, no empty folder · **access** with wrong credentials is denied · **signed_url** gives the file to whoever
+has it · **public** folders need no credentials. A dash is a difference that is declared, and that the tests hold
+the server to:"""
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]
 """(provider, server) → capability → outcomes of the tests that show it: passed, failed, skipped."""

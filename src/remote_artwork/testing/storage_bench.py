@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
+import pytest
+
 from remote_artwork.core.model import StoredFile
 from remote_artwork.storage.provider_row import Capability
 from remote_artwork.storage.storage import ArtworkStorage
@@ -20,7 +22,7 @@ class StorageBench(Protocol):
 
     Attributes:
         lacks: What this storage cannot do, and why. Such a test shows that it cannot, or is skipped with the reason
-            where that cannot be shown.
+            where that cannot be shown. So is one whose reason begins with ``not tried``.
         lost_names: The names of ``ODD_NAMES`` that it does not keep as they are. Empty unless ``odd_names`` is lacked.
         page: Files in a full page of its listings.
     """
@@ -54,6 +56,12 @@ def shows(capability: Capability) -> Callable[[Test], Test]:
         return test
 
     return mark
+
+
+def skip_if_not_tried(lacks: Mapping[Capability, str], capability: Capability) -> None:
+    """Skips the test where nobody knows: the reason begins with ``not tried``."""
+    if lacks.get(capability, "").startswith("not tried"):
+        pytest.skip(lacks[capability])
 
 
 def listed(storage: ArtworkStorage) -> dict[str, StoredFile]:
