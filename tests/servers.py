@@ -27,6 +27,9 @@ from faulty_web_server import FaultyServer
 PATIENCE = 60.0
 """Seconds a server may take to start or to end."""
 
+NOT_INSTALLED = "is not installed"
+"""How the reason ends why a test was left out."""
+
 
 def free_port() -> int:
     """A port of loopback on which nobody listens at the moment."""
@@ -37,7 +40,7 @@ def free_port() -> int:
 
 def missing(program: str) -> None:
     """Skips the test visibly where a server program is not installed; fails it where all of them have to be."""
-    reason = f"{program} is not installed"
+    reason = f"{program} {NOT_INSTALLED}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

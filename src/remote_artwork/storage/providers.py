@@ -57,6 +57,7 @@ WEB = Provider(
 _OF_THIS_MACHINE: Mapping[Capability, str] = {
     "order": "a folder lists its files as they come",
     "pages": "a page is a folder",
+    "odd_names": "repeated slashes mean nothing to a file system",
     "replacement": "a file is read as it is now",
     "versions": "only the latest file is kept",
     "access": "whoever runs this programme is let in",

@@ -50,7 +50,6 @@ class OwnStorage:
         OSError: The storage refuses to be written to.
     """
 
-    lost_names: frozenset[str] = frozenset()
     page = 1000
 
     def __init__(self, location: Location, credentials: Credentials, network: NetworkPolicy) -> None:
@@ -63,6 +62,7 @@ class OwnStorage:
         self._network = network
         self._fs: AbstractFileSystem = module_for(location.protocol).connect(location, credentials, network)
         self._written: set[str] = set()
+        self.lost_names = frozenset[str]() if location.bucket else frozenset({"a//b.png"})
         self.lacks: Mapping[Capability, str] = {
             **_NOT_TRIED,
             **declared(location, credentials),
