@@ -57,8 +57,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     outcomes = config.stash[OUTCOMES]
     if outcomes:
         terminalreporter.section("compatibility")
-        for cells in table.rows(outcomes):
-            terminalreporter.write_line("  ".join(cells))
+        terminalreporter.write_line(table.drawn(outcomes))
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,16 @@ def rows(outcomes: Outcomes) -> list[list[str]]:
     return [["Provider", "played by", *COLUMNS], *(row_of(provider, outcomes) for provider in CONTRACT)]
 
 
+def drawn(outcomes: Outcomes) -> str:
+    """The providers of which anything was shown, for the terminal."""
+    shown = {provider for provider, _ in outcomes}
+    head, *body = rows(outcomes)
+    seen = [head, *(row for provider, row in zip(CONTRACT, body, strict=True) if provider in shown)]
+    widths = [max(map(len, column)) for column in zip(*seen, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in seen)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def page(outcomes: Outcomes) -> str:
     """The page of the documentation."""
     head, *body = map(line, rows(outcomes))
