@@ -135,6 +135,11 @@ def test_a_name_is_looked_up_directly_to_explain_it(furnished, shop, name, verdi
     assert not any(".." in path for path in furnished.folder.asked("HEAD"))
 
 
+def test_a_name_is_looked_up_also_where_no_order_waits(furnished):
+    assert scanner(furnished, FakeShop([])).explain("9999_1.png").verdict.startswith("early")
+    assert len(furnished.folder.requests) == 3  # the folder, the name, its canary
+
+
 @pytest.fixture
 def orders(tmp_path):
     path = tmp_path / "orders.json"

@@ -67,6 +67,12 @@ def test_a_public_location_is_fetched_by_its_plain_url(s3_server, bucket, local_
     assert "unsigned URL" in message(report, "sign")
 
 
+def test_an_empty_file_is_fetched_too(s3_server, bucket, local_network, check):
+    s3_server.put(bucket, "empty/1001_1.png", b"")
+    report = check(opened(s3_server.url(bucket, "empty"), local_network, s3_server.keys))
+    assert verdicts(report) == dict.fromkeys(ALL, Verdict.OK)
+
+
 def test_the_other_clouds(gcs_server, azure_server, local_network, check):
     bucket = gcs_server.create_bucket(f"checked-{next(numbers)}")
     gcs_server.put(bucket, "in/1001_1.png", b"a picture")
@@ -206,6 +212,7 @@ def test_a_write_test_leaves_nothing_and_says_that_scans_need_no_such_permission
         report = check(opened(s3_server.url(bucket, "in"), local_network, s3_server.keys), write_test=True)
         assert verdicts(report)["write"] is Verdict.WARNING
         assert "read and list only" in message(report, "write")
+        assert ("stay hidden" in message(report, "write")) is versioned
         assert keys_in(s3_server, bucket) == set()
 
 

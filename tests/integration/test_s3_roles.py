@@ -188,6 +188,11 @@ def test_sessions_are_asked_for_through_the_guard(place, local_network, sts_serv
     assert sts_server.asked == []
 
 
+def test_sessions_do_not_come_over_plain_http_without_an_operators_word(sts_server):
+    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+        ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=role(sts_server))
+
+
 @pytest.mark.parametrize("credentials", [ra.Ambient(), ra.AssumeRole(ARN, base=ra.Keys("AKSHOP", "hush"))])
 def test_what_opens_aws_is_shown_to_no_other_endpoint(place, local_network, credentials):
     with pytest.raises(ra.ConfigurationError, match="buckets of AWS"):

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -13,14 +14,13 @@ from attrs import frozen
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import FileGone, RemoteArtworkError, StorageDenied
-from remote_artwork.storage.fetching import WebAnswer, ask_once
-from remote_artwork.storage.foreign import translate
+from remote_artwork.storage.fetching import WebAnswer
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.permission_hints import Need, hint
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.storage import ArtworkStorage
-from remote_artwork.storage.trials import names_after
+from remote_artwork.storage.trials import fetch, names_after
 
 A_FEW_BYTES = 16
 _CLOCK_MAY_DIFFER = timedelta(minutes=5)
@@ -112,7 +112,7 @@ def list_a_page(patient: Patient) -> tuple[CheckStep, Sequence[str], StoredFile 
     if page is None:
         message = "it can be listed, and is empty; upload a file to see whether it can be read"
         return CheckStep(name="list", verdict=Verdict.WARNING, message=message), (), None
-    message = f"it can be listed; its first page holds {len(page.names):,} files, the first is {page.names[0]}"
+    message = f"it can be listed; files on its first page: {len(page.names):,}, the first is {page.names[0]}"
     return CheckStep(name="list", verdict=Verdict.OK, message=message), page.names, page.file(0)
 
 
@@ -185,7 +185,7 @@ def hand_on(patient: Patient, file: StoredFile | None, begin: bytes | None) -> I
     if urlsplit(url).scheme not in ("http", "https"):
         return
     try:
-        answer = _fetched(patient, url)
+        answer = fetch(patient.storage, url, patient.network, A_FEW_BYTES)
     except RemoteArtworkError as error:
         yield patient.failed("fetch", error)
         return
@@ -215,15 +215,9 @@ def _signing(patient: Patient, url: str, ends: datetime | None, wanted: timedelt
     return CheckStep(name="sign", verdict=Verdict.OK, message=message)
 
 
-def _fetched(patient: Patient, url: str) -> WebAnswer:
-    try:
-        return ask_once("GET", url, patient.network, headers={"Range": f"bytes=0-{A_FEW_BYTES - 1}"})
-    except Exception as error:
-        raise translate(error, where=f"{patient.storage.location}, without credentials") from error
-
-
 def _fetching(answer: WebAnswer, begin: bytes, *, signed: bool) -> CheckStep:
-    if answer.status in (200, 206) and answer.body[:A_FEW_BYTES] == begin:
+    nothing_to_give = answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and not begin
+    if nothing_to_give or (answer.status in (200, 206) and answer.body[:A_FEW_BYTES] == begin):
         message = "the URL gives the file to whoever has it"
         return CheckStep(name="fetch", verdict=Verdict.OK, message=message)
     if answer.status in (200, 206):

@@ -43,8 +43,9 @@ def _overwritten(patient: Patient, writer: Writes, name: str) -> CheckStep:
     if (first, other) != (b"first", b"other") or before.version == after.version:
         message = "a file was overwritten and looks as before, so replaced files would not be noticed; do not use it"
         return CheckStep(name="write", verdict=Verdict.FAILED, message=message)
+    hidden = ", whose versions stay hidden until the bucket's rules remove them" if after.version_id else ""
     message = (
-        "a file was written, read, overwritten with a new version and deleted; "
+        f"a file was written, read, overwritten with a new version and deleted{hidden}; "
         "a scan writes nothing, so give it credentials that may read and list only"
     )
     return CheckStep(name="write", verdict=Verdict.WARNING, message=message)

@@ -68,4 +68,7 @@ async def _ask(method: str, url: str, network: NetworkPolicy, headers: dict[str,
         ) as answer,
     ):
         named = {name.lower(): value for name, value in answer.headers.items()}
-        return WebAnswer(status=answer.status, headers=named, body=await answer.content.read(_MOST))
+        body = bytearray()
+        while piece := await answer.content.read(_MOST - len(body)):
+            body += piece
+        return WebAnswer(status=answer.status, headers=named, body=bytes(body))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
+from remote_artwork.storage.fetching import WebAnswer, ask_once
+from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.storage import ArtworkStorage
 
 
@@ -39,6 +41,17 @@ def names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:
         return None
     following: Sequence[str] = storage._ask("list", partial(pager.names_after, name))  # noqa: SLF001
     return following
+
+
+def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int) -> WebAnswer:
+    """The first bytes that a URL of the storage gives to somebody without its credentials.
+
+    Raises:
+        StorageError: Nothing was answered.
+    """
+    headers = {"Range": f"bytes=0-{length - 1}"}
+    answer: WebAnswer = storage._translated(partial(ask_once, "GET", url, network, headers=headers), name=None)  # noqa: SLF001
+    return answer
 
 
 def writer_of(storage: ArtworkStorage) -> Writes | None:

@@ -108,7 +108,10 @@ class Pager(Protocol):
         """
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file, and until when; None: as long as the file is there. Asks nobody."""
+        """Where a host downloads the file, and until when; None: as long as the file is there.
+
+        Asks nobody, unless credentials have to be renewed for it.
+        """
 
 
 def serves(protocol: str) -> bool:

@@ -42,6 +42,8 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
             f"{location}: S3 takes Keys, AssumeRole, Ambient or Anonymous, not {type(credentials).__name__}"
         )
     _keep_at_amazon(location, credentials)
+    if isinstance(credentials, AssumeRole) and credentials.sts_endpoint:
+        network.check_endpoint(credentials.sts_endpoint)
     try:
         from remote_artwork.storage.pagers.s3_connecting import guarded_s3fs
     except ImportError as error:
