@@ -8,7 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-pytest_plugins = ["servers", "gcs_server", "azure_server", "swift_server", "ceph_server"]
+pytest_plugins = [
+    "servers",
+    "gcs_server",
+    "azure_server",
+    "web_server",
+    "sts_server",
+    "swift_server",
+    "ceph_server",
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

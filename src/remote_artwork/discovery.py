@@ -1,4 +1,4 @@
-"""Discovery: lists the storage, keeps what is awaited, and tallies what is odd."""
+"""Discovery: looks through the storage, keeps what is awaited, and tallies what is odd."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.lifecycle import OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.oddities import Oddities, unsupported
@@ -25,6 +26,7 @@ class Discovery:
 
     Args:
         storage: Where to look.
+        wanted: What to look for; None: every file of the location is to be seen.
         matches: Takes what is awaited.
         oddities: Judges the rest.
         tally: Counts the rest.
@@ -34,6 +36,7 @@ class Discovery:
     """
 
     storage: ArtworkStorage
+    wanted: Wanted | None
     matches: Matches
     oddities: Oddities
     tally: FileTally
@@ -47,14 +50,15 @@ class Discovery:
         """Goes through every page.
 
         Returns:
-            The error that broke the listing off, after which nothing is known of any file; None when all was seen.
+            The error that broke the look off, after which nothing is known of any file; None when all was seen.
 
         Raises:
             LocationNotFound: The bucket or folder does not exist.
             LedgerError: The ledger could not be read.
         """
+        pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
         try:
-            for page in self.storage.pages():
+            for page in pages:
                 self._misses += self.matches.take(page)
                 if len(self._misses) >= _JUDGED_AT_ONCE:
                     self._judge()
@@ -64,6 +68,7 @@ class Discovery:
             return error
         finally:
             self._judge()
+        self.matches.whole = self.matches.whole or self.wanted is None
         self._settle()
         return None
 

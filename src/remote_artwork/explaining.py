@@ -9,7 +9,7 @@ from remote_artwork.core.explanation import Explanation
 from remote_artwork.core.lifecycle import OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan, OrderPlan
+from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan, OrderPlan, why_unknown
 from remote_artwork.core.report import FileOutcome, ItemStatus
 from remote_artwork.survey import Survey
 
@@ -56,10 +56,18 @@ def explain_file(
             return verdict(f"it served order {record.order_number}; nothing is to be done with it", step)
     if seen:
         return verdict(f"{seen[0].status}: {seen[0].reason}", "it is there, and no pending item awaits this name")
+    return verdict(*_of_unseen(name, survey))
+
+
+def _of_unseen(name: str, survey: Survey) -> tuple[str, str]:
+    """Verdict and last step for a file that was not seen."""
+    stem, extension = split_extension(name)
+    if unknown := survey.unknown.get(canonical(stem)):
+        return f"unreadable: {why_unknown(unknown)}", "it was asked for, and no clear answer came"
     slot = survey.awaited.slots.get(canonical(stem))
-    if slot is not None and printable:
-        return verdict(f"missing: upload it as {name}", f"{slot} awaits it, but it is not there")
-    return verdict("nothing is to be done with it", "no pending item awaits it, and it is not there")
+    if slot is not None and extension.lower() in MEDIA_TYPES:
+        return f"missing: upload it as {name}", f"{slot} awaits it, but it is not there"
+    return "nothing is to be done with it", "no pending item awaits it, and it is not there"
 
 
 def explain_order(number: str, survey: Survey, known: Iterable[OrderRecord]) -> Explanation:

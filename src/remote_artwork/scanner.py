@@ -68,6 +68,15 @@ def _keeps_its_form(_instance: object, _attribute: object, client: FulfillmentCl
         raise ConfigurationError(flaw)
 
 
+def _signable(scanner: Scanner, _attribute: object, wanted: timedelta) -> None:
+    longest = scanner.storage.longest_url
+    if longest is not None and wanted > longest:
+        raise ConfigurationError(
+            f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
+            "longest; make it shorter, or the sessions of a role longer (AssumeRole.duration)"
+        )
+
+
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfils each order once.
@@ -84,7 +93,7 @@ class Scanner:
         tenant: Keeps several shops apart in one ledger.
         checks: Preflight checks; the signature check unless told.
         retry: How temporary errors of the host are repeated.
-        url_lifetime: How long a signed URL works.
+        url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told how a pass goes on.
         clock: Tells the time, with a time zone; for reports and ages alone.
     """
@@ -97,7 +106,7 @@ class Scanner:
     tenant: str = field(default="default", kw_only=True, validator=_not_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_signable)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
@@ -124,7 +133,7 @@ class Scanner:
         """
         with self._one_at_a_time:
             started = self.clock()
-            survey = self._survey(orders, on_file, sweep=sweep)
+            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
             items = [self._preview(plan, verify=verify) for plan in survey.plans]
             return self._report(survey, started, [i for outcomes in items for i in outcomes], dry_run=True)
 
@@ -151,7 +160,7 @@ class Scanner:
         """
         with self._one_at_a_time:
             started = self.clock()
-            survey = self._survey(orders, on_file, sweep=sweep)
+            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
             items = self._work(survey, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
@@ -170,7 +179,8 @@ class Scanner:
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
         with self._one_at_a_time:
             seen: list[FileOutcome] = []
-            survey = self._survey(None, lambda file: seen.append(file) if file.name == name else None, sweep=True)
+            tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
+            survey = self._surveyor.look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
             if name is not None:
                 numbers = self.pattern.order_numbers(split_extension(name)[0])
                 return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
@@ -212,8 +222,9 @@ class Scanner:
 
         repeat(one_pass, every=every, stop=stop)
 
-    def _survey(self, orders: Collection[str] | None, on_file: FileListener | None, *, sweep: bool = False) -> Survey:
-        surveyor = Surveyor(
+    @property
+    def _surveyor(self) -> Surveyor:
+        return Surveyor(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
@@ -223,7 +234,6 @@ class Scanner:
             retry=self.retry,
             observer=self.observer,
         )
-        return surveyor.look(self.clock(), orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
 
     @property
     def _inspector(self) -> Inspector:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from remote_artwork.core.awaited import Awaited, await_orders, split_extension
+from remote_artwork.core.awaited import Awaited, Wanted, await_orders, split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Attaching, Order, OrderState
@@ -38,6 +38,7 @@ class Survey:
     Args:
         plans: One for each pending order, by number.
         awaited: The expected names.
+        unknown: Stem → names of which nobody knows whether they are there → why.
         tally: Odd files.
         faults: What could not be used.
         coverage: Whether every file was seen.
@@ -48,6 +49,7 @@ class Survey:
 
     plans: Sequence[OrderPlan]
     awaited: Awaited
+    unknown: Mapping[str, Mapping[str, str]]
     tally: FileTally
     faults: list[Fault]
     coverage: Literal["partial", "full"]
@@ -88,14 +90,23 @@ class Surveyor:
     retry: RetryPolicy
     observer: Observer | None = None
 
-    def look(self, now: datetime, *, orders: Collection[str] | None, tally: FileTally, sweep: bool) -> Survey:
+    def look(
+        self,
+        now: datetime,
+        *,
+        orders: Collection[str] | None,
+        tally: FileTally,
+        sweep: bool = False,
+        names: Collection[str] = (),
+    ) -> Survey:
         """Looks once.
 
         Args:
             now: The time of the pass.
             orders: Numbers of the orders to plan; when None, all pending ones, and those with an unsettled call.
             tally: Takes the odd files.
-            sweep: Looks through the whole location even when nothing is awaited.
+            sweep: Looks through the whole location, also when nothing is awaited.
+            names: Files to look for besides, whether or not anybody awaits them.
 
         Raises:
             ConfigurationError: Something must be set right before a scan makes sense.
@@ -106,8 +117,8 @@ class Surveyor:
         awaited = await_orders(pending.orders.values(), self.pattern)
         matches = Matches(awaited)
         records, unsettled, unknown = self._records(pending, faults)
-        if unknown is None and (awaited.stems or sweep):
-            unknown = self._discover(pending, matches, tally, faults)
+        if unknown is None and (awaited.stems or names or sweep):
+            unknown = self._discover(None if sweep else awaited.wanted(names), pending, matches, tally, faults)
         used: Mapping[str, Sequence[OrderRecord]] = {}
         if unknown is None:
             used, unknown = self._used(matches, faults)
@@ -133,13 +144,13 @@ class Surveyor:
             elif unknown is not None:
                 plan = plan.instead(*unknown)
             plans.append(plan)
-        full = unknown is None and bool(awaited.stems or sweep)
         return Survey(
             plans=plans,
             awaited=awaited,
+            unknown=matches.unknown,
             tally=tally,
             faults=faults,
-            coverage="full" if full else "partial",
+            coverage="full" if unknown is None and matches.whole else "partial",
             names_seen=matches.names_seen,
             whole=pending.fault is None,
             requests_before=requests_before,
@@ -169,9 +180,12 @@ class Surveyor:
             return {}, _unread_ledger(error, faults)
         return used, None
 
-    def _discover(self, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]) -> Unknown:
+    def _discover(
+        self, wanted: Wanted | None, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
+    ) -> Unknown:
         discovery = Discovery(
             storage=self.storage,
+            wanted=wanted,
             matches=matches,
             oddities=Oddities(self.pattern, matches.awaited, pending.orders.values()),
             tally=tally,
@@ -188,7 +202,7 @@ class Surveyor:
         faults.append(Fault(part="storage", message=str(error)))
         return (
             ItemStatus.UNREADABLE,
-            f"the storage could not be listed, so nobody knows whether the file is there: {error}",
+            f"the storage could not be looked through, so nobody knows whether the file is there: {error}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -44,6 +44,19 @@ class Refusal:
 
 
 @frozen(kw_only=True)
+class Wanted:
+    """What a look through a location is for.
+
+    Args:
+        stems: Expected names without extension, in NFC and sorted; their files may lie there in NFC or in NFD.
+        names: Whole names besides, looked for as they are.
+    """
+
+    stems: Sequence[str] = ()
+    names: Sequence[str] = ()
+
+
+@frozen(kw_only=True)
 class Awaited:
     """Expected names of the pending orders.
 
@@ -58,6 +71,10 @@ class Awaited:
     contested: Mapping[str, tuple[Slot, ...]] = field(factory=dict)
     refusals: Mapping[ItemKey, Refusal] = field(factory=dict)
     stems: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
+
+    def wanted(self, names: Iterable[str] = ()) -> Wanted:
+        """All of it as a storage is asked for it, and ``names`` besides."""
+        return Wanted(stems=sorted({*self.slots, *self.contested}), names=sorted(names))
 
 
 def canonical(stem: str) -> str:

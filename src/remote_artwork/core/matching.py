@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from remote_artwork.core.awaited import Awaited, ItemKey, Slot
+from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split_extension
 from remote_artwork.core.model import MEDIA_TYPES, StoredFile
 
 
@@ -21,10 +21,16 @@ class Page:
     Args:
         names: Keys relative to the location's folder, as the storage spells them.
         file: Builds the ``StoredFile`` of ``names[i]`` from what the page already told.
+        unknown: Names of which nobody knows whether they are there → why. They are none of ``names``.
+        caveat: What should be said with each missing file; the last page that has one counts.
+        whole: Whether with this page every file of the location has been seen.
     """
 
     names: Sequence[str]
     file: Callable[[int], StoredFile]
+    unknown: Mapping[str, str] = field(factory=dict)
+    caveat: str = ""
+    whole: bool = False
 
 
 def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[int], list[str]]:
@@ -53,17 +59,35 @@ def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[
 
 @define
 class Matches:
-    """What has been found so far for the awaited names, page by page, in any order."""
+    """What has been found so far for the awaited names, page by page, in any order.
+
+    Args:
+        awaited: What is awaited.
+        found: Item → placement → name → file.
+        unknown: Stem in NFC → names of which nobody knows whether they are there → why.
+        contested: Names that several items expect.
+        unsupported: Names that are awaited, in a format that is not printed.
+        names_seen: Of all files.
+        caveat: What should be said with each missing file.
+        whole: Whether every file of the location has been seen.
+    """
 
     awaited: Awaited
     found: dict[ItemKey, dict[str, dict[str, StoredFile]]] = field(factory=dict)
+    unknown: dict[str, dict[str, str]] = field(factory=dict)
     contested: list[tuple[str, tuple[Slot, ...]]] = field(factory=list)
     unsupported: list[tuple[str, Slot]] = field(factory=list)
     names_seen: int = 0
+    caveat: str = ""
+    whole: bool = False
 
     def take(self, page: Page) -> list[str]:
         """Keeps the hits of one page; returns the names that hit nothing."""
         self.names_seen += len(page.names)
+        self.caveat = page.caveat or self.caveat
+        self.whole = self.whole or page.whole
+        for name, reason in page.unknown.items():
+            self.unknown.setdefault(canonical(split_extension(name)[0]), {})[name] = reason
         hits, misses = split_hits(page.names, self.awaited.slots)
         for position in hits:
             self._keep(page, position)

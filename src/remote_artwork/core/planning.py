@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.core.awaited import Awaited
+from remote_artwork.core.awaited import Awaited, canonical
 from remote_artwork.core.lifecycle import FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Order, OrderItem, OrderState, StoredFile
@@ -169,6 +169,9 @@ class Planner:
             reason = "its order was left out of the expected names, so no file was looked for"
             return ItemPlan(item=item, status=ItemStatus.FAILED, reason=reason)
         candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
+        for stem in self.awaited.stems[key].values():
+            if unknown := self.matches.unknown.get(canonical(stem)):
+                return ItemPlan(item=item, status=ItemStatus.UNREADABLE, reason=why_unknown(unknown))
         names = tuple(file.name for files in candidates.values() for file in files)
         several = [file.name for files in candidates.values() if len(files) > 1 for file in files]
         if several:
@@ -208,10 +211,20 @@ class Planner:
 
     def _missing(self, order: Order, lacking: Iterable[str]) -> tuple[ItemStatus, str]:
         wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
+        caveat = f"; {self.matches.caveat}" if self.matches.caveat else ""
         age = self.now - order.created_at if order.created_at else None
         if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
-            return ItemStatus.LATE, f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order"
-        return ItemStatus.MISSING, f"waits for {wanted}"
+            return (
+                ItemStatus.LATE,
+                f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order{caveat}",
+            )
+        return ItemStatus.MISSING, f"waits for {wanted}{caveat}"
+
+
+def why_unknown(unknown: Mapping[str, str]) -> str:
+    """Why it cannot be told whether a file is there, by the first of the names that it may have."""
+    name = min(unknown)
+    return f"nobody knows whether {name} is there: {unknown[name]}"
 
 
 def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:

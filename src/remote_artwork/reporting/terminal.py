@@ -101,6 +101,11 @@ def _footer(report: ScanReport) -> list[RenderableType]:
             Text("Nothing was fulfilled in this scan." if not now else f"{now} items were fulfilled in this scan.")
         )
     if report.coverage == "partial" and not report.faults:
-        lines.append(Text("No file was awaited, so the folder was not looked at; --sweep sees every file.", "dim"))
+        seen = (
+            "Only awaited names were looked for, so odd files were not seen."
+            if requests["list"]
+            else "No file was awaited, so the folder was not looked at; --sweep sees every file."
+        )
+        lines.append(Text(seen, "dim"))
     lines += [Text(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

@@ -1,4 +1,4 @@
-"""Reads the URLs whose host says what they are: ``https``, ``http``, and the explicit ``s3+https`` and ``s3+http``."""
+"""Reads the URLs whose host says what they are: ``https``, ``http``, and the explicit ``s3+…`` and ``web+…``."""
 
 from __future__ import annotations
 
@@ -61,10 +61,26 @@ def read_hosted(parts: UrlText, stated: Provider | None) -> tuple[Location, str 
     return _of_known_host(url, stated, match)
 
 
+def read_explicit_web(parts: UrlText, stated: Provider | None) -> tuple[Location, str | None]:
+    """A folder of any web server, also of one that only an operator's policy lets us talk to.
+
+    Raises:
+        InvalidLocation: The host is a storage provider's, or another provider is named.
+    """
+    scheme = parts.scheme.removeprefix("web+")
+    host, port = host_and_port(parts.authority, scheme=scheme, literal_allowed=True)
+    url = _Hosted(scheme=scheme, explicit=True, host=host, port=port, path=decoded(parts.path), query=parts.query)
+    match = match_host(url.host, url.path)
+    if match is not None:
+        raise refused(f"its host belongs to {match.provider.title}", "write the URL without 'web+'")
+    return _web(url, stated), None
+
+
 def _of_unknown_host(url: _Hosted, stated: Provider | None) -> Location:
     if url.scheme == "http" and not url.explicit:
         raise refused(
-            "plain http lets anybody on the way change a file", "write https://, or s3+http:// for an S3 server"
+            "plain http lets anybody on the way change a file",
+            "write https://, or s3+http:// for an S3 server, or web+http:// for another",
         )
     if not url.explicit and stated in (None, WEB):
         return _web(url, stated)
@@ -86,7 +102,7 @@ def _of_unknown_host(url: _Hosted, stated: Provider | None) -> Location:
 def _web(url: _Hosted, stated: Provider | None, notes: tuple[str, ...] = ()) -> Location:
     if stated not in (None, WEB):
         raise refused("its host is not of the provider named", "leave the provider out")
-    if url.scheme == "http":
+    if url.scheme == "http" and not url.explicit:
         raise refused("plain http lets anybody on the way change a file", "write https://")
     known_only(url.query, {"provider"})
     return Location(provider=WEB.id, prefix=folder(url.path), endpoint=url.origin, notes=notes)

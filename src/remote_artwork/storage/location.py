@@ -9,7 +9,14 @@ from attrs import Attribute, field, frozen
 
 from remote_artwork.storage.provider_row import Style
 from remote_artwork.storage.providers import match_host, provider_named
-from remote_artwork.storage.url_text import encoded, flaw_of_folders, host_and_port, refused, unprintable
+from remote_artwork.storage.url_text import (
+    encoded,
+    flaw_of_folders,
+    host_and_port,
+    must_be_explicit,
+    refused,
+    unprintable,
+)
 
 _ACCESS_POINT = r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint/[a-z0-9-]{3,50}"
 _BUCKET = re.compile(rf"(?!.*\.\.)[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,253}}[A-Za-z0-9])?|{_ACCESS_POINT}")
@@ -118,6 +125,8 @@ class Location:
             return f"{self.bucket}/{self.prefix}".rstrip("/")
         if protocol in ("file", "memory"):
             return f"/{self.prefix.strip('/')}"
+        if protocol == "http":
+            return f"{self.endpoint}/{encoded(self.prefix)}".rstrip("/")
         return str(self).rstrip("/")
 
     def __str__(self) -> str:
@@ -130,7 +139,7 @@ class Location:
                 host = self.endpoint.removeprefix("https://") if self.endpoint else self.account
                 base = f"az://{self.bucket}@{host}/"
             case "http":
-                base = f"{self.endpoint}/"
+                base = f"{'web+' if must_be_explicit(str(self.endpoint)) else ''}{self.endpoint}/"
             case "file" | "memory" as own:
                 base = f"{own}://"
             case other:

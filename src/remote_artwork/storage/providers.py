@@ -43,7 +43,8 @@ WEB = Provider(
     title="A public folder of a web server",
     protocol="http",
     quirks=(
-        "Cannot be listed: expected names are asked for one by one. Behind a 403 a file is not known to be missing.",
+        "Seldom has a listing: expected names are asked for one by one. A 403 does not prove that a file is missing.",
+        "Has to send an ETag or Last-Modified, and 404 for what is not there. Redirects are not followed.",
     ),
     hosts=(
         HostRule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from remote_artwork.storage.hosted_urls import read_hosted
+from remote_artwork.storage.hosted_urls import read_explicit_web, read_hosted
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.provider_clouds import AWS, AZURE, GCS
 from remote_artwork.storage.provider_row import Provider
@@ -167,6 +167,7 @@ def _other(parts: UrlText, stated: Provider | None) -> Location:
 
 _READERS: dict[str, Callable[[UrlText, Provider | None], Read]] = {
     **dict.fromkeys(("http", "https", "s3+http", "s3+https"), read_hosted),
+    **dict.fromkeys(("web+http", "web+https"), read_explicit_web),
     **dict.fromkeys(("s3", "s3a", "s3n"), _read_s3),
     **dict.fromkeys(("gs", "gcs"), _read_gcs),
     **dict.fromkeys(("az", "abfs", "abfss", "wasb", "wasbs"), _read_azure),

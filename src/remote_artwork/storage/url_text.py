@@ -161,6 +161,12 @@ def host_and_port(authority: str, *, scheme: str, literal_allowed: bool) -> tupl
     return host, None if port == DEFAULT_PORTS[scheme] else port
 
 
+def must_be_explicit(origin: str) -> bool:
+    """Whether an origin is accepted only where its protocol is named (``s3+``, ``web+``): plain http, or an address."""
+    scheme, _, authority = origin.partition("://")
+    return scheme == "http" or _is_literal(re.sub(r":[0-9]+$", "", authority))
+
+
 def refuse_user_info(authority: str) -> None:
     """Raises InvalidLocation when something stands before an ``@``."""
     if "@" in authority:
@@ -176,7 +182,7 @@ def _checked_host(text: str, *, literal_allowed: bool) -> str:
     if not text.isascii():
         raise refused("its host is not plain ASCII", "write an international name in its xn-- form")
     host = text.lower()
-    if host.startswith("[") or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+    if _is_literal(host):
         return _checked_literal(host, allowed=literal_allowed)
     if host.endswith("."):
         raise refused("its host ends in a dot", "leave the dot out")
@@ -185,11 +191,15 @@ def _checked_host(text: str, *, literal_allowed: bool) -> str:
     return host
 
 
+def _is_literal(host: str) -> bool:
+    return host.startswith("[") or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
+
+
 def _checked_literal(host: str, *, allowed: bool) -> str:
     if not allowed:
         raise refused(
             "its host is a number or an IP address",
-            "use the host's name, or for an S3 server of your own s3+https://ADDRESS:PORT/bucket/",
+            "use the host's name, or for a server of your own s3+https://ADDRESS:PORT/bucket/ or web+https://…",
         )
     try:
         address = ipaddress.IPv6Address(host[1:-1]) if host.startswith("[") else ipaddress.IPv4Address(host)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from remote_artwork.core.awaited import Awaited, await_orders, canonical, split_extension
+from remote_artwork.core.awaited import Awaited, Wanted, await_orders, canonical, split_extension
 from remote_artwork.core.model import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.report import ItemStatus
@@ -136,3 +136,8 @@ def test_stems_are_compared_in_nfc_and_nothing_else():
     assert canonical("e\u0301") == "é"
     assert canonical("A b") == "A b"
     assert canonical("１") == "１"
+
+
+def test_a_storage_is_asked_for_served_and_contested_names_sorted_and_for_others_besides():
+    result = awaited(order("2", "1"), order("7", "1"), order("7", "1", id="other"), order("e\u0301", "1"))
+    assert result.wanted(["b.png", "a.txt"]) == Wanted(stems=["2_1", "7_1", "é_1"], names=["a.txt", "b.png"])

@@ -111,6 +111,15 @@ def test_files_of_one_item_are_listed_by_name_whatever_the_order_of_pages():
         assert found(taken, "1001") == ["1001_1.jpg", "1001_1.pdf"]
 
 
+def test_what_nothing_is_known_of_is_kept_by_its_stem_in_either_form_of_its_letters():
+    taken = matches(Order("é", [OrderItem("1")]))
+    taken.take(Page([], page().file, unknown={NFD: "HTTP 403"}))
+    taken.take(Page([], page().file, unknown={NFC: "HTTP 500"}, whole=True))
+    taken.take(Page([], page().file))
+    assert taken.unknown == {"é_1": {NFD: "HTTP 403", NFC: "HTTP 500"}}
+    assert taken.whole
+
+
 def test_placements_are_kept_apart():
     item = OrderItem("1", placements=("front", "back"))
     taken = matches(Order("9", [item]), pattern="{order_number}[_{placement}]")

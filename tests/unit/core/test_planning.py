@@ -24,10 +24,10 @@ def stored(name):
     return StoredFile(name=name, size=10, etag="e")
 
 
-def plan(*names, order=ORDER, others=(), pattern=DEFAULT_PATTERN, policy=Policy(), record=None):  # noqa: B008  frozen
+def plan(*names, order=ORDER, others=(), pattern=DEFAULT_PATTERN, policy=Policy(), record=None, **page):  # noqa: B008
     awaited = await_orders([order, *others], FilenamePattern(pattern))
     matches = Matches(awaited)
-    matches.take(Page(names, lambda position: stored(names[position])))
+    matches.take(Page(names, lambda position: stored(names[position]), **page))
     planner = Planner(awaited=awaited, matches=matches, policy=policy, now=NOW, call_limit=timedelta(minutes=2))
     return planner.order(order, OrderKey("acme", order.id), record)
 
@@ -53,6 +53,21 @@ def test_all_files_there_is_matched_and_complete():
     assert result.items[1].files == {"default": stored("1001_2.JPG")}
     assert result.complete
     assert result.has_work
+
+
+def test_a_name_that_nothing_is_known_of_is_unreadable_although_another_one_was_found():
+    result = plan("1001_1.pdf", "1001_2.jpg", unknown={"1001_2.png": "HTTP 403", "1001_2.pdf": "HTTP 500"})
+    assert statuses(result) == ["matched", "unreadable"]
+    assert result.items[1].reason == "nobody knows whether 1001_2.pdf is there: HTTP 500"
+    assert not result.complete
+
+
+def test_what_a_storage_says_of_all_missing_files_stands_with_each():
+    result = plan("1001_1.pdf", caveat="a private file looks the same")
+    assert result.items[1].reason == "waits for 1001_2.<jpg|png|pdf>; a private file looks the same"
+    order = evolve(ORDER, created_at=NOW - timedelta(days=9))
+    late = plan(order=order, policy=Policy(late_after=timedelta(days=1)), caveat="a private file looks the same")
+    assert late.items[0].reason.endswith("cancel the order; a private file looks the same")
 
 
 def test_a_missing_file_is_named_and_its_sibling_is_told_what_it_waits_for():

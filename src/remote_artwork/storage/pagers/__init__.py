@@ -3,6 +3,9 @@
 A module here offers ``connect(location, credentials, network)``, which gives a file system, and a ``Pager`` around a
 file system, whoever made it. To add a protocol, add its file and its row below. Counting, retries and the translation
 of errors are not a pager's business: every request to the storage goes through ``ask``.
+
+A location is looked through in the way its pager has. Each can list everything, or says that it cannot; one that is a
+``Searcher`` too finds the wanted files with less, or at all.
 """
 
 from __future__ import annotations
@@ -11,38 +14,88 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
+from attrs import field, frozen
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
 
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
+Entries = Sequence[tuple[str, Mapping[str, Any]]]
+"""Files by their names and the client's own descriptions of them."""
 
 _MODULES: Mapping[str, str] = {
     "abfs": "azure",
     "azure": "azure",
     "file": "generic",
     "gcs": "gcs",
+    "http": "web",
+    "https": "web",
     "memory": "generic",
     "s3": "s3",
 }
 """A location's or a file system's protocol → the module here that serves it."""
 
+LOCAL = frozenset({"file", "memory"})
+"""The protocols that reach this machine itself, which the guard of the network does not see."""
+
 
 class Ask(Protocol):
     """Makes one request: counts it, translates its errors, repeats it while that may help."""
 
-    def __call__(self, kind: RequestKind, request: Callable[[], T], /) -> T:
-        """What ``request`` returns."""
+    def __call__(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+        """What ``request`` returns. ``name`` is the file that it is about; without one, it is about the folder."""
+
+
+@frozen(kw_only=True)
+class Found:
+    """A part of what a ``Searcher`` finds.
+
+    Args:
+        entries: Files, as in a page of ``Pager.pages``.
+        unknown: Names of which nobody knows whether they are there → why.
+        caveat: What should be said with each missing file.
+        whole: Whether with this part every file of the location has been seen.
+    """
+
+    entries: Entries = ()
+    unknown: Mapping[str, str] = field(factory=dict)
+    caveat: str = ""
+    whole: bool = False
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """What a ``Pager`` is besides, where wanted files are found without a listing of everything."""
+
+    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+        """Every wanted file that is there, in parts and in no order; others that were come by may be among them."""
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """What a ``Searcher`` is besides, whose location may have no listing: names are asked for one by one."""
+
+    def outlook(self, ask: Ask) -> str | None:
+        """What can be told of names that are not there; None where there is a listing.
+
+        Raises:
+            StorageMisbehaved: Nothing can be told.
+        """
 
 
 class Pager(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
+    """One location through one protocol. Names are relative to the location's folder; thread-safe.
 
-    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Mapping[str, Any]]]]:
-        """Every file below the folder, in pages of (name, the client's own entry). A name may be impossible."""
+    A pager may also have ``locate``, called once before all else where it is no None: it makes one request and returns
+    the location's whole name. And ``longest_url``, the ``timedelta`` that signed URLs can live at the longest.
+    """
+
+    def pages(self, ask: Ask) -> Iterator[Entries]:
+        """Every file below the folder. A name may be impossible."""
 
     def head(self, name: str) -> Mapping[str, Any]:
         """The client's own description of one file, by one request."""
@@ -55,7 +108,10 @@ class Pager(Protocol):
         """
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file, and until when; None: as long as the file is there. Asks nobody."""
+        """Where a host downloads the file, and until when; None: as long as the file is there.
+
+        Asks nobody, unless credentials have to be renewed for it.
+        """
 
 
 def serves(protocol: str) -> bool:

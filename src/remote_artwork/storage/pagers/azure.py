@@ -17,10 +17,11 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import AccountKey, Anonymous, Credentials, SasToken
+from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -34,9 +35,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """An adlfs for this location's account, whose host is one of Azure's own: a location holds no other."""
-    if not isinstance(credentials, Anonymous | SasToken | AccountKey):
+    if not isinstance(credentials, Anonymous | SasToken | AccountKey | Ambient):
         raise ConfigurationError(
-            f"{location}: Azure takes SasToken, AccountKey or Anonymous, not {type(credentials).__name__}"
+            f"{location}: Azure takes SasToken, AccountKey, Ambient or Anonymous, not {type(credentials).__name__}"
         )
     account = str(location.account)
     url = location.endpoint or f"https://{account}.blob.core.windows.net"
@@ -83,18 +84,17 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many blobs a page as the storage gives, by its markers."""
-        asked: set[str] = set()
+        circle = Circle()
         marker: str | None = None
         while True:
             entries, marker = ask("list", partial(self._list, marker))
             yield entries
             if not marker:
                 return
-            if marker in asked:
+            if circle.closes_with(marker):
                 raise StorageMisbehaved(
                     f"{self._client.container_name}: the storage lists in a circle: it repeats a page's marker"
                 )
-            asked.add(marker)
 
     def _list(self, marker: str | None) -> tuple[list[tuple[str, Entry]], str | None]:
         """One page, and the marker of the next one."""
@@ -113,6 +113,14 @@ class Pager:
     def _relative(self, name: str) -> str:
         """The name below the folder; empty for a blob that is not below it."""
         return name[len(self._prefix) :] if name.startswith(self._prefix) else ""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._wait(self._blob(name).upload_blob, data=content, overwrite=True, **self._once)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._wait(self._blob(name).delete_blob, **self._once)
 
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the account keeps versions."""
@@ -148,7 +156,10 @@ class Pager:
             return plain, None
         key = getattr(credential, "account_key", None)
         if not key:
-            raise ConfigurationError("these credentials of Azure sign no URLs; use an AccountKey or a SasToken")
+            raise ConfigurationError(
+                "these credentials of Azure hold no key, so they sign no URLs; give an AccountKey, "
+                "or a SasToken that may be handed on"
+            )
         return self._signed(plain, (credential.account_name, key), file, expires_in)
 
     def _signed(

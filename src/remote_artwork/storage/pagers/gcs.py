@@ -18,10 +18,11 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers.circles import Circle
 
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
@@ -33,9 +34,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """A gcsfs for Google's own address; a location of this protocol names no other."""
-    if not isinstance(credentials, Anonymous | ServiceAccount):
+    if not isinstance(credentials, Anonymous | ServiceAccount | Ambient):
         raise ConfigurationError(
-            f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
+            f"{location} takes a ServiceAccount, Ambient or Anonymous; for a pair of HMAC keys write the location as "
             "s3+https://storage.googleapis.com/bucket/folder/"
         )
     try:
@@ -58,16 +59,15 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
         """As many names a page as the storage gives, by its page tokens."""
-        asked: set[str] = set()
+        circle = Circle()
         token: str | None = None
         while True:
             entries, token = ask("list", partial(self._list, token))
             yield [(self._relative(entry["name"]), entry) for entry in entries]
             if not token:
                 return
-            if token in asked:
+            if circle.closes_with(token):
                 raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
-            asked.add(token)
 
     def _list(self, token: str | None) -> tuple[Sequence[Entry], str | None]:
         """One page and the next one's token, checked to be one: a page of HTML must not pass for an empty bucket."""
@@ -87,6 +87,11 @@ class Pager:
     def _relative(self, key: str) -> str:
         """The name below the folder; empty for a key that is not below it."""
         return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
+
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check. A listing holds its offset, so that is made longer."""
+        answer = self._json("", prefix=self._prefix, fields="kind,items(name)", startOffset=f"{self._prefix}{name}!")
+        return [self._relative(item["name"]) for item in answer.get("items", ())]
 
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""
@@ -119,7 +124,9 @@ class Pager:
         from google.cloud.storage import Client
 
         if not isinstance(credentials, Signing):
-            raise ConfigurationError("these credentials cannot sign URLs; use those of a service account")
+            raise ConfigurationError(
+                "these credentials of Google hold no private key, so they sign no URLs; give a ServiceAccount"
+            )
         url = str(
             Client(project="none", credentials=credentials)
             .bucket(self._bucket)
@@ -135,7 +142,10 @@ class Pager:
         return url, _expiry(url)
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
+        from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
+
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        refuse_undergrowth(content)
         try:
             answer = json.loads(content)
         except ValueError as error:

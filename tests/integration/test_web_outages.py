@@ -1,0 +1,175 @@
+"""What a public web folder's outages are read as: never as a missing file."""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+import pytest
+
+import remote_artwork as ra
+from faulty_web_server import FaultyServer
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.pagers.web_listing import LARGEST
+from web_server import WebServer
+
+FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e")
+WANTED = Wanted(stems=["1001_1", "1002_1"])
+
+USES = {
+    "list": lambda storage: list(storage.search(WANTED)),
+    "head": lambda storage: storage.stat(FILE.name),
+    "get": lambda storage: storage.reader(FILE).read(0, 10),
+}
+PASSING = ["429", "500", "503", "reset", "cut short", "hang"]
+MUTE = {("cut short", "head"), ("cut short", "list")}
+"""An answer to HEAD has no body, so it cannot tell this fault; nor can a body that begins as no listing does."""
+
+LASTING = {
+    "401": ra.StorageDenied,
+    "403": ra.StorageDenied,
+    "501": ra.StorageMisbehaved,
+    "redirect": ra.StorageMisbehaved,
+    "redirect nowhere": ra.StorageMisbehaved,
+    "page 200": ra.StorageMisbehaved,
+}
+
+
+class FaultyWeb(FaultyServer):
+    """The faults as a web server shows them."""
+
+    CONTENT_TYPE = "text/html"
+    BODIES = FaultyServer.BODIES | {"401": (401, b"who are you"), "page 200": (200, b"<html>Welcome</html>")}
+
+    def url(self, bucket: str = "b", prefix: str = "in") -> str:
+        """A folder of this server."""
+        return f"web+{self.endpoint}/{bucket}/{prefix}/"
+
+
+@pytest.fixture
+def server():
+    faulty = FaultyWeb()
+    yield faulty
+    faulty.close()
+
+
+@pytest.fixture
+def storage(server, local_network):
+    """Tries twice, waits hardly at all."""
+    return ra.open_storage(
+        server.url(),
+        network=attrs.evolve(local_network, read_timeout=0.8, call_timeout=2.5),
+        retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
+    )
+
+
+def failure(storage, kind):
+    """The error of one use, which ends in bounded time and names the folder."""
+    begin = time.monotonic()
+    with pytest.raises(ra.RemoteArtworkError) as raised:
+        USES[kind](storage)
+    assert time.monotonic() - begin < 8
+    assert storage.location.removeprefix("web+") in str(raised.value)
+    assert "secret words" not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(fault, kind) for fault in PASSING for kind in USES if (fault, kind) not in MUTE]
+)
+def test_an_outage_is_named_and_tried_twice(storage, server, kind, fault):
+    server.answer(fault)
+    assert type(failure(storage, kind)) is ra.StorageUnreachable
+    assert len(server.requests) <= (4 if fault == "reset" else 2)
+    assert storage.requests[kind] == 2
+
+
+@pytest.mark.parametrize("kind", ["head", "get"])
+@pytest.mark.parametrize("fault", LASTING)
+def test_what_will_not_pass_is_not_repeated(storage, server, kind, fault):
+    server.answer(fault)
+    assert type(failure(storage, kind)) is LASTING[fault]
+    again_by_get = kind == "head" and fault in ("403", "501")
+    assert len(server.requests) == 1 + again_by_get
+
+
+@pytest.mark.parametrize("fault", ["401", "501", "redirect", "redirect nowhere"])
+def test_a_search_without_one_clear_answer_is_an_error(storage, server, fault):
+    server.answer(fault)
+    assert type(failure(storage, "list")) is LASTING[fault]
+    assert len(server.requests) <= 1 + 2 * 2
+
+
+def test_an_outage_after_the_folder_was_asked_for_is_an_error_of_the_search(storage, server):
+    server.answer("403", "503")
+    assert type(failure(storage, "list")) is ra.StorageUnreachable
+    assert len(server.requests) == 1 + 2 * 2
+
+
+@pytest.mark.parametrize("kind", ["list", "get"])
+def test_a_server_that_drips_is_given_up(storage, server, kind):
+    server.answer("drip")
+    assert type(failure(storage, kind)) is ra.StorageUnreachable
+    assert len(server.requests) == 2
+
+
+def test_nobody_listening_and_no_such_host_are_outages(local_network):
+    server = FaultyWeb()
+    server.close()
+    patient = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
+    for url in (server.url(), "https://no-such-host.invalid/in/"):
+        storage = ra.open_storage(url, network=local_network, retry=patient)
+        for kind in USES:
+            assert type(failure(storage, kind)) is ra.StorageUnreachable
+        assert storage.requests == {"list": 2, "head": 2, "get": 2}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
+    forbidden = WebServer()
+    web_server.redirect_to = f"{forbidden.origin}/in/1001_1.jpg"
+    web_server.folder.statuses = dict.fromkeys(("", "1001_1.jpg", "1001_1.png"), status)
+    forbidden.folder.files = {"1001_1.jpg": b"x"}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    (page,) = storage.search(Wanted(stems=["1001_1", "1002_1"]))
+    assert "redirects are not followed" in page.unknown["1001_1.jpg"]
+    for use in (USES["head"], USES["get"]):
+        with pytest.raises(ra.StorageMisbehaved, match="redirects are not followed"):
+            use(storage)
+    assert forbidden.connections == 0
+    forbidden.close()
+
+
+def test_a_folders_page_that_never_ends_is_read_no_further_than_its_begin(web_server, local_network):
+    web_server.folder.pages = {"": b"<html>" + bytes(32 * 1024**2)}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    assert [page.unknown for page in storage.search(WANTED)] == [{}]
+    # What is on its way when a connection is closed lies in the buffers of both ends.
+    assert web_server.folder.bytes_sent < 16 * 1024**2
+
+
+def test_a_listing_that_never_ends_is_given_up_and_names_are_asked_for(web_server, local_network):
+    web_server.folder.pages = {"": b"<ListBucketResult>" + b" " * 64 * 1024**2}
+    web_server.folder.files = {"1001_1.jpg": b"x"}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    (page,) = storage.search(WANTED)
+    assert page.names == ["1001_1.jpg"]
+    assert LARGEST < web_server.folder.bytes_sent < LARGEST + 16 * 1024**2
+
+
+def test_a_header_without_end_is_an_error(web_server, local_network):
+    web_server.folder.files = {"1001_1.jpg": b"x"}
+    web_server.folder.content_type = "x" * 10**6
+    with pytest.raises(ra.StorageError):
+        ra.open_storage(web_server.url, network=local_network).stat("1001_1.jpg")
+    assert len(web_server.folder.requests) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_private_address_is_refused_before_anything_is_sent(web_server, local_network, host):
+    guarded = attrs.evolve(local_network, allow_private=False)
+    storage = ra.open_storage(web_server.url.replace("127.0.0.1", host), network=guarded)
+    for use in USES.values():
+        with pytest.raises(ra.InvalidLocation, match="allow_private"):
+            use(storage)
+    assert web_server.connections == 0

@@ -1,0 +1,218 @@
+"""Public folders of real web servers on loopback."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import urllib.request
+from datetime import timedelta
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.pagers import web
+from web_server import PIECE, listing
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def storage(web_server, local_network):
+    return ra.open_storage(web_server.url, network=local_network)
+
+
+def search(storage, *stems, names=()):
+    """The files found, what is unknown, the caveat, and whether all was seen."""
+    pages = list(storage.search(Wanted(stems=stems, names=names)))
+    files = {page.names[place]: page.file(place) for page in pages for place in range(len(page.names))}
+    unknown = {name: why for page in pages for name, why in page.unknown.items()}
+    return files, unknown, "".join({page.caveat for page in pages}), any(page.whole for page in pages)
+
+
+def test_wanted_names_are_found_and_every_request_is_counted(web_server, storage):
+    web_server.folder.files = {"1001_1.jpg": b"x", "1002_1.PDF": b"y", "9999_1.png": b"z"}
+    files, unknown, caveat, whole = search(storage, "1001_1", "1002_1", "1003_1")
+    assert (set(files), unknown, caveat, whole) == ({"1001_1.jpg", "1002_1.PDF"}, {}, "", False)
+    assert storage.requests == {"list": 1, "head": 3 * 8 + 2, "get": 0}
+    assert (len(web_server.folder.asked("GET")), len(web_server.folder.asked("HEAD"))) == (1, 26)
+
+
+@pytest.mark.parametrize("etag", ["strong", "weak", "none"])
+@pytest.mark.parametrize("head", [None, 403, 405])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_odd_names_are_looked_up_read_and_handed_on_whatever_the_server_can_do(web_server, storage, etag, head, ranges):
+    odd = ["a b", "a+b", "a%2Fb", "%41", "é", "a&<>'\"", "x?y=1", "#1", "a;b", "sub/a", "~$!*(),=:@"]
+    web_server.folder.files = {f"{stem}.png": stem.encode() for stem in odd} | {"e\u0301.pdf": b"decomposed"}
+    web_server.folder.etag, web_server.folder.head, web_server.folder.ranges = etag, head, ranges
+    files, unknown, _, _ = search(storage, *odd)
+    assert set(files) == set(web_server.folder.files)
+    assert unknown == {}
+    assert storage.requests["head"] == len(web_server.folder.requests) - 1
+    for name, file in files.items():
+        content = web_server.folder.files[name]
+        assert storage.stat(name) == file
+        assert storage.reader(file).read(0, 100) == content
+        url, expires_at = storage.url(file, expires_in=HOUR)
+        assert expires_at is None
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert answer.read() == content
+
+
+def test_a_server_that_sends_whole_files_is_read_no_further_than_needed(web_server, storage):
+    size = 8 * 1024**2
+    web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(size - 3) + b"end"}, False
+    file = storage.stat("1.jpg")
+    assert storage.reader(file).read(0, 16) == bytes(16)
+    # What is on its way when a connection is closed lies in the buffers of both ends.
+    assert web_server.folder.bytes_sent < size
+    assert storage.reader(file).read(size - 3, 3) == b"end"
+
+
+def test_a_part_is_asked_for_and_no_more(web_server, storage):
+    web_server.folder.files = {"1.jpg": bytes(10 * PIECE)}
+    assert storage.reader(storage.stat("1.jpg")).read(9 * PIECE, 10) == bytes(10)
+    assert web_server.folder.ranges_asked == [f"bytes={9 * PIECE}-{10 * PIECE - 1}"]
+    assert web_server.folder.bytes_sent == PIECE
+
+
+def test_another_part_than_was_asked_for_is_not_taken_for_it(web_server, storage):
+    web_server.folder.files, web_server.folder.shifted = {"1.jpg": bytes(10)}, 1
+    with pytest.raises(ra.StorageMisbehaved, match="another part"):
+        storage.reader(storage.stat("1.jpg")).read(0, 5)
+
+
+@pytest.mark.parametrize("etag", ["strong", "weak", "none"])
+def test_a_file_that_was_replaced_is_gone_for_its_reader(web_server, storage, etag):
+    web_server.folder.files, web_server.folder.etag = {"1.jpg": b"old"}, etag
+    file = storage.stat("1.jpg")
+    web_server.folder.files, web_server.folder.modified = {"1.jpg": b"new"}, web_server.folder.modified + 1
+    with pytest.raises(ra.FileGone, match="replaced"):
+        storage.reader(file).read(0, 3)
+    assert storage.stat("1.jpg").version != file.version
+    web_server.folder.files.clear()
+    with pytest.raises(ra.FileGone):
+        storage.reader(file).read(0, 3)
+    with pytest.raises(ra.FileGone):
+        storage.stat("1.jpg")
+
+
+def test_a_403_is_unknown_where_other_names_that_are_not_there_get_a_404(web_server, storage):
+    web_server.folder.files, web_server.folder.refused = {"1.jpg": b"x"}, frozenset({"2.png"})
+    files, unknown, caveat, _ = search(storage, "1", "2")
+    assert set(files) == {"1.jpg"}
+    assert "does not prove" in unknown["2.png"]
+    assert caveat == ""
+
+
+def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_it(web_server, storage):
+    web_server.folder.files, web_server.folder.missing = {"1.jpg": b"x"}, 403
+    files, unknown, caveat, _ = search(storage, "1", "2")
+    assert (set(files), unknown) == ({"1.jpg"}, {})
+    assert "HTTP 403" in caveat
+    assert "HTTP 403" in storage.outlook()
+    # A canary for each extension, the outlook's, and those names again by GET that were asked for by HEAD at first.
+    assert 2 * 8 + 8 + 1 < storage.requests["head"] == len(web_server.folder.requests) - 2 <= 2 * 8 + 8 + 1 + 2
+
+
+def test_a_server_that_answers_everything_is_refused_after_few_requests(web_server, storage):
+    web_server.folder.missing = 200
+    with pytest.raises(ra.StorageMisbehaved, match="HTTP 200 for every name"):
+        search(storage, *map(str, range(200)))
+    assert len(web_server.folder.requests) <= 1 + 16 + 1
+    with pytest.raises(ra.StorageMisbehaved, match="answer 404"):
+        storage.outlook()
+
+
+def test_a_server_that_takes_capitals_for_small_letters_has_one_file_and_not_two(web_server, storage):
+    web_server.folder.files, web_server.folder.folds_case = {"1.JPG": b"x"}, True
+    assert set(search(storage, "1")[0]) == {"1.jpg"}
+
+
+def test_an_s3_style_listing_is_used_page_by_page(web_server, storage):
+    web_server.folder.pages = {"": listing("a.png", "../b.png", following="a.png"), "a.png": listing("c.png")}
+    files, _, _, whole = search(storage, "c", names=["d.png"])
+    assert (set(files), whole) == ({"a.png", "c.png"}, True)
+    assert [name for page in storage.pages() for name in page.names] == ["a.png", "c.png"]
+    assert storage.outlook() is None
+    assert storage.requests == {"list": 5, "head": 0, "get": 0}
+
+
+def test_a_listing_that_goes_in_a_circle_or_breaks_off_is_an_error(web_server, storage):
+    web_server.folder.pages = {"": listing("a.png", following="x"), "x": listing("b.png", following="x")}
+    with pytest.raises(ra.StorageMisbehaved, match="circle"):
+        search(storage, "a")
+    web_server.folder.pages["x"] = b"<html/>"
+    with pytest.raises(ra.StorageMisbehaved, match="broke off"):
+        search(storage, "a")
+    assert len(web_server.folder.requests) == 4
+
+
+def test_a_listing_that_cannot_be_read_is_none_and_names_are_asked_for(web_server, storage):
+    web_server.folder.pages = {"": b"<!DOCTYPE a [<!ENTITY b 'c'>]><ListBucketResult>&b;</ListBucketResult>"}
+    web_server.folder.files = {"1.jpg": b"x"}
+    assert set(search(storage, "1")[0]) == {"1.jpg"}
+
+
+def test_a_folder_without_a_listing_cannot_be_swept_and_says_so(web_server, storage):
+    with pytest.raises(ra.ConfigurationError, match="without a listing"):
+        list(storage.pages())
+    assert web_server.folder.requests == ["GET /in/"]
+
+
+def test_pythons_own_web_server_serves_a_folder(tmp_path, local_network):
+    (tmp_path / "1001_1.jpg").write_bytes(b"content")
+    (tmp_path / "1002_1.png").mkdir()
+    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    handler = functools.partial(quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        storage = ra.open_storage(f"web+http://127.0.0.1:{server.server_port}/", network=local_network)
+        files, unknown, _, _ = search(storage, "1001_1", "1002_1")
+        assert set(files) == {"1001_1.jpg"}
+        assert "redirects" in unknown["1002_1.png"]
+        assert storage.reader(files["1001_1.jpg"]).read(3, 4) == b"tent"
+        server.shutdown()
+
+
+def test_neither_cookies_nor_settings_of_this_machine_are_sent(
+    web_server, faulty_server, local_network, monkeypatch, tmp_path
+):
+    import fsspec.config
+
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login bait password bait")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, faulty_server.endpoint)
+    settings = {"client_kwargs": {"headers": {"X-Bait": "bait"}}, "headers": {"X-Bait": "bait"}}
+    for protocol in ("http", "https"):
+        monkeypatch.setitem(fsspec.config.conf, protocol, settings)
+    web_server.folder.files = {"1.jpg": b"content"}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    assert storage.reader(storage.stat("1.jpg")).read(0, 7) == b"content"
+    assert len(web_server.headers) == 2
+    for headers in web_server.headers:
+        assert not {"bait", "Authorization", "Cookie"} & set(headers.replace(":", " ").split())
+    assert faulty_server.requests == []
+
+
+def test_a_server_that_sends_whole_files_is_not_read_through_for_the_end_of_a_huge_one(
+    web_server, storage, monkeypatch
+):
+    monkeypatch.setattr(web, "MOST_SKIPPED", PIECE)
+    web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(4 * PIECE)}, False
+    reader = storage.reader(storage.stat("1.jpg"))
+    assert reader.read(PIECE, 1) == b"\0"
+    with pytest.raises(ra.StorageMisbehaved, match="answer Range requests"):
+        reader.read(3 * PIECE, 1)
+
+
+@pytest.mark.server
+def test_a_public_s3_bucket_behind_a_web_address_is_listed(s3_server, local_network):
+    bucket = s3_server.create_bucket("public-folder")
+    s3_server.put_many(bucket, ["1_1.png", "2_1.png", "sub/a b+ü.png"])
+    storage = ra.open_storage(f"web+{s3_server.endpoint}/{bucket}/", network=local_network)
+    files, _, _, whole = search(storage, "1_1")
+    assert (set(files), whole) == ({"1_1.png", "2_1.png", "sub/a b+ü.png"}, True)
+    assert storage.requests == {"list": 1, "head": 0, "get": 0}

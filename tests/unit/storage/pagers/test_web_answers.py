@@ -1,0 +1,69 @@
+"""What an answer about one file says, by its status and headers."""
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.storage.foreign import stored_file
+from remote_artwork.storage.pagers.web_answers import described
+from remote_artwork.storage.pagers.web_transport import Answer
+
+MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
+WHOLE = {"content-length": "10", "etag": '"e"', "last-modified": MODIFIED}
+
+
+def version(status=200, **headers):
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return stored_file("a.png", described("a.png", Answer(status=status, headers=WHOLE | told))).etag
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "size"),
+    [
+        (200, {}, 10),
+        (206, {"content-length": "1", "content-range": "bytes 0-0/123"}, 123),
+        (416, {"content-length": "0", "content-range": "bytes */0"}, 0),
+    ],
+)
+def test_the_size_is_that_of_the_whole_file(status, headers, size):
+    assert described("a.png", Answer(status=status, headers=WHOLE | headers))["size"] == size
+
+
+def test_a_strong_etag_alone_is_the_version():
+    assert version() == version(last_modified="Wed, 15 Nov 2023 22:13:20 GMT") == "e"
+    assert version() != version(etag='"f"')
+
+
+@pytest.mark.parametrize("etag", ['W/"e"', ""])
+def test_without_a_strong_etag_time_and_size_are_part_of_the_version(etag):
+    same = version(etag=etag)
+    assert same == version(etag=etag)
+    assert same != version(etag=etag, last_modified="Wed, 15 Nov 2023 22:13:20 GMT")
+    assert same != version(etag=etag, content_length="11")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "says"),
+    [
+        (404, {}, ra.FileGone, "not there"),
+        (410, {}, ra.FileGone, "not there"),
+        (412, {}, ra.FileGone, "replaced"),
+        (416, {"content-range": "bytes */5"}, ra.FileGone, "replaced"),
+        (401, {}, ra.StorageDenied, "HTTP 401"),
+        (403, {}, ra.StorageDenied, "let everybody read"),
+        (301, {}, ra.StorageMisbehaved, "redirects are not followed"),
+        (400, {}, ra.StorageMisbehaved, "HTTP 400"),
+        (204, {}, ra.StorageMisbehaved, "HTTP 204"),
+        (200, {"content-type": "text/html; charset=utf-8"}, ra.StorageMisbehaved, "web page"),
+        (200, {"content-encoding": "gzip"}, ra.StorageMisbehaved, "compresses"),
+        (200, {"content-length": ""}, ra.StorageMisbehaved, "how large"),
+        (200, {"content-length": "9" * 5000}, ra.StorageMisbehaved, "how large"),
+        (206, {"content-range": "nonsense"}, ra.StorageMisbehaved, "how large"),
+        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, ra.StorageMisbehaved, "how large"),
+        (200, {"etag": "", "last-modified": ""}, ra.StorageMisbehaved, "neither an ETag"),
+    ],
+)
+def test_an_answer_that_is_none_of_a_file_is_an_error_that_names_it(status, headers, error, says):
+    with pytest.raises(error, match=says) as raised:
+        described("a.png", Answer(status=status, headers=WHOLE | headers))
+    assert type(raised.value) is error
+    assert "a.png" in str(raised.value)
