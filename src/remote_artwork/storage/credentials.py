@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
@@ -153,5 +155,97 @@ class AccountKey:
     key: str = field(repr=False, validator=_account_key_text)
 
 
-Credentials = Anonymous | Keys | ServiceAccount | SasToken | AccountKey
-"""Any of the above; nothing is ever taken from the environment in its stead."""
+@frozen
+class Ambient:
+    """The credentials of the machine that this runs on, because whoever writes this says so.
+
+    For S3 they are found as Amazon's own tools find them (variables, profile, role of the instance or the container),
+    for Google Cloud Storage as its application default credentials, for Azure as its default credential. Only
+    credentials are taken from there: variables and profiles that name another endpoint or region are not followed. They
+    open locations of the cloud they belong to, and no other endpoint.
+
+    Never use it for a URL that a merchant wrote: it would open whatever this machine may open.
+    """
+
+
+_ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
+_SHORTEST_SESSION, _LONGEST_SESSION = timedelta(minutes=15), timedelta(hours=12)
+
+
+def _spelt_as(pattern: re.Pattern[str], advice: str) -> Any:
+    """Text of this pattern, or None where the attribute may be left out. The message does not hold the value."""
+
+    def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        left_out = value is None and attribute.default is None
+        if not left_out and not (isinstance(value, str) and pattern.fullmatch(value)):
+            raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} cannot be used; {advice}")
+
+    return check
+
+
+def _keys_or_ambient(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Keys | Ambient):
+        raise ConfigurationError(f"AssumeRole.base is Keys or Ambient(), not {type(value).__name__}")
+
+
+def _length_of_a_session(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, timedelta) or not _SHORTEST_SESSION <= value <= _LONGEST_SESSION:
+        raise ConfigurationError(f"AssumeRole.duration is a timedelta from 15 minutes to 12 hours, not {value!r}")
+
+
+@frozen
+class AssumeRole:
+    """A role of AWS that a merchant lets this shop take on. Its sessions are renewed before they end.
+
+    A URL dies with the session that signed it. So ``duration`` has to be as long as URLs shall live, and AWS gives
+    sessions of more than an hour only where the role's own setting allows them, and never to a role that assumes
+    another.
+
+    Args:
+        role_arn: The role, as ``arn:aws:iam::123456789012:role/prints``.
+        base: What the shop asks with: its own ``Keys``, or ``Ambient()``.
+        external_id: The secret word that the role's trust policy asks for; have one for each merchant.
+        session_name: What the merchant's logs call the session.
+        duration: How long a session lasts, from 15 minutes to 12 hours.
+        region: Where to ask for sessions; that of the location, or the partition's own, unless told.
+        sts_endpoint: The address to ask for sessions where it is not Amazon's, as for MinIO. Only then does a role open
+            locations on other endpoints than Amazon's.
+
+    Raises:
+        ConfigurationError: A part cannot be used.
+    """
+
+    role_arn: str = field(validator=_spelt_as(_ROLE, "write it as arn:aws:iam::123456789012:role/name"))
+    base: Keys | Ambient = field(kw_only=True, validator=_keys_or_ambient)
+    external_id: str | None = field(
+        default=None,
+        kw_only=True,
+        repr=False,
+        validator=_spelt_as(_EXTERNAL_ID, "it has 2 to 1,224 letters, digits and signs of +=,.@:/-_"),
+    )
+    session_name: str = field(
+        default="remote-artwork",
+        kw_only=True,
+        validator=_spelt_as(_SESSION_NAME, "it has 2 to 64 letters, digits and signs of +=,.@-_"),
+    )
+    duration: timedelta = field(default=timedelta(hours=1), kw_only=True, validator=_length_of_a_session)
+    region: str | None = field(
+        default=None, kw_only=True, validator=_spelt_as(_REGION, "write it as AWS does, for example eu-west-1")
+    )
+    sts_endpoint: str | None = field(
+        default=None, kw_only=True, validator=_spelt_as(_ORIGIN, "write it as https://host or https://host:port")
+    )
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS the role lies in: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        found = _ROLE.fullmatch(self.role_arn)
+        return found["partition"] if found else "aws"
+
+
+Credentials = Anonymous | Keys | ServiceAccount | SasToken | AccountKey | AssumeRole | Ambient
+"""Any of the above; nothing is taken from the environment in its stead, but by ``Ambient``, which says so."""

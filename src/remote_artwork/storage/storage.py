@@ -65,8 +65,10 @@ class ArtworkStorage:
         self.location = str(location or f"{protocol}://{path}")
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
+        self._locate: Callable[[], str] | None = getattr(self._pager, "locate", None)
         self._requests: Counter[RequestKind] = Counter()
         self._lock = threading.Lock()
+        self._locating = threading.Lock()
 
     def __repr__(self) -> str:
         return f"ArtworkStorage({self.location!r})"
@@ -76,6 +78,11 @@ class ArtworkStorage:
         """Requests made so far by kind, repeats included: ``list``, ``head``, ``get``."""
         with self._lock:
             return {kind: self._requests[kind] for kind in ("list", "head", "get")}
+
+    @property
+    def longest_url(self) -> timedelta | None:
+        """The longest that a signed URL can live here; None: nothing is known that limits it. Asks nobody."""
+        return getattr(self._pager, "longest_url", None)
 
     def pages(self) -> Iterator[Page]:
         """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.
@@ -107,7 +114,9 @@ class ArtworkStorage:
         return PiecewiseReader(file, fetch)
 
     def url(self, file: StoredFile, *, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file. Signed with the location's credentials; makes no request.
+        """Where a host downloads the file. Signed with the location's credentials; asks the storage nothing.
+
+        Before that a role may need a new session, and a bucket whose region the URL left out is looked for, once.
 
         Returns:
             The URL, pinned to the file's version where it is signed, and until when it works; None: while the file is
@@ -117,6 +126,7 @@ class ArtworkStorage:
             ConfigurationError: The storage has no such URLs, or none that live that long.
         """
         _checked(file.name)
+        self._be_located()
         return self._translated(partial(self._pager.url, file, expires_in), name=file.name)
 
     def artwork(self, file: StoredFile, placement: str = DEFAULT_PLACEMENT, *, expires_in: timedelta) -> Artwork:
@@ -135,7 +145,17 @@ class ArtworkStorage:
 
     def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
         """One request: counted, its errors translated, repeated while the storage cannot be reached."""
+        self._be_located()
+        return self._counted(kind, request, name=name)
 
+    def _be_located(self) -> None:
+        """Finds out, before anything is signed, what the URL left out of where the bucket lies; once."""
+        with self._locating:
+            if self._locate is not None:
+                self.location = self._counted("head", self._locate, name=None)
+                self._locate = None
+
+    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None) -> T:
         def once() -> T:
             with self._lock:
                 self._requests[kind] += 1

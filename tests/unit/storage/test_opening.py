@@ -32,7 +32,8 @@ def test_plain_http_needs_an_operators_word():
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
     for package, extra, url in (("s3fs", "s3", "s3://prints/in/?region=eu-west-1"), ("gcsfs.core", "gcs", "gs://b/")):
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.gcs_transport", raising=False)
+        for module in ("gcs_transport", "s3_connecting"):
+            monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url)
 

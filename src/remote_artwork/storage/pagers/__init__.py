@@ -39,7 +39,11 @@ class Ask(Protocol):
 
 
 class Pager(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
+    """One location through one protocol. Names are relative to the location's folder; thread-safe.
+
+    A pager may also have ``locate``, called once before all else where it is no None: it makes one request and returns
+    the location's whole name. And ``longest_url``, the ``timedelta`` that signed URLs can live at the longest.
+    """
 
     def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Mapping[str, Any]]]]:
         """Every file below the folder, in pages of (name, the client's own entry). A name may be impossible."""

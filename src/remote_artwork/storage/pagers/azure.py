@@ -17,7 +17,7 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import AccountKey, Anonymous, Credentials, SasToken
+from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
@@ -34,9 +34,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """An adlfs for this location's account, whose host is one of Azure's own: a location holds no other."""
-    if not isinstance(credentials, Anonymous | SasToken | AccountKey):
+    if not isinstance(credentials, Anonymous | SasToken | AccountKey | Ambient):
         raise ConfigurationError(
-            f"{location}: Azure takes SasToken, AccountKey or Anonymous, not {type(credentials).__name__}"
+            f"{location}: Azure takes SasToken, AccountKey, Ambient or Anonymous, not {type(credentials).__name__}"
         )
     account = str(location.account)
     url = location.endpoint or f"https://{account}.blob.core.windows.net"
@@ -148,7 +148,10 @@ class Pager:
             return plain, None
         key = getattr(credential, "account_key", None)
         if not key:
-            raise ConfigurationError("these credentials of Azure sign no URLs; use an AccountKey or a SasToken")
+            raise ConfigurationError(
+                "these credentials of Azure hold no key, so they sign no URLs; give an AccountKey, "
+                "or a SasToken that may be handed on"
+            )
         return self._signed(plain, (credential.account_name, key), file, expires_in)
 
     def _signed(

@@ -18,8 +18,9 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import BlobServiceClient
 from fsspec.asyn import AsyncFileSystem
 
-from remote_artwork.storage.credentials import AccountKey, Credentials, SasToken
+from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 from remote_artwork.storage.network import AddressInfo, NetworkPolicy
+from remote_artwork.storage.pagers.azure_ambient import own_credentials
 
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
@@ -34,14 +35,16 @@ def service_client(url: str, account: str, credentials: Credentials, network: Ne
     Args:
         url: The account's address, from a location and never from a merchant's text.
         account: Its name, to sign with.
-        credentials: ``AccountKey``, ``SasToken``, or anything else for none.
+        credentials: ``AccountKey``, ``SasToken``, ``Ambient``, or anything else for none.
         network: Guards addresses, and gives the time-outs.
     """
-    credential: AzureNamedKeyCredential | AzureSasCredential | None = None
+    credential: Any = None
     if isinstance(credentials, AccountKey):
         credential = AzureNamedKeyCredential(account, credentials.key)
     elif isinstance(credentials, SasToken):
         credential = AzureSasCredential(credentials.token)
+    elif isinstance(credentials, Ambient):
+        credential = own_credentials()
     host = urlsplit(url).hostname or ""
     return BlobServiceClient(
         url,
@@ -77,11 +80,18 @@ def _close(client: BlobServiceClient, loop: asyncio.AbstractEventLoop, process: 
     """Runs wherever the file system was dropped, or at the end of the programme."""
     if loop.is_closed() or process != os.getpid():
         return
-    closing = asyncio.run_coroutine_threadsafe(client.close(), loop)
+    closing = asyncio.run_coroutine_threadsafe(_farewell(client), loop)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         wait([closing], timeout=FAREWELL)  # only on a thread without a loop, which nobody else waits for
+
+
+async def _farewell(client: BlobServiceClient) -> None:
+    await client.close()
+    close = getattr(client.credential, "close", None)  # this machine's own have connections of their own
+    if close is not None:
+        await close()
 
 
 class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it

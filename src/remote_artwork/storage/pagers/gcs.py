@@ -18,7 +18,7 @@ from fsspec.asyn import sync
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask
@@ -33,9 +33,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """A gcsfs for Google's own address; a location of this protocol names no other."""
-    if not isinstance(credentials, Anonymous | ServiceAccount):
+    if not isinstance(credentials, Anonymous | ServiceAccount | Ambient):
         raise ConfigurationError(
-            f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
+            f"{location} takes a ServiceAccount, Ambient or Anonymous; for a pair of HMAC keys write the location as "
             "s3+https://storage.googleapis.com/bucket/folder/"
         )
     try:
@@ -119,7 +119,9 @@ class Pager:
         from google.cloud.storage import Client
 
         if not isinstance(credentials, Signing):
-            raise ConfigurationError("these credentials cannot sign URLs; use those of a service account")
+            raise ConfigurationError(
+                "these credentials of Google hold no private key, so they sign no URLs; give a ServiceAccount"
+            )
         url = str(
             Client(project="none", credentials=credentials)
             .bucket(self._bucket)

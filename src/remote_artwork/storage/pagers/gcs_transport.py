@@ -19,8 +19,9 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.gcs_ambient import own_credentials
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -39,7 +40,7 @@ class AnswerRefused(Exception):
 
 
 def guarded_gcsfs(
-    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+    credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
     """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
 
@@ -48,7 +49,7 @@ def guarded_gcsfs(
     return GCSFileSystem(
         project="",
         access="read_only",
-        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
+        token=_token(credentials),
         endpoint_url=endpoint,
         session_kwargs=sync(get_loop(), _session_options, network),
         requests_timeout=None,
@@ -63,6 +64,13 @@ def guarded_gcsfs(
         skip_instance_cache=True,
         use_listings_cache=False,
     )
+
+
+def _token(credentials: Anonymous | ServiceAccount | Ambient) -> Any:
+    """What gcsfs asks with: a word, or Google's own credentials."""
+    if isinstance(credentials, Anonymous):
+        return "anon"
+    return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else _signing(credentials)
 
 
 def _signing(account: ServiceAccount) -> Any:

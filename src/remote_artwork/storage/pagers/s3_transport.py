@@ -12,6 +12,21 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.s3_region import region_in
+
+
+def guarded_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Options of a client of the SDK, for whatever service: where it may connect, how long it waits; asks once."""
+    return {
+        "ignore_configured_endpoint_urls": True,
+        "connect_timeout": network.connect_timeout,
+        "read_timeout": network.read_timeout,
+        "retries": {"max_attempts": 0},
+        "proxies": {},
+        "connector_args": {"socket_factory": network.socket_factory},
+        "http_session_cls": NoRedirects,
+    }
 
 
 def isolated_session() -> AioSession:
@@ -50,8 +65,8 @@ class _Direct:
         response = await self._session.request(method, allow_redirects=False, **options)
         if 300 <= response.status < 400:
             response.close()
-            region = response.headers.get("x-amz-bucket-region", "")
-            if region.replace("-", "").isalnum() and len(region) < 40:
+            region = region_in(response.headers)
+            if region is not None:
                 raise InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
             raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
         return response
