@@ -1,58 +1,23 @@
-"""What docs/providers/ promises is so: its URLs, credentials files, policies, prices, and its example of a package.
+"""What docs/providers/ promises is so: its URLs, credentials files, prices, and its example of a package."""
 
-A block is told what it is by a comment on the line above it::
-
-    <!-- urls: ID -->            each URL, then → its canonical form, or ✗ the reason why it is refused
-    <!-- credentials: CLASS -->  a file for --credentials
-    <!-- policy: BUCKET FOLDER -->
-    <!-- file: NAME -->          a file of the package that adds a provider
-"""
-
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-import urllib.request
-from pathlib import Path
 
-import botocore.session
 import pytest
 
 import remote_artwork as ra
+from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
 from remote_artwork.cli.setup import read_credentials
 from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY, provider_named
-from remote_artwork.testing import FakeShop
-from servers import S3Server, free_port, program, running
-from shop_files import PDF
-
-FOLDER = Path(__file__).parents[2] / "docs" / "providers"
-PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
-HOW_TO = [name for name in PAGES if name not in ("index", "adding")]
-MARKED = re.compile(r"<!-- (urls|credentials|policy|file): ([^>]+?) -->\n```\w+\n(.*?)\n```", re.DOTALL)
-
-
-def blocks(kind, pages=tuple(PAGES)):
-    """Page, argument and content of each block that is marked as of this kind."""
-    return [
-        (page, argument, content)
-        for page in pages
-        for marked, argument, content in MARKED.findall(PAGES[page])
-        if marked == kind
-    ]
-
-
-def read_as(content):
-    """URL and what is said of it, for each pair of lines."""
-    return [tuple(pair.split("\n")) for pair in content.split("\n\n")]
-
 
 URLS = [
     pytest.param(provider, url, said, id=f"{page}: {url}")
-    for page, provider, content in blocks("urls", HOW_TO)
-    for url, said in read_as(content)
+    for page, provider, content in blocks("urls")
+    for url, said in said_of_urls(content)
 ]
 
 
@@ -89,9 +54,7 @@ def test_every_row_of_the_table_has_a_page_and_every_page_a_line_in_the_index():
     assert sorted(set(re.findall(r"^\|.*\]\((\w+)\.md\)", table, re.MULTILINE))) == sorted(HOW_TO)
 
 
-CREDENTIALS = [
-    pytest.param(name, content, id=f"{page}: {name}") for page, name, content in blocks("credentials", HOW_TO)
-]
+CREDENTIALS = [pytest.param(name, content, id=f"{page}: {name}") for page, name, content in blocks("credentials")]
 
 
 @pytest.mark.parametrize(("name", "content"), CREDENTIALS)
@@ -158,7 +121,7 @@ def test_the_package_of_the_example_adds_a_provider(tmp_path):
 
     [(_, provider, content)] = blocks("urls", ["adding"])
     assert provider_named(provider) is None, "not without that package"
-    said = read_as(content)
+    said = said_of_urls(content)
     assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
     for url, told in said:
         assert told[2:] in in_a_process_with(tmp_path, url)
@@ -181,76 +144,3 @@ def in_a_process_with(folder, url):
         timeout=60,
     )
     return done.stdout
-
-
-def test_the_pages_agree_on_one_policy():
-    assert len({json.dumps(json.loads(content)) for _, _, content in blocks("policy", HOW_TO)}) == 1
-
-
-@pytest.fixture
-def guarded_s3(tmp_path):
-    """moto with one user, who may do what the pages' policy says. moto heeds actions and resources, no conditions."""
-    port = free_port()
-    command = [program("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
-    with running(command, port=port, log=tmp_path / "moto.log"):
-        server = S3Server(f"http://127.0.0.1:{port}", ra.Keys("AKADMIN", "a-secret-of-tests"))
-        iam = botocore.session.Session().create_client(
-            "iam",
-            region_name="us-east-1",
-            endpoint_url=server.endpoint,
-            aws_access_key_id=server.keys.access_key,
-            aws_secret_access_key=server.keys.secret_key,
-        )
-        iam.create_user(UserName="reader")
-        key = iam.create_access_key(UserName="reader")["AccessKey"]
-
-        def let_in(*statements):
-            policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-            iam.put_user_policy(UserName="reader", PolicyName="prints", PolicyDocument=policy)
-            asked = urllib.request.Request(
-                f"{server.endpoint}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
-            )
-            urllib.request.urlopen(asked, timeout=10).close()  # from now on policies count
-            return S3Server(server.endpoint, ra.Keys(key["AccessKeyId"], key["SecretAccessKey"]))
-
-        yield server, let_in
-
-
-@pytest.mark.server
-def test_the_policy_of_the_pages_is_enough_for_a_scan_and_allows_no_more(guarded_s3, local_network):
-    admin, let_in = guarded_s3
-    _, argument, content = blocks("policy", HOW_TO)[0]
-    bucket, folder = argument.split()
-    admin.create_bucket(bucket, versioned=True)
-    admin.put(bucket, f"{folder}/1001_1.pdf", PDF)
-    admin.put(bucket, "other/1001_1.pdf", PDF)
-    reader = let_in(*json.loads(content)["Statement"])
-    storage = ra.open_storage(reader.url(bucket, folder), credentials=reader.keys, network=local_network)
-    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
-
-    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
-
-    assert [item.status for item in report.items] == ["fulfilled"]
-    (artwork,) = shop.artwork["1001", "1"]
-    assert f"versionId={artwork.version}" in artwork.url
-    for refused in (
-        lambda: reader.put(bucket, f"{folder}/1002_1.pdf", PDF),
-        lambda: reader.delete(bucket, f"{folder}/1001_1.pdf"),
-        lambda: reader.call("get_object", Bucket=bucket, Key="other/1001_1.pdf"),
-    ):
-        with pytest.raises(PermissionError):
-            refused()
-
-
-@pytest.mark.server
-@pytest.mark.parametrize("without", ["s3:ListBucket", "s3:GetObject"])
-def test_less_than_the_policy_of_the_pages_is_not_enough(guarded_s3, local_network, without):
-    admin, let_in = guarded_s3
-    _, argument, content = blocks("policy", HOW_TO)[0]
-    bucket, folder = argument.split()
-    admin.create_bucket(bucket, versioned=True)
-    admin.put(bucket, f"{folder}/1001_1.pdf", PDF)
-    reader = let_in(*(each for each in json.loads(content)["Statement"] if without not in each["Action"]))
-    storage = ra.open_storage(reader.url(bucket, folder), credentials=reader.keys, network=local_network)
-    scan = ra.Scanner(storage, FakeShop([ra.Order("1001", [ra.OrderItem("1")])]), ledger=ra.MemoryLedger())
-    assert [item.status for item in scan.scan().items] == ["unreadable"]
