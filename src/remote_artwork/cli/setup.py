@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,13 +51,20 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
         credentials = read_credentials(self.credentials)
-        return ra.open_storage(self.url, credentials=credentials, network=network, provider=self.provider)
+        return ra.open_storage(self.url, credentials=credentials, network=self.network(), provider=self.provider)
 
-    def notes(self) -> Sequence[str]:
-        """What was rewritten in the URL, where anything was."""
-        return ra.Location.parse(self.url, self.provider).notes
+    def network(self) -> ra.NetworkPolicy:
+        """What whoever types the command allows."""
+        return ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
+
+    def location(self) -> ra.Location:
+        """What the URL was taken for.
+
+        Raises:
+            InvalidLocation: It is refused.
+        """
+        return ra.Location.parse(self.url, self.provider)
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):

@@ -114,6 +114,14 @@ class Pager:
         """The name below the folder; empty for a blob that is not below it."""
         return name[len(self._prefix) :] if name.startswith(self._prefix) else ""
 
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._wait(self._blob(name).upload_blob, data=content, overwrite=True, **self._once)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._wait(self._blob(name).delete_blob, **self._once)
+
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the account keeps versions."""
         blob = self._wait(self._blob(name).get_blob_properties, **self._once)

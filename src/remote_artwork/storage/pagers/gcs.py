@@ -88,6 +88,11 @@ class Pager:
         """The name below the folder; empty for a key that is not below it."""
         return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
 
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check. A listing holds its offset, so that is made longer."""
+        answer = self._json("", prefix=self._prefix, fields="kind,items(name)", startOffset=f"{self._prefix}{name}!")
+        return [self._relative(item["name"]) for item in answer.get("items", ())]
+
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""
         return _entry(self._json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))

@@ -26,6 +26,7 @@ from remote_artwork.storage.pagers.gcs_ambient import own_credentials
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _NO_BUCKET = "bucket does not exist"
+_REQUESTER_PAYS = "requester pays bucket"
 
 _credentials_from: Any = GoogleCredentials.from_service_account_info  # which has no types
 
@@ -115,11 +116,13 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
 
 
 def _reason(content: bytes) -> str:
-    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    """Google's code of an error. Some have none of their own; their words say it."""
     try:
         error = json.loads(content)["error"]
         if _NO_BUCKET in error["message"]:
             return "NoSuchBucket"
+        if _REQUESTER_PAYS in error["message"]:
+            return "userProjectMissing"
         return str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""

@@ -108,6 +108,19 @@ class Pager:
         """The name below the folder; empty for a key that is not below it."""
         return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
 
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check."""
+        answer = self._call("list_objects_v2", Bucket=self._bucket, Prefix=self._prefix, StartAfter=self._prefix + name)
+        return [self._relative(entry["Key"]) for entry in answer.get("Contents", ())]
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._call("put_object", Bucket=self._bucket, Key=self._prefix + name, Body=content)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._call("delete_object", Bucket=self._bucket, Key=self._prefix + name)
+
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the bucket keeps versions."""
         answer: Entry = self._call("head_object", Bucket=self._bucket, Key=self._prefix + name)
@@ -150,7 +163,7 @@ class Pager:
         version = {} if file.version_id is None else {"VersionId": file.version_id}
         return {"Bucket": self._bucket, "Key": self._prefix + file.name, **version}
 
-    def _call(self, operation: str, **parameters: str) -> Any:
+    def _call(self, operation: str, **parameters: str | bytes) -> Any:
         return self._fs.call_s3(operation, timeout=self._call_timeout, **parameters)
 
 

@@ -36,7 +36,7 @@ def test_a_region_that_the_url_leaves_out_costs_one_request_ever(storage, amazon
     assert storage.requests == {"list": 0, "head": 1, "get": 0}
 
 
-def test_reports_name_the_location_with_its_region(storage, amazon):
+def test_reports_name_the_location_with_its_region(storage):
     assert storage.location == "s3://prints/in/"
     storage.url(FILE, expires_in=HOUR)
     assert storage.location == "s3://prints/in/?region=eu-west-1"
