@@ -7,7 +7,7 @@ import pytest
 
 import remote_artwork as ra
 from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
-from remote_artwork.cli.credentials_file import read_credentials
+from remote_artwork.cli.setup import read_credentials
 from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY
 
 URLS = [
