@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-pytest_plugins = ["servers", "gcs_server", "azure_server"]
+pytest_plugins = ["servers", "gcs_server", "azure_server", "swift_server", "ceph_server"]
 
 
 @pytest.fixture(scope="session")

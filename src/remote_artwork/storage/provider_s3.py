@@ -44,6 +44,7 @@ ZADARA = Provider(
         "A public container is read by its Swift URL (/v1/AUTH_…/container/): unsigned requests are not S3 there.",
         "Old systems want ?region=US.",
     ),
+    lacks={"public": "unsigned requests are not S3 there"},
     verified="same server software",
     verified_by="OpenStack Swift with s3api",
     hosts=(

@@ -7,7 +7,7 @@ that leads to a ``Provider`` with the protocol ``s3``; a row of this table goes 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from remote_artwork.storage import provider_s3 as s3
 from remote_artwork.storage.provider_clouds import AWS, AZURE, GCS
-from remote_artwork.storage.provider_row import HostRule, Provider
+from remote_artwork.storage.provider_row import Capability, HostRule, Provider
 
 ENTRY_POINTS = "remote_artwork.providers"
 
@@ -54,8 +54,31 @@ WEB = Provider(
     verified="same server software",
     verified_by="a web server",
 )
-FILE = Provider(id="file", title="A local folder", protocol="file", verified="live", verified_by="the file system")
-MEMORY = Provider(id="memory", title="Memory, for tests", protocol="memory", verified="live", verified_by="fsspec")
+_OF_THIS_MACHINE: Mapping[Capability, str] = {
+    "order": "a folder lists its files as they come",
+    "pages": "a page is a folder",
+    "replacement": "a file is read as it is now",
+    "versions": "only the latest file is kept",
+    "access": "whoever runs this programme is let in",
+    "signed_url": "a path on this machine is not signed",
+    "public": "there is no public side to it",
+}
+FILE = Provider(
+    id="file",
+    title="A local folder",
+    protocol="file",
+    lacks=_OF_THIS_MACHINE,
+    verified="live",
+    verified_by="the file system",
+)
+MEMORY = Provider(
+    id="memory",
+    title="Memory, for tests",
+    protocol="memory",
+    lacks=_OF_THIS_MACHINE,
+    verified="live",
+    verified_by="fsspec",
+)
 
 BUILT_IN: tuple[Provider, ...] = (
     AWS,

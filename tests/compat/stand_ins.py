@@ -1,0 +1,8 @@
+STAND_INS = {
+    "aws": ("moto",),
+    "gcs": ("gcp-storage-emulator",),
+    "azure": ("Azurite",),
+    "digitalocean": ("Ceph RGW",),
+    "zadara": ("OpenStack Swift",),
+    "minio": ("rclone",),
+}
