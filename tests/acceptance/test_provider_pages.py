@@ -1,18 +1,14 @@
-"""What docs/providers/ promises is so: its URLs, credentials files, prices, and its example of a package."""
+"""What docs/providers/ promises is so: its URLs, credentials files and prices."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
-import tomllib
 
 import pytest
 
 import remote_artwork as ra
 from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
 from remote_artwork.cli.setup import read_credentials
-from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY, provider_named
+from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY
 
 URLS = [
     pytest.param(provider, url, said, id=f"{page}: {url}")
@@ -100,47 +96,3 @@ def test_the_costs_on_the_pages_are_those_of_the_index():
     assert f"= {month['Google Cloud Storage']} a month" in PAGES["google_cloud_storage"]
     for title in ("Cloudflare R2", "Backblaze B2"):
         assert f"= {month[title]}" in PAGES["other_s3"]
-
-
-def test_the_package_of_the_example_adds_a_provider(tmp_path):
-    """Its files as they are, and the entry points that its pyproject.toml would install."""
-    files = {name: content for _, name, content in blocks("file", ["adding"])}
-    assert set(files) == {"pyproject.toml", "acme_storage.py"}
-    for name, content in files.items():
-        (tmp_path / name).write_text(content + "\n", encoding="utf-8")
-    project = tomllib.loads(files["pyproject.toml"])["project"]
-    installed = tmp_path / f"acme_storage-{project['version']}.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
-    points = [
-        line
-        for group, members in project["entry-points"].items()
-        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in members.items()))
-    ]
-    (installed / "entry_points.txt").write_text("\n".join(points) + "\n")
-
-    [(_, provider, content)] = blocks("urls", ["adding"])
-    assert provider_named(provider) is None, "not without that package"
-    said = said_of_urls(content)
-    assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
-    for url, told in said:
-        assert told[2:] in in_a_process_with(tmp_path, url)
-
-
-def in_a_process_with(folder, url):
-    """What a fresh process with this folder of packages makes of a URL."""
-    code = (
-        "import sys, remote_artwork as ra\n"
-        "try:\n    print(ra.Location.parse(sys.argv[1]))\n"
-        "except ra.InvalidLocation as refusal:\n    print(refusal)"
-    )
-    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, url],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return done.stdout
