@@ -16,7 +16,7 @@ Answer = tuple[int, Any, dict[str, str]]
 class ShopApi:
     """A JSON API that keeps orders by id, and fails on demand.
 
-    ``fail(fault, times, on=…)`` spoils the next requests of a kind, ``read``, ``attach`` or ``confirm``. A status such as
+    ``fail(fault, times, on=…)`` spoils the next requests of a kind, ``read``, ``attach`` or ``confirm``. A status, as
     ``503`` is answered without effect; ``"500 after"`` has the effect first; ``"cut after"`` has it and breaks the
     connection, ``"cut before"`` breaks it without.
     """

@@ -122,7 +122,7 @@ class TestGelato:
         assert "id-1" in report.faults[0].message
         assert report.exit_code == 3
 
-    def test_an_order_that_is_no_draft_any_more_is_cancelled(self, gelato, files, scanner_of):
+    def test_an_order_that_cannot_be_patched_fails_with_the_words_of_the_shop(self, gelato, files, scanner_of):
         gelato.add("1001", "1", status="pending_approval")
         upload(files, "1001_1.pdf")
         report = scanner_of(gelato_client(gelato)).scan()
