@@ -23,7 +23,7 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 from remote_artwork import FileStatus, ItemStatus
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("[!_]*.md"))]
 
 INSTALLS = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install --quiet \S+ && \.venv/bin/(?P<command>.+)")
 """A line that begins with an environment of its own. Here only its last command runs, in this environment."""
