@@ -200,6 +200,19 @@ class TestEveryShop:
         assert report.exit_code == 3
         assert "not JSON" in report.faults[0].message
 
+    def test_a_page_of_something_else_after_a_change_leaves_its_outcome_unknown(self, shop, scanner_of):
+        answer = shop.answer
+
+        def disguised(method, path, query, body, headers):
+            real = answer(method, path, query, body, headers)
+            return (200, b"<html>welcome</html>", {}) if shop.kind(method, body) == "confirm" else real
+
+        shop.answer = disguised
+        scanner = scanner_of(shop.client())
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        assert set(statuses(scanner.scan()).values()) == {"fulfilled"}
+        assert len(confirmations(shop)) == 1
+
     def test_a_redirect_is_not_followed(self, shop, scanner_of):
         shop.answer = lambda *_: (302, {}, {"Location": f"{shop.url}/elsewhere"})
         report = scanner_of(shop.client()).scan()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from remote_artwork.clients.host_api import HostApi, document
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -21,6 +20,9 @@ from remote_artwork.core.model import (
 )
 from remote_artwork.errors import AlreadyFulfilled, ClientError, InvalidOrder, NotPending, OrderGone
 from remote_artwork.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from remote_artwork.clients.host_api import HostApi
 
 API = "https://order.gelatoapis.com"
 PAGE = 100
@@ -78,7 +80,9 @@ class GelatoClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self._api = HostApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
+        from remote_artwork.clients.host_api import HostApi
+
+        self._api: HostApi = HostApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
         self._placements = placements
         self._stores = tuple(stores)
 
@@ -110,7 +114,7 @@ class GelatoClient:
         if self._stores:
             question["storeIds"] = list(self._stores)
         for offset in range(0, 10**9, PAGE):
-            answer = document(self._api.read("POST", "/v4/orders:search", json={**question, "offset": offset}))
+            answer = self._api.read("POST", "/v4/orders:search", json={**question, "offset": offset}).document
             page = [str(summary["id"]) for summary in answer.get("orders", ())]
             yield from (each for each in page if each not in seen)
             if len(page) < PAGE or seen.issuperset(page):
@@ -124,7 +128,7 @@ class GelatoClient:
             OrderGone: Gelato does not know it.
             InvalidOrder: What Gelato tells is no order.
         """
-        return self._order(document(self._api.read("GET", _path(order_id))))
+        return self._order(self._api.read("GET", _path(order_id)).document)
 
     def attach_artwork(
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
@@ -150,7 +154,7 @@ class GelatoClient:
         except ClientError as error:
             self._explain(order.id, error)
             raise
-        return str(document(answer).get("id") or order.id)
+        return str(answer.document.get("id") or order.id)
 
     def _explain(self, order_id: str, refusal: ClientError) -> None:
         """A plain refusal says little: the order itself tells whether it no longer waits.

@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from attrs import frozen
+
 from remote_artwork.errors import (
     AuthenticationFailed,
     ClientError,
@@ -33,6 +35,19 @@ except ImportError as error:
 
 _LONGEST_QUOTE = 300
 """Characters of a host's own words that go into an error."""
+
+
+@frozen
+class Answer:
+    """What a host answers that takes a request.
+
+    Args:
+        document: Its JSON.
+        headers: By name, in any case.
+    """
+
+    document: Any
+    headers: Mapping[str, str]
 
 
 class HostApi:
@@ -76,47 +91,44 @@ class HostApi:
     def __repr__(self) -> str:
         return f"HostApi({self._host!r})"
 
-    def read(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def read(self, method: str, path: str, **options: Any) -> Answer:
         """A request without effect. ``options`` are httpx's: ``params``, ``json``.
 
         Raises:
             Unavailable, RateLimited, AuthenticationFailed, OrderGone, ClientError: as the answer says.
         """
 
-        def once() -> httpx.Response:
+        def once() -> Answer:
             try:
-                answer = self._client.request(method, path, **options)
+                response = self._client.request(method, path, **options)
             except httpx.TransportError as error:
                 raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
-            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Unavailable(self._said(answer))
-            self._check(answer)
-            return answer
+            return self._understood(response, otherwise=Unavailable)
 
         return self._retry.call(once, on=ClientError)
 
-    def change(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def change(self, method: str, path: str, **options: Any) -> Answer:
         """A request with an effect, sent once.
 
         Raises:
-            OutcomeUnknown: It was cut off, or the server broke while it worked on it.
+            OutcomeUnknown: It was cut off, or the answer does not tell what became of it.
             Unavailable: It was never sent.
             RateLimited, AuthenticationFailed, OrderGone, NotPending, PaymentRequired, ClientError: refused.
         """
         try:
-            answer = self._client.request(method, path, **options)
+            response = self._client.request(method, path, **options)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
         except httpx.TransportError as error:
             raise OutcomeUnknown(f"{self._host} did not answer ({type(error).__name__})") from error
-        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise OutcomeUnknown(self._said(answer))
-        self._check(answer)
-        return answer
+        return self._understood(response, otherwise=OutcomeUnknown)
 
-    def _check(self, answer: httpx.Response) -> None:
-        said = self._said(answer)
-        match answer.status_code:
+    def _understood(self, response: httpx.Response, *, otherwise: type[ClientError]) -> Answer:
+        """The answer, where it is one; ``otherwise`` where the server broke, or something before it answers."""
+        said = self._said(response)
+        match response.status_code:
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise otherwise(said)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 raise AuthenticationFailed(f"{said}; check the key and what it may do")
             case HTTPStatus.PAYMENT_REQUIRED:
@@ -126,32 +138,24 @@ class HostApi:
             case HTTPStatus.CONFLICT:
                 raise NotPending(said)
             case HTTPStatus.TOO_MANY_REQUESTS:
-                raise RateLimited(said, retry_after=_seconds(answer.headers.get("Retry-After")))
+                raise RateLimited(said, retry_after=_seconds(response.headers.get("Retry-After")))
             case status if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise ClientError(said)
+        try:
+            return Answer(response.json(), response.headers)
+        except ValueError as error:
+            raise otherwise(f"{self._host} answers something that is not JSON") from error
 
-    def _said(self, answer: httpx.Response) -> str:
-        words = _words(answer)
-        status = f"{self._host} answers HTTP {answer.status_code}"
+    def _said(self, response: httpx.Response) -> str:
+        words = _words(response)
+        status = f"{self._host} answers HTTP {response.status_code}"
         return f"{status}: {words}" if words else status
 
 
-def document(answer: httpx.Response) -> Any:
-    """The JSON of an answer.
-
-    Raises:
-        Unavailable: It is none: a page of something that stands before the host, most likely.
-    """
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise Unavailable(f"{answer.url.host} answers something that is not JSON") from error
-
-
-def _words(answer: httpx.Response) -> str:
+def _words(response: httpx.Response) -> str:
     """What the host says of a failure, in the one line that most APIs have for it."""
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         return ""
     message = body.get("message") if isinstance(body, dict) else None

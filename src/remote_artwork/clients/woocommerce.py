@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-import remote_artwork.clients.host_api as api
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -20,6 +19,9 @@ from remote_artwork.core.model import (
 )
 from remote_artwork.errors import AlreadyFulfilled, ClientError, InvalidOrder, ItemNotFound, NotPending
 from remote_artwork.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from remote_artwork.clients.host_api import HostApi
 
 PAGE = 100
 """Orders a page; the host's maximum."""
@@ -82,8 +84,10 @@ class WooCommerceClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
+        from remote_artwork.clients.host_api import HostApi
+
         base = f"{url.rstrip('/')}/wp-json/wc/v3"
-        self._api = api.HostApi(base, auth=(consumer_key, consumer_secret), timeout=timeout, retry=retry)
+        self._api: HostApi = HostApi(base, auth=(consumer_key, consumer_secret), timeout=timeout, retry=retry)
         self._placements = placements
 
     def __repr__(self) -> str:
@@ -113,7 +117,7 @@ class WooCommerceClient:
         while len(seen) < total:
             page += 1
             answer = self._api.read("GET", "/orders", params={**question, "page": page})
-            orders = api.document(answer)
+            orders = answer.document
             fresh = [told for told in orders if told["id"] not in seen]
             if not fresh:
                 return  # orders have left the list since its first page
@@ -177,7 +181,7 @@ class WooCommerceClient:
         return told
 
     def _told(self, order_id: str) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = api.document(self._api.read("GET", _path(order_id)))
+        told: Mapping[str, Any] = self._api.read("GET", _path(order_id)).document
         return told
 
     def _order(self, told: Mapping[str, Any]) -> Order:
