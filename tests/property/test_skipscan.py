@@ -39,7 +39,7 @@ def scan(storage, stems):
             continue
         names, following = storage.list(request)
         assert in_order(names, request.after)
-        seen += key_range.take(names, following)
+        seen += names[: key_range.take(names, following)]
         farther = key_range.split()
         count += farther is not None
         ranges += filter(None, (key_range, farther))

@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from fsspec import AbstractFileSystem
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, StorageUnreachable
+from remote_artwork.errors import ConfigurationError, FileGone, RemoteArtworkError, StorageUnreachable
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
@@ -86,8 +87,9 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
-        for entries in self._pager.pages(self._ask):
-            yield _page(Found(entries=entries))
+        with self._located():
+            for entries in self._pager.pages(self._ask):
+                yield _page(Found(entries=entries, way="listing"))
 
     def search(self, wanted: Wanted) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
@@ -100,11 +102,12 @@ class ArtworkStorage:
         """
         if not isinstance(self._pager, Searcher):
             yield from self.pages()
-            yield _page(Found(whole=True))
+            yield _page(Found(whole=True, way="listing"))
             return
         possible = evolve(wanted, names=[name for name in wanted.names if not _IMPOSSIBLE.search(name)])
-        for found in self._pager.search(possible, self._ask):
-            yield _page(found)
+        with self._located():
+            for found in self._pager.search(possible, self._ask):
+                yield _page(found)
 
     def outlook(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
@@ -169,6 +172,16 @@ class ArtworkStorage:
 
         return self._retry.call(once, on=StorageUnreachable)
 
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        """Names the place in an error that is no single request's, such as that a listing goes round in circles."""
+        try:
+            yield
+        except RemoteArtworkError as error:
+            if str(error).startswith(f"{self.location}: "):
+                raise
+            raise translate(error, where=self.location) from error
+
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
             return function()
@@ -184,6 +197,7 @@ def _page(found: Found) -> Page:
         unknown=found.unknown,
         caveat=found.caveat,
         whole=found.whole,
+        way=found.way,
     )
 
 

@@ -56,12 +56,14 @@ class Found:
         unknown: Names of which nobody knows whether they are there → why.
         caveat: What should be said with each missing file.
         whole: Whether with this part every file of the location has been seen.
+        way: How it was found, in a word.
     """
 
     entries: Entries = ()
     unknown: Mapping[str, str] = field(factory=dict)
     caveat: str = ""
     whole: bool = False
+    way: str = ""
 
 
 @runtime_checkable

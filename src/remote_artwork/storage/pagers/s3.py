@@ -6,22 +6,25 @@ answer as an empty bucket, ``info`` asks twice for a missing key, and paths cut 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask
+from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers.listing import Listed, Lister, below
+from remote_artwork.storage.pagers.s3_page import read_page
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -94,36 +97,25 @@ class Pager:
         self._bucket = bucket
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
+        self._lister = Lister(self._page, self.head)
 
-    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+    def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many keys a page as the storage gives, by its continuation tokens."""
-        asked: set[str] = set()
-        token: str | None = None
-        while True:
-            answer = ask("list", partial(self._list, token))
-            yield [(self._relative(entry["Key"]), entry) for entry in answer.get("Contents", ())]
-            if not answer["IsTruncated"]:
-                return
-            token = answer["NextContinuationToken"]
-            if token in asked:
-                raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
-            asked.add(token)
+        return self._lister.pages(ask)
 
-    def _list(self, token: str | None) -> Entry:
-        """One page. botocore asks for percent-encoded keys and decodes them where the server did encode them."""
-        more = {} if token is None else {"ContinuationToken": token}
-        answer: Entry = self._call("list_objects_v2", Bucket=self._bucket, Prefix=self._prefix, **more)
-        if "IsTruncated" not in answer:
-            raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
-        if answer["IsTruncated"] and not answer.get("NextContinuationToken"):
-            raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
-        if not all(entry.get("Key") for entry in answer.get("Contents", ())):
-            raise StorageMisbehaved("the storage lists an object without a key")
-        return answer
+    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+        """By skip-scan, where the storage keeps to the protocol."""
+        return self._lister.search(wanted, ask)
 
-    def _relative(self, key: str) -> str:
-        """The name below the folder; empty for a key that is not below it."""
-        return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
+    def _page(self, request: Request) -> Listed:
+        from remote_artwork.storage.pagers.s3_transport import list_page
+
+        place = {"StartAfter": self._prefix + request.after} if request.after else {}
+        if request.token is not None:
+            place = {"ContinuationToken": request.token}
+        parameters = {"Prefix": self._prefix + request.prefix, **place}
+        page = read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
+        return Listed(below(self._prefix, page.keys, page.records), page.following)
 
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the bucket keeps versions."""
