@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 from fsspec import AbstractFileSystem
@@ -22,20 +21,11 @@ from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, pager_for
+from remote_artwork.storage.names import all_plain, is_impossible
+from remote_artwork.storage.pagers import Entries, Found, Prober, RequestKind, Searcher, names_of, pager_for
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
-
-_IMPOSSIBLE = re.compile(
-    r"""
-      ^ (?: / | $ )                  # outside of the folder, or the folder itself
-    | / $                            # a marker for a folder
-    | (?: ^ | / ) \.\.? (?: / | $ )  # would lead elsewhere when joined to a path
-    | [\\\x00-\x1f\x7f-\x9f\ud800-\udfff]
-    """,
-    re.VERBOSE,
-)
 
 
 class ArtworkStorage:
@@ -104,7 +94,7 @@ class ArtworkStorage:
             yield from self.pages()
             yield _page(Found(whole=True, way="listing"))
             return
-        possible = evolve(wanted, names=[name for name in wanted.names if not _IMPOSSIBLE.search(name)])
+        possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
         with self._located():
             for found in self._pager.search(possible, self._ask):
                 yield _page(found)
@@ -190,10 +180,13 @@ class ArtworkStorage:
 
 
 def _page(found: Found) -> Page:
-    possible = [entry for entry in found.entries if not _IMPOSSIBLE.search(entry[0])]
+    entries, names = found.entries, names_of(found.entries)
+    if not all_plain(names):
+        entries = [entry for entry in entries if not is_impossible(entry[0])]
+        names = [name for name, _ in entries]
     return Page(
-        [name for name, _ in possible],
-        partial(_file_of, possible),
+        names,
+        partial(_file_of, entries),
         unknown=found.unknown,
         caveat=found.caveat,
         whole=found.whole,
@@ -201,11 +194,11 @@ def _page(found: Found) -> Page:
     )
 
 
-def _file_of(entries: Sequence[tuple[str, Mapping[str, Any]]], position: int) -> StoredFile:
+def _file_of(entries: Entries, position: int) -> StoredFile:
     return stored_file(*entries[position])
 
 
 def _checked(name: str) -> str:
-    if _IMPOSSIBLE.search(name):
+    if is_impossible(name):
         raise FileGone(f"{name!r} is no name that a file of a storage location may have")
     return name

@@ -5,17 +5,16 @@ What a page is, the pager of a protocol knows. Which one is next, ``core.skipsca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any
 
 from attrs import define, field, frozen
 
 from remote_artwork.core.awaited import Wanted, canonical, split_extension
 from remote_artwork.core.skipscan import Course, KeyRange, Request, Walk, in_order, spellings, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers import Ask, Described, Entries, Entry, Found, names_of
 
 MOST_AT_ONCE = 32
 """Requests under way for one look at the most: enough to hide the latency of a far storage."""
@@ -34,13 +33,12 @@ class Listed:
     following: str | None
 
 
-def below(folder: str, keys: Sequence[str], records: Sequence[Mapping[str, Any]]) -> Entries:
+def below(folder: str, keys: Sequence[str], describe: Callable[[int], Entry]) -> Entries:
     """Whole keys as names below the folder. Those that are not below it, and the folder's own marker, are left out."""
     begin = len(folder)
-    if keys and min(keys) > folder and min(keys).startswith(folder) and max(keys).startswith(folder):
-        return [(key[begin:], record) for key, record in zip(keys, records, strict=True)]
-    pairs = zip(keys, records, strict=True)
-    return [(key[begin:], record) for key, record in pairs if key.startswith(folder) and key != folder]
+    if keys and min(keys).startswith(folder) and max(keys).startswith(folder) and folder not in keys:
+        return Described([key[begin:] for key in keys], describe)  # all that sorts between these two is below it, too
+    return [(key[begin:], describe(i)) for i, key in enumerate(keys) if key.startswith(folder) and key != folder]
 
 
 class _OutOfOrder(Exception):
@@ -58,7 +56,7 @@ class Lister:
     """
 
     page: Callable[[Request], Listed]
-    head: Callable[[str], Mapping[str, Any]]
+    head: Callable[[str], Entry]
     skips: bool = True
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
@@ -151,7 +149,7 @@ class _Pages:
                 raise
             self.waiting.append(course)
             return ()
-        names = [name for name, _ in listed.entries]
+        names = names_of(listed.entries)
         if isinstance(course, KeyRange) and not in_order(names, request.after):
             raise _OutOfOrder
         own = course.take(names, listed.following)

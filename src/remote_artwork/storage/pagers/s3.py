@@ -115,7 +115,7 @@ class Pager:
             place = {"ContinuationToken": request.token}
         parameters = {"Prefix": self._prefix + request.prefix, **place}
         page = read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
-        return Listed(below(self._prefix, page.keys, page.records), page.following)
+        return Listed(below(self._prefix, page.keys, page.describe), page.following)
 
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the bucket keeps versions."""

@@ -6,7 +6,7 @@ serves it: a document type, and with it every entity, is refused before an XML p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
@@ -18,39 +18,18 @@ from remote_artwork.errors import StorageMisbehaved
 _LONGEST_NUMBER = 20
 
 
-class Record(Mapping[str, Any]):
-    """What a page tells of one object, by S3's own names. Read when it is asked for."""
-
-    __slots__ = ("_xml",)
-
-    def __init__(self, xml: str) -> None:
-        self._xml = xml
-
-    def _fields(self) -> Mapping[str, Any]:
-        return _fields(_parsed(f"<Contents>{self._xml.partition('</Contents>')[0]}</Contents>"))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._fields()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields())
-
-    def __len__(self) -> int:
-        return len(self._fields())
-
-
 @frozen
 class S3Page:
     """One page.
 
     Args:
         keys: Whole keys, in the storage's order.
-        records: What the page tells of each, as ``stored_file`` reads it.
+        describe: What the page tells of ``keys[i]``, by S3's own names, as ``stored_file`` reads it.
         following: The token of the next page, empty where none is named; None where the listing ends.
     """
 
     keys: Sequence[str]
-    records: Sequence[Mapping[str, Any]]
+    describe: Callable[[int], Mapping[str, Any]]
     following: str | None
 
 
@@ -69,30 +48,46 @@ def read_page(body: bytes) -> S3Page:
         raise _no_listing() from error
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise StorageMisbehaved("the storage's listing has a document type, which no listing needs; it was not read")
-    # What all servers send: objects one after the other, with keys that hold no entities.
     head, *objects = text.split("<Contents>")
     keys = [xml.partition("<Key>")[2].partition("</Key>")[0] for xml in objects]
+    if not _are_plain(keys) or text.count("</Contents>") != len(keys):
+        return _read_all(_parsed(text))
+    # As every server sends them. What stands around the objects is little, and is parsed as it would be with them.
+    around = _parsed(head + objects[-1].partition("</Contents>")[2] if objects else text)
+    if around.find("{*}Contents") is not None:
+        return _read_all(_parsed(text))
+
+    def describe(place: int) -> Mapping[str, Any]:
+        return _fields(_parsed(f"<Contents>{objects[place].partition('</Contents>')[0]}</Contents>"))
+
+    return _page(around, keys, describe)
+
+
+def _are_plain(keys: Sequence[str]) -> bool:
+    """Whether each object has a key, and all stand there as they are."""
     joined = "".join(keys)
-    records: Sequence[Mapping[str, Any]] = [Record(xml) for xml in objects]
-    frame = text
-    if all(keys) and "&" not in joined and "<" not in joined and text.count("</Contents>") == len(keys):
-        frame = head + (objects[-1].partition("</Contents>")[2] if objects else "")
-    root = _parsed(frame)
-    described = _fields(root)
-    if root.tag.rpartition("}")[2] != "ListBucketResult" or "IsTruncated" not in described:
+    return all(keys) and "&" not in joined and "<" not in joined
+
+
+def _read_all(root: ET.Element) -> S3Page:
+    """Reads a listing that is written in another way than usual, for example with a prefix for its name space."""
+    records = [_fields(element) for element in root.iterfind("{*}Contents")]
+    keys = [record.get("Key", "") for record in records]
+    if not all(keys):
+        raise StorageMisbehaved("the storage lists an object without a key")
+    return _page(root, keys, records.__getitem__)
+
+
+def _page(root: ET.Element, keys: Sequence[str], describe: Callable[[int], Mapping[str, Any]]) -> S3Page:
+    fields = _fields(root)
+    if root.tag.rpartition("}")[2] != "ListBucketResult" or "IsTruncated" not in fields:
         raise _no_listing()
-    if frame is text:
-        records = [_fields(element) for element in root.iterfind("{*}Contents")]
-        keys = [record.get("Key", "") for record in records]
-        if not all(keys):
-            raise StorageMisbehaved("the storage lists an object without a key")
-    if described.get("EncodingType") == "url":
-        keys = _decoded(keys)
-    truncated = described["IsTruncated"].lower() == "true"
-    return S3Page(keys, records, described.get("NextContinuationToken", "") if truncated else None)
+    truncated = fields["IsTruncated"].lower() == "true"
+    following = fields.get("NextContinuationToken", "") if truncated else None
+    return S3Page(_decoded(keys) if fields.get("EncodingType") == "url" else keys, describe, following)
 
 
-def _decoded(keys: list[str]) -> list[str]:
+def _decoded(keys: Sequence[str]) -> Sequence[str]:
     """Keys that were percent-encoded, because XML cannot hold all of them."""
     joined = "".join(keys)
     return [unquote_plus(key) for key in keys] if "%" in joined or "+" in joined else keys
