@@ -23,9 +23,12 @@ from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import all_plain, is_impossible
 from remote_artwork.storage.pagers import Entries, Found, Prober, RequestKind, Searcher, names_of, pager_for
+from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
+
+_HOURS_A_MONTH = 730
 
 
 class ArtworkStorage:
@@ -56,6 +59,7 @@ class ArtworkStorage:
         path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec offers no other way to its own spelling of a path
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
         self.location = str(location or f"{protocol}://{path}")
+        self._provider = location.provider if isinstance(location, Location) else None
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
         self._requests: Counter[RequestKind] = Counter()
@@ -69,6 +73,22 @@ class ArtworkStorage:
         """Requests made so far by kind, repeats included: ``list``, ``head``, ``get``."""
         with self._lock:
             return {kind: self._requests[kind] for kind in ("list", "head", "get")}
+
+    def monthly_cost(self, requests: Mapping[str, int]) -> float | None:
+        """US dollars that so many requests, by kind, cost a month when they are made every hour.
+
+        Returns:
+            By the provider's list price; None where that is not known.
+        """
+        row = provider_named(self._provider) if self._provider else None
+        prices = {"list": row and row.list_price, "head": row and row.get_price, "get": row and row.get_price}
+        costs = []
+        for kind, count in requests.items():
+            price = prices[kind]
+            if count and price is None:
+                return None
+            costs.append(count * (price or 0.0) / 1000)
+        return sum(costs) * _HOURS_A_MONTH if row and row.list_price is not None else None
 
     def pages(self) -> Iterator[Page]:
         """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.

@@ -78,8 +78,8 @@ class Pager:
             yield from self._probing(ask).run(wanted)
             return
         for entries in self._pages(listing, ask):
-            yield Found(entries=entries)
-        yield Found(whole=True)
+            yield Found(entries=entries, way="listing")
+        yield Found(whole=True, way="listing")
 
     def outlook(self, ask: Ask) -> str | None:
         """What this server's answers tell, tried with a name that is not there; None where it can be listed."""
