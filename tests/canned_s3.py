@@ -2,7 +2,7 @@
 
 Run as ``python canned_s3.py PORT``. A bucket's name says what is in it: ``n100000`` holds 100,000 keys from
 ``in/00000000_1.png`` on. It checks no signatures. ``/-/count`` tells the requests so far as JSON and forgets them,
-and ``/-/delay/MS`` makes every answer so late.
+``/-/delay/MS`` makes every answer so late, and ``/-/most`` tells how many requests waited for one at once.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Server(asyncio.Protocol):
 
     counts: ClassVar[Counter[str]] = Counter()
     delay: ClassVar[float] = 0.0
+    waiting: ClassVar[int] = 0
+    most: ClassVar[int] = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -80,9 +82,12 @@ class Server(asyncio.Protocol):
         while b"\r\n\r\n" in self._received:
             head, _, self._received = self._received.partition(b"\r\n\r\n")
             method, target, _ = head.decode().split("\r\n")[0].split(" ")
+            Server.waiting += 1
+            Server.most = max(Server.most, Server.waiting)
             asyncio.get_running_loop().call_later(self.delay, self._answer, method, urlsplit(target))
 
     def _answer(self, method: str, target) -> None:
+        Server.waiting -= 1
         parts = target.path.strip("/").split("/")
         if parts[0] == "-":
             body = self._control(*parts[1:])
@@ -97,9 +102,11 @@ class Server(asyncio.Protocol):
     def _control(self, command: str, *arguments: str) -> bytes:
         if command == "delay":
             Server.delay = int(arguments[0]) / 1000
-        counted = json.dumps(self.counts).encode()
+        told = Server.most if command == "most" else self.counts
+        answer = json.dumps(told).encode()
         self.counts.clear()
-        return counted
+        Server.most = 0
+        return answer
 
 
 async def serve(port: int) -> None:
