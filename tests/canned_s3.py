@@ -2,7 +2,8 @@
 
 Run as ``python canned_s3.py PORT``. A bucket's name says what is in it: ``n100000`` holds 100,000 keys from
 ``in/00000000_1.png`` on. It checks no signatures. ``/-/count`` tells the requests so far as JSON and forgets them,
-``/-/delay/MS`` makes every answer so late, and ``/-/most`` tells how many requests waited for one at once.
+``/-/delay/MS`` makes every answer so late, ``/-/busy/K`` refuses all beyond the first K that wait for one (0: none),
+and ``/-/most`` tells how many waited at once.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Server(asyncio.Protocol):
     delay: ClassVar[float] = 0.0
     waiting: ClassVar[int] = 0
     most: ClassVar[int] = 0
+    busy: ClassVar[int] = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -84,24 +86,36 @@ class Server(asyncio.Protocol):
             method, target, _ = head.decode().split("\r\n")[0].split(" ")
             Server.waiting += 1
             Server.most = max(Server.most, Server.waiting)
-            asyncio.get_running_loop().call_later(self.delay, self._answer, method, urlsplit(target))
+            refused = 0 < Server.busy < Server.waiting
+            answer = self._refuse if refused else self._answer
+            asyncio.get_running_loop().call_later(self.delay, answer, method, urlsplit(target))
 
     def _answer(self, method: str, target) -> None:
         Server.waiting -= 1
         parts = target.path.strip("/").split("/")
         if parts[0] == "-":
-            body = self._control(*parts[1:])
-        else:
-            query = parse_qs(target.query, keep_blank_values=True)
-            self.counts["list" if len(parts) == 1 and method == "GET" else method] += 1
-            found = re.fullmatch(r"n[0-9]+", parts[0]) and len(parts) == 1 and method == "GET"
-            body = page(parts[0], query).encode() if found else b""
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+            self._write("200 OK", self._control(*parts[1:]))
+            return
+        listed = len(parts) == 1 and method == "GET" and re.fullmatch(r"n[0-9]+", parts[0])
+        self.counts["list" if listed else method] += 1
+        self._write(
+            "200 OK", page(parts[0], parse_qs(target.query, keep_blank_values=True)).encode() if listed else b""
+        )
+
+    def _refuse(self, *_: object) -> None:
+        Server.waiting -= 1
+        self.counts["refused"] += 1
+        self._write("503 Slow Down", b"<Error><Code>SlowDown</Code></Error>")
+
+    def _write(self, status: str, body: bytes) -> None:
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
 
     def _control(self, command: str, *arguments: str) -> bytes:
         if command == "delay":
             Server.delay = int(arguments[0]) / 1000
+        if command == "busy":
+            Server.busy = int(arguments[0])
         told = Server.most if command == "most" else self.counts
         answer = json.dumps(told).encode()
         self.counts.clear()

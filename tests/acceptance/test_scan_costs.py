@@ -48,7 +48,12 @@ def storage(server, local_network):
     def opened(count):
         url = f"s3+{server.endpoint}/n{count}/in/?provider=minio"
         server.tell()
-        return ra.open_storage(url, credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"), network=local_network)
+        return ra.open_storage(
+            url,
+            credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
+            network=local_network,
+            retry=ra.RetryPolicy(first_wait=0.01),
+        )
 
     return opened
 
@@ -115,3 +120,16 @@ def test_a_far_storage_is_asked_in_several_key_ranges_at_once(scan, server):
         server.tell("delay/0")
     assert report.counts == {"matched": 1000}
     assert 4 <= at_once <= 32
+
+
+def test_a_storage_that_refuses_more_than_a_few_requests_at_once_is_scanned_all_the_same(scan, server):
+    scanner = scan(range(0, N, 100))
+    server.tell("delay/10")
+    server.tell("busy/2")
+    try:
+        report = scanner.plan()
+    finally:
+        server.tell("busy/0")
+        server.tell("delay/0")
+    assert report.counts == {"matched": 1000}
+    assert not report.faults
