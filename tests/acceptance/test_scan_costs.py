@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import urllib.request
-from pathlib import Path
-
 import pytest
 
 import remote_artwork as ra
+from canned import COMMAND, Canned
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.testing import FakeShop
 from servers import free_port, running
@@ -17,27 +13,13 @@ from servers import free_port, running
 pytestmark = pytest.mark.server
 
 N = 100_000
-SERVER = Path(__file__).parents[1] / "canned_s3.py"
-
-
-class Canned:
-    """A server whose keys are made up as they are listed."""
-
-    def __init__(self, port):
-        self.endpoint = f"http://127.0.0.1:{port}"
-
-    def tell(self, command="count"):
-        """Sends a command; returns the requests so far by kind, which are forgotten by that."""
-        with urllib.request.urlopen(f"{self.endpoint}/-/{command}", timeout=10) as answer:
-            return json.loads(answer.read())
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     pytest.importorskip("s3fs")
     port = free_port()
-    command = [sys.executable, str(SERVER), str(port)]
-    with running(command, port=port, log=tmp_path_factory.mktemp("canned") / "log"):
+    with running([*COMMAND, str(port)], port=port, log=tmp_path_factory.mktemp("canned") / "log"):
         yield Canned(port)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fsspec import AbstractFileSystem
-
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.credentials import Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location, parse_with_secret
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import module_for, serves
+from remote_artwork.storage.sharing import shared
 from remote_artwork.storage.storage import ArtworkStorage
 
 
@@ -43,6 +42,5 @@ def open_storage(
             f"{location}: {location.protocol} cannot be opened by URL in this release; "
             "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
         )
-    connect = module_for(location.protocol).connect
-    fs: AbstractFileSystem = connect(location, credentials, network)
+    fs = shared(module_for(location.protocol).connect, location, credentials, network)
     return ArtworkStorage(fs, location.root, location=location, retry=retry, call_timeout=network.call_timeout)

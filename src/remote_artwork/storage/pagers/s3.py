@@ -23,7 +23,7 @@ from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
-from remote_artwork.storage.pagers.listing import Listed, Lister, below
+from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below
 from remote_artwork.storage.pagers.s3_page import read_page
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     try:
         import s3fs
 
-        from remote_artwork.storage.pagers.s3_transport import NoRedirects, isolated_session
+        from remote_artwork.storage.pagers.s3_transport import NoRedirects, shared_session
     except ImportError as error:
         raise MissingExtra(f"{location} needs s3fs: pip install 'remote_artwork[s3]'") from error
     keys = credentials if isinstance(credentials, Keys) else None
@@ -69,6 +69,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
             "ignore_configured_endpoint_urls": True,
             "connect_timeout": network.connect_timeout,
             "read_timeout": network.read_timeout,
+            "max_pool_connections": MOST_AT_ONCE,
             "retries": {"max_attempts": 0},
             "connector_args": {"socket_factory": network.socket_factory},
             "http_session_cls": NoRedirects,
@@ -77,7 +78,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
         requester_pays=False,
         version_aware=False,
         cache_regions=False,
-        session=isolated_session(),
+        session=shared_session(),
         asynchronous=False,
         skip_instance_cache=True,
         use_listings_cache=False,

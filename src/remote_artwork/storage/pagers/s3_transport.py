@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +21,12 @@ def isolated_session() -> AioSession:
     """A session without the profile, configuration and credentials files of whoever runs this programme."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     return AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+
+
+@cache
+def shared_session() -> AioSession:
+    """The isolated session of all whose keys are given to each client: the SDK's description of S3 is loaded once."""
+    return isolated_session()
 
 
 _WHOLE_PAGE: ContextVar[bool] = ContextVar("whole_page", default=False)
@@ -53,11 +61,20 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
     response_dict["body"] = b"<ListBucketResult/>"
 
 
+_trusting: dict[object, ssl.SSLContext] = {}
+
+
 class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
     """The SDK's HTTP session, which takes a redirect for an error.
 
     A redirect could lead to an internal address, and one without a target makes the SDK go round in circles.
     """
+
+    def _build_verify_context(self) -> ssl.SSLContext:
+        """One for all sessions: the certificates of the world's authorities take most of a megabyte."""
+        if self._verify not in _trusting:
+            _trusting[self._verify] = super()._build_verify_context()
+        return _trusting[self._verify]
 
     async def _get_session(self, proxy_url: str | None) -> _Direct:
         return _Direct(await super()._get_session(proxy_url))
