@@ -74,12 +74,10 @@ class Awaited:
 
     def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> Wanted:
         """What a storage is asked for: all of it, or what the orders of these numbers expect, and ``names`` besides."""
-        expected = {**self.contested, **{stem: (slot,) for stem, slot in self.slots.items()}}
-        stems = (
-            stem
-            for stem, slots in expected.items()
-            if orders is None or any(slot.order.number in orders for slot in slots)
-        )
+        stems = [*self.slots, *self.contested]
+        if orders is not None:
+            stems = [stem for stem, slot in self.slots.items() if slot.order.number in orders]
+            stems += [s for s, slots in self.contested.items() if any(slot.order.number in orders for slot in slots)]
         return Wanted(stems=sorted(stems), names=sorted(names))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import define, field, frozen
 
@@ -35,31 +35,31 @@ class Request:
     token: str | None = None
 
 
-@frozen
-class Target:
-    """A stretch of names in which awaited files may lie: ``after`` < name < ``before``.
-
-    For a stem it is all that begins with the stem and goes on below ``/``: its own files, all of which go on with a
-    dot, and such neighbours as ``1001_1 (1).png`` and ``1001_1-copy.png``.
-    """
-
-    after: str
-    before: str
-
-
-def spellings(stem: str) -> set[str]:
+def spellings(stem: str) -> Collection[str]:
     """The forms in which a storage may keep one name: composed (NFC) and decomposed (NFD)."""
+    if stem.isascii():
+        return (stem,)
     return {unicodedata.normalize("NFC", stem), unicodedata.normalize("NFD", stem)}
 
 
-def targets_of(stems: Iterable[str]) -> list[Target]:
-    """The stretches of all spellings of these stems: sorted, and with no name in two of them."""
-    spelled = {spelling for stem in stems for spelling in ((stem,) if stem.isascii() else spellings(stem))}
-    targets: list[Target] = []
-    for stem in sorted(spelled):
-        # One stretch may lie within another, as that of 1001_1-2 does in that of 1001_1; they never just overlap.
-        if not targets or stem >= targets[-1].before:
-            targets.append(Target(stem, f"{stem}/"))
+def end_of(stem: str) -> str:
+    """Where the stretch ends in which the files of a stem may lie; it begins after the stem itself.
+
+    It holds all that begins with the stem and goes on below ``/``: the stem's own files, all of which go on with a
+    dot, and such neighbours as ``1001_1 (1).png`` and ``1001_1-copy.png``.
+    """
+    return f"{stem}/"
+
+
+def targets_of(stems: Iterable[str]) -> list[str]:
+    """All spellings of these stems, sorted; those are left out whose stretch lies within that of another one."""
+    targets: list[str] = []
+    end = ""
+    for stem in sorted(form for given in stems for form in spellings(given)):
+        # The stretch of 1001_1-2 lies in that of 1001_1; no two of them just overlap.
+        if stem >= end:
+            targets.append(stem)
+            end = end_of(stem)
     return targets
 
 
@@ -73,11 +73,11 @@ class KeyRange:
     """A part of the names, scanned from the first target to the last: ask for ``request``, ``take`` the answer.
 
     Args:
-        targets: What is looked for: sorted, and with no name in two of them.
+        targets: The stems that are looked for, as ``targets_of`` gives them.
         end: Names above this one belong to the range that follows; None: it is the last.
     """
 
-    targets: Sequence[Target]
+    targets: Sequence[str]
     end: str | None = None
     _open: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
@@ -90,7 +90,7 @@ class KeyRange:
         """The next page to ask for; None once every target is settled."""
         if self._open == len(self.targets):
             return None
-        return Request(after=max(self.targets[self._open].after, self._last), token=self._token)
+        return Request(after=max(self.targets[self._open], self._last), token=self._token)
 
     def take(self, names: Sequence[str], following: str | None) -> int:
         """Settles what one answer settles.
@@ -111,7 +111,7 @@ class KeyRange:
             self._open = len(self.targets)
         elif names:
             self._last = names[-1]
-            while self._open < len(self.targets) and self.targets[self._open].before <= self._last:
+            while self._open < len(self.targets) and end_of(self.targets[self._open]) <= self._last:
                 self._open += 1
         elif following and following not in self._asked:
             self._token = following
@@ -131,7 +131,7 @@ class KeyRange:
             return None
         middle = self._open + left // 2
         farther = KeyRange(self.targets[middle:], self.end)
-        self.targets, self.end = self.targets[self._open : middle], self.targets[middle].after
+        self.targets, self.end = self.targets[self._open : middle], self.targets[middle]
         self._open, self._pages = 0, 0
         return farther
 

@@ -6,7 +6,9 @@ serves it: a document type, and with it every entity, is refused before an XML p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from html import unescape
 from typing import Any
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
@@ -15,6 +17,7 @@ from attrs import frozen
 
 from remote_artwork.errors import StorageMisbehaved
 
+_FIELD = re.compile(r"<([A-Za-z]+)>([^<]*)</")
 _LONGEST_NUMBER = 20
 
 
@@ -58,7 +61,9 @@ def read_page(body: bytes) -> S3Page:
         return _read_all(_parsed(text))
 
     def describe(place: int) -> Mapping[str, Any]:
-        return _fields(_parsed(f"<Contents>{objects[place].partition('</Contents>')[0]}</Contents>"))
+        xml = objects[place].partition("</Contents>")[0]
+        fields = _typed({name: unescape(text) for name, text in _FIELD.findall(xml)})
+        return fields if "Size" in fields else _fields(_parsed(f"<Contents>{xml}</Contents>"))
 
     return _page(around, keys, describe)
 
@@ -101,9 +106,12 @@ def _parsed(xml: str) -> ET.Element:
 
 
 def _fields(element: ET.Element) -> dict[str, Any]:
-    fields: dict[str, Any] = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in element}
-    if "Size" in fields:
-        size = fields["Size"]
+    return _typed({child.tag.rpartition("}")[2]: (child.text or "").strip() for child in element})
+
+
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    size = fields.get("Size")
+    if size is not None:
         fields["Size"] = int(size) if size.isdecimal() and len(size) < _LONGEST_NUMBER else None
     return fields
 

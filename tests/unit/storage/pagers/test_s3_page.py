@@ -112,7 +112,12 @@ def test_a_size_that_is_no_number_is_seen_when_the_file_is_looked_at(size):
         stored_file("a", read.describe(0))
 
 
-def test_an_object_whose_description_is_no_xml_is_refused_when_it_is_looked_at():
-    read = read_page(page("a").replace(b"<Owner>", b"<Owner><"))
+def test_an_object_that_is_no_xml_is_refused_when_it_is_looked_at():
+    read = read_page(page("a").replace(b"<Size>", b"<Size size>"))
     with pytest.raises(StorageMisbehaved):
         read.describe(0)
+
+
+def test_an_object_in_unusual_xml_is_read_all_the_same():
+    read = read_page(page("a").replace(b"<Size>", b'<Size unit="byte">'))
+    assert read.describe(0)["Size"] == 12

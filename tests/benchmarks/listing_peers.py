@@ -1,0 +1,63 @@
+"""Finds the files of P pending orders among N objects: this library and its peers, at one server, in one run.
+
+Run by the session ``bench``, or as ``python tests/benchmarks/listing_peers.py [N ...]``. Every contender runs in a
+process of its own, is warm before it is timed, and answers the same question: which of P expected names are there.
+The server makes its answers up, so that the clients are what is measured. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from contenders import CONTENDERS
+
+from canned import COMMAND, Canned
+from servers import free_port, running
+
+SIZES = (1_000, 100_000, 1_000_000)
+PENDING = (10, 1_000, 100_000)
+OURS = "remote_artwork"
+PATIENCE = 1_200
+
+
+def measured(contender: str, endpoint: str, files: int, pending: int) -> dict[str, float]:
+    """Wall and CPU seconds, peak memory in MB, and how many files were found."""
+    command = [sys.executable, str(Path(__file__).with_name("contenders.py")), contender, endpoint]
+    done = subprocess.run(
+        [*command, str(files), str(pending)], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    """Prints a row for each cell and contender."""
+    port = free_port()
+    print("| Files | Pending | Who | LIST requests | Seconds | CPU seconds | Peak MB | Found |")
+    print("|--:|--:|---|--:|--:|--:|--:|--:|")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running([*COMMAND, str(port)], port=port, log=Path(folder) / "log"),
+    ):
+        server = Canned(port)
+        for files in sizes:
+            for contender in CONTENDERS:
+                # Whoever lists everything does the same for every number of orders.
+                for pending in PENDING if contender == OURS else PENDING[1:2]:
+                    server.tell()
+                    told = measured(contender, server.endpoint, files, pending)
+                    requests = server.tell().get("list", 0) - told["warm_up"]
+                    print(
+                        f"| {files:,} | {pending:,} | {contender} | {requests:,} | {told['seconds']:.3f} "
+                        f"| {told['cpu']:.3f} | {told['megabytes']:.0f} | {told['found']:,} |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main(tuple(map(int, sys.argv[1:])) or SIZES)
