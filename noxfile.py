@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs all of them but ``bench``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs all but ``bench`` and ``compat``; ``nox --session NAME`` runs one."""
 
 from __future__ import annotations
 
@@ -82,6 +82,9 @@ def build(session: nox.Session) -> None:
     session.run(python, "-W", "error", "-c", "import remote_artwork; print(remote_artwork.__version__)", external=True)
     session.run(python, "-m", "pip", "install", "--quiet", f"{wheel}[cli]", external=True)
     session.run(demo, "demo", external=True)
+    session.run(python, "-m", "pip", "install", "--quiet", *group("contract"), external=True)
+    # Without a URL it tries nothing; its options are there.
+    session.run(python, "-m", "pytest", "-ra", "--pyargs", "remote_artwork.testing", external=True)
 
 
 @nox.session
@@ -89,3 +92,10 @@ def bench(session: nox.Session) -> None:
     """The benchmarks; arguments go to pytest."""
     install_for_tests(session)
     session.run("pytest", "tests/benchmarks", *session.posargs)
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """Tries every provider on its stand-ins, prints what was shown, and writes that into the documentation."""
+    install_for_tests(session)
+    session.run("pytest", "tests/compat", "--write-page", *session.posargs)

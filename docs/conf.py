@@ -12,7 +12,7 @@ author = "the remote_artwork authors"
 copyright = author
 release = version = remote_artwork.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle", "public_names"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle", "provider_facts", "public_names"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"

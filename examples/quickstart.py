@@ -33,7 +33,7 @@ def main() -> None:
         )
 
         scanner = ra.Scanner(
-            ra.open_storage(uploads.as_uri()),
+            ra.open_storage(uploads.as_uri(), network=ra.NetworkPolicy(allow_local=True)),
             ra.OrdersFile(orders),
             ledger=ra.SqlLedger(f"sqlite:///{home / 'ledger.db'}"),
         )

@@ -2,12 +2,31 @@
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-pytest_plugins = ["servers", "gcs_server", "azure_server", "web_server"]
+pytest_plugins = [
+    "servers",
+    "gcs_server",
+    "azure_server",
+    "web_server",
+    "sts_server",
+    "swift_server",
+    "ceph_server",
+]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names what was left out because a server is not installed, and how many tests that were."""
+    from servers import NOT_INSTALLED  # a plugin: pytest has to be the first who imports it
+
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
+    missing = Counter(reason.removeprefix("Skipped: ") for reason in reasons if reason.endswith(NOT_INSTALLED))
+    for reason, tests in missing.items():
+        terminalreporter.write_line(f"left out: {reason} ({tests} tests)", yellow=True)
 
 
 @pytest.fixture(scope="session")

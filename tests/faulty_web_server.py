@@ -46,6 +46,7 @@ class FaultyServer:
     BODIES: Mapping[str, tuple[int, bytes]] = {
         "400 throttled": (400, ERROR % b"RequestRateLimitExceeded"),
         "403": (403, ERROR % b"AccessDenied"),
+        "404": (404, ERROR % b"NoSuchKey"),
         "429": (429, b"slow down"),
         "500": (500, ERROR % b"InternalError"),
         "501": (501, ERROR % b"NotImplemented"),
@@ -58,6 +59,8 @@ class FaultyServer:
         "truncated without token": (200, EMPTY_LISTING % (b"true", b"")),
         "xhtml 200": (200, b"<html><body>Welcome</body></html>"),
     }
+
+    IN_A_REGION: Mapping[str, str] = {"other region": "301 Moved", "denied in a region": "403 Forbidden"}
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -107,9 +110,9 @@ class FaultyServer:
             request.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {self.redirect_to}\r\n{self.LAST}\r\n".encode())
         elif fault == "redirect nowhere":
             request.wfile.write(f"HTTP/1.1 301 Moved\r\n{self.LAST}Content-Length: 0\r\n\r\n".encode())
-        elif fault == "other region":
-            region = "x-amz-bucket-region: eu-west-1\r\n"
-            request.wfile.write(f"HTTP/1.1 301 Moved\r\n{region}{self.LAST}Content-Length: 0\r\n\r\n".encode())
+        elif fault in self.IN_A_REGION:
+            region = f"x-amz-bucket-region: eu-west-1\r\n{self.LAST}Content-Length: 0\r\n\r\n"
+            request.wfile.write(f"HTTP/1.1 {self.IN_A_REGION[fault]}\r\n{region}".encode())
         else:
             status, body = self.BODIES[fault]
             request.send_response(status)

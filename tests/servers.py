@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -23,8 +24,11 @@ import pytest
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds a server may take to start or to end."""
+
+NOT_INSTALLED = "is not installed"
+"""How the reason ends why a test was left out."""
 
 
 def free_port() -> int:
@@ -36,7 +40,7 @@ def free_port() -> int:
 
 def missing(program: str) -> None:
     """Skips the test visibly where a server program is not installed; fails it where all of them have to be."""
-    reason = f"{program} is not installed"
+    reason = f"{program} {NOT_INSTALLED}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -52,18 +56,26 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running(command: list[str], *, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process, from its first accepted connection to the end of the block."""
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+def running(
+    command: list[str],
+    *,
+    port: int | None,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    ending: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process, from its first accepted connection, where it has a port, to the end of the block."""
+    variables = {**os.environ, **(environment or {})}
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=variables) as process:
         try:
             deadline = time.monotonic() + PATIENCE
-            while not _accepts(port):
+            while port is not None and not _accepts(port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
                 time.sleep(0.02)
             yield process
         finally:
-            process.terminate()
+            process.send_signal(ending)
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
@@ -105,10 +117,13 @@ class S3Server:
                     "s3": {"addressing_style": "path"},
                     "request_checksum_calculation": "when_required",
                     "response_checksum_validation": "when_required",
+                    "connect_timeout": 60,  # counts the wait for one of the few connections, too
+                    "retries": {"max_attempts": 0},
                 },
                 skip_instance_cache=True,
                 use_listings_cache=False,
             )
+            self._client.retries = 1  # a server on loopback that refuses something has meant it
         answer: Mapping[str, Any] = self._client.call_s3(operation, **parameters)
         return answer
 

@@ -26,6 +26,7 @@ class WebFolder:
         statuses: Name → another status to answer it by.
         head: The status for every HEAD; None: as for a GET.
         ranges: Whether parts of files are sent.
+        shifted: By how many bytes a part that is sent lies off the one that was asked for.
         etag: ``strong``, ``weak`` or ``none``.
         dated: Whether ``Last-Modified`` is sent.
         folds_case: Takes capitals for small letters.
@@ -39,6 +40,7 @@ class WebFolder:
     statuses: dict[str, int] = field(factory=dict)
     head: int | None = None
     ranges: bool = True
+    shifted: int = 0
     etag: str = "strong"
     dated: bool = True
     modified: float = 1_700_000_000.0
@@ -88,47 +90,46 @@ class WebServer:
         name = unquote(parts.path.removeprefix("/in/"))
         content = folder.content(name)
         if name in folder.refused or name in folder.statuses:
-            _send(request, folder.statuses.get(name, 403), b"no", "text/plain", location=self.redirect_to)
+            location = {"Location": self.redirect_to} if self.redirect_to else {}
+            self._send(request, folder.statuses.get(name, 403), b"no", location)
         elif name == "":
-            marker = (
-                parse_qs(parts.query).get("marker", [""])[0] + parse_qs(parts.query).get("continuation-token", [""])[0]
-            )
-            page = folder.pages.get(marker)
-            _send(request, 200 if page else 404, page or b"<html><body>No index</body></html>", "application/xml")
+            asked = parse_qs(parts.query)
+            page = folder.pages.get("".join(asked.get("marker", []) + asked.get("continuation-token", [])))
+            self._send(request, 200 if page else 404, page or b"<html><body>No index</body></html>", {})
         elif folder.head is not None and request.command == "HEAD":
-            _send(request, folder.head, b"", "text/plain")
+            self._send(request, folder.head, b"", {})
         elif content is None:
-            _send(request, folder.missing, b"<html><body>Nothing here</body></html>", "text/html")
+            page = b"<html><body>Nothing here</body></html>"
+            self._send(request, folder.missing, page, {"Content-Type": "text/html"})
         else:
             self._send_file(request, content)
 
     def _send_file(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
-        folder = self.folder
-        validator = f'"{sha256(content).hexdigest()[:16]}"'
-        headers = {"Content-Type": folder.content_type, "Content-Length": str(len(content))}
+        folder, size, status = self.folder, len(content), 200
+        headers = {"Content-Type": folder.content_type}
         if folder.etag != "none":
-            headers["ETag"] = validator if folder.etag == "strong" else f'W/"{len(content)}"'
+            headers["ETag"] = f'"{sha256(content).hexdigest()[:16]}"' if folder.etag == "strong" else f'W/"{size}"'
         if folder.dated:
             headers["Last-Modified"] = formatdate(folder.modified, usegmt=True)
-        asked, status = request.headers.get("Range"), 200
-        if asked:
+        if asked := request.headers.get("Range"):
             folder.ranges_asked.append(asked)
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            if folder.ranges and int(first) >= len(content):
-                status, headers["Content-Range"], content = 416, f"bytes */{len(content)}", b""
+            first, last = (int(place) + folder.shifted for place in asked.removeprefix("bytes=").split("-"))
+            if folder.ranges and first >= size:
+                status, headers["Content-Range"], content = 416, f"bytes */{size}", b""
             elif folder.ranges:
-                part = content[int(first) : int(last) + 1]
-                headers["Content-Range"] = f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"
-                status, content = 206, part
-            headers["Content-Length"] = str(len(content))
+                content = content[first : last + 1]
+                status, headers["Content-Range"] = 206, f"bytes {first}-{first + len(content) - 1}/{size}"
+        self._send(request, status, content, headers)
+
+    def _send(self, request: BaseHTTPRequestHandler, status: int, content: bytes, headers: dict[str, str]) -> None:
         request.send_response(status)
-        for header, value in headers.items():
+        for header, value in {**headers, "Content-Length": str(len(content))}.items():
             request.send_header(header, value)
         request.end_headers()
-        if request.command != "HEAD":
-            for start in range(0, len(content), PIECE):
-                request.wfile.write(content[start : start + PIECE])
-                folder.bytes_sent += len(content[start : start + PIECE])
+        for start in range(0, 0 if request.command == "HEAD" else len(content), PIECE):
+            piece = content[start : start + PIECE]
+            self.folder.bytes_sent += len(piece)  # before they arrive, so that whoever has them sees them counted
+            request.wfile.write(piece)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server, respond = self, self._respond
@@ -152,19 +153,6 @@ class WebServer:
                 """Keeps the test's output quiet."""
 
         return Handler
-
-
-def _send(
-    request: BaseHTTPRequestHandler, status: int, content: bytes, content_type: str, *, location: str = ""
-) -> None:
-    request.send_response(status)
-    request.send_header("Content-Type", content_type)
-    request.send_header("Content-Length", str(len(content)))
-    if location:
-        request.send_header("Location", location)
-    request.end_headers()
-    if request.command != "HEAD":
-        request.wfile.write(content)
 
 
 def listing(*keys: str, prefix: str = "", following: str = "") -> bytes:

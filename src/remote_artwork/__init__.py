@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AccountKey": "storage.credentials",
     "AlreadyFulfilled": "errors",
+    "Ambient": "storage.credentials",
     "Anonymous": "storage.credentials",
     "Artwork": "core.model",
     "ArtworkByItem": "core.model",
@@ -22,6 +23,7 @@ _HOME = {
     "ArtworkRejected": "errors",
     "ArtworkStorage": "storage.storage",
     "ArtworkUnreachable": "errors",
+    "AssumeRole": "storage.credentials",
     "Attaching": "core.model",
     "AuthenticationFailed": "errors",
     "ClientError": "errors",
@@ -159,7 +161,9 @@ if TYPE_CHECKING:
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
     from remote_artwork.storage.credentials import AccountKey as AccountKey
+    from remote_artwork.storage.credentials import Ambient as Ambient
     from remote_artwork.storage.credentials import Anonymous as Anonymous
+    from remote_artwork.storage.credentials import AssumeRole as AssumeRole
     from remote_artwork.storage.credentials import Credentials as Credentials
     from remote_artwork.storage.credentials import Keys as Keys
     from remote_artwork.storage.credentials import SasToken as SasToken

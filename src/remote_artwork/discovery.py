@@ -60,8 +60,9 @@ class Discovery:
             LocationNotFound: The bucket or folder does not exist.
             LedgerError: The ledger could not be read.
         """
+        pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
         try:
-            for page in self.storage.pages() if self.wanted is None else self.storage.search(self.wanted):
+            for page in pages:
                 misses = self.matches.take(page)
                 if page.way == "skip-scan":
                     misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]

@@ -68,6 +68,15 @@ def _keeps_its_form(_instance: object, _attribute: object, client: FulfillmentCl
         raise ConfigurationError(flaw)
 
 
+def _signable(scanner: Scanner, _attribute: object, wanted: timedelta) -> None:
+    longest = scanner.storage.longest_url
+    if longest is not None and wanted > longest:
+        raise ConfigurationError(
+            f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
+            "longest; make it shorter, or the sessions of a role longer (AssumeRole.duration)"
+        )
+
+
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfils each order once.
@@ -84,7 +93,7 @@ class Scanner:
         tenant: Keeps several shops apart in one ledger.
         checks: Preflight checks; the signature check unless told.
         retry: How temporary errors of the host are repeated.
-        url_lifetime: How long a signed URL works.
+        url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told how a pass goes on.
         clock: Tells the time, with a time zone; for reports and ages alone.
     """
@@ -97,7 +106,7 @@ class Scanner:
     tenant: str = field(default="default", kw_only=True, validator=_not_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_signable)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])

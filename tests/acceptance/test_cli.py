@@ -128,12 +128,23 @@ class TestCheck:
         before = tree(shop.home)
         ended = run("check", shop.artwork.as_uri())
         assert ended.returncode == 0
-        assert [line.partition(":")[0] for line in ended.stdout.splitlines()] == [
-            "recognised",
-            "list",
-            "read",
-            "hand on",
+        assert [line.partition(":")[0].split() for line in ended.stdout.splitlines()] == [
+            ["ok", "recognised"],
+            ["ok", "credentials"],
+            ["ok", "list"],
+            ["ok", "missing"],
+            ["ok", "read"],
+            ["warning", "sign"],
         ]
+        assert tree(shop.home) == before
+
+    def test_as_json_and_with_a_write_test(self, shop):
+        before = tree(shop.home)
+        ended = run("check", shop.artwork.as_uri(), "--json", "--write-test")
+        report = json.loads(ended.stdout)
+        assert (report["schema_version"], report["exit_code"], report["verdict"]) == (1, 0, "warning")
+        assert report["steps"][-1]["name"] == "write"
+        assert report["requests"] == {"list": 1, "head": 4, "get": 3}
         assert tree(shop.home) == before
 
     def test_an_empty_folder_and_none(self, tmp_path):

@@ -1,7 +1,8 @@
 """Every code block of the README and of the documentation runs; the tables in them are whole.
 
-``python`` blocks of one page share their names. ``sh`` blocks run line by line in the same empty folder. ``json`` and
-``toml`` must parse; ``text`` is output or a layout. A block that cannot run says why, in a comment on the line above::
+``python`` blocks of one page share their names. ``sh`` blocks run line by line in the same folder, which holds nothing
+but ``key.json``, a service account's key. ``json`` and ``toml`` must parse; ``text`` is output or a layout. A block
+that cannot run says why, in a comment on the line above::
 
     <!-- skip: next "needs a bucket of your own" -->
 """
@@ -23,7 +24,13 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 from remote_artwork import FileStatus, ItemStatus
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("providers/*.md"))]
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
 
 INSTALLS = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install --quiet \S+ && \.venv/bin/(?P<command>.+)")
 """A line that begins with an environment of its own. Here only its last command runs, in this environment."""
@@ -71,9 +78,10 @@ SYBIL = Sybil(
 LANGUAGES = {"python", "text", *HANDLED}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, service_account_key):
     monkeypatch.chdir(tmp_path)
+    Path("key.json").write_text(json.dumps(dict(service_account_key)), encoding="utf-8")
     for example in SYBIL.parse(page):
         try:
             example.evaluate()
@@ -81,7 +89,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
             assert str(reason)  # noqa: PT017 - sybil raises it, and that is no failure here
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page):
     document = SYBIL.parse(page)
     infos = [block.lexemes["language"].strip() for block in FencedCodeBlockLexer(r"[^\n]*")(document)]
@@ -90,7 +98,7 @@ def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page):
     assert set(infos) - directives <= LANGUAGES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_block_that_is_skipped_says_why(page):
     skips = re.findall(r"<!--.*skip.*", page.read_text(encoding="utf-8"))
     assert [skip for skip in skips if not re.fullmatch(r'<!-- skip: next "[^"]{10,}" -->', skip)] == []
@@ -105,6 +113,6 @@ def test_the_quick_start_holds_the_demo_and_then_the_line_that_ci_runs():
 
 @pytest.mark.parametrize("statuses", [ItemStatus, FileStatus])
 def test_the_page_of_statuses_has_a_row_for_each(statuses):
-    text = ROOT.joinpath("docs", "statuses.md").read_text(encoding="utf-8")
+    text = DOCS.joinpath("statuses.md").read_text(encoding="utf-8")
     section = text.partition(f"(`{statuses.__name__}`)\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [str(status) for status in statuses]

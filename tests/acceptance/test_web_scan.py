@@ -135,6 +135,11 @@ def test_a_name_is_looked_up_directly_to_explain_it(furnished, shop, name, verdi
     assert not any(".." in path for path in furnished.folder.asked("HEAD"))
 
 
+def test_a_name_is_looked_up_also_where_no_order_waits(furnished):
+    assert scanner(furnished, FakeShop([])).explain("9999_1.png").verdict.startswith("early")
+    assert len(furnished.folder.requests) == 3  # the folder, the name, its canary
+
+
 @pytest.fixture
 def orders(tmp_path):
     path = tmp_path / "orders.json"
@@ -149,6 +154,8 @@ def test_the_command_line_plans_and_fulfils(furnished, orders, capsys):
     plan = json.loads(capsys.readouterr().out)
     assert [item["status"] for item in plan["items"]] == ["matched", "matched"]
     assert plan["location"] == furnished.url
+    assert run(["plan", *place[:-1]]) == 0
+    assert "Only awaited names were looked for" in capsys.readouterr().out
     assert run(["scan", *place]) == 0
     assert json.loads(orders.read_text())["orders"][0]["status"] == "fulfilled"
     assert run(["plan", furnished.url, "--orders", str(orders)]) == 2

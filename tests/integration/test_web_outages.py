@@ -10,6 +10,7 @@ import pytest
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.pagers.web_listing import LARGEST
 from web_server import WebServer
 
 FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e")
@@ -137,6 +138,31 @@ def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
             use(storage)
     assert forbidden.connections == 0
     forbidden.close()
+
+
+def test_a_folders_page_that_never_ends_is_read_no_further_than_its_begin(web_server, local_network):
+    web_server.folder.pages = {"": b"<html>" + bytes(32 * 1024**2)}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    assert [page.unknown for page in storage.search(WANTED)] == [{}]
+    # What is on its way when a connection is closed lies in the buffers of both ends.
+    assert web_server.folder.bytes_sent < 16 * 1024**2
+
+
+def test_a_listing_that_never_ends_is_given_up_and_names_are_asked_for(web_server, local_network):
+    web_server.folder.pages = {"": b"<ListBucketResult>" + b" " * 64 * 1024**2}
+    web_server.folder.files = {"1001_1.jpg": b"x"}
+    storage = ra.open_storage(web_server.url, network=local_network)
+    (page,) = storage.search(WANTED)
+    assert page.names == ["1001_1.jpg"]
+    assert LARGEST < web_server.folder.bytes_sent < LARGEST + 16 * 1024**2
+
+
+def test_a_header_without_end_is_an_error(web_server, local_network):
+    web_server.folder.files = {"1001_1.jpg": b"x"}
+    web_server.folder.content_type = "x" * 10**6
+    with pytest.raises(ra.StorageError):
+        ra.open_storage(web_server.url, network=local_network).stat("1001_1.jpg")
+    assert len(web_server.folder.requests) == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -12,6 +12,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.pagers import web
 from web_server import PIECE, listing
 
 HOUR = timedelta(hours=1)
@@ -74,6 +75,12 @@ def test_a_part_is_asked_for_and_no_more(web_server, storage):
     assert storage.reader(storage.stat("1.jpg")).read(9 * PIECE, 10) == bytes(10)
     assert web_server.folder.ranges_asked == [f"bytes={9 * PIECE}-{10 * PIECE - 1}"]
     assert web_server.folder.bytes_sent == PIECE
+
+
+def test_another_part_than_was_asked_for_is_not_taken_for_it(web_server, storage):
+    web_server.folder.files, web_server.folder.shifted = {"1.jpg": bytes(10)}, 1
+    with pytest.raises(ra.StorageMisbehaved, match="another part"):
+        storage.reader(storage.stat("1.jpg")).read(0, 5)
 
 
 @pytest.mark.parametrize("etag", ["strong", "weak", "none"])
@@ -188,3 +195,24 @@ def test_neither_cookies_nor_settings_of_this_machine_are_sent(
     for headers in web_server.headers:
         assert not {"bait", "Authorization", "Cookie"} & set(headers.replace(":", " ").split())
     assert faulty_server.requests == []
+
+
+def test_a_server_that_sends_whole_files_is_not_read_through_for_the_end_of_a_huge_one(
+    web_server, storage, monkeypatch
+):
+    monkeypatch.setattr(web, "MOST_SKIPPED", PIECE)
+    web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(4 * PIECE)}, False
+    reader = storage.reader(storage.stat("1.jpg"))
+    assert reader.read(PIECE, 1) == b"\0"
+    with pytest.raises(ra.StorageMisbehaved, match="answer Range requests"):
+        reader.read(3 * PIECE, 1)
+
+
+@pytest.mark.server
+def test_a_public_s3_bucket_behind_a_web_address_is_listed(s3_server, local_network):
+    bucket = s3_server.create_bucket("public-folder")
+    s3_server.put_many(bucket, ["1_1.png", "2_1.png", "sub/a b+ü.png"])
+    storage = ra.open_storage(f"web+{s3_server.endpoint}/{bucket}/", network=local_network)
+    files, _, _, whole = search(storage, "1_1")
+    assert (set(files), whole) == ({"1_1.png", "2_1.png", "sub/a b+ü.png"}, True)
+    assert storage.requests == {"list": 1, "head": 0, "get": 0}

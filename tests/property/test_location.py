@@ -70,6 +70,7 @@ OWN_FORMS = {
     "gcs": place("gcs", bucket=buckets),
     "azure": place("azure", bucket=labels | st.just("$web"), account=labels),
     "web": place("web", endpoint=labels.map("https://{}.example:8443".format)),
+    "web, plain": place("web", endpoint=st.sampled_from(["http://h.example", "http://127.0.0.1:8", "https://[::1]"])),
     "file": prefixes.map(lambda prefix: Location(provider="file", prefix=f"/{prefix}")),
     "memory": place("memory"),
 }
@@ -98,7 +99,23 @@ def test_a_location_is_read_back_from_its_canonical_form(location):
 
 SECRET = "Zx9QsecretQ9xZ"
 PIECES = [
-    *("s3", "s3a", "s3+http", "s3+https", "https", "http", "gs", "az", "abfss", "wasbs", "file", "memory", "sftp"),
+    *(
+        "s3",
+        "s3a",
+        "s3+http",
+        "s3+https",
+        "web+http",
+        "web+https",
+        "https",
+        "http",
+        "gs",
+        "az",
+        "abfss",
+        "wasbs",
+        "file",
+        "memory",
+        "sftp",
+    ),
     *("://", ":", "/", "//", "?", "&", "=", "#", "@", "%", "%2e", "%2f", "%00", "..", ".", "[", "]", "\\", " ", "\n"),
     *("prints", "prints.s3.amazonaws.com", "s3.eu-west-1.amazonaws.com", "storage.googleapis.com", "shopfiles"),
     *("shopfiles.blob.core.windows.net", "nyc3.digitaloceanspaces.com", "127.0.0.1", "[::1]", "0x7f.1", ":9000"),

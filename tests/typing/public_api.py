@@ -42,6 +42,9 @@ assert_type(str(place), str)
 storage = ra.open_storage("s3+http://127.0.0.1:9000/prints/in/?provider=minio", credentials=ra.Keys("key", "secret"))
 assert_type(storage, ra.ArtworkStorage)
 
+role = ra.AssumeRole("arn:aws:iam::123456789012:role/prints", base=ra.Ambient(), external_id="merchant-7")
+assert_type(ra.open_storage("s3://prints/in/", credentials=role).longest_url, timedelta | None)
+
 scanner = ra.Scanner(
     storage,
     client,

@@ -26,7 +26,7 @@ from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
 from remote_artwork.reporting.terminal import print_report
-from remote_artwork.storage.checking import check_storage
+from remote_artwork.storage.checking import CheckReport, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
 Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
@@ -76,21 +76,31 @@ def demo(
 
 @app.command()
 @on_a_location
-def check(options: Options) -> int:
-    """Tells what a URL was recognised as, and whether it can be listed, read and handed on. Writes nothing."""
+def check(
+    options: Options,
+    *,
+    write_test: Annotated[
+        bool, typer.Option("--write-test", help="Also writes a small file, reads, overwrites and deletes it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Tries what a scan needs, says what came of it and what to change. Writes nothing, unless told to."""
 
     def tell() -> int:
-        storage = options.storage()
-        typer.echo(f"recognised: {storage.location}")
-        for note in options.notes():
-            typer.echo(f"note: {note}")
-        failure = None
-        for step in check_storage(storage):
-            typer.echo(f"{step.name}: {step.message}")
-            failure = step.error
-        if failure is None:
-            return 0
-        return 2 if isinstance(failure, ra.ConfigurationError) else 3
+        location, credentials = options.place()
+        network = options.network()
+        storage = ra.open_storage(location, credentials=credentials, network=network)
+        steps = []
+        for step in check_storage(
+            storage, location=location, credentials=credentials, network=network, write_test=write_test
+        ):
+            steps.append(step)
+            if not as_json:
+                typer.echo(f"{step.verdict:<9}{step.name}: {step.message}")
+        report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
+        if as_json:
+            typer.echo(report.to_json())
+        return report.exit_code
 
     return finish(tell)
 

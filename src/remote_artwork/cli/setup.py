@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
-from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 
 import remote_artwork as ra
+from remote_artwork.cli.credentials_file import read_credentials
 from remote_artwork.core.pattern import DEFAULT_PATTERN
+from remote_artwork.storage.opening import read_place
 
 
 @frozen(kw_only=True)
@@ -35,12 +35,14 @@ class Options:
         Raises:
             ConfigurationError: They contradict each other, or name something that is not there.
         """
+        storage = self.storage()
         return ra.Scanner(
-            self.storage(),
+            storage,
             self._client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
             tenant=self.tenant,
+            url_lifetime=url_lifetime(storage),
             observer=observer,
         )
 
@@ -50,13 +52,22 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        network = ra.NetworkPolicy(allow_private=self.allow_private_network, allow_http=self.allow_private_network)
-        credentials = read_credentials(self.credentials)
-        return ra.open_storage(self.url, credentials=credentials, network=network, provider=self.provider)
+        location, credentials = self.place()
+        return ra.open_storage(location, credentials=credentials, network=self.network())
 
-    def notes(self) -> Sequence[str]:
-        """What was rewritten in the URL, where anything was."""
-        return ra.Location.parse(self.url, self.provider).notes
+    def network(self) -> ra.NetworkPolicy:
+        """What whoever types the command allows."""
+        private = self.allow_private_network
+        # Whoever types a command may read this machine's folders anyway.
+        return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+
+    def place(self) -> tuple[ra.Location, ra.Credentials]:
+        """Where the URL leads, and what it is opened with.
+
+        Raises:
+            ConfigurationError: The URL is refused, or the credentials cannot be used.
+        """
+        return read_place(self.url, read_credentials(self.credentials), self.provider)
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):
@@ -64,6 +75,11 @@ class Options:
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))
+
+
+def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
+    """How long the URLs live that are handed on: a day, or as long as the sessions of a role allow."""
+    return min(timedelta(hours=24), storage.longest_url or timedelta(hours=24))
 
 
 def ledger_url(orders: Path | None, ledger: str | None) -> str:
@@ -97,35 +113,3 @@ def load_client(target: str) -> ra.FulfillmentClient:
     if not isinstance(client, ra.FulfillmentClient):
         raise ra.ConfigurationError(f"--client {target!r} made {client!r}, which is no FulfillmentClient")
     return client
-
-
-def read_credentials(choice: str) -> ra.Credentials | None:
-    """A JSON file: ``access_key`` with ``secret_key``, ``sas_token``, ``account_key``, or a service account's own key.
-
-    Returns:
-        The credentials; for ``anonymous`` None: what a URL holds itself, as an Azure SAS, else none.
-
-    Raises:
-        ConfigurationError: The file cannot be used. Its contents are never repeated.
-    """
-    if choice == "anonymous":
-        return None
-    path = Path(choice)
-    try:
-        fields: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not JSON"
-        raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous or a JSON file") from None
-    named = set(fields) if isinstance(fields, dict) else set()
-    if "type" in named and fields["type"] == "service_account":
-        return ra.ServiceAccount(fields)
-    if {"access_key", "secret_key"} <= named <= {"access_key", "secret_key", "token"}:
-        return ra.Keys(**fields)
-    if {"sas_token"} <= named <= {"sas_token", "share_sas"}:
-        return ra.SasToken(fields["sas_token"], share_sas=fields.get("share_sas", False))
-    if named == {"account_key"}:
-        return ra.AccountKey(fields["account_key"])
-    raise ra.ConfigurationError(
-        f"--credentials {choice}: it must hold access_key, secret_key and, if any, token; or, for Azure, sas_token "
-        "and, if wanted, share_sas; or account_key"
-    )

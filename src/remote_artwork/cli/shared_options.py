@@ -32,8 +32,8 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
         str,
         typer.Option(
             "--credentials",
-            metavar="anonymous|FILE",
-            help="FILE is JSON: access_key and secret_key; or sas_token; or Google's own.",
+            metavar="anonymous|ambient|FILE",
+            help="ambient: this machine's own. FILE is JSON: keys, role_arn, sas_token, account_key, or Google's own.",
         ),
     ] = "anonymous",
     provider: Annotated[

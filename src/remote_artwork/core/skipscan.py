@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import define, field, frozen
 
+from remote_artwork.core.circles import Circle
 from remote_artwork.errors import StorageMisbehaved
 
 _PAGES_A_RANGE = 10
@@ -83,7 +84,7 @@ class KeyRange:
     _pages: int = field(default=0, init=False)
     _last: str = field(default="", init=False)
     _token: str | None = field(default=None, init=False)
-    _asked: set[str] = field(factory=set, init=False)
+    _circle: Circle = field(factory=Circle, init=False)
 
     @property
     def request(self) -> Request | None:
@@ -113,9 +114,8 @@ class KeyRange:
             self._last = names[-1]
             while self._open < len(self.targets) and end_of(self.targets[self._open]) <= self._last:
                 self._open += 1
-        elif following and following not in self._asked:
+        elif following and not self._circle.closes_with(following):
             self._token = following
-            self._asked.add(following)
         else:
             raise StorageMisbehaved(_CIRCLE)
         return len(names) if self.end is None else bisect_right(names, self.end)
@@ -144,7 +144,7 @@ class Walk:
     _request: Request | None = field(init=False)
     _last: str = field(default="", init=False)
     _sorted: bool = field(default=True, init=False)
-    _asked: set[str] = field(factory=set, init=False)
+    _circle: Circle = field(factory=Circle, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._request = Request(prefix=self.prefix)
@@ -162,9 +162,8 @@ class Walk:
         self._last = names[-1] if names else self._last
         if following is None:
             self._request = None
-        elif following and following not in self._asked:
+        elif following and not self._circle.closes_with(following):
             self._request = Request(prefix=self.prefix, token=following)
-            self._asked.add(following)
         elif not self.resume():
             raise StorageMisbehaved(_CIRCLE)
         return len(names)

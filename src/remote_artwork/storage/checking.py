@@ -1,70 +1,125 @@
-"""Checking a location: what was recognised, and whether it can be listed, read and handed on. Writes nothing."""
+"""The doctor of a location: tries what a scan will need, and says of each what came of it and what to change.
+
+Every step is a function of its own in ``check_steps``; here is their order. Nothing is written unless one asks for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 from attrs import frozen
 
-from remote_artwork.core.model import StoredFile
-from remote_artwork.errors import RemoteArtworkError
+from remote_artwork.errors import ConfigurationError, RemoteArtworkError, StorageDenied
+from remote_artwork.storage import check_steps as steps
+from remote_artwork.storage.check_credentials import look_at_credentials
+from remote_artwork.storage.check_steps import CheckStep, Patient, Verdict
+from remote_artwork.storage.check_writing import write_and_delete
+from remote_artwork.storage.credentials import Credentials
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.storage import ArtworkStorage
 
-_A_FEW_BYTES = 16
+SCHEMA_VERSION = 1
+
+_now: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 @frozen(kw_only=True)
-class CheckStep:
-    """One thing that was tried on a location.
+class CheckReport:
+    """What came of a check.
 
     Args:
-        name: ``list``, ``read`` or ``hand on``.
-        message: What came of it, with the remedy where it failed.
-        error: Why it failed; None where it went well.
+        location: The location in words, without secrets.
+        steps: What was tried, in order.
+        requests: Requests to the storage by kind; the one that fetches a URL is not among them.
     """
 
-    name: str
-    message: str
-    error: RemoteArtworkError | None = None
+    location: str
+    steps: Sequence[CheckStep]
+    requests: Mapping[str, int]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the steps'."""
+        return max((step.verdict for step in self.steps), key=list(Verdict).index, default=Verdict.OK)
+
+    @property
+    def exit_code(self) -> int:
+        """0: it works, perhaps with warnings; 2: something has to be set otherwise; 3: the storage cannot be used."""
+        failed = [step for step in self.steps if step.verdict is Verdict.FAILED]
+        if not failed:
+            return 0
+        return 2 if all(isinstance(step.error, ConfigurationError) for step in failed) else 3
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "location": self.location,
+            "verdict": str(self.verdict),
+            "steps": [
+                {"name": step.name, "verdict": str(step.verdict), "message": step.message} for step in self.steps
+            ],
+            "requests": dict(self.requests),
+            "exit_code": self.exit_code,
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
 
 
-def check_storage(storage: ArtworkStorage, *, url_lifetime: timedelta = timedelta(hours=24)) -> Iterator[CheckStep]:
-    """Tries a location, with at most one page listed and a few bytes read, and stops at the first failure.
+def check_storage(
+    storage: ArtworkStorage,
+    *,
+    location: Location | None = None,
+    credentials: Credentials | None = None,
+    network: NetworkPolicy | None = None,
+    url_lifetime: timedelta = timedelta(hours=24),
+    write_test: bool = False,
+    clock: Callable[[], datetime] = _now,
+) -> Iterator[CheckStep]:
+    """Tries a location, and goes on after a failure as long as later steps still tell something.
+
+    At most two pages are listed, two files looked up and a few bytes read twice: once with the location's credentials,
+    once by the URL that a shop gets, without any.
 
     Args:
         storage: The location.
+        location: What it was opened by; tells what to change at its provider.
+        credentials: What it was opened with; tells what is wrong with them before anybody is asked.
+        network: What the operator allowed; for the request without credentials, and to be named.
         url_lifetime: How long a URL has to work that is handed on.
+        write_test: Also writes one small file, reads, overwrites and deletes it.
+        clock: Tells the time.
     """
-    first: list[StoredFile] = []
+    patient = Patient(storage, location, network or NetworkPolicy(), url_lifetime, clock)
+    if location is not None:
+        yield steps.recognise(location)
+    if credentials is not None:
+        yield look_at_credentials(credentials, url_lifetime, clock())
+    if patient.far:
+        yield steps.tell_policy(patient.network)
+    step, names, first = steps.list_a_page(patient)
+    yield step
+    if _is_hopeless(step.error):
+        return
+    if names:
+        yield from steps.start_after(patient, names)
+    yield steps.look_for_a_missing_file(patient)
+    begin = None
+    if first is not None:
+        step, begin = steps.read_a_few_bytes(patient, first)
+        yield step
+    yield from steps.hand_on(patient, first, begin)
+    if write_test:
+        yield write_and_delete(patient)
 
-    def list_one_page() -> str:
-        if (outlook := storage.outlook()) is not None:
-            return outlook
-        page = next((page for page in storage.pages() if page.names), None)
-        if page is not None:
-            first.append(page.file(0))
-            return f"it can be listed; its first page holds {len(page.names):,} files, the first is {page.names[0]}"
-        return "it can be listed, and is empty; upload a file to see whether it can be read"
 
-    def read_a_file() -> str:
-        file = storage.stat(first[0].name)
-        read = storage.reader(file).read(0, _A_FEW_BYTES)
-        kept = "keeps versions" if file.version_id else "keeps no versions, as far as it tells"
-        return f"{file.name} can be read ({len(read)} of {file.size:,} bytes); the storage {kept}"
-
-    def hand_on() -> str:
-        _, expires_at = storage.url(first[0], expires_in=url_lifetime)
-        if expires_at is None:
-            return "a shop gets an unsigned URL, which works only while the file may be read without credentials"
-        return f"a shop gets a signed URL, which works until {expires_at:%Y-%m-%d %H:%M} UTC"
-
-    steps: dict[str, Callable[[], str]] = {"list": list_one_page, "read": read_a_file, "hand on": hand_on}
-    for name, attempt in steps.items():
-        if name != "list" and not first:
-            return
-        try:
-            yield CheckStep(name=name, message=attempt())
-        except RemoteArtworkError as error:
-            yield CheckStep(name=name, message=str(error), error=error)
-            return
+def _is_hopeless(error: RemoteArtworkError | None) -> bool:
+    """Whether nothing else can be learnt: not so where only listing is refused, or not to be had there."""
+    return error is not None and not isinstance(error, StorageDenied) and type(error) is not ConfigurationError

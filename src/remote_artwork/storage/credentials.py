@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn, Self
 from urllib.parse import parse_qs
 
 from attrs import Attribute, field, frozen
 
 from remote_artwork.errors import ConfigurationError
+
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 def _secret_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -38,11 +40,9 @@ def _sas_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _account_key_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     _secret_text(instance, attribute, value)
-    try:
-        b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        # From None: the cause holds the value, when it is no ASCII.
-        raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again") from None
+    # Asked first, because the decoder's own error would hold the value.
+    if not value.isascii() or not _BASE64.fullmatch(value):
+        raise ConfigurationError("AccountKey.key is no key of an account (base64); copy it again")
 
 
 def _yes_or_no(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -59,8 +59,23 @@ class Anonymous:
     """No credentials at all: requests are not signed, and neither are the URLs handed on."""
 
 
+class _Secret:
+    """Whatever holds a secret. It is not pickled: pickles lie about in files and queues, and hold all in plain text."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled; make it where it is used")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
 @frozen
-class Keys:
+class Keys(_Secret):
     """A key pair for S3, as every provider with an S3 interface gives out.
 
     Args:
@@ -109,7 +124,7 @@ def _of_a_service_account(info: Any) -> Any:
 
 
 @frozen
-class ServiceAccount:
+class ServiceAccount(_Secret):
     """A service account of Google Cloud.
 
     Args:
@@ -123,7 +138,7 @@ class ServiceAccount:
 
 
 @frozen
-class SasToken:
+class SasToken(_Secret):
     """A shared access signature of Azure, for a container or a folder in it, that permits to read and to list.
 
     Args:
@@ -140,7 +155,7 @@ class SasToken:
 
 
 @frozen
-class AccountKey:
+class AccountKey(_Secret):
     """One of the two keys of a storage account of Azure. It opens the whole account: prefer a ``SasToken``.
 
     Args:
@@ -153,5 +168,97 @@ class AccountKey:
     key: str = field(repr=False, validator=_account_key_text)
 
 
-Credentials = Anonymous | Keys | ServiceAccount | SasToken | AccountKey
-"""Any of the above; nothing is ever taken from the environment in its stead."""
+@frozen
+class Ambient:
+    """The credentials of the machine that this runs on, because whoever writes this says so.
+
+    For S3 they are found as Amazon's own tools find them (variables, profile, role of the instance or the container),
+    for Google Cloud Storage as its application default credentials, for Azure as its default credential. Only
+    credentials are taken from there: variables and profiles that name another endpoint or region are not followed. They
+    open locations of the cloud they belong to, and no other endpoint.
+
+    Never use it for a URL that a merchant wrote: it would open whatever this machine may open.
+    """
+
+
+_ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
+_SHORTEST_SESSION, _LONGEST_SESSION = timedelta(minutes=15), timedelta(hours=12)
+
+
+def _spelt_as(pattern: re.Pattern[str], advice: str) -> Any:
+    """Text of this pattern, or None where the attribute may be left out. The message does not hold the value."""
+
+    def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        left_out = value is None and attribute.default is None
+        if not left_out and not (isinstance(value, str) and pattern.fullmatch(value)):
+            raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} cannot be used; {advice}")
+
+    return check
+
+
+def _keys_or_ambient(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Keys | Ambient):
+        raise ConfigurationError(f"AssumeRole.base is Keys or Ambient(), not {type(value).__name__}")
+
+
+def _length_of_a_session(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, timedelta) or not _SHORTEST_SESSION <= value <= _LONGEST_SESSION:
+        raise ConfigurationError(f"AssumeRole.duration is a timedelta from 15 minutes to 12 hours, not {value!r}")
+
+
+@frozen
+class AssumeRole(_Secret):
+    """A role of AWS that a merchant lets this shop take on. Its sessions are renewed before they end.
+
+    A URL dies with the session that signed it. So ``duration`` has to be as long as URLs shall live, and AWS gives
+    sessions of more than an hour only where the role's own setting allows them, and never to a role that assumes
+    another.
+
+    Args:
+        role_arn: The role, as ``arn:aws:iam::123456789012:role/prints``.
+        base: What the shop asks with: its own ``Keys``, or ``Ambient()``.
+        external_id: The secret word that the role's trust policy asks for; have one for each merchant.
+        session_name: What the merchant's logs call the session.
+        duration: How long a session lasts, from 15 minutes to 12 hours.
+        region: Where to ask for sessions; that of the location, or the partition's own, unless told.
+        sts_endpoint: The address to ask for sessions where it is not Amazon's, as for MinIO. Only then does a role open
+            locations on other endpoints than Amazon's.
+
+    Raises:
+        ConfigurationError: A part cannot be used.
+    """
+
+    role_arn: str = field(validator=_spelt_as(_ROLE, "write it as arn:aws:iam::123456789012:role/name"))
+    base: Keys | Ambient = field(kw_only=True, validator=_keys_or_ambient)
+    external_id: str | None = field(
+        default=None,
+        kw_only=True,
+        repr=False,
+        validator=_spelt_as(_EXTERNAL_ID, "it has 2 to 1,224 letters, digits and signs of +=,.@:/-_"),
+    )
+    session_name: str = field(
+        default="remote-artwork",
+        kw_only=True,
+        validator=_spelt_as(_SESSION_NAME, "it has 2 to 64 letters, digits and signs of +=,.@-_"),
+    )
+    duration: timedelta = field(default=timedelta(hours=1), kw_only=True, validator=_length_of_a_session)
+    region: str | None = field(
+        default=None, kw_only=True, validator=_spelt_as(_REGION, "write it as AWS does, for example eu-west-1")
+    )
+    sts_endpoint: str | None = field(
+        default=None, kw_only=True, validator=_spelt_as(_ORIGIN, "write it as https://host or https://host:port")
+    )
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS the role lies in: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        found = _ROLE.fullmatch(self.role_arn)
+        return found["partition"] if found else "aws"
+
+
+Credentials = Anonymous | Keys | ServiceAccount | SasToken | AccountKey | AssumeRole | Ambient
+"""Any of the above; nothing is taken from the environment in its stead, but by ``Ambient``, which says so."""

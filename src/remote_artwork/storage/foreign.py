@@ -17,13 +17,13 @@ from typing import Any
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import (
     FileGone,
-    InvalidLocation,
     LocationNotFound,
     RemoteArtworkError,
     StorageDenied,
     StorageMisbehaved,
     StorageUnreachable,
 )
+from remote_artwork.storage.refusals import refusal_for
 
 _SIZES = ("size", "Size", "ContentLength")
 _ETAGS = ("ETag", "etag")
@@ -50,19 +50,8 @@ _BUSY_CODES = frozenset(
         "userRateLimitExceeded",
     }
 )
-_DENIED_CODES = frozenset(
-    {
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidAuthenticationInfo",
-        "InvalidToken",
-        "PublicAccessNotPermitted",  # Azure, with status 409
-        "SignatureDoesNotMatch",
-    }
-)
 # Azure answers the last one, for files too, where nothing of a container may be seen without credentials.
 _NO_BUCKET_CODES = frozenset({"NoSuchBucket", "ContainerNotFound", "ResourceNotFound"})
-_REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
 _BROKEN_CONNECTION = frozenset(
     {
         "aiohttp.client_exceptions.ClientConnectionError",
@@ -156,7 +145,7 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
         where: The location in words, without secrets.
         name: The file the call was about; None for a listing.
     """
-    chain = tuple(_chain(error))
+    chain = tuple(causes(error))
     ours = next((link for link in chain if isinstance(link, RemoteArtworkError)), None)
     if ours is not None:
         return type(ours)(f"{where}: {ours}")
@@ -166,11 +155,11 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
         return StorageUnreachable(f"{about}: Google gives out no access tokens now; try again later")
     status, code = _answer(chain)
     if status is not None:
-        return _from_status(status, code, about, name)
+        return _from_status(status, code, _details(chain), about, name)
     return _from_class(chain, about, name)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and its explicit causes. Its context is left out: it may be an earlier, unrelated error."""
     seen: set[int] = set()
     link: Any = error
@@ -196,7 +185,9 @@ def _answer(chain: tuple[BaseException, ...]) -> tuple[int | None, str]:
                 getattr(link, "status_code", None),
                 getattr(response, "status_code", None),
             )
-            status = next((value for value in (*told, getattr(link, "code", None)) if value is not None), None)
+            status = next((value for value in told if value is not None), None)
+            if status is None:  # asked only now, since aiohttp warns of its own code
+                status = getattr(link, "code", None)
             told_code = getattr(link, "error_code", None)
             code = str(getattr(told_code, "value", told_code) or "")  # azure: an enumeration, for codes that it knows
         if isinstance(status, int) and 100 <= status <= 599:
@@ -209,13 +200,25 @@ def is_busy(status: int) -> bool:
     return status in _BUSY or (status >= 500 and status != 501)
 
 
-def _from_status(status: int, code: str, about: str, name: str | None) -> RemoteArtworkError:
+def _details(chain: tuple[BaseException, ...]) -> str:
+    """What is known besides the code, to tell refusals apart; not to be shown."""
+    for link in chain:
+        told = getattr(link, "additional_info", None)  # azure
+        if isinstance(told, Mapping):
+            return " ".join(map(str, told.values()))
+        if type(link).__module__ == "google.auth.exceptions":
+            return str(link)
+    return ""
+
+
+def _from_status(status: int, code: str, details: str, about: str, name: str | None) -> RemoteArtworkError:
     said = f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
     if code in _BUSY_CODES or is_busy(status):
         return StorageUnreachable(f"{about}: the storage cannot serve now ({said}); try again later")
-    if code in _REGION_CODES:
-        return InvalidLocation(f"{about}: the bucket is in another region ({said}); name it by ?region= in the URL")
-    if status in _DENIED or code in _DENIED_CODES:
+    refusal = refusal_for(code, details, listing=name is None)
+    if refusal is not None:
+        return refusal.kind(f"{about}: {refusal.what} ({said}); {refusal.remedy}")
+    if status in _DENIED:
         return StorageDenied(
             f"{about}: the storage refuses access ({said}); check the keys or the SAS and its end, this machine's "
             "clock, and that they may list, read, and read versions there"

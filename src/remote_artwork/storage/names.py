@@ -15,15 +15,20 @@ _IMPOSSIBLE = re.compile(
     re.VERBOSE,
 )
 
+LONGEST_NAME = 1024
+"""Characters of a file's name; no provider takes a longer one."""
+
 _SUSPICIOUS = ("\n/", "/\n", "\n\n", "\n.", "/.", "\\")
 
 
 def is_impossible(name: str) -> bool:
-    """Whether a name leads out of its folder, is the folder itself, or holds what no name may."""
-    return _IMPOSSIBLE.search(name) is not None
+    """Whether a name leads out of its folder, is the folder itself, is too long, or holds what no name may."""
+    return len(name) > LONGEST_NAME or _IMPOSSIBLE.search(name) is not None
 
 
 def all_plain(names: Sequence[str]) -> bool:
     """Whether not one of a page's names can be impossible. Quick, because it looks at all of them together."""
+    if max(map(len, names), default=0) > LONGEST_NAME:
+        return False
     lines = "\n".join(("", *names, ""))
     return "".join(names).isprintable() and not any(text in lines for text in _SUSPICIOUS)

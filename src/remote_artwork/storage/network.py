@@ -1,8 +1,8 @@
 """The egress guard: which network addresses a merchant's URL may lead to.
 
 A URL is hostile input. The guard looks at the address a socket is about to connect to, after every name was resolved
-and every number decoded, so DNS rebinding and odd spellings of an address change nothing. Behind an HTTP proxy it sees
-the proxy's address only: there the proxy has to guard.
+and every number decoded, so DNS rebinding and odd spellings of an address change nothing. Behind an HTTP proxy it would
+see the proxy's address only, so the proxies of this machine's environment are not used.
 """
 
 from __future__ import annotations
@@ -83,9 +83,11 @@ class NetworkPolicy:
     Args:
         allow_private: Lets connections go to any address, also this machine and its neighbours.
         allow_http: Lets endpoints be plain ``http://``.
+        allow_local: Lets locations be folders of this machine, ``file:`` and ``memory:``.
         connect_timeout: Seconds until a connection must stand.
         read_timeout: Seconds between two pieces of an answer.
         call_timeout: Seconds one request may take altogether, against servers that drip.
+        listing_timeout: Seconds that one look through a location may take, against servers that list for ever.
 
     Raises:
         ConfigurationError: A time is not above 0.
@@ -93,9 +95,11 @@ class NetworkPolicy:
 
     allow_private: bool = False
     allow_http: bool = False
+    allow_local: bool = False
     connect_timeout: float = field(default=4.0, validator=_seconds)
     read_timeout: float = field(default=8.0, validator=_seconds)
     call_timeout: float = field(default=60.0, validator=_seconds)
+    listing_timeout: float = field(default=3600.0, validator=_seconds)
 
     def check_endpoint(self, endpoint: str | None) -> None:
         """Refuses an origin with a scheme that is not allowed. None is a provider's own https endpoint.

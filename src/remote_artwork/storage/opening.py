@@ -7,7 +7,8 @@ from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.credentials import Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location, parse_with_secret
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import module_for, serves
+from remote_artwork.storage.pagers import LOCAL, module_for, serves
+from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.sharing import shared
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -26,7 +27,8 @@ def open_storage(
         url: As a merchant pastes it, or a parsed ``Location``.
         credentials: ``Anonymous()`` unless given or, as an Azure SAS, part of the URL; never taken from this machine's
             environment.
-        network: What only an operator may allow; nothing private and nothing unencrypted unless given.
+        network: What only an operator may allow; nothing private, nothing unencrypted and no folder of this machine
+            unless given.
         provider: Who runs the storage, where the host name does not tell. For URLs only.
         retry: How often a request is repeated.
 
@@ -34,13 +36,37 @@ def open_storage(
         InvalidLocation: The URL cannot be understood, or is refused.
         MissingExtra: The protocol's package is not installed.
     """
-    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
-    credentials = credentials or (SasToken(sas) if sas else Anonymous())
+    location, credentials = read_place(url, credentials, provider)
     network = network or NetworkPolicy()
     if not serves(location.protocol):
         raise InvalidLocation(
             f"{location}: {location.protocol} cannot be opened by URL in this release; "
             "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
         )
-    fs = shared(module_for(location.protocol).connect, location, credentials, network)
-    return ArtworkStorage(fs, location.root, location=location, retry=retry, call_timeout=network.call_timeout)
+    if location.protocol in LOCAL and not network.allow_local:
+        raise InvalidLocation(
+            f"{location} lies on this machine, where a URL leads only with an operator's leave: "
+            "use the URL of a bucket, or have the operator pass NetworkPolicy(allow_local=True)"
+        )
+    with quietly():
+        fs = shared(module_for(location.protocol).connect, location, credentials, network)
+    return ArtworkStorage(
+        fs,
+        location.root,
+        location=location,
+        retry=retry,
+        call_timeout=network.call_timeout,
+        listing_timeout=network.listing_timeout,
+    )
+
+
+def read_place(
+    url: str | Location, credentials: Credentials | None = None, provider: str | None = None
+) -> tuple[Location, Credentials]:
+    """What ``open_storage`` makes of a URL: where it leads, and what it is opened with.
+
+    Raises:
+        InvalidLocation: The URL cannot be understood, or is refused.
+    """
+    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
+    return location, credentials or (SasToken(sas) if sas else Anonymous())

@@ -13,6 +13,20 @@ from remote_artwork.errors import ConfigurationError
 
 Style = Literal["path", "virtual"]
 Verified = Literal["live", "same server software", "stand-in", "not"]
+Capability = Literal[
+    "listing",
+    "order",
+    "pages",
+    "odd_names",
+    "reading",
+    "replacement",
+    "versions",
+    "missing_bucket",
+    "access",
+    "signed_url",
+    "public",
+]
+"""What ``remote_artwork.testing.StorageContract`` tries; its documentation tells what each one means."""
 
 
 def _compiles(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
@@ -99,6 +113,7 @@ class Provider:
         list_price: US dollars for 1,000 LIST requests, where known.
         get_price: US dollars for 1,000 GET or HEAD requests, where known.
         quirks: What an operator should know, a sentence each.
+        lacks: What it cannot do that storages mostly can, and why. The contract of storages holds it to that.
         verified: How its behaviour is tested; ``live`` is the real thing.
         verified_by: With what.
     """
@@ -115,6 +130,7 @@ class Provider:
     list_price: float | None = field(default=None, validator=_not_negative)
     get_price: float | None = field(default=None, validator=_not_negative)
     quirks: tuple[str, ...] = ()
+    lacks: Mapping[Capability, str] = field(factory=dict, hash=False)
     verified: Verified = "not"
     verified_by: str = ""
 

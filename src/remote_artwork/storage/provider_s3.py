@@ -44,8 +44,9 @@ ZADARA = Provider(
         "A public container is read by its Swift URL (/v1/AUTH_…/container/): unsigned requests are not S3 there.",
         "Old systems want ?region=US.",
     ),
+    lacks={"public": "unsigned requests are not S3 there"},
     verified="same server software",
-    verified_by="OpenStack Swift with s3api",
+    verified_by="OpenStack Swift",
     hosts=(
         HostRule(
             host=rf"(?P<origin>{_ZADARA_HOST})",
@@ -70,7 +71,7 @@ IBM = Provider(
     default_region="us-east-1",
     quirks=("Wants the HMAC keys of a service credential (cos_hmac_keys); IAM API keys are not S3 keys.",),
     verified="stand-in",
-    verified_by="rclone",
+    verified_by="Ceph RGW, rclone",
     hosts=(
         HostRule(
             host=rf".+\.(?:private|direct)\.(?:.+\.)?{_IBM}|.+\.service\.networklayer\.com",
@@ -97,7 +98,7 @@ IDRIVE = Provider(
     get_price=0.0,
     quirks=("Public buckets exist on some paid plans alone.",),
     verified="stand-in",
-    verified_by="rclone",
+    verified_by="rclone, Ceph RGW",
     hosts=(
         HostRule(host=rf"{IN_FRONT}(?P<origin>s3\.{_L}\.idrivee2\.com)", endpoint=_ORIGIN),
         HostRule(
@@ -124,7 +125,7 @@ WASABI = Provider(
     get_price=0.0,
     quirks=("Too many requests are HTTP 400 RequestRateLimitExceeded.",),
     verified="stand-in",
-    verified_by="rclone",
+    verified_by="Ceph RGW, rclone",
     hosts=(
         HostRule(host=rf"{IN_FRONT}s3(?:\.{_L})?\.wasabisys\.com", endpoint="https://s3.{region}.wasabisys.com"),
         HostRule(host=r"console\.wasabisys\.com", refusal=_CONSOLE),

@@ -7,7 +7,7 @@ that leads to a ``Provider`` with the protocol ``s3``; a row of this table goes 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from remote_artwork.storage import provider_s3 as s3
 from remote_artwork.storage.provider_clouds import AWS, AZURE, GCS
-from remote_artwork.storage.provider_row import HostRule, Provider
+from remote_artwork.storage.provider_row import Capability, HostRule, Provider
 
 ENTRY_POINTS = "remote_artwork.providers"
 
@@ -43,7 +43,8 @@ WEB = Provider(
     title="A public folder of a web server",
     protocol="http",
     quirks=(
-        "Cannot be listed: expected names are asked for one by one. Behind a 403 a file is not known to be missing.",
+        "Seldom has a listing: expected names are asked for one by one. A 403 does not prove that a file is missing.",
+        "Has to send an ETag or Last-Modified, and 404 for what is not there. Redirects are not followed.",
     ),
     hosts=(
         HostRule(
@@ -54,8 +55,32 @@ WEB = Provider(
     verified="same server software",
     verified_by="a web server",
 )
-FILE = Provider(id="file", title="A local folder", protocol="file", verified="live", verified_by="the file system")
-MEMORY = Provider(id="memory", title="Memory, for tests", protocol="memory", verified="live", verified_by="fsspec")
+_OF_THIS_MACHINE: Mapping[Capability, str] = {
+    "order": "a folder lists its files as they come",
+    "pages": "a page is a folder",
+    "odd_names": "repeated slashes mean nothing to a file system",
+    "replacement": "a file is read as it is now",
+    "versions": "only the latest file is kept",
+    "access": "whoever runs this programme is let in",
+    "signed_url": "a path on this machine is not signed",
+    "public": "there is no public side to it",
+}
+FILE = Provider(
+    id="file",
+    title="A local folder",
+    protocol="file",
+    lacks=_OF_THIS_MACHINE,
+    verified="live",
+    verified_by="the file system",
+)
+MEMORY = Provider(
+    id="memory",
+    title="Memory, for tests",
+    protocol="memory",
+    lacks=_OF_THIS_MACHINE,
+    verified="live",
+    verified_by="fsspec",
+)
 
 BUILT_IN: tuple[Provider, ...] = (
     AWS,

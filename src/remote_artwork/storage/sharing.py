@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from fsspec import AbstractFileSystem
 
-from remote_artwork.storage.credentials import Credentials
+from remote_artwork.storage.credentials import Ambient, Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 
@@ -27,8 +27,11 @@ def shared(
 ) -> AbstractFileSystem:
     """The file system of whoever is at the same place with the same credentials and network policy, or a new one.
 
-    After a fork everything is made anew, because a child cannot use its parent's connections.
+    After a fork everything is made anew, because a child cannot use its parent's connections. What the machine's own
+    credentials are may change at any time, so nobody shares them.
     """
+    if isinstance(credentials, Ambient):
+        return connect(location, credentials, network)
     # Where a URL of S3 leaves the region to be found out, it is the bucket's own.
     bucket = location.bucket if location.protocol == "s3" and location.region is None else ""
     place = (location.provider, location.protocol, location.endpoint, location.region, location.style, location.account)

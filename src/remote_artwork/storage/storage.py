@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from attrs import evolve
 from fsspec import AbstractFileSystem
@@ -16,14 +17,22 @@ from fsspec import AbstractFileSystem
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, RemoteArtworkError, StorageUnreachable
+from remote_artwork.errors import (
+    ConfigurationError,
+    FileGone,
+    RemoteArtworkError,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
+from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.names import all_plain, is_impossible
+from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
 from remote_artwork.storage.pagers import Entries, Found, Prober, RequestKind, Searcher, names_of, pager_for
 from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
@@ -40,6 +49,7 @@ class ArtworkStorage:
         location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
         retry: How often a request is repeated while the storage cannot be reached.
         call_timeout: Seconds one request may take altogether, where the client can be held to it.
+        listing_timeout: Seconds that one look through the location may take, from page to page.
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
@@ -53,6 +63,7 @@ class ArtworkStorage:
         location: Location | str | None = None,
         retry: RetryPolicy | None = None,
         call_timeout: float = 60.0,
+        listing_timeout: float = 3600.0,
     ) -> None:
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system was made for coroutines; make it without asynchronous=True")
@@ -62,11 +73,17 @@ class ArtworkStorage:
         self._provider = location.provider if isinstance(location, Location) else None
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
+        self._listing_timeout = listing_timeout
+        self._locate: Callable[[], str] | None = getattr(self._pager, "locate", None)
         self._requests: Counter[RequestKind] = Counter()
         self._lock = threading.Lock()
+        self._locating = threading.Lock()
 
     def __repr__(self) -> str:
         return f"ArtworkStorage({self.location!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a storage holds credentials and connections, so it is not pickled; open it where it is used")
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -90,6 +107,11 @@ class ArtworkStorage:
             costs.append(count * (price or 0.0) / 1000)
         return sum(costs) * _HOURS_A_MONTH if row and row.list_price is not None else None
 
+    @property
+    def longest_url(self) -> timedelta | None:
+        """The longest that a signed URL can live here; None: nothing is known that limits it. Asks nobody."""
+        return getattr(self._pager, "longest_url", None)
+
     def pages(self) -> Iterator[Page]:
         """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.
 
@@ -97,9 +119,7 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
-        with self._located():
-            for entries in self._pager.pages(self._ask):
-                yield _page(Found(entries=entries, way="listing"))
+        yield from self._in_time(Found(entries=entries, way="listing") for entries in self._pager.pages(self._ask))
 
     def search(self, wanted: Wanted) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
@@ -115,9 +135,18 @@ class ArtworkStorage:
             yield _page(Found(whole=True, way="listing"))
             return
         possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
+        yield from self._in_time(self._pager.search(possible, self._ask))
+
+    def _in_time(self, found: Iterable[Found]) -> Iterator[Page]:
+        end = time.monotonic() + self._listing_timeout
         with self._located():
-            for found in self._pager.search(possible, self._ask):
-                yield _page(found)
+            for number, page in enumerate(found):
+                if number > 0 and time.monotonic() > end:
+                    raise StorageMisbehaved(
+                        f"looking for files has no end after {self._listing_timeout:g} seconds; "
+                        "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
+                    )
+                yield _page(page)
 
     def outlook(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
@@ -146,7 +175,9 @@ class ArtworkStorage:
         return PiecewiseReader(file, fetch)
 
     def url(self, file: StoredFile, *, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file. Signed with the location's credentials; makes no request.
+        """Where a host downloads the file. Signed with the location's credentials; asks the storage nothing.
+
+        Before that a role may need a new session, and a bucket whose region the URL left out is looked for, once.
 
         Returns:
             The URL, pinned to the file's version where it is signed, and until when it works; None: while the file is
@@ -156,6 +187,7 @@ class ArtworkStorage:
             ConfigurationError: The storage has no such URLs, or none that live that long.
         """
         _checked(file.name)
+        self._be_located()
         return self._translated(partial(self._pager.url, file, expires_in), name=file.name)
 
     def artwork(self, file: StoredFile, placement: str = DEFAULT_PLACEMENT, *, expires_in: timedelta) -> Artwork:
@@ -174,7 +206,17 @@ class ArtworkStorage:
 
     def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
         """One request: counted, its errors translated, repeated while the storage cannot be reached."""
+        self._be_located()
+        return self._counted(kind, request, name=name)
 
+    def _be_located(self) -> None:
+        """Finds out, before anything is signed, what the URL left out of where the bucket lies; once."""
+        with self._locating:
+            if self._locate is not None:
+                self.location = self._counted("head", self._locate, name=None)
+                self._locate = None
+
+    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None) -> T:
         def once() -> T:
             with self._lock:
                 self._requests[kind] += 1
@@ -194,9 +236,12 @@ class ArtworkStorage:
 
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
-            return function()
-        except Exception as error:
-            raise translate(error, where=self.location, name=name) from error
+            with quietly():
+                return function()
+        except Exception as error:  # noqa: BLE001 - whatever another library raises
+            told, cause = translate(error, where=self.location, name=name), stand_in(error)
+        # Not while the error is handled: it would become the new one's context, with all that it holds.
+        raise told from cause
 
 
 def _page(found: Found) -> Page:
@@ -220,5 +265,5 @@ def _file_of(entries: Entries, position: int) -> StoredFile:
 
 def _checked(name: str) -> str:
     if is_impossible(name):
-        raise FileGone(f"{name!r} is no name that a file of a storage location may have")
+        raise FileGone(f"{name[:LONGEST_NAME]!r} is no name that a file of a storage location may have")
     return name

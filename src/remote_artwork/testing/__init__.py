@@ -7,6 +7,9 @@ _HOME = {
     "FakeShop": "shop",
     "FulfillmentClientContract": "client_contract",
     "LedgerContract": "ledger_contract",
+    "StorageBench": "storage_bench",
+    "StorageContract": "storage_contract",
+    "StorageReading": "storage_reading",
 }
 """Public name → the module of this folder it lives in; a module is loaded when one of its names is first used."""
 
@@ -29,3 +32,6 @@ if TYPE_CHECKING:
     from remote_artwork.testing.client_contract import FulfillmentClientContract as FulfillmentClientContract
     from remote_artwork.testing.ledger_contract import LedgerContract as LedgerContract
     from remote_artwork.testing.shop import FakeShop as FakeShop
+    from remote_artwork.testing.storage_bench import StorageBench as StorageBench
+    from remote_artwork.testing.storage_contract import StorageContract as StorageContract
+    from remote_artwork.testing.storage_reading import StorageReading as StorageReading

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 import remote_artwork as ra
@@ -102,3 +104,43 @@ def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
 def test_whether_a_sas_is_shared_is_said_by_true_or_false():
     with pytest.raises(ra.ConfigurationError, match=r"SasToken\.share_sas"):
         ra.SasToken("sv=1&sig=hush", share_sas="false")
+
+
+ROLE = "arn:aws:iam::123456789012:role/shops/prints"
+
+
+def test_a_role_shows_neither_its_external_id_nor_what_it_is_assumed_with():
+    role = ra.AssumeRole(ROLE, base=ra.Keys("AKTESTKEY", "hush"), external_id="hush-id", duration=timedelta(hours=2))
+    assert ROLE in repr(role)
+    assert "hush" not in repr(role)
+    assert "AKTESTKEY" not in repr(role)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"role_arn": "hush"},
+        {"role_arn": "arn:aws:iam::123:role/hush"},
+        {"role_arn": f"{ROLE}\n"},
+        {"base": "hush"},
+        {"base": ra.Anonymous()},
+        {"external_id": "h"},
+        {"external_id": "hush hush"},
+        {"external_id": 7},
+        {"session_name": None},
+        {"session_name": "hush/hush"},
+        {"duration": timedelta(minutes=14)},
+        {"duration": timedelta(hours=13)},
+        {"duration": 3600},
+        {"region": "hush.example.com/"},
+        {"sts_endpoint": "hush.example.com"},
+        {"sts_endpoint": "https://user:hush@example.com"},
+        {"sts_endpoint": 7},
+    ],
+)
+def test_a_role_that_cannot_be_assumed_is_refused_without_showing_a_secret(bad):
+    good = {"role_arn": ROLE, "base": ra.Ambient()}
+    ra.AssumeRole(**good)
+    with pytest.raises(ra.ConfigurationError, match=f"AssumeRole.{next(iter(bad))}") as error:
+        ra.AssumeRole(**good | bad)
+    assert "hush" not in str(error.value)

@@ -158,6 +158,24 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
         assert name is None or meaning is ra.LocationNotFound or name in str(ours)
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("invalid_grant: Invalid JWT Signature.", "make a new JSON key"),
+        ("invalid_grant: Invalid JWT: Token must be in a reasonable timeframe.", "set the clock"),
+        ("invalid_grant: Invalid grant: account not found", "make one, and a key for it"),
+        ("invalid_grant: Token has been expired or revoked.", "gcloud auth application-default login"),
+        ("secret words", "check the keys"),
+    ],
+)
+def test_google_refuses_a_token_for_reasons_that_have_remedies_of_their_own(words, remedy):
+    error = caused(HttpError({"code": 401, "message": "Invalid Credentials"}), RefreshError(words, {}))
+    refused = translate(error, where="gs://b/")
+    assert type(refused) is ra.StorageDenied
+    assert remedy in str(refused)
+    assert "secret" not in str(refused)
+
+
 def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
     ours = translate(EndpointConnectionError(endpoint_url="h", error=ra.InvalidLocation("refused")), where="here")
     assert type(ours) is ra.InvalidLocation

@@ -7,18 +7,41 @@ import pytest
 import remote_artwork as ra
 
 KEYS = ra.Keys("AKTESTKEY", "hush")
+LOCAL = ra.NetworkPolicy(allow_local=True)
 
 
 def test_a_local_folder_and_memory_open_by_url(tmp_path):
     (tmp_path / "a b.png").write_bytes(b"x")
-    storage = ra.open_storage(tmp_path.as_uri())
+    storage = ra.open_storage(tmp_path.as_uri(), network=LOCAL)
     assert [name for page in storage.pages() for name in page.names] == ["a b.png"]
-    assert ra.open_storage(ra.Location.parse("memory://somewhere/")).location == "memory://somewhere/"
+    assert ra.open_storage(ra.Location.parse("memory://somewhere/"), network=LOCAL).location == "memory://somewhere/"
 
 
 def test_a_location_of_this_machine_takes_no_keys(tmp_path):
     with pytest.raises(ra.ConfigurationError, match="takes no credentials"):
-        ra.open_storage(tmp_path.as_uri(), credentials=KEYS)
+        ra.open_storage(tmp_path.as_uri(), credentials=KEYS, network=LOCAL)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/", "FILE://localhost/etc", "local:///etc/", "/etc/", "memory://other/"])
+def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
+    everything_else = ra.NetworkPolicy(allow_private=True, allow_http=True)
+    for network in (None, ra.NetworkPolicy(), everything_else):
+        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+            ra.open_storage(url, network=network)
+        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+            ra.open_storage(ra.Location.parse(url), network=network)
+
+
+@pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
+def test_a_url_opens_no_other_file_system_of_fsspec(scheme):
+    with pytest.raises(ra.InvalidLocation, match="cannot be opened by URL"):
+        ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
+
+
+@pytest.mark.parametrize("url", ["simplecache::file:///etc/", "filecache://x/", "reference://x/", "zip://x/", "data:x"])
+def test_a_url_wraps_no_file_system(url):
+    with pytest.raises(ra.InvalidLocation):
+        ra.open_storage(url, network=LOCAL)
 
 
 def test_plain_http_needs_an_operators_word():
@@ -29,12 +52,36 @@ def test_plain_http_needs_an_operators_word():
         ra.open_storage(url)
 
 
+def test_a_public_web_folder_opens_by_its_url_and_hands_out_plain_urls():
+    storage = ra.open_storage("https://Files.example.com/prints%20in")
+    assert storage.location == "https://files.example.com/prints%20in/"
+    url, expires_at = storage.url(ra.StoredFile(name="ü +#?.png", size=1, etag="e"), expires_in=timedelta(hours=1))
+    assert (url, expires_at) == ("https://files.example.com/prints%20in/%C3%BC%20%2B%23%3F.png", None)
+
+
+def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operators_word():
+    with pytest.raises(ra.ConfigurationError, match="takes no credentials") as error:
+        ra.open_storage("https://files.example.com/in/", credentials=KEYS)
+    assert "hush" not in str(error.value)
+    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+        ra.open_storage("web+http://files.example.com/in/")
+
+
+OF_NOBODY_ELSE = ra.NetworkPolicy(connect_timeout=1.25)
+"""Who has a policy of his own shares no client that is there already."""
+
+
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    for package, extra, url in (("s3fs", "s3", "s3://prints/in/?region=eu-west-1"), ("gcsfs.core", "gcs", "gs://b/")):
+    for package, extra, url in (
+        ("s3fs", "s3", "s3://prints/in/?region=eu-west-1"),
+        ("gcsfs.core", "gcs", "gs://b/"),
+        ("aiohttp", "web", "https://files.example.com/in/"),
+    ):
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.gcs_transport", raising=False)
+        for module in ("gcs_transport", "web_client", "s3_connecting"):
+            monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
-            ra.open_storage(url)
+            ra.open_storage(url, network=OF_NOBODY_ELSE)
 
 
 def test_nothing_that_is_shown_holds_a_key():

@@ -56,6 +56,12 @@ def test_buckets_whose_region_is_not_known_share_nothing():
     assert kept
 
 
+def test_credentials_of_the_machine_are_looked_for_anew():
+    kept, first = file_system("s3://prints/in/?region=eu-west-1", credentials=ra.Ambient())
+    assert file_system("s3://prints/in/?region=eu-west-1", credentials=ra.Ambient())[1] is not first
+    assert kept
+
+
 def test_a_client_that_no_storage_uses_is_let_go():
     storage, first = file_system(URL.format("let-go"), credentials=ra.Keys("AKLETGO", "a-secret-of-tests"))
     gone = weakref.ref(first)

@@ -41,6 +41,9 @@ _MODULES: Mapping[str, str] = {
 }
 """A location's or a file system's protocol → the module here that serves it."""
 
+LOCAL = frozenset({"file", "memory"})
+"""The protocols that reach this machine itself, which the guard of the network does not see."""
+
 
 class Ask(Protocol):
     """Makes one request: counts it, translates its errors, repeats it while that may help."""
@@ -120,7 +123,11 @@ class Prober(Protocol):
 
 
 class Pager(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
+    """One location through one protocol. Names are relative to the location's folder; thread-safe.
+
+    A pager may also have ``locate``, called once before all else where it is no None: it makes one request and returns
+    the location's whole name. And ``longest_url``, the ``timedelta`` that signed URLs can live at the longest.
+    """
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """Every file below the folder. A name may be impossible."""
@@ -136,7 +143,10 @@ class Pager(Protocol):
         """
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file, and until when; None: as long as the file is there. Asks nobody."""
+        """Where a host downloads the file, and until when; None: as long as the file is there.
+
+        Asks nobody, unless credentials have to be renewed for it.
+        """
 
 
 def serves(protocol: str) -> bool:

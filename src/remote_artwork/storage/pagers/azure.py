@@ -18,7 +18,7 @@ from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import AccountKey, Anonymous, Credentials, SasToken
+from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
@@ -36,9 +36,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """An adlfs for this location's account, whose host is one of Azure's own: a location holds no other."""
-    if not isinstance(credentials, Anonymous | SasToken | AccountKey):
+    if not isinstance(credentials, Anonymous | SasToken | AccountKey | Ambient):
         raise ConfigurationError(
-            f"{location}: Azure takes SasToken, AccountKey or Anonymous, not {type(credentials).__name__}"
+            f"{location}: Azure takes SasToken, AccountKey, Ambient or Anonymous, not {type(credentials).__name__}"
         )
     account = str(location.account)
     url = location.endpoint or f"https://{account}.blob.core.windows.net"
@@ -80,19 +80,21 @@ class Pager:
         self._share_sas: bool = getattr(fs, "share_sas", False)
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
-        self._lister = Lister(self._page, self.head, skips=False)
+        self._lister = Lister(skips=False)
         self._once: Mapping[str, Any] = ONCE
         self._same = MatchConditions.IfNotModified
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many blobs a page as the storage gives, by its markers."""
-        return self._lister.pages(ask)
+        return self._lister.pages(self, ask)
 
     def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """By prefixes, where that is cheaper than listing everything: the service begins no page after a name."""
-        return self._lister.search(wanted, ask)
+        return self._lister.search(self, wanted, ask)
 
-    def _page(self, request: Request) -> Listed:
+    def page(self, request: Request) -> Listed:
+        """One page."""
+
         async def one_page() -> tuple[list[BlobProperties], str | None]:
             # Without metadata, the folders of a hierarchical namespace look like empty files.
             prefix = self._prefix + request.prefix or None
@@ -103,7 +105,15 @@ class Pager:
         blobs, following = self._wait(one_page)
         files = [blob for blob in blobs if not _is_folder(blob)]
         names = [blob.name for blob in files]
-        return Listed(below(self._prefix, names, lambda place: _entry(files[place])), following or None)
+        return Listed(below(self._prefix, names, [_entry(blob) for blob in files].__getitem__), following or None)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._wait(self._blob(name).upload_blob, data=content, overwrite=True, **self._once)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._wait(self._blob(name).delete_blob, **self._once)
 
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the account keeps versions."""
@@ -139,7 +149,10 @@ class Pager:
             return plain, None
         key = getattr(credential, "account_key", None)
         if not key:
-            raise ConfigurationError("these credentials of Azure sign no URLs; use an AccountKey or a SasToken")
+            raise ConfigurationError(
+                "these credentials of Azure hold no key, so they sign no URLs; give an AccountKey, "
+                "or a SasToken that may be handed on"
+            )
         return self._signed(plain, (credential.account_name, key), file, expires_in)
 
     def _signed(

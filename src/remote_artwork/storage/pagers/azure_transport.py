@@ -8,8 +8,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from adlfs import AzureBlobFileSystem
@@ -18,8 +16,10 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import BlobServiceClient
 from fsspec.asyn import AsyncFileSystem
 
-from remote_artwork.storage.credentials import AccountKey, Credentials, SasToken
+from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 from remote_artwork.storage.network import AddressInfo, NetworkPolicy
+from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
+from remote_artwork.storage.pagers.bounded_answers import BoundedAnswer, refuse_undergrowth
 
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
@@ -34,20 +34,21 @@ def service_client(url: str, account: str, credentials: Credentials, network: Ne
     Args:
         url: The account's address, from a location and never from a merchant's text.
         account: Its name, to sign with.
-        credentials: ``AccountKey``, ``SasToken``, or anything else for none.
+        credentials: ``AccountKey``, ``SasToken``, ``Ambient``, or anything else for none.
         network: Guards addresses, and gives the time-outs.
     """
-    credential: AzureNamedKeyCredential | AzureSasCredential | None = None
+    credential: Any = None
     if isinstance(credentials, AccountKey):
         credential = AzureNamedKeyCredential(account, credentials.key)
     elif isinstance(credentials, SasToken):
         credential = AzureSasCredential(credentials.token)
-    host = urlsplit(url).hostname or ""
+    elif isinstance(credentials, Ambient):
+        credential = OfThisMachine()
     return BlobServiceClient(
         url,
         credential=credential,
         transport=Guarded(network),
-        proxies={} if proxy_bypass(host) else getproxies(),
+        user_agent_use_env=False,
         **ONCE,
     )
 
@@ -77,26 +78,39 @@ def _close(client: BlobServiceClient, loop: asyncio.AbstractEventLoop, process: 
     """Runs wherever the file system was dropped, or at the end of the programme."""
     if loop.is_closed() or process != os.getpid():
         return
-    closing = asyncio.run_coroutine_threadsafe(client.close(), loop)
+    closing = asyncio.run_coroutine_threadsafe(_farewell(client), loop)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         wait([closing], timeout=FAREWELL)  # only on a thread without a loop, which nobody else waits for
 
 
+async def _farewell(client: BlobServiceClient) -> None:
+    await client.close()
+    close = getattr(client.credential, "close", None)  # this machine's own have connections of their own
+    if close is not None:
+        await close()
+
+
 class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it
     """The SDK's transport with a guard on its sockets. It reads an answer whole, so that nothing is asked for again."""
 
     def __init__(self, network: NetworkPolicy) -> None:
-        super().__init__(connection_timeout=network.connect_timeout, read_timeout=network.read_timeout)
+        super().__init__(
+            connection_timeout=network.connect_timeout,
+            read_timeout=network.read_timeout,
+            use_env_settings=False,
+        )
         self._socket_factory: Callable[[AddressInfo], Any] = network.socket_factory
 
     async def open(self) -> None:
-        """Makes the session on the loop it is used on. It reads no ``.netrc`` of this machine."""
+        """Makes the session on the loop it is used on. It reads neither ``.netrc`` nor the proxies of this machine."""
         if getattr(self, "session", None) is None:
             self.session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(socket_factory=self._socket_factory),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "identity"},
+                response_class=BoundedAnswer,
                 auto_decompress=False,
                 trust_env=False,
             )
@@ -105,4 +119,7 @@ class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen throug
     async def send(self, request: Any, *, stream: bool = False, **config: Any) -> Any:
         """The SDK repeats a download whose body breaks off by itself; a body that was read already cannot."""
         del stream
-        return await super().send(request, stream=False, **config)
+        answer = await super().send(request, stream=False, **config)
+        if "xml" in str(answer.content_type):
+            refuse_undergrowth(answer.body())
+        return answer

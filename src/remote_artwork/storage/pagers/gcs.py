@@ -7,7 +7,7 @@ calls repeat each request six times, follow redirects, and turn answers into exc
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -19,10 +19,10 @@ from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, Credentials, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
 from remote_artwork.storage.pagers.listing import Listed, Lister, below
 
 LONGEST_SIGNATURE = timedelta(days=7)
@@ -35,9 +35,9 @@ Entry = Mapping[str, Any]
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
     """A gcsfs for Google's own address; a location of this protocol names no other."""
-    if not isinstance(credentials, Anonymous | ServiceAccount):
+    if not isinstance(credentials, Anonymous | ServiceAccount | Ambient):
         raise ConfigurationError(
-            f"{location} takes a ServiceAccount; for a pair of HMAC keys write the location as "
+            f"{location} takes a ServiceAccount, Ambient or Anonymous; for a pair of HMAC keys write the location as "
             "s3+https://storage.googleapis.com/bucket/folder/"
         )
     try:
@@ -57,17 +57,17 @@ class Pager:
         self._fs = fs
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
-        self._lister = Lister(self._page, self.head)
+        self._lister = Lister()
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many names a page as the storage gives, by its page tokens."""
-        return self._lister.pages(ask)
+        return self._lister.pages(self, ask)
 
     def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """By skip-scan, where the storage keeps to the protocol."""
-        return self._lister.search(wanted, ask)
+        return self._lister.search(self, wanted, ask)
 
-    def _page(self, request: Request) -> Listed:
+    def page(self, request: Request) -> Listed:
         """One page, checked to be one: a page of HTML must not pass for an empty bucket."""
         # The offset's own name is among the answers, so it is not asked for by itself.
         begin = self._prefix + request.after
@@ -86,7 +86,11 @@ class Pager:
             raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
         others = [item for item in items if item["name"] != begin]
         names = [item["name"] for item in others]
-        return Listed(below(self._prefix, names, lambda place: _entry(others[place])), following or None)
+        return Listed(below(self._prefix, names, [_entry(item) for item in others].__getitem__), following or None)
+
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check."""
+        return names_of(self.page(Request(after=name)).entries)
 
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""
@@ -119,7 +123,9 @@ class Pager:
         from google.cloud.storage import Client
 
         if not isinstance(credentials, Signing):
-            raise ConfigurationError("these credentials cannot sign URLs; use those of a service account")
+            raise ConfigurationError(
+                "these credentials of Google hold no private key, so they sign no URLs; give a ServiceAccount"
+            )
         url = str(
             Client(project="none", credentials=credentials)
             .bucket(self._bucket)
@@ -135,7 +141,10 @@ class Pager:
         return url, _expiry(url)
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
+        from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
+
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        refuse_undergrowth(content)
         try:
             answer = json.loads(content)
         except ValueError as error:

@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from aiohttp import ClientTimeout, TCPConnector
+import requests
+from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
 from fsspec import AbstractFileSystem
 from fsspec.asyn import get_loop, sync
 from gcsfs.core import GCSFileSystem
+from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, ServiceAccount
+from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.bounded_answers import bound
+from remote_artwork.storage.pagers.gcs_ambient import own_credentials
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _NO_BUCKET = "bucket does not exist"
-
-_credentials_from: Any = GoogleCredentials.from_service_account_info  # which has no types
+_REQUESTER_PAYS = "requester pays bucket"
 
 
 class AnswerRefused(Exception):
@@ -39,7 +44,7 @@ class AnswerRefused(Exception):
 
 
 def guarded_gcsfs(
-    credentials: Anonymous | ServiceAccount, network: NetworkPolicy, *, endpoint: str = ENDPOINT
+    credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
     """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
 
@@ -48,7 +53,7 @@ def guarded_gcsfs(
     return GCSFileSystem(
         project="",
         access="read_only",
-        token="anon" if isinstance(credentials, Anonymous) else _signing(credentials),
+        token=_token(credentials, network),
         endpoint_url=endpoint,
         session_kwargs=sync(get_loop(), _session_options, network),
         requests_timeout=None,
@@ -65,15 +70,48 @@ def guarded_gcsfs(
     )
 
 
-def _signing(account: ServiceAccount) -> Any:
-    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options."""
-    try:
-        return _credentials_from(dict(account.info), scopes=[_SCOPE])
-    except ValueError:
-        # The cause may quote the key.
+def _token(credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy) -> Any:
+    """What gcsfs asks with: a word, or Google's own credentials."""
+    if isinstance(credentials, Anonymous):
+        return "anon"
+    return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else signing(credentials, network)
+
+
+class AloneWithGoogle(GoogleCredentials):
+    """A service account that asks for access tokens without this machine's proxies and ``.netrc``, and follows nobody.
+
+    Google's clients bring a session of their own, which the guard of sockets does not see. The address is Google's: a
+    ``ServiceAccount`` holds no other.
+    """
+
+    call_timeout: float = 60.0
+
+    def refresh(self, _request: object) -> None:
+        """Gets a new token, whatever the caller would have asked with."""
+        with requests.Session() as session:
+            session.trust_env = False
+            session.max_redirects = 0
+            ask: Any = super().refresh  # google-auth has no types
+            ask(partial(Request(session), timeout=self.call_timeout))
+
+
+def signing(account: ServiceAccount, network: NetworkPolicy) -> AloneWithGoogle:
+    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options.
+
+    Raises:
+        ConfigurationError: The private key is none.
+    """
+    make: Any = AloneWithGoogle.from_service_account_info
+    credentials: AloneWithGoogle | None = None
+    # The error may quote the key, so it is not handed on, not even as a context.
+    with suppress(ValueError):
+        credentials = make(dict(account.info), scopes=[_SCOPE])
+    if credentials is None:
         raise ConfigurationError(
             "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it as it is"
-        ) from None
+        )
+    credentials.call_timeout = network.call_timeout
+    return credentials
 
 
 async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
@@ -83,6 +121,7 @@ async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
         # The whole request is timed by whoever waits for it.
         "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
         "trust_env": False,
+        "cookie_jar": DummyCookieJar(),
     }
 
 
@@ -98,7 +137,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
         allow_redirects=False,
         auto_decompress="Accept-Encoding" not in headers,
     ) as answer:
-        content = await answer.read()
+        content = await bound(answer).read()
         if answer.status >= 400:
             raise AnswerRefused(answer.status, _reason(content))
         if answer.status >= 300:
@@ -107,11 +146,13 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
 
 
 def _reason(content: bytes) -> str:
-    """Google's code of an error. A missing bucket has none of its own; its words say it."""
+    """Google's code of an error. Some have none of their own; their words say it."""
     try:
         error = json.loads(content)["error"]
         if _NO_BUCKET in error["message"]:
             return "NoSuchBucket"
+        if _REQUESTER_PAYS in error["message"]:
+            return "userProjectMissing"
         return str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""

@@ -73,6 +73,14 @@ class Pager:
             return ""
         raise StorageMisbehaved(f"the file system lists {path!r}, which is not below the folder; check its root")
 
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._fs.pipe_file(self._below + name, content)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._fs.rm_file(self._below + name)
+
     def head(self, name: str) -> Entry:
         """One ``info``; a link or a folder is no file."""
         entry: Entry = self._fs.info(self._below + name)

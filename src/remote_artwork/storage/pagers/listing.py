@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
+from typing import Protocol
 
 from attrs import define, field, frozen
 
@@ -45,46 +46,46 @@ class _OutOfOrder(Exception):
     """A page is not sorted, or does not begin where it was to begin."""
 
 
+class Source(Protocol):
+    """A pager of a storage that lists page by page."""
+
+    def page(self, request: Request) -> Listed:
+        """Makes one request for a page."""
+
+    def head(self, name: str) -> Entry:
+        """Describes one file by one request, as ``Pager.head`` does."""
+
+
 @define
 class Lister:
-    """Looks through one folder.
+    """Looks through one folder, and remembers how its storage keeps to its protocol.
 
     Args:
-        page: Makes one request for a page.
-        head: Describes one file by one request, as ``Pager.head`` does.
         skips: Whether pages are sorted and begin after a name that is given; False once the answers show otherwise.
     """
 
-    page: Callable[[Request], Listed]
-    head: Callable[[str], Entry]
     skips: bool = True
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, source: Source, ask: Ask) -> Iterator[Entries]:
         """Every file below the folder, in pages."""
-        return _run([Walk()], self.page, ask)
+        return _run([Walk()], source.page, ask)
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, source: Source, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """The wanted files and their neighbours. Of a storage that shows its disorder late, some come twice."""
         stems = set(wanted.stems)
         for name in wanted.names:
             if canonical(split_extension(name)[0]) not in stems:
-                yield Found(entries=self._look_up(name, ask))
+                yield Found(entries=_look_up(source, name, ask))
         if self.skips:
             try:
-                for entries in _run([KeyRange(targets_of(wanted.stems))], self.page, ask):
+                for entries in _run([KeyRange(targets_of(wanted.stems))], source.page, ask):
                     yield Found(entries=entries, way="skip-scan")
                 return
             except _OutOfOrder:
                 self.skips = False
-        yield from self._search_unsorted(wanted.stems, ask)
+        yield from self._search_unsorted(source, wanted.stems, ask)
 
-    def _look_up(self, name: str, ask: Ask) -> Entries:
-        try:
-            return [(name, ask("head", partial(self.head, name), name=name))]
-        except FileGone:
-            return []
-
-    def _search_unsorted(self, stems: Sequence[str], ask: Ask) -> Iterator[Found]:
+    def _search_unsorted(self, source: Source, stems: Sequence[str], ask: Ask) -> Iterator[Found]:
         """Lists everything, and once that has cost as much as asking for each name would, asks for each name.
 
         So it costs at most twice what the better of the two ways costs, of which nobody knows beforehand.
@@ -92,13 +93,20 @@ class Lister:
         prefixes = sorted(f"{spelling}." for stem in stems for spelling in spellings(stem))
         walk = Walk()
         if prefixes:
-            for number, entries in enumerate(_run([walk], self.page, ask), 1):
+            for number, entries in enumerate(_run([walk], source.page, ask), 1):
                 yield Found(entries=entries, whole=walk.request is None, way="listing")
                 if number >= len(prefixes):
                     break
         if walk.request is not None:
-            for entries in _run([Walk(prefix) for prefix in prefixes], self.page, ask):
+            for entries in _run([Walk(prefix) for prefix in prefixes], source.page, ask):
                 yield Found(entries=entries, way="prefixes")
+
+
+def _look_up(source: Source, name: str, ask: Ask) -> Entries:
+    try:
+        return [(name, ask("head", partial(source.head, name), name=name))]
+    except FileGone:
+        return []
 
 
 def _run(courses: Sequence[Course], page: Callable[[Request], Listed], ask: Ask) -> Iterator[Entries]:

@@ -6,7 +6,7 @@ answer as an empty bucket, ``info`` asks twice for a missing key, and paths cut 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,13 +18,14 @@ from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
+from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask, Entries, Found
-from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below
+from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
+from remote_artwork.storage.pagers.listing import Listed, Lister, below
 from remote_artwork.storage.pagers.s3_page import read_page
+from remote_artwork.storage.providers import match_host
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -36,55 +37,36 @@ Entry = Mapping[str, Any]
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
-    """An s3fs that knows this location's credentials only, retries nothing, and connects where ``network`` lets it.
-
-    Every option that fsspec's own configuration could fill in is given, so that it cannot.
-    """
+    """An s3fs that knows this location's credentials only, and connects where ``network`` lets it."""
     network.check_endpoint(location.endpoint)
-    if not isinstance(credentials, Anonymous | Keys):
-        raise ConfigurationError(f"{location}: S3 takes Keys or Anonymous, not {type(credentials).__name__}")
+    if not isinstance(credentials, Anonymous | Keys | AssumeRole | Ambient):
+        raise ConfigurationError(
+            f"{location}: S3 takes Keys, AssumeRole, Ambient or Anonymous, not {type(credentials).__name__}"
+        )
+    _keep_at_amazon(location, credentials)
+    if isinstance(credentials, AssumeRole) and credentials.sts_endpoint:
+        network.check_endpoint(credentials.sts_endpoint)
     try:
-        import s3fs
-
-        from remote_artwork.storage.pagers.s3_transport import NoRedirects, shared_session
+        from remote_artwork.storage.pagers.s3_connecting import guarded_s3fs
     except ImportError as error:
         raise MissingExtra(f"{location} needs s3fs: pip install 'remote_artwork[s3]'") from error
-    keys = credentials if isinstance(credentials, Keys) else None
-    fs = s3fs.S3FileSystem(
-        anon=keys is None,
-        key=keys and keys.access_key,
-        secret=keys and keys.secret_key,
-        token=keys and keys.token,
-        username=None,
-        password=None,
-        endpoint_url=location.endpoint,
-        use_ssl=True,
-        client_kwargs={"region_name": location.region or "us-east-1"},
-        config_kwargs={
-            "signature_version": "s3v4",
-            "s3": {"addressing_style": location.style},
-            # The SDK's own choice, when_supported, breaks most storages that are not Amazon's.
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-            "ignore_configured_endpoint_urls": True,
-            "connect_timeout": network.connect_timeout,
-            "read_timeout": network.read_timeout,
-            "max_pool_connections": MOST_AT_ONCE,
-            "retries": {"max_attempts": 0},
-            "connector_args": {"socket_factory": network.socket_factory},
-            "http_session_cls": NoRedirects,
-        },
-        s3_additional_kwargs={},
-        requester_pays=False,
-        version_aware=False,
-        cache_regions=False,
-        session=shared_session(),
-        asynchronous=False,
-        skip_instance_cache=True,
-        use_listings_cache=False,
-    )
-    fs.retries = 1
-    return fs
+    return guarded_s3fs(location, credentials, network)
+
+
+def _keep_at_amazon(location: Location, credentials: Credentials) -> None:
+    """What opens AWS is shown to AWS only: another endpoint would learn whose it is, and use a session as its own."""
+    ours = isinstance(credentials, Ambient) or (isinstance(credentials, AssumeRole) and not credentials.sts_endpoint)
+    if ours and not _is_amazons(location):
+        raise ConfigurationError(
+            f"{location}: {type(credentials).__name__} is for buckets of AWS; give this endpoint Keys of its own"
+        )
+
+
+def _is_amazons(location: Location) -> bool:
+    if location.endpoint is None:
+        return True  # the SDK knows no other endpoints by itself
+    match = match_host(urlsplit(location.endpoint).hostname or "", "/")
+    return match is not None and match.provider.id == "aws"
 
 
 class Pager:
@@ -98,17 +80,20 @@ class Pager:
         self._bucket = bucket
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
-        self._lister = Lister(self._page, self.head)
+        self._lister = Lister()
+        self.locate: Callable[[], str] | None = getattr(fs, "locate", None)
+        self.longest_url: timedelta = getattr(fs, "longest_url", LONGEST_SIGNATURE)
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many keys a page as the storage gives, by its continuation tokens."""
-        return self._lister.pages(ask)
+        return self._lister.pages(self, ask)
 
     def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """By skip-scan, where the storage keeps to the protocol."""
-        return self._lister.search(wanted, ask)
+        return self._lister.search(self, wanted, ask)
 
-    def _page(self, request: Request) -> Listed:
+    def page(self, request: Request) -> Listed:
+        """One page, read here: the SDK takes ten times as long."""
         from remote_artwork.storage.pagers.s3_transport import list_page
 
         place = {"StartAfter": self._prefix + request.after} if request.after else {}
@@ -117,6 +102,18 @@ class Pager:
         parameters = {"Prefix": self._prefix + request.prefix, **place}
         page = read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
         return Listed(below(self._prefix, page.keys, page.describe), page.following)
+
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after this one, for a check."""
+        return names_of(self.page(Request(after=name)).entries)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, for a check."""
+        self._call("put_object", Bucket=self._bucket, Key=self._prefix + name, Body=content)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, for a check."""
+        self._call("delete_object", Bucket=self._bucket, Key=self._prefix + name)
 
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the bucket keeps versions."""
@@ -138,28 +135,44 @@ class Pager:
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """Signed with the location's keys; plain for a public bucket, whose policy seldom lets versions be read."""
         anonymous = bool(self._fs.anon)
-        if not anonymous and not timedelta(seconds=1) <= expires_in <= LONGEST_SIGNATURE:
-            raise ConfigurationError(f"a signed URL lives for one second to seven days, not {expires_in}")
+        if not anonymous and not timedelta(seconds=1) <= expires_in <= self.longest_url:
+            raise ConfigurationError(_no_such_life(expires_in, self.longest_url))
         parameters = self._object(file)
         if anonymous:
             parameters.pop("VersionId", None)
-        self._fs.connect()
-        client = sync(self._fs.loop, self._fs.get_s3, self._bucket)
-        seconds = int(expires_in.total_seconds())
-        url = str(sync(self._fs.loop, client.generate_presigned_url, "get_object", parameters, seconds))
+        url = str(sync(self._fs.loop, self._signed, parameters, expires_in, timeout=self._call_timeout))
         return url, None if anonymous else _expiry(url)
+
+    async def _signed(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
+        from remote_artwork.storage.pagers.s3_credentials import outlive
+
+        await self._fs.set_session()
+        client = await self._fs.get_s3(self._bucket)
+        if not self._fs.anon:
+            signer = client._request_signer  # noqa: SLF001 - only there the SDK has the credentials of every kind
+            expires_in = await outlive(signer._credentials, expires_in)  # noqa: SLF001
+        return str(await client.generate_presigned_url("get_object", parameters, int(expires_in.total_seconds())))
 
     def _object(self, file: StoredFile) -> dict[str, str]:
         version = {} if file.version_id is None else {"VersionId": file.version_id}
         return {"Bucket": self._bucket, "Key": self._prefix + file.name, **version}
 
-    def _call(self, operation: str, **parameters: str) -> Any:
+    def _call(self, operation: str, **parameters: str | bytes) -> Any:
         return self._fs.call_s3(operation, timeout=self._call_timeout, **parameters)
 
 
 async def _drain(body: StreamingBody) -> bytes:
     async with body:
         return bytes(await body.read())
+
+
+def _no_such_life(wanted: timedelta, longest: timedelta) -> str:
+    if longest < LONGEST_SIGNATURE:
+        return (
+            f"a URL dies with the session that signs it, after {longest} at the latest, and shall live for {wanted}; "
+            "make sessions longer (AssumeRole.duration) or URLs shorter (Scanner.url_lifetime)"
+        )
+    return f"a signed URL lives for one second to seven days, not {wanted}"
 
 
 def _expiry(url: str) -> datetime:

@@ -15,12 +15,38 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.bounded_answers import bound, refuse_undergrowth
+from remote_artwork.storage.pagers.s3_region import region_in
+
+
+def guarded_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Options of a client of the SDK, for whatever service: where it may connect, how long it waits; asks once."""
+    return {
+        "ignore_configured_endpoint_urls": True,
+        "connect_timeout": network.connect_timeout,
+        "read_timeout": network.read_timeout,
+        "retries": {"max_attempts": 0},
+        "proxies": {},
+        "user_agent": "remote_artwork",  # the SDK's own would tell about this machine
+        "connector_args": {"socket_factory": network.socket_factory},
+        "http_session_cls": NoRedirects,
+    }
 
 
 def isolated_session() -> AioSession:
     """A session without the profile, configuration and credentials files of whoever runs this programme."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-    return AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+    session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+    # Written with stars, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
+    session.register("before-parse.*.*", _refuse_undergrowth)
+    return session
+
+
+def _refuse_undergrowth(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Also for what should be an error; the content of a file is not there yet, and is not parsed."""
+    if isinstance(response_dict["body"], bytes):
+        refuse_undergrowth(response_dict["body"])
 
 
 @cache
@@ -57,6 +83,7 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
         return
     if b"ListBucketResult" not in begin:
         raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
+    refuse_undergrowth(response_dict["body"])
     customized_response_dict[_BODY] = response_dict["body"]
     response_dict["body"] = b"<ListBucketResult/>"
 
@@ -88,10 +115,11 @@ class _Direct:
 
     async def request(self, method: str, **options: Any) -> aiohttp.ClientResponse:
         response = await self._session.request(method, allow_redirects=False, **options)
+        self._session.cookie_jar.clear()
         if 300 <= response.status < 400:
             response.close()
-            region = response.headers.get("x-amz-bucket-region", "")
-            if region.replace("-", "").isalnum() and len(region) < 40:
+            region = region_in(response.headers)
+            if region is not None:
                 raise InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
             raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
-        return response
+        return bound(response)

@@ -15,6 +15,7 @@ from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.circles import Circle
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import Anonymous, Credentials
@@ -63,7 +64,7 @@ class Pager:
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """What the folder's own listing names, where it has one of S3's form."""
-        listing = self._listing(ask)
+        listing = ask("list", self._list)
         if listing is None:
             raise ConfigurationError(
                 f"{self._folder} is a web folder without a listing, so nobody can see all of its files; "
@@ -73,7 +74,7 @@ class Pager:
 
     def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """By the folder's listing where it has one, else name by name."""
-        listing = self._listing(ask)
+        listing = ask("list", self._list)
         if listing is None:
             yield from self._probing(ask).run(wanted)
             return
@@ -83,7 +84,7 @@ class Pager:
 
     def outlook(self, ask: Ask) -> str | None:
         """What this server's answers tell, tried with a name that is not there; None where it can be listed."""
-        if self._listing(ask) is not None:
+        if ask("list", self._list) is not None:
             return None
         status = self._probing(ask).canary("jpg")
         begin = "it cannot be listed, so each expected name is asked for;"
@@ -99,20 +100,12 @@ class Pager:
     def _probing(self, ask: Ask) -> Probing:
         return Probing(where=self._folder, look=partial(self._look, ask=ask), describe=described)
 
-    def _listing(self, ask: Ask) -> Listing | None:
-        """The first page of the folder's listing; None where there is none, or none that can be used."""
-        try:
-            return ask("list", self._list)
-        except StorageMisbehaved:
-            return None
-
     def _pages(self, listing: Listing, ask: Ask) -> Iterator[Entries]:
-        asked: set[str] = set()
+        circle = Circle()
         yield listing.entries
         while query := listing.following:
-            if query in asked:
+            if circle.closes_with(query):
                 raise StorageMisbehaved(f"{self._folder}: the server lists in a circle: it repeats a page's marker")
-            asked.add(query)
             following = ask("list", partial(self._list, query))
             if following is None:
                 raise StorageMisbehaved(f"{self._folder}: the server's listing broke off after a page")
@@ -120,6 +113,7 @@ class Pager:
             yield listing.entries
 
     def _list(self, query: str = "") -> Listing | None:
+        """A page of the folder's listing, the first one unless told; None where there is none."""
         return self._wait(fetch_listing, self._folder, query)
 
     def _look(self, name: str, *, ask: Ask) -> Answer:

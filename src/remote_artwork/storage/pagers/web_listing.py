@@ -12,7 +12,7 @@ from attrs import frozen
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.pagers import Entries
-from remote_artwork.storage.pagers.web_transport import exchange, read_slice
+from remote_artwork.storage.pagers.web_transport import WHOLE_NUMBER, exchange, read_slice
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -46,13 +46,19 @@ async def fetch_listing(fs: Any, folder: str, query: str) -> Listing | None:
         query: As the page before said; empty for the first page.
 
     Returns:
-        The page; None where the server answers with anything else.
+        The page; None where the server answers with anything else, or with a first page that cannot be read: then
+        the folder's files can still be asked for by name.
 
     Raises:
-        StorageMisbehaved: It is a listing that cannot be read.
+        StorageMisbehaved: A further page cannot be read.
     """
-    answer = await exchange(fs, "GET", f"{folder}?{query}" if query else folder, read=_listing_only)
-    return read_listing(answer.content, folder=unquote(urlsplit(folder).path)) if answer.content else None
+    try:
+        answer = await exchange(fs, "GET", f"{folder}?{query}" if query else folder, read=_listing_only)
+        return read_listing(answer.content, folder=unquote(urlsplit(folder).path)) if answer.content else None
+    except StorageMisbehaved:
+        if query:
+            raise
+        return None
 
 
 async def _listing_only(response: ClientResponse) -> bytes:
@@ -88,7 +94,7 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
         return element.findtext(f"{space}{name}") or ""
 
     prefix = text(root, "Prefix")
-    if not folder.endswith(prefix):
+    if prefix and not folder.endswith(f"/{prefix}"):
         raise StorageMisbehaved("the server lists another folder than it was asked for")
     objects = root.findall(f"{space}Contents")
     keys = [text(each, "Key") for each in objects]
@@ -106,7 +112,7 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
 
 
 def _entry(size: str, element: ET.Element, space: str) -> Mapping[str, Any]:
-    if not size.isdecimal():
+    if not WHOLE_NUMBER.fullmatch(size):
         raise StorageMisbehaved("the server lists a file without its size")
     told = {name: element.findtext(f"{space}{name}") for name in ("ETag", "LastModified")}
     return {"Size": int(size), **{name: value for name, value in told.items() if value}}

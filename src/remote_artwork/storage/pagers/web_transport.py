@@ -13,7 +13,12 @@ from remote_artwork.storage.foreign import is_busy
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(?P<start>[0-9]+)-[0-9]+|\*)/(?P<size>[0-9]+)", re.IGNORECASE)
+WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+"""A figure that an answer may tell; a longer one is nonsense, and Python would refuse to read it."""
+
+_CONTENT_RANGE = re.compile(
+    rf"bytes (?:(?P<start>{WHOLE_NUMBER.pattern})-[0-9]+|\*)/(?P<size>{WHOLE_NUMBER.pattern})", re.IGNORECASE
+)
 
 Reader = Callable[["ClientResponse"], Awaitable[bytes]]
 """Takes from a body what is wanted; what it leaves is never read."""
@@ -54,7 +59,7 @@ class Answer:
             match = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", ""))
             return int(match["size"]) if match else None
         length = self.headers.get("content-length", "")
-        return int(length) if length.isdecimal() else None
+        return int(length) if WHOLE_NUMBER.fullmatch(length) else None
 
 
 async def exchange(

@@ -48,9 +48,6 @@ class Storage:
             raise FileGone(name)
         return {"size": 2}
 
-    def lister(self, **options):
-        return Lister(self.page, self.head, **options)
-
 
 def numbers(count):
     return [f"{number:04}_1.png" for number in range(count)]
@@ -62,13 +59,13 @@ def names_found(parts):
 
 def test_a_folder_is_listed_in_pages_each_asked_for_once():
     storage = Storage(*numbers(35))
-    assert [len(page) for page in storage.lister().pages(storage.ask)] == [10, 10, 10, 5]
+    assert [len(page) for page in Lister().pages(storage, storage.ask)] == [10, 10, 10, 5]
     assert len(storage.requests) == 4
 
 
 def test_whoever_looks_at_the_first_page_only_causes_one_request():
     storage = Storage(*numbers(35))
-    pages = storage.lister().pages(storage.ask)
+    pages = Lister().pages(storage, storage.ask)
     next(pages)
     pages.close()
     assert len(storage.requests) == 1
@@ -76,7 +73,7 @@ def test_whoever_looks_at_the_first_page_only_causes_one_request():
 
 def test_wanted_names_are_found_by_few_requests():
     storage = Storage(*numbers(500))
-    found = list(storage.lister().search(Wanted(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
+    found = list(Lister().search(storage, Wanted(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
     assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) == 2
     assert {part.way for part in found} == {"skip-scan"}
@@ -109,7 +106,7 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(storage.lister().search(Wanted(stems=stems), ask))
+    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
     assert len(found) == len(set(found))
     assert 1 < most <= MOST_AT_ONCE
@@ -119,40 +116,40 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
 def test_nothing_wanted_asks_nothing():
     storage = Storage(*numbers(5))
     for skips in (True, False):
-        assert list(storage.lister(skips=skips).search(Wanted(), storage.ask)) == []
+        assert list(Lister(skips=skips).search(storage, Wanted(), storage.ask)) == []
     assert storage.requests == []
 
 
 def test_a_name_that_is_wanted_besides_is_looked_up_directly():
     storage = Storage(*numbers(50), "readme.txt")
-    found = list(storage.lister().search(Wanted(names=["no.txt", "readme.txt"]), storage.ask))
+    found = list(Lister().search(storage, Wanted(names=["no.txt", "readme.txt"]), storage.ask))
     assert names_found(found) == ["readme.txt"]
     assert storage.requests == []
 
 
 def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
     storage = Storage(*numbers(5))
-    found = names_found(storage.lister().search(Wanted(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
+    found = names_found(Lister().search(storage, Wanted(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
     assert found.count("0001_1.png") == 1
 
 
 @pytest.mark.parametrize("disorder", [{"skips": False}, {"shuffled": True}])
 def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_listed(disorder):
     storage = Storage(*numbers(25), **disorder)
-    lister = storage.lister()
+    lister = Lister()
     wanted = Wanted(stems=["0003_1", "0005_1", "0021_1"])
-    found = list(lister.search(wanted, storage.ask))
+    found = list(lister.search(storage, wanted, storage.ask))
     assert sorted(names_found(found)) == numbers(25)
     assert found[-1].whole
     assert len(storage.requests) == 1 + 3
     storage.requests.clear()
-    list(lister.search(wanted, storage.ask))
+    list(lister.search(storage, wanted, storage.ask))
     assert len(storage.requests) == 3  # it is remembered
 
 
 def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
     storage = Storage(*numbers(500), skips=False)
-    found = list(storage.lister(skips=False).search(Wanted(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
+    found = list(Lister(skips=False).search(storage, Wanted(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
     assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) <= 3 + 1 + 3  # pages, the next one that was under way already, and names
     assert {part.way for part in found} == {"listing", "prefixes"}
@@ -169,7 +166,7 @@ def test_disorder_that_shows_late_loses_nothing():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 200, 20)]
-    found = names_found(storage.lister().search(Wanted(stems=stems), storage.ask))
+    found = names_found(Lister().search(storage, Wanted(stems=stems), storage.ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -183,7 +180,7 @@ def test_a_page_whose_token_is_refused_is_asked_for_by_the_last_name():
         return plain_page(request)
 
     storage.page = page
-    assert [name for page in storage.lister().pages(storage.ask) for name in names_of(page)] == numbers(35)
+    assert [name for page in Lister().pages(storage, storage.ask) for name in names_of(page)] == numbers(35)
 
 
 def test_a_page_that_is_refused_in_any_case_ends_the_look():
@@ -197,7 +194,7 @@ def test_a_page_that_is_refused_in_any_case_ends_the_look():
 
     storage.page = page
     with pytest.raises(StorageMisbehaved, match="no"):
-        list(storage.lister().pages(storage.ask))
+        list(Lister().pages(storage, storage.ask))
 
 
 def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
@@ -216,7 +213,7 @@ def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
             busy.release()
 
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(storage.lister().search(Wanted(stems=stems), ask))
+    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -232,7 +229,7 @@ def test_an_outage_ends_the_look_after_every_course_was_tried():
         return request()
 
     with pytest.raises(StorageUnreachable):
-        list(storage.lister().search(Wanted(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
+        list(Lister().search(storage, Wanted(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
     assert tried <= 40 + MOST_AT_ONCE + 1
 
 
@@ -245,7 +242,7 @@ def test_an_outage_of_a_single_course_is_seen_at_once():
         raise StorageUnreachable("down")
 
     with pytest.raises(StorageUnreachable):
-        list(Storage().lister().pages(ask))
+        list(Lister().pages(Storage(), ask))
     assert tried == 1
 
 

@@ -56,7 +56,9 @@ def test_without_a_strong_etag_time_and_size_are_part_of_the_version(etag):
         (200, {"content-type": "text/html; charset=utf-8"}, ra.StorageMisbehaved, "web page"),
         (200, {"content-encoding": "gzip"}, ra.StorageMisbehaved, "compresses"),
         (200, {"content-length": ""}, ra.StorageMisbehaved, "how large"),
+        (200, {"content-length": "9" * 5000}, ra.StorageMisbehaved, "how large"),
         (206, {"content-range": "nonsense"}, ra.StorageMisbehaved, "how large"),
+        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, ra.StorageMisbehaved, "how large"),
         (200, {"etag": "", "last-modified": ""}, ra.StorageMisbehaved, "neither an ETag"),
     ],
 )

@@ -23,8 +23,9 @@ def test_keys_are_names_below_the_folder():
 def test_keys_of_a_listing_with_a_prefix_are_cut_to_the_folder_that_was_asked_for():
     document = listing("in/1001_1.jpg", "elsewhere/x.png", prefix="in/")
     assert names(document, "/bucket/in/") == ["1001_1.jpg", ""]
-    with pytest.raises(ra.StorageError, match="another folder"):
-        read_listing(document, folder="/bucket/out/")
+    for other in ("/bucket/out/", "/bucket/main/"):
+        with pytest.raises(ra.StorageError, match="another folder"):
+            read_listing(document, folder=other)
 
 
 def test_an_entry_tells_size_etag_and_time_of_a_file():
@@ -62,6 +63,10 @@ def test_the_next_page_is_asked_for_as_the_server_says(more, following):
         (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "how to go on"),
         (b"<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>", "without its size"),
         (b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", "without its size"),
+        (
+            b"<ListBucketResult><Contents><Size>%s</Size></Contents></ListBucketResult>" % (b"9" * 5000),
+            "without its size",
+        ),
     ],
 )
 def test_what_is_no_sound_listing_is_refused(document, says):

@@ -1,0 +1,65 @@
+"""``{provider} ID …`` says what the provider table says of these rows: how they were verified, and their quirks.
+
+A build in which a row that can be opened by URL has no place fails, so the pages cannot fall behind the table.
+"""
+
+from __future__ import annotations
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from remote_artwork.storage.provider_row import Provider
+from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY
+
+PLACED = "providers_placed"
+ROWS = {row.id: row for row in BUILT_IN if row not in (FILE, MEMORY)}
+
+VERIFIED = {
+    "live": "Verified against the real thing ({by}).",
+    "same server software": "Verified against {by}: the same server software; not against the live service.",
+    "stand-in": "Verified against {by}, which speaks the same protocol; not against the live service.",
+    "not": "Only its URLs are verified. Its behaviour is taken to be that of any other S3 server.",
+}
+
+
+class ProviderFacts(SphinxDirective):
+    """A list of facts for one row; for several, a list for each under its title."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """The lists, in the order of the arguments."""
+        ids = self.arguments[0].split()
+        if unknown := [each for each in ids if each not in ROWS]:
+            raise self.error(f"no row of the provider table: {', '.join(unknown)}")
+        self.env.metadata[PLACED].update(dict.fromkeys(ids, self.env.docname))
+        if len(ids) == 1:
+            return [_facts(ROWS[ids[0]])]
+        listing = nodes.bullet_list()
+        for row in map(ROWS.__getitem__, ids):
+            title = nodes.paragraph("", "", nodes.strong(text=row.title), nodes.Text(f" ({row.id})"))
+            listing += nodes.list_item("", title, _facts(row))
+        return [listing]
+
+
+def _facts(row: Provider) -> nodes.bullet_list:
+    sentences = [*row.quirks, VERIFIED[row.verified].format(by=row.verified_by)]
+    return nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=sentence)) for sentence in sentences))
+
+
+def _all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
+    lacking = sorted(ROWS.keys() - env.metadata.get(PLACED, {}).keys())
+    if lacking:
+        logging.getLogger(__name__).warning("no page tells of the providers %s", ", ".join(lacking))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Registers the directive and the check."""
+    app.add_directive("provider", ProviderFacts)
+    app.connect("env-check-consistency", _all_placed)
+    return {"version": "1", "parallel_read_safe": False}

@@ -1,0 +1,66 @@
+# ruff: noqa: D102 - a fixture's name says what
+"""The tests that ``pytest --pyargs remote_artwork.testing --storage-url URL`` runs on somebody's own storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from remote_artwork.storage.credentials import Anonymous, Credentials
+from remote_artwork.storage.location import Location
+from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.opening import open_storage
+from remote_artwork.storage.provider_row import Capability
+from remote_artwork.storage.storage import ArtworkStorage
+from remote_artwork.testing.own_storage import OwnStorage, declared
+from remote_artwork.testing.storage_bench import StorageBench
+from remote_artwork.testing.storage_contract import StorageContract
+from remote_artwork.testing.storage_reading import StorageReading
+
+
+@pytest.fixture(scope="module")
+def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, NetworkPolicy]:
+    """What the options name."""
+    from remote_artwork.cli.setup import read_credentials
+
+    option = request.config.getoption
+    if not option("--storage-url"):
+        pytest.skip("say which storage: --storage-url URL")
+    private = option("--allow-private-network")
+    location = Location.parse(option("--storage-url"), option("--storage-provider"))
+    credentials = read_credentials(option("--storage-credentials")) or Anonymous()
+    return location, credentials, NetworkPolicy(allow_private=private, allow_http=private)
+
+
+@pytest.fixture(scope="module")
+def own_storage(
+    request: pytest.FixtureRequest, place: tuple[Location, Credentials, NetworkPolicy]
+) -> Iterator[OwnStorage]:
+    """The storage to write to; cleaned up at the end."""
+    if not request.config.getoption("--storage-write"):
+        pytest.skip("it would write: allow it by --storage-write")
+    bench = OwnStorage(*place)
+    yield bench
+    bench.clean_up()
+
+
+class TestReading(StorageReading):
+    """Only reads, one file and at most three pages."""
+
+    @pytest.fixture
+    def lacks(self, place: tuple[Location, Credentials, NetworkPolicy]) -> Mapping[Capability, str]:
+        return declared(place[0], place[1])
+
+    @pytest.fixture
+    def storage(self, place: tuple[Location, Credentials, NetworkPolicy]) -> ArtworkStorage:
+        location, credentials, network = place
+        return open_storage(location, credentials=credentials, network=network)
+
+
+class TestWriting(StorageContract):
+    """The whole contract, in new folders below the one that was given."""
+
+    @pytest.fixture
+    def bench(self, own_storage: OwnStorage) -> StorageBench:
+        return own_storage

@@ -1,0 +1,63 @@
+"""The package that docs/providers/adding.md shows really adds a provider."""
+
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from provider_pages import blocks, said_of_urls
+from remote_artwork.storage.providers import provider_named
+
+PARSE = """
+import sys, remote_artwork as ra
+try:
+    print(ra.Location.parse(sys.argv[1]))
+except ra.InvalidLocation as refusal:
+    print(refusal)
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder with the example's files as they are, and the entry points that its pyproject.toml would install."""
+    files = {name: content for _, name, content in blocks("file", ["adding"])}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n", encoding="utf-8")
+    project = tomllib.loads(files["pyproject.toml"])["project"]
+    installed = tmp_path / f"acme_storage-{project['version']}.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+    points = [
+        line
+        for group, members in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in members.items()))
+    ]
+    (installed / "entry_points.txt").write_text("\n".join(points) + "\n")
+    return tmp_path
+
+
+def python_beside(package, *arguments, **variables):
+    """Output of a fresh Python that finds the package."""
+    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": path, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_package_of_the_example_adds_a_provider(package):
+    [(_, provider, content)] = blocks("urls", ["adding"])
+    assert provider_named(provider) is None, "not without that package"
+    said = said_of_urls(content)
+    assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
+    for url, told in said:
+        assert told[2:] in python_beside(package, "-c", PARSE, url)

@@ -1,0 +1,36 @@
+"""The page of compatibility says what this run has shown. Runs last of this folder, as its name has it."""
+
+from pathlib import Path
+
+import pytest
+
+from compat import table
+from compat.stand_ins import CONTRACT, FRONT_DOORS
+from remote_artwork.storage.providers import provider_named
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
+
+
+def test_every_provider_of_the_mission_has_a_front_door():
+    assert list(FRONT_DOORS) == MISSION
+
+
+@pytest.mark.parametrize("provider", FRONT_DOORS)
+def test_a_row_of_the_provider_table_names_what_it_is_tested_with(provider):
+    row = provider_named(provider)
+    assert row.verified_by == ", ".join(FRONT_DOORS[provider].servers)
+    assert row.verified != "not"
+
+
+def test_the_page_is_what_this_run_has_shown(outcomes, request):
+    whole = [row for row in map(table.line, table.rows(outcomes)) if table.NOT_RUN not in row]
+    if len(whole) == 1:
+        pytest.skip("the tests that the table is made from were not run")
+    if request.config.getoption("--write-page", default=False) and len(whole) == 1 + len(CONTRACT):
+        PAGE.write_text(table.page(outcomes), encoding="utf-8")
+    kept = PAGE.read_text(encoding="utf-8")
+    assert table.FAILED not in kept
+    assert [row for row in whole if row not in kept] == [], "make it again: nox --session compat"
+    if len(whole) == 1 + len(CONTRACT):
+        assert kept == table.page(outcomes)

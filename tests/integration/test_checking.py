@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import fsspec
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+import gcs_server as gcs
+import remote_artwork as ra
+from remote_artwork.storage.check_steps import Verdict
+from remote_artwork.storage.checking import CheckReport, check_storage
+
+pytestmark = pytest.mark.server
+
+numbers = itertools.count(1)
+ALL = ["list", "start-after", "missing", "read", "sign", "fetch", "clock"]
+
+
+@pytest.fixture
+def check(local_network):
+    def check_(storage, **options):
+        options.setdefault("network", local_network)
+        steps = list(check_storage(storage, **options))
+        return CheckReport(location=storage.location, steps=steps, requests=storage.requests)
+
+    return check_
+
+
+def verdicts(report, *, besides=("recognised", "network")):
+    return {step.name: step.verdict for step in report.steps if step.name not in besides}
+
+
+def message(report, name):
+    [text] = [step.message for step in report.steps if step.name == name]
+    return text
+
+
+def opened(url, network, credentials=None):
+    return ra.open_storage(url, credentials=credentials, network=network, retry=ra.RetryPolicy(attempts=1))
+
+
+@pytest.fixture
+def bucket(s3_server):
+    bucket = s3_server.create_bucket(f"checked-{next(numbers)}", versioned=True)
+    s3_server.put(bucket, "in/1001_1.png", b"a picture of some bytes")
+    return bucket
+
+
+def test_a_location_that_works_costs_five_requests_and_one_without_credentials(s3_server, bucket, local_network, check):
+    url = s3_server.url(bucket, "in")
+    report = check(opened(url, local_network, s3_server.keys), location=ra.Location.parse(url))
+    assert [step.name for step in report.steps] == ["recognised", "network", *ALL]
+    assert set(verdicts(report).values()) == {Verdict.OK}
+    assert report.requests == {"list": 2, "head": 2, "get": 1}
+    assert "keeps versions" in message(report, "read")
+    assert f"bucket {bucket}, folder in/" in message(report, "recognised")
+    assert (report.verdict, report.exit_code) == (Verdict.WARNING, 0)
+    assert "never for a merchant's URL" in message(report, "network")
+
+
+def test_a_public_location_is_fetched_by_its_plain_url(s3_server, bucket, local_network, check):
+    s3_server.call("put_object", Bucket=bucket, Key="odd/a b+ü.png", Body=b"a picture", ACL="public-read")
+    report = check(opened(s3_server.url(bucket, "odd"), local_network))
+    assert verdicts(report) == dict.fromkeys(ALL, Verdict.OK)
+    assert "unsigned URL" in message(report, "sign")
+
+
+def test_an_empty_file_is_fetched_too(s3_server, bucket, local_network, check):
+    s3_server.put(bucket, "empty/1001_1.png", b"")
+    report = check(opened(s3_server.url(bucket, "empty"), local_network, s3_server.keys))
+    assert verdicts(report) == dict.fromkeys(ALL, Verdict.OK)
+
+
+def test_the_other_clouds(gcs_server, azure_server, local_network, check):
+    bucket = gcs_server.create_bucket(f"checked-{next(numbers)}")
+    gcs_server.put(bucket, "in/1001_1.png", b"a picture")
+    report = check(gcs.open_gcs(gcs_server, bucket, local_network))
+    assert verdicts(report)["start-after"] in (Verdict.OK, Verdict.WARNING)  # the emulator knows no offset
+    assert {name for name, verdict in verdicts(report).items() if verdict is Verdict.FAILED} <= {"fetch"}
+    container = azure_server.create_container(f"checked-{next(numbers)}")
+    azure_server.put(container, "in/1001_1.png", b"a picture")
+    report = check(azure_server.open(f"{container}/in", azure_server.key, local_network), write_test=True)
+    assert verdicts(report) == {
+        **dict.fromkeys(["list", "missing", "read", "sign", "fetch", "clock"], Verdict.OK),
+        "write": Verdict.WARNING,
+    }
+
+
+def test_an_empty_location_still_tells_of_missing_files_and_of_the_clock(s3_server, bucket, local_network, check):
+    report = check(opened(s3_server.url(bucket, "none"), local_network, s3_server.keys))
+    assert verdicts(report) == {
+        "list": Verdict.WARNING,
+        "missing": Verdict.OK,
+        "sign": Verdict.OK,
+        "clock": Verdict.OK,
+    }
+    assert "upload a file" in message(report, "list")
+    assert report.exit_code == 0
+
+
+def test_refused_credentials_are_told_with_what_to_permit_where(faulty_server, local_network, check):
+    faulty_server.answer("403")
+    location = ra.Location.parse("s3://prints/in/?region=eu-west-1")
+    report = check(opened(faulty_server.url("prints"), local_network, ra.Keys("AKTESTKEY", "hush")), location=location)
+    assert verdicts(report) == {
+        "list": Verdict.FAILED,
+        "missing": Verdict.WARNING,
+        "sign": Verdict.OK,
+        "clock": Verdict.OK,
+    }
+    assert "s3:ListBucket on arn:aws:s3:::prints" in message(report, "list")
+    assert "cannot be told from a forbidden one" in message(report, "missing")
+    assert report.exit_code == 3
+
+
+def test_a_missing_bucket_and_an_outage_end_the_check(faulty_server, local_network, check):
+    storage = opened(faulty_server.url(), local_network)
+    faulty_server.BODIES = {**faulty_server.BODIES, "gone": (404, faulty_server.ERROR % b"NoSuchBucket")}
+    for answer, code in (("gone", 2), ("503", 3)):
+        faulty_server.answer(answer)
+        report = check(storage)
+        assert verdicts(report) == {"list": Verdict.FAILED}
+        assert report.exit_code == code
+        assert len(faulty_server.requests) == 1
+
+
+def test_a_storage_that_begins_no_listing_where_it_is_asked_to_is_warned_about(faulty_server, local_network, check):
+    whole = faulty_server.EMPTY_LISTING % (
+        b"false", b"<Contents><Key>in/a.png</Key><Size>1</Size><ETag>e</ETag></Contents>"
+    )  # fmt: skip
+    astray = whole.replace(b"in/a.png", b"other/a.png")
+    for second, verdict in ((whole, Verdict.WARNING), (astray, Verdict.FAILED)):
+        faulty_server.BODIES = {**faulty_server.BODIES, "whole": (200, whole), "second": (200, second)}
+        faulty_server.answer("whole", "second", "404")
+        report = check(opened(faulty_server.url(), local_network))
+        assert verdicts(report)["start-after"] is verdict
+        assert "start-after=in%2Fa.png" in faulty_server.requests[1]
+        assert verdicts(report)["read"] is Verdict.FAILED
+
+
+def test_a_url_that_does_not_give_the_file_is_a_failure(rclone_server, local_network, check, s3_server, bucket):
+    place = rclone_server.create_bucket(f"checked-{next(numbers)}")
+    rclone_server.put(place, "in/a.png", b"a picture")
+    storage = opened(rclone_server.url(place, "in"), local_network, rclone_server.keys)
+    assert verdicts(check(storage))["fetch"] is Verdict.OK
+    hidden = storage.url
+    storage.url = lambda file, *, expires_in: (hidden(file, expires_in=expires_in)[0].partition("?")[0], None)
+    report = check(storage)
+    assert verdicts(report)["fetch"] is Verdict.FAILED
+    assert "let everybody read it, or give credentials that sign URLs" in message(report, "fetch")
+    elsewhere = opened(s3_server.url(bucket, "in"), local_network, s3_server.keys)
+    s3_server.put(bucket, "in/2.png", b"something else")
+    other, _ = elsewhere.url(elsewhere.stat("2.png"), expires_in=timedelta(hours=1))
+    storage.url = lambda _file, *, expires_in: (other, datetime.now(UTC) + expires_in)
+    assert "something else than the file" in message(check(storage), "fetch")
+
+
+def test_the_url_is_fetched_through_the_guard(s3_server, bucket, local_network, check):
+    storage = opened(s3_server.url(bucket, "in"), local_network, s3_server.keys)
+    report = check(storage, network=ra.NetworkPolicy(allow_http=True))
+    assert verdicts(report)["fetch"] is Verdict.FAILED
+    assert "allow_private" in message(report, "fetch")
+    assert report.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "verdict", "way"), [(4, "ok", "240"), (7, "failed", "7 minutes ahead"), (-60, "failed", "behind")]
+)
+def test_a_clock_that_is_five_minutes_wrong_is_a_failure(
+    s3_server, bucket, local_network, check, minutes, verdict, way
+):
+    def clock():
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=minutes)
+
+    report = check(opened(s3_server.url(bucket, "in"), local_network, s3_server.keys), clock=clock)
+    assert verdicts(report)["clock"] == verdict
+    assert way in message(report, "clock").replace("241", "240").replace("239", "240")
+
+
+def test_a_role_whose_sessions_are_too_short_is_told_before_the_night(
+    s3_server, bucket, sts_server, local_network, check
+):
+    role = ra.AssumeRole(
+        "arn:aws:iam::123456789012:role/prints", base=ra.Keys("AKSHOP", "hush"), sts_endpoint=sts_server.endpoint
+    )
+    report = check(opened(s3_server.url(bucket, "in"), local_network, role))
+    assert verdicts(report)["sign"] is Verdict.WARNING
+    assert "for 1:00:00 and not 1 day, 0:00:00" in message(report, "sign")
+    temporary = ra.Keys("AKTESTKEY", "hush", "a-session-token")
+    report = check(opened(s3_server.url(bucket, "in"), local_network, temporary))
+    assert "dies with the temporary keys" in message(report, "sign")
+
+
+def test_credentials_that_sign_nothing_are_told(azure_server, local_network, check):
+    container = azure_server.create_container(f"checked-{next(numbers)}")
+    azure_server.put(container, "in/1001_1.png", b"a picture")
+    report = check(azure_server.open(f"{container}/in", ra.SasToken(azure_server.sas(container)), local_network))
+    assert verdicts(report)["sign"] is Verdict.FAILED
+    assert "share_sas=True" in message(report, "sign")
+    assert report.exit_code == 2
+
+
+def keys_in(server, bucket):
+    return {entry["Key"] for entry in server.call("list_objects_v2", Bucket=bucket).get("Contents", ())}
+
+
+def test_a_write_test_leaves_nothing_and_says_that_scans_need_no_such_permission(s3_server, local_network, check):
+    for versioned in (True, False):
+        bucket = s3_server.create_bucket(f"checked-{next(numbers)}", versioned=versioned)
+        report = check(opened(s3_server.url(bucket, "in"), local_network, s3_server.keys), write_test=True)
+        assert verdicts(report)["write"] is Verdict.WARNING
+        assert "read and list only" in message(report, "write")
+        assert ("stay hidden" in message(report, "write")) is versioned
+        assert keys_in(s3_server, bucket) == set()
+
+
+def test_that_nothing_may_be_written_is_as_it_should_be(azure_server, local_network, check):
+    container = azure_server.create_container(f"checked-{next(numbers)}")
+    sas = ra.SasToken(azure_server.sas(container), share_sas=True)
+    report = check(azure_server.open(f"{container}/in", sas, local_network), write_test=True)
+    assert verdicts(report)["write"] is Verdict.OK
+    assert "does not need to" in message(report, "write")
+
+
+class KeepsFiles(LocalFileSystem):
+    """Deletes nothing."""
+
+    def rm_file(self, path):
+        raise PermissionError(path)
+
+
+class OneVersion(LocalFileSystem):
+    """Tells no file from the one that it replaced."""
+
+    def info(self, path, **options):
+        return {**super().info(path, **options), "ETag": "e"}
+
+
+def test_what_a_write_test_had_to_leave_is_named(tmp_path, check):
+    report = check(ra.ArtworkStorage(KeepsFiles(skip_instance_cache=True), str(tmp_path)), write_test=True)
+    [left] = tmp_path.iterdir()
+    assert verdicts(report)["write"] is Verdict.FAILED
+    assert left.name in message(report, "write")
+
+
+def test_a_storage_in_which_a_replaced_file_looks_as_before_is_a_failure(tmp_path, check):
+    report = check(ra.ArtworkStorage(OneVersion(skip_instance_cache=True), str(tmp_path)), write_test=True)
+    assert verdicts(report)["write"] is Verdict.FAILED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_write_test_nothing_is_written(s3_server, bucket, local_network, check):
+    before = keys_in(s3_server, bucket)
+    check(opened(s3_server.url(bucket, "in"), local_network, s3_server.keys))
+    assert keys_in(s3_server, bucket) == before
+
+
+def test_a_file_system_that_was_handed_in_is_checked_too(check):
+    files = fsspec.filesystem("memory", skip_instance_cache=True)
+    files.pipe("/checked-in/1001_1.png", b"a picture")
+    report = check(ra.ArtworkStorage(files, "/checked-in"))
+    assert verdicts(report) == {
+        "list": Verdict.OK,
+        "missing": Verdict.OK,
+        "read": Verdict.OK,
+        "sign": Verdict.WARNING,
+    }
+    files.rm("/checked-in", recursive=True)

@@ -1,0 +1,171 @@
+"""Each way in which a storage refuses becomes one clear sentence with its remedy.
+
+The answers are the ones that the providers document; rclone and Azurite, which do check credentials, give theirs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+import gcs_server as gcs
+import remote_artwork as ra
+from remote_artwork.storage.pagers import azure
+
+pytestmark = pytest.mark.server
+
+FILE = ra.StoredFile(name="1001_1.png", size=10, etag="e", version_id="1")
+USES = {
+    "list": lambda storage: list(storage.pages()),
+    "head": lambda storage: storage.stat(FILE.name),
+    "get": lambda storage: storage.reader(FILE).read(0, 10),
+}
+SECRETS = ("secret words", "a-secret-of-tests", "AKTESTKEY", "aHVzaA", "a-token-of-tests")
+
+
+def sentence(storage, kind, error):
+    """What a person reads: one line, one sentence with a remedy after a semicolon, and no secret."""
+    with pytest.raises(error) as raised:
+        USES[kind](storage)
+    assert type(raised.value) is error
+    text = str(raised.value)
+    assert text.startswith(storage.location)
+    assert not any(secret in text for secret in SECRETS)
+    assert "\n" not in text
+    assert text.count("; ") == 1
+    return text
+
+
+def s3_body(code, more=""):
+    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>secret words</Message>{more}</Error>'.encode()
+
+
+S3 = {
+    "no list": ("list", 403, "AccessDenied", ra.StorageDenied, "permit s3:ListBucket on the bucket"),
+    "no read": ("get", 403, "AccessDenied", ra.StorageDenied, "permit s3:GetObject on the bucket's files"),
+    "no read, no words": ("head", 403, "", ra.StorageDenied, "s3:GetObject on the bucket's files and s3:ListBucket"),
+    "unknown key": ("list", 403, "InvalidAccessKeyId", ra.StorageDenied, "copy both keys again, or make new ones"),
+    "wrong key": ("list", 403, "SignatureDoesNotMatch", ra.StorageDenied, "copy both keys again"),
+    "expired token": ("list", 400, "ExpiredToken", ra.StorageDenied, "make new ones"),
+    "expired, no words": ("head", 400, "", ra.StorageDenied, "check whether temporary keys have expired"),
+    "wrong token": ("list", 400, "InvalidToken", ra.StorageDenied, "copy all three again"),
+    "clock": ("list", 403, "RequestTimeTooSkewed", ra.StorageDenied, "set the clock"),
+    "wrong region": ("list", 400, "AuthorizationHeaderMalformed", ra.InvalidLocation, "name it by ?region="),
+    "missing bucket": ("list", 404, "NoSuchBucket", ra.LocationNotFound, "check the URL's spelling"),
+    "closed": ("list", 403, "AllAccessDisabled", ra.StorageDenied, "its owner has to ask the provider"),
+    "account": ("list", 403, "AccountProblem", ra.StorageDenied, "its owner has to ask the provider"),
+    "archived": ("get", 403, "InvalidObjectState", ra.StorageDenied, "restore it"),
+    "anything else": ("list", 403, "NobodyKnows", ra.StorageDenied, "check the keys"),
+}
+
+
+@pytest.mark.parametrize("case", S3)
+def test_what_s3_refuses(faulty_server, local_network, case):
+    kind, status, code, error, remedy = S3[case]
+    faulty_server.BODIES = {"refusal": (status, s3_body(code))}
+    faulty_server.answer("refusal")
+    keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
+    storage = ra.open_storage(faulty_server.url(), credentials=keys, network=local_network)
+    text = sentence(storage, kind, error)
+    assert remedy in text
+    assert f"(HTTP {status} {code}".rstrip() in text
+    # To a bare 400 the SDK asks once for the bucket's region.
+    assert len(faulty_server.requests) == (2 if case == "expired, no words" else 1)
+
+
+GCS = {
+    "no list": ("list", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.list"),
+    "no read": ("get", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.get"),
+    "not public": ("list", 401, "required", "Anonymous caller", ra.StorageDenied, "give credentials"),
+    "wrong key": ("list", 401, "authError", "Invalid Credentials", ra.StorageDenied, "make a new JSON key"),
+    "missing bucket": (
+        "list", 404, "notFound", "The specified bucket does not exist.",
+        ra.LocationNotFound, "check the URL's spelling",
+    ),
+    "who pays": (
+        "list", 400, "required", "Bucket is a requester pays bucket but no user project provided.",
+        ra.ConfigurationError, "use a bucket whose owner pays",
+    ),
+    "closed": ("list", 403, "accountDisabled", "secret words", ra.StorageDenied, "its owner has to ask the provider"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GCS)
+def test_what_google_refuses(faulty_google, local_network, case):
+    kind, status, reason, words, error, remedy = GCS[case]
+    faulty_google.BODIES = {"refusal": faulty_google._error(status, reason, words)}
+    faulty_google.answer("refusal")
+    assert remedy in sentence(gcs.open_gcs(faulty_google, "b", local_network), kind, error)
+    assert len(faulty_google.requests) == 1
+
+
+def azure_details(words):
+    return f"<AuthenticationErrorDetail>{words} secret words</AuthenticationErrorDetail>"
+
+
+AZURE = {
+    "no list": ("list", 403, "AuthorizationPermissionMismatch", "", ra.StorageDenied, "sp=rl"),
+    "no read": ("get", 403, "AuthorizationPermissionMismatch", "", ra.StorageDenied, "Storage Blob Data Reader"),
+    "not public": ("list", 409, "PublicAccessNotPermitted", "", ra.StorageDenied, "give credentials"),
+    "wrong key": (
+        "list", 403, "AuthenticationFailed", azure_details("Signature did not match. String to sign used was"),
+        ra.StorageDenied, "where the key was replaced",
+    ),
+    "expired token": (
+        "list", 403, "AuthenticationFailed", azure_details("Signature not valid in the specified time frame: Start"),
+        ra.StorageDenied, "make a new one, and check this machine's clock",
+    ),
+    "clock": (
+        "list", 403, "AuthenticationFailed", azure_details("Request date header too old:"),
+        ra.StorageDenied, "set the clock",
+    ),
+    "cut off": (
+        "list", 403, "AuthenticationFailed", azure_details("sr is mandatory. Cannot be empty"),
+        ra.StorageDenied, "from the first letter to the last",
+    ),
+    "failed": ("list", 403, "AuthenticationFailed", "", ra.StorageDenied, "check the keys or the SAS"),
+    "malformed": ("list", 400, "InvalidAuthenticationInfo", "", ra.StorageDenied, "from the first letter to the last"),
+    "firewall": ("list", 403, "AuthorizationFailure", "", ra.StorageDenied, "firewall (Networking)"),
+    "other service": ("list", 403, "AuthorizationServiceMismatch", "", ra.StorageDenied, "ss=b"),
+    "other kind": ("list", 403, "AuthorizationResourceTypeMismatch", "", ra.StorageDenied, "srt=co"),
+    "other address": ("list", 403, "AuthorizationSourceIPMismatch", "", ra.StorageDenied, "sip"),
+    "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", ra.StorageDenied, "give a SAS"),
+    "closed": ("list", 403, "AccountIsDisabled", "", ra.StorageDenied, "its owner has to ask the provider"),
+    "missing container": ("list", 404, "ContainerNotFound", "", ra.LocationNotFound, "check the URL's spelling"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AZURE)
+def test_what_azure_refuses(faulty_azure, local_network, case):
+    kind, status, code, details, error, remedy = AZURE[case]
+    faulty_azure.BODIES = {"refusal": (status, s3_body(code, details))}
+    faulty_azure.answer("refusal")
+    fs = azure.file_system(faulty_azure.endpoint, "account", ra.AccountKey("aHVzaA=="), local_network)
+    text = sentence(ra.ArtworkStorage(fs, "prints/in"), kind, error)
+    assert remedy in text
+    assert f"(HTTP {status} {code})" in text
+    assert len(faulty_azure.requests) == 1
+
+
+def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, local_network):
+    bucket = rclone_server.create_bucket("refusals")
+    for keys, remedy in (
+        (ra.Keys("AKTESTKEY", "a-secret-of-nobody"), "copy both keys again"),
+        (ra.Keys("AKNOBODY", "a-secret-of-nobody"), "copy both keys again, or make new ones"),
+    ):
+        storage = ra.open_storage(rclone_server.url(bucket), credentials=keys, network=local_network)
+        assert sentence(storage, "list", ra.StorageDenied).endswith(remedy)
+
+
+def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):
+    container = azure_server.create_container("refusals")
+    cases = {
+        ra.AccountKey("aHVzaA=="): ("list", "check the key, or what the SAS is for"),
+        ra.SasToken(azure_server.sas(container, permission="r")): ("list", "sp=rl"),
+        ra.SasToken(azure_server.sas(container, permission="l")): ("get", "sp=rl"),
+        ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1))): ("list", "what the SAS is for"),
+    }
+    for credentials, (kind, remedy) in cases.items():
+        storage = azure_server.open(f"{container}/in", credentials, local_network)
+        assert remedy in sentence(storage, kind, ra.StorageDenied)

@@ -1,0 +1,154 @@
+"""No spelling of an address, no name and no redirect leads to where an operator has not allowed it (SSRF)."""
+
+from __future__ import annotations
+
+import socket
+
+import attrs
+import pytest
+
+import remote_artwork as ra
+from hostile_server import HostileServer
+from merchant_locations import OPENERS, USES, open_at
+from recording_server import RecordingWire
+
+PUBLIC = ra.NetworkPolicy(allow_http=True, connect_timeout=2.0, read_timeout=2.0, call_timeout=4.0)
+ONCE = ra.RetryPolicy(attempts=1)
+SPELLINGS = {
+    "literal": "127.0.0.1",
+    "of the same network": "127.9.9.9",
+    "short": "127.1",
+    "decimal": "2130706433",
+    "octal": "0177.0.0.1",
+    "octal in one": "017700000001",
+    "hexadecimal": "0x7f.0.0.1",
+    "hexadecimal in one": "0x7f000001",
+    "nothing": "0",
+    "unspecified": "0.0.0.0",
+    "with a dot": "127.0.0.1.",
+    "a name": "localhost",
+    "a name with a dot": "localhost.",
+    "a name in capitals": "LOCALHOST",
+    "IPv6": "[::1]",
+    "IPv6, unspecified": "[::]",
+    "IPv6, long": "[0:0:0:0:0:0:0:1]",
+    "IPv4 in IPv6": "[::ffff:127.0.0.1]",
+    "IPv4 in IPv6, in numbers": "[::ffff:7f00:1]",
+    "IPv4-compatible": "[::127.0.0.1]",
+    "NAT64": "[64:ff9b::7f00:1]",
+    "6to4": "[2002:7f00:1::]",
+    "metadata": "169.254.169.254",
+    "metadata, decimal": "2852039166",
+    "neighbour": "10.0.0.1",
+}
+
+
+@pytest.fixture
+def forbidden():
+    """It listens on every address of this machine, and nobody may connect."""
+    with RecordingWire() as listener:
+        yield listener
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("protocol", OPENERS)
+def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, spelling):
+    endpoint = f"http://{SPELLINGS[spelling]}:{forbidden.port}"
+    # Endpoints of Google and Azure come from no URL; aiohttp itself refuses the oddest spellings of them.
+    with pytest.raises(ra.InvalidLocation if protocol in ("s3", "web") else ra.RemoteArtworkError):
+        USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
+    assert forbidden.connections == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("protocol", OPENERS)
+def test_an_operator_can_allow_it(forbidden, protocol, host):
+    """So the listener does listen, and the test above could fail."""
+    allowed = attrs.evolve(PUBLIC, allow_private=True)
+    with pytest.raises(ra.StorageUnreachable):
+        USES["list"](open_at(protocol, f"http://{host}:{forbidden.port}", "b/in", None, allowed, retry=ONCE))
+    assert forbidden.connections > 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0177.0.0.1", "[::1]", "localhost", "169.254.169.254"])
+@pytest.mark.parametrize("form", ["https://{}:{}/b/in/", "http://{}:{}/b/in/", "s3+https://{}:{}/b/in/?provider=minio"])
+def test_no_form_of_a_url_does_without_an_operators_leave(forbidden, host, form):
+    with pytest.raises(ra.InvalidLocation):
+        USES["list"](ra.open_storage(form.format(host, forbidden.port), retry=ONCE))
+    assert forbidden.connections == 0
+
+
+@pytest.mark.parametrize("account", ["evil.example/x", "a@127.0.0.1", "127.0.0.1:80/a", "a.127.0.0.1", "a?x", "a#x"])
+def test_an_azure_account_is_no_way_to_another_host(account):
+    for url in (f"az://prints@{account}/in/", f"https://{account}.blob.core.windows.net/prints/in/"):
+        with pytest.raises(ra.InvalidLocation):
+            ra.open_storage(url)
+
+
+class Resolver:
+    """Answers for the names of the world: the next of its answers each time, the last one for ever."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def __call__(self, _host, port, *_rest, **_options):
+        self.asked += 1
+        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, port)) for ip in addresses]
+
+
+@pytest.fixture
+def no_internet(monkeypatch):
+    """Connections to the Internet fail at once; connections to this machine are made."""
+    connected = []
+    connect = socket.socket.connect
+
+    def noted(self, address):
+        connected.append(address[0])
+        if not address[0].startswith("127."):
+            raise OSError(101, "Network is unreachable")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return connected
+
+
+@pytest.mark.parametrize("protocol", OPENERS)
+def test_a_name_that_leads_elsewhere_the_second_time_is_refused_then(forbidden, protocol, monkeypatch, no_internet):
+    resolver = Resolver(["93.184.215.14"], ["127.0.0.1"])
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    endpoint = f"http://rebinding.example:{forbidden.port}"
+    with pytest.raises(ra.StorageUnreachable):
+        USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
+    with pytest.raises(ra.InvalidLocation, match="allow_private"):
+        USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
+    assert resolver.asked == 2
+    assert set(no_internet) == {"93.184.215.14"}
+    assert forbidden.connections == 0
+
+
+@pytest.mark.parametrize("protocol", OPENERS)
+def test_a_name_with_a_public_and_a_private_address_reaches_the_public_one_at_most(
+    forbidden, protocol, monkeypatch, no_internet
+):
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(["93.184.215.14", "127.0.0.1", "169.254.169.254"]))
+    endpoint = f"http://both.example:{forbidden.port}"
+    with pytest.raises(ra.RemoteArtworkError):
+        USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
+    assert set(no_internet) <= {"93.184.215.14"}
+    assert forbidden.connections == 0
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+@pytest.mark.parametrize("protocol", OPENERS)
+def test_no_redirect_is_followed(forbidden, protocol, status, local_network):
+    with HostileServer() as server:
+        storage = open_at(protocol, server.endpoint, "b/in", None, local_network, retry=ONCE)
+        for target in (f"http://127.0.0.1:{forbidden.port}/x", f"{server.endpoint}/again", None):
+            for use in USES.values():
+                server.redirect(status, target)
+                with pytest.raises(ra.RemoteArtworkError):
+                    use(storage)
+                assert len(server.requests) == 1
+    assert forbidden.connections == 0

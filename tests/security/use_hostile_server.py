@@ -1,0 +1,50 @@
+"""Uses one location after another on a hostile server; prints a line of JSON for each, with the process's peak memory.
+
+Arguments: the protocol, the endpoint, and the names of the attacks.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import attrs
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import remote_artwork as ra
+from merchant_locations import USES, open_at
+
+PATIENT = ra.NetworkPolicy(allow_private=True, allow_http=True, call_timeout=20.0, listing_timeout=1.0)
+WAITING = attrs.evolve(PATIENT, call_timeout=1.0)
+"""For attacks that only time ends."""
+
+protocol, endpoint, *names = sys.argv[1:]
+for name in names:
+    network = WAITING if name.startswith("waiting") else PATIENT
+    storage = open_at(protocol, endpoint, f"{name}/in", None, network, retry=ra.RetryPolicy(attempts=1))
+    for kind in ("list", "get"):
+        use = USES[kind]
+        begin = time.monotonic()
+        told, result = "", None
+        try:
+            result = use(storage)
+        except ra.RemoteArtworkError as error:
+            told = f"{type(error).__name__}: {error}"
+        print(
+            json.dumps(
+                {
+                    "attack": name,
+                    "use": kind,
+                    "error": told,
+                    "result": repr(result)[:200],
+                    "seconds": round(time.monotonic() - begin, 2),
+                    "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                    "requests": sum(storage.requests.values()),
+                }
+            ),
+            flush=True,
+        )

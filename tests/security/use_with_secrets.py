@@ -1,0 +1,84 @@
+"""Uses a location with credentials, and prints all there is to print: logs, errors, reports, pickles.
+
+Standard input: JSON. What it prints is searched for the credentials by whoever started it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import remote_artwork as ra
+from merchant_locations import FILE, USES, open_at
+from remote_artwork.testing import FakeShop
+
+
+def show(what):
+    print(what, str(what), repr(what), getattr(what, "__dict__", ""))
+
+
+def show_error(error):
+    """Everything that a chain of errors holds, and the values of all variables on the way."""
+    while error is not None:
+        show(error)
+        print("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
+        show_pickle(error)
+        error = error.__cause__ or error.__context__
+
+
+def show_pickle(what):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        try:
+            print(pickle.dumps(what, protocol).decode("latin-1"))
+        except (TypeError, AttributeError, pickle.PicklingError) as refusal:
+            print("not pickled:", refusal)
+
+
+def opened():
+    """The storage; the secrets are named nowhere else, so that this script's own variables do not show them."""
+    given = json.load(sys.stdin)
+    credentials = getattr(ra, given["credentials"])(*given["secrets"], **given["options"])
+    for told in (credentials, [credentials], {"credentials": copy.deepcopy(credentials)}, f"{credentials}"):
+        show(told)
+    show_pickle(credentials)
+    network = ra.NetworkPolicy(allow_private=True, allow_http=True, call_timeout=10.0)
+    retry = ra.RetryPolicy(attempts=2, first_wait=0.01)
+    storage = open_at(given["protocol"], given["endpoint"], given["path"], credentials, network, retry=retry)
+    if given["token_uri"]:
+        storage._pager._fs.credentials.credentials._token_uri = given["token_uri"]  # a key names Google's only
+    return storage
+
+
+def main():
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s %(args)s")
+    storage = opened()
+    show(storage)
+    show_pickle(storage)
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
+    scanner = ra.Scanner(storage, shop, ledger=ra.SqlLedger("sqlite:///ledger.db"))
+    for report in (scanner.plan(), scanner.scan(), scanner.scan(sweep=True)):
+        show(report)
+        show(report.to_dict())
+        print(report.to_json())
+        show_pickle(report)
+    show(scanner)
+    print(scanner.explain("1001_1.png"))
+    attempts = [*USES.values(), lambda storage: storage.url(FILE, expires_in=timedelta(days=300))]
+    for attempt in attempts:
+        try:
+            attempt(storage)
+        except ra.RemoteArtworkError as error:
+            logging.getLogger("host").exception("it did not work")
+            show_error(error)
+    print("statuses:", [item.status.value for item in report.items], storage.requests)
+
+
+main()
