@@ -1,8 +1,8 @@
 """Finds the files of P pending orders among N objects: this library and its peers, at one server, in one run.
 
-Run by the session ``bench``, or as ``python tests/benchmarks/listing_peers.py [N ...]``. Every contender runs in a
-process of its own, is warm before it is timed, and answers the same question: which of P expected names are there.
-The server makes its answers up, so that the clients are what is measured. Prints a table in Markdown.
+Run by the session ``bench``, or as ``python tests/benchmarks/listing_peers.py FILE [N ...]``. Every contender runs in
+a process of its own, is warm before it is timed, and answers the same question: which of P expected names are there.
+The server makes its answers up, so that the clients are what is measured. Writes a table in Markdown, and prints it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contenders import CONTENDERS
 from canned import COMMAND, Canned
 from servers import free_port, running
 
-SIZES = (1_000, 100_000, 1_000_000)
+SIZES = (1_000, 100_000, 1_000_000, 10_000_000)
 PENDING = (10, 1_000, 100_000)
 OURS = "remote_artwork"
 LONGEST = 30
@@ -60,16 +60,18 @@ def rows(server: Canned, sizes: tuple[int, ...]) -> Iterator[str]:
                 )
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Prints the table."""
+def main(table: Path, sizes: tuple[int, ...]) -> None:
+    """Writes the table, row by row."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as folder,
         running([*COMMAND, str(port)], port=port, log=Path(folder) / "log"),
+        table.open("w", encoding="utf-8") as output,
     ):
         for row in rows(Canned(port), sizes):
+            print(row, file=output, flush=True)
             print(row, flush=True)
 
 
 if __name__ == "__main__":
-    main(tuple(map(int, sys.argv[1:])) or SIZES)
+    main(Path(sys.argv[1]), tuple(map(int, sys.argv[2:])) or SIZES)

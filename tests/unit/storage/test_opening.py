@@ -160,7 +160,7 @@ def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.azure_transport", raising=False)
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
-        ra.open_storage("az://prints@account/in/")
+        ra.open_storage("az://prints@account/in/", network=OF_NOBODY_ELSE)
 
 
 def test_no_sdk_is_loaded_before_a_location_needs_it():
