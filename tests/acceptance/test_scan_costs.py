@@ -86,6 +86,12 @@ def test_some_orders_cost_what_they_alone_cost(scan, server):
     assert server.tell() == {"list": 2}
 
 
+def test_of_the_odd_files_that_a_scan_comes_by_the_first_thousand_are_judged(scan):
+    report = scan([0, 50_000]).plan()
+    assert (report.names_seen, report.coverage) == (2_000, "partial")
+    assert report.file_counts == {"early": 1_000}
+
+
 def test_a_sweep_sees_every_file_by_a_request_a_page(scan, server):
     report = scan([7], 20_000).plan(sweep=True)
     assert (report.names_seen, report.coverage) == (20_000, "full")
