@@ -5,6 +5,8 @@ A block is told what it is by a comment on the line above it::
     <!-- urls: ID -->            each URL, then → its canonical form, or ✗ the reason why it is refused
     <!-- credentials: CLASS -->  a file for --credentials
     <!-- policy: BUCKET FOLDER -->
+    <!-- trust: USER -->         the trust policy of a role that this user of the shop may take on
+    <!-- shop: USER -->          the policy of that user
     <!-- file: NAME -->          a file of the package that adds a provider
 """
 

@@ -1,6 +1,7 @@
 """The package that docs/providers/adding.md shows really adds a provider."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ import pytest
 
 from provider_pages import blocks, said_of_urls
 from remote_artwork.storage.providers import provider_named
+from shop_files import PDF
 
 PARSE = """
 import sys, remote_artwork as ra
@@ -61,3 +63,17 @@ def test_the_package_of_the_example_adds_a_provider(package):
     assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
     for url, told in said:
         assert told[2:] in python_beside(package, "-c", PARSE, url)
+
+
+@pytest.mark.server
+def test_the_contract_of_the_example_runs_on_a_real_server(package, s3_server):
+    bucket = s3_server.create_bucket("acme-prints", versioned=True)
+    s3_server.put(bucket, "incoming/1001_1.pdf", PDF)
+    told = python_beside(
+        package,
+        *("-m", "pytest", "-p", "no:cacheprovider", "-q", "test_acme.py"),
+        ACME_URL=f"s3+{s3_server.endpoint}/{bucket}/incoming/?provider=acme",
+        ACME_ACCESS_KEY=s3_server.keys.access_key,
+        ACME_SECRET_KEY=s3_server.keys.secret_key,
+    )
+    assert re.search(r"^[1-9][0-9]* passed in", told, re.MULTILINE), told

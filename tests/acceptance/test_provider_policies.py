@@ -1,10 +1,13 @@
 """The least permission that docs/providers/ shows is enough, and no more, on a server that obeys policies (moto).
 
-moto heeds the actions and the resources of a policy, and not its conditions on the prefix.
+moto heeds the actions and the resources of a policy, and not its conditions on the prefix. Of an external id it heeds
+that it is the right one, and not, as Amazon does, that there is one.
 """
 
 import json
+import re
 import urllib.request
+from datetime import timedelta
 
 import botocore.session
 import pytest
@@ -17,6 +20,8 @@ from shop_files import PDF
 
 _, PLACE, POLICY = blocks("policy")[0]
 BUCKET, FOLDER = PLACE.split()
+LIFETIME = timedelta(minutes=30)
+OWN_ACCOUNT = "123456789012"  # moto's
 
 
 class GuardedS3(S3Server):
@@ -42,6 +47,12 @@ class GuardedS3(S3Server):
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
         return ra.Keys(key["AccessKeyId"], key["SecretAccessKey"])
 
+    def role(self, arn, policy, trust):
+        """A new role."""
+        name = arn.rpartition("/")[2]
+        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        self.iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=json.dumps(policy))
+
     def obey(self):
         """From now on policies count, for the one who makes users too."""
         switch = f"{self.endpoint}/moto-api/reset-auth"
@@ -59,13 +70,13 @@ def guarded_s3(tmp_path):
 
 @pytest.fixture
 def scan(guarded_s3, local_network):
-    """One scan of the folder for order 1001."""
+    """One scan of the folder for order 1001; its URLs live for half an hour."""
 
     def scan_with(credentials):
         url = guarded_s3.url(BUCKET, FOLDER)
         storage = ra.open_storage(url, credentials=credentials, network=local_network)
         shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
-        [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
+        [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), url_lifetime=LIFETIME).scan().items
         return item.status, shop.artwork.get(("1001", "1"))
 
     return scan_with
@@ -102,3 +113,45 @@ def test_less_than_the_policy_of_the_pages_is_not_enough(guarded_s3, scan, witho
     keys = guarded_s3.user("reader", policy)
     guarded_s3.obey()
     assert scan(keys) == ("unreadable", None)
+
+
+@pytest.fixture
+def role_of_the_page(guarded_s3):
+    """The role with all that the page says, in the one account that moto keeps."""
+
+    def in_one_account(text):
+        return re.sub(r"(?<=arn:aws:iam::)[0-9]{12}", OWN_ACCOUNT, text)
+
+    [(_, user, trust)] = blocks("trust")
+    [(_, same_user, allowed)] = blocks("shop")
+    [fields] = [
+        json.loads(in_one_account(content)) for _, kind, content in blocks("credentials") if kind == "AssumeRole"
+    ]
+    assert user == same_user
+    keys = guarded_s3.user(user, json.loads(in_one_account(allowed)))
+    guarded_s3.role(fields["role_arn"], json.loads(POLICY), json.loads(in_one_account(trust)))
+    guarded_s3.obey()
+
+    def role(**changes):
+        parts = {"external_id": fields["external_id"], "base": keys, "sts_endpoint": guarded_s3.endpoint} | changes
+        return ra.AssumeRole(fields["role_arn"], **parts)
+
+    return role
+
+
+@pytest.mark.server
+def test_the_role_of_the_page_is_enough_for_a_scan(role_of_the_page, scan):
+    status, (artwork,) = scan(role_of_the_page())
+    assert status == "fulfilled"
+    assert "X-Amz-Security-Token" in artwork.url
+
+
+@pytest.mark.server
+def test_the_role_of_the_page_lets_nobody_in_with_another_external_id(role_of_the_page, scan):
+    assert scan(role_of_the_page(external_id="merchant-8")) == ("unreadable", None)
+
+
+@pytest.mark.server
+def test_the_role_of_the_page_lets_nobody_else_in(role_of_the_page, scan):
+    stranger = ra.Keys("AKSTRANGER", "a-secret-of-tests")
+    assert scan(role_of_the_page(base=stranger)) == ("unreadable", None)

@@ -10,7 +10,7 @@ import pytest
 
 import remote_artwork as ra
 from compat.stand_ins import FRONT_DOORS
-from remote_artwork.cli.setup import read_credentials
+from remote_artwork.cli.credentials_file import read_credentials
 from remote_artwork.testing import StorageContract, StorageReading
 from remote_artwork.testing.own_storage import OwnStorage, declared
 

@@ -14,7 +14,9 @@ from remote_artwork.testing.own_storage import OwnStorage
 class TestMemory(StorageContract):
     @pytest.fixture
     def bench(self):
-        bench = OwnStorage(ra.Location.parse(f"memory://{uuid4().hex}/"), ra.Anonymous(), ra.NetworkPolicy())
+        bench = OwnStorage(
+            ra.Location.parse(f"memory://{uuid4().hex}/"), ra.Anonymous(), ra.NetworkPolicy(allow_local=True)
+        )
         yield bench
         bench.clean_up()
 
@@ -22,4 +24,4 @@ class TestMemory(StorageContract):
 class TestLocalFolder(StorageContract):
     @pytest.fixture
     def bench(self, tmp_path):
-        return OwnStorage(ra.Location.parse(f"{tmp_path}/"), ra.Anonymous(), ra.NetworkPolicy())
+        return OwnStorage(ra.Location.parse(f"{tmp_path}/"), ra.Anonymous(), ra.NetworkPolicy(allow_local=True))

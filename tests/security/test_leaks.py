@@ -22,6 +22,7 @@ from shop_files import PNG
 pytestmark = pytest.mark.server
 
 KEYS = ("AKCANARYCANARY01", "canary/secret+half==of-keys", "canary+token/of=a-session&more")
+SESSION = ("ASIACANARYCANARY", "canary-secret-of-a-session", "canary-token-of-a-session")
 SIGNATURE = re.compile(
     rb"""(?ix) (?:signature|sig) (?:=|%3d) (?!redacted) [0-9a-z+/%]{8}
              | bearer\s+[a-z]
@@ -73,28 +74,47 @@ def cases(service_account_key):
             dict(service_account_key),
             canaries=[*pem[1:-1], service_account_key["private_key_id"], "canary-access-token"],
         ),
+        "AssumeRole": case(
+            "s3",
+            "AssumeRole",
+            *KEYS[:2],
+            canaries=[*KEYS[:2], "canary-external-id", *SESSION],
+            external_id="canary-external-id",
+        ),
         "SasToken": case("azure", "SasToken", sas, canaries=["Y2FuYXJ5LXNpZ25hdHVyZQ"]),
         "SasToken, shared": case("azure", "SasToken", sas, canaries=["Y2FuYXJ5LXNpZ25hdHVyZQ"], share_sas=True),
         "AccountKey": case("azure", "AccountKey", key),
     }
 
 
-NAMES = ["Keys", "Keys without a token", "ServiceAccount", "SasToken", "SasToken, shared", "AccountKey"]
+NAMES = ["Keys", "Keys without a token", "AssumeRole", "ServiceAccount", "SasToken", "SasToken, shared", "AccountKey"]
 
 
 def test_every_type_of_credentials_is_tried():
     tried = {name.partition(",")[0].partition(" ")[0] for name in NAMES}
-    assert {kind.__name__ for kind in get_args(ra.Credentials)} - {"Anonymous"} == tried
+    without_secrets = {"Anonymous", "Ambient"}
+    assert {kind.__name__ for kind in get_args(ra.Credentials)} - without_secrets == tried
+
+
+def give_out(head):
+    """What Google answers to who asks for an access token, and AWS to who assumes a role."""
+    body = '{"access_token": "canary-access-token", "expires_in": 3600, "token_type": "Bearer"}'
+    if b"/token" not in head:
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+        values = (*SESSION, "2999-01-01T00:00:00Z")
+        told = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
+        result = f"<AssumeRoleResult><Credentials>{told}</Credentials></AssumeRoleResult>"
+        body = f"<AssumeRoleResponse>{result}</AssumeRoleResponse>"
+    kind = "json" if body.startswith("{") else "xml"
+    return [f"HTTP/1.1 200 OK\r\nContent-Type: text/{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()]
 
 
 @pytest.fixture
-def token_server():
-    """Where Google would give out an access token."""
+def token_uri():
+    """By the name of credentials, where they ask for more of them; empty for those that do not."""
     with HostileServer() as server:
-        body = b'{"access_token": "canary-access-token", "expires_in": 3600, "token_type": "Bearer"}'
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        server.answer(lambda _head: [head.encode() + body])
-        yield f"{server.endpoint}/token"
+        server.answer(give_out)
+        yield {"ServiceAccount": f"{server.endpoint}/token", "AssumeRole": server.endpoint}
 
 
 def printed(in_a_process, tmp_path, given, **settings):
@@ -127,8 +147,8 @@ def echo(head):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_storage_that_repeats_what_it_is_sent_makes_nothing_leak(in_a_process, cases, name, tmp_path, token_server):
-    given = cases[name] | {"path": "prints/in", "token_uri": token_server if name == "ServiceAccount" else ""}
+def test_a_storage_that_repeats_what_it_is_sent_makes_nothing_leak(in_a_process, cases, name, tmp_path, token_uri):
+    given = cases[name] | {"path": "prints/in", "token_uri": token_uri.get(name, "")}
     with HostileServer() as server:
         server.answer(echo)
         shown = printed(in_a_process, tmp_path, given | {"endpoint": server.endpoint}, PYTHONASYNCIODEBUG="1")
@@ -162,8 +182,8 @@ SERVERS = {"s3": _s3, "gcs": _gcs, "azure": _azure}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_leaks_when_all_goes_well(request, in_a_process, cases, name, tmp_path, token_server):
-    given = cases[name] | {"token_uri": token_server if name == "ServiceAccount" else ""}
+def test_nothing_leaks_when_all_goes_well(request, in_a_process, cases, name, tmp_path, token_uri):
+    given = cases[name] | {"token_uri": token_uri.get(name, "")}
     endpoint, bucket = SERVERS[given["protocol"]](request)
     if given["protocol"] == "azure":
         server = request.getfixturevalue("azure_server")

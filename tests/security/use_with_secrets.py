@@ -20,6 +20,8 @@ import remote_artwork as ra
 from merchant_locations import FILE, USES, open_at
 from remote_artwork.testing import FakeShop
 
+ROLE = "arn:aws:iam::123456789012:role/prints"
+
 
 def show(what):
     print(what, str(what), repr(what), getattr(what, "__dict__", ""))
@@ -45,6 +47,10 @@ def show_pickle(what):
 def opened():
     """The storage; the secrets are named nowhere else, so that this script's own variables do not show them."""
     given = json.load(sys.stdin)
+    if given["credentials"] == "AssumeRole":
+        given["options"]["base"] = ra.Keys(*given["secrets"])
+        given["secrets"] = [ROLE]
+        given["options"]["sts_endpoint"] = given["token_uri"]
     credentials = getattr(ra, given["credentials"])(*given["secrets"], **given["options"])
     for told in (credentials, [credentials], {"credentials": copy.deepcopy(credentials)}, f"{credentials}"):
         show(told)
@@ -52,7 +58,7 @@ def opened():
     network = ra.NetworkPolicy(allow_private=True, allow_http=True, call_timeout=10.0)
     retry = ra.RetryPolicy(attempts=2, first_wait=0.01)
     storage = open_at(given["protocol"], given["endpoint"], given["path"], credentials, network, retry=retry)
-    if given["token_uri"]:
+    if given["protocol"] == "gcs":
         storage._pager._fs.credentials.credentials._token_uri = given["token_uri"]  # a key names Google's only
     return storage
 
@@ -63,7 +69,7 @@ def main():
     show(storage)
     show_pickle(storage)
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
-    scanner = ra.Scanner(storage, shop, ledger=ra.SqlLedger("sqlite:///ledger.db"))
+    scanner = ra.Scanner(storage, shop, ledger=ra.SqlLedger("sqlite:///ledger.db"), url_lifetime=timedelta(minutes=30))
     for report in (scanner.plan(), scanner.scan(), scanner.scan(sweep=True)):
         show(report)
         show(report.to_dict())

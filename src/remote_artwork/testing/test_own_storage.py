@@ -22,7 +22,7 @@ from remote_artwork.testing.storage_reading import StorageReading
 @pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, NetworkPolicy]:
     """What the options name."""
-    from remote_artwork.cli.setup import read_credentials
+    from remote_artwork.cli.credentials_file import read_credentials
 
     option = request.config.getoption
     if not option("--storage-url"):
@@ -30,7 +30,7 @@ def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, Networ
     private = option("--allow-private-network")
     location = Location.parse(option("--storage-url"), option("--storage-provider"))
     credentials = read_credentials(option("--storage-credentials")) or Anonymous()
-    return location, credentials, NetworkPolicy(allow_private=private, allow_http=private)
+    return location, credentials, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
 
 @pytest.fixture(scope="module")

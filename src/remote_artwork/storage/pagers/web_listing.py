@@ -82,6 +82,9 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
     Raises:
         StorageMisbehaved: It is none, or none of this folder.
     """
+    from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
+
+    refuse_undergrowth(document)
     try:
         root = ET.fromstring(document, parser=ET.XMLParser(target=_NoDoctype()))  # noqa: S314 - see _NoDoctype
     except ET.ParseError as error:
