@@ -89,9 +89,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks; arguments go to pytest."""
-    install_for_tests(session)
+    """The benchmarks; arguments go to pytest. Writes the table of the page Performance."""
+    session.install(".[all]", *group("test"), *group("bench"))
     session.run("pytest", "tests/benchmarks", *session.posargs)
+    session.run("python", "tests/benchmarks/listing_peers.py", "docs/performance_table.md")
 
 
 @nox.session

@@ -18,11 +18,13 @@ PAGE = 1000
 
 
 def list_in_pages(request: Any, response: Any, storage: Any) -> None:
-    """The emulator's own listing, cut; a page's token is the number of its first object."""
+    """The emulator's own listing from an offset on, cut; a page's token is the number of its first object."""
     objects.ls(request, response, storage)
     if response.status != 200:
         return
     answer = json.loads(response._content)
+    offset = request.query.get("startOffset", [""])[0]
+    answer["items"] = sorted((i for i in answer["items"] if i["name"] >= offset), key=lambda item: item["name"])
     begin = int(request.query.get("pageToken", ["0"])[0])
     end = begin + min(PAGE, int(request.query.get("maxResults", [PAGE])[0]))
     if end < len(answer["items"]):

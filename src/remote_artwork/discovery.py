@@ -19,6 +19,9 @@ from remote_artwork.storage.storage import ArtworkStorage
 _JUDGED_AT_ONCE = 10_000
 """Odd names are looked up in the ledger in batches of so many."""
 
+_JUDGED_BY_THE_WAY = 1_000
+"""Of the odd names that a skip-scan comes by, so many are judged. To judge one takes longer than to list it."""
+
 
 @define
 class Discovery:
@@ -45,6 +48,7 @@ class Discovery:
     observer: Observer | None = None
     _misses: list[str] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
+    _come_by: int = 0
 
     def run(self) -> StorageError | None:
         """Goes through every page.
@@ -59,7 +63,11 @@ class Discovery:
         pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
         try:
             for page in pages:
-                self._misses += self.matches.take(page)
+                misses = self.matches.take(page)
+                if page.way == "skip-scan":
+                    misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]
+                    self._come_by += len(misses)
+                self._misses += misses
                 if len(self._misses) >= _JUDGED_AT_ONCE:
                     self._judge()
                 if self.observer is not None:

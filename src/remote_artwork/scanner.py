@@ -237,10 +237,8 @@ class Scanner:
 
     @property
     def _inspector(self) -> Inspector:
-        checks = self.checks
-        return Inspector(
-            self.storage, [SignatureCheck(max_file_size=self.policy.max_file_size)] if checks is None else checks
-        )
+        checks = [SignatureCheck(max_file_size=self.policy.max_file_size)] if self.checks is None else self.checks
+        return Inspector(self.storage, checks)
 
     def _preview(self, plan: OrderPlan, *, verify: bool) -> list[ItemOutcome]:
         if not verify:
@@ -292,6 +290,7 @@ class Scanner:
     def _report(self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], *, dry_run: bool) -> ScanReport:
         for file in files_of(items):
             survey.tally.add(file)
+        requests = survey.requests_since(self.storage)
         return ScanReport(
             dry_run=dry_run,
             tenant=self.tenant,
@@ -303,6 +302,8 @@ class Scanner:
             file_counts=dict(survey.tally.counts),
             coverage=survey.coverage,
             names_seen=survey.names_seen,
-            requests=survey.requests_since(self.storage),
+            requests=requests,
+            strategy=survey.strategy,
+            monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
             faults=tuple(survey.faults),
         )

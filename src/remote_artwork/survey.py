@@ -43,6 +43,7 @@ class Survey:
         faults: What could not be used.
         coverage: Whether every file was seen.
         names_seen: How many files were seen.
+        strategy: How the storage was looked through.
         whole: Whether the host named all its pending orders.
         requests_before: The storage's request counts before the survey.
     """
@@ -54,6 +55,7 @@ class Survey:
     faults: list[Fault]
     coverage: Literal["partial", "full"]
     names_seen: int
+    strategy: tuple[str, ...]
     whole: bool
     requests_before: Mapping[str, int]
 
@@ -118,7 +120,8 @@ class Surveyor:
         matches = Matches(awaited)
         records, unsettled, unknown = self._records(pending, faults)
         if unknown is None and (awaited.stems or names or sweep):
-            unknown = self._discover(None if sweep else awaited.wanted(names), pending, matches, tally, faults)
+            wanted = None if sweep else awaited.wanted(names, orders=orders)
+            unknown = self._discover(wanted, pending, matches, tally, faults)
         used: Mapping[str, Sequence[OrderRecord]] = {}
         if unknown is None:
             used, unknown = self._used(matches, faults)
@@ -152,6 +155,7 @@ class Surveyor:
             faults=faults,
             coverage="full" if unknown is None and matches.whole else "partial",
             names_seen=matches.names_seen,
+            strategy=tuple(matches.ways),
             whole=pending.fault is None,
             requests_before=requests_before,
         )

@@ -44,10 +44,9 @@ def test_2500_objects_of_which_three_orders_wait(s3_server, bucket, local_networ
     first = scan.scan()
 
     assert [item.status for item in first.items] == ["fulfilled", "fulfilled", "rejected", "missing"]
-    assert first.names_seen == 2500
-    assert first.requests["list"] == 3
-    assert first.file_counts["early"] == 2497
-    assert len(first.files) == 1001  # a thousand early ones and the rejected one
+    assert (first.names_seen, first.requests["list"]) == (3, 1)
+    assert (first.coverage, first.strategy) == ("partial", ("skip-scan",))
+    assert {file.status for file in first.files} == {"rejected"}
     entry = json.loads(orders.read_text())["orders"][0]["items"][1]["artwork"][0]
     assert "X-Amz-Signature" in entry["url"]
     assert "versionId" in entry["url"]
@@ -55,6 +54,12 @@ def test_2500_objects_of_which_three_orders_wait(s3_server, bucket, local_networ
     second = scan.scan()
     assert (second.requests["head"], second.requests["get"]) == (0, 0)
     assert second.exit_code == 1
+
+    sweep = scan.plan(sweep=True)
+    assert (sweep.names_seen, sweep.requests["list"]) == (2500, 3)
+    assert (sweep.coverage, sweep.strategy) == ("full", ("listing",))
+    assert sweep.file_counts["early"] == 2497
+    assert len(sweep.files) == 1001  # a thousand early ones and the rejected one
 
 
 def test_the_attached_url_downloads_the_very_version_that_was_checked(s3_server, bucket, local_network):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -72,9 +72,13 @@ class Awaited:
     refusals: Mapping[ItemKey, Refusal] = field(factory=dict)
     stems: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
 
-    def wanted(self, names: Iterable[str] = ()) -> Wanted:
-        """All of it as a storage is asked for it, and ``names`` besides."""
-        return Wanted(stems=sorted({*self.slots, *self.contested}), names=sorted(names))
+    def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> Wanted:
+        """What a storage is asked for: all of it, or what the orders of these numbers expect, and ``names`` besides."""
+        stems = [*self.slots, *self.contested]
+        if orders is not None:
+            stems = [stem for stem, slot in self.slots.items() if slot.order.number in orders]
+            stems += [s for s, slots in self.contested.items() if any(slot.order.number in orders for slot in slots)]
+        return Wanted(stems=sorted(stems), names=sorted(names))
 
 
 def canonical(stem: str) -> str:

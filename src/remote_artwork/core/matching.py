@@ -24,6 +24,7 @@ class Page:
         unknown: Names of which nobody knows whether they are there → why. They are none of ``names``.
         caveat: What should be said with each missing file; the last page that has one counts.
         whole: Whether with this page every file of the location has been seen.
+        way: How it was found, in a word.
     """
 
     names: Sequence[str]
@@ -31,6 +32,7 @@ class Page:
     unknown: Mapping[str, str] = field(factory=dict)
     caveat: str = ""
     whole: bool = False
+    way: str = ""
 
 
 def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[int], list[str]]:
@@ -70,6 +72,7 @@ class Matches:
         names_seen: Of all files.
         caveat: What should be said with each missing file.
         whole: Whether every file of the location has been seen.
+        ways: How files were looked for, in words, in the order in which that was tried.
     """
 
     awaited: Awaited
@@ -80,12 +83,15 @@ class Matches:
     names_seen: int = 0
     caveat: str = ""
     whole: bool = False
+    ways: dict[str, None] = field(factory=dict)
 
     def take(self, page: Page) -> list[str]:
         """Keeps the hits of one page; returns the names that hit nothing."""
         self.names_seen += len(page.names)
         self.caveat = page.caveat or self.caveat
         self.whole = self.whole or page.whole
+        if page.way:
+            self.ways[page.way] = None
         for name, reason in page.unknown.items():
             self.unknown.setdefault(canonical(split_extension(name)[0]), {})[name] = reason
         hits, misses = split_hits(page.names, self.awaited.slots)

@@ -154,6 +154,9 @@ class ScanReport:
         coverage: ``full`` when the pass saw every file, ``partial`` when only what the pending orders led to.
         names_seen: How many files the pass saw.
         requests: Requests to the storage by kind: ``list``, ``head``, ``get``.
+        strategy: How the storage was looked through: ``skip-scan``, ``listing``, ``prefixes``, ``probing``, in the
+            order in which they were tried; empty where it was not asked.
+        monthly_cost: US dollars that as many requests every hour cost a month; None where the price is not known.
         faults: What could not be used; exit code 3 when there is any.
     """
 
@@ -168,6 +171,8 @@ class ScanReport:
     coverage: Literal["partial", "full"] = "partial"
     names_seen: int = 0
     requests: Mapping[str, int] = field(factory=dict)
+    strategy: tuple[str, ...] = ()
+    monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -195,6 +200,8 @@ class ScanReport:
             "coverage": self.coverage,
             "names_seen": self.names_seen,
             "requests": {kind: self.requests.get(kind, 0) for kind in ("list", "head", "get")},
+            "strategy": list(self.strategy),
+            "monthly_cost": self.monthly_cost,
             "counts": {str(status): count for status, count in self.counts.items()},
             "items": [_plain(item) for item in self.items],
             "file_counts": {

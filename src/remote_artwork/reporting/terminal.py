@@ -12,6 +12,12 @@ from remote_artwork.core.report import NEEDS_A_PERSON, FileOutcome, FileStatus, 
 MOST_ROWS = 40
 """Rows of one status that a table shows; the report itself holds more."""
 
+_PART_OF_IT = "Only the part of the folder was seen where awaited files would be; --sweep sees every file."
+_PARTIAL = {
+    (): "No file was awaited, so the folder was not looked at; --sweep sees every file.",
+    ("probing",): "Only awaited names were asked for: the folder cannot be listed.",
+}
+
 _GOOD = frozenset({ItemStatus.FULFILLED, ItemStatus.ATTACHED, ItemStatus.MATCHED})
 
 
@@ -27,6 +33,11 @@ def rendered(report: ScanReport) -> RenderableType:
         parts += [Text(""), _files(report.files, report)]
     parts += [Text(""), *_footer(report)]
     return Group(*parts)
+
+
+def _by(report: ScanReport) -> str:
+    """How they were found, unless by what everybody expects."""
+    return "" if report.strategy in ((), ("listing",)) else f" by {' and '.join(report.strategy)}"
 
 
 def _title(report: ScanReport) -> Text:
@@ -92,20 +103,17 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     lines: list[RenderableType] = [
         Text(f"Items: {counts}."),
         Text(
-            f"Storage: {report.names_seen:,} files seen; requests: {requests['list']} list, {requests['head']} head, "
-            f"{requests['get']} get{'' if requests['get'] else '; no file was read'}."
+            f"Storage: {report.names_seen:,} files seen{_by(report)}; requests: {requests['list']} list, "
+            f"{requests['head']} head, {requests['get']} get{'' if requests['get'] else '; no file was read'}."
         ),
     ]
     if not report.dry_run:
         lines.append(
             Text("Nothing was fulfilled in this scan." if not now else f"{now} items were fulfilled in this scan.")
         )
+    if report.monthly_cost is not None:
+        lines.append(Text(f"Such requests every hour cost about {report.monthly_cost:,.2f} US dollars a month.", "dim"))
     if report.coverage == "partial" and not report.faults:
-        seen = (
-            "Only awaited names were looked for, so odd files were not seen."
-            if requests["list"]
-            else "No file was awaited, so the folder was not looked at; --sweep sees every file."
-        )
-        lines.append(Text(seen, "dim"))
+        lines.append(Text(_PARTIAL.get(report.strategy[-1:], _PART_OF_IT), "dim"))
     lines += [Text(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

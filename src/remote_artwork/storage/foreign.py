@@ -107,7 +107,10 @@ def _bare(etag: str) -> str:
 
 
 def _first(info: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((info[name] for name in names if info.get(name) is not None), None)
+    for name in names:
+        if (value := info.get(name)) is not None:
+            return value
+    return None
 
 
 def _change_token(info: Mapping[str, Any], size: int) -> str:

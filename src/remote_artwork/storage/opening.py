@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fsspec import AbstractFileSystem
-
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.credentials import Anonymous, Credentials, SasToken
@@ -11,6 +9,7 @@ from remote_artwork.storage.location import Location, parse_with_secret
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import LOCAL, module_for, serves
 from remote_artwork.storage.quiet import quietly
+from remote_artwork.storage.sharing import shared
 from remote_artwork.storage.storage import ArtworkStorage
 
 
@@ -49,9 +48,8 @@ def open_storage(
             f"{location} lies on this machine, where a URL leads only with an operator's leave: "
             "use the URL of a bucket, or have the operator pass NetworkPolicy(allow_local=True)"
         )
-    connect = module_for(location.protocol).connect
     with quietly():
-        fs: AbstractFileSystem = connect(location, credentials, network)
+        fs = shared(module_for(location.protocol).connect, location, credentials, network)
     return ArtworkStorage(
         fs,
         location.root,

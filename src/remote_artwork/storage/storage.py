@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from attrs import evolve
 from fsspec import AbstractFileSystem
@@ -17,30 +17,27 @@ from fsspec import AbstractFileSystem
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, StorageMisbehaved, StorageUnreachable
+from remote_artwork.errors import (
+    ConfigurationError,
+    FileGone,
+    RemoteArtworkError,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, pager_for
+from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
+from remote_artwork.storage.pagers import Entries, Found, Prober, RequestKind, Searcher, names_of, pager_for
+from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
 
-_IMPOSSIBLE = re.compile(
-    r"""
-      ^ (?: / | $ )                  # outside of the folder, or the folder itself
-    | / $                            # a marker for a folder
-    | (?: ^ | / ) \.\.? (?: / | $ )  # would lead elsewhere when joined to a path
-    | [\\\x00-\x1f\x7f-\x9f\ud800-\udfff]
-    """,
-    re.VERBOSE,
-)
-
-LONGEST_NAME = 1024
-"""Characters of a file's name; no provider takes a longer one."""
+_HOURS_A_MONTH = 730
 
 
 class ArtworkStorage:
@@ -73,6 +70,7 @@ class ArtworkStorage:
         path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec offers no other way to its own spelling of a path
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
         self.location = str(location or f"{protocol}://{path}")
+        self._provider = location.provider if isinstance(location, Location) else None
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout
@@ -93,6 +91,22 @@ class ArtworkStorage:
         with self._lock:
             return {kind: self._requests[kind] for kind in ("list", "head", "get")}
 
+    def monthly_cost(self, requests: Mapping[str, int]) -> float | None:
+        """US dollars that so many requests, by kind, cost a month when they are made every hour.
+
+        Returns:
+            By the provider's list price; None where that is not known.
+        """
+        row = provider_named(self._provider) if self._provider else None
+        prices = {"list": row and row.list_price, "head": row and row.get_price, "get": row and row.get_price}
+        costs = []
+        for kind, count in requests.items():
+            price = prices[kind]
+            if count and price is None:
+                return None
+            costs.append(count * (price or 0.0) / 1000)
+        return sum(costs) * _HOURS_A_MONTH if row and row.list_price is not None else None
+
     @property
     def longest_url(self) -> timedelta | None:
         """The longest that a signed URL can live here; None: nothing is known that limits it. Asks nobody."""
@@ -105,7 +119,7 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
-        yield from self._in_time(Found(entries=entries) for entries in self._pager.pages(self._ask))
+        yield from self._in_time(Found(entries=entries, way="listing") for entries in self._pager.pages(self._ask))
 
     def search(self, wanted: Wanted) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
@@ -118,20 +132,21 @@ class ArtworkStorage:
         """
         if not isinstance(self._pager, Searcher):
             yield from self.pages()
-            yield _page(Found(whole=True))
+            yield _page(Found(whole=True, way="listing"))
             return
-        possible = evolve(wanted, names=[name for name in wanted.names if _is_possible(name)])
+        possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
         yield from self._in_time(self._pager.search(possible, self._ask))
 
     def _in_time(self, found: Iterable[Found]) -> Iterator[Page]:
         end = time.monotonic() + self._listing_timeout
-        for number, page in enumerate(found):
-            if number > 0 and time.monotonic() > end:
-                raise StorageMisbehaved(
-                    f"{self.location}: looking for files has no end after {self._listing_timeout:g} seconds; "
-                    "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
-                )
-            yield _page(page)
+        with self._located():
+            for number, page in enumerate(found):
+                if number > 0 and time.monotonic() > end:
+                    raise StorageMisbehaved(
+                        f"looking for files has no end after {self._listing_timeout:g} seconds; "
+                        "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
+                    )
+                yield _page(page)
 
     def outlook(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
@@ -209,6 +224,16 @@ class ArtworkStorage:
 
         return self._retry.call(once, on=StorageUnreachable)
 
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        """Names the place in an error that is no single request's, such as that a listing goes round in circles."""
+        try:
+            yield
+        except RemoteArtworkError as error:
+            if str(error).startswith(f"{self.location}: "):
+                raise
+            raise translate(error, where=self.location) from error
+
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
             with quietly():
@@ -220,25 +245,25 @@ class ArtworkStorage:
 
 
 def _page(found: Found) -> Page:
-    possible = [entry for entry in found.entries if _is_possible(entry[0])]
+    entries, names = found.entries, names_of(found.entries)
+    if not all_plain(names):
+        entries = [entry for entry in entries if not is_impossible(entry[0])]
+        names = [name for name, _ in entries]
     return Page(
-        [name for name, _ in possible],
-        partial(_file_of, possible),
+        names,
+        partial(_file_of, entries),
         unknown=found.unknown,
         caveat=found.caveat,
         whole=found.whole,
+        way=found.way,
     )
 
 
-def _file_of(entries: Sequence[tuple[str, Mapping[str, Any]]], position: int) -> StoredFile:
+def _file_of(entries: Entries, position: int) -> StoredFile:
     return stored_file(*entries[position])
 
 
-def _is_possible(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and not _IMPOSSIBLE.search(name)
-
-
 def _checked(name: str) -> str:
-    if not _is_possible(name):
+    if is_impossible(name):
         raise FileGone(f"{name[:LONGEST_NAME]!r} is no name that a file of a storage location may have")
     return name

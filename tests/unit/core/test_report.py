@@ -73,6 +73,7 @@ def test_the_dictionary_holds_everything():
     assert form["files"] == [{"name": "b.pdf", "status": "near_miss", "reason": "because", "suggestion": "c.pdf"}]
     assert form["faults"] == [{"part": "ledger", "message": "locked"}]
     assert form["requests"] == {"list": 2, "head": 0, "get": 1}
+    assert (form["strategy"], form["monthly_cost"]) == ([], None)
     assert form["exit_code"] == 3
 
 

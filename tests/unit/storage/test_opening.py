@@ -67,6 +67,10 @@ def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operator
         ra.open_storage("web+http://files.example.com/in/")
 
 
+OF_NOBODY_ELSE = ra.NetworkPolicy(connect_timeout=1.25)
+"""Who has a policy of his own shares no client that is there already."""
+
+
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
     for package, extra, url in (
         ("s3fs", "s3", "s3://prints/in/?region=eu-west-1"),
@@ -77,7 +81,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
         for module in ("gcs_transport", "web_client", "s3_connecting"):
             monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
-            ra.open_storage(url)
+            ra.open_storage(url, network=OF_NOBODY_ELSE)
 
 
 def test_nothing_that_is_shown_holds_a_key():
@@ -156,7 +160,7 @@ def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.azure_transport", raising=False)
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
-        ra.open_storage("az://prints@account/in/")
+        ra.open_storage("az://prints@account/in/", network=OF_NOBODY_ELSE)
 
 
 def test_no_sdk_is_loaded_before_a_location_needs_it():

@@ -236,3 +236,24 @@ def test_a_reader_refuses_figures_below_zero():
     reader, _ = reader_of(b"content")
     with pytest.raises(ValueError, match="below 0"):
         reader.read(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "requests", "dollars"),
+    [
+        ("s3://prints/in/?region=eu-west-1", {"list": 10, "head": 0, "get": 0}, 0.0365),
+        ("s3://prints/in/?region=eu-west-1", {"list": 10, "head": 100, "get": 50}, 0.0803),
+        ("s3://prints/in/?region=eu-west-1", {"list": 0, "head": 0, "get": 0}, 0.0),
+        ("https://s3.wasabisys.com/prints/in/", {"list": 10, "head": 100, "get": 50}, 0.0),
+        ("https://s3.us-west-004.backblazeb2.com/prints/in/", {"list": 10, "head": 0, "get": 0}, 0.0292),
+        ("https://s3.us-west-004.backblazeb2.com/prints/in/", {"list": 10, "head": 1, "get": 0}, None),
+        ("s3+https://minio.example.com/prints/in/?provider=minio", {"list": 10, "head": 0, "get": 0}, None),
+    ],
+)
+def test_requests_of_every_hour_cost_what_a_provider_is_known_to_ask(url, requests, dollars):
+    cost = ra.open_storage(url).monthly_cost(requests)
+    assert cost == (None if dollars is None else pytest.approx(dollars))
+
+
+def test_a_file_system_that_was_handed_over_has_no_known_price():
+    assert ra.ArtworkStorage(fsspec.filesystem("memory"), "/in").monthly_cost({"list": 1}) is None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from attrs import field, frozen
 from fsspec import AbstractFileSystem
@@ -24,8 +24,10 @@ from remote_artwork.core.model import StoredFile
 
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
-Entries = Sequence[tuple[str, Mapping[str, Any]]]
-"""Files by their names and the client's own descriptions of them."""
+Entry = Mapping[str, Any]
+"""The client's own description of a file."""
+Entries = Sequence[tuple[str, Entry]]
+"""Files by their names, each with its description."""
 
 _MODULES: Mapping[str, str] = {
     "abfs": "azure",
@@ -50,6 +52,37 @@ class Ask(Protocol):
         """What ``request`` returns. ``name`` is the file that it is about; without one, it is about the folder."""
 
 
+class Described(Sequence[tuple[str, Entry]]):
+    """Entries of which few are looked at: a description is made when it is asked for.
+
+    Args:
+        names: All names.
+        describe: Makes the description of ``names[i]``.
+    """
+
+    def __init__(self, names: Sequence[str], describe: Callable[[int], Entry]) -> None:
+        self.names = names
+        self._describe = describe
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[str, Entry]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Described: ...
+    def __getitem__(self, place: int | slice) -> tuple[str, Entry] | Described:
+        """One entry, or the entries of a slice, which begins at the first."""
+        if isinstance(place, slice):
+            return Described(self.names[: place.stop], self._describe)
+        return self.names[place], self._describe(place)
+
+
+def names_of(entries: Entries) -> Sequence[str]:
+    """All names, without making a single description."""
+    return entries.names if isinstance(entries, Described) else [name for name, _ in entries]
+
+
 @frozen(kw_only=True)
 class Found:
     """A part of what a ``Searcher`` finds.
@@ -59,12 +92,14 @@ class Found:
         unknown: Names of which nobody knows whether they are there → why.
         caveat: What should be said with each missing file.
         whole: Whether with this part every file of the location has been seen.
+        way: How it was found, in a word.
     """
 
     entries: Entries = ()
     unknown: Mapping[str, str] = field(factory=dict)
     caveat: str = ""
     whole: bool = False
+    way: str = ""
 
 
 @runtime_checkable

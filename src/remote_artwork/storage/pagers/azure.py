@@ -6,22 +6,23 @@ empty one, ``ls`` loses the children of a folder with a marker, and both read th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask
-from remote_artwork.storage.pagers.circles import Circle
+from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers.listing import Listed, Lister, below
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -79,40 +80,32 @@ class Pager:
         self._share_sas: bool = getattr(fs, "share_sas", False)
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
+        self._lister = Lister(skips=False)
         self._once: Mapping[str, Any] = ONCE
         self._same = MatchConditions.IfNotModified
 
-    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+    def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many blobs a page as the storage gives, by its markers."""
-        circle = Circle()
-        marker: str | None = None
-        while True:
-            entries, marker = ask("list", partial(self._list, marker))
-            yield entries
-            if not marker:
-                return
-            if circle.closes_with(marker):
-                raise StorageMisbehaved(
-                    f"{self._client.container_name}: the storage lists in a circle: it repeats a page's marker"
-                )
+        return self._lister.pages(self, ask)
 
-    def _list(self, marker: str | None) -> tuple[list[tuple[str, Entry]], str | None]:
-        """One page, and the marker of the next one."""
+    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+        """By prefixes, where that is cheaper than listing everything: the service begins no page after a name."""
+        return self._lister.search(self, wanted, ask)
+
+    def page(self, request: Request) -> Listed:
+        """One page."""
 
         async def one_page() -> tuple[list[BlobProperties], str | None]:
             # Without metadata, the folders of a hierarchical namespace look like empty files.
-            blobs = self._client.list_blobs(
-                self._prefix or None, include=["metadata"], results_per_page=PAGE, **self._once
-            )
-            pages: Any = blobs.by_page(marker)
+            prefix = self._prefix + request.prefix or None
+            blobs = self._client.list_blobs(prefix, include=["metadata"], results_per_page=PAGE, **self._once)
+            pages: Any = blobs.by_page(request.token)
             return [blob async for blob in await anext(pages)], pages.continuation_token
 
         blobs, following = self._wait(one_page)
-        return [(self._relative(blob.name), _entry(blob)) for blob in blobs if not _is_folder(blob)], following
-
-    def _relative(self, name: str) -> str:
-        """The name below the folder; empty for a blob that is not below it."""
-        return name[len(self._prefix) :] if name.startswith(self._prefix) else ""
+        files = [blob for blob in blobs if not _is_folder(blob)]
+        names = [blob.name for blob in files]
+        return Listed(below(self._prefix, names, [_entry(blob) for blob in files].__getitem__), following or None)
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a small file, for a check."""

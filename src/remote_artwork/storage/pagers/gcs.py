@@ -9,20 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
+from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.skipscan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask
-from remote_artwork.storage.pagers.circles import Circle
+from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
+from remote_artwork.storage.pagers.listing import Listed, Lister, below
 
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
@@ -56,24 +57,25 @@ class Pager:
         self._fs = fs
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
+        self._lister = Lister()
 
-    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+    def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many names a page as the storage gives, by its page tokens."""
-        circle = Circle()
-        token: str | None = None
-        while True:
-            entries, token = ask("list", partial(self._list, token))
-            yield [(self._relative(entry["name"]), entry) for entry in entries]
-            if not token:
-                return
-            if circle.closes_with(token):
-                raise StorageMisbehaved(f"{self._bucket}: the storage lists in a circle: it repeats a page's token")
+        return self._lister.pages(self, ask)
 
-    def _list(self, token: str | None) -> tuple[Sequence[Entry], str | None]:
-        """One page and the next one's token, checked to be one: a page of HTML must not pass for an empty bucket."""
-        more = {} if token is None else {"pageToken": token}
+    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+        """By skip-scan, where the storage keeps to the protocol."""
+        return self._lister.search(self, wanted, ask)
+
+    def page(self, request: Request) -> Listed:
+        """One page, checked to be one: a page of HTML must not pass for an empty bucket."""
+        # The offset's own name is among the answers, so it is not asked for by itself.
+        begin = self._prefix + request.after
+        place = {"startOffset": begin} if request.after else {}
+        if request.token is not None:
+            place |= {"pageToken": request.token}
         fields = f"kind,nextPageToken,items({_FIELDS})"
-        answer = self._json("", prefix=self._prefix, fields=fields, **more)
+        answer = self._json("", prefix=self._prefix + request.prefix, fields=fields, **place)
         items = answer.get("items", [])
         if answer.get("kind") != "storage#objects" or not isinstance(items, list):
             raise StorageMisbehaved("the answer is no listing of a bucket; check the bucket in the URL")
@@ -82,16 +84,13 @@ class Pager:
         following = answer.get("nextPageToken")
         if not isinstance(following, str | None):
             raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
-        return [_entry(item) for item in items], following
-
-    def _relative(self, key: str) -> str:
-        """The name below the folder; empty for a key that is not below it."""
-        return key[len(self._prefix) :] if key.startswith(self._prefix) else ""
+        others = [item for item in items if item["name"] != begin]
+        names = [item["name"] for item in others]
+        return Listed(below(self._prefix, names, [_entry(item) for item in others].__getitem__), following or None)
 
     def names_after(self, name: str) -> Sequence[str]:
-        """One page of the names after this one, for a check. A listing holds its offset, so that is made longer."""
-        answer = self._json("", prefix=self._prefix, fields="kind,items(name)", startOffset=f"{self._prefix}{name}!")
-        return [self._relative(item["name"]) for item in answer.get("items", ())]
+        """One page of the names after this one, for a check."""
+        return names_of(self.page(Request(after=name)).entries)
 
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""

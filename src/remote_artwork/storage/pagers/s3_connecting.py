@@ -11,6 +11,7 @@ from attrs import evolve
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.listing import MOST_AT_ONCE
 from remote_artwork.storage.pagers.s3_credentials import session_for
 from remote_artwork.storage.pagers.s3_region import region_of
 from remote_artwork.storage.pagers.s3_transport import guarded_options
@@ -38,6 +39,7 @@ def guarded_s3fs(
         client_kwargs={"region_name": location.region or "us-east-1"},
         config_kwargs={
             **guarded_options(network),
+            "max_pool_connections": MOST_AT_ONCE,
             "signature_version": "s3v4",
             "s3": {"addressing_style": location.style},
             # The SDK's own choice, when_supported, breaks most storages that are not Amazon's.

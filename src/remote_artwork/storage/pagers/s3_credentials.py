@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from remote_artwork.errors import ConfigurationError, StorageDenied
 from remote_artwork.storage.credentials import Ambient, AssumeRole, Keys
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers.s3_transport import guarded_options, isolated_session
+from remote_artwork.storage.pagers.s3_transport import guarded_options, isolated_session, shared_session
 
 _HOME_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """Partition → the region to ask for sessions where nothing names one; ``us-east-1`` for all others."""
@@ -42,6 +42,8 @@ def session_for(
         region: Where a role's sessions are asked for, unless the role says it.
         clock: Tells when a session has to be renewed.
     """
+    if credentials is None:
+        return shared_session()
     session = isolated_session()
     if isinstance(credentials, Keys):
         session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)

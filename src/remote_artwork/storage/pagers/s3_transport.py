@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -35,9 +38,8 @@ def isolated_session() -> AioSession:
     """A session without the profile, configuration and credentials files of whoever runs this programme."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
-    # Written with stars, they come before the SDK's own look at the same event, which turns such answers into HTTP 500.
+    # Written with stars, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
     session.register("before-parse.*.*", _refuse_undergrowth)
-    session.register("before-parse.*.ListObjectsV2", _refuse_other_documents)
     return session
 
 
@@ -47,11 +49,46 @@ def _refuse_undergrowth(response_dict: Mapping[str, Any], **_: object) -> None:
         refuse_undergrowth(response_dict["body"])
 
 
-def _refuse_other_documents(response_dict: Mapping[str, Any], **_: object) -> None:
-    """A listing has the root element of a listing; S3's own errors are left to the SDK."""
+@cache
+def shared_session() -> AioSession:
+    """The isolated session of all whose keys are given to each client: the SDK's description of S3 is loaded once."""
+    return isolated_session()
+
+
+_WHOLE_PAGE: ContextVar[bool] = ContextVar("whole_page", default=False)
+_BODY = "remote_artwork.body"
+
+
+async def list_page(fs: Any, bucket: str, parameters: Mapping[str, str]) -> bytes:
+    """One ListObjectsV2 through an s3fs, signed and sent as all its requests are, but not read by the SDK.
+
+    botocore also asks for percent-encoded keys.
+
+    Raises:
+        StorageMisbehaved: The answer has not the root element of a listing.
+    """
+    await fs.set_session()
+    client = await fs.get_s3(bucket)
+    # Written with a star, it comes before the SDK's own look at the same event, which would parse the whole answer.
+    client.meta.events.register_first("before-parse.*.ListObjectsV2", _keep_body, unique_id=_BODY)
+    _WHOLE_PAGE.set(True)  # in this task alone: the owner of a file system that was handed in may list, too
+    answer = await fs._call_s3("list_objects_v2", Bucket=bucket, **parameters)  # noqa: SLF001 - no loop is waited for
+    return bytes(answer[_BODY])
+
+
+def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Hands a listing on as it came, and leaves an empty one to the SDK, as well as S3's own errors."""
     begin = response_dict["body"][:1024]
-    if response_dict["status_code"] == HTTPStatus.OK and b"ListBucketResult" not in begin and b"<Error" not in begin:
+    if not _WHOLE_PAGE.get() or response_dict["status_code"] != HTTPStatus.OK or b"<Error" in begin:
+        return
+    if b"ListBucketResult" not in begin:
         raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
+    refuse_undergrowth(response_dict["body"])
+    customized_response_dict[_BODY] = response_dict["body"]
+    response_dict["body"] = b"<ListBucketResult/>"
+
+
+_trusting: dict[object, ssl.SSLContext] = {}
 
 
 class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
@@ -59,6 +96,12 @@ class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no ty
 
     A redirect could lead to an internal address, and one without a target makes the SDK go round in circles.
     """
+
+    def _build_verify_context(self) -> ssl.SSLContext:
+        """One for all sessions: the certificates of the world's authorities take most of a megabyte."""
+        if self._verify not in _trusting:
+            _trusting[self._verify] = super()._build_verify_context()
+        return _trusting[self._verify]
 
     async def _get_session(self, proxy_url: str | None) -> _Direct:
         return _Direct(await super()._get_session(proxy_url))

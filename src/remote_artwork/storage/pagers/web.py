@@ -15,6 +15,7 @@ from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.circles import Circle
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, MissingExtra, StorageMisbehaved
 from remote_artwork.storage.credentials import Anonymous, Credentials
@@ -22,7 +23,6 @@ from remote_artwork.storage.foreign import stored_file
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found, RequestKind
-from remote_artwork.storage.pagers.circles import Circle
 from remote_artwork.storage.pagers.web_answers import described
 from remote_artwork.storage.pagers.web_listing import Listing, fetch_listing
 from remote_artwork.storage.pagers.web_probing import CAVEAT, Probing
@@ -79,8 +79,8 @@ class Pager:
             yield from self._probing(ask).run(wanted)
             return
         for entries in self._pages(listing, ask):
-            yield Found(entries=entries)
-        yield Found(whole=True)
+            yield Found(entries=entries, way="listing")
+        yield Found(whole=True, way="listing")
 
     def outlook(self, ask: Ask) -> str | None:
         """What this server's answers tell, tried with a name that is not there; None where it can be listed."""

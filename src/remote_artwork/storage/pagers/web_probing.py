@@ -92,6 +92,7 @@ class Probing:
                     entries=[hit for result in results for hit in result.entries],
                     unknown={name: why for result in results for name, why in result.unknown.items()},
                     caveat=CAVEAT if 403 in self._canaries.values() else "",
+                    way="probing",
                 )
         if files and len(self._unclear) == len(files):
             raise self._unclear[0]

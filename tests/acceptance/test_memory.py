@@ -1,0 +1,69 @@
+"""What memory many storages take, and a folder of many files; measured in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from canned import COMMAND, Canned
+from servers import free_port, running
+
+pytestmark = pytest.mark.server
+
+COMMON = """
+import gc, resource, sys
+import remote_artwork as ra
+
+def opened(bucket, key="AKTESTKEY"):
+    url = f"s3+{sys.argv[1]}/{bucket}/?provider=minio"
+    network = ra.NetworkPolicy(allow_private=True, allow_http=True)
+    return ra.open_storage(url, credentials=ra.Keys(key, "a-secret-of-tests"), network=network)
+
+def megabytes():
+    gc.collect()
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize() / 1e6
+"""
+MANY = """
+def used(number):
+    storage = opened(f"n5/t{number}", key="AKTESTKEY" + str(number % int(sys.argv[3])))
+    list(storage.pages())
+    return storage
+
+count = int(sys.argv[2])
+kept = [used(number) for number in range(3)]
+before = megabytes()
+kept += [used(3 + number) for number in range(count)]
+print((megabytes() - before) / count)
+"""
+SWEEP = """
+storage = opened(f"n{sys.argv[2]}/in")
+assert sum(len(page.names) for page in storage.pages()) == int(sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    pytest.importorskip("s3fs")
+    port = free_port()
+    with running([*COMMAND, str(port)], port=port, log=tmp_path_factory.mktemp("canned") / "log"):
+        yield Canned(port)
+
+
+def megabytes(server, code, *arguments):
+    command = [sys.executable, "-c", COMMON + code, server.endpoint, *map(str, arguments)]
+    return float(subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_further_storage_takes_little_and_one_that_shares_a_client_next_to_nothing(server):
+    assert megabytes(server, MANY, 1000, 1) < 0.02
+    assert megabytes(server, MANY, 60, 100) < 0.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
+def test_a_sweep_takes_no_more_for_more_files(server):
+    assert megabytes(server, SWEEP, 200_000) - megabytes(server, SWEEP, 10_000) < 20

@@ -1,0 +1,123 @@
+"""What a pass costs in requests, counted at a server of 100,000 files; and what it does at a slow and at a busy one."""
+
+from __future__ import annotations
+
+import pytest
+
+import remote_artwork as ra
+from canned import COMMAND, Canned
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.testing import FakeShop
+from servers import free_port, running
+
+pytestmark = pytest.mark.server
+
+N = 100_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    pytest.importorskip("s3fs")
+    port = free_port()
+    with running([*COMMAND, str(port)], port=port, log=tmp_path_factory.mktemp("canned") / "log"):
+        yield Canned(port)
+
+
+@pytest.fixture
+def storage(server, local_network):
+    """Opens a bucket of so many files."""
+
+    def opened(count):
+        url = f"s3+{server.endpoint}/n{count}/in/?provider=minio"
+        server.tell()
+        return ra.open_storage(
+            url,
+            credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
+            network=local_network,
+            retry=ra.RetryPolicy(first_wait=0.01),
+        )
+
+    return opened
+
+
+@pytest.fixture
+def scan(storage):
+    """Makes a scanner for a bucket of ``count`` files and orders of these numbers, each with one file there."""
+
+    def made(numbers, count=N):
+        orders = [ra.Order(f"{number:08}", [ra.OrderItem("1")]) for number in numbers]
+        return ra.Scanner(storage(count), FakeShop(orders), ledger=ra.MemoryLedger())
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("numbers", "most"),
+    [
+        pytest.param(range(N - 1000, N), 12, id="1,000 recent orders"),
+        pytest.param(range(0, N, 100), 110, id="1,000 orders evenly spread"),
+        pytest.param(range(5000, N, 10_000), 10, id="10 orders"),
+    ],
+)
+def test_requests_follow_the_pending_orders(scan, server, numbers, most):
+    report = scan(numbers).plan()
+    assert {item.status for item in report.items} == {"matched"}
+    assert len(report.items) == len(numbers)
+    assert server.tell() == {"list": report.requests["list"]}
+    assert report.requests["list"] <= most
+    assert report.strategy == ("skip-scan",)
+
+
+def test_as_many_orders_as_files_cost_a_listing_and_a_tenth(server, storage):
+    wanted = Wanted(stems=[f"{number:08}_1" for number in range(N)])
+    assert sum(len(page.names) for page in storage(N).search(wanted)) == N
+    assert server.tell()["list"] <= 110
+
+
+def test_without_an_order_nothing_is_asked(scan, server):
+    report = scan([]).plan()
+    assert server.tell() == {}
+    assert report.strategy == ()
+
+
+def test_some_orders_cost_what_they_alone_cost(scan, server):
+    report = scan(range(0, N, 100)).plan(orders=["00000100", "00090000"])
+    assert [item.status for item in report.items] == ["matched", "matched"]
+    assert server.tell() == {"list": 2}
+
+
+def test_of_the_odd_files_that_a_scan_comes_by_the_first_thousand_are_judged(scan):
+    report = scan([0, 50_000]).plan()
+    assert (report.names_seen, report.coverage) == (2_000, "partial")
+    assert report.file_counts == {"early": 1_000}
+
+
+def test_a_sweep_sees_every_file_by_a_request_a_page(scan, server):
+    report = scan([7], 20_000).plan(sweep=True)
+    assert (report.names_seen, report.coverage) == (20_000, "full")
+    assert server.tell() == {"list": 20}
+
+
+def test_a_far_storage_is_asked_in_several_key_ranges_at_once(scan, server):
+    scanner = scan(range(0, N, 100))
+    server.tell("delay/50")
+    try:
+        report = scanner.plan()
+        at_once = server.tell("most")
+    finally:
+        server.tell("delay/0")
+    assert report.counts == {"matched": 1000}
+    assert 4 <= at_once <= 32
+
+
+def test_a_storage_that_refuses_more_than_a_few_requests_at_once_is_scanned_all_the_same(scan, server):
+    scanner = scan(range(0, N, 100))
+    server.tell("delay/10")
+    server.tell("busy/2")
+    try:
+        report = scanner.plan()
+    finally:
+        server.tell("busy/0")
+        server.tell("delay/0")
+    assert report.counts == {"matched": 1000}
+    assert not report.faults

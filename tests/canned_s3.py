@@ -1,0 +1,132 @@
+"""A very fast S3 server for measuring clients: it lists keys that are made up as they are asked for, and keeps nothing.
+
+Run as ``python canned_s3.py PORT``. A bucket's name says what is in it: ``n100000`` holds 100,000 keys from
+``in/00000000_1.png`` on. It checks no signatures. ``/-/count`` tells the requests so far as JSON and forgets them,
+``/-/delay/MS`` makes every answer so late, ``/-/busy/K`` refuses all beyond the first K that wait for one (0: none),
+and ``/-/most`` tells how many waited at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from bisect import bisect_right
+from collections import Counter
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+KEY = "in/%08d_1.png"
+_CONTENTS = (
+    f"<Contents><Key>{KEY}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+    "<ETag>&quot;9e107d9d372bb6826bd81d3542a419d6&quot;</ETag><Size>1234567</Size>"
+    "<StorageClass>STANDARD</StorageClass></Contents>"
+)
+_PAGE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<Name>{bucket}</Name><Prefix>{prefix}</Prefix><KeyCount>{count}</KeyCount><MaxKeys>1000</MaxKeys>"
+    "<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>{token}{contents}</ListBucketResult>"
+)
+
+
+class Keys:
+    """The keys of one bucket, as a sequence that holds none of them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, position: int) -> str:
+        if position >= self._count:
+            raise IndexError(position)
+        return KEY % position
+
+
+def page(bucket: str, query: dict[str, list[str]]) -> str:
+    """One page of ListObjects or ListObjectsV2."""
+    keys = Keys(int(bucket[1:]))
+    prefix, size = query.get("prefix", [""])[0], int(query.get("max-keys", ["1000"])[0])
+    after = query.get("start-after", query.get("marker", [""]))[0]
+    token = query.get("continuation-token", [""])[0]
+    begin = int(token) if token else max(bisect_right(keys, after), bisect_right(keys, prefix))
+    end = min(begin + size, len(keys))
+    if prefix:
+        end = min(end, bisect_right(keys, f"{prefix}\U0010ffff"))
+    truncated = end == begin + size < len(keys)
+    return _PAGE.format(
+        bucket=bucket,
+        prefix=prefix,
+        count=end - begin,
+        truncated=str(truncated).lower(),
+        token=f"<NextContinuationToken>{end}</NextContinuationToken>" if truncated else "",
+        contents=_CONTENTS * (end - begin) % tuple(range(begin, end)),
+    )
+
+
+class Server(asyncio.Protocol):
+    """One connection. Requests have no bodies."""
+
+    counts: ClassVar[Counter[str]] = Counter()
+    delay: ClassVar[float] = 0.0
+    waiting: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+    busy: ClassVar[int] = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            method, target, _ = head.decode().split("\r\n")[0].split(" ")
+            Server.waiting += 1
+            Server.most = max(Server.most, Server.waiting)
+            refused = 0 < Server.busy < Server.waiting
+            answer = self._refuse if refused else self._answer
+            asyncio.get_running_loop().call_later(self.delay, answer, method, urlsplit(target))
+
+    def _answer(self, method: str, target) -> None:
+        Server.waiting -= 1
+        parts = target.path.strip("/").split("/")
+        if parts[0] == "-":
+            self._write("200 OK", self._control(*parts[1:]))
+            return
+        listed = len(parts) == 1 and method == "GET" and re.fullmatch(r"n[0-9]+", parts[0])
+        self.counts["list" if listed else method] += 1
+        self._write(
+            "200 OK", page(parts[0], parse_qs(target.query, keep_blank_values=True)).encode() if listed else b""
+        )
+
+    def _refuse(self, *_: object) -> None:
+        Server.waiting -= 1
+        self.counts["refused"] += 1
+        self._write("503 Slow Down", b"<Error><Code>SlowDown</Code></Error>")
+
+    def _write(self, status: str, body: bytes) -> None:
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._transport.write(head.encode() + body)
+
+    def _control(self, command: str, *arguments: str) -> bytes:
+        if command == "delay":
+            Server.delay = int(arguments[0]) / 1000
+        if command == "busy":
+            Server.busy = int(arguments[0])
+        told = Server.most if command == "most" else self.counts
+        answer = json.dumps(told).encode()
+        self.counts.clear()
+        Server.most = 0
+        return answer
+
+
+async def serve(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

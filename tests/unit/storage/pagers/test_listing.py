@@ -1,0 +1,256 @@
+"""The way through pages, against a storage in memory that keeps to its protocol or, on demand, does not."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from contextlib import suppress
+
+import pytest
+
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
+from remote_artwork.storage.pagers import names_of
+from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below
+
+PAGE = 10
+
+
+class Storage:
+    """Lists ten names a page, and heads nothing but names it has."""
+
+    def __init__(self, *names, skips=True, shuffled=False):
+        self.names = sorted(names)
+        self.skips = skips
+        self.shuffled = shuffled
+        self.requests = []
+        self.lock = threading.Lock()
+
+    @staticmethod
+    def ask(_kind, request, /, **_about):
+        return request()
+
+    def page(self, request):
+        with self.lock:
+            self.requests.append(request)
+        names = [name for name in self.names if name.startswith(request.prefix)]
+        begin = int(request.token or 0)
+        if request.token is None and self.skips:
+            begin = bisect_right(names, request.after)
+        some = names[begin : begin + PAGE]
+        if self.shuffled:
+            some = some[::-1]
+        more = begin + PAGE < len(names)
+        return Listed([(name, {"size": 1}) for name in some], str(begin + PAGE) if more else None)
+
+    def head(self, name):
+        if name not in self.names:
+            raise FileGone(name)
+        return {"size": 2}
+
+
+def numbers(count):
+    return [f"{number:04}_1.png" for number in range(count)]
+
+
+def names_found(parts):
+    return [name for part in parts for name in names_of(part.entries)]
+
+
+def test_a_folder_is_listed_in_pages_each_asked_for_once():
+    storage = Storage(*numbers(35))
+    assert [len(page) for page in Lister().pages(storage, storage.ask)] == [10, 10, 10, 5]
+    assert len(storage.requests) == 4
+
+
+def test_whoever_looks_at_the_first_page_only_causes_one_request():
+    storage = Storage(*numbers(35))
+    pages = Lister().pages(storage, storage.ask)
+    next(pages)
+    pages.close()
+    assert len(storage.requests) == 1
+
+
+def test_wanted_names_are_found_by_few_requests():
+    storage = Storage(*numbers(500))
+    found = list(Lister().search(storage, Wanted(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
+    assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
+    assert len(storage.requests) == 2
+    assert {part.way for part in found} == {"skip-scan"}
+    assert not any(part.whole for part in found)
+
+
+def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
+    storage = Storage(*numbers(5000))
+    together, most = 0, 0
+
+    def ask(_kind, request, /):
+        nonlocal together, most
+        with storage.lock:
+            together += 1
+            most = max(most, together)
+        try:
+            return request()
+        finally:
+            with storage.lock:
+                together -= 1
+
+    gate = threading.Barrier(4)
+    plain_page = storage.page
+
+    def page(request):
+        if request.after > "3":
+            with suppress(threading.BrokenBarrierError):
+                gate.wait(0.2)  # gives the other ranges time to come, and goes on without them
+        return plain_page(request)
+
+    storage.page = page
+    stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
+    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
+    assert {f"{stem}.png" for stem in stems} <= set(found)
+    assert len(found) == len(set(found))
+    assert 1 < most <= MOST_AT_ONCE
+    assert len(storage.requests) <= 550
+
+
+def test_nothing_wanted_asks_nothing():
+    storage = Storage(*numbers(5))
+    for skips in (True, False):
+        assert list(Lister(skips=skips).search(storage, Wanted(), storage.ask)) == []
+    assert storage.requests == []
+
+
+def test_a_name_that_is_wanted_besides_is_looked_up_directly():
+    storage = Storage(*numbers(50), "readme.txt")
+    found = list(Lister().search(storage, Wanted(names=["no.txt", "readme.txt"]), storage.ask))
+    assert names_found(found) == ["readme.txt"]
+    assert storage.requests == []
+
+
+def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
+    storage = Storage(*numbers(5))
+    found = names_found(Lister().search(storage, Wanted(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
+    assert found.count("0001_1.png") == 1
+
+
+@pytest.mark.parametrize("disorder", [{"skips": False}, {"shuffled": True}])
+def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_listed(disorder):
+    storage = Storage(*numbers(25), **disorder)
+    lister = Lister()
+    wanted = Wanted(stems=["0003_1", "0005_1", "0021_1"])
+    found = list(lister.search(storage, wanted, storage.ask))
+    assert sorted(names_found(found)) == numbers(25)
+    assert found[-1].whole
+    assert len(storage.requests) == 1 + 3
+    storage.requests.clear()
+    list(lister.search(storage, wanted, storage.ask))
+    assert len(storage.requests) == 3  # it is remembered
+
+
+def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
+    storage = Storage(*numbers(500), skips=False)
+    found = list(Lister(skips=False).search(storage, Wanted(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
+    assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
+    assert len(storage.requests) <= 3 + 1 + 3  # pages, the next one that was under way already, and names
+    assert {part.way for part in found} == {"listing", "prefixes"}
+    assert not any(part.whole for part in found)
+
+
+def test_disorder_that_shows_late_loses_nothing():
+    storage = Storage(*numbers(200))
+    plain_page = storage.page
+
+    def page(request):
+        storage.skips = len(storage.requests) < 3
+        return plain_page(request)
+
+    storage.page = page
+    stems = [f"{number:04}_1" for number in range(0, 200, 20)]
+    found = names_found(Lister().search(storage, Wanted(stems=stems), storage.ask))
+    assert {f"{stem}.png" for stem in stems} <= set(found)
+
+
+def test_a_page_whose_token_is_refused_is_asked_for_by_the_last_name():
+    storage = Storage(*numbers(35))
+    plain_page = storage.page
+
+    def page(request):
+        if request.token == "20":
+            raise StorageMisbehaved("no such token")
+        return plain_page(request)
+
+    storage.page = page
+    assert [name for page in Lister().pages(storage, storage.ask) for name in names_of(page)] == numbers(35)
+
+
+def test_a_page_that_is_refused_in_any_case_ends_the_look():
+    storage = Storage(*numbers(35))
+    plain_page = storage.page
+
+    def page(request):
+        if request.token or request.after:
+            raise StorageMisbehaved("no")
+        return plain_page(request)
+
+    storage.page = page
+    with pytest.raises(StorageMisbehaved, match="no"):
+        list(Lister().pages(storage, storage.ask))
+
+
+def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
+    storage = Storage(*numbers(5000))
+    busy = threading.Lock()
+    refused = 0
+
+    def ask(_kind, request, /):
+        nonlocal refused
+        if not busy.acquire(blocking=False):
+            refused += 1
+            raise StorageUnreachable("slow down")
+        try:
+            return request()
+        finally:
+            busy.release()
+
+    stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
+    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
+    assert {f"{stem}.png" for stem in stems} <= set(found)
+
+
+def test_an_outage_ends_the_look_after_every_course_was_tried():
+    storage = Storage(*numbers(5000))
+    tried = 0
+
+    def ask(_kind, request, /):
+        nonlocal tried
+        tried += 1
+        if tried > 40:
+            raise StorageUnreachable("down")
+        return request()
+
+    with pytest.raises(StorageUnreachable):
+        list(Lister().search(storage, Wanted(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
+    assert tried <= 40 + MOST_AT_ONCE + 1
+
+
+def test_an_outage_of_a_single_course_is_seen_at_once():
+    tried = 0
+
+    def ask(_kind, _request, /):
+        nonlocal tried
+        tried += 1
+        raise StorageUnreachable("down")
+
+    with pytest.raises(StorageUnreachable):
+        list(Lister().pages(Storage(), ask))
+    assert tried == 1
+
+
+def test_names_are_below_the_folder_without_its_marker_and_strangers():
+    keys = ["elsewhere.png", "in/", "in/a.png", "in/b/c.png", "india.png"]
+    entries = below("in/", keys, lambda place: {"key": keys[place]})
+    assert list(entries) == [("a.png", {"key": "in/a.png"}), ("b/c.png", {"key": "in/b/c.png"})]
+    entries = below("in/", keys[2:4], lambda place: {"key": keys[2:4][place]})
+    assert list(entries) == [("a.png", {"key": "in/a.png"}), ("b/c.png", {"key": "in/b/c.png"})]
+    assert list(names_of(entries[:1])) == ["a.png"]
+    assert list(below("in/", [], dict)) == []

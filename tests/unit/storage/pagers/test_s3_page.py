@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from remote_artwork.errors import StorageMisbehaved
+from remote_artwork.storage.foreign import stored_file
+from remote_artwork.storage.pagers.s3_page import read_page
+
+SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+OBJECT = (
+    "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;e1&quot;</ETag>"
+    "<Size>12</Size><Owner><ID>o</ID><DisplayName>&lt;Key&gt;</DisplayName></Owner></Contents>"
+)
+MORE = "<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b==</NextContinuationToken>"
+END = "<IsTruncated>false</IsTruncated>"
+
+
+def page(*keys, end=END, head='<?xml version="1.0" encoding="UTF-8"?>\n'):
+    objects = "".join(map(OBJECT.format, keys))
+    return f"{head}<ListBucketResult {SPACE}><Name>b</Name>{objects}{end}</ListBucketResult>".encode()
+
+
+def test_keys_come_in_their_order_and_the_rest_when_it_is_asked_for():
+    read = read_page(page("in/b.png", "in/a.png"))
+    assert list(read.keys) == ["in/b.png", "in/a.png"]
+    assert read.following is None
+    file = stored_file("a.png", read.describe(1))
+    assert (file.size, file.etag, file.last_modified.isoformat()) == (12, "e1", "2026-01-01T00:00:00+00:00")
+
+
+def test_the_token_of_the_next_page_is_unescaped():
+    assert read_page(page("a", end=MORE)).following == "a&b=="
+    assert read_page(page(end=MORE.replace("a&amp;b==", ""))).following == ""
+    assert read_page(page("a", end="<IsTruncated>true</IsTruncated>")).following == ""
+
+
+def test_an_empty_listing_has_no_keys():
+    assert list(read_page(page()).keys) == []
+
+
+def test_keys_are_decoded_where_the_storage_says_that_it_encoded_them():
+    encoded = page("a%2Bb+c%0A%C3%A9", end=f"<EncodingType>url</EncodingType>{END}")
+    assert list(read_page(encoded).keys) == ["a+b c\né"]
+    assert list(read_page(page("a%2Bb+c")).keys) == ["a%2Bb+c"]
+
+
+USUAL = page("a&amp;b", "cé").decode()
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        USUAL,
+        USUAL.replace("<Contents>", "<Contents >"),
+        USUAL.replace("<Contents>", '<Contents xmlns="">'),
+        USUAL.replace("<Contents><Key>c", "<Contents ><Key>c"),
+        USUAL.replace("<Key>", "<Key><![CDATA[").replace("</Key>", "]]></Key>").replace("&amp;", "&"),
+        re.sub("<(/?)([A-Z])", r"<\1s3:\2", USUAL).replace("xmlns=", "xmlns:s3="),
+    ],
+    ids=["entities", "a space", "a name space", "mixed", "CDATA", "a prefix"],
+)
+def test_a_listing_may_be_written_in_unusual_xml(unusual):
+    read = read_page(unusual.encode())
+    assert list(read.keys) == ["a&b", "cé"]
+    assert stored_file("cé", read.describe(1)).size == 12
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"<html></html>",
+        b"\xff\xfe<",
+        page("a")[:-5],
+        page("a", "b").replace(b"</Contents>", b"", 1),
+        page("a", end=""),
+        page("a").replace(b"ListBucketResult", b"ListAllMyBucketsResult"),
+        page("a&nosuch;b"),
+        page("a<b"),
+    ],
+    ids=["empty", "html", "not UTF-8", "cut", "open", "no end", "another root", "no such entity", "stray"],
+)
+def test_what_is_no_listing_is_refused(answer):
+    with pytest.raises(StorageMisbehaved):
+        read_page(answer)
+
+
+@pytest.mark.parametrize("keys", [("a", ""), ("", "a")])
+def test_an_object_without_a_key_is_refused(keys):
+    with pytest.raises(StorageMisbehaved, match="without a key"):
+        read_page(page(*keys))
+
+
+def test_entities_are_never_expanded():
+    laughs = '<!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+    with pytest.raises(StorageMisbehaved, match="document type"):
+        read_page(page("x&b;", head=laughs))
+
+
+def test_an_outer_file_is_never_read():
+    outer = '<!DOCTYPE x [<!ENTITY % f SYSTEM "file:///etc/hostname">]>'
+    with pytest.raises(StorageMisbehaved, match="document type"):
+        read_page(page("x", head=outer))
+
+
+@pytest.mark.parametrize("size", ["", "-1", "12 apples", "9" * 5000])
+def test_a_size_that_is_no_number_is_seen_when_the_file_is_looked_at(size):
+    read = read_page(page("a").replace(b"<Size>12<", f"<Size>{size}<".encode()))
+    with pytest.raises(StorageMisbehaved, match="size"):
+        stored_file("a", read.describe(0))
+
+
+def test_an_object_that_is_no_xml_is_refused_when_it_is_looked_at():
+    read = read_page(page("a").replace(b"<Size>", b"<Size size>"))
+    with pytest.raises(StorageMisbehaved):
+        read.describe(0)
+
+
+def test_an_object_in_unusual_xml_is_read_all_the_same():
+    read = read_page(page("a").replace(b"<Size>", b'<Size unit="byte">'))
+    assert read.describe(0)["Size"] == 12
