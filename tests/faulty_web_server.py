@@ -65,6 +65,7 @@ class FaultyServer:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.redirect_to = ""
+        self.retry_after = ""
         self._script = ["ok"]
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -119,6 +120,8 @@ class FaultyServer:
             request.send_header("Content-Type", self.CONTENT_TYPE)
             request.send_header("Content-Length", str(len(body)))
             request.send_header("Connection", "close")
+            if self.retry_after:
+                request.send_header("Retry-After", self.retry_after)
             request.end_headers()
             if request.command != "HEAD":
                 request.wfile.write(body)

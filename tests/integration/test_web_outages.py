@@ -8,10 +8,9 @@ import attrs
 import pytest
 
 import remote_artwork as ra
-from faulty_web_server import FaultyServer
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.storage.pagers.web_listing import LARGEST
-from web_server import WebServer
+from web_server import FaultyWeb, WebServer
 
 FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e")
 WANTED = Wanted(stems=["1001_1", "1002_1"])
@@ -33,17 +32,6 @@ LASTING = {
     "redirect nowhere": ra.StorageMisbehaved,
     "page 200": ra.StorageMisbehaved,
 }
-
-
-class FaultyWeb(FaultyServer):
-    """The faults as a web server shows them."""
-
-    CONTENT_TYPE = "text/html"
-    BODIES = FaultyServer.BODIES | {"401": (401, b"who are you"), "page 200": (200, b"<html>Welcome</html>")}
-
-    def url(self, bucket: str = "b", prefix: str = "in") -> str:
-        """A folder of this server."""
-        return f"web+{self.endpoint}/{bucket}/{prefix}/"
 
 
 @pytest.fixture
