@@ -104,9 +104,8 @@ class FaultyServer:
             request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             request.connection.close()
         elif fault == "cut short":
-            request.wfile.write(
-                b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: 100000\r\n\r\n<?xml version='1.0'?><ListBu"
-            )
+            body = b"" if request.command == "HEAD" else b"100000\r\n\r\n<?xml version='1.0'?><ListBu"
+            request.wfile.write(b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: " + body)
         elif fault == "redirect":
             request.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {self.redirect_to}\r\n{self.LAST}\r\n".encode())
         elif fault == "redirect nowhere":

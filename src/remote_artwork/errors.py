@@ -82,9 +82,18 @@ class StorageError(RemoteArtworkError, OSError):
 
 
 class StorageUnreachable(StorageError, ConnectionError):
-    """The storage is down, overloaded or too slow."""
+    """The storage is down, overloaded or too slow.
+
+    Args:
+        message: What was seen, and where.
+        retry_after: Seconds to wait, where the storage named them.
+    """
 
     temporary = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StorageDenied(StorageError, PermissionError):

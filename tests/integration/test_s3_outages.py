@@ -16,8 +16,11 @@ USES = {
     "get": lambda storage: storage.reader(FILE).read(0, 10),
 }
 PASSING = ["400 throttled", "429", "500", "503", "reset", "cut short", "hang"]
-MUTE = {("400 throttled", "head"), ("cut short", "head")}
-"""An answer to HEAD has no body, so it cannot tell these faults."""
+MUTE = {("400 throttled", "head")}
+"""An answer to HEAD has no body, so it cannot tell this fault."""
+
+HANGS_UP = {("reset", kind) for kind in USES} | {("cut short", "head")}
+"""Nothing whole arrives; then aiohttp itself asks once more on a new connection."""
 
 LASTING = {
     "403": ra.StorageDenied,
@@ -59,8 +62,7 @@ def test_an_outage_is_named_and_tried_twice(storage, faulty_server, kind, fault)
     error = failure(storage, kind)
     assert type(error) is ra.StorageUnreachable
     assert error.__cause__ is not None
-    # aiohttp itself asks once more on a new connection when a server hangs up.
-    assert len(faulty_server.requests) == (4 if fault == "reset" else 2)
+    assert len(faulty_server.requests) == (4 if (fault, kind) in HANGS_UP else 2)
     assert storage.requests[kind] == 2
 
 
@@ -77,6 +79,12 @@ def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, faulty_serv
     faulty_server.answer(fault)
     assert type(failure(storage, "list")) is ra.StorageMisbehaved
     assert len(faulty_server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", ["empty 200", "html 200"])
+def test_an_answer_that_describes_no_file_is_never_a_file(storage, faulty_server, fault):
+    faulty_server.answer(fault)
+    assert type(failure(storage, "head")) is ra.StorageMisbehaved
 
 
 def test_a_listing_in_a_circle_ends_with_an_error(storage, faulty_server):
