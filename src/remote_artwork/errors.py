@@ -10,7 +10,7 @@
     │   ├── LocationNotFound                 the bucket or folder does not exist (FileNotFoundError)
     │   └── MissingExtra                     an optional package is not installed (ImportError)
     ├── StorageError (OSError)               the storage could not be used; exit code 3
-    │   ├── StorageUnreachable  *            down, overloaded, too slow (ConnectionError)
+    │   ├── StorageUnreachable  *            down, overloaded, too slow; carries retry_after (ConnectionError)
     │   ├── StorageDenied                    it refuses the credentials (PermissionError)
     │   ├── StorageMisbehaved                it answers, but not as its protocol says
     │   └── FileGone                         this one file is not there (FileNotFoundError)

@@ -106,7 +106,8 @@ def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, 
 def test_a_server_that_drips_is_given_up(storage, faulty_server, kind):
     faulty_server.answer("drip")
     assert type(failure(storage, kind)) is ra.StorageUnreachable
-    assert len(faulty_server.requests) == 2
+    assert storage.requests[kind] == 2
+    assert len(faulty_server.requests) <= 2  # loading the SDK may use up the first attempt on a busy machine
 
 
 def test_a_storage_recovers_when_its_server_does(storage, faulty_server):

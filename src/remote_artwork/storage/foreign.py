@@ -215,7 +215,7 @@ def _details(chain: tuple[BaseException, ...]) -> str:
 
 
 def _retry_after(chain: tuple[BaseException, ...]) -> float | None:
-    """Seconds until the storage wants to be asked again, by its own clock where it names a time; None: it names none."""
+    """Seconds until the storage wants to be asked again, by its own clock where it names a time; None: never named."""
     for link in chain:
         response = getattr(link, "response", None)
         if isinstance(response, Mapping):  # botocore
