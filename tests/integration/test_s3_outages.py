@@ -30,13 +30,21 @@ LASTING = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    """The SDK, whose loading takes a busy machine longer than these tests wait. Signing asks nobody."""
+    place = "s3+https://prints.example.com/b/in/?provider=minio"
+    storage = ra.open_storage(place, credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"))
+    storage.url(FILE, expires_in=timedelta(hours=1))
+
+
 @pytest.fixture
 def storage(faulty_server, local_network):
     """Tries twice, waits hardly at all."""
     return ra.open_storage(
         faulty_server.url(),
         credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
-        # The first call also loads the SDK's description of S3, which takes a busy machine a second.
+        # Each storage also reads the SDK's description of S3, which takes a busy machine a second.
         network=attrs.evolve(local_network, read_timeout=0.8, call_timeout=2.5),
         retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
     )
@@ -107,7 +115,7 @@ def test_a_server_that_drips_is_given_up(storage, faulty_server, kind):
     faulty_server.answer("drip")
     assert type(failure(storage, kind)) is ra.StorageUnreachable
     assert storage.requests[kind] == 2
-    assert len(faulty_server.requests) <= 2  # loading the SDK may use up the first attempt on a busy machine
+    assert 1 <= len(faulty_server.requests) <= 2  # loading the SDK may use up the first attempt on a busy machine
 
 
 def test_a_storage_recovers_when_its_server_does(storage, faulty_server):
