@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs all but ``bench``, ``compat`` and ``outages``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs all but ``bench``, ``compat``, ``outages``; ``nox --session NAME`` runs one."""
 
 from __future__ import annotations
 
