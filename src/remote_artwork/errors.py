@@ -91,7 +91,7 @@ class StorageUnreachable(StorageError, ConnectionError):
 
     temporary = True
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str = "the storage cannot be reached", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
