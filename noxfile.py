@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs all but ``bench`` and ``compat``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs all but ``bench``, ``compat``, ``outages``; ``nox --session NAME`` runs one."""
 
 from __future__ import annotations
 
@@ -100,3 +100,10 @@ def compat(session: nox.Session) -> None:
     """Tries every provider on its stand-ins, prints what was shown, and writes that into the documentation."""
     install_for_tests(session)
     session.run("pytest", "tests/compat", "--write-page", *session.posargs)
+
+
+@nox.session
+def outages(session: nox.Session) -> None:
+    """Measures every outage with the policies that everybody gets, and writes the tables of docs/outages.md."""
+    install_for_tests(session)
+    session.run("python", "tests/benchmarks/measure_outages.py", env={"PYTHONPATH": "tests"})

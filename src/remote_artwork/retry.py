@@ -21,7 +21,7 @@ class RetryPolicy:
     Args:
         attempts: How often a call is made at the most.
         first_wait: Seconds the wait before the second attempt is drawn from, from 0 up; doubled for each further one.
-        longest_wait: Seconds no wait exceeds; a host that asks for more is not asked again in this pass.
+        longest_wait: Seconds no wait exceeds; whoever asks for more is not asked again in this pass.
         sleep: Waits so many seconds; tests pass their own.
     """
 
