@@ -30,6 +30,8 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
             items.c.state.label("item_state"),
             items.c.files,
             items.c.reason.label("item_reason"),
+            items.c.checks,
+            items.c.expires_at,
         )
         .select_from(orders.outerjoin(items, beside))
         .where(condition)
@@ -66,6 +68,8 @@ def _item(row: Row[Any]) -> ItemRecord:
         state=ItemState(row.item_state),
         files=tuple(FileRecord(**file) for file in row.files),
         reason=row.item_reason,
+        checks=row.checks,
+        expires_at=None if row.expires_at is None else datetime.fromtimestamp(row.expires_at, UTC),
     )
 
 
