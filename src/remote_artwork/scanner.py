@@ -95,7 +95,7 @@ class Scanner:
         retry: How temporary errors of the host are repeated.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told how a pass goes on.
-        clock: Tells the time, with a time zone; for reports and ages alone.
+        clock: Tells the time, with a time zone; for reports, ages and how long URLs still work.
     """
 
     storage: ArtworkStorage
@@ -232,6 +232,7 @@ class Scanner:
             policy=self.policy,
             tenant=self.tenant,
             retry=self.retry,
+            inspector=self._inspector,
             observer=self.observer,
         )
 
@@ -257,8 +258,9 @@ class Scanner:
             ledger=self.ledger,
             inspector=self._inspector,
             policy=self.policy,
-            retry=self.retry,
+            retry=self.retry.for_one_pass(),
             url_lifetime=self.url_lifetime,
+            clock=self.clock,
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork

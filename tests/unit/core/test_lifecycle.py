@@ -1,6 +1,7 @@
 """The ledger's states, and the keys that keep a second print from happening."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
