@@ -42,7 +42,7 @@ class World:
         shop.download = lambda artwork: files.cat(artwork.url.removeprefix("memory:/"))
         world = cls(ledger, shop, storage, files, root)
         world.scanner().plan()
-        ledger.forget("default", still_pending=(), min_age=timedelta(0), silent_passes=1)  # makes the tables
+        let_time_pass(ledger)
         world.restore(((), (), ()), (dict(shop.orders), [], {}, {}))
         world.untouched = world.snapshot()
         return world
@@ -87,11 +87,7 @@ class World:
             kept.extend(value) if isinstance(kept, list) else kept.update(value)
 
     def let_time_pass(self) -> None:
-        """Every lease ends, and every call is over."""
-        with self.ledger._engine.begin() as connection:
-            connection.execute(
-                update(orders).values(lease_until=orders.c.lease_until - AGES, intent_at=orders.c.intent_at - AGES)
-            )
+        let_time_pass(self.ledger)
 
     def scan_in_the_end(self) -> None:
         """Fresh processes: one at once, while the dead one's leases run; then one that settles, and one that sends."""
@@ -128,3 +124,12 @@ class World:
 
 
 SHA_OF_JPEG = hashlib.sha256(JPEG).hexdigest()
+
+
+def let_time_pass(ledger: ra.SqlLedger) -> None:
+    """Every lease ends, and every call is over."""
+    ledger.forget("nobody", still_pending=(), min_age=timedelta(0), silent_passes=1)  # makes the tables
+    with ledger._engine.begin() as connection:
+        connection.execute(
+            update(orders).values(lease_until=orders.c.lease_until - AGES, intent_at=orders.c.intent_at - AGES)
+        )

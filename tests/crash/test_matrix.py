@@ -40,14 +40,14 @@ def test_a_shop_whose_client_attaches_with_fulfill_dies_once_anywhere(ledger, re
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 def test_a_shop_of_one_order_dies_twice_anywhere(ledger, recovery, tell):
     world = World.of(ledger, ["1001"], recovery=recovery)
-    tell.append(f"{die_twice(world, Memory())} double crashes")
+    tell.append(f"{die_twice(world)} double crashes")
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(7200)
 def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
     world = World.of(ledger, recovery=recovery)
-    tell.append(f"{die_twice(world, Amnesia())} double crashes")
+    tell.append(f"{die_twice(world)} double crashes")
 
 
 @define
@@ -63,13 +63,6 @@ class Memory:
         return self._followed[key]
 
 
-class Amnesia(Memory):
-    """Tries everything each time, and trusts no comparison of states."""
-
-    def once(self, _key: object, follow: Callable[[], int]) -> int:
-        return follow()
-
-
 def die_once(world: World) -> int:
     def scan(faults: Faults) -> None:
         world.restore(*world.untouched)
@@ -79,12 +72,14 @@ def die_once(world: World) -> int:
     return sum(memory.once(world.state(), partial(ends_well, world, point)) for point in crash_points(scan))
 
 
-def die_twice(world: World, memory: Memory) -> int:
+def die_twice(world: World) -> int:
     """Every death of a scan, and after each of them every death of the scan that comes next."""
 
     def scan(faults: Faults) -> None:
         world.restore(*world.untouched)
         world.scanner(faults).scan()
+
+    memory = Memory()
 
     def die_again(first: CrashPoint) -> int:
         world.let_time_pass()
