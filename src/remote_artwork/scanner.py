@@ -29,7 +29,7 @@ from remote_artwork.core.report import (
     files_of,
     sorted_items,
 )
-from remote_artwork.errors import ConfigurationError, LedgerError
+from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
@@ -283,11 +283,10 @@ class Scanner:
         return items
 
     def _forget(self, survey: Survey) -> None:
-        still_pending = {plan.order.id for plan in survey.plans}
+        pending = {plan.order.id for plan in survey.plans}
+        forget = partial(self.ledger.forget, still_pending=pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
         try:
-            self.ledger.forget(
-                self.tenant, still_pending=still_pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES
-            )
+            self.retry.call(partial(forget, self.tenant), on=LedgerUnavailable)
         except LedgerError as error:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 
