@@ -152,7 +152,7 @@ def crash_points(scan: Callable[[Faults], object]) -> Iterator[CrashPoint]:
             try:
                 scan(faults)
             except Killed:
-                if faults.calls != unharmed.calls[:number]:
+                if faults.calls != unharmed.calls[: len(faults.calls)]:
                     raise AssertionError(f"another run made other calls before it died {point}") from None
             else:
                 raise AssertionError(f"the scan was to die {point}, and ended; prepare the same things each time")
