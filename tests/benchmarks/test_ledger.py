@@ -24,7 +24,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_url")
     with SqlLedger(url) as ledger:
-        claim(ledger, OrderKey("acme", "first"))
+        claim(ledger, OrderKey("acme", "first"), number="first")
         yield ledger
 
 
