@@ -73,17 +73,21 @@ def test_eight_processes_scan_the_same_orders_and_fulfil_each_once(ledger, folde
 @pytest.mark.thorough
 @pytest.mark.timeout(3600)
 def test_eight_processes_scan_the_same_500_orders_and_fulfil_each_once(ledger, folder):
-    contend(ledger, folder, orders=500)
+    contend(ledger, folder, orders=500, patience=1500)
 
 
-def contend(ledger, folder, *, orders: int) -> None:
+def contend(ledger, folder, *, orders: int, patience: int = PATIENCE) -> None:
     with place_of(folder, url_of(ledger), [str(number) for number in range(orders)]) as (place, server):
         barrier = FRESH.Barrier(8)
         processes = [FRESH.Process(target=scan_together, args=[place, barrier]) for _ in range(8)]
         for process in processes:
             process.start()
-        for process in processes:
-            process.join(PATIENCE)
+        try:
+            for process in processes:
+                process.join(patience)
+        finally:
+            for process in processes:
+                process.kill()
         assert [process.exitcode for process in processes] == [0] * 8
         each_order_once(server.shop)
         assert len(server.shop.calls("fulfill")) == orders

@@ -216,8 +216,8 @@ class SqlLedger:
                 return []
             if revision != REVISIONS[-1]:
                 raise InvalidLedger(f"{shown(self._url)} was made by an older release; one scan brings it up to date")
-            found = connection.execute(select_records(condition), execution_options={"yield_per": 1000})
-            return [record for record, _epoch in records(found)]
+            # Not in portions: for a cursor PostgreSQL plans to be quick with the first rows, and slow with the rest.
+            return [record for record, _epoch in records(connection.execute(select_records(condition)))]
 
     def _read_copy(self, copy: Path, condition: ColumnElement[bool]) -> list[OrderRecord]:
         engine = open_engine(self._url.set(database=str(copy)), timeout=self._timeout)
