@@ -67,3 +67,19 @@ def test_in_the_one_window_that_remains_a_second_effect_does_not_go_unnoticed(le
     assert sum(world.shop.effects.values()) == 2, "this is the window: between the last look at the lease and the call"
     assert item.status == "uncertain"
     assert "receipt-1001" in item.reason
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_call_is_not_repeated_once_the_order_was_taken_over(ledger):
+    world, faults = World.of(ledger, ["1001"], recovery=ra.Recovery.IDEMPOTENT), Faults()
+
+    def another_scanner_takes_over() -> None:
+        world.let_time_pass()
+        world.scanner().scan()
+
+    faults.meanwhile("client.fulfill", another_scanner_takes_over)
+    faults.fail("client.fulfill", ra.Unavailable("503"))
+    world.scanner(faults).scan()
+    assert faults.calls.count("client.fulfill") == 1
+    assert len(world.shop.calls("fulfill")) == 1
+    world.check()
