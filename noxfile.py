@@ -1,5 +1,4 @@
-"""The project's sessions. ``nox`` runs all but ``bench`` and ``compat``; ``nox --session NAME`` runs one."""
-"""The project's sessions. ``nox`` runs all of them but ``bench`` and ``crash``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs all but ``bench``, ``compat`` and ``crash``; ``nox --session NAME`` runs one."""
 
 from __future__ import annotations
 
