@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.testing import FakeShop
-from shop_files import memory_folder
+from remote_artwork.testing import FakeShop, Faults, FaultyStorage
+from shop_files import PNG, memory_folder
 
 TIMED_OUT = ra.OutcomeUnknown("no answer within the time-out")
 LIMIT = timedelta(minutes=2)
@@ -16,7 +16,8 @@ class Case:
     """One order, one call without an answer, and a clock that only moves when it is told to."""
 
     def __init__(self, root: str, recovery: ra.Recovery, effect: str) -> None:
-        _, storage = memory_folder(root, "1001_1.jpg")
+        self.files, storage = memory_folder(root, "1001_1.jpg")
+        self.storage = storage
         self.now = datetime(2026, 5, 1, tzinfo=UTC)
         self.shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])], recovery=recovery, call_limit=LIMIT)
         if effect == "late":
@@ -83,3 +84,28 @@ def test_the_time_it_is_asked_again_is_told(root: str, recovery: ra.Recovery):
     case.scan()
     [item] = case.scanner.scan().items
     assert "once 2 minutes have passed" in item.reason
+
+
+@pytest.mark.parametrize("change", ["replaced", "deleted"])
+@pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT])
+def test_a_call_is_not_repeated_with_another_file(root: str, recovery: ra.Recovery, change: str):
+    case = Case(root, recovery, "not done")
+    case.scan()
+    if change == "replaced":
+        case.files.pipe(f"{root}/1001_1.jpg", PNG)
+    else:
+        case.files.rm(f"{root}/1001_1.jpg")
+    assert case.scan() == "uncertain"
+    assert len(case.shop.calls("fulfill")) == 1
+    assert case.state == "uncertain"
+
+
+@pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT])
+def test_a_call_is_repeated_later_where_its_file_cannot_be_looked_at(root: str, recovery: ra.Recovery):
+    case, faults = Case(root, recovery, "not done"), Faults()
+    case.scan()
+    case.scanner.storage = FaultyStorage(case.storage, faults)
+    faults.fail("storage.head", ra.StorageDenied("403"))
+    report = case.scanner.scan()
+    assert ([item.status for item in report.items], len(case.shop.calls("fulfill"))) == (["uncertain"], 1)
+    assert case.scan() == "fulfilled"
