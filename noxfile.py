@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs all but ``bench``, ``compat``, ``outages``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs those of ``nox.options``, ``nox --session NAME`` one, also one that takes long."""
 
 from __future__ import annotations
 
@@ -85,6 +85,13 @@ def build(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "--quiet", *group("contract"), external=True)
     # Without a URL it tries nothing; its options are there.
     session.run(python, "-m", "pytest", "-ra", "--pyargs", "remote_artwork.testing", external=True)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """The proofs that take long: every double crash, hundreds of kills, a thousand runs; arguments go to pytest."""
+    install_for_tests(session)
+    session.run("pytest", "tests/crash", "tests/property", "--thorough", "-m", "thorough", *session.posargs)
 
 
 @nox.session
