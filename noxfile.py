@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs those of ``nox.options``; ``nox --session NAME`` runs one of all."""
+"""The project's sessions. ``nox`` runs those of ``nox.options``; ``nox --session NAME`` runs any one."""
 
 from __future__ import annotations
 
