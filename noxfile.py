@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs all but ``bench`` and ``compat``; ``nox --session NAME`` runs one."""
+"""The project's sessions. ``nox`` runs those of ``nox.options``, ``nox --session NAME`` one, also one that takes long."""
 
 from __future__ import annotations
 
@@ -88,6 +88,13 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """The proofs that take long: every double crash, hundreds of kills, a thousand runs; arguments go to pytest."""
+    install_for_tests(session)
+    session.run("pytest", "tests/crash", "tests/property", "--thorough", "-m", "thorough", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks; arguments go to pytest. Writes the table of the page Performance."""
     session.install(".[all]", *group("test"), *group("bench"))
@@ -100,3 +107,10 @@ def compat(session: nox.Session) -> None:
     """Tries every provider on its stand-ins, prints what was shown, and writes that into the documentation."""
     install_for_tests(session)
     session.run("pytest", "tests/compat", "--write-page", *session.posargs)
+
+
+@nox.session
+def outages(session: nox.Session) -> None:
+    """Measures every outage with the policies that everybody gets, and writes the tables of docs/outages.md."""
+    install_for_tests(session)
+    session.run("python", "tests/benchmarks/measure_outages.py", env={"PYTHONPATH": "tests"})

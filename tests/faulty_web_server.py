@@ -65,6 +65,7 @@ class FaultyServer:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.redirect_to = ""
+        self.retry_after = ""  # a header of every whole answer, unless empty
         self._script = ["ok"]
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -103,9 +104,8 @@ class FaultyServer:
             request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             request.connection.close()
         elif fault == "cut short":
-            request.wfile.write(
-                b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: 100000\r\n\r\n<?xml version='1.0'?><ListBu"
-            )
+            body = b"" if request.command == "HEAD" else b"100000\r\n\r\n<?xml version='1.0'?><ListBu"
+            request.wfile.write(b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: " + body)
         elif fault == "redirect":
             request.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {self.redirect_to}\r\n{self.LAST}\r\n".encode())
         elif fault == "redirect nowhere":
@@ -114,14 +114,18 @@ class FaultyServer:
             region = f"x-amz-bucket-region: eu-west-1\r\n{self.LAST}Content-Length: 0\r\n\r\n"
             request.wfile.write(f"HTTP/1.1 {self.IN_A_REGION[fault]}\r\n{region}".encode())
         else:
-            status, body = self.BODIES[fault]
-            request.send_response(status)
-            request.send_header("Content-Type", self.CONTENT_TYPE)
-            request.send_header("Content-Length", str(len(body)))
-            request.send_header("Connection", "close")
-            request.end_headers()
-            if request.command != "HEAD":
-                request.wfile.write(body)
+            self._send(request, *self.BODIES[fault])
+
+    def _send(self, request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+        request.send_response(status)
+        request.send_header("Content-Type", self.CONTENT_TYPE)
+        request.send_header("Content-Length", str(len(body)))
+        request.send_header("Connection", "close")
+        if self.retry_after:
+            request.send_header("Retry-After", self.retry_after)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         respond = self._respond

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from attrs import define, field
+
+from faulty_web_server import FaultyServer
 
 PIECE = 64 * 1024
 
@@ -153,6 +155,21 @@ class WebServer:
                 """Keeps the test's output quiet."""
 
         return Handler
+
+
+class FaultyWeb(FaultyServer):
+    """The faults as a web server shows them."""
+
+    CONTENT_TYPE = "text/html"
+    BODIES: Mapping[str, tuple[int, bytes]] = {
+        **FaultyServer.BODIES,
+        "401": (401, b"who are you"),
+        "page 200": (200, b"<html>Welcome</html>"),
+    }
+
+    def url(self, bucket: str = "b", prefix: str = "in") -> str:
+        """A folder of this server."""
+        return f"web+{self.endpoint}/{bucket}/{prefix}/"
 
 
 def listing(*keys: str, prefix: str = "", following: str = "") -> bytes:

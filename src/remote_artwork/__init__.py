@@ -37,6 +37,7 @@ _HOME = {
     "FilenamePattern": "core.pattern",
     "Finding": "core.findings",
     "FulfillmentClient": "interfaces",
+    "GelatoClient": "clients.gelato",
     "InvalidLedger": "errors",
     "InvalidLocation": "errors",
     "InvalidOrder": "errors",
@@ -82,6 +83,7 @@ _HOME = {
     "StorageUnreachable": "errors",
     "StoredFile": "core.model",
     "Unavailable": "errors",
+    "WooCommerceClient": "clients.woocommerce",
     "open_storage": "storage.opening",
 }
 """Public name → the module it lives in; a module is loaded when one of its names is first used."""
@@ -102,7 +104,9 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from remote_artwork.clients.gelato import GelatoClient as GelatoClient
     from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
+    from remote_artwork.clients.woocommerce import WooCommerceClient as WooCommerceClient
     from remote_artwork.core.explanation import Explanation as Explanation
     from remote_artwork.core.findings import Finding as Finding
     from remote_artwork.core.findings import Severity as Severity

@@ -16,7 +16,7 @@ from remote_artwork.errors import StorageError
 from remote_artwork.interfaces import Ledger, Observer
 from remote_artwork.storage.storage import ArtworkStorage
 
-_JUDGED_AT_ONCE = 10_000
+_JUDGED_AT_ONCE = 50_000
 """Odd names are looked up in the ledger in batches of so many."""
 
 _JUDGED_BY_THE_WAY = 1_000

@@ -10,7 +10,7 @@
     │   ├── LocationNotFound                 the bucket or folder does not exist (FileNotFoundError)
     │   └── MissingExtra                     an optional package is not installed (ImportError)
     ├── StorageError (OSError)               the storage could not be used; exit code 3
-    │   ├── StorageUnreachable  *            down, overloaded, too slow (ConnectionError)
+    │   ├── StorageUnreachable  *            down, overloaded, too slow; carries retry_after (ConnectionError)
     │   ├── StorageDenied                    it refuses the credentials (PermissionError)
     │   ├── StorageMisbehaved                it answers, but not as its protocol says
     │   └── FileGone                         this one file is not there (FileNotFoundError)
@@ -82,9 +82,18 @@ class StorageError(RemoteArtworkError, OSError):
 
 
 class StorageUnreachable(StorageError, ConnectionError):
-    """The storage is down, overloaded or too slow."""
+    """The storage is down, overloaded or too slow.
+
+    Args:
+        message: What was seen, and where.
+        retry_after: Seconds to wait, where the storage named them.
+    """
 
     temporary = True
+
+    def __init__(self, message: str = "the storage cannot be reached", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StorageDenied(StorageError, PermissionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve, frozen
@@ -30,6 +31,17 @@ class Inspector:
 
     storage: ArtworkStorage
     checks: Sequence[PreflightCheck]
+
+    def digest(self, item: OrderItem) -> str:
+        """Tells verdicts of these checks from those of others: it changes with a check, its settings, or the print.
+
+        A check's settings are what its ``repr`` tells; one without a ``repr`` of its own is known by its class alone.
+        """
+        told = [
+            type(check).__qualname__ if type(check).__repr__ is object.__repr__ else repr(check)
+            for check in self.checks
+        ]
+        return hashlib.sha256(repr((told, item.print_size_mm)).encode()).hexdigest()
 
     def pin(self, files: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
         """The files as they are now, by placement, with their version ids where the storage keeps versions.

@@ -92,7 +92,10 @@ class Ledger(Protocol):
         """
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """Writes all steps durably and together, each only if its row is still in ``step.before``.
+        """Writes all steps durably and together, each only if its row is still in ``step.before``; renews the lease.
+
+        Without steps it says whether the order is still ours. A repeat of the lease's last write is no error and
+        changes nothing, so that a write whose answer was lost can be repeated.
 
         Args:
             lease: The right to write; an epoch older than the row's is refused.
@@ -101,7 +104,7 @@ class Ledger(Protocol):
 
         Raises:
             LeaseLost: The order was taken over, or a row is in another state. Nothing was written.
-            LedgerUnavailable: It is not known to have been written.
+            LedgerUnavailable: It is not known to have been written; the same call may be made again.
         """
 
     def find(

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import tenacity
-from attrs import field, frozen
+from attrs import define, evolve, field, frozen
 
 from remote_artwork.errors import RemoteArtworkError
 
 T = TypeVar("T")
+
+
+@define
+class _Spent:
+    seconds: float = 0.0
 
 
 @frozen(kw_only=True)
@@ -21,14 +26,21 @@ class RetryPolicy:
     Args:
         attempts: How often a call is made at the most.
         first_wait: Seconds the wait before the second attempt is drawn from, from 0 up; doubled for each further one.
-        longest_wait: Seconds no wait exceeds; a host that asks for more is not asked again in this pass.
+        longest_wait: Seconds no wait exceeds; whoever asks for more is not asked again in this pass.
+        budget: Seconds after which the orders of one pass have waited enough together: nothing more is repeated.
         sleep: Waits so many seconds; tests pass their own.
     """
 
     attempts: int = 3
     first_wait: float = 0.5
     longest_wait: float = 20.0
+    budget: float = 300.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    _spent: _Spent | None = field(default=None, repr=False, eq=False)
+
+    def for_one_pass(self) -> RetryPolicy:
+        """The same policy with a fresh budget; without one, waits are not added up."""
+        return evolve(self, spent=_Spent())
 
     def call(
         self, function: Callable[[], T], *, on: type[RemoteArtworkError] | tuple[type[RemoteArtworkError], ...]
@@ -52,11 +64,20 @@ class RetryPolicy:
             error = state.outcome.exception() if state.outcome else None
             return max(backoff(state), getattr(error, "retry_after", None) or 0.0)
 
+        def enough(state: tenacity.RetryCallState) -> bool:
+            spent = self._spent is not None and self._spent.seconds >= self.budget
+            return spent or state.attempt_number >= self.attempts
+
+        def sleep(seconds: float) -> None:
+            if self._spent is not None:
+                self._spent.seconds += seconds
+            self.sleep(seconds)
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_it),
-            stop=tenacity.stop_after_attempt(self.attempts),
+            stop=enough,
             wait=wait,
-            sleep=self.sleep,
+            sleep=sleep,
             reraise=True,
         )
         return retrying(function)

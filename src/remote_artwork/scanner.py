@@ -29,7 +29,7 @@ from remote_artwork.core.report import (
     files_of,
     sorted_items,
 )
-from remote_artwork.errors import ConfigurationError, LedgerError
+from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
@@ -95,7 +95,7 @@ class Scanner:
         retry: How temporary errors of the host are repeated.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told how a pass goes on.
-        clock: Tells the time, with a time zone; for reports and ages alone.
+        clock: Tells the time, with a time zone; for reports, ages and how long URLs still work.
     """
 
     storage: ArtworkStorage
@@ -232,6 +232,7 @@ class Scanner:
             policy=self.policy,
             tenant=self.tenant,
             retry=self.retry,
+            inspector=self._inspector,
             observer=self.observer,
         )
 
@@ -255,8 +256,9 @@ class Scanner:
             ledger=self.ledger,
             inspector=self._inspector,
             policy=self.policy,
-            retry=self.retry,
+            retry=self.retry.for_one_pass(),
             url_lifetime=self.url_lifetime,
+            clock=self.clock,
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
@@ -279,11 +281,10 @@ class Scanner:
         return items
 
     def _forget(self, survey: Survey) -> None:
-        still_pending = {plan.order.id for plan in survey.plans}
+        pending = {plan.order.id for plan in survey.plans}
+        forget = partial(self.ledger.forget, still_pending=pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
         try:
-            self.ledger.forget(
-                self.tenant, still_pending=still_pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES
-            )
+            self.retry.call(partial(forget, self.tenant), on=LedgerUnavailable)
         except LedgerError as error:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 

@@ -20,6 +20,7 @@ from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Fault, FileTally, ItemStatus, natural
 from remote_artwork.discovery import Discovery
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError
+from remote_artwork.inspection import Inspector
 from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.storage import ArtworkStorage
@@ -90,6 +91,7 @@ class Surveyor:
     policy: Policy
     tenant: str
     retry: RetryPolicy
+    inspector: Inspector
     observer: Observer | None = None
 
     def look(
@@ -133,6 +135,7 @@ class Surveyor:
             call_limit=self.client.call_limit,
             attach_at_once=self.policy.fulfill == "per_item" and self.client.attaching is Attaching.SEPARATE,
             used=used,
+            checks=self.inspector.digest,
         )
         plans = [planner.order(order_of(record), record.key, record) for record in unsettled] if orders is None else []
         for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):

@@ -25,7 +25,7 @@ from remote_artwork import FileStatus, ItemStatus
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("providers/*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("[!_]*.md"))]
 
 
 def name_of(page):

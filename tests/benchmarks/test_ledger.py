@@ -7,31 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from remote_artwork.core.lifecycle import OrderKey
+from done_orders import remember_done
+from remote_artwork.core.lifecycle import ItemState, ItemStep, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import FULFIL, HOUR, INTEND, SELECT, VERIFY, claim
+from remote_artwork.testing.ledger_words import FILES, FULFIL, HOUR, INTEND, SELECT, VERIFY, claim
 
-TOMBSTONES = 200_000
-PENDING = [f"id-{number}" for number in range(1000)]
-
-MANY_TOMBSTONES = (
-    "INSERT INTO remote_artwork_order (tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "
-    f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {TOMBSTONES - 1}) "
-    "SELECT 'acme', 'id-' || i, '', i, 'fulfilled', '', 1, (julianday('now') - 2440587.5) * 86400 FROM n"
-)
+ATTACH = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACH_INTENT, files=FILES)
+ATTACHED = ItemStep(item_number="1", before=ItemState.ATTACH_INTENT, after=ItemState.ATTACHED, files=FILES)
+TOMBSTONES = 100_000
+PENDING = [str(number) for number in range(1000)]
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        claim(ledger, OrderKey("acme", "first"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    with SqlLedger(url) as ledger:
+        claim(ledger, OrderKey("acme", "first"), number="first")
         yield ledger
 
 
 @pytest.fixture
 def used_ledger(ledger: SqlLedger) -> SqlLedger:
-    with ledger._engine.begin() as connection:
-        connection.exec_driver_sql(MANY_TOMBSTONES)
+    remember_done(ledger, TOMBSTONES, "acme")
     return ledger
 
 
@@ -40,9 +39,9 @@ def test_one_order_from_claim_to_release(ledger: SqlLedger, benchmark):
 
     def one_order() -> None:
         lease = claim(ledger, OrderKey("acme", f"order-{next(numbers)}"))
-        ledger.advance(lease, [SELECT, VERIFY])
-        ledger.advance(lease, [INTEND])
-        ledger.advance(lease, [FULFIL], release=True)
+        for steps in ([SELECT], [VERIFY], [ATTACH], [ATTACHED], [INTEND], [FULFIL]):
+            ledger.advance(lease, steps)
+        ledger.advance(lease, (), release=True)
 
     benchmark(one_order)
 
@@ -56,8 +55,14 @@ def test_finding_a_thousand_pending_orders_among_many(used_ledger: SqlLedger, be
     assert len(benchmark(used_ledger.find, "acme", order_ids=PENDING)) == len(PENDING)
 
 
+def test_finding_a_hundred_thousand_done_orders_with_their_files(used_ledger: SqlLedger, benchmark):
+    numbers = [str(number) for number in range(TOMBSTONES)]
+    found = benchmark.pedantic(used_ledger.find, ["acme"], {"order_numbers": numbers}, rounds=3)
+    assert len(found) == TOMBSTONES
+
+
 def test_finding_without_a_trace(used_ledger: SqlLedger, benchmark):
-    with SqlLedger(used_ledger._url.render_as_string()) as reader:
+    with SqlLedger(used_ledger._url.render_as_string(hide_password=False)) as reader:
         assert len(benchmark(reader.find, "acme", order_ids=PENDING)) == len(PENDING)
 
 

@@ -16,8 +16,11 @@ USES = {
     "get": lambda storage: storage.reader(FILE).read(0, 10),
 }
 PASSING = ["400 throttled", "429", "500", "503", "reset", "cut short", "hang"]
-MUTE = {("400 throttled", "head"), ("cut short", "head")}
-"""An answer to HEAD has no body, so it cannot tell these faults."""
+MUTE = {("400 throttled", "head")}
+"""An answer to HEAD has no body, so it cannot tell this fault."""
+
+HANGS_UP = {("reset", kind) for kind in USES} | {("cut short", "head")}
+"""Nothing whole arrives; then aiohttp itself asks once more on a new connection."""
 
 LASTING = {
     "403": ra.StorageDenied,
@@ -27,13 +30,21 @@ LASTING = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    """The SDK, whose loading takes a busy machine longer than these tests wait. Signing asks nobody."""
+    place = "s3+https://prints.example.com/b/in/?provider=minio"
+    storage = ra.open_storage(place, credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"))
+    storage.url(FILE, expires_in=timedelta(hours=1))
+
+
 @pytest.fixture
 def storage(faulty_server, local_network):
     """Tries twice, waits hardly at all."""
     return ra.open_storage(
         faulty_server.url(),
         credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"),
-        # The first call also loads the SDK's description of S3, which takes a busy machine a second.
+        # Each storage also reads the SDK's description of S3, which takes a busy machine a second.
         network=attrs.evolve(local_network, read_timeout=0.8, call_timeout=2.5),
         retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
     )
@@ -59,8 +70,7 @@ def test_an_outage_is_named_and_tried_twice(storage, faulty_server, kind, fault)
     error = failure(storage, kind)
     assert type(error) is ra.StorageUnreachable
     assert error.__cause__ is not None
-    # aiohttp itself asks once more on a new connection when a server hangs up.
-    assert len(faulty_server.requests) == (4 if fault == "reset" else 2)
+    assert len(faulty_server.requests) == (4 if (fault, kind) in HANGS_UP else 2)
     assert storage.requests[kind] == 2
 
 
@@ -77,6 +87,12 @@ def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, faulty_serv
     faulty_server.answer(fault)
     assert type(failure(storage, "list")) is ra.StorageMisbehaved
     assert len(faulty_server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", ["empty 200", "html 200"])
+def test_an_answer_that_describes_no_file_is_never_a_file(storage, faulty_server, fault):
+    faulty_server.answer(fault)
+    assert type(failure(storage, "head")) is ra.StorageMisbehaved
 
 
 def test_a_listing_in_a_circle_ends_with_an_error(storage, faulty_server):
@@ -98,7 +114,8 @@ def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, 
 def test_a_server_that_drips_is_given_up(storage, faulty_server, kind):
     faulty_server.answer("drip")
     assert type(failure(storage, kind)) is ra.StorageUnreachable
-    assert len(faulty_server.requests) == 2
+    assert storage.requests[kind] == 2
+    assert 1 <= len(faulty_server.requests) <= 2  # loading the SDK may use up the first attempt on a busy machine
 
 
 def test_a_storage_recovers_when_its_server_does(storage, faulty_server):

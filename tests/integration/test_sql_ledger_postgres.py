@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from remote_artwork.core.lifecycle import Lease, OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
@@ -105,3 +105,14 @@ def test_a_server_that_is_not_there_says_so_and_hides_the_password():
         with pytest.raises(LedgerUnavailable, match=r"user:\*\*\*@127\.0\.0\.1:1/shop cannot be used") as caught:
             use()
         assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_rows_are_not_read_through_a_cursor_of_the_server(postgres_url: str):
+    """For a cursor it plans to be quick with the first rows: with many orders that took time by their square."""
+    with SqlLedger(postgres_url) as ledger:
+        claim(ledger, KEY)
+        cursors = []
+        event.listen(ledger._engine, "after_cursor_execute", lambda *arguments: cursors.append(arguments[1]))
+        assert ids(ledger.find("acme", order_numbers=["1001"])) == {"order-1"}
+    assert cursors
+    assert not any(isinstance(cursor, psycopg.ServerCursor) for cursor in cursors)

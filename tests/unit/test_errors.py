@@ -1,6 +1,7 @@
 """The tree of errors is the one that its module draws."""
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -57,3 +58,9 @@ def test_what_the_host_said_is_carried():
     assert errors.RateLimited().retry_after is None
     assert str(errors.RateLimited()) == "the host limits the rate of calls"
     assert errors.ArtworkRejected("too dark").reason == "too dark"
+
+
+def test_what_a_storage_said_is_carried_through_a_pickle():
+    busy = pickle.loads(pickle.dumps(errors.StorageUnreachable("slow down", retry_after=3)))
+    assert (str(busy), busy.retry_after) == ("slow down", 3)
+    assert errors.StorageUnreachable("down").retry_after is None

@@ -121,3 +121,21 @@ def test_a_person_who_stops_the_program_is_obeyed(stop):
 
 def test_the_sleeper_is_not_shown():
     assert "sleep" not in repr(RetryPolicy())
+
+
+def test_a_budget_ends_the_repeats_of_a_whole_pass():
+    host = Host(*[RateLimited(retry_after=10) for _ in range(9)], budget=15)
+    one_pass = host.policy.for_one_pass()
+    for _ in range(3):
+        with pytest.raises(RateLimited):
+            one_pass.call(host, on=ClientError)
+    assert host.waits == [10, 10]
+    assert host.calls == 5
+
+
+def test_a_policy_that_is_not_of_a_pass_adds_nothing_up():
+    host = Host(*[RateLimited(retry_after=10) for _ in range(9)], budget=15)
+    for _ in range(3):
+        with pytest.raises(RateLimited):
+            host.run()
+    assert host.calls == 9

@@ -121,12 +121,23 @@ class FileRecord:
 
 @frozen(kw_only=True)
 class ItemRecord:
-    """The ledger's row about one item: its state, the files it is about, and why, where it was refused."""
+    """The ledger's row about one item.
+
+    Args:
+        item_number: Which item.
+        state: How far its artwork is.
+        files: The files it is about.
+        reason: Why they were refused, where they were.
+        checks: Digest of the checks that judged them; a verdict of other checks counts for nothing.
+        expires_at: Until when the URLs work that the host was given; None: as long as the files are there.
+    """
 
     item_number: str
     state: ItemState
     files: tuple[FileRecord, ...] = ()
     reason: str = ""
+    checks: str = ""
+    expires_at: datetime | None = None
 
     def describes(self, files: Mapping[str, StoredFile]) -> bool:
         """Whether the row is about exactly these files, given by placement."""
@@ -171,6 +182,20 @@ class ItemStep:
     after: ItemState
     files: tuple[FileRecord, ...]
     reason: str = ""
+    checks: str = ""
+    expires_at: datetime | None = None
+
+    @property
+    def record(self) -> ItemRecord:
+        """The row afterwards."""
+        return ItemRecord(
+            item_number=self.item_number,
+            state=self.after,
+            files=self.files,
+            reason=self.reason,
+            checks=self.checks,
+            expires_at=self.expires_at,
+        )
 
 
 @frozen(kw_only=True)
@@ -195,11 +220,13 @@ class Lease:
         record: The order's row as it was when the lease was granted.
         owner: Who holds it.
         epoch: Grows by one with every grant; a holder of an older epoch is refused.
+        lasts: How long it runs from its grant, and again from every write of its holder.
     """
 
     record: OrderRecord
     owner: str
     epoch: int
+    lasts: timedelta
 
     @property
     def key(self) -> OrderKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
@@ -25,11 +25,15 @@ _KNOWN_WITHOUT_FILES = (
 
 @frozen(kw_only=True)
 class ItemPlan:
-    """One item: its status so far, why, and the file chosen for each placement."""
+    """One item: its status so far, why, and the file chosen for each placement.
+
+    ``state`` is how far the ledger says these very files are, judged by these very checks; None: nothing counts yet.
+    """
 
     item: OrderItem
     status: ItemStatus
     reason: str
+    state: ItemState | None = None
     files: Mapping[str, StoredFile] = field(factory=dict)
     candidates: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -60,9 +64,7 @@ class OrderPlan:
 
     def _waits(self, plan: ItemPlan) -> bool:
         """Whether all has been done for the item that can be done before its siblings are there."""
-        row = self.record.items.get(plan.item.number)
-        checked = row is not None and row.state is ItemState.VERIFIED and row.describes(plan.files)
-        return checked and not self.attach_at_once
+        return plan.state is ItemState.VERIFIED and not self.attach_at_once
 
     def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, reason: str | None = None) -> ItemOutcome:
         """The outcome of one item as planned, or with another status and reason."""
@@ -111,6 +113,7 @@ class Planner:
         call_limit: The longest a call of the host's client may be in flight.
         attach_at_once: Whether each item is attached as soon as it is checked.
         used: File name → finished orders that the ledger has it for.
+        checks: Digest of the checks of the pass, for one item.
     """
 
     awaited: Awaited
@@ -120,6 +123,7 @@ class Planner:
     call_limit: timedelta
     attach_at_once: bool = False
     used: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
+    checks: Callable[[OrderItem], str] = lambda _item: ""
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one pending order; ``record`` is None where the ledger does not know it."""
@@ -188,7 +192,7 @@ class Planner:
     ) -> ItemPlan:
         """The plan of an item that has one file for each placement."""
         names = ", ".join(file.name for file in chosen.values())
-        state = row.state if row and row.describes(chosen) else None
+        state = row.state if row and row.checks == self.checks(item) and row.describes(chosen) else None
         status, reason = ItemStatus.MATCHED, f"found {names}"
         if row and state is ItemState.REJECTED:
             status, reason = ItemStatus.REJECTED, f"{row.reason} (checked earlier, unchanged since)"
@@ -197,7 +201,7 @@ class Planner:
         elif state is ItemState.ATTACHED:
             status, reason = ItemStatus.ATTACHED, f"attached {names}"
         candidates = tuple(file.name for file in chosen.values())
-        return ItemPlan(item=item, status=status, reason=reason, files=chosen, candidates=candidates)
+        return ItemPlan(item=item, status=status, reason=reason, state=state, files=chosen, candidates=candidates)
 
     def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> str | None:
         """A file that was printed for one order is not printed for another by the likeness of their numbers."""

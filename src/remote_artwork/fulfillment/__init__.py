@@ -15,8 +15,11 @@ from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
 from remote_artwork.errors import (
     AuthenticationFailed,
     ConfigurationError,
+    InvalidLedger,
     LeaseLost,
     LedgerError,
+    LedgerUnavailable,
+    OutcomeUnknown,
     RateLimited,
     RemoteArtworkError,
     StorageUnreachable,
@@ -28,8 +31,12 @@ from remote_artwork.fulfillment.tools import Tools
 
 log = logging.getLogger(__name__)
 
-_LEASE_BEYOND_CALLS = timedelta(minutes=5)
-"""How long an order may be worked on besides waiting for the host."""
+_LEASE_BEYOND_CALLS = timedelta(minutes=1)
+"""How long the work between two writes to the ledger may take besides a call of the host; each write renews the lease.
+Where it takes longer, another scanner may take the order over, and this one stops before its next call."""
+
+_MOST_UNANSWERED = 5
+"""After so many orders in a row whose last call nobody knows the outcome of, the host counts as down."""
 
 
 @define(kw_only=True)
@@ -47,6 +54,7 @@ class Fulfillment:
     tools: Tools
     owner: str
     faults: list[Fault] = field(factory=list)
+    _unanswered: int = field(default=0, init=False)
 
     def work(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
         """Brings one order as far as it goes; returns one outcome for each of its items. Raises for bugs alone."""
@@ -56,27 +64,28 @@ class Fulfillment:
             return plan.left(status, f"not tried, nothing was sent: {fault.message}")
         try:
             lease = self._claim(plan)
-        except LedgerError as error:
+        except (LedgerError, InvalidLedger) as error:
             self._fault("ledger", error)
             return plan.left(ItemStatus.FAILED, f"nothing was sent: {error}")
         if lease is None:
             longest = in_words(self._lease_for)
             reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
             return plan.left(ItemStatus.MATCHED, reason)
-        progress = Progress(plan=plan, ledger=self.tools.ledger, lease=lease)
+        progress = Progress(plan=plan, ledger=self.tools.ledger, lease=lease, retry=self.tools.retry)
         try:
             self._bring_forward(progress)
         finally:
             self._release(lease)
+        self._notice_silence(progress.unanswered)
         return progress.outcomes()
 
     def _claim(self, plan: OrderPlan) -> Lease | None:
-        return self.tools.ledger.claim(
-            plan.key,
-            order_number=plan.order.number,
-            owner=self.owner,
-            lease_for=self._lease_for,
-        )
+        def claim() -> Lease | None:
+            return self.tools.ledger.claim(
+                plan.key, order_number=plan.order.number, owner=self.owner, lease_for=self._lease_for
+            )
+
+        return self.tools.retry.call(claim, on=LedgerUnavailable)
 
     @property
     def _lease_for(self) -> timedelta:
@@ -87,7 +96,7 @@ class Fulfillment:
             bring_forward(self.tools, progress)
         except LeaseLost as error:
             _unrecorded(progress, error, ItemStatus.MATCHED)
-        except LedgerError as error:
+        except (LedgerError, InvalidLedger) as error:
             self._fault("ledger", error)
             _unrecorded(progress, error, ItemStatus.FAILED)
         except ConfigurationError as error:
@@ -105,8 +114,18 @@ class Fulfillment:
     def _release(self, lease: Lease) -> None:
         try:
             self.tools.ledger.advance(lease, (), release=True)
-        except LedgerError as error:  # the lease ends by itself; the order's own outcome is what counts
+        except (
+            LedgerError,
+            InvalidLedger,
+        ) as error:  # the lease ends by itself; the order's own outcome is what counts
             log.info("lease_not_released", extra={"order_id": lease.key.order_id, "error": str(error)})
+
+    def _notice_silence(self, unanswered: OutcomeUnknown | None) -> None:
+        """Spares the other orders a host that does not answer: each would wait for the client's whole time-out."""
+        self._unanswered = self._unanswered + 1 if unanswered else 0
+        if unanswered and self._unanswered >= _MOST_UNANSWERED:
+            message = f"the shop left {self._unanswered} orders in a row without an answer: {unanswered}"
+            self._fault("client", OutcomeUnknown(message))
 
     def _fault(self, part: Literal["storage", "client", "ledger"], error: RemoteArtworkError) -> None:
         fault = Fault(part=part, message=str(error))
@@ -120,7 +139,8 @@ def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> 
     if progress.state is FulfillState.FULFILLED:
         return  # it is fulfilled and recorded; what broke off came after
     if progress.state is FulfillState.FULFILL_INTENT:
-        reason = f"a fulfil call was begun, and its end is not recorded ({what}); the next scan settles it"
+        answer = f"; the shop answered with receipt {progress.receipt}" if progress.receipt else ""
+        reason = f"a fulfil call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"
         progress.set_required(ItemStatus.UNCERTAIN, reason)
     elif progress.calling:
         reason = f"artwork was attached, but that is not recorded ({what}); the next scan sets it again"

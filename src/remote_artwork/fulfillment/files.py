@@ -26,13 +26,14 @@ class Files:
 
     def verify(self, plan: ItemPlan) -> bool:
         """Whether the item's files are checked, now or in an earlier pass; else its outcome says why not."""
-        row = self.progress.rows.get(plan.item.number)
-        if row and row.state in _CHECKED and row.describes(plan.files):
-            return True
         number = plan.item.number
+        row = self.progress.rows.get(number)
+        checks = self.tools.inspector.digest(plan.item)
+        if row and row.state in _CHECKED and row.checks == checks and row.describes(plan.files):
+            return True
         try:
             files = self.tools.inspector.pin(plan.files)
-            self.progress.advance(self.progress.item_step(number, ItemState.SELECTED, files=files))
+            self.progress.advance(self.progress.selection(number, files))
             verdict = self.tools.inspector.verdict(plan.item, files)
         except FileGone as error:
             self.progress.set(number, ItemStatus.MISSING, f"{error}; it was there a moment ago")
@@ -42,10 +43,11 @@ class Files:
             self.progress.set(number, ItemStatus.UNREADABLE, f"{error}; nothing was sent")
             return False
         if verdict.rejection:
-            self.progress.advance(self.progress.item_step(number, ItemState.REJECTED, reason=verdict.rejection))
+            rejected = self.progress.item_step(number, ItemState.REJECTED, reason=verdict.rejection, checks=checks)
+            self.progress.advance(rejected)
             self.progress.set(number, ItemStatus.REJECTED, verdict.rejection, findings=verdict.findings, now=True)
             return False
-        self.progress.advance(self.progress.item_step(number, ItemState.VERIFIED))
+        self.progress.advance(self.progress.item_step(number, ItemState.VERIFIED, checks=checks))
         if verdict.findings:
             self.progress.set(number, plan.status, plan.reason, findings=verdict.findings)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from attrs import frozen
@@ -60,26 +61,30 @@ class Host:
             progress.failures.append(error)
             progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
             return False
-        if row.state is ItemState.ATTACHED and not any(artwork.expires_at for artwork in artworks):
+        until = min((artwork.expires_at for artwork in artworks if artwork.expires_at), default=None)
+        if row.state is ItemState.ATTACHED and self._lasts(row.expires_at, until):
             return True
-        if row.state is not ItemState.ATTACH_INTENT:
-            progress.advance(progress.item_step(number, ItemState.ATTACH_INTENT))
         key = progress.plan.key.attachment_key(number, row.files)
         order = progress.plan.order
-        progress.calling = True
+
+        def intend() -> None:
+            fresh = progress.rows[number].state is not ItemState.ATTACH_INTENT
+            progress.advance(*[progress.item_step(number, ItemState.ATTACH_INTENT)] if fresh else [])
+
+        def attach() -> None:
+            self.tools.client.attach_artwork(order, plan.item, artworks, idempotency_key=key)
+
         try:
-            self._call(lambda: self.tools.client.attach_artwork(order, plan.item, artworks, idempotency_key=key))
+            self._call(attach, intend=intend)
         except OutcomeUnknown as error:
-            progress.calling = False
             reason = f"nobody knows whether it was attached ({error}); the next scan sets it again"
             progress.set(number, ItemStatus.UNCERTAIN, reason)
             return False
         except ClientError as error:
-            progress.calling = False
             progress.advance(progress.item_step(number, ItemState.VERIFIED))
             self._refused(error, items=[plan])
             return False
-        progress.advance(progress.item_step(number, ItemState.ATTACHED))
+        progress.advance(progress.item_step(number, ItemState.ATTACHED, expires_at=until))
         progress.calling = False
         progress.set(number, ItemStatus.ATTACHED, f"attached {', '.join(f.name for f in row.files)}", now=True)
         return True
@@ -118,13 +123,18 @@ class Host:
         except RemoteArtworkError as error:
             progress.failures.append(error)
             raise progress.stop(ItemStatus.UNREADABLE, f"no URL could be made: {error}; nothing was sent") from error
-        if progress.state is not FulfillState.FULFILL_INTENT:
-            progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
-        progress.calling = True
         key = progress.plan.key.fulfillment_key
         retry = self.tools.retry if self.tools.client.recovery is Recovery.IDEMPOTENT else _ONCE
+
+        def intend() -> None:
+            fresh = progress.state is not FulfillState.FULFILL_INTENT
+            progress.advance(*[progress.order_step(FulfillState.FULFILL_INTENT, work=order.work)] if fresh else [])
+
+        def send() -> str | None:
+            return self.tools.client.fulfill(order, artworks, idempotency_key=key)
+
         try:
-            receipt = self._call(lambda: self.tools.client.fulfill(order, artworks, idempotency_key=key), retry)
+            receipt = self._call(send, retry, intend=intend)
         except OutcomeUnknown as error:
             self._unknown(error)
             raise Stop from error
@@ -133,10 +143,10 @@ class Host:
             raise Stop from error
         except ClientError as error:
             progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
-            progress.calling = False
             self._refused(error, items=progress.required)
             raise Stop from error
-        self.done(None if receipt is None else str(receipt))
+        progress.receipt = None if receipt is None else str(receipt)
+        self.done(progress.receipt)
         log.info("order_fulfilled", extra={"order_id": order.id, "order_number": order.number})
 
     def done(self, receipt: str | None, how: str = "") -> None:
@@ -210,7 +220,6 @@ class Host:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; {then}")
         else:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; a later scan asks the shop")
-        self.progress.calling = False
 
     def _refused(self, error: ClientError, *, items: Sequence[ItemPlan]) -> None:
         """Outcomes of a call that surely had no effect.
@@ -238,16 +247,47 @@ class Host:
             progress.failures.append(error)
             raise Stop from error
 
-    def _call(self, function: Callable[[], T], retry: RetryPolicy | None = None) -> T:
-        """A call of the host's code: what it raises beside client errors leaves the outcome unknown."""
+    def _lasts(self, attached: datetime | None, fresh: datetime | None) -> bool:
+        """Whether the URLs that the host was given work for at least half as long as fresh ones would."""
+        now = self.tools.clock()
+        return fresh is None or (attached is not None and attached - now >= (fresh - now) / 2)
+
+    def _call(
+        self,
+        function: Callable[[], T],
+        retry: RetryPolicy | None = None,
+        *,
+        intend: Callable[[], None] | None = None,
+    ) -> T:
+        """A call of the host's code: what it raises beside client errors leaves the outcome unknown.
+
+        Args:
+            function: The call.
+            retry: How it is repeated.
+            intend: For calls with an effect; the last write to the ledger before each attempt, which also makes sure
+                that nobody has taken the order over.
+
+        Raises:
+            ClientError: What the host said, or ``OutcomeUnknown``.
+            LedgerError: The intent is not recorded, or the order is no longer ours; the call was not made.
+        """
+        progress = self.progress
 
         def guarded() -> T:
+            if intend is not None:
+                intend()
+                progress.calling = True
+            progress.unanswered = None
             try:
                 return function()
-            except ClientError:
+            except ClientError as error:
+                progress.calling = False
+                progress.unanswered = error if isinstance(error, OutcomeUnknown) else None
                 raise
             except Exception as error:
-                log.exception("client_raised", extra={"order_id": self.progress.plan.order.id})
-                raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+                progress.calling = False
+                log.exception("client_raised", extra={"order_id": progress.plan.order.id})
+                progress.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
+                raise progress.unanswered from error
 
         return (retry or self.tools.retry).call(guarded, on=ClientError)

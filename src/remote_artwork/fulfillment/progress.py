@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from attrs import define, evolve, field
 
@@ -20,8 +21,9 @@ from remote_artwork.core.lifecycle import (
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.planning import ItemPlan, OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
-from remote_artwork.errors import RemoteArtworkError
+from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.interfaces import Ledger
+from remote_artwork.retry import RetryPolicy
 
 
 class Stop(Exception):
@@ -36,19 +38,25 @@ class Progress:
         plan: What was planned for the order.
         ledger: Where each step is written.
         lease: The right to write.
+        retry: How a ledger that is out of reach for a moment is asked again.
         failures: Errors that may concern more than this order.
         state: Where the order is.
         rows: Where its items are.
         calling: Whether a call that may have had an effect is not recorded as ended yet.
+        unanswered: What the last call of the host ended with, where nobody knows its outcome.
+        receipt: The host's answer to ``fulfill``, from when it came.
     """
 
     plan: OrderPlan
     ledger: Ledger
     lease: Lease
+    retry: RetryPolicy
     failures: list[RemoteArtworkError] = field(factory=list)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
     calling: bool = False
+    unanswered: OutcomeUnknown | None = None
+    receipt: str | None = None
     _outcomes: dict[str, ItemOutcome] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -62,16 +70,26 @@ class Progress:
         return [item for item in self.plan.items if item.item.requires_artwork]
 
     def item_step(
-        self, number: str, after: ItemState, *, files: Mapping[str, StoredFile] | None = None, reason: str = ""
+        self, number: str, after: ItemState, *, reason: str = "", checks: str = "", expires_at: datetime | None = None
     ) -> ItemStep:
-        """The step of one item from where it is; ``files`` are new ones, by placement, else those it has."""
+        """The step of one item from where it is, with the files it has; ``checks`` are those it has unless told."""
+        row = self.rows[number]
+        return ItemStep(
+            item_number=number,
+            before=row.state,
+            after=after,
+            files=row.files,
+            reason=reason,
+            checks=checks or row.checks,
+            expires_at=expires_at,
+        )
+
+    def selection(self, number: str, files: Mapping[str, StoredFile]) -> ItemStep:
+        """The step of one item to other files, by placement."""
         row = self.rows.get(number)
-        if files is None:
-            records = row.files if row else ()
-        else:
-            records = tuple(FileRecord.of(placement, file) for placement, file in files.items())
+        records = tuple(FileRecord.of(placement, file) for placement, file in files.items())
         before = row.state if row else None
-        return ItemStep(item_number=number, before=before, after=after, files=records, reason=reason)
+        return ItemStep(item_number=number, before=before, after=ItemState.SELECTED, files=records)
 
     def order_step(
         self, after: FulfillState, *, receipt: str | None = None, work: str = "", reason: str = ""
@@ -80,19 +98,17 @@ class Progress:
         return OrderStep(before=self.state, after=after, receipt=receipt, work=work, reason=reason)
 
     def advance(self, *steps: Step) -> None:
-        """Writes the steps, all or none.
+        """Writes the steps, all or none; without any, makes sure that the order is still ours.
 
         Raises:
             LedgerError: They may not be believed.
         """
-        self.ledger.advance(self.lease, steps)
+        self.retry.call(lambda: self.ledger.advance(self.lease, steps), on=LedgerUnavailable)
         for step in steps:
             if isinstance(step, OrderStep):
                 self.state = step.after
             else:
-                self.rows[step.item_number] = ItemRecord(
-                    item_number=step.item_number, state=step.after, files=step.files, reason=step.reason
-                )
+                self.rows[step.item_number] = step.record
 
     def set(
         self,

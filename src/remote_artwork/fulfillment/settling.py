@@ -8,6 +8,7 @@ from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.core.model import Order, OrderState, Recovery
 from remote_artwork.core.planning import in_words
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.host import Host
 from remote_artwork.fulfillment.progress import Progress
 from remote_artwork.fulfillment.tools import Tools
@@ -46,14 +47,31 @@ class Settling:
             self.host.cancel("the shop no longer names it pending, and has not fulfilled it")
 
     def _still_pending(self, order: Order) -> None:
-        if self.tools.client.recovery is Recovery.IDEMPOTENT:
+        if self.tools.client.recovery is Recovery.IDEMPOTENT and self._same_files():
             self.host.fulfill(order)
+        elif self.tools.client.recovery is Recovery.IDEMPOTENT:
+            self.host.leave_to_a_person("a file was replaced after a fulfil call was begun whose outcome is unknown")
         elif self._too_early:
             self._wait()
         else:
             reason = "an earlier fulfil call had no effect; the next scan sends the order"
             self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=reason))
             self.progress.set_required(ItemStatus.MATCHED, reason)
+
+    def _same_files(self) -> bool:
+        """Whether a repeat would send the files that the call was begun with.
+
+        Raises:
+            Stop: They could not be looked at.
+        """
+        progress = self.progress
+        try:
+            return all(row.describes(self.host.files.now(number)) for number, row in progress.rows.items())
+        except FileGone:
+            return False
+        except StorageError as error:
+            progress.failures.append(error)
+            raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfil call") from error
 
     @property
     def _too_early(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
@@ -25,6 +26,7 @@ class Tools:
         policy: The shop's decisions.
         retry: How temporary errors are repeated.
         url_lifetime: How long a signed URL works.
+        clock: Tells the time, with a time zone; for the URLs alone.
         positions_matter: Whether file names hold the items' positions.
     """
 
@@ -35,4 +37,5 @@ class Tools:
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta
+    clock: Callable[[], datetime]
     positions_matter: bool

@@ -17,9 +17,10 @@ _OTHER_TABLES = "does not hold a ledger's tables as this release knows them"
 
 _SQLITE_INVALID: Mapping[int, str] = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; nothing was written to it",
-    sqlite3.SQLITE_CORRUPT: "is damaged; bring back a backup of it",
     sqlite3.SQLITE_ERROR: _OTHER_TABLES,
 }
+_DAMAGED = "is damaged; bring back a backup of it"
+_DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, "XX001", "XX002"})
 _SQLITE_UNAVAILABLE: Mapping[int, str] = {
     sqlite3.SQLITE_BUSY: "is locked by another process; try again when that has finished",
     sqlite3.SQLITE_LOCKED: "is locked by another process; try again when that has finished",
@@ -49,14 +50,17 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def _as_ledger_error(url: URL, origin: BaseException | None) -> LedgerError | InvalidLedger:
+    code: int | str
     if isinstance(origin, sqlite3.Error):
         code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN:
             return _cannot_open(url, Path(url.database or ""))
         invalid, unavailable = _SQLITE_INVALID.get(code), _SQLITE_UNAVAILABLE.get(code)
     else:
-        state = getattr(origin, "sqlstate", None) or ""
-        invalid, unavailable = _POSTGRESQL_INVALID.get(state), _POSTGRESQL_UNAVAILABLE.get(state)
+        code = getattr(origin, "sqlstate", None) or ""
+        invalid, unavailable = _POSTGRESQL_INVALID.get(code), _POSTGRESQL_UNAVAILABLE.get(code)
+    if code in _DAMAGED_CODES:
+        return LedgerError(f"the ledger {shown(url)} {_DAMAGED} ({_said(url, origin)})")
     if invalid:
         return InvalidLedger(f"{shown(url)} {invalid} ({_said(url, origin)})")
     return LedgerUnavailable(f"the ledger {shown(url)} {unavailable or 'cannot be used'} ({_said(url, origin)})")

@@ -10,14 +10,13 @@ from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import (
     FulfillState,
-    ItemRecord,
     ItemStep,
     Lease,
     OrderKey,
     OrderRecord,
     Step,
 )
-from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over
+from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over, written_already
 
 
 def _now() -> datetime:
@@ -68,7 +67,7 @@ class MemoryLedger:
                 lease_until=now + lease_for,
                 epoch=row.epoch + 1,
             )
-            return Lease(record=_as_of(row, now), owner=owner, epoch=row.epoch)
+            return Lease(record=_as_of(row, now), owner=owner, epoch=row.epoch, lasts=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         """See ``Ledger.advance``. A lease that ended but that nobody took over may still write: its epoch is newest."""
@@ -76,11 +75,17 @@ class MemoryLedger:
         with self._lock:
             now = self._clock()
             row = self._rows.get(lease.key)
-            if row is None or (row.owner, row.epoch) != (lease.owner, lease.epoch):
+            owners = (lease.owner, None) if release else (lease.owner,)
+            if row is None or row.epoch != lease.epoch or row.owner not in owners:
+                raise taken_over(lease.key)
+            if written_already(row.record, steps):
+                steps = ()
+            elif row.owner is None:
                 raise taken_over(lease.key)
             for step in steps:
                 row = _stepped(row, step, now)
-            self._rows[lease.key] = evolve(row, owner=None) if release else row
+            owner = None if release else lease.owner
+            self._rows[lease.key] = evolve(row, owner=owner, lease_until=now + lease.lasts)
 
     def find(
         self,
@@ -138,8 +143,8 @@ def _stepped(row: _Row, step: Step, now: datetime) -> _Row:
         item = record.items.get(step.item_number)
         if (item.state if item else None) != step.before:
             raise moved_on(record.key, step)
-        after = ItemRecord(item_number=step.item_number, state=step.after, files=step.files, reason=step.reason)
-        return evolve(row, record=evolve(record, items={**record.items, step.item_number: after}, updated_at=now))
+        after = {**record.items, step.item_number: step.record}
+        return evolve(row, record=evolve(record, items=after, updated_at=now))
     if record.state != step.before:
         raise moved_on(record.key, step)
     changed = evolve(

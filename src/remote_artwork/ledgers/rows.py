@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import attrs
 from sqlalchemy import ColumnElement, Select, and_, select
-from sqlalchemy.engine import Row
 
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.ledgers.dialects import DatabaseNow
@@ -17,6 +17,11 @@ from remote_artwork.ledgers.schema import items, orders
 
 _KEY = ("tenant", "order_id", "approval")
 _PLAIN = ("order_number", "state", "receipt", "work", "reason")
+_ITEM = len(_KEY) + len(_PLAIN) + 3
+"""Where the item's columns begin in a row of ``select_records``: after epoch, time of change and age of the intent."""
+
+_FULFILL_STATES = {str(state): state for state in FulfillState}
+_ITEM_STATES = {str(state): state for state in ItemState}
 
 
 def select_records(condition: ColumnElement[bool]) -> Select[Any]:
@@ -30,6 +35,8 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
             items.c.state.label("item_state"),
             items.c.files,
             items.c.reason.label("item_reason"),
+            items.c.checks,
+            items.c.expires_at,
         )
         .select_from(orders.outerjoin(items, beside))
         .where(condition)
@@ -37,35 +44,36 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def records(rows: Iterable[Row[Any]]) -> Iterator[tuple[OrderRecord, int]]:
+def records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
     """The record and the epoch of each order in the rows of ``select_records``."""
-    for key, group in groupby(rows, key=lambda row: (row.tenant, row.order_id, row.approval)):
+    for key, group in groupby(rows, key=itemgetter(0, 1, 2)):
         of_order = list(group)
-        first = of_order[0]
-        yield _record(OrderKey(*key), first, of_order), first.epoch
+        _tenant, _order_id, _approval, number, state, receipt, work, reason, epoch, updated_at, age, *_ = of_order[0]
+        record = OrderRecord(
+            key=OrderKey(*key),
+            order_number=number,
+            state=_FULFILL_STATES[state],
+            items={row[_ITEM]: _item(*row[_ITEM:]) for row in of_order if row[_ITEM] is not None},
+            receipt=receipt,
+            work=work,
+            reason=reason,
+            # A clock that was set back must not make an age negative.
+            intent_age=None if age is None else timedelta(seconds=max(0.0, age)),
+            updated_at=datetime.fromtimestamp(updated_at, UTC),
+        )
+        yield record, epoch
 
 
-def _record(key: OrderKey, row: Row[Any], of_order: Iterable[Row[Any]]) -> OrderRecord:
-    return OrderRecord(
-        key=key,
-        order_number=row.order_number,
-        state=FulfillState(row.state),
-        items={one.item_number: _item(one) for one in of_order if one.item_number is not None},
-        receipt=row.receipt,
-        work=row.work,
-        reason=row.reason,
-        # A clock that was set back must not make an age negative.
-        intent_age=None if row.intent_age is None else timedelta(seconds=max(0.0, row.intent_age)),
-        updated_at=datetime.fromtimestamp(row.updated_at, UTC),
-    )
-
-
-def _item(row: Row[Any]) -> ItemRecord:
+def _item(
+    number: str, state: str, files: list[dict[str, Any]], reason: str, checks: str, expires_at: float | None
+) -> ItemRecord:
     return ItemRecord(
-        item_number=row.item_number,
-        state=ItemState(row.item_state),
-        files=tuple(FileRecord(**file) for file in row.files),
-        reason=row.item_reason,
+        item_number=number,
+        state=_ITEM_STATES[state],
+        files=tuple(FileRecord(**file) for file in files),
+        reason=reason,
+        checks=checks,
+        expires_at=None if expires_at is None else datetime.fromtimestamp(expires_at, UTC),
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 VERSION_TABLE = "remote_artwork_version"
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every migration this release knows, oldest first. Any other revision is one of a newer release."""
 
 metadata = MetaData()
@@ -64,6 +64,8 @@ items = Table(
     Column("files", JSON, nullable=False),
     Column("reason", Text, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("checks", Text, nullable=False, server_default=text("''")),
+    Column("expires_at", Double),
     PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
     ForeignKeyConstraint(
         ["tenant", "order_id", "approval"],

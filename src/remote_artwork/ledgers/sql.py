@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, up
 from sqlalchemy.engine import URL, Connection
 
 from remote_artwork.core.lifecycle import FulfillState, ItemStep, Lease, OrderKey, OrderRecord, Step
-from remote_artwork.errors import InvalidLedger
+from remote_artwork.errors import InvalidLedger, LeaseLost
 from remote_artwork.ledgers.connecting import READS, Identity, identity, open_engine, parse_ledger_url, shown
 from remote_artwork.ledgers.dialects import DatabaseNow, among, insert_if_missing
 from remote_artwork.ledgers.faults import translated
@@ -22,7 +22,7 @@ from remote_artwork.ledgers.migrating import migrate, revision_of
 from remote_artwork.ledgers.rows import as_json, records, select_records, storable
 from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
 from remote_artwork.ledgers.snapshot import copied
-from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over
+from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over, written_already
 
 
 class SqlLedger:
@@ -100,7 +100,7 @@ class SqlLedger:
             if not granted.rowcount:
                 return None
             [(record, epoch)] = records(connection.execute(select_records(_is(orders, key))))
-        return Lease(record=record, owner=owner, epoch=epoch)
+        return Lease(record=record, owner=owner, epoch=epoch, lasts=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         """See ``Ledger.advance``.
@@ -109,8 +109,15 @@ class SqlLedger:
         have worked on the order since.
         """
         check_arrows(steps)
+        try:
+            self._advance(lease, steps, release=release)
+        except LeaseLost:
+            if not self._is_written(lease, steps, release=release):
+                raise
+
+    def _advance(self, lease: Lease, steps: Sequence[Step], *, release: bool) -> None:
         held = and_(_is(orders, lease.key), orders.c.lease_owner == lease.owner, orders.c.epoch == lease.epoch)
-        changes: dict[str, Any] = {"epoch": lease.epoch}
+        changes: dict[str, Any] = {"lease_until": DatabaseNow() + lease.lasts.total_seconds()}
         if steps:
             changes["updated_at"] = DatabaseNow()
         if release:
@@ -122,6 +129,14 @@ class SqlLedger:
             for step in steps:
                 if not _written(connection, lease.key, step):
                     raise moved_on(lease.key, step)
+
+    def _is_written(self, lease: Lease, steps: Sequence[Step], *, release: bool) -> bool:
+        """Whether this lease has written these steps before, by a call whose answer was lost."""
+        owner = orders.c.lease_owner
+        ours = or_(owner == lease.owner, owner.is_(None)) if release else owner == lease.owner
+        with translated(self._url):
+            found = self._read(and_(_is(orders, lease.key), orders.c.epoch == lease.epoch, ours))
+        return any(written_already(record, steps) for record in found)
 
     def find(
         self,
@@ -201,8 +216,8 @@ class SqlLedger:
                 return []
             if revision != REVISIONS[-1]:
                 raise InvalidLedger(f"{shown(self._url)} was made by an older release; one scan brings it up to date")
-            found = connection.execute(select_records(condition), execution_options={"yield_per": 1000})
-            return [record for record, _epoch in records(found)]
+            # Not in portions: for a cursor PostgreSQL plans to be quick with the first rows, and slow with the rest.
+            return [record for record, _epoch in records(connection.execute(select_records(condition)))]
 
     def _read_copy(self, copy: Path, condition: ColumnElement[bool]) -> list[OrderRecord]:
         engine = open_engine(self._url.set(database=str(copy)), timeout=self._timeout)
@@ -231,6 +246,8 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
             "state": step.after,
             "files": as_json(step.files),
             "reason": storable(step.reason),
+            "checks": step.checks,
+            "expires_at": None if step.expires_at is None else step.expires_at.timestamp(),
             "updated_at": DatabaseNow(),
         }
         if step.before is None:

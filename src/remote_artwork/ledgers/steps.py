@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from remote_artwork.core.lifecycle import FulfillState, ItemStep, OrderKey, Step, allowed
+from remote_artwork.core.lifecycle import FulfillState, ItemStep, OrderKey, OrderRecord, OrderStep, Step, allowed
 from remote_artwork.errors import LeaseLost
 
 UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
@@ -20,6 +20,20 @@ def check_arrows(steps: Iterable[Step]) -> None:
     for step in steps:
         if not allowed(step.before, step.after):
             raise ValueError(f"the lifecycle has no arrow from {step.before} to {step.after}: {step}")
+
+
+def written_already(record: OrderRecord, steps: Iterable[Step]) -> bool:
+    """Whether the rows are exactly as these steps leave them.
+
+    While one lease holds the order nobody else writes, so then it was this very write, and its answer was lost.
+    """
+    items = {step.item_number: step.record for step in steps if isinstance(step, ItemStep)}
+    order = [step for step in steps if isinstance(step, OrderStep)][-1:]
+    return all(record.items.get(number) == row for number, row in items.items()) and all(
+        (record.state, record.receipt, record.reason) == (step.after, step.receipt, step.reason)
+        and step.work in ("", record.work)
+        for step in order
+    )
 
 
 def taken_over(key: OrderKey) -> LeaseLost:

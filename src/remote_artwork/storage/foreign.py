@@ -66,6 +66,7 @@ _BROKEN_CONNECTION = frozenset(
     }
 )
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECONDS = re.compile(r"[0-9]{1,18}")
 
 
 def stored_file(name: str, info: Mapping[str, Any]) -> StoredFile:
@@ -155,6 +156,11 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
         return StorageUnreachable(f"{about}: Google gives out no access tokens now; try again later")
     status, code = _answer(chain)
     if status is not None:
+        if code in _BUSY_CODES or is_busy(status):
+            return StorageUnreachable(
+                f"{about}: the storage cannot serve now ({_said(status, code)}); try again later",
+                retry_after=_retry_after(chain),
+            )
         return _from_status(status, code, _details(chain), about, name)
     return _from_class(chain, about, name)
 
@@ -211,10 +217,29 @@ def _details(chain: tuple[BaseException, ...]) -> str:
     return ""
 
 
+def _retry_after(chain: tuple[BaseException, ...]) -> float | None:
+    """Seconds until the storage wants to be asked again, by its own clock where it names a time; None: never named."""
+    for link in chain:
+        response = getattr(link, "response", None)
+        if isinstance(response, Mapping):  # botocore
+            headers = response.get("ResponseMetadata", {}).get("HTTPHeaders")
+        else:  # our own: headers; azure and requests: response.headers
+            headers = getattr(link, "headers", None) or getattr(response, "headers", None)
+        told = headers.get("retry-after") if isinstance(headers, Mapping) else None
+        if told is not None:
+            if _SECONDS.fullmatch(told):
+                return float(told)
+            until, now = _time(told), _time(headers.get("date"))
+            return (until - now).total_seconds() if until and now else None
+    return None
+
+
+def _said(status: int, code: str) -> str:
+    return f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
+
+
 def _from_status(status: int, code: str, details: str, about: str, name: str | None) -> RemoteArtworkError:
-    said = f"HTTP {status} {code}" if code and code != str(status) else f"HTTP {status}"
-    if code in _BUSY_CODES or is_busy(status):
-        return StorageUnreachable(f"{about}: the storage cannot serve now ({said}); try again later")
+    said = _said(status, code)
     refusal = refusal_for(code, details, listing=name is None)
     if refusal is not None:
         return refusal.kind(f"{about}: {refusal.what} ({said}); {refusal.remedy}")

@@ -4,12 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "CrashPoint": "faults",
     "FakeShop": "shop",
+    "Faults": "faults",
+    "FaultyClient": "faulty",
+    "FaultyLedger": "faulty",
+    "FaultyStorage": "faulty",
     "FulfillmentClientContract": "client_contract",
+    "Killed": "faults",
     "LedgerContract": "ledger_contract",
     "StorageBench": "storage_bench",
     "StorageContract": "storage_contract",
     "StorageReading": "storage_reading",
+    "crash_points": "faults",
 }
 """Public name → the module of this folder it lives in; a module is loaded when one of its names is first used."""
 
@@ -30,6 +37,13 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from remote_artwork.testing.client_contract import FulfillmentClientContract as FulfillmentClientContract
+    from remote_artwork.testing.faults import CrashPoint as CrashPoint
+    from remote_artwork.testing.faults import Faults as Faults
+    from remote_artwork.testing.faults import Killed as Killed
+    from remote_artwork.testing.faults import crash_points as crash_points
+    from remote_artwork.testing.faulty import FaultyClient as FaultyClient
+    from remote_artwork.testing.faulty import FaultyLedger as FaultyLedger
+    from remote_artwork.testing.faulty import FaultyStorage as FaultyStorage
     from remote_artwork.testing.ledger_contract import LedgerContract as LedgerContract
     from remote_artwork.testing.shop import FakeShop as FakeShop
     from remote_artwork.testing.storage_bench import StorageBench as StorageBench

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -144,6 +145,38 @@ class LedgerContract(Finding, Forgetting):
 
     # Advancing
 
+    @pytest.mark.parametrize("release", [False, True], ids=["kept", "released"])
+    @pytest.mark.parametrize("steps", [[], [SELECT, VERIFY], [INTEND, FULFIL]], ids=["none", "items", "order"])
+    def test_a_write_whose_answer_was_lost_can_be_repeated(
+        self, ledger: Ledger, steps: Sequence[ItemStep | OrderStep], *, release: bool
+    ) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, steps, release=release)
+        before = only(ledger.find("acme"))
+        ledger.advance(lease, steps, release=release)
+        now = only(ledger.find("acme"))
+        assert evolve(now, intent_age=None, updated_at=None) == evolve(before, intent_age=None, updated_at=None)
+
+    def test_a_write_that_somebody_else_has_gone_on_from_cannot_be_repeated(
+        self, ledger: Ledger, other_ledger: Ledger
+    ) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [SELECT], release=True)
+        claim(other_ledger, KEY, owner="them")
+        with pytest.raises(LeaseLost):
+            ledger.advance(lease, [SELECT], release=True)
+
+    def test_every_write_renews_the_lease(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        lease = evolve(claim(ledger, KEY, lease_for=NOW), lasts=HOUR)
+        ledger.advance(lease, ())
+        assert try_claim(other_ledger, KEY, owner="them") is None
+
+    def test_what_is_remembered_of_a_verdict_and_of_urls_comes_back(self, ledger: Ledger) -> None:
+        until = datetime(2026, 5, 1, 12, 30, 0, 123456, tzinfo=UTC)
+        ledger.advance(claim(ledger, KEY), [evolve(SELECT, checks="digest", expires_at=until)])
+        found = only(ledger.find("acme")).items["1"]
+        assert (found.checks, found.expires_at) == ("digest", until)
+
     def test_steps_are_found_by_every_handle_as_they_were_written(self, ledger: Ledger, other_ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [SELECT, VERIFY])
         found = only(other_ledger.find("acme")).items["1"]
@@ -202,7 +235,7 @@ class LedgerContract(Finding, Forgetting):
         "step",
         [
             VERIFY,
-            ItemStep(item_number="0", before=None, after=ItemState.SELECTED, files=FILES),
+            ItemStep(item_number="0", before=None, after=ItemState.SELECTED, files=()),
             ItemStep(item_number="0", before=ItemState.VERIFIED, after=ItemState.ATTACHED, files=FILES),
             FULFIL,
             OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.FULFILLED),
@@ -239,7 +272,9 @@ class LedgerContract(Finding, Forgetting):
 
     def test_a_step_to_an_order_that_was_never_claimed_is_refused(self, ledger: Ledger) -> None:
         with pytest.raises(LeaseLost):
-            ledger.advance(Lease(record=OrderRecord(key=KEY, order_number="1"), owner="us", epoch=1), [SELECT])
+            ledger.advance(
+                Lease(record=OrderRecord(key=KEY, order_number="1"), owner="us", epoch=1, lasts=HOUR), [SELECT]
+            )
         assert not list(ledger.find("acme"))
 
     @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.model import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
-from remote_artwork.errors import AlreadyFulfilled, ItemNotFound, NotPending, OrderGone
+from remote_artwork.errors import AlreadyFulfilled, ClientError, ItemNotFound, NotPending, OrderGone
 
 CallName = Literal["pending_orders", "get_order", "attach_artwork", "fulfill"]
+Effect = Literal["none", "at once", "late"]
 
 
 @frozen(kw_only=True)
@@ -26,6 +30,7 @@ class Call:
         item_number: The item, for ``attach_artwork``.
         idempotency_key: As it was given.
         effect: Whether it changed the shop.
+        downloaded: SHA-256 in hex of each artwork the shop has downloaded during the call.
     """
 
     name: CallName
@@ -33,13 +38,14 @@ class Call:
     item_number: str = ""
     idempotency_key: str = ""
     effect: bool = False
+    downloaded: tuple[str, ...] = ()
 
 
 @define
 class _Fault:
     name: CallName
-    error: Exception
-    after_effect: bool
+    error: BaseException
+    effect: Effect
 
 
 def _by_id(orders: Iterable[Order]) -> dict[str, Order]:
@@ -56,6 +62,7 @@ class FakeShop:
             second effect. ``QUERYABLE``: ``AlreadyFulfilled``. ``NONE``: the order is printed and charged again.
         attaching: With ``WITH_FULFILL``, a call of ``attach_artwork`` fails the test.
         call_limit: As the client promises it.
+        download: Gives the bytes of an artwork, or raises ``ArtworkUnreachable``; without it nothing is downloaded.
         journal: Every call, in order.
         effects: Idempotency key → how often a ``fulfill`` with it took effect; never above 1 in a sound scan.
         artwork: (order id, item number) → the artwork the shop holds.
@@ -65,10 +72,12 @@ class FakeShop:
     recovery: Recovery = field(default=Recovery.QUERYABLE, kw_only=True)
     attaching: Attaching = field(default=Attaching.SEPARATE, kw_only=True)
     call_limit: timedelta = field(default=timedelta(minutes=2), kw_only=True)
+    download: Callable[[Artwork], bytes] | None = field(default=None, kw_only=True)
     journal: list[Call] = field(factory=list, init=False)
     effects: Counter[str] = field(factory=Counter, init=False)
     artwork: dict[tuple[str, str], tuple[Artwork, ...]] = field(factory=dict, init=False)
     _faults: list[_Fault] = field(factory=list, init=False)
+    _under_way: list[Callable[[], object]] = field(factory=list, init=False, repr=False)
     _lock: threading.RLock = field(factory=threading.RLock, init=False, repr=False)
 
     def pending_orders(self) -> Iterable[Order]:
@@ -88,19 +97,22 @@ class FakeShop:
     ) -> None:
         """Sets the artwork of one item."""
         call = Call(name="attach_artwork", order_id=order.id, item_number=item.number, idempotency_key=idempotency_key)
+        again = partial(self.attach_artwork, order, item, artworks, idempotency_key=idempotency_key)
         with self._lock:
-            fault = self._begin(call)
+            fault = self._begin(call, again)
             if self.attaching is Attaching.WITH_FULFILL:
                 raise AssertionError("attach_artwork was called on a client that attaches with fulfill")
             now = self._pending(order.id)
+            downloaded = self._downloaded(artworks)
             self._attach(now, item.number, artworks)
-            self._took_effect(call, fault)
+            self._took_effect(call, fault, downloaded)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """Fulfils the order; what a repeat does, ``recovery`` says."""
         call = Call(name="fulfill", order_id=order.id, idempotency_key=idempotency_key)
+        again = partial(self.fulfill, order, artworks, idempotency_key=idempotency_key)
         with self._lock:
-            fault = self._begin(call)
+            fault = self._begin(call, again)
             now = self._order(order.id)
             if now.state is OrderState.FULFILLED and self.recovery is not Recovery.NONE:
                 if self.recovery is Recovery.IDEMPOTENT and self.effects[idempotency_key]:
@@ -110,12 +122,13 @@ class FakeShop:
                 self._pending(order.id)
             for number in artworks:
                 _item(now, number)
+            downloaded = self._downloaded([piece for pieces in artworks.values() for piece in pieces])
             for number, pieces in artworks.items():
                 self._attach(now, number, pieces)
             key = None if self.recovery is Recovery.NONE else idempotency_key
             self.put(evolve(now, state=OrderState.FULFILLED, fulfillment_key=key))
             self.effects[idempotency_key] += 1
-            self._took_effect(call, fault)
+            self._took_effect(call, fault, downloaded)
             return _receipt(now)
 
     def put(self, order: Order) -> None:
@@ -136,26 +149,44 @@ class FakeShop:
         with self._lock:
             del self.orders[order_id]
 
-    def fail_next(self, name: CallName, error: Exception, *, after_effect: bool = False) -> None:
+    def fail_next(self, name: CallName, error: BaseException, *, after_effect: bool = False) -> None:
         """Makes the next call of ``name`` raise ``error``: instead of its effect, or once it has had it."""
-        self._faults.append(_Fault(name, error, after_effect))
+        self._faults.append(_Fault(name, error, "at once" if after_effect else "none"))
+
+    def delay_next(self, name: Literal["attach_artwork", "fulfill"], error: BaseException) -> None:
+        """Makes the next call of ``name`` raise ``error``, and have its effect only when ``arrive`` is called."""
+        self._faults.append(_Fault(name, error, "late"))
+
+    def arrive(self) -> None:
+        """Every delayed call reaches the shop now. Nobody hears of its answer."""
+        calls, self._under_way[:] = list(self._under_way), []
+        for call in calls:
+            with suppress(ClientError):
+                call()
 
     def calls(self, name: CallName) -> list[Call]:
         """The journal's calls of one method."""
         return [call for call in self.journal if call.name == name]
 
-    def _begin(self, call: Call) -> _Fault | None:
+    def _begin(self, call: Call, again: Callable[[], object] | None = None) -> _Fault | None:
         self.journal.append(call)
         fault = next((fault for fault in self._faults if fault.name == call.name), None)
         if fault is not None:
             self._faults.remove(fault)
-            if not fault.after_effect:
+            if fault.effect == "late" and again is not None:
+                self._under_way.append(again)
+            if fault.effect != "at once":
                 raise fault.error
         return fault
 
-    def _took_effect(self, call: Call, fault: _Fault | None) -> None:
+    def _downloaded(self, artworks: Iterable[Artwork]) -> tuple[str, ...]:
+        if self.download is None:
+            return ()
+        return tuple(hashlib.sha256(self.download(artwork)).hexdigest() for artwork in artworks)
+
+    def _took_effect(self, call: Call, fault: _Fault | None, downloaded: tuple[str, ...]) -> None:
         place = next(place for place, made in enumerate(self.journal) if made is call)
-        self.journal[place] = evolve(call, effect=True)
+        self.journal[place] = evolve(call, effect=True, downloaded=downloaded)
         if fault is not None:
             raise fault.error
 

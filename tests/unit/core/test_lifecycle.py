@@ -1,6 +1,7 @@
 """The ledger's states, and the keys that keep a second print from happening."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -149,4 +150,4 @@ def test_a_row_describes_exactly_the_files_of_all_its_placements():
 
 
 def test_a_lease_is_on_the_order_of_its_record():
-    assert Lease(record=OrderRecord(key=KEY, order_number="1001"), owner="me", epoch=1).key is KEY
+    assert Lease(record=OrderRecord(key=KEY, order_number="1001"), owner="me", epoch=1, lasts=timedelta(0)).key is KEY

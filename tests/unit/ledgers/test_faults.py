@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import event
 
-from remote_artwork.errors import InvalidLedger, LedgerUnavailable
+from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger_words import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
 
@@ -90,7 +90,7 @@ def test_a_damaged_ledger_asks_for_a_backup(ledger: SqlLedger, file: Path):
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
     for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-        with pytest.raises(InvalidLedger, match="is damaged; bring back a backup"):
+        with pytest.raises(LedgerError, match="is damaged; bring back a backup"):
             use()
 
 

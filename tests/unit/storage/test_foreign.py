@@ -191,3 +191,30 @@ def test_an_error_that_was_merely_being_handled_decides_nothing():
 def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it():
     denied = translate(azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), where="here")
     assert "(HTTP 403 AuthenticationFailed)" in str(denied)
+
+
+def told_to_wait(headers):
+    error = AnswerRefused(503, "", headers)
+    return translate(error, where="here").retry_after
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "Fri, 01 May 2026 12:00:05 GMT", "date": "Fri, 01 May 2026 12:00:00 GMT"}, 5.0),
+        ({"retry-after": "Fri, 01 May 2026 12:00:00 GMT", "date": "Fri, 01 May 2026 12:00:05 GMT"}, -5.0),
+        ({"retry-after": "Fri, 01 May 2026 12:00:05 GMT"}, None),
+        *(({"retry-after": nonsense}, None) for nonsense in ("", "soon", "nan", "-3", "1e9", "9" * 400)),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_time_at_which_a_busy_storage_wants_to_be_asked_is_told_in_seconds(headers, seconds):
+    assert told_to_wait(headers) == seconds
+
+
+def test_only_a_busy_storage_is_asked_again():
+    denied = translate(AnswerRefused(403, "forbidden", {"retry-after": "7"}), where="here")
+    assert not hasattr(denied, "retry_after")

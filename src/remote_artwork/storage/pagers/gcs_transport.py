@@ -37,10 +37,11 @@ _REQUESTER_PAYS = "requester pays bucket"
 class AnswerRefused(Exception):
     """An answer of HTTP 400 or above, without its words: ``translate`` goes by the status and the code."""
 
-    def __init__(self, status: int, error_code: str) -> None:
+    def __init__(self, status: int, error_code: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"HTTP {status} {error_code}")
         self.status = status
         self.error_code = error_code
+        self.headers = headers
 
 
 def guarded_gcsfs(
@@ -139,7 +140,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
     ) as answer:
         content = await bound(answer).read()
         if answer.status >= 400:
-            raise AnswerRefused(answer.status, _reason(content))
+            raise AnswerRefused(answer.status, _reason(content), answer.headers)
         if answer.status >= 300:
             raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
         return bytes(content)

@@ -118,6 +118,8 @@ class Pager:
     def head(self, name: str) -> Entry:
         """One HEAD; tells the version where the bucket keeps versions."""
         answer: Entry = self._call("head_object", Bucket=self._bucket, Key=self._prefix + name)
+        if not answer.get("ETag"):
+            raise StorageMisbehaved("the storage describes a file without its ETag; check host and bucket in the URL")
         return answer
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:

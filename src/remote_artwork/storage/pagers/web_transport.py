@@ -27,9 +27,10 @@ Reader = Callable[["ClientResponse"], Awaitable[bytes]]
 class AnswerRefused(Exception):
     """An answer that is of no use, without its words: ``translate`` goes by the status."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
+        self.headers = headers
 
 
 @frozen(kw_only=True)
@@ -80,7 +81,7 @@ async def exchange(
         allow_redirects=False,
     ) as response:
         if is_busy(response.status):
-            raise AnswerRefused(response.status)
+            raise AnswerRefused(response.status, response.headers)
         return answer_of(response, b"" if read is None else await read(response))
 
 

@@ -1,0 +1,43 @@
+"""What the ledger costs a pass does not grow with what is done already."""
+
+from functools import partial
+
+from sqlalchemy import event
+
+import remote_artwork as ra
+from done_orders import remember_done
+from remote_artwork.core.matching import Page
+from remote_artwork.testing import FakeShop
+from shop_files import memory_folder
+
+DONE = 100_000
+A_PAGE = 1000
+
+
+class Full(ra.ArtworkStorage):
+    """The files of many done orders, in many pages."""
+
+    def pages(self):
+        for first in range(0, DONE, A_PAGE):
+            names = [f"{number}_1.jpg" for number in range(first, first + A_PAGE)]
+            yield Page(names, partial(self.awaited_by_nobody, names))
+
+    @staticmethod
+    def awaited_by_nobody(names, position):
+        raise AssertionError(names[position])
+
+
+def test_a_hundred_thousand_done_orders_cost_a_pass_at_most_ten_queries(tmp_path, root):
+    queries = []
+    files, _ = memory_folder(root)
+    with ra.SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        remember_done(ledger, DONE)
+        event.listen(
+            ledger._engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2].split()[0])
+        )
+        shop = FakeShop([ra.Order("new", [ra.OrderItem("1")])])
+        report = ra.Scanner(Full(files, root), shop, ledger=ledger).scan(sweep=True)
+    assert report.names_seen == DONE
+    assert [item.status for item in report.items] == ["missing"]
+    assert not any(report.file_counts.values()), "the ledger knows all of them"
+    assert len([query for query in queries if query != "BEGIN"]) <= 10

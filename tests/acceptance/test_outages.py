@@ -1,0 +1,107 @@
+"""Whole scans in every outage, over every protocol; and that the documentation tells of each."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import remote_artwork as ra
+from outages import FAULTS, NO_SUCH_HOST, PROTOCOLS, REFUSED, outage
+from remote_artwork.testing import FakeShop
+
+HASTY = ra.NetworkPolicy(allow_private=True, allow_http=True, connect_timeout=2.0, read_timeout=0.5, call_timeout=10.0)
+TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
+FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
+
+USES = (
+    lambda storage: storage.stat(FILE.name),
+    lambda storage: storage.reader(FILE).read(0, 10),
+)
+CLOSED = ("web", "HTTP 403")
+"""No outage: what most web servers without a listing answer for every name that is not there."""
+
+ANSWERED = {"HTTP 200 with a web page": 1, "HTTP 200 with nothing": 1, "HTTP 403": 1}
+NEVER_ARRIVED = {REFUSED: 0, NO_SUCH_HOST: 0}
+WEB_LIKE = 1 + 2 + 1
+"""The folder, a name of each of two items, and a name that nobody gave a file."""
+
+PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
+
+
+def limit(fault):
+    """Requests that may reach a server: two attempts, each repeated by aiohttp where the server hangs up."""
+    hangs_up = fault in ("connection reset", "answer cut short")
+    return (ANSWERED | NEVER_ARRIVED).get(fault, 4 if hangs_up else 2)
+
+
+@pytest.fixture
+def shop():
+    return FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
+
+
+def scanned(storage, shop):
+    begin = time.monotonic()
+    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
+    assert time.monotonic() - begin < 20
+    assert {call.name for call in shop.journal} == {"pending_orders"}
+    return report
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fault"),
+    [(protocol, fault) for protocol in PROTOCOLS for fault in FAULTS if (protocol, fault) != CLOSED],
+)
+def test_a_scan_in_an_outage_knows_nothing_and_sends_nothing(shop, protocol, fault):
+    with outage(protocol, fault, HASTY, TWICE) as (storage, server):
+        report = scanned(storage, shop)
+    assert [item.status for item in report.items] == ["unreadable"] * 2
+    assert [fault.part for fault in report.faults] == ["storage"]
+    assert report.exit_code == 3
+    assert len(server.requests) <= (WEB_LIKE if protocol == "web" and fault in ANSWERED else limit(fault))
+
+
+def test_a_web_folder_that_refuses_every_name_is_one_without_those_files_and_the_report_says_what_it_may_be(shop):
+    with outage(*CLOSED, HASTY, TWICE) as (storage, server):
+        report = scanned(storage, shop)
+    assert [item.status for item in report.items] == ["missing"] * 2
+    assert all("a file that not everybody may read looks the same" in item.reason for item in report.items)
+    assert len(server.requests) < 40
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_file_in_an_outage_is_never_a_missing_one(protocol, fault):
+    again_by_get = (protocol, fault) == CLOSED  # HEAD itself may be what is refused
+    with outage(protocol, fault, HASTY, TWICE) as (storage, server):
+        for use in USES:
+            server.requests.clear()
+            begin = time.monotonic()
+            with pytest.raises(ra.StorageError) as raised:
+                use(storage)
+            assert time.monotonic() - begin < 20
+            assert not isinstance(raised.value, FileNotFoundError)
+            assert len(server.requests) <= limit(fault) + again_by_get
+
+
+def rows(table):
+    """Fault → protocol → cell, of one table of the page."""
+    block = PAGE.read_text(encoding="utf-8").partition(f"<!-- {table}: begin -->")[2].partition("<!-- ")[0]
+    head, _, *body = ([cell.strip() for cell in line.strip("| ").split("|")] for line in block.strip().splitlines())
+    return {fault: dict(zip(head[1:], cells, strict=True)) for fault, *cells in body}
+
+
+@pytest.mark.parametrize("table", ["scan", "stat"])
+def test_the_page_of_outages_names_every_fault_and_protocol(table):
+    assert list(rows(table)) == list(FAULTS)
+    assert all(list(cells)[: len(PROTOCOLS)] == list(PROTOCOLS) for cells in rows(table).values())
+
+
+def test_no_outage_of_the_page_is_read_as_missing():
+    for fault, cells in rows("scan").items():
+        for protocol in PROTOCOLS:
+            told = "missing" if (protocol, fault) == CLOSED else "unreadable"
+            assert cells[protocol].startswith(f"`{told}`"), (fault, protocol)
+    for fault, cells in rows("stat").items():
+        for protocol in PROTOCOLS:
+            assert re.match("`Storage(Unreachable|Misbehaved|Denied)`", cells[protocol]), (fault, protocol)

@@ -1,0 +1,56 @@
+"""The clients of shops' APIs pass the contract that ships, against servers that behave as the documents say."""
+
+import pytest
+
+from remote_artwork.clients.gelato import GelatoClient
+from remote_artwork.clients.woocommerce import ARTWORK_META, WooCommerceClient
+from remote_artwork.testing import FulfillmentClientContract
+from shop_api_servers import GelatoApi, WooCommerceApi
+
+
+class TestGelato(FulfillmentClientContract):
+    @pytest.fixture
+    def api(self):
+        api = GelatoApi()
+        api.add("1001", "1")
+        api.add("1002", "1", "2", "3")
+        api.add("1003", "1", status="printed")
+        api.add("1004", "1", status="pending_approval")
+        yield api
+        api.close()
+
+    @pytest.fixture
+    def client(self, api):
+        return GelatoClient(api.KEY, api=api.url)
+
+    @pytest.fixture
+    def cancel(self, api):
+        return lambda order: api.orders[order.id].update(fulfillmentStatus="canceled", orderType="order")
+
+
+class TestWooCommerce(FulfillmentClientContract):
+    @pytest.fixture
+    def api(self):
+        api = WooCommerceApi()
+        api.add("1001", 11)
+        api.add("1002", 21, 22)
+        api.add("1003", 31, status="completed")
+        yield api
+        api.close()
+
+    @pytest.fixture
+    def client(self, api):
+        return WooCommerceClient(api.url, *api.KEYS)
+
+    @pytest.fixture
+    def read_names(self, api):
+        def read(order, item):
+            [line] = [each for each in api.orders[order.id]["line_items"] if str(each["id"]) == item.id]
+            [field] = [each for each in line["meta_data"] if each["key"] == ARTWORK_META]
+            return [artwork["name"] for artwork in field["value"]]
+
+        return read
+
+    @pytest.fixture
+    def cancel(self, api):
+        return lambda order: api.orders[order.id].update(status="cancelled")

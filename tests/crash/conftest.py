@@ -1,0 +1,23 @@
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import remote_artwork as ra
+
+IN_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
+    """A fresh ledger in each of the databases. The file lies in memory where it can: no test here cuts the power."""
+    if request.param == "postgresql":
+        with ra.SqlLedger(request.getfixturevalue("postgres_url")) as ledger:
+            yield ledger
+        return
+    folder = tempfile.mkdtemp(dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
+    with ra.SqlLedger(f"sqlite:///{folder}/ledger.db") as ledger:
+        yield ledger
+    shutil.rmtree(folder)

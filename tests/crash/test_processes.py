@@ -1,0 +1,112 @@
+"""Real processes that are killed, stopped, and many."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+
+import remote_artwork as ra
+from crash_processes import FRESH, add_order, place_of, scan_and_stop_before_the_call, scan_once, scan_together
+from crash_world import let_time_pass
+
+PATIENCE = 100
+NEW_ORDERS = 3
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "prints").mkdir()
+    return tmp_path / "prints"
+
+
+def each_order_once(shop):
+    assert {order.state for order in shop.orders.values()} == {ra.OrderState.FULFILLED}
+    assert len(shop.effects) == len(shop.orders)
+    assert set(shop.effects.values()) == {1}
+
+
+def killed_at_random(ledger, folder, kills: int, seed: int) -> None:
+    moments = random.Random(seed)
+    with place_of(folder, url_of(ledger), []) as (place, server):
+        longest = 1.0
+        for kill in range(kills + 1):
+            for number in range(NEW_ORDERS):
+                add_order(server.shop, folder, f"{kill}-{number}")
+            let_time_pass(ledger)
+            begun, process = time.monotonic(), FRESH.Process(target=scan_once, args=[place])
+            process.start()
+            process.join(moments.uniform(0, longest) if kill else PATIENCE)
+            process.kill()
+            process.join(PATIENCE)
+            if not kill:  # the first one tells how long a scan takes
+                assert process.exitcode == 0
+                longest = time.monotonic() - begun
+        for _ in range(3):
+            let_time_pass(ledger)
+            place.scan()
+        each_order_once(server.shop)
+
+
+def url_of(ledger):
+    return ledger._url.render_as_string(hide_password=False)
+
+
+def test_twenty_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder):
+    killed_at_random(ledger, folder, 20, seed=4)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder):
+    seed = random.randrange(2**32)
+    sys.stderr.write(f"seed {seed}\n")
+    killed_at_random(ledger, folder, 200, seed=seed)
+
+
+def test_eight_processes_scan_the_same_orders_and_fulfil_each_once(ledger, folder):
+    contend(ledger, folder, orders=100)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+def test_eight_processes_scan_the_same_500_orders_and_fulfil_each_once(ledger, folder):
+    contend(ledger, folder, orders=500, patience=1500)
+
+
+def contend(ledger, folder, *, orders: int, patience: int = PATIENCE) -> None:
+    with place_of(folder, url_of(ledger), [str(number) for number in range(orders)]) as (place, server):
+        barrier = FRESH.Barrier(8)
+        processes = [FRESH.Process(target=scan_together, args=[place, barrier]) for _ in range(8)]
+        for process in processes:
+            process.start()
+        try:
+            for process in processes:
+                process.join(patience)
+        finally:
+            for process in processes:
+                process.kill()
+        assert [process.exitcode for process in processes] == [0] * 8
+        each_order_once(server.shop)
+        assert len(server.shop.calls("fulfill")) == orders
+
+
+@pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
+def test_a_process_stopped_past_its_lease_has_no_second_effect_when_it_goes_on(ledger, folder, recovery):
+    with place_of(folder, url_of(ledger), ["1001"], recovery) as (place, server):
+        zombie = FRESH.Process(target=scan_and_stop_before_the_call, args=[place])
+        zombie.start()
+        assert server.stopped.wait(PATIENCE)
+        for _ in range(2):
+            let_time_pass(ledger)
+            place.scan()
+        deadline = time.monotonic() + PATIENCE
+        while zombie.is_alive() and time.monotonic() < deadline:  # it may tell that it stops just before it does
+            os.kill(zombie.pid, signal.SIGCONT)
+            zombie.join(0.05)
+        assert zombie.exitcode == 0
+        each_order_once(server.shop)
+        [record] = ledger.find("default")
+        assert record.state == ("uncertain" if recovery is ra.Recovery.NONE else "fulfilled")

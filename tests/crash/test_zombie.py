@@ -1,0 +1,85 @@
+"""A scanner stops for longer than its lease, anywhere; another one takes over; then the first one goes on."""
+
+import pytest
+from attrs import evolve
+
+import remote_artwork as ra
+from crash_world import World
+from remote_artwork.testing import FakeShop, Faults
+
+
+def calls_of_a_scan(world: World) -> list[str]:
+    faults = Faults()
+    world.restore(*world.untouched)
+    world.scanner(faults).scan()
+    return faults.calls
+
+
+def overtaken(world: World, number: int) -> ra.ScanReport:
+    """What the zombie reports, after it stopped before one of its calls."""
+    faults = Faults()
+
+    def another_scanner_takes_over() -> None:
+        for _ in range(2):
+            world.let_time_pass()
+            world.scanner().scan()
+
+    faults.meanwhile("", another_scanner_takes_over, number=number)
+    return world.scanner(faults).scan()
+
+
+@pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
+def test_a_zombie_has_no_second_effect_wherever_it_was_stopped(ledger, recovery):
+    has_no_second_effect(World.of(ledger, ["1001"], recovery=recovery))
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_nor_has_the_zombie_of_a_client_that_attaches_with_fulfill(ledger):
+    has_no_second_effect(World.of(ledger, ["1001"], attaching=ra.Attaching.WITH_FULFILL))
+
+
+def has_no_second_effect(world: World) -> None:
+    for number, call in enumerate(calls_of_a_scan(world), start=1):
+        world.restore(*world.untouched)
+        report = overtaken(world, number)
+        assert {item.status for item in report.items} <= {"matched", "fulfilled", "uncertain"}, (number, call)
+        assert sum(world.shop.effects.values()) == 1, (number, call)
+        world.scan_in_the_end()
+        world.check()
+
+
+class Careless(FakeShop):
+    """Tells by ``get_order`` what became of an order, as it promises, and fulfils it again all the same."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        self.orders[order.id] = evolve(self.orders[order.id], state=ra.OrderState.PENDING)
+        return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+
+def test_in_the_one_window_that_remains_a_second_effect_does_not_go_unnoticed(ledger):
+    world = World.of(ledger, ["1001"])
+    world.shop = Careless(world.shop.orders.values())
+    window = calls_of_a_scan(world).index("client.fulfill") + 1
+    world.restore(*world.untouched)
+
+    [item] = overtaken(world, window).items
+
+    assert sum(world.shop.effects.values()) == 2, "this is the window: between the last look at the lease and the call"
+    assert item.status == "uncertain"
+    assert "receipt-1001" in item.reason
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_call_is_not_repeated_once_the_order_was_taken_over(ledger):
+    world, faults = World.of(ledger, ["1001"], recovery=ra.Recovery.IDEMPOTENT), Faults()
+
+    def another_scanner_takes_over() -> None:
+        world.let_time_pass()
+        world.scanner().scan()
+
+    faults.meanwhile("client.fulfill", another_scanner_takes_over)
+    faults.fail("client.fulfill", ra.Unavailable("503"))
+    world.scanner(faults).scan()
+    assert faults.calls.count("client.fulfill") == 1
+    assert len(world.shop.calls("fulfill")) == 1
+    world.check()

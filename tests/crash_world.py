@@ -1,0 +1,135 @@
+"""A small shop that can die anywhere: its files, its host with a journal, and a ledger whose time passes on demand."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+
+import attrs
+import fsspec
+from sqlalchemy import insert, update
+
+import remote_artwork as ra
+from remote_artwork.core.lifecycle import FulfillState
+from remote_artwork.ledgers.schema import items, orders, passes
+from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
+from shop_files import JPEG, memory_folder
+
+AGES = 7200.0
+"""Seconds that pass when time passes: longer than any lease or call."""
+TABLES = (orders, items, passes)
+PASSING = {"epoch", "lease_owner", "lease_until", "intent_at", "updated_at", "passes", "named_pass"}
+NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
+
+
+@attrs.define
+class World:
+    """Orders ``1001`` and so on, of one item each unless told, with their files in place; and one ledger."""
+
+    ledger: ra.SqlLedger
+    shop: FakeShop
+    storage: ra.ArtworkStorage
+    files: fsspec.AbstractFileSystem
+    root: str
+    untouched: tuple = attrs.field(init=False)
+
+    @classmethod
+    def of(cls, ledger: ra.SqlLedger, numbers: Iterable[str] = ("1001", "1002", "1003"), **promises) -> "World":
+        numbers = list(numbers)
+        root = f"/{uuid.uuid4().hex}"
+        files, storage = memory_folder(root, *(f"{number}_1.jpg" for number in numbers))
+        shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in numbers], **promises)
+        shop.download = lambda artwork: files.cat(artwork.url.removeprefix("memory:/"))
+        world = cls(ledger, shop, storage, files, root)
+        world.scanner().plan()
+        let_time_pass(ledger)
+        world.restore(((), (), ()), (dict(shop.orders), [], {}, {}))
+        world.untouched = world.snapshot()
+        return world
+
+    def scanner(self, faults: Faults | None = None, **options) -> ra.Scanner:
+        """A fresh process, as far as the ledger can tell."""
+        faults = faults or Faults()
+        return ra.Scanner(
+            FaultyStorage(self.storage, faults),
+            FaultyClient(self.shop, faults),
+            ledger=FaultyLedger(self.ledger, faults),
+            retry=NO_WAITING,
+            **options,
+        )
+
+    def snapshot(self) -> tuple:
+        """Everything durable: the ledger's rows, and what the shop knows."""
+        with self.ledger._engine.connect() as connection:
+            rows = tuple(tuple(row._asdict() for row in connection.execute(table.select())) for table in TABLES)
+        shop = self.shop
+        return rows, (dict(shop.orders), list(shop.journal), dict(shop.effects), dict(shop.artwork))
+
+    def state(self) -> tuple:
+        """The snapshot without what only tells how long it took to get there. From equal states all goes on equally."""
+        rows, (orders_now, journal, effects, artwork) = self.snapshot()
+        plain = tuple(
+            tuple(sorted(repr({k: v for k, v in row.items() if k not in PASSING}) for row in table)) for table in rows
+        )
+        effective = repr([call for call in journal if call.effect])
+        return plain, repr(orders_now), effective, repr(effects), repr(artwork)
+
+    def restore(self, rows: tuple, shop: tuple) -> None:
+        with self.ledger._engine.begin() as connection:
+            connection.execute(orders.delete())
+            connection.execute(passes.delete())
+            for table, found in zip(TABLES, rows, strict=True):
+                if found:
+                    connection.execute(insert(table), list(found))
+        for attribute, value in zip(("orders", "journal", "effects", "artwork"), shop, strict=True):
+            kept = getattr(self.shop, attribute)
+            kept.clear()
+            kept.extend(value) if isinstance(kept, list) else kept.update(value)
+
+    def let_time_pass(self) -> None:
+        let_time_pass(self.ledger)
+
+    def scan_in_the_end(self) -> None:
+        """Fresh processes: one at once, while the dead one's leases run; then one that settles, and one that sends."""
+        at_rest = {"fulfilled", "uncertain"} if self.shop.recovery is ra.Recovery.NONE else {"fulfilled"}
+        self.scanner().scan()
+        for _ in range(3):
+            self.let_time_pass()
+            report = self.scanner().scan()
+            if {item.status for item in report.items} <= at_rest:
+                return
+
+    def check(self) -> None:
+        """What must hold in the end, by the shop's own journal."""
+        shop = self.shop
+        assert set(shop.effects.values()) <= {1}, "an order was fulfilled twice"
+        records = {record.key.order_id: record for record in self.ledger.find("default")}
+        for number, order in shop.orders.items():
+            record = records[number]
+            if order.state is ra.OrderState.FULFILLED:
+                settled = {FulfillState.FULFILLED}
+            else:
+                settled = {FulfillState.UNCERTAIN} if shop.recovery is ra.Recovery.NONE else set()
+            if shop.recovery is ra.Recovery.NONE:
+                settled.add(FulfillState.UNCERTAIN)
+            assert record.state in settled, f"order {number} is {order.state} in the shop and {record.state} here"
+        attached: set[str] = set()
+        for call in shop.journal:
+            if call.name in ("attach_artwork", "fulfill") and call.effect:
+                assert set(call.downloaded) == {SHA_OF_JPEG}, "what was sent is not what was selected"
+            if call.name == "attach_artwork" and call.effect:
+                attached.add(call.order_id)
+            if call.name == "fulfill" and call.effect and shop.attaching is ra.Attaching.SEPARATE:
+                assert call.order_id in attached, "an order was fulfilled without its artwork"
+
+
+SHA_OF_JPEG = hashlib.sha256(JPEG).hexdigest()
+
+
+def let_time_pass(ledger: ra.SqlLedger) -> None:
+    """Every lease ends, and every call is over."""
+    ledger.forget("nobody", still_pending=(), min_age=timedelta(0), silent_passes=1)  # makes the tables
+    with ledger._engine.begin() as connection:
+        connection.execute(
+            update(orders).values(lease_until=orders.c.lease_until - AGES, intent_at=orders.c.intent_at - AGES)
+        )

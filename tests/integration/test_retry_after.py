@@ -1,0 +1,45 @@
+"""A storage that names the time at which it wants to be asked again is asked then, by every protocol."""
+
+import pytest
+
+import remote_artwork as ra
+from outages import PROTOCOLS, outage
+
+USES = (
+    lambda storage: list(storage.pages()),
+    lambda storage: storage.stat("1001_1.png"),
+)
+
+
+@pytest.fixture
+def waits():
+    """Seconds that were waited for, one after another."""
+    return []
+
+
+@pytest.fixture
+def asked_twice(waits):
+    return ra.RetryPolicy(attempts=2, first_wait=0.5, longest_wait=20.0, sleep=waits.append)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("fault", ["HTTP 429", "HTTP 503"])
+def test_it_is_asked_again_when_it_says(local_network, asked_twice, waits, protocol, fault):
+    with outage(protocol, fault, local_network, asked_twice) as (storage, server):
+        server.retry_after = "7"
+        for use in USES:
+            with pytest.raises(ra.StorageUnreachable) as raised:
+                use(storage)
+            assert raised.value.retry_after == 7
+    assert waits == [7, 7]
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_one_that_asks_for_more_than_the_longest_wait_is_not_asked_again(local_network, asked_twice, waits, protocol):
+    with outage(protocol, "HTTP 503", local_network, asked_twice) as (storage, server):
+        server.retry_after = "21"
+        with pytest.raises(ra.StorageUnreachable):
+            storage.stat("1001_1.png")
+    assert waits == []
+    assert len(server.requests) == 1

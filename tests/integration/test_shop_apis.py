@@ -1,0 +1,264 @@
+"""Whole scans over the APIs of shops: what is sent, and how every failure of an API ends."""
+
+import logging
+from datetime import timedelta
+
+import fsspec
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.clients.host_api import HostApi
+from shop_api_servers import GelatoApi, WooCommerceApi
+from shop_files import PDF
+
+NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
+
+
+@pytest.fixture
+def files():
+    files = fsspec.filesystem("memory", skip_instance_cache=True)
+    files.store.clear()
+    yield files
+    files.store.clear()
+
+
+@pytest.fixture
+def gelato():
+    api = GelatoApi()
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def woocommerce():
+    api = WooCommerceApi()
+    yield api
+    api.close()
+
+
+def gelato_client(api, **options):
+    client = ra.GelatoClient(api.KEY, api=api.url, retry=NO_WAIT, **options)
+    client.call_limit = timedelta(microseconds=1)
+    return client
+
+
+def woocommerce_client(api, **options):
+    client = ra.WooCommerceClient(api.url, *api.KEYS, retry=NO_WAIT, **options)
+    client.call_limit = timedelta(microseconds=1)
+    return client
+
+
+@pytest.fixture
+def scanner_of(files, tmp_path):
+    def make(client, **options):
+        storage = ra.ArtworkStorage(files, "/in")
+        ledger = ra.SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
+        return ra.Scanner(storage, client, ledger=ledger, retry=NO_WAIT, **options)
+
+    return make
+
+
+def upload(files, *names):
+    for name in names:
+        files.pipe(f"/in/{name}", PDF)
+
+
+def statuses(report):
+    return {(item.order_number, item.item_number): str(item.status) for item in report.items}
+
+
+class TestGelato:
+    def test_one_patch_names_every_item_and_confirms(self, gelato, files, scanner_of):
+        order_id = gelato.add("1001", "1", "2", "3")
+        gelato.orders[order_id]["items"][2]["files"] = [{"type": "default", "url": "https://shop.example/own.pdf"}]
+        upload(files, "1001_1.pdf", "1001_2.pdf")
+        report = scanner_of(gelato_client(gelato)).scan()
+        assert statuses(report) == {
+            ("1001", "1"): "fulfilled",
+            ("1001", "2"): "fulfilled",
+            ("1001", "3"): "not_required",
+        }
+        [(path, body)] = gelato.changes
+        assert path == f"/v4/orders/{order_id}"
+        assert [sorted(each) for each in body["items"]] == [["files", "id"], ["files", "id"], ["id"]]
+        assert len(gelato.orders[order_id]["items"]) == 3
+        [first, *_] = report.items
+        assert first.receipt == order_id
+
+    def test_placements_are_types_of_files(self, gelato, files, scanner_of):
+        order_id = gelato.add("1001", "1")
+        upload(files, "1001_1_front.pdf", "1001_1_back.pdf")
+        client = gelato_client(gelato, placements=lambda _item: ["front", "back"])
+        report = scanner_of(client, pattern="{order_number}_{order_item_number}_{placement}").scan()
+        assert statuses(report) == {("1001", "1"): "fulfilled"}
+        assert [each["type"] for each in gelato.orders[order_id]["items"][0]["files"]] == ["front", "back"]
+
+    def test_all_pages_of_a_search_are_read_once_each(self, gelato):
+        for number in range(250):
+            gelato.add(str(number), "1", status="pending_approval" if number % 2 else "draft")
+        orders = list(gelato_client(gelato).pending_orders())
+        assert [order.number for order in orders] == [str(number) for number in range(250)]
+        assert sum(line.startswith("POST") for line in gelato.requests) == 3
+        assert len(gelato.requests) == 253
+
+    def test_only_the_stores_that_were_named_are_searched(self, gelato):
+        gelato.add("1", "1", storeId="ours")
+        gelato.add("2", "1", storeId="theirs")
+        assert [order.number for order in gelato_client(gelato, stores=["ours"]).pending_orders()] == ["1"]
+
+    def test_two_orders_of_one_reference_are_a_conflict_and_nothing_is_sent(self, gelato, files, scanner_of):
+        gelato.add("1001", "1", connectedOrderIds=["id-2"])
+        gelato.add("1001", "1", connectedOrderIds=["id-1"])
+        upload(files, "1001_1.pdf")
+        assert {item.status for item in scanner_of(gelato_client(gelato)).scan().items} == {ra.ItemStatus.CONFLICT}
+        assert gelato.changes == []
+
+    def test_an_order_that_contradicts_itself_is_told_and_stops_no_other(self, gelato, files, scanner_of):
+        gelato.add("1001", "1", "1")
+        gelato.add("1002", "1")
+        upload(files, "1002_1.pdf")
+        report = scanner_of(gelato_client(gelato)).scan()
+        assert statuses(report) == {("1002", "1"): "fulfilled"}
+        assert "id-1" in report.faults[0].message
+        assert report.exit_code == 3
+
+    def test_an_order_that_cannot_be_patched_fails_with_the_words_of_the_shop(self, gelato, files, scanner_of):
+        gelato.add("1001", "1", status="pending_approval")
+        upload(files, "1001_1.pdf")
+        report = scanner_of(gelato_client(gelato)).scan()
+        assert statuses(report) == {("1001", "1"): "failed"}
+        assert "Only draft orders can be patched" in report.items[0].reason
+
+    def test_a_draft_deleted_while_it_is_worked_on_is_cancelled(self, gelato, files, scanner_of):
+        order_id = gelato.add("1001", "1")
+        upload(files, "1001_1.pdf")
+
+        class Deleted(ra.GelatoClient):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                gelato.orders.pop(order_id, None)
+                return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+        report = scanner_of(Deleted(gelato.KEY, api=gelato.url, retry=NO_WAIT)).scan()
+        assert statuses(report) == {("1001", "1"): "cancelled"}
+
+
+CLIENTS = {"gelato": (GelatoApi, gelato_client), "woocommerce": (WooCommerceApi, woocommerce_client)}
+
+
+@pytest.fixture(params=CLIENTS)
+def shop(request, files):
+    make, client = CLIENTS[request.param]
+    api = make()
+    api.add("1001", *({"gelato": ["1"], "woocommerce": [11]}[request.param]))
+    upload(files, "1001_1.pdf" if request.param == "gelato" else "1001_11.pdf")
+    api.client = lambda: client(api)
+    yield api
+    api.close()
+
+
+def confirmations(shop):
+    return [body for _, body in shop.changes if "orderType" in body or "status" in body]
+
+
+class TestEveryShop:
+    @pytest.mark.parametrize("fault", ["500 after", "cut after"])
+    def test_a_lost_answer_is_settled_by_asking_and_nothing_is_sent_twice(self, shop, scanner_of, fault):
+        scanner = scanner_of(shop.client())
+        shop.fail(fault)
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        report = scanner.scan()
+        assert set(statuses(report).values()) == {"fulfilled"}
+        assert len(confirmations(shop)) == 1
+        assert len(shop.orders) == 1
+
+    def test_a_call_that_broke_before_its_effect_is_sent_once_more(self, shop, scanner_of):
+        scanner = scanner_of(shop.client())
+        shop.fail("cut before")
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        scanner.scan()
+        assert set(statuses(scanner.scan()).values()) <= {"fulfilled"}
+        assert len(confirmations(shop)) == 1
+
+    @pytest.mark.parametrize("fault", [429, 503])
+    def test_a_question_is_repeated(self, shop, scanner_of, fault):
+        shop.fail(fault, 2, on="read")
+        assert set(statuses(scanner_of(shop.client()).scan()).values()) == {"fulfilled"}
+
+    def test_a_refused_key_is_told_without_the_key(self, shop, scanner_of, caplog):
+        shop.fail(401, 100, on="read")
+        with caplog.at_level(logging.DEBUG):
+            report = scanner_of(shop.client()).scan()
+        assert report.exit_code == 3
+        assert "401" in report.faults[0].message
+        keys = shop.KEYS if isinstance(shop, WooCommerceApi) else (shop.KEY,)
+        told = report.to_json() + caplog.text + repr(shop.client())
+        assert not [key for key in keys if key in told]
+
+    def test_a_page_of_something_else_is_no_answer(self, shop, scanner_of):
+        shop.answer = lambda *_: (200, b"<html>maintenance</html>", {})
+        report = scanner_of(shop.client()).scan()
+        assert report.exit_code == 3
+        assert "not JSON" in report.faults[0].message
+
+    def test_a_page_of_something_else_after_a_change_leaves_its_outcome_unknown(self, shop, scanner_of):
+        answer = shop.answer
+
+        def disguised(method, path, query, body, headers):
+            real = answer(method, path, query, body, headers)
+            return (200, b"<html>welcome</html>", {}) if shop.kind(method, body) == "confirm" else real
+
+        shop.answer = disguised
+        scanner = scanner_of(shop.client())
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        assert set(statuses(scanner.scan()).values()) == {"fulfilled"}
+        assert len(confirmations(shop)) == 1
+
+    def test_a_redirect_is_not_followed(self, shop, scanner_of):
+        shop.answer = lambda *_: (302, {}, {"Location": f"{shop.url}/elsewhere"})
+        report = scanner_of(shop.client()).scan()
+        assert report.exit_code == 3
+        assert not [line for line in shop.requests if "elsewhere" in line]
+
+
+class TestWooCommerce:
+    def test_files_go_to_their_line_and_the_order_is_processing_with_our_key(self, woocommerce, files, scanner_of):
+        order_id = woocommerce.add("1001", 11, 12)
+        upload(files, "1001_11.pdf", "1001_12.pdf")
+        client = woocommerce_client(woocommerce)
+        report = scanner_of(client).scan()
+        assert set(statuses(report).values()) == {"fulfilled"}
+        order = woocommerce.orders[order_id]
+        assert order["status"] == "processing"
+        assert [line["meta_data"][0]["value"][0]["name"] for line in order["line_items"]] == [
+            "1001_11.pdf",
+            "1001_12.pdf",
+        ]
+        assert client.get_order(order_id).fulfillment_key == order["meta_data"][0]["value"]
+
+    def test_pages_are_read_up_to_the_total(self, woocommerce):
+        for number in range(230):
+            woocommerce.add(str(number), 1)
+        assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
+        assert len(woocommerce.requests) == 3
+
+    def test_a_line_without_artwork_is_left_alone(self, woocommerce, files, scanner_of):
+        woocommerce.add("1001", 11, 12)
+        upload(files, "1001_11.pdf")
+        client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
+        assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://shop.example", "https"),
+        ("ftp://shop.example", "https"),
+        ("https://user:secret@shop.example", "by name"),
+        ("shop.example", "https"),
+        ("https://", "https"),
+    ],
+)
+def test_an_address_that_would_betray_the_key_is_refused(url, said):
+    with pytest.raises(ra.ConfigurationError, match=said) as refusal:
+        HostApi(url)
+    assert "secret" not in str(refusal.value)

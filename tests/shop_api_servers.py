@@ -1,0 +1,219 @@
+"""Two shops' APIs on loopback, as their documents describe them: Gelato's orders v4, and WooCommerce's REST v3."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Answer = tuple[int, Any, dict[str, str]]
+
+
+class ShopApi:
+    """A JSON API that keeps orders by id, and fails on demand.
+
+    ``fail(fault, times, on=…)`` spoils the next requests of a kind, ``read``, ``attach`` or ``confirm``. A status, as
+    ``503`` is answered without effect; ``"500 after"`` has the effect first; ``"cut after"`` has it and breaks the
+    connection, ``"cut before"`` breaks it without.
+    """
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.requests: list[str] = []
+        self.seen_headers: list[dict[str, str]] = []
+        self.changes: list[tuple[str, Any]] = []
+        self._faults: list[tuple[str, Any]] = []
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(30)
+
+    def fail(self, fault: Any, times: int = 1, *, on: str = "confirm") -> None:
+        self._faults += [(on, fault)] * times
+
+    @staticmethod
+    def kind(method: str, body: Any) -> str:
+        if method not in ("PATCH", "PUT"):
+            return "read"
+        return "confirm" if "orderType" in body or "status" in body else "attach"
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
+        raise NotImplementedError
+
+    def _respond(self, request: BaseHTTPRequestHandler) -> None:
+        url = urlsplit(request.path)
+        length = int(request.headers.get("Content-Length") or 0)
+        body = json.loads(request.rfile.read(length)) if length else None
+        request.close_connection = True
+        with self._lock:
+            self.requests.append(f"{request.command} {request.path}")
+            self.seen_headers.append(dict(request.headers.items()))
+            kind = self.kind(request.command, body)
+            fault = next((each for each in self._faults if each[0] == kind), None)
+            if fault is not None:
+                self._faults.remove(fault)
+            what = fault[1] if fault else None
+            if what == "cut before":
+                return
+            if isinstance(what, int):
+                answer: Answer = (what, {"message": "as the test wants it"}, {"Retry-After": "0"})
+            else:
+                answer = self.answer(request.command, url.path, parse_qs(url.query), body, request.headers)
+                if kind != "read":
+                    self.changes.append((request.path, body))
+            if what == "cut after":
+                return
+            if what == "500 after":
+                answer = (500, {"message": "it broke"}, {})
+        status, document, extra = answer
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        request.send_response(status)
+        for name, value in {**extra, "Content-Length": str(len(content)), "Connection": "close"}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        respond = self._respond
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                respond(self)
+
+            do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 - the base class's names
+
+            def log_message(self, *_: object) -> None:
+                """Keeps the test's output quiet."""
+
+        return Handler
+
+
+class GelatoApi(ShopApi):
+    """Summaries without items; only drafts can be patched; items that a patch leaves out are removed."""
+
+    KEY = "gelato-key-of-tests"
+
+    def add(self, number: str, *items: str, order_id: str | None = None, status: str = "draft", **more: Any) -> str:
+        order_id = order_id or f"id-{len(self.orders) + 1}"
+        self.orders[order_id] = {
+            "id": order_id,
+            "orderReferenceId": number,
+            "orderType": "draft" if status == "draft" else "order",
+            "fulfillmentStatus": status,
+            "connectedOrderIds": [],
+            "createdAt": "2026-01-02T03:04:05+00:00",
+            "items": [
+                {
+                    "id": f"{order_id}-{item}",
+                    "itemReferenceId": item,
+                    "productUid": "poster",
+                    "files": [],
+                    "quantity": 1,
+                }
+                for item in items
+            ],
+            **more,
+        }
+        return order_id
+
+    def answer(self, method: str, path: str, _query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
+        if headers.get("X-API-KEY") != self.KEY:
+            return 401, {"message": "Unauthorized"}, {}
+        if (method, path) == ("POST", "/v4/orders:search"):
+            return self._search(body)
+        order = self.orders.get(path.removeprefix("/v4/orders/"))
+        if order is None:
+            return 404, {"message": "Order not found"}, {}
+        if method == "PATCH":
+            return self._patch(order, body)
+        return 200, order, {}
+
+    def _search(self, body: Any) -> Answer:
+        assert set(body) <= {"fulfillmentStatuses", "limit", "offset", "storeIds"}
+        assert body["limit"] <= 100
+        found = [each for each in self.orders.values() if each["fulfillmentStatus"] in body["fulfillmentStatuses"]]
+        if "storeIds" in body:
+            found = [each for each in found if each.get("storeId") in body["storeIds"]]
+        page = found[body["offset"] : body["offset"] + body["limit"]]
+        return 200, {"orders": [{k: v for k, v in each.items() if k != "items"} for each in page]}, {}
+
+    def _patch(self, order: dict[str, Any], body: Any) -> Answer:
+        if order["orderType"] != "draft":
+            return 400, {"message": "Only draft orders can be patched"}, {}
+        assert body["orderType"] == "order"
+        kept = {item["id"]: item for item in order["items"]}
+        if not {each["id"] for each in body["items"]} <= kept.keys():
+            return 400, {"message": "Unknown item"}, {}
+        order["items"] = [{**kept[each["id"]], **each} for each in body["items"]]
+        order.update(orderType="order", fulfillmentStatus="created")
+        return 200, copy.deepcopy(order), {}
+
+
+class WooCommerceApi(ShopApi):
+    """Pages with totals in a header; a PUT changes what it names; a field of meta data is kept once by its key."""
+
+    KEYS = ("ck_of_tests", "cs_of_tests")
+
+    def add(self, number: str, *lines: int, status: str = "on-hold", **more: Any) -> str:
+        order_id = 500 + len(self.orders)
+        self.orders[str(order_id)] = {
+            "id": order_id,
+            "number": number,
+            "status": status,
+            "date_created_gmt": "2026-01-02T03:04:05",
+            "meta_data": [],
+            "line_items": [
+                {"id": line, "name": "Poster", "product_id": 7, "quantity": 1, "meta_data": []} for line in lines
+            ],
+            **more,
+        }
+        return str(order_id)
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
+        expected = base64.b64encode(":".join(self.KEYS).encode()).decode()
+        if headers.get("Authorization") != f"Basic {expected}":
+            return 401, {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot list resources."}, {}
+        rest = path.removeprefix("/wp-json/wc/v3/orders")
+        if rest == "":
+            return self._page(query)
+        order = self.orders.get(rest.removeprefix("/"))
+        if order is None:
+            return 404, {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID."}, {}
+        if method == "PUT":
+            self._put(order, body)
+        return 200, copy.deepcopy(order), {}
+
+    def _page(self, query: dict[str, list[str]]) -> Answer:
+        [status], [size], [page] = query["status"], query["per_page"], query["page"]
+        assert int(size) <= 100
+        found = [each for each in self.orders.values() if each["status"] == status]
+        start = (int(page) - 1) * int(size)
+        return 200, found[start : start + int(size)], {"X-WP-Total": str(len(found))}
+
+    def _put(self, order: dict[str, Any], body: Any) -> None:
+        order["status"] = body.get("status", order["status"])
+        _set_meta(order, body)
+        if "line_items" in body:
+            known = {line["id"]: line for line in order["line_items"]}
+            named = [line["id"] for line in body["line_items"]]
+            order["line_items"] = [known[each] for each in named]  # the strictest reading: those not named are removed
+            for line in body["line_items"]:
+                _set_meta(known[line["id"]], line)
+
+
+def _set_meta(target: dict[str, Any], change: Any) -> None:
+    for each in change.get("meta_data", ()):
+        target["meta_data"] = [old for old in target["meta_data"] if old["key"] != each["key"]] + [each]
