@@ -1,4 +1,4 @@
-"""The project's sessions. ``nox`` runs those of ``nox.options``, ``nox --session NAME`` one, also one that takes long."""
+"""The project's sessions. ``nox`` runs those of ``nox.options``; ``nox --session NAME`` runs any one of them."""
 
 from __future__ import annotations
 

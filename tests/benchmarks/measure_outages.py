@@ -59,7 +59,7 @@ def table(use: Use) -> str:
         cells = {protocol: measured(use, protocol, fault) for protocol in PROTOCOLS}
         sentences = dict.fromkeys(said for _, said in cells.values() if said)
         rows.append([fault, *(cell for cell, _ in cells.values()), *(["<br>".join(sentences)] if use is scan else [])])
-        print(*rows[-1], sep=" | ", flush=True)  # noqa: T201 - shows whoever waits that it goes on
+        print(*rows[-1], sep=" | ", flush=True)
     head = ["Fault", *PROTOCOLS, *(["The report says"] if use is scan else [])]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
