@@ -67,7 +67,7 @@ def sweep(endpoint: str) -> Find:
         url = f"s3+{endpoint}/{BUCKET.format(count)}/{FOLDER}?provider=minio"
         storage = ra.open_storage(url, credentials=ra.Keys(KEY, SECRET), network=network)
         kept.append(storage)
-        return matched(stems, ((FOLDER + name, page) for page in storage.pages() for name in page.names))
+        return matched(stems, ((FOLDER + name, None) for page in storage.pages() for name in page.names))
 
     return find
 
