@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import StorageMisbehaved
@@ -13,9 +16,41 @@ PIECE = 64 * 1024
 MOST_AHEAD = 64
 """Pieces fetched at once at the most while a file is read from front to back: 4 MiB."""
 
+HELD = 8 * 1024**2
+"""Bytes of a file up to which its pieces stay in memory; those of a larger one are kept on disk."""
+
+
+class _Kept(Protocol):
+    """The pieces that were fetched."""
+
+    def __contains__(self, piece: int) -> bool: ...
+    def __getitem__(self, piece: int) -> bytes: ...
+    def __setitem__(self, piece: int, data: bytes) -> None: ...
+
+
+class _OnDisk:
+    """Keeps pieces in a temporary file, which is gone with the object."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="remote-artwork-")  # noqa: SIM115 - closed by the line below
+        weakref.finalize(self, self._file.close)
+        self._lengths: dict[int, int] = {}
+
+    def __contains__(self, piece: int) -> bool:
+        return piece in self._lengths
+
+    def __getitem__(self, piece: int) -> bytes:
+        self._file.seek(piece * PIECE)
+        return self._file.read(self._lengths[piece])
+
+    def __setitem__(self, piece: int, data: bytes) -> None:
+        self._file.seek(piece * PIECE)  # a file with gaps takes no room for them
+        self._file.write(data)
+        self._lengths[piece] = len(data)
+
 
 class PiecewiseReader:
-    """An ``ArtworkReader``. Keeps every piece it read, so it holds at most the file itself; one thread at a time.
+    """An ``ArtworkReader``. Keeps every piece it read, in memory or on disk; one thread at a time.
 
     A read that goes on where the last request ended fetches twice as much as that one did: a signature costs one small
     request, and a whole file costs few.
@@ -28,7 +63,7 @@ class PiecewiseReader:
     def __init__(self, file: StoredFile, fetch: Callable[[int, int], bytes]) -> None:
         self.file = file
         self._fetch = fetch
-        self._pieces: dict[int, bytes] = {}
+        self._pieces: _Kept = {} if file.size <= HELD else _OnDisk()
         self._ahead = 1
         self._next = -1
 
