@@ -27,6 +27,8 @@ def _one_of(*choices: str) -> Callable[[object, Attribute[Any], object], None]:
 
 def _some_of(*choices: str) -> Callable[[object, Attribute[Any], Any], None]:
     def check(_instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, tuple):
+            raise ConfigurationError(f"Policy.{attribute.name} must be a list of names, not {value!r}")
         for chosen in value:
             if chosen not in choices:
                 raise ConfigurationError(f"Policy.{attribute.name} may hold {', '.join(choices)}, not {chosen!r}")
@@ -35,9 +37,7 @@ def _some_of(*choices: str) -> Callable[[object, Attribute[Any], Any], None]:
 
 
 def _as_names(value: object) -> object:
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return tuple(sorted(set(value)))
-    raise ConfigurationError(f"a list of names is wanted in Policy, not {value!r}")
+    return tuple(sorted(set(value))) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -30,7 +30,7 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
     densest = max(h * v for _, h, v, _ in picture.layer)
     coefficients = 2 * sum(width * height * h * v // densest for _, h, v, _ in picture.layer)
     try:
-        picture.draft(None, (width // 8, height // 8))
+        picture.draft(None, (max(width // 8, 1), max(height // 8, 1)))
         picture.load()
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         if coefficients > _ROOM or isinstance(error, MemoryError):

@@ -82,12 +82,12 @@ class PictureCheck:
 def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: float) -> Finding:
     """Compares long side with long side: a product's picture is turned to fit."""
     sides, lengths = sorted((facts.width, facts.height)), sorted(print_size_mm)
-    dpi = min(pixels / length * _MM_AN_INCH for pixels, length in zip(sides, lengths, strict=True))
+    dpi = round(min(pixels / length * _MM_AN_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
     measured, required = f"{dpi:.0f} dpi", f"at least {least:.0f} dpi"
     if dpi >= least:
         return passed("resolution", f"it has {measured} at its print size", measured, required)
     width, height = print_size_mm
-    wanted = _pixels((round(width / _MM_AN_INCH * least + 0.5), round(height / _MM_AN_INCH * least + 0.5)))
+    wanted = _pixels((round(width / _MM_AN_INCH * least), round(height / _MM_AN_INCH * least)))
     message = f"it has {measured} at {width:g} × {height:g} mm, so it may look blurred; upload it with {wanted} or more"
     return warning("low_resolution", message, measured, required)
 
