@@ -77,6 +77,7 @@ class ItemOutcome:
         order_id: The host's own id of the order.
         files: Names of the files that take part.
         awaited: Names the item waits for, without extension, where files are missing.
+        superseded: Names of files that were passed over for others, as the policy says.
         findings: What preflight said, beyond a plain pass.
         receipt: The host's answer to ``fulfill``.
         now: Whether this very pass brought the item here; False for what an earlier pass had done.
@@ -89,6 +90,7 @@ class ItemOutcome:
     order_id: str
     files: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     receipt: str | None = None
     now: bool = False
@@ -229,8 +231,11 @@ def _as_json(_owner: object, _field: object, value: Any) -> Any:
 
 
 def files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
-    """The files that items were refused for: a rejected one, or several for one print."""
+    """The files that items were refused for (a rejected one, or several for one print), and those passed over."""
     for item in items:
+        for name in item.superseded:
+            reason = f"passed over for {', '.join(item.files)}, as the shop's policy says"
+            yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, reason=reason)
         if item.status is ItemStatus.REJECTED:
             blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
             for name in blamed:

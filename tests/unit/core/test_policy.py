@@ -24,7 +24,9 @@ def test_a_duration_is_above_zero(name, value):
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "1"])
-@pytest.mark.parametrize(("name", "unit"), [("max_file_size", "bytes"), ("max_pixels", "pixels"), ("max_pages", "pages")])
+@pytest.mark.parametrize(
+    ("name", "unit"), [("max_file_size", "bytes"), ("max_pixels", "pixels"), ("max_pages", "pages")]
+)
 def test_a_limit_is_a_whole_number(name, unit, value):
     with pytest.raises(ConfigurationError, match=rf"Policy\.{name} must be a whole number of {unit}"):
         Policy(**{name: value})

@@ -17,7 +17,13 @@ def test_a_policy_asks_for_both_ends_of_a_file_unless_it_says_more():
 
 def test_a_policy_that_goes_deep_hands_its_figures_on():
     policy = Policy(
-        preflight="deep", min_dpi=200, max_pixels=10, max_pages=2, bleed_mm=3, colour_modes=["rgb"], reject_for={"bleed"}
+        preflight="deep",
+        min_dpi=200,
+        max_pixels=10,
+        max_pages=2,
+        bleed_mm=3,
+        colour_modes=["rgb"],
+        reject_for={"bleed"},
     )
     assert preflight_checks(policy) == (
         SignatureCheck(),

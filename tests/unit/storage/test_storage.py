@@ -1,4 +1,6 @@
+import hashlib
 import os
+import tracemalloc
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.reading import PIECE, PiecewiseReader
+from remote_artwork.storage.reading import HELD, PIECE, PiecewiseReader
 
 HOUR = timedelta(hours=1)
 
@@ -257,3 +259,19 @@ def test_requests_of_every_hour_cost_what_a_provider_is_known_to_ask(url, reques
 
 def test_a_file_system_that_was_handed_over_has_no_known_price():
     assert ra.ArtworkStorage(fsspec.filesystem("memory"), "/in").monthly_cost({"list": 1}) is None
+
+
+def test_the_pieces_of_a_large_file_are_kept_on_disk_and_are_gone_with_the_reader():
+    content = os.urandom(HELD + PIECE + 5)
+    reader, fetched = reader_of(content)
+    tracemalloc.start()
+    whole = hashlib.sha256()
+    for start in range(0, len(content), PIECE):
+        whole.update(reader.read(start, PIECE))
+    assert tracemalloc.get_traced_memory()[1] < HELD
+    tracemalloc.stop()
+    assert whole.digest() == hashlib.sha256(content).digest()
+    requests = len(fetched)
+    assert reader.read(PIECE * 3 - 7, PIECE) == content[PIECE * 3 - 7 : PIECE * 4 - 7]
+    assert len(fetched) == requests
+    del reader  # a temporary file that is left open would be a warning, and so an error
