@@ -39,8 +39,8 @@ def only(report):
 
 def test_a_file_that_is_being_written_waits_and_then_goes(tmp_path):
     local_file(tmp_path, "1_1.pdf", PDF[:500], NOON)
-    times = iter([NOON + MINUTE / 2] * 2 + [NOON + 2 * MINUTE] * 2)
-    scan, shop = scanner(local(tmp_path), clock=lambda: next(times), settle_for=MINUTE)
+    times = [NOON + MINUTE / 2]
+    scan, shop = scanner(local(tmp_path), clock=lambda: times[0], settle_for=MINUTE)
 
     waiting = scan.scan()
     assert only(waiting).status is ra.ItemStatus.SETTLING
@@ -48,6 +48,7 @@ def test_a_file_that_is_being_written_waits_and_then_goes(tmp_path):
     assert (waiting.requests["get"], waiting.exit_code) == (0, 0)
 
     local_file(tmp_path, "1_1.pdf", PDF, NOON)
+    times[0] = NOON + 2 * MINUTE
     assert only(scan.scan()).status is ra.ItemStatus.FULFILLED
     assert list(shop.effects.values()) == [1]
 
@@ -55,9 +56,8 @@ def test_a_file_that_is_being_written_waits_and_then_goes(tmp_path):
 def test_an_empty_file_waits_and_is_then_rejected(root):
     files, storage = memory_folder(root)
     files.pipe(f"{root}/1_1.pdf", b"")
-    times = [NOON, NOON]
+    times = [datetime.now(UTC)]  # the file system in memory tells no other time
     scan, _ = scanner(storage, clock=lambda: times[0], settle_for=MINUTE)
-    times[0] = datetime.now(UTC)
     assert only(scan.scan()).status is ra.ItemStatus.SETTLING
     times[0] += 2 * MINUTE
     assert only(scan.scan()).status is ra.ItemStatus.REJECTED
