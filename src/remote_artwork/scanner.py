@@ -12,6 +12,7 @@ from functools import partial
 
 from attrs import define, field
 
+from remote_artwork.contact_sheet import ContactSheets
 from remote_artwork.core.awaited import split_extension
 from remote_artwork.core.explanation import Explanation
 from remote_artwork.core.lifecycle import OrderRecord
@@ -306,4 +307,5 @@ class Scanner:
             strategy=survey.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
             faults=tuple(survey.faults),
+            sheets=ContactSheets(self.storage),
         )

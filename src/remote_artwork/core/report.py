@@ -9,11 +9,12 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
 from remote_artwork.core.findings import Finding
+from remote_artwork.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
 MOST_EXAMPLES = 1000
@@ -140,6 +141,19 @@ class Fault:
     message: str
 
 
+class PathLike(Protocol):
+    """A path that is no text, such as a ``pathlib.Path``."""
+
+    def __fspath__(self) -> str: ...
+
+
+class Sheets(Protocol):
+    """Draws reports."""
+
+    def write(self, report: ScanReport, path: str | PathLike) -> None:
+        """Writes the report's page to a file."""
+
+
 @frozen(kw_only=True)
 class ScanReport:
     """The result of one pass.
@@ -160,6 +174,7 @@ class ScanReport:
             order in which they were tried; empty where it was not asked.
         monthly_cost: US dollars that as many requests every hour cost a month; None where the price is not known.
         faults: What could not be used; exit code 3 when there is any.
+        sheets: Draws it as a page; set by the ``Scanner`` that made it.
     """
 
     dry_run: bool
@@ -176,6 +191,7 @@ class ScanReport:
     strategy: tuple[str, ...] = ()
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
+    sheets: Sheets | None = field(default=None, repr=False, eq=False)
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
@@ -218,6 +234,22 @@ class ScanReport:
         """``to_dict`` as JSON text. Half characters, as of names that are no UTF-8, are written as JSON escapes."""
         text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace").decode()
+
+    def to_html(self, path: str | PathLike) -> None:
+        """Writes a contact sheet: one page that holds all it shows, with a small picture of every artwork.
+
+        The pictures are drawn from the storage's files as they are now, up to 500 of them. Needs the extra ``report``.
+
+        Args:
+            path: Where the page is written, in place of whatever is there.
+
+        Raises:
+            MissingExtra: A package it needs is not installed.
+            ConfigurationError: It cannot be written, or no scanner made this report.
+        """
+        if self.sheets is None:
+            raise ConfigurationError("this report was not made by a Scanner, so nobody can draw its contact sheet")
+        self.sheets.write(self, path)
 
 
 def _plain(value: Any) -> dict[str, Any]:

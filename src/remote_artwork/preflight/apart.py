@@ -40,7 +40,7 @@ def measure_apart(kind: str, artwork: ArtworkReader, **options: Any) -> dict[str
     """What a library finds in a file, with bounded memory and time whatever is in it.
 
     Args:
-        kind: ``jpeg`` or ``pdf``.
+        kind: ``jpeg``, ``pdf`` or ``thumbnail``.
         artwork: The file; only what the library asks for is read.
         options: Are handed to the library's side.
 

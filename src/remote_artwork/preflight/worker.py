@@ -70,10 +70,11 @@ def _limit(job: Mapping[str, Any]) -> None:
 
 
 def _measure(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
+    from remote_artwork.preflight.drawing import drawn
     from remote_artwork.preflight.jpeg import jpeg_facts
     from remote_artwork.preflight.pdf import pdf_facts
 
-    kinds: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": jpeg_facts, "pdf": pdf_facts}
+    kinds: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": jpeg_facts, "pdf": pdf_facts, "thumbnail": drawn}
     try:
         return kinds[job["kind"]](file, **job["options"])
     except ImportError:
