@@ -221,11 +221,19 @@ def test_reading_from_front_to_back_needs_few_requests():
     assert sum(end - start for start, end in fetched) == len(content)
 
 
-def test_the_two_ends_of_a_file_cost_one_piece_each():
+def test_the_two_ends_of_a_file_cost_what_they_hold():
     reader, fetched = reader_of(bytes(PIECE * 40))
     reader.read(0, 8)
     reader.read(PIECE * 40 - 100, 100)
-    assert fetched == [(0, PIECE), (PIECE * 39, PIECE * 40)]
+    assert fetched == [(0, 8), (PIECE * 40 - 100, PIECE * 40)]
+
+
+def test_what_was_read_is_not_fetched_again_however_reads_overlap():
+    content = os.urandom(PIECE * 3)
+    reader, fetched = reader_of(content)
+    for start, length in [(10, 10), (30, 10), (0, 50), (15, 20), (PIECE * 2, 9), (PIECE * 2 - 5, 20), (0, PIECE * 3)]:
+        assert reader.read(start, length) == content[start : start + length]
+    assert sum(end - start for start, end in fetched) == len(content)
 
 
 def test_a_short_answer_is_no_end_of_the_file():
