@@ -8,6 +8,7 @@ from attrs import evolve
 
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.errors import MissingExtra
+from remote_artwork.preflight.verdicts import passed, warning
 from remote_artwork.reporting.advice import FILE_ADVICE, ITEM_ADVICE, group_of
 from remote_artwork.reporting.html import contact_sheet
 
