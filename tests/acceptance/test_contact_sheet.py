@@ -169,8 +169,9 @@ def test_filters_work_by_keyboard_and_say_what_is_left(opened):
 
 def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
     printed = opened.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
-    with pypdfium2.PdfDocument(io.BytesIO(base64.b64decode(printed["data"]))) as paper:
-        pages = [page.get_textpage().get_text_bounded() for page in paper]
+    paper = pypdfium2.PdfDocument(io.BytesIO(base64.b64decode(printed["data"])))
+    pages = [page.get_textpage().get_text_bounded() for page in paper]
+    paper.close()
     text = " ".join(pages)
     assert "Order 1001" in text
     assert "Upload a good file" in text

@@ -94,7 +94,7 @@ def _values(resources: Any, kind: str) -> list[Any]:
     import pikepdf
 
     named = resources.get(kind)
-    values = list(named.values()) if isinstance(named, pikepdf.Dictionary) else []
+    values = [value for _, value in named.items()] if isinstance(named, pikepdf.Dictionary) else []
     return [value for value in values if isinstance(value, pikepdf.Dictionary | pikepdf.Stream)]
 
 
