@@ -86,9 +86,14 @@ def _serve(process: subprocess.Popen[bytes], artwork: ArtworkReader) -> dict[str
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
     assert process.stdin is not None  # noqa: S101 - it is a pipe
+    os.set_blocking(process.stdin.fileno(), False)  # a process that does not listen is not waited for in vain
+    listen, left = select.poll(), memoryview(data)
+    listen.register(process.stdin, select.POLLOUT)
     try:
-        while data:
-            data = data[process.stdin.write(data) :]
+        while left:
+            if not listen.poll(_SILENCE * 1000):
+                raise Exhausted(_OF_TIME)
+            left = left[process.stdin.write(left) or 0 :]
     except BrokenPipeError:
         raise _death(process) from None
 

@@ -18,10 +18,13 @@ from typing import Any
 FRAME = struct.Struct(">BQI")
 """(READ or ANSWER, offset in the file, length)"""
 READ, ANSWER = 0, 1
-MOST_READ = 64 * 1024
-"""Bytes of one read: no more than an empty pipe takes at once, so that neither process waits for the other."""
+MOST_READ = 1024**2
+"""Bytes of one read at the most."""
 GAVE_UP = "gave_up"
 """Stands in the answer, with the name of an error, where there are no facts."""
+
+_READ_AT_ONCE = {"jpeg": 256 * 1024}
+_READ_HERE_AND_THERE = 64 * 1024
 
 
 class _Remote(io.RawIOBase):
@@ -89,7 +92,8 @@ def main() -> None:
     questions = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a library prints is no question
     _limit(job)
-    facts = _measure(job, io.BufferedReader(_Remote(job["size"], questions, 0), MOST_READ))
+    at_once = _READ_AT_ONCE.get(job["kind"], _READ_HERE_AND_THERE)
+    facts = _measure(job, io.BufferedReader(_Remote(job["size"], questions, 0), at_once))
     answer = json.dumps(facts).encode()
     os.write(questions, FRAME.pack(ANSWER, 0, len(answer)) + answer)
     os._exit(0)  # a library's own tidying up has nothing to say

@@ -12,7 +12,7 @@ from remote_artwork.preflight.apart import Exhausted, measure_apart
 CARD = pdf((105, 148))
 
 
-def measured_by(monkeypatch, code):
+def measured_by(monkeypatch, code, data=CARD):
     """Lets another program stand where the worker is."""
     popen = subprocess.Popen
     monkeypatch.setattr(
@@ -20,7 +20,7 @@ def measured_by(monkeypatch, code):
         "Popen",
         lambda command, **options: popen([command[0], "-c", f"import os, signal, struct, time\n{code}"], **options),
     )
-    return measure_apart("pdf", reader("1.pdf", CARD))
+    return measure_apart("pdf", reader("1.pdf", data))
 
 
 def test_the_facts_come_back():
@@ -55,7 +55,7 @@ def test_a_process_that_cannot_start_is_not_the_files_fault(monkeypatch):
         measured_by(monkeypatch, "raise SystemExit(3)")
 
 
-@pytest.mark.parametrize("frame", ["0, 0, 2**20", "1, 0, 2**30", "7, 0, 1"])
+@pytest.mark.parametrize("frame", ["0, 0, 2**21", "1, 0, 2**30", "7, 0, 1"])
 def test_a_process_that_talks_nonsense_is_not_listened_to(monkeypatch, frame):
     with pytest.raises(Exhausted, match="breaks"):
         measured_by(monkeypatch, f"os.write(1, struct.pack('>BQI', {frame})); time.sleep(60)")
@@ -65,6 +65,12 @@ def test_a_process_that_says_nothing_is_given_up(monkeypatch):
     monkeypatch.setattr(apart, "_SILENCE", 0.3)
     with pytest.raises(Exhausted, match="takes more than"):
         measured_by(monkeypatch, "time.sleep(60)")
+
+
+def test_a_process_that_does_not_listen_is_given_up(monkeypatch):
+    monkeypatch.setattr(apart, "_SILENCE", 0.3)
+    with pytest.raises(Exhausted, match="takes more than"):
+        measured_by(monkeypatch, "os.write(1, struct.pack('>BQI', 0, 0, 2**20)); time.sleep(60)", bytes(2**20))
 
 
 def test_what_a_library_did_not_foresee_is_the_files_fault(monkeypatch):
