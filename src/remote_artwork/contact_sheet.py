@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import frozen
 
 from remote_artwork.core.report import PathLike, ScanReport
-from remote_artwork.errors import ConfigurationError, StorageError
+from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
 from remote_artwork.preflight.thumbnails import thumbnail
 from remote_artwork.reporting.html import contact_sheet
 from remote_artwork.storage.storage import ArtworkStorage
@@ -20,6 +21,19 @@ MOST_THUMBNAILS = 500
 LARGEST_DRAWN = 100 * 1024**2
 """Bytes; a larger file is shown by name."""
 _AT_ONCE = 4
+
+
+def require_writable(path: Path) -> None:
+    """Says before a long pass what would keep its page from being written after it.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+        ConfigurationError: There is no such folder.
+    """
+    if find_spec("jinja2") is None:
+        raise MissingExtra("a report as a page needs Jinja2: pip install 'remote_artwork[report]'")
+    if not path.absolute().parent.is_dir():
+        raise ConfigurationError(f"the report cannot be written to {path}: there is no such folder")
 
 
 @frozen

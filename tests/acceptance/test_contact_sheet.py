@@ -179,7 +179,7 @@ def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
     assert "What was measured" not in text
 
 
-def test_the_command_line_writes_it(tmp_path, capsys):
+def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "1_1.pdf").write_bytes(PDF)
     orders = tmp_path / "orders.json"
@@ -192,7 +192,7 @@ def test_the_command_line_writes_it(tmp_path, capsys):
     page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
     assert "dry run: nothing was written" in page
     assert "data:image/jpeg;base64," in page
-    assert run(["scan", *command]) == 0
-    assert "fulfilled" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
     assert run(["scan", *command[:3], "--report", str(tmp_path / "nowhere" / "sheet.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+    assert run(["scan", *command]) == 0
+    assert "fulfilled with" in (tmp_path / "sheet.html").read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ from remote_artwork.cli.logs import log_to_stderr
 from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
+from remote_artwork.contact_sheet import require_writable
 from remote_artwork.reporting.terminal import print_report
 from remote_artwork.storage.checking import CheckReport, check_storage
 
@@ -205,6 +206,8 @@ def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
 def _pass(
     options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None
 ) -> int:
+    if page is not None:
+        require_writable(page)
     with ExitStack() as stack:
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
