@@ -36,6 +36,7 @@ GOOD = {
     "linearized.pdf": pdf(A6, linearize=True),
 }
 WARNED = {
+    "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "grey_end"),
     "fonts.pdf": (pdf(A6, font=standard_font), "font_not_embedded"),
     "mended.pdf": (CARD.replace(b"startxref\n", b"startxref\n9"), "repaired"),
 }

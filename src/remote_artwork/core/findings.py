@@ -14,6 +14,7 @@ WARNINGS = (
     "bleed",
     "colour_mode",
     "font_not_embedded",
+    "grey_end",
     "low_resolution",
     "not_decoded",
     "page_size",

@@ -22,6 +22,7 @@ class PictureFacts:
         colour: The colours it is made of.
         flaw: Why it cannot be decoded whole; empty where it can, or where that was not tried.
         decoded: Whether decoding was tried to the end.
+        grey_end: Whether it ends in the grey that stands for lacking data.
     """
 
     width: int
@@ -29,6 +30,7 @@ class PictureFacts:
     colour: Colour
     flaw: str = ""
     decoded: bool = True
+    grey_end: bool = False
 
     @property
     def pixels(self) -> int:

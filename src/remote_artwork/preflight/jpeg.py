@@ -9,6 +9,7 @@ from io import BufferedReader
 from typing import Any
 
 _COLOURS = {"L": "grey", "RGB": "rgb", "CMYK": "cmyk"}
+_NO_DATA = 128
 _ROOM = 128 * 1024**2
 """Bytes of coefficients, which progressive pictures hold whole, for which memory is surely there."""
 
@@ -36,4 +37,10 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
         if coefficients > _ROOM or isinstance(error, MemoryError):
             return facts | {"decoded": False}
         return facts | {"flaw": "its picture data is damaged, or a part of it is missing"}
-    return facts
+    return facts | {"grey_end": _ends_grey(picture)}
+
+
+def _ends_grey(picture: Any) -> bool:
+    """Whether the last row is of the grey that a decoder puts where coded data lack, which is no error to it."""
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    return last.mode in ("L", "RGB") and set(last.tobytes()) == {_NO_DATA}

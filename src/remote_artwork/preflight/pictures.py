@@ -24,8 +24,9 @@ _SAID: dict[Colour, str] = {"grey": "greyscale", "rgb": "RGB", "cmyk": "CMYK"}
 class PictureCheck:
     """Decodes a picture whole and measures it. Says nothing of other files. JPEG needs the extra ``preflight``.
 
-    Rejects with the codes ``damaged``, ``too_complex``, ``too_many_pixels`` and ``too_small``; warns with
-    ``low_resolution``, ``colour_mode`` and ``not_decoded``; passes with ``resolution``, ``pixels`` and ``colour_mode``.
+    Rejects with the codes ``damaged``, ``too_complex``, ``too_many_pixels`` and ``too_small``. Warns with
+    ``low_resolution``, ``colour_mode``, ``grey_end`` and ``not_decoded``. Passes with ``pixels``, ``resolution`` and
+    ``colour_mode``.
 
     Args:
         min_dpi: Pixels an inch at the item's print size, below which it warns.
@@ -74,6 +75,9 @@ class PictureCheck:
             if not facts.decoded:
                 message = "the picture is too large to be decoded here as it is; save it as a baseline JPEG to be sure"
                 yield warning("not_decoded", message)
+            if facts.grey_end:
+                message = "the picture ends in plain grey, as where a part of it is missing; look whether it is whole"
+                yield warning("grey_end", message)
             if print_size_mm is not None:
                 yield _resolution(facts, print_size_mm, self.min_dpi)
             yield _colour(facts.colour, self.colour_modes)

@@ -117,6 +117,14 @@ def test_a_progressive_picture_too_large_for_memory_is_warned_of(monkeypatch):
     assert found["pixels"].measured == "5,000 × 4,500 pixels"
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_picture_that_lost_its_lower_part_on_the_way_is_warned_of(mode):
+    whole = picture("JPEG", (600, 600), mode=mode)
+    found = look(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["grey_end"]
+    assert found.severity is Severity.WARN
+    assert "grey_end" not in look(whole, "1.jpg")
+
+
 def test_other_files_are_not_its_business():
     pdf = reader("1.pdf", b"%PDF-1.7")
     assert list(PictureCheck().check(pdf, OrderItem("1"))) == []
@@ -124,7 +132,7 @@ def test_other_files_are_not_its_business():
 
 
 def test_its_warnings_are_among_those_a_policy_may_reject_for():
-    assert {"low_resolution", "colour_mode", "not_decoded"} <= set(WARNINGS)
+    assert {"low_resolution", "colour_mode", "grey_end", "not_decoded"} <= set(WARNINGS)
 
 
 def test_it_is_a_preflight_check_whose_name_tells_its_settings():
