@@ -27,7 +27,7 @@ def report(root):
 def test_a_report_has_the_form_that_is_documented(report):
     assert {item["status"] for item in report["items"]} == {"fulfilled", "missing", "rejected"}
     assert any(item["findings"] for item in report["items"])
-    VALIDATOR.validate(report)
+    assert [error.message for error in VALIDATOR.iter_errors(report)] == []
 
 
 @pytest.mark.parametrize("part", ["items", "files"])
