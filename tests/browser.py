@@ -8,12 +8,12 @@ import pytest
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Selenium; shared, so every test opens its own page."""
-    from servers import NOT_INSTALLED  # a plugin: pytest has to be the first who imports it
+    from servers import missing  # a plugin: pytest has to be the first who imports it
 
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
-        pytest.skip(f"chromium-driver {NOT_INSTALLED}")
+        missing("chromium-driver")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

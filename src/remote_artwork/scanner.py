@@ -33,6 +33,7 @@ from remote_artwork.core.report import (
 from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
+from remote_artwork.fulfillment.round import work_through
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
 from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
@@ -263,20 +264,7 @@ class Scanner:
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
         fulfillment = Fulfillment(tools=tools, owner=owner)
-        with_work = [plan for plan in survey.plans if plan.has_work]
-        total = len(with_work) if limit is None else min(limit, len(with_work))
-        items = [outcome for plan in survey.plans if not plan.has_work for outcome in plan.outcomes()]
-        for done, plan in enumerate(with_work):
-            if done >= total:
-                items += plan.left(
-                    ItemStatus.MATCHED, f"left for the next scan: this one was limited to {total} orders"
-                )
-            elif stop.is_set():
-                items += plan.left(ItemStatus.MATCHED, "left for the next scan: this one was stopped before the order")
-            else:
-                if self.observer is not None:
-                    self.observer.working(done, total, plan.order.number)
-                items += fulfillment.work(plan)
+        items = work_through(survey.plans, fulfillment, limit=limit, stop=stop, observer=self.observer)
         survey.faults.extend(fulfillment.faults)
         return items
 
