@@ -216,6 +216,7 @@ def test_a_role_whose_sessions_are_too_short_is_told_before_the_night(
     report = check(opened(s3_server.url(bucket, "in"), local_network, role))
     assert verdicts(report)["sign"] is Verdict.WARNING
     assert "for 1:00:00 and not 1 day, 0:00:00" in message(report, "sign")
+    assert "AssumeRole.duration; duration_minutes in a credentials file" in message(report, "sign")
     temporary = ra.Keys("AKTESTKEY", "hush", "a-session-token")
     report = check(opened(s3_server.url(bucket, "in"), local_network, temporary))
     assert "dies with the temporary keys" in message(report, "sign")

@@ -24,6 +24,7 @@ from remote_artwork.storage.storage import ArtworkStorage
 from remote_artwork.storage.trials import fetch, names_after
 
 A_FEW_BYTES = 16
+_LONGER = "(AssumeRole.duration; duration_minutes in a credentials file)"
 _CLOCK_MAY_DIFFER = timedelta(minutes=5)
 """Amazon refuses requests from 15 minutes on; a signature that begins in the future is refused at once elsewhere."""
 
@@ -214,7 +215,7 @@ def _signing(patient: Patient, url: str, ends: datetime | None, wanted: timedelt
         return CheckStep(name="sign", verdict=Verdict.OK, message=message)
     message = f"a shop gets a signed URL, which works until {ends:%Y-%m-%d %H:%M} UTC"
     if wanted < patient.url_lifetime:
-        message += f", for {wanted} and not {patient.url_lifetime}; make sessions longer (AssumeRole.duration)"
+        message += f", for {wanted} and not {patient.url_lifetime}; make sessions longer {_LONGER}"
         return CheckStep(name="sign", verdict=Verdict.WARNING, message=message)
     if "X-Amz-Security-Token=" in url:
         message += " at the latest: it dies with the temporary keys that sign it; give keys that last"

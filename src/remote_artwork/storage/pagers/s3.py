@@ -172,7 +172,8 @@ def _no_such_life(wanted: timedelta, longest: timedelta) -> str:
     if longest < LONGEST_SIGNATURE:
         return (
             f"a URL dies with the session that signs it, after {longest} at the latest, and shall live for {wanted}; "
-            "make sessions longer (AssumeRole.duration) or URLs shorter (Scanner.url_lifetime)"
+            "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
+            "or URLs shorter (Scanner.url_lifetime)"
         )
     return f"a signed URL lives for one second to seven days, not {wanted}"
 
