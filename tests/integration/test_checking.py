@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 
 import fsspec
@@ -166,6 +167,16 @@ def test_a_storage_that_begins_no_listing_where_it_is_asked_to_is_warned_about(f
         assert verdicts(report)["start-after"] is verdict
         assert "start-after=in%2Fa.png" in faulty_server.requests[1]
         assert verdicts(report)["read"] is Verdict.FAILED
+
+
+def test_google_listing_files_of_other_folders_is_a_failure(faulty_google, local_network, check):
+    def listing(key):
+        item = {"name": key, "size": "1", "generation": "1"}
+        return 200, json.dumps({"kind": "storage#objects", "items": [item]}).encode()
+
+    faulty_google.BODIES |= {"whole": listing("in/a.png"), "astray": listing("other/a.png")}
+    faulty_google.answer("whole", "astray", "404")
+    assert verdicts(check(gcs.open_gcs(faulty_google, "b", local_network)))["start-after"] is Verdict.FAILED
 
 
 def test_a_url_that_does_not_give_the_file_is_a_failure(rclone_server, local_network, check, s3_server, bucket):
