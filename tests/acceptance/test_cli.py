@@ -152,6 +152,33 @@ class TestCheck:
         ended = run("check", (tmp_path / "nowhere").as_uri())
         assert (ended.returncode, "no such" in ended.stdout) == (2, True)
 
+    @pytest.mark.parametrize(
+        ("url", "credentials", "step", "location"),
+        [
+            ("s3://", "anonymous", "recognised", ""),
+            (
+                "s3://prints/in/?region=eu-west-1",
+                "no-such-file.json",
+                "credentials",
+                "s3://prints/in/?region=eu-west-1",
+            ),
+            (
+                "s3+http://127.0.0.1:9/prints/in/",
+                "anonymous",
+                "open",
+                "s3+http://127.0.0.1:9/prints/in/?region=us-east-1",
+            ),
+        ],
+    )
+    def test_as_json_what_is_refused_at_once_is_a_failed_step(self, url, credentials, step, location):
+        ended = run("check", url, "--json", "--credentials", credentials)
+        report = json.loads(ended.stdout)
+        assert (ended.returncode, report["exit_code"], report["verdict"]) == (2, 2, "failed")
+        assert [(tried["name"], tried["verdict"]) for tried in report["steps"]] == [(step, "failed")]
+        assert report["location"] == location
+        assert report["requests"] == {"list": 0, "head": 0, "get": 0}
+        assert report["steps"][0]["message"] in run("check", url, "--credentials", credentials).stderr
+
     def test_an_s3_server_with_right_and_wrong_keys(self, rclone_server, tmp_path):
         bucket = rclone_server.create_bucket("checked-by-the-cli")
         rclone_server.put(bucket, "in/1001_1.jpg", OF["jpg"])
@@ -166,6 +193,7 @@ class TestCheck:
         file.write_text(json.dumps(keys | {"secret_key": "not-this-one"}))
         bad = run(*place)
         assert bad.returncode == 3
+        assert "ListBucket" not in bad.stdout
         assert "not-this-one" not in bad.stdout + bad.stderr
 
     def test_private_addresses_are_refused_unless_allowed(self, rclone_server):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 
 import fsspec
@@ -115,6 +116,34 @@ def test_refused_credentials_are_told_with_what_to_permit_where(faulty_server, l
     assert report.exit_code == 3
 
 
+def test_wrong_keys_are_told_once_and_no_permission_is_asked_for(rclone_server, local_network, check):
+    bucket = rclone_server.create_bucket(f"checked-{next(numbers)}")
+    url = rclone_server.url(bucket, "in")
+    storage = opened(url, local_network, ra.Keys("AKTESTKEY", "a-secret-of-nobody"))
+    report = check(storage, location=ra.Location.parse(url))
+    assert verdicts(report) == {"list": Verdict.FAILED, "clock": Verdict.OK}
+    assert message(report, "list").endswith("copy both keys again")
+    assert report.requests == {"list": 1, "head": 0, "get": 0}
+    assert report.exit_code == 3
+
+
+def test_a_wrong_clock_is_told_with_how_wrong_it_is(faulty_server, local_network, check):
+    faulty_server.BODIES = {**faulty_server.BODIES, "skewed": (403, faulty_server.ERROR % b"RequestTimeTooSkewed")}
+    faulty_server.answer("skewed")
+    storage = opened(faulty_server.url(), local_network, ra.Keys("AKTESTKEY", "hush"))
+    report = check(storage, clock=lambda: datetime.now(UTC) + timedelta(minutes=20))
+    assert verdicts(report) == {"list": Verdict.FAILED, "clock": Verdict.FAILED}
+
+
+@pytest.mark.parametrize("name", ["1001_1.jpg", "1001_1.PDF"])
+def test_a_folder_that_is_called_like_a_picture_is_warned_about(s3_server, bucket, local_network, check, name):
+    url = s3_server.url(bucket, f"in/{name}")
+    report = check(opened(url, local_network, s3_server.keys), location=ra.Location.parse(url))
+    [recognised] = [step for step in report.steps if step.name == "recognised"]
+    assert recognised.verdict is Verdict.WARNING
+    assert f"{name} is called like a file; if it is one, give the folder that it lies in" in recognised.message
+
+
 def test_a_missing_bucket_and_an_outage_end_the_check(faulty_server, local_network, check):
     storage = opened(faulty_server.url(), local_network)
     faulty_server.BODIES = {**faulty_server.BODIES, "gone": (404, faulty_server.ERROR % b"NoSuchBucket")}
@@ -138,6 +167,16 @@ def test_a_storage_that_begins_no_listing_where_it_is_asked_to_is_warned_about(f
         assert verdicts(report)["start-after"] is verdict
         assert "start-after=in%2Fa.png" in faulty_server.requests[1]
         assert verdicts(report)["read"] is Verdict.FAILED
+
+
+def test_google_listing_files_of_other_folders_is_a_failure(faulty_google, local_network, check):
+    def listing(key):
+        item = {"name": key, "size": "1", "generation": "1"}
+        return 200, json.dumps({"kind": "storage#objects", "items": [item]}).encode()
+
+    faulty_google.BODIES |= {"whole": listing("in/a.png"), "astray": listing("other/a.png")}
+    faulty_google.answer("whole", "astray", "404")
+    assert verdicts(check(gcs.open_gcs(faulty_google, "b", local_network)))["start-after"] is Verdict.FAILED
 
 
 def test_a_url_that_does_not_give_the_file_is_a_failure(rclone_server, local_network, check, s3_server, bucket):
@@ -188,6 +227,7 @@ def test_a_role_whose_sessions_are_too_short_is_told_before_the_night(
     report = check(opened(s3_server.url(bucket, "in"), local_network, role))
     assert verdicts(report)["sign"] is Verdict.WARNING
     assert "for 1:00:00 and not 1 day, 0:00:00" in message(report, "sign")
+    assert "AssumeRole.duration; duration_minutes in a credentials file" in message(report, "sign")
     temporary = ra.Keys("AKTESTKEY", "hush", "a-session-token")
     report = check(opened(s3_server.url(bucket, "in"), local_network, temporary))
     assert "dies with the temporary keys" in message(report, "sign")

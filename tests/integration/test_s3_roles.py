@@ -15,6 +15,7 @@ pytest.importorskip("s3fs")
 
 from remote_artwork.storage.pagers.s3_connecting import guarded_s3fs
 from remote_artwork.storage.pagers.s3_credentials import own_session, session_for
+from remote_artwork.storage.refusals import RefusedOutright
 
 pytestmark = pytest.mark.server
 
@@ -153,9 +154,9 @@ def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, st
 @pytest.mark.parametrize(
     ("code", "words", "error", "remedy"),
     [
-        ("AccessDenied", "secret words", ra.StorageDenied, "trust policy, and the external id"),
-        ("ExpiredToken", "secret words", ra.StorageDenied, r"renew AssumeRole\.base"),
-        ("InvalidClientTokenId", "secret words", ra.StorageDenied, r"renew AssumeRole\.base"),
+        ("AccessDenied", "secret words", RefusedOutright, "trust policy, and the external id"),
+        ("ExpiredToken", "secret words", RefusedOutright, r"renew AssumeRole\.base"),
+        ("InvalidClientTokenId", "secret words", RefusedOutright, r"renew AssumeRole\.base"),
         (
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",

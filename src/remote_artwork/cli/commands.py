@@ -18,6 +18,7 @@ from attrs import evolve
 from rich.console import Console
 
 import remote_artwork as ra
+from remote_artwork.cli.check_command import run_check
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.durations import parse_duration
 from remote_artwork.cli.ending import finish
@@ -28,7 +29,6 @@ from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
 from remote_artwork.contact_sheet import require_writable
 from remote_artwork.reporting.terminal import print_report
-from remote_artwork.storage.checking import CheckReport, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
 Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
@@ -88,24 +88,7 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Tries what a scan needs, says what came of it and what to change. Writes nothing, unless told to."""
-
-    def tell() -> int:
-        location, credentials = options.place()
-        network = options.network()
-        storage = ra.open_storage(location, credentials=credentials, network=network)
-        steps = []
-        for step in check_storage(
-            storage, location=location, credentials=credentials, network=network, write_test=write_test
-        ):
-            steps.append(step)
-            if not as_json:
-                typer.echo(f"{step.verdict:<9}{step.name}: {step.message}")
-        report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
-        if as_json:
-            typer.echo(report.to_json())
-        return report.exit_code
-
-    return finish(tell)
+    return finish(lambda: run_check(options, write_test=write_test, as_json=as_json))
 
 
 @app.command()

@@ -12,17 +12,19 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from remote_artwork.core.model import StoredFile
+from remote_artwork.core.model import MEDIA_TYPES, StoredFile
 from remote_artwork.errors import FileGone, RemoteArtworkError, StorageDenied
 from remote_artwork.storage.fetching import WebAnswer
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.permission_hints import Need, hint
 from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.storage.storage import ArtworkStorage
 from remote_artwork.storage.trials import fetch, names_after
 
 A_FEW_BYTES = 16
+_LONGER = "(AssumeRole.duration; duration_minutes in a credentials file)"
 _CLOCK_MAY_DIFFER = timedelta(minutes=5)
 """Amazon refuses requests from 15 minutes on; a signature that begins in the future is refused at once elsewhere."""
 
@@ -68,13 +70,14 @@ class Patient:
         return self.location is None or self.location.protocol not in ("file", "memory")
 
     def failed(self, name: str, error: RemoteArtworkError, need: Need | None = None) -> CheckStep:
-        """A step that failed by an error, with what to permit where access was refused."""
-        advice = hint(self.location, need) if need is not None and isinstance(error, StorageDenied) else ""
+        """A step that failed by an error, with what to permit where a permission is lacking."""
+        lacking = isinstance(error, StorageDenied) and not isinstance(error, RefusedOutright)
+        advice = hint(self.location, need) if need is not None and lacking else ""
         return CheckStep(name=name, verdict=Verdict.FAILED, message=f"{error}{advice}", error=error)
 
 
 def recognise(location: Location) -> CheckStep:
-    """What the URL was taken for, and what was rewritten in it."""
+    """What the URL was taken for, and what was rewritten in it; a warning where it may be that of a file."""
     row = provider_named(location.provider)
     parts = {
         "endpoint": location.endpoint,
@@ -85,7 +88,12 @@ def recognise(location: Location) -> CheckStep:
     told = ", ".join(f"{part} {value}" for part, value in parts.items() if value)
     notes = "".join(f"; {note}" for note in location.notes)
     title = row.title if row is not None else location.provider
-    return CheckStep(name="recognised", verdict=Verdict.OK, message=f"{title}: {told}{notes}")
+    verdict, message = Verdict.OK, f"{title}: {told}{notes}"
+    last = location.prefix.rstrip("/").rpartition("/")[2]
+    if last.lower().endswith(tuple(f".{extension}" for extension in MEDIA_TYPES)):
+        verdict = Verdict.WARNING
+        message += f"; {last} is called like a file; if it is one, give the folder that it lies in"
+    return CheckStep(name="recognised", verdict=verdict, message=message)
 
 
 def tell_policy(network: NetworkPolicy) -> CheckStep:
@@ -207,7 +215,7 @@ def _signing(patient: Patient, url: str, ends: datetime | None, wanted: timedelt
         return CheckStep(name="sign", verdict=Verdict.OK, message=message)
     message = f"a shop gets a signed URL, which works until {ends:%Y-%m-%d %H:%M} UTC"
     if wanted < patient.url_lifetime:
-        message += f", for {wanted} and not {patient.url_lifetime}; make sessions longer (AssumeRole.duration)"
+        message += f", for {wanted} and not {patient.url_lifetime}; make sessions longer {_LONGER}"
         return CheckStep(name="sign", verdict=Verdict.WARNING, message=message)
     if "X-Amz-Security-Token=" in url:
         message += " at the latest: it dies with the temporary keys that sign it; give keys that last"

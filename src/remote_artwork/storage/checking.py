@@ -21,6 +21,7 @@ from remote_artwork.storage.check_writing import write_and_delete
 from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.storage.storage import ArtworkStorage
 
 SCHEMA_VERSION = 1
@@ -107,6 +108,10 @@ def check_storage(
     step, names, first = steps.list_a_page(patient)
     yield step
     if _is_hopeless(step.error):
+        return
+    if isinstance(step.error, RefusedOutright):
+        # Whatever else is tried would be refused as well; only the clocks may tell why.
+        yield from (step for step in steps.hand_on(patient, None, None) if step.name == "clock")
         return
     if names:
         yield from steps.start_after(patient, names)

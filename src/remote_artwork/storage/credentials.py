@@ -207,7 +207,11 @@ def _keys_or_ambient(_instance: Any, _attribute: Attribute[Any], value: Any) -> 
 
 def _length_of_a_session(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, timedelta) or not _SHORTEST_SESSION <= value <= _LONGEST_SESSION:
-        raise ConfigurationError(f"AssumeRole.duration is a timedelta from 15 minutes to 12 hours, not {value!r}")
+        told = value if isinstance(value, timedelta) else repr(value)
+        raise ConfigurationError(
+            "AssumeRole.duration is a timedelta from 15 minutes to 12 hours, "
+            f"in a credentials file duration_minutes from 15 to 720; it is {told}"
+        )
 
 
 @frozen

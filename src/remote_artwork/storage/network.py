@@ -110,7 +110,8 @@ class NetworkPolicy:
         scheme = "https" if endpoint is None else endpoint.partition("://")[0].lower()
         if scheme == "http" and not self.allow_http:
             raise InvalidLocation(
-                f"{endpoint} is not encrypted; use https, or have the operator allow NetworkPolicy(allow_http=True)"
+                f"{endpoint} is not encrypted; use https, or have the operator allow it: "
+                "NetworkPolicy(allow_http=True), on the command line --allow-private-network"
             )
         if scheme not in ("http", "https"):
             raise InvalidLocation(f"{endpoint} is no web address; an endpoint begins with https://")
@@ -125,7 +126,8 @@ class NetworkPolicy:
             # Names no address: hosts with several are refused by one and the same message, and none is betrayed.
             raise AddressRefused(
                 "the host's address is not of the open Internet, so no connection was made; "
-                "an operator may allow it by NetworkPolicy(allow_private=True)"
+                "an operator may allow it: NetworkPolicy(allow_private=True), on the command line "
+                "--allow-private-network"
             )
         return self._any_socket(info)
 

@@ -12,6 +12,10 @@ from attrs import frozen
 from remote_artwork.errors import ConfigurationError, InvalidLocation, RemoteArtworkError, StorageDenied
 
 
+class RefusedOutright(StorageDenied):
+    """Whoever asks like this is refused whatever is asked for: wrong keys, a closed account. No permission helps."""
+
+
 @frozen
 class Refusal:
     """Why a request was refused.
@@ -27,19 +31,31 @@ class Refusal:
     kind: type[RemoteArtworkError] = StorageDenied
 
 
-_EXPIRED = Refusal("the temporary keys have expired", "make new ones")
-_UNKNOWN_KEY = Refusal("the storage does not know this access key", "copy both keys again, or make new ones")
-_OTHER_SECRET = Refusal("the secret key does not belong to the access key", "copy both keys again")
-_WRONG_TOKEN = Refusal("the session token does not belong to the keys", "copy all three again, or make new ones")
-_CLOCK = Refusal("this machine's clock is too far from the storage's", "set the clock, by NTP")
+_EXPIRED = Refusal("the temporary keys have expired", "make new ones", RefusedOutright)
+_UNKNOWN_KEY = Refusal(
+    "the storage does not know this access key", "copy both keys again, or make new ones", RefusedOutright
+)
+_OTHER_SECRET = Refusal("the secret key does not belong to the access key", "copy both keys again", RefusedOutright)
+_WRONG_TOKEN = Refusal(
+    "the session token does not belong to the keys", "copy all three again, or make new ones", RefusedOutright
+)
+_CLOCK = Refusal("this machine's clock is too far from the storage's", "set the clock, by NTP", RefusedOutright)
 _REGION = Refusal("the bucket is in another region", "name it by ?region= in the URL", InvalidLocation)
-_CLOSED = Refusal("the provider has closed this bucket or account", "its owner has to ask the provider's support")
+_CLOSED = Refusal(
+    "the provider has closed this bucket or account", "its owner has to ask the provider's support", RefusedOutright
+)
 _PAYER = Refusal("whoever asks has to pay for this bucket", "use a bucket whose owner pays", ConfigurationError)
 _PUBLIC = Refusal("nobody may look without credentials", "give credentials")
-_TOKEN_REFUSED = Refusal("Google does not accept the credentials", "make a new JSON key for the service account")
-_SAS_TIME = Refusal("the SAS or the token is not valid now", "make a new one, and check this machine's clock")
+_TOKEN_REFUSED = Refusal(
+    "Google does not accept the credentials", "make a new JSON key for the service account", RefusedOutright
+)
+_SAS_TIME = Refusal(
+    "the SAS or the token is not valid now", "make a new one, and check this machine's clock", RefusedOutright
+)
 _SAS_PARTS = Refusal(
-    "the SAS lacks a part, or holds one that is none", "copy it again, from the first letter to the last"
+    "the SAS lacks a part, or holds one that is none",
+    "copy it again, from the first letter to the last",
+    RefusedOutright,
 )
 
 REFUSALS: Mapping[str, Refusal] = {
@@ -65,10 +81,16 @@ REFUSALS: Mapping[str, Refusal] = {
     "expired": _SAS_TIME,
     "required": _PUBLIC,
     "userProjectMissing": _PAYER,
-    "/login": Refusal("this machine's sign-in at Google has ended", "run gcloud auth application-default login"),
-    "/account": Refusal("Google does not know the service account any more", "make one, and a key for it"),
+    "/login": Refusal(
+        "this machine's sign-in at Google has ended", "run gcloud auth application-default login", RefusedOutright
+    ),
+    "/account": Refusal(
+        "Google does not know the service account any more", "make one, and a key for it", RefusedOutright
+    ),
     "/clock": _CLOCK,
-    "/key": Refusal("Google does not know this key of the service account any more", "make a new JSON key"),
+    "/key": Refusal(
+        "Google does not know this key of the service account any more", "make a new JSON key", RefusedOutright
+    ),
     # Azure Blob Storage
     "AccountIsDisabled": _CLOSED,
     "AuthenticationFailed/clock": _CLOCK,
@@ -76,6 +98,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "AuthenticationFailed/signature": Refusal(
         "the key or the SAS does not belong to this account or container",
         "copy it again, or make a new one where the key was replaced",
+        RefusedOutright,
     ),
     "AuthenticationFailed/time": _SAS_TIME,
     "AuthorizationFailure": Refusal(

@@ -27,15 +27,18 @@ from remote_artwork.errors import (
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
+from remote_artwork.storage.inside import Inside
 from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
 from remote_artwork.storage.pagers import (
     Entries,
     Found,
+    Locator,
     Prober,
     RequestKind,
     Searcher,
+    Signer,
     names_of,
     pager_for,
     protocols_of,
@@ -91,7 +94,7 @@ class ArtworkStorage:
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout
-        self._locate: Callable[[], str] | None = getattr(self._pager, "locate", None)
+        self._locate = self._pager.locate if isinstance(self._pager, Locator) else None
         self._requests: Counter[RequestKind] = Counter()
         self._lock = threading.Lock()
         self._locating = threading.Lock()
@@ -127,7 +130,12 @@ class ArtworkStorage:
     @property
     def longest_url(self) -> timedelta | None:
         """The longest that a signed URL can live here; None: nothing is known that limits it. Asks nobody."""
-        return getattr(self._pager, "longest_url", None)
+        return self._pager.longest_url if isinstance(self._pager, Signer) else None
+
+    @property
+    def inside(self) -> Inside:
+        """Only for this package itself, such as for a check; it may change at any time."""
+        return Inside(pager=self._pager, ask=self._ask, attempt=self._translated)
 
     def pages(self) -> Iterator[Page]:
         """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
+from attrs import frozen
+
 from remote_artwork.storage.fetching import WebAnswer, ask_once
+from remote_artwork.storage.inside import Attempt
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -36,11 +39,10 @@ def names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:
     Raises:
         StorageError: The page could not be had.
     """
-    pager = storage._pager  # noqa: SLF001 - these abilities are no part of what a storage offers
-    if not isinstance(pager, Resumes):
+    inside = storage.inside
+    if not isinstance(inside.pager, Resumes):
         return None
-    following: Sequence[str] = storage._ask("list", partial(pager.names_after, name))  # noqa: SLF001
-    return following
+    return inside.ask("list", partial(inside.pager.names_after, name))
 
 
 def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int) -> WebAnswer:
@@ -50,8 +52,7 @@ def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int
         StorageError: Nothing was answered.
     """
     headers = {"Range": f"bytes=0-{length - 1}"}
-    answer: WebAnswer = storage._translated(partial(ask_once, "GET", url, network, headers=headers), name=None)  # noqa: SLF001
-    return answer
+    return storage.inside.attempt(partial(ask_once, "GET", url, network, headers=headers), name=None)
 
 
 def writer_of(storage: ArtworkStorage) -> Writes | None:
@@ -59,17 +60,17 @@ def writer_of(storage: ArtworkStorage) -> Writes | None:
 
     Its errors are the storage's own, as those of ``ArtworkStorage`` are.
     """
-    pager = storage._pager  # noqa: SLF001 - these abilities are no part of what a storage offers
-    return _Translated(storage, pager) if isinstance(pager, Writes) else None
+    inside = storage.inside
+    return _Translated(inside.pager, inside.attempt) if isinstance(inside.pager, Writes) else None
 
 
+@frozen
 class _Translated:
-    def __init__(self, storage: ArtworkStorage, pager: Writes) -> None:
-        self._storage = storage
-        self._pager = pager
+    pager: Writes
+    attempt: Attempt
 
     def write(self, name: str, content: bytes) -> None:
-        self._storage._translated(partial(self._pager.write, name, content), name=name)  # noqa: SLF001
+        self.attempt(partial(self.pager.write, name, content), name=name)
 
     def delete(self, name: str) -> None:
-        self._storage._translated(partial(self._pager.delete, name), name=name)  # noqa: SLF001
+        self.attempt(partial(self.pager.delete, name), name=name)

@@ -65,6 +65,16 @@ def test_a_file_that_holds_anything_else_is_refused_without_being_shown(tmp_path
     assert "aHVzaA" not in str(error.value)
 
 
+@pytest.mark.parametrize("minutes", [5, 721])
+def test_a_session_of_no_such_length_is_refused_in_the_words_of_the_file(tmp_path, minutes):
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"role_arn": ROLE, "ambient": True, "duration_minutes": minutes}))
+    path.chmod(0o600)
+    with pytest.raises(ra.ConfigurationError, match="duration_minutes") as error:
+        read_credentials(str(path))
+    assert "timedelta(" not in str(error.value)
+
+
 def test_without_a_file_the_url_itself_decides():
     assert read_credentials("anonymous") is None
 

@@ -11,6 +11,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.storage.reading import HELD, PIECE, PiecewiseReader
+from remote_artwork.testing import Faults, FaultyStorage
 
 HOUR = timedelta(hours=1)
 
@@ -283,3 +284,31 @@ def test_the_pieces_of_a_large_file_are_kept_on_disk_and_are_gone_with_the_reade
     assert reader.read(PIECE * 3 - 7, PIECE) == content[PIECE * 3 - 7 : PIECE * 4 - 7]
     assert len(fetched) == requests
     del reader  # a temporary file that is left open would be a warning, and so an error
+
+
+def test_inside_what_is_asked_is_counted_and_repeated_and_what_is_attempted_is_not(storage):
+    tries = []
+
+    def fails():
+        tries.append(None)
+        raise ConnectionResetError("secret words")
+
+    with pytest.raises(ra.StorageUnreachable, match=r"a\.png"):
+        storage.inside.attempt(fails, name="a.png")
+    assert (len(tries), storage.requests["list"]) == (1, 0)
+    with pytest.raises(ra.StorageUnreachable):
+        storage.inside.ask("list", fails)
+    assert storage.requests["list"] == len(tries) - 1 > 1
+
+
+def test_inside_a_faulty_storage_its_own_faults_break_in_too(storage):
+    faults = Faults()
+    faults.fail("storage.list", ra.StorageDenied("told so"))
+    faulty = FaultyStorage(storage, faults)
+    with pytest.raises(ra.StorageDenied, match="told so"):
+        faulty.inside.ask("list", list)
+
+
+def test_how_long_urls_live_is_known_only_where_they_are_signed(storage):
+    assert storage.longest_url is None
+    assert ra.open_storage("s3://prints/in/").longest_url == timedelta(days=7)

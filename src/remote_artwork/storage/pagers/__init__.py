@@ -122,12 +122,26 @@ class Prober(Protocol):
         """
 
 
-class Pager(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe.
+@runtime_checkable
+class Locator(Protocol):
+    """What a ``Pager`` is besides, whose URL may leave out a part of where the location lies."""
 
-    A pager may also have ``locate``, called once before all else where it is no None: it makes one request and returns
-    the location's whole name. And ``longest_url``, the ``timedelta`` that signed URLs can live at the longest.
-    """
+    @property
+    def locate(self) -> Callable[[], str] | None:
+        """Makes one request and returns the location's whole name; called once, before all else. None: it is known."""
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """What a ``Pager`` is besides, whose signed URLs cannot live for ever."""
+
+    @property
+    def longest_url(self) -> timedelta:
+        """The longest that one can live. Asks nobody."""
+
+
+class Pager(Protocol):
+    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """Every file below the folder. A name may be impossible."""

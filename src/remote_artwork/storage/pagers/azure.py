@@ -181,7 +181,7 @@ class Pager:
         if not self._share_sas:
             raise ConfigurationError(
                 "a SAS signs no URL for one file; let the SAS itself be handed on by SasToken(…, share_sas=True), "
-                "or use an AccountKey"
+                "in a credentials file share_sas: true, or use an AccountKey (account_key)"
             )
         try:
             end = datetime.fromisoformat(parse_qs(sas)["se"][0])

@@ -22,8 +22,8 @@ from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingEx
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
-from remote_artwork.storage.pagers.listing import Listed, Lister, below
+from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_from
 
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
@@ -68,7 +68,13 @@ class Pager:
         return self._lister.search(self, wanted, ask)
 
     def page(self, request: Request) -> Listed:
-        """One page, checked to be one: a page of HTML must not pass for an empty bucket."""
+        """One page."""
+        items, following = self._listed(request)
+        names = [item["name"] for item in items]
+        return Listed(below(self._prefix, names, [_entry(item) for item in items].__getitem__), following)
+
+    def _listed(self, request: Request) -> tuple[list[dict[str, Any]], str | None]:
+        """One page's objects and the token of what follows: a page of HTML must not pass for an empty bucket."""
         # The offset's own name is among the answers, so it is not asked for by itself.
         begin = self._prefix + request.after
         place = {"startOffset": begin} if request.after else {}
@@ -84,13 +90,12 @@ class Pager:
         following = answer.get("nextPageToken")
         if not isinstance(following, str | None):
             raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
-        others = [item for item in items if item["name"] != begin]
-        names = [item["name"] for item in others]
-        return Listed(below(self._prefix, names, [_entry(item) for item in others].__getitem__), following or None)
+        return [item for item in items if item["name"] != begin], following or None
 
     def names_after(self, name: str) -> Sequence[str]:
         """One page of the names after this one, for a check."""
-        return names_of(self.page(Request(after=name)).entries)
+        items, _ = self._listed(Request(after=name))
+        return names_from(self._prefix, [item["name"] for item in items])
 
     def head(self, name: str) -> Entry:
         """One GET of the object's description."""

@@ -42,6 +42,11 @@ def below(folder: str, keys: Sequence[str], describe: Callable[[int], Entry]) ->
     return [(key[begin:], describe(i)) for i, key in enumerate(keys) if key.startswith(folder) and key != folder]
 
 
+def names_from(folder: str, keys: Sequence[str]) -> Sequence[str]:
+    """Whole keys as names below the folder, ``""`` for each that is not below it; its own marker is left out."""
+    return [key.removeprefix(folder) if key.startswith(folder) else "" for key in keys if key != folder]
+
+
 class _OutOfOrder(Exception):
     """A page is not sorted, or does not begin where it was to begin."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import parse_qs, urlsplit
 
 from fsspec import AbstractFileSystem
@@ -22,9 +22,9 @@ from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, C
 from remote_artwork.storage.foreign import bare_etag
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
-from remote_artwork.storage.pagers.listing import Listed, Lister, below
-from remote_artwork.storage.pagers.s3_page import read_page
+from remote_artwork.storage.pagers import Ask, Entries, Found
+from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_from
+from remote_artwork.storage.pagers.s3_page import S3Page, read_page
 from remote_artwork.storage.providers import match_host
 
 if TYPE_CHECKING:
@@ -69,6 +69,19 @@ def _is_amazons(location: Location) -> bool:
     return match is not None and match.provider.id == "aws"
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """What a file system that ``connect`` made knows of its location; one that was handed in does not.
+
+    Attributes:
+        locate: As ``Locator.locate``.
+        longest_url: The length of the sessions that sign; None: they do not end.
+    """
+
+    locate: Callable[[], str] | None
+    longest_url: timedelta | None
+
+
 class Pager:
     """One folder of one bucket."""
 
@@ -81,8 +94,9 @@ class Pager:
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister()
-        self.locate: Callable[[], str] | None = getattr(fs, "locate", None)
-        self.longest_url: timedelta = getattr(fs, "longest_url", LONGEST_SIGNATURE)
+        ours = fs if isinstance(fs, Prepared) else None
+        self.locate = ours.locate if ours else None
+        self.longest_url = (ours.longest_url if ours else None) or LONGEST_SIGNATURE
 
     def pages(self, ask: Ask) -> Iterator[Entries]:
         """As many keys a page as the storage gives, by its continuation tokens."""
@@ -94,18 +108,21 @@ class Pager:
 
     def page(self, request: Request) -> Listed:
         """One page, read here: the SDK takes ten times as long."""
+        page = self._listed(request)
+        return Listed(below(self._prefix, page.keys, page.describe), page.following)
+
+    def _listed(self, request: Request) -> S3Page:
         from remote_artwork.storage.pagers.s3_transport import list_page
 
         place = {"StartAfter": self._prefix + request.after} if request.after else {}
         if request.token is not None:
             place = {"ContinuationToken": request.token}
         parameters = {"Prefix": self._prefix + request.prefix, **place}
-        page = read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
-        return Listed(below(self._prefix, page.keys, page.describe), page.following)
+        return read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
 
     def names_after(self, name: str) -> Sequence[str]:
         """One page of the names after this one, for a check."""
-        return names_of(self.page(Request(after=name)).entries)
+        return names_from(self._prefix, self._listed(Request(after=name)).keys)
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a small file, for a check."""
@@ -172,7 +189,8 @@ def _no_such_life(wanted: timedelta, longest: timedelta) -> str:
     if longest < LONGEST_SIGNATURE:
         return (
             f"a URL dies with the session that signs it, after {longest} at the latest, and shall live for {wanted}; "
-            "make sessions longer (AssumeRole.duration) or URLs shorter (Scanner.url_lifetime)"
+            "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
+            "or URLs shorter (Scanner.url_lifetime)"
         )
     return f"a signed URL lives for one second to seven days, not {wanted}"
 

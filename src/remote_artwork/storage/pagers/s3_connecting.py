@@ -22,8 +22,9 @@ def guarded_s3fs(
 ) -> Any:
     """An s3fs that knows these credentials only, retries nothing, and connects where ``network`` lets it.
 
-    Every option that fsspec's own configuration could fill in is given, so that it cannot. Where a location on AWS
-    names no region, the file system has ``locate``, which finds it out; for a role ``longest_url``, a session's length.
+    Every option that fsspec's own configuration could fill in is given, so that it cannot. It is ``Prepared``:
+    ``locate`` finds out the region where a location on AWS names none; ``longest_url`` is as long as a role's
+    sessions.
     """
     keys = credentials if isinstance(credentials, Keys) else None
     changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
@@ -56,10 +57,8 @@ def guarded_s3fs(
         use_listings_cache=False,
     )
     fs.retries = 1
-    if isinstance(credentials, AssumeRole):
-        fs.longest_url = credentials.duration
-    if _lacks_region(location):
-        fs.locate = partial(_locate, fs, location, network)
+    fs.longest_url = credentials.duration if isinstance(credentials, AssumeRole) else None
+    fs.locate = partial(_locate, fs, location, network) if _lacks_region(location) else None
     return fs
 
 

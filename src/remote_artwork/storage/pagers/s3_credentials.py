@@ -12,10 +12,11 @@ from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from remote_artwork.errors import ConfigurationError, StorageDenied
+from remote_artwork.errors import ConfigurationError
 from remote_artwork.storage.credentials import Ambient, AssumeRole, Keys
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers.s3_transport import guarded_options, isolated_session, shared_session
+from remote_artwork.storage.refusals import RefusedOutright
 
 _HOME_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """Partition → the region to ask for sessions where nothing names one; ``us-east-1`` for all others."""
@@ -139,18 +140,18 @@ def _refusal(role: AssumeRole, error: Any) -> Exception:
     told = error.response.get("Error", {})
     code, words = str(told.get("Code", "")), str(told.get("Message", ""))
     if code in ("AccessDenied", "AccessDeniedException"):
-        return StorageDenied(
+        return RefusedOutright(
             f"AWS does not let this shop assume {role.role_arn}; "
             "check who may in the role's trust policy, and the external id it asks for"
         )
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"):
-        return StorageDenied(
+        return RefusedOutright(
             f"AWS does not know the credentials that {role.role_arn} is assumed with ({code}); renew AssumeRole.base"
         )
     if code == "ValidationError" and "DurationSeconds" in words:
         return ConfigurationError(
             f"{role.role_arn} gives no sessions of {role.duration}; raise its maximum session duration, which cannot "
-            "be above one hour for a role that assumes another, or lower AssumeRole.duration"
+            "be above one hour for a role that assumes another, or lower AssumeRole.duration (duration_minutes)"
         )
     if code == "RegionDisabledException":
         return ConfigurationError(
@@ -183,6 +184,7 @@ async def outlive(credentials: Any, expires_in: timedelta, clock: Clock = _now) 
     if left < expires_in - CLOSE_TO:
         raise ConfigurationError(
             f"a URL dies with the session that signs it: in {left}, and shall live for {expires_in}; "
-            "make sessions longer (AssumeRole.duration) or URLs shorter (Scanner.url_lifetime)"
+            "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
+            "or URLs shorter (Scanner.url_lifetime)"
         )
     return min(left, expires_in)

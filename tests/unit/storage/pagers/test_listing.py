@@ -11,7 +11,7 @@ import pytest
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.pagers import names_of
-from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below
+from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below, names_from
 
 PAGE = 10
 
@@ -254,3 +254,8 @@ def test_names_are_below_the_folder_without_its_marker_and_strangers():
     assert list(entries) == [("a.png", {"key": "in/a.png"}), ("b/c.png", {"key": "in/b/c.png"})]
     assert list(names_of(entries[:1])) == ["a.png"]
     assert list(below("in/", [], dict)) == []
+
+
+def test_for_a_check_keys_that_are_not_below_the_folder_are_shown_as_nameless():
+    assert names_from("in/", ["elsewhere.png", "in/", "in/a.png", "india.png"]) == ["", "a.png", ""]
+    assert names_from("", ["a.png", "b/c.png"]) == ["a.png", "b/c.png"]

@@ -1,0 +1,44 @@
+"""What ``check`` does: prints what each step came to, also where a location cannot even be opened."""
+
+from __future__ import annotations
+
+import typer
+
+import remote_artwork as ra
+from remote_artwork.cli.setup import Options
+from remote_artwork.storage.check_steps import CheckStep, Verdict
+from remote_artwork.storage.checking import CheckReport, check_storage
+
+
+def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
+    """Prints a verdict a line, or the report as JSON; returns the exit code.
+
+    Raises:
+        RemoteArtworkError: The location could not be opened, and no report as JSON is wanted, which would say so.
+    """
+    where, tried = "", "recognised"
+    network = options.network()
+    try:
+        where, tried = str(ra.Location.parse(options.url, options.provider)), "credentials"
+        location, credentials = options.place()
+        tried = "open"
+        storage = ra.open_storage(location, credentials=credentials, network=network)
+    except ra.RemoteArtworkError as error:
+        if not as_json:
+            raise
+        failed = CheckStep(name=tried, verdict=Verdict.FAILED, message=str(error), error=error)
+        return _told(CheckReport(location=where, steps=[failed], requests={"list": 0, "head": 0, "get": 0}))
+    steps = []
+    for step in check_storage(
+        storage, location=location, credentials=credentials, network=network, write_test=write_test
+    ):
+        steps.append(step)
+        if not as_json:
+            typer.echo(f"{step.verdict:<9}{step.name}: {step.message}")
+    report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
+    return _told(report) if as_json else report.exit_code
+
+
+def _told(report: CheckReport) -> int:
+    typer.echo(report.to_json())
+    return report.exit_code
