@@ -38,6 +38,7 @@ _HOME = {
     "Finding": "core.findings",
     "FulfillmentClient": "interfaces",
     "GelatoClient": "clients.gelato",
+    "HostRule": "storage.provider_row",
     "InvalidLedger": "errors",
     "InvalidLocation": "errors",
     "InvalidOrder": "errors",
@@ -69,6 +70,7 @@ _HOME = {
     "PictureCheck": "preflight.pictures",
     "Policy": "core.policy",
     "PreflightCheck": "interfaces",
+    "Provider": "storage.provider_row",
     "RateLimited": "errors",
     "Recovery": "core.model",
     "RemoteArtworkError": "errors",
@@ -183,4 +185,6 @@ if TYPE_CHECKING:
     from remote_artwork.storage.location import Location as Location
     from remote_artwork.storage.network import NetworkPolicy as NetworkPolicy
     from remote_artwork.storage.opening import open_storage as open_storage
+    from remote_artwork.storage.provider_row import HostRule as HostRule
+    from remote_artwork.storage.provider_row import Provider as Provider
     from remote_artwork.storage.storage import ArtworkStorage as ArtworkStorage

@@ -1,7 +1,7 @@
 """The contract on the providers themselves, where an operator names a bucket; see CONTRIBUTING.
 
 For ``aws``: ``REMOTE_ARTWORK_COMPAT_AWS_URL`` with ``…_ACCESS_KEY`` and ``…_SECRET_KEY``, ``…_SAS``, or a file in
-``…_CREDENTIALS``. Only reads, unless ``…_WRITE`` is 1.
+``…_CREDENTIALS``; a SAS may also stand in the URL. Only reads, unless ``…_WRITE`` is 1.
 """
 
 import os
@@ -11,6 +11,7 @@ import pytest
 import remote_artwork as ra
 from compat.stand_ins import FRONT_DOORS
 from remote_artwork.cli.credentials_file import read_credentials
+from remote_artwork.storage.opening import read_place
 from remote_artwork.testing import StorageContract, StorageReading
 from remote_artwork.testing.own_storage import OwnStorage, declared
 
@@ -24,7 +25,12 @@ def credentials(provider):
         return ra.Keys(told(provider, "ACCESS_KEY"), told(provider, "SECRET_KEY"))
     if told(provider, "SAS"):
         return ra.SasToken(told(provider, "SAS"), share_sas=True)
-    return read_credentials(told(provider, "CREDENTIALS") or "anonymous") or ra.Anonymous()
+    return read_credentials(told(provider, "CREDENTIALS") or "anonymous")
+
+
+def place(provider):
+    """Where the URL leads, and what it is opened with: credentials, or a SAS in the URL itself."""
+    return read_place(told(provider, "URL"), credentials(provider), provider if provider == "minio" else None)
 
 
 READ = [provider for provider in FRONT_DOORS if told(provider, "URL")]
@@ -37,16 +43,13 @@ if READ:
     @pytest.mark.parametrize("provider", READ)
     class TestLiveReading(StorageReading):
         @pytest.fixture
-        def location(self, provider):
-            return ra.Location.parse(told(provider, "URL"), None if provider != "minio" else provider)
+        def lacks(self, provider):
+            return declared(*place(provider))
 
         @pytest.fixture
-        def lacks(self, provider, location):
-            return declared(location, credentials(provider))
-
-        @pytest.fixture
-        def storage(self, provider, location):
-            return ra.open_storage(location, credentials=credentials(provider))
+        def storage(self, provider):
+            location, opened_with = place(provider)
+            return ra.open_storage(location, credentials=opened_with)
 
 
 if WRITTEN:
@@ -55,7 +58,6 @@ if WRITTEN:
     class TestLiveWriting(StorageContract):
         @pytest.fixture
         def bench(self, provider):
-            location = ra.Location.parse(told(provider, "URL"), None if provider != "minio" else provider)
-            bench = OwnStorage(location, credentials(provider), ra.NetworkPolicy())
+            bench = OwnStorage(*place(provider), ra.NetworkPolicy())
             yield bench
             bench.clean_up()

@@ -65,8 +65,7 @@ def elsewhere(provider: str) -> st.SearchStrategy[Location]:
 
 OWN_FORMS = {
     "aws": place("aws", bucket=labels, style=st.just("virtual"), region=st.none() | st.just("eu-west-1"))
-    | place("aws", bucket=st.builds("{}.{}".format, labels, labels), region=st.none() | st.just("eu-west-1"))
-    | elsewhere("aws"),
+    | place("aws", bucket=st.builds("{}.{}".format, labels, labels), region=st.none() | st.just("eu-west-1")),
     "gcs": place("gcs", bucket=buckets),
     "azure": place("azure", bucket=labels | st.just("$web"), account=labels),
     "web": place("web", endpoint=labels.map("https://{}.example:8443".format)),

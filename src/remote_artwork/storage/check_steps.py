@@ -17,7 +17,8 @@ from remote_artwork.errors import FileGone, RemoteArtworkError, StorageDenied
 from remote_artwork.storage.fetching import WebAnswer
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.permission_hints import Need, hint
+from remote_artwork.storage.permission_hints import hint
+from remote_artwork.storage.provider_row import Need
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.storage.storage import ArtworkStorage

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.storage.location import Location
+from remote_artwork.storage.listing_links import one_folder, take_listing
+from remote_artwork.storage.place import Place
 from remote_artwork.storage.provider_clouds import AZURE
 from remote_artwork.storage.provider_row import HostRule, Provider, Style
 from remote_artwork.storage.providers import CUSTOM_S3, WEB, HostMatch, match_host
@@ -36,7 +38,7 @@ class _Hosted:
         return f":{self.port}" if self.port else ""
 
 
-def read_hosted(parts: UrlText, stated: Provider | None) -> tuple[Location, str | None]:
+def read_hosted(parts: UrlText, stated: Provider | None) -> tuple[Place, str | None]:
     """The location, and the SAS where there is one.
 
     Args:
@@ -54,14 +56,13 @@ def read_hosted(parts: UrlText, stated: Provider | None) -> tuple[Location, str 
     if match is None:
         return _of_unknown_host(url, stated), None
     if match.rule.refusal:
-        what, _, advice = match.rule.refusal.partition("; ")
-        raise refused(what, advice)
+        raise match.rule.refused()
     if match.rule.public_web and not explicit and stated is not match.provider:
         return _web(url, stated, notes=_notes(match)), None
     return _of_known_host(url, stated, match)
 
 
-def read_explicit_web(parts: UrlText, stated: Provider | None) -> tuple[Location, str | None]:
+def read_explicit_web(parts: UrlText, stated: Provider | None) -> tuple[Place, str | None]:
     """A folder of any web server, also of one that only an operator's policy lets us talk to.
 
     Raises:
@@ -76,7 +77,7 @@ def read_explicit_web(parts: UrlText, stated: Provider | None) -> tuple[Location
     return _web(url, stated), None
 
 
-def _of_unknown_host(url: _Hosted, stated: Provider | None) -> Location:
+def _of_unknown_host(url: _Hosted, stated: Provider | None) -> Place:
     if url.scheme == "http" and not url.explicit:
         raise refused(
             "plain http lets anybody on the way change a file",
@@ -85,30 +86,36 @@ def _of_unknown_host(url: _Hosted, stated: Provider | None) -> Location:
     if not url.explicit and stated in (None, WEB):
         return _web(url, stated)
     row = stated or CUSTOM_S3
-    if row.protocol != "s3" or not (row.custom_hosts or url.explicit):
+    if row.protocol != "s3" or not row.custom_hosts:
         raise refused(f"its host is none of {row.title}", "check the host's spelling, or leave the provider out")
-    query = known_only(url.query, {"provider", "region", "style"})
+    if row.console_path and not url.explicit and re.fullmatch(row.console_path, url.path, re.DOTALL):
+        raise refused(
+            f"this is a page of the web console of {row.title}",
+            "write the server's S3 port and the bucket, as in s3+https://host:port/bucket/folder/",
+        )
+    rest_of_query, listed = take_listing(url.query, azure=False)
+    query = known_only(rest_of_query, {"provider", "region", "style"})
     bucket, _, rest = url.path.removeprefix("/").partition("/")
-    return Location(
+    return Place(
         provider=row.id,
         bucket=bucket,
-        prefix=folder(rest),
+        prefix=one_folder(folder(rest), listed),
         endpoint=url.origin,
         region=query.get("region", row.default_region),
         style=_style(query, "path"),
     )
 
 
-def _web(url: _Hosted, stated: Provider | None, notes: tuple[str, ...] = ()) -> Location:
+def _web(url: _Hosted, stated: Provider | None, notes: tuple[str, ...] = ()) -> Place:
     if stated not in (None, WEB):
         raise refused("its host is not of the provider named", "leave the provider out")
     if url.scheme == "http" and not url.explicit:
         raise refused("plain http lets anybody on the way change a file", "write https://")
     known_only(url.query, {"provider"})
-    return Location(provider=WEB.id, prefix=folder(url.path), endpoint=url.origin, notes=notes)
+    return Place(provider=WEB.id, prefix=folder(url.path), endpoint=url.origin, notes=notes)
 
 
-def _of_known_host(url: _Hosted, stated: Provider | None, match: HostMatch) -> tuple[Location, str | None]:
+def _of_known_host(url: _Hosted, stated: Provider | None, match: HostMatch) -> tuple[Place, str | None]:
     row, rule = match.provider, match.rule
     if stated not in (None, row):
         raise refused(f"its host belongs to {row.title}, not to the provider named", "leave the provider out")
@@ -124,19 +131,20 @@ def _of_known_host(url: _Hosted, stated: Provider | None, match: HostMatch) -> t
     groups = match.groups | {"region": of_host or ""}
     endpoint = s3_elsewhere or _endpoint(url, rule, groups)
     query, sas = take_sas(url.query) if row is AZURE else (url.query, None)
+    query, listed = (query, "") if rule.console else take_listing(query, azure=row is AZURE)
     asked = _known_query(query, rule, region=speaks_s3, style=speaks_s3 and endpoint is not None)
     bucket, rest = _bucket_and_rest(url, rule, groups)
-    location = Location(
+    place = Place(
         provider=row.id,
         bucket=bucket,
-        prefix=folder(asked["prefix"] if rule.console and asked.get("prefix") else rest),
+        prefix=folder(asked["prefix"]) if rule.console and asked.get("prefix") else one_folder(folder(rest), listed),
         endpoint=endpoint,
         region=_asked_region(of_host, asked, endpoint=endpoint),
         style=_style(asked, row.style_for(bucket)),
         account=match.groups.get("account"),
         notes=() if rule.public_web else _notes(match),
     )
-    return location, sas
+    return place, sas
 
 
 def _notes(match: HostMatch) -> tuple[str, ...]:

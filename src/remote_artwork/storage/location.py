@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, asdict, evolve, field, frozen
 
+from remote_artwork.storage.place import Place
 from remote_artwork.storage.provider_row import Style
 from remote_artwork.storage.providers import match_host, provider_named
+from remote_artwork.storage.url_reading import read_url
 from remote_artwork.storage.url_text import (
     encoded,
     flaw_of_folders,
@@ -38,7 +40,7 @@ def _is_origin(_instance: object, _attribute: Attribute[Any], value: str | None)
         return
     scheme, _, authority = value.partition("://")
     if scheme not in ("http", "https"):
-        raise refused("its endpoint is no origin", "write it as https://host or https://host:port")
+        raise refused("its endpoint is not an origin", "write it as https://host or https://host:port")
     host, port = host_and_port(authority, scheme=scheme, literal_allowed=True)
     if value != f"{scheme}://{host}" + (f":{port}" if port else ""):
         raise refused("its endpoint is not in its shortest spelling", "write it in lower case, without its usual port")
@@ -60,11 +62,14 @@ class Location:
         notes: What an operator should know of how the URL was read. Takes no part in equality.
 
     Raises:
-        InvalidLocation: A part is none, or could be read in two ways.
+        InvalidLocation: A part cannot be what it stands for, or the parts do not belong together: what ``str`` makes of
+            them is not read back as the same value.
     """
 
     provider: str = field(
-        validator=_matches(r"[a-z][a-z0-9+.-]*", "its provider is none", "name a provider such as aws, minio or web")
+        validator=_matches(
+            r"[a-z][a-z0-9+.-]*", "its provider cannot be a provider's name", "write for example aws, minio or web"
+        )
     )
     bucket: str = ""
     prefix: str = ""
@@ -72,7 +77,9 @@ class Location:
     region: str | None = field(
         default=None,
         validator=_matches(
-            r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", "its region is none", "write for example region=eu-west-1"
+            r"[A-Za-z0-9][A-Za-z0-9-]{0,63}",
+            "its region cannot be a region's name",
+            "write for example region=eu-west-1",
         ),
     )
     style: Style = field(
@@ -81,7 +88,9 @@ class Location:
     )
     account: str | None = field(
         default=None,
-        validator=_matches(r"[a-z0-9_-]{1,63}", "its account is none", "write the account's name in lower case"),
+        validator=_matches(
+            r"[a-z0-9_-]{1,63}", "its account cannot be an account's name", "write the account's name in lower case"
+        ),
     )
     notes: tuple[str, ...] = field(default=(), eq=False)
 
@@ -92,6 +101,7 @@ class Location:
             raise refused("it names no storage account of Azure", "write az://container@account/folder/")
         if self.protocol == "http" and self.endpoint is None:
             raise refused("it names no host", "write https://host/folder/")
+        self._check_form()
 
     @classmethod
     def parse(cls, url: str, provider: str | None = None) -> Location:
@@ -188,6 +198,12 @@ class Location:
         if flaw := flaw_of_folders(inner):
             raise refused(flaw, "write the whole path with single slashes")
 
+    def _check_form(self) -> None:
+        """Credentials go where the parts lead, so nothing is taken that no URL says."""
+        read, _ = read_url(str(self), None)
+        if evolve(read, notes=self.notes) != Place(**asdict(self, recurse=False)):
+            raise refused("its parts do not belong together", "make it of a URL, by Location.parse")
+
 
 def parse_with_secret(url: str, provider: str | None = None) -> tuple[Location, str | None]:
     """Reads a URL as ``Location.parse`` does, and hands an Azure SAS out apart from it.
@@ -198,7 +214,5 @@ def parse_with_secret(url: str, provider: str | None = None) -> tuple[Location, 
     Raises:
         InvalidLocation: As ``Location.parse``.
     """
-    # The reader builds locations, so it cannot be imported before this module is.
-    from remote_artwork.storage.url_reading import read_url
-
-    return read_url(url, provider)
+    place, sas = read_url(url, provider)
+    return Location(**asdict(place, recurse=False)), sas

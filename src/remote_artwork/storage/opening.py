@@ -11,6 +11,7 @@ from remote_artwork.storage.pagers import LOCAL, module_for, serves
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.sharing import shared
 from remote_artwork.storage.storage import ArtworkStorage
+from remote_artwork.storage.url_text import refused
 
 
 def open_storage(
@@ -33,7 +34,7 @@ def open_storage(
         retry: How often a request is repeated.
 
     Raises:
-        InvalidLocation: The URL cannot be understood, or is refused.
+        InvalidLocation: The URL cannot be understood, or is refused; or it holds a SAS, and credentials were given.
         MissingExtra: The protocol's package is not installed.
     """
     location, credentials = read_place(url, credentials, provider)
@@ -66,7 +67,14 @@ def read_place(
     """What ``open_storage`` makes of a URL: where it leads, and what it is opened with.
 
     Raises:
-        InvalidLocation: The URL cannot be understood, or is refused.
+        InvalidLocation: The URL cannot be understood, or is refused; or it holds a SAS, and others were given.
     """
     location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
-    return location, credentials or (SasToken(sas) if sas else Anonymous())
+    if sas is None:
+        return location, credentials or Anonymous()
+    if credentials is None:
+        return location, SasToken(sas)
+    # The same SAS, given on its own, says whether it may be handed on.
+    if isinstance(credentials, SasToken) and credentials.token == sas:
+        return location, credentials
+    raise refused("it holds a SAS, and other credentials were given", "take out what follows the '?', or give none")

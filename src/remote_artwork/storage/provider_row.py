@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
-from remote_artwork.errors import ConfigurationError
+from remote_artwork.errors import ConfigurationError, InvalidLocation
+from remote_artwork.storage.url_text import refused
 
 Style = Literal["path", "virtual"]
 Verified = Literal["live", "same server software", "stand-in", "not"]
+Need = Literal["list", "read"]
 Capability = Literal[
     "listing",
     "order",
@@ -29,11 +31,13 @@ Capability = Literal[
 """What ``remote_artwork.testing.StorageContract`` tries; its documentation tells what each one means."""
 
 
-def _compiles(_instance: object, attribute: Attribute[Any], value: str | None) -> None:
+def _compiles(instance: object, attribute: Attribute[Any], value: str | None) -> None:
     try:
         re.compile(value or "")
     except re.error as error:
-        raise ConfigurationError(f"HostRule.{attribute.name} is no regular expression: {error}") from error
+        raise ConfigurationError(
+            f"{type(instance).__name__}.{attribute.name} is not a regular expression: {error}"
+        ) from error
 
 
 @frozen(kw_only=True)
@@ -77,6 +81,11 @@ class HostRule:
         if self.endpoint and not self.endpoint.startswith("https://"):
             raise ConfigurationError(f"HostRule.endpoint starts with https://, not as {self.endpoint!r}")
 
+    def refused(self) -> InvalidLocation:
+        """The error for a URL of this form, which has a ``refusal``."""
+        what, _, advice = (self.refusal or "").partition("; ")
+        return refused(what, advice)
+
     def match(self, host: str, path: str) -> dict[str, str] | None:
         """The groups that took part, or None when host or path are not of this form."""
         by_host = re.fullmatch(self.host, host)
@@ -96,6 +105,16 @@ def _not_negative(_instance: object, attribute: Attribute[Any], value: float | N
         raise ConfigurationError(f"Provider.{attribute.name} is a price in US dollars, not {value!r}")
 
 
+def _are_templates(_instance: object, _attribute: Attribute[Any], value: Mapping[Need, str]) -> None:
+    for need, words in value.items():
+        try:
+            words.format(bucket="", prefix="")
+        except (LookupError, ValueError) as error:
+            raise ConfigurationError(
+                f"Provider.permissions[{need!r}] fills in {{bucket}} and {{prefix}} only"
+            ) from error
+
+
 @frozen(kw_only=True)
 class Provider:
     """One row of the table.
@@ -106,6 +125,8 @@ class Provider:
         protocol: The fsspec protocol it is reached by.
         hosts: Its hosts, the more special form first.
         custom_hosts: May also stand behind a host that the table does not know, when the provider is named.
+        console_path: The paths of its web console behind such a host, a regular expression, so that a page of the
+            console is not taken for a bucket. The explicit ``s3+https://`` is always a bucket.
         default_region: The region to sign for where the URL names none.
         region_aliases: Other spellings of a region in host names.
         style: How its own hosts want the bucket named. A bucket with a dot goes by path, for its certificate.
@@ -114,6 +135,8 @@ class Provider:
         get_price: US dollars for 1,000 GET or HEAD requests, where known.
         quirks: What an operator should know, a sentence each.
         lacks: What it cannot do that storages mostly can, and why. The contract of storages holds it to that.
+        permissions: What to permit there to list and to read, in its own words; ``{bucket}`` and ``{prefix}`` are
+            filled in. Left out: the words of its protocol.
         verified: How its behaviour is tested; ``live`` is the real thing.
         verified_by: With what.
     """
@@ -123,6 +146,7 @@ class Provider:
     protocol: str = "s3"
     hosts: tuple[HostRule, ...] = ()
     custom_hosts: bool = False
+    console_path: str | None = field(default=None, validator=_compiles)
     default_region: str | None = None
     region_aliases: Mapping[str, str] = field(factory=dict, hash=False)
     style: Style = "path"
@@ -131,6 +155,7 @@ class Provider:
     get_price: float | None = field(default=None, validator=_not_negative)
     quirks: tuple[str, ...] = ()
     lacks: Mapping[Capability, str] = field(factory=dict, hash=False)
+    permissions: Mapping[Need, str] = field(factory=dict, hash=False, validator=_are_templates)
     verified: Verified = "not"
     verified_by: str = ""
 

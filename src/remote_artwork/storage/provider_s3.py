@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from remote_artwork.storage.provider_clouds import AFTER_SLASH, BUCKET, IN_FRONT
-from remote_artwork.storage.provider_row import HostRule, Provider
+from remote_artwork.storage.provider_row import HostRule, Need, Provider
 from remote_artwork.storage.url_text import LABEL
 
 _L = rf"(?P<region>{LABEL})"
@@ -11,11 +13,17 @@ _ORIGIN = "https://{origin}"
 _CONSOLE = "this is a page of the console; paste the bucket's own URL, as the bucket's settings show it"
 _WEBSITE = {"": "a website endpoint cannot be listed: the bucket behind it is used"}
 
+
+def _both(words: str) -> Mapping[Need, str]:
+    return {"list": words, "read": words}
+
+
 DIGITALOCEAN = Provider(
     id="digitalocean",
     title="DigitalOcean Spaces",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions=_both("Read of the access key for the Space {bucket}"),
     quirks=("Answers about 150 LIST requests a second for one Space.",),
     verified="same server software",
     verified_by="Ceph RGW",
@@ -40,6 +48,7 @@ ZADARA = Provider(
     title="Zadara Object Storage",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions=_both("the read access of the user to the container {bucket}"),
     quirks=(
         "A public container is read by its Swift URL (/v1/AUTH_…/container/): unsigned requests are not S3 there.",
         "Old systems want ?region=US.",
@@ -69,6 +78,7 @@ IBM = Provider(
     title="IBM Cloud Object Storage",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions=_both("the role Reader of the service credential for {bucket}"),
     quirks=("Wants the HMAC keys of a service credential (cos_hmac_keys); IAM API keys are not S3 keys.",),
     verified="stand-in",
     verified_by="Ceph RGW, rclone",
@@ -94,6 +104,7 @@ IDRIVE = Provider(
     title="IDrive e2",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions=_both("Read of the access key for {bucket}"),
     list_price=0.0,
     get_price=0.0,
     quirks=("Public buckets exist on some paid plans alone.",),
@@ -105,6 +116,7 @@ IDRIVE = Provider(
             host=rf"{IN_FRONT}(?P<origin>[a-z0-9]{{4}}\.{_L}\.idrivee2-[0-9]{{1,3}}\.com)",
             endpoint=_ORIGIN,
         ),
+        HostRule(host=r"app\.idrivee2\.com", refusal=_CONSOLE),
     ),
 )
 
@@ -137,6 +149,7 @@ R2 = Provider(
     title="Cloudflare R2",
     custom_hosts=True,
     default_region="auto",
+    permissions=_both("Object Read of the API token for {bucket}"),
     list_price=0.0045,
     hosts=(
         HostRule(
@@ -152,6 +165,7 @@ B2 = Provider(
     title="Backblaze B2",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions={"list": "listFiles of the application key", "read": "readFiles of the application key"},
     list_price=0.004,
     hosts=(
         HostRule(host=rf"{IN_FRONT}(?P<origin>s3\.{_L}\.backblazeb2\.com)", endpoint=_ORIGIN),
@@ -164,6 +178,7 @@ LINODE = Provider(
     title="Linode Object Storage",
     custom_hosts=True,
     default_region="us-east-1",
+    permissions=_both("Read Only of the access key for {bucket}"),
     verified="same server software",
     verified_by="Ceph RGW",
     hosts=(
@@ -174,6 +189,7 @@ LINODE = Provider(
             notes=_WEBSITE,
         ),
         HostRule(host=rf"{IN_FRONT}(?P<origin>{_L}\.linodeobjects\.com)", endpoint=_ORIGIN),
+        HostRule(host=r"cloud\.linode\.com", refusal=_CONSOLE),
     ),
 )
 
@@ -190,6 +206,7 @@ SCALEWAY = Provider(
             notes=_WEBSITE,
         ),
         HostRule(host=rf"{IN_FRONT}(?P<origin>s3\.{_L}\.scw\.cloud)", endpoint=_ORIGIN),
+        HostRule(host=r"console\.scaleway\.com", refusal=_CONSOLE),
     ),
 )
 
@@ -200,7 +217,10 @@ HETZNER = Provider(
     default_region="us-east-1",
     verified="same server software",
     verified_by="Ceph RGW",
-    hosts=(HostRule(host=rf"{IN_FRONT}(?P<origin>{_L}\.your-objectstorage\.com)", endpoint=_ORIGIN),),
+    hosts=(
+        HostRule(host=rf"{IN_FRONT}(?P<origin>{_L}\.your-objectstorage\.com)", endpoint=_ORIGIN),
+        HostRule(host=r"console\.hetzner\.(?:cloud|com)", refusal=_CONSOLE),
+    ),
 )
 
 OVH = Provider(
@@ -208,8 +228,13 @@ OVH = Provider(
     title="OVHcloud Object Storage",
     custom_hosts=True,
     default_region="us-east-1",
-    hosts=(HostRule(host=rf"{IN_FRONT}(?P<origin>s3\.{_L}\.io\.cloud\.ovh\.(?:net|us))", endpoint=_ORIGIN),),
+    hosts=(
+        HostRule(host=rf"{IN_FRONT}(?P<origin>s3\.{_L}\.io\.cloud\.ovh\.(?:net|us))", endpoint=_ORIGIN),
+        HostRule(host=r"(?:manager\.(?:eu|ca|us)\.ovhcloud|www\.ovh)\.com", refusal=_CONSOLE),
+    ),
 )
+
+_ORACLE = r"(?P<domain>oraclecloud\.com|oci\.customer-oci\.com)"
 
 ORACLE = Provider(
     id="oracle",
@@ -218,9 +243,28 @@ ORACLE = Provider(
     default_region="us-east-1",
     hosts=(
         HostRule(
-            host=rf"(?P<origin>(?P<account>{LABEL})\.compat\.objectstorage\.{_L}\.oraclecloud\.com)",
+            host=rf"(?P<origin>(?P<account>{LABEL})\.compat\.objectstorage\.{_L}\.{_ORACLE})",
             endpoint=_ORIGIN,
         ),
+        HostRule(
+            # The governments' and dedicated clouds have domains of their own, by number.
+            host=rf"(?:{LABEL}\.)?objectstorage\.{_L}\.(?:oracle(?:gov)?cloud[0-9]*|oci\.customer-oci)\.[a-z]{{2,3}}",
+            path=r"/+p(?:/.*)?",
+            refusal="a pre-authenticated link holds a credential in its path; "
+            "paste https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com/bucket/folder/, and pass keys",
+        ),
+        HostRule(
+            host=rf"(?:{LABEL}\.)?objectstorage\.{_L}\.{_ORACLE}",
+            path=rf"/n/(?P<account>{LABEL})/b/(?P<bucket>[^/]+)(?:/o(?P<prefix>/.*)?)?/?",
+            endpoint="https://{account}.compat.objectstorage.{region}.{domain}",
+            notes={"": "Oracle's own address was replaced by the one that speaks S3"},
+        ),
+        HostRule(
+            host=rf"(?:{LABEL}\.)?objectstorage\.{_L}\.{_ORACLE}",
+            refusal="it names no bucket; "
+            "paste https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com/bucket/folder/",
+        ),
+        HostRule(host=r"cloud\.oracle\.com", refusal=_CONSOLE),
     ),
 )
 

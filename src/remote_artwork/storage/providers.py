@@ -25,6 +25,7 @@ MINIO = Provider(
     id="minio",
     title="MinIO",
     custom_hosts=True,
+    console_path=r"/(?:browser|object-browser|buckets|minio|login)(?:/.*)?",
     default_region="us-east-1",
     quirks=("Often on a private address, which the operator must allow.",),
     verified="stand-in",

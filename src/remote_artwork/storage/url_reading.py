@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.hosted_urls import read_explicit_web, read_hosted
-from remote_artwork.storage.location import Location
+from remote_artwork.storage.place import Place
 from remote_artwork.storage.provider_clouds import AWS, AZURE, GCS
 from remote_artwork.storage.provider_row import Provider
 from remote_artwork.storage.providers import FILE, MEMORY, match_host, provider_named
 from remote_artwork.storage.secrets_in_urls import known_only, refuse_signed, take_sas
 from remote_artwork.storage.url_text import (
+    DEFAULT_PORTS,
     UrlText,
     decoded,
     folder,
@@ -31,11 +33,11 @@ _WRAPPERS = re.compile(
     "asyncwrapper|blockcache|cached|data|dir|filecache|generic|jlab|jupyter|libarchive|reference|simplecache|tar|zip"
 )
 
-Read = tuple[Location, str | None]
+Read = tuple[Place, str | None]
 
 
 def read_url(url: str, provider: str | None) -> Read:
-    """The location a URL stands for, and its SAS where it holds one. See ``parse_with_secret``."""
+    """Where a URL leads, not yet checked, and its SAS where it holds one. See ``parse_with_secret``."""
     text = printable(url)
     if text.startswith("/"):
         _expect(_stated((), provider), FILE)
@@ -43,11 +45,26 @@ def read_url(url: str, provider: str | None) -> Read:
     if text.startswith("arn:"):
         text = _url_of_arn(text)
     parts = take_apart(text)
+    if parts.fragment:
+        raise _of_fragment(parts)
     refuse_signed(parts.query)
     stated = _stated(parts.query, provider)
     if parts.scheme in _READERS:
         return _READERS[parts.scheme](parts, stated)
     return _other(parts, stated), None
+
+
+def _of_fragment(parts: UrlText) -> InvalidLocation:
+    """Many consoles keep their state behind a '#'. Where the table knows the console, its own advice helps more."""
+    if parts.scheme in DEFAULT_PORTS:
+        host, _ = host_and_port(parts.authority, scheme=parts.scheme, literal_allowed=True)
+        match = match_host(host, decoded(parts.path))
+        if match and match.rule.refusal:
+            return match.rule.refused()
+    return refused(
+        "it holds a '#'",
+        "write %23 for a '#' in a folder's name; of a console page, paste the bucket's own URL instead",
+    )
 
 
 def _stated(query: tuple[tuple[str, str], ...], provider: str | None) -> Provider | None:
@@ -88,19 +105,20 @@ def _read_s3(parts: UrlText, stated: Provider | None) -> Read:
             raise refused("it names two regions", "keep the one of the ARN")
     else:
         bucket, path, region = _bucket(parts), decoded(parts.path), query.get("region")
-    location = Location(provider=AWS.id, bucket=bucket, prefix=folder(path), region=region, style=AWS.style_for(bucket))
-    return location, None
+    place = Place(provider=AWS.id, bucket=bucket, prefix=folder(path), region=region, style=AWS.style_for(bucket))
+    return place, None
 
 
 def _read_gcs(parts: UrlText, stated: Provider | None) -> Read:
     _expect(stated, GCS)
     known_only(parts.query, {"provider"})
-    return Location(provider=GCS.id, bucket=_bucket(parts), prefix=folder(decoded(parts.path))), None
+    return Place(provider=GCS.id, bucket=_bucket(parts), prefix=folder(decoded(parts.path))), None
 
 
 def _bucket(parts: UrlText) -> str:
     refuse_user_info(parts.authority)
-    if match_host(parts.authority.lower(), decoded(parts.path)):
+    # A name without a dot is no host; most are, so other packages' rows are not loaded for them.
+    if "." in parts.authority and match_host(parts.authority.lower(), decoded(parts.path)):
         raise refused(
             "a host stands where the bucket belongs", "write https://host/bucket/folder/, or the bucket alone"
         )
@@ -122,14 +140,14 @@ def _read_azure(parts: UrlText, stated: Provider | None) -> Read:
             raise refused("its host is none of Azure Blob Storage", "write az://container@account/folder/")
         account = match.groups["account"]
         endpoint = match.rule.endpoint and match.rule.endpoint.format_map(match.groups)
-    location = Location(
+    place = Place(
         provider=AZURE.id,
         bucket=container,
         prefix=folder(decoded(parts.path)),
         account=account,
         endpoint=endpoint,
     )
-    return location, sas
+    return place, sas
 
 
 def _read_file(parts: UrlText, stated: Provider | None) -> Read:
@@ -140,19 +158,19 @@ def _read_file(parts: UrlText, stated: Provider | None) -> Read:
     return _local(decoded(parts.path)), None
 
 
-def _local(path: str) -> Location:
+def _local(path: str) -> Place:
     # Repeated slashes mean nothing to a file system.
-    return Location(provider=FILE.id, prefix="/" + folder("/".join(filter(None, path.split("/")))))
+    return Place(provider=FILE.id, prefix="/" + folder("/".join(filter(None, path.split("/")))))
 
 
 def _read_memory(parts: UrlText, stated: Provider | None) -> Read:
     _expect(stated, MEMORY)
     known_only(parts.query, {"provider"})
     refuse_user_info(parts.authority)
-    return Location(provider=MEMORY.id, prefix=folder(decoded(parts.authority + parts.path))), None
+    return Place(provider=MEMORY.id, prefix=folder(decoded(parts.authority + parts.path))), None
 
 
-def _other(parts: UrlText, stated: Provider | None) -> Location:
+def _other(parts: UrlText, stated: Provider | None) -> Place:
     """Any other file system of fsspec: its own URL, word for word, because fsspec decodes nothing."""
     if stated or provider_named(parts.scheme):
         raise refused("its scheme and its provider do not belong together", "write s3+https://host/bucket/folder/")
@@ -162,7 +180,7 @@ def _other(parts: UrlText, stated: Provider | None) -> Location:
     known_only(parts.query, ())
     path = parts.authority + parts.path
     folder(decoded(path.removeprefix("/")))
-    return Location(provider=parts.scheme, prefix=path if path.endswith("/") or not path else f"{path}/")
+    return Place(provider=parts.scheme, prefix=path if path.endswith("/") or not path else f"{path}/")
 
 
 _READERS: dict[str, Callable[[UrlText, Provider | None], Read]] = {

@@ -42,12 +42,14 @@ class UrlText:
         authority: What stands between ``//`` and the next ``/``, as it was written.
         path: From the first ``/`` on, still percent-encoded.
         query: Key and value of each pair, still percent-encoded, each key once.
+        fragment: Whether it has a ``#``; what follows that is not kept.
     """
 
     scheme: str
     authority: str
     path: str
     query: tuple[tuple[str, str], ...]
+    fragment: bool
 
 
 def take_apart(url: str) -> UrlText:
@@ -59,17 +61,18 @@ def take_apart(url: str) -> UrlText:
     match = _URL.fullmatch(url)
     if match is None:
         raise refused("it is not a URL", "write for example s3://bucket/folder/ or https://host/bucket/folder/")
-    if match["fragment"] is not None:
-        raise refused(
-            "it holds a '#'",
-            "write %23 for a '#' in a folder's name; of a console page, paste the bucket's own URL instead",
-        )
     pairs = tuple(
         (key, value) for key, _, value in (pair.partition("=") for pair in (match["query"] or "").split("&") if pair)
     )
     if len({key for key, _ in pairs}) < len(pairs):
         raise refused("it names a query key twice", "keep one of them")
-    return UrlText(scheme=match["scheme"].lower(), authority=match["authority"], path=match["path"], query=pairs)
+    return UrlText(
+        scheme=match["scheme"].lower(),
+        authority=match["authority"],
+        path=match["path"],
+        query=pairs,
+        fragment=match["fragment"] is not None,
+    )
 
 
 def printable(url: str) -> str:
@@ -155,7 +158,7 @@ def host_and_port(authority: str, *, scheme: str, literal_allowed: bool) -> tupl
     refuse_user_info(authority)
     match = re.fullmatch(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]{1,5}))?", authority, re.ASCII)
     if match is None or not 0 < int(match["port"] or 1) < 2**16:
-        raise refused("its port is none", "write host:port with a port from 1 to 65535, or leave the port out")
+        raise refused("its port is not a port", "write host:port with a port from 1 to 65535, or leave the port out")
     port = int(match["port"]) if match["port"] else None
     host = _checked_host(match["host"], literal_allowed=literal_allowed)
     return host, None if port == DEFAULT_PORTS[scheme] else port

@@ -12,7 +12,7 @@ from remote_artwork.errors import ConfigurationError
 from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.opening import open_storage
+from remote_artwork.storage.opening import open_storage, read_place
 from remote_artwork.storage.pagers import module_for
 from remote_artwork.storage.provider_row import Capability
 from remote_artwork.storage.providers import provider_named
@@ -35,6 +35,31 @@ def declared(location: Location, credentials: Credentials) -> dict[Capability, s
     if not isinstance(credentials, Keys):
         lacks.setdefault("access", "not tried: there are no keys to change into wrong ones")
     return lacks
+
+
+def place_named(
+    url: str, *, credentials: str, provider: str | None = None, private: bool = False
+) -> tuple[Location, Credentials, NetworkPolicy]:
+    """What the options of ``pytest --pyargs remote_artwork.testing`` name, read as the command line reads its own.
+
+    Args:
+        url: The folder; a SAS in it is what it is opened with.
+        credentials: ``anonymous``, ``ambient``, or the path of a file.
+        provider: Who runs it, where the URL does not tell.
+        private: Whether it may be on this machine or a private network.
+
+    Raises:
+        ConfigurationError: The URL is refused, or the credentials cannot be used.
+    """
+    from remote_artwork.cli.credentials_file import read_credentials
+
+    location, opened_with = read_place(url, read_credentials(credentials), provider)
+    return location, opened_with, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+
+
+def unused_like(bucket: str) -> str:
+    """A name that nobody uses, with a dot where this one has any: that decides how a server is told the bucket."""
+    return f"nowhere{'.' if '.' in bucket else '-'}{uuid.uuid4().hex}"
 
 
 class OwnStorage:
@@ -86,7 +111,7 @@ class OwnStorage:
 
     def open_nowhere(self) -> ArtworkStorage:
         """A bucket, or a top folder, with a name that nobody uses."""
-        name = f"nowhere-{uuid.uuid4().hex}"
+        name = unused_like(self._location.bucket)
         if self._location.bucket:
             place = evolve(self._location, bucket=name)
         else:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from remote_artwork.storage.credentials import Anonymous, Credentials
+from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.opening import open_storage
 from remote_artwork.storage.provider_row import Capability
 from remote_artwork.storage.storage import ArtworkStorage
-from remote_artwork.testing.own_storage import OwnStorage, declared
+from remote_artwork.testing.own_storage import OwnStorage, declared, place_named
 from remote_artwork.testing.storage_bench import StorageBench
 from remote_artwork.testing.storage_contract import StorageContract
 from remote_artwork.testing.storage_reading import StorageReading
@@ -22,15 +22,15 @@ from remote_artwork.testing.storage_reading import StorageReading
 @pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, NetworkPolicy]:
     """What the options name."""
-    from remote_artwork.cli.credentials_file import read_credentials
-
     option = request.config.getoption
     if not option("--storage-url"):
         pytest.skip("say which storage: --storage-url URL")
-    private = option("--allow-private-network")
-    location = Location.parse(option("--storage-url"), option("--storage-provider"))
-    credentials = read_credentials(option("--storage-credentials")) or Anonymous()
-    return location, credentials, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+    return place_named(
+        option("--storage-url"),
+        credentials=option("--storage-credentials"),
+        provider=option("--storage-provider"),
+        private=option("--allow-private-network"),
+    )
 
 
 @pytest.fixture(scope="module")

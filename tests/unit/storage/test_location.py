@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.location import Location, parse_with_secret
@@ -55,6 +56,7 @@ SAS = "sv=2024-11-04&si=all&sp=rl&sr=c&sig=a%2Fb%3D"
         f"https://shopfiles.blob.core.windows.net/prints/in?provider=azure&{SAS}",
         f"abfss://prints@shopfiles.dfs.core.windows.net/in?{SAS}",
         f"az://prints@shopfiles/in?{SAS}",
+        f"https://shopfiles.blob.core.windows.net/prints?restype=container&comp=list&prefix=in/&{SAS}",
     ],
 )
 def test_a_sas_is_handed_out_as_it_was_written_and_kept_out_of_the_location(url):
@@ -135,7 +137,7 @@ def test_notes_take_no_part_in_equality():
     assert rewritten.notes != plain.notes
 
 
-GOOD = {"provider": "minio", "bucket": "prints", "endpoint": "https://files.example.com"}
+GOOD = {"provider": "minio", "bucket": "prints", "endpoint": "https://files.example.com", "region": "us-east-1"}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,60 @@ GOOD = {"provider": "minio", "bucket": "prints", "endpoint": "https://files.exam
     ],
     ids=repr,
 )
-def test_a_location_that_could_not_be_printed_cannot_be_made(flaw):
+def test_a_location_with_a_part_that_cannot_be_one_cannot_be_made(flaw):
     assert Location(**GOOD)
     with pytest.raises(InvalidLocation):
         Location(**(GOOD | flaw))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"provider": "azure", "account": "shopfiles", "bucket": "prints", "endpoint": "https://evil.example"},
+        {
+            "provider": "azure",
+            "account": "shopfiles",
+            "bucket": "prints",
+            "endpoint": "https://others.blob.core.usgovcloudapi.net",
+        },
+        {"provider": "minio", "bucket": "prints"},
+        {"provider": "minio", "bucket": "prints", "endpoint": "https://files.example.com"},
+        {"provider": "minio", "bucket": "prints", "endpoint": "https://s3.amazonaws.com", "region": "us-east-1"},
+        {"provider": "aws", "bucket": "prints", "style": "path"},
+        {"provider": "aws", "bucket": "prints", "endpoint": "https://evil.example", "region": "us-east-1"},
+        {"provider": "gcs", "bucket": "prints", "style": "virtual"},
+        {"provider": "gcs", "bucket": "prints", "region": "eu"},
+        {"provider": "gcs", "bucket": "prints", "endpoint": "https://evil.example", "region": "auto"},
+        {"provider": "web", "endpoint": "https://s3.amazonaws.com"},
+        {"provider": "web", "endpoint": "https://files.example.com", "account": "shop"},
+        {"provider": "file", "prefix": "srv/"},
+        {"provider": "simplecache", "prefix": "files.example.com/"},
+        {"provider": "sftp", "prefix": "shop:hush@files.example.com/"},
+    ],
+    ids=repr,
+)
+def test_parts_that_no_url_says_together_cannot_be_made_into_a_location(parts):
+    with pytest.raises(InvalidLocation) as refusal:
+        Location(**parts)
+    assert "hush" not in str(refusal.value)
+
+
+def test_a_location_is_changed_within_what_a_url_can_say():
+    found = evolve(Location.parse("https://prints.s3.dualstack.eu-west-1.amazonaws.com/in/"), prefix="new/")
+    assert str(found) == "s3://prints/new/?region=eu-west-1"
+    assert found.notes
+    assert str(evolve(Location.parse("s3://prints/in/"), region="eu-west-1")) == "s3://prints/in/?region=eu-west-1"
+
+
+@pytest.mark.parametrize(
+    "parts", [{"provider": "Minio!"}, {"region": "eu west"}, {"account": "A b"}, {"endpoint": "x"}]
+)
+def test_a_refusal_says_what_is_wrong_in_plain_english(parts):
+    with pytest.raises(InvalidLocation, match=r"cannot be|is not") as refusal:
+        Location(**(GOOD | parts))
+    assert "is none" not in str(refusal.value)
+
+
+def test_a_port_that_cannot_be_one_is_called_that():
+    with pytest.raises(InvalidLocation, match="its port is not a port"):
+        Location.parse("https://files.example.com:0/in")

@@ -130,10 +130,22 @@ def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
     assert "aHVzaA" not in str(error.value)
 
 
-def test_credentials_that_are_given_go_before_the_sas_of_the_url():
+@pytest.mark.parametrize(
+    "given",
+    [ra.SasToken("sv=1&se=2999-01-01&sig=other"), ra.AccountKey("b3RoZXI="), ra.Ambient(), ra.Anonymous()],
+    ids=lambda given: type(given).__name__,
+)
+def test_other_credentials_than_the_sas_of_the_url_are_refused_beside_it(given):
+    with pytest.raises(ra.InvalidLocation, match="holds a SAS, and other credentials were given; ") as refusal:
+        ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}", credentials=given)
+    assert "aHVzaA" not in str(refusal.value)
+    assert "other&" not in str(refusal.value)
+
+
+def test_the_sas_of_the_url_may_be_given_once_more_to_let_it_be_handed_on():
     url = f"https://account.blob.core.windows.net/prints/in?{SAS}"
-    storage = ra.open_storage(url, credentials=ra.SasToken("sv=1&se=2999-01-01&sig=other", share_sas=True))
-    assert storage.url(FILE, expires_in=timedelta(hours=1))[0].endswith("/a%20b.png?sv=1&se=2999-01-01&sig=other")
+    storage = ra.open_storage(url, credentials=ra.SasToken(SAS, share_sas=True))
+    assert storage.url(FILE, expires_in=timedelta(hours=1))[0].endswith(f"/a%20b.png?{SAS}")
 
 
 def test_a_shared_sas_that_names_no_end_is_refused():

@@ -1,8 +1,8 @@
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.permission_hints import _BY_PROVIDER, hint
-from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage import providers
+from remote_artwork.storage.permission_hints import hint
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,14 @@ def test_a_location_that_is_not_known_has_no_hint():
     assert hint(None, "list") == ""
 
 
-def test_every_provider_of_the_table_of_hints_is_one():
-    assert all(provider_named(provider) is not None for provider in _BY_PROVIDER)
+def test_a_row_may_bring_its_own_words_for_one_need_and_leave_the_other(monkeypatch):
+    row = ra.Provider(id="acme", title="Acme", custom_hosts=True, permissions={"list": "See of the key for {bucket}"})
+    monkeypatch.setattr(providers, "_from_other_packages", lambda: (row,))
+    location = ra.Location.parse("https://files.acme.example/prints/in/?provider=acme&region=moon-1")
+    assert hint(location, "list") == " (Acme: See of the key for prints)"
+    assert hint(location, "read") == " (Acme: s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::prints/in/*)"
+
+
+def test_words_that_could_not_be_filled_in_are_refused_with_the_row():
+    with pytest.raises(ra.ConfigurationError, match="permissions"):
+        ra.Provider(id="acme", title="Acme", permissions={"list": "List of {account}"})

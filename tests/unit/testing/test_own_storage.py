@@ -1,0 +1,40 @@
+import pytest
+from attrs import evolve
+
+import remote_artwork as ra
+from remote_artwork.testing.own_storage import place_named, unused_like
+
+SAS = "sv=2024-11-04&sp=rl&sr=c&se=2999-01-01T00%3A00%3A00Z&sig=aHVzaA%3D%3D"
+URL = f"https://shopfiles.blob.core.windows.net/prints/in?{SAS}"
+
+
+def test_the_sas_of_the_url_is_what_an_own_storage_is_tried_with():
+    location, credentials, network = place_named(URL, credentials="anonymous")
+    assert str(location) == "az://prints@shopfiles/in/"
+    assert credentials == ra.SasToken(SAS)
+    assert (network.allow_private, network.allow_http) == (False, False)
+
+
+def test_a_sas_in_the_url_and_a_file_of_credentials_are_refused(tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"account_key": "aHVzaA=="}')
+    keys.chmod(0o600)
+    with pytest.raises(ra.InvalidLocation, match="holds a SAS"):
+        place_named(URL, credentials=str(keys))
+
+
+def test_the_options_of_a_private_server_are_taken():
+    location, credentials, network = place_named(
+        "s3+http://127.0.0.1:9000/prints/in", credentials="anonymous", provider="minio", private=True
+    )
+    assert location.provider == "minio"
+    assert isinstance(credentials, ra.Anonymous)
+    assert (network.allow_private, network.allow_http) == (True, True)
+
+
+@pytest.mark.parametrize("url", ["s3://prints/in/", "s3://shop.example.com/in/"])
+def test_a_bucket_that_nobody_uses_is_named_to_the_server_as_the_real_one(url):
+    location = ra.Location.parse(url)
+    nowhere = evolve(location, bucket=unused_like(location.bucket))
+    assert nowhere.bucket != location.bucket
+    assert nowhere.style == location.style
