@@ -103,6 +103,27 @@ def test_what_names_the_very_region_that_was_signed_for_does_not_send_there(faul
     assert "add ?region=us-east-1" not in sentence(storage, "list", ra.InvalidLocation)
 
 
+UNSIGNED = {
+    "by its own name": ("list", 400, "UnsupportedAlgorithm"),
+    "without a word": ("head", 400, ""),
+    "of Swift": ("list", 412, ""),
+    "of Swift, without a word": ("head", 412, ""),
+}
+
+
+@pytest.mark.parametrize("case", UNSIGNED)
+def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server, local_network, case):
+    kind, status, code = UNSIGNED[case]
+    faulty_server.BODIES = {"refusal": (status, s3_body(code) if code else b"Bad URL")}
+    faulty_server.answer("refusal")
+    storage = ra.open_storage(faulty_server.url(), network=local_network)
+    assert "takes no unsigned requests by S3; give keys" in sentence(storage, kind, ra.StorageDenied)
+    signing = ra.open_storage(faulty_server.url(), credentials=ra.Keys("AKTESTKEY", "x"), network=local_network)
+    with pytest.raises(ra.StorageError) as refused:
+        USES[kind](signing)
+    assert "unsigned" not in str(refused.value)
+
+
 GCS = {
     "no list": ("list", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.list"),
     "no read": ("get", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.get"),
@@ -185,6 +206,14 @@ def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, loca
     ):
         storage = ra.open_storage(rclone_server.url(bucket), credentials=keys, network=local_network)
         assert sentence(storage, "list", ra.StorageDenied).endswith(remedy)
+
+
+@pytest.mark.parametrize("server", ["rclone_server", "swift_server"])
+def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, local_network, server):
+    running = request.getfixturevalue(server)
+    bucket = running.create_bucket("unsigned")
+    storage = ra.open_storage(running.url(bucket, "in"), network=local_network)
+    assert "give keys, or paste the public folder's web address" in sentence(storage, "list", ra.StorageDenied)
 
 
 def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):

@@ -23,7 +23,10 @@ def reason(chain: Iterable[BaseException]) -> tuple[str, str] | None:
         if isinstance(link, socket.gaierror):
             if link.errno == socket.EAI_AGAIN:
                 return "the host's name could not be looked up", "check this machine's network, or try again later"
-            return "the host's name is not known", "check the host and the region in the URL, and this machine's network"
+            return (
+                "the host's name is not known",
+                "check host and region in the URL, and this machine's network",
+            )
         if isinstance(link, ConnectionRefusedError):
             return "nobody listens at this host and port", "check them in the URL, or try again later"
         # A client may give an error of its own the name of TLS's, so only the built-in class counts.
