@@ -16,7 +16,7 @@ def caused(error, cause):
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "secret words"), "the host's name is not known; check the host"),
+        (socket.gaierror(socket.EAI_NONAME, "secret words"), "the host's name is not known; check host and region"),
         (socket.gaierror(socket.EAI_AGAIN, "secret words"), "could not be looked up; check this machine's network"),
         (ConnectionRefusedError("secret words"), "nobody listens at this host and port; check them in the URL"),
         (ssl.SSLError(1, "secret words"), "does not speak https on this port; check host and port"),
