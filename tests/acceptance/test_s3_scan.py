@@ -95,6 +95,30 @@ def test_a_bucket_without_permission_is_unreadable_never_missing(rclone_server, 
     assert "wrong-secret" not in report.to_json()
 
 
+def test_a_wrong_region_fulfils_nothing_and_is_put_right_by_what_the_report_says(swift_server, local_network):
+    """Its URLs would be signed for that region, and nobody could download from them."""
+    from urllib.request import urlopen
+
+    bucket = swift_server.create_bucket(f"prints-{uuid.uuid4().hex[:12]}")
+    swift_server.put(bucket, "in/1001_1.png", PNG)
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    ledger = ra.MemoryLedger()
+
+    def scan(region):
+        url = f"s3+{swift_server.endpoint}/{bucket}/in/?provider=zadara&region={region}"
+        storage = ra.open_storage(url, credentials=swift_server.keys, network=local_network)
+        return ra.Scanner(storage, shop, ledger=ledger).scan()
+
+    with pytest.raises(ra.InvalidLocation, match=r"add \?region=us-east-1 to the URL"):
+        scan("US")
+    assert "fulfill" not in {call.name for call in shop.journal}
+
+    assert scan("us-east-1").items[0].status == "fulfilled"
+    (artwork,) = shop.artwork["1001", "1"]
+    with urlopen(artwork.url) as answer:
+        assert answer.read() == PNG
+
+
 def test_a_bucket_that_does_not_exist(rclone_server, local_network):
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
     with pytest.raises(ra.LocationNotFound, match="nowhere"):

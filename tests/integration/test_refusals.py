@@ -71,8 +71,58 @@ def test_what_s3_refuses(faulty_server, local_network, case):
     text = sentence(storage, kind, error)
     assert remedy in text
     assert f"(HTTP {status} {code}".rstrip() in text
-    # To a bare 400 the SDK asks once for the bucket's region.
-    assert len(faulty_server.requests) == (2 if case == "expired, no words" else 1)
+    assert len(faulty_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("list", 400, "AuthorizationHeaderMalformed"),
+        ("get", 400, "AuthorizationHeaderMalformed"),
+        ("list", 400, "IllegalLocationConstraintException"),
+        ("list", 200, "PermanentRedirect"),
+    ],
+)
+def test_a_bucket_in_another_region_is_named_and_not_looked_for(faulty_server, local_network, kind, status, code):
+    faulty_server.BODIES = {**faulty_server.BODIES, "refusal": (status, s3_body(code, "<Region>eu-west-7</Region>"))}
+    faulty_server.answer("refusal", "ok")
+    keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
+    url = f"{faulty_server.url()}&region=US"
+    storage = ra.open_storage(url, credentials=keys, network=local_network)
+    assert sentence(storage, kind, ra.InvalidLocation).endswith("region eu-west-7; add ?region=eu-west-7 to the URL")
+    assert len(faulty_server.requests) == sum(storage.requests.values()) == 1
+    signed, _ = storage.url(FILE, expires_in=timedelta(hours=1))
+    assert "%2FUS%2Fs3%2F" in signed
+
+
+def test_what_names_the_very_region_that_was_signed_for_does_not_send_there(faulty_server, local_network):
+    body = s3_body("AuthorizationHeaderMalformed", "<Region>us-east-1</Region>")
+    faulty_server.BODIES = {"refusal": (400, body)}
+    faulty_server.answer("refusal")
+    keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
+    storage = ra.open_storage(faulty_server.url(), credentials=keys, network=local_network)
+    assert "add ?region=us-east-1" not in sentence(storage, "list", ra.InvalidLocation)
+
+
+UNSIGNED = {
+    "by its own name": ("list", 400, "UnsupportedAlgorithm"),
+    "without a word": ("head", 400, ""),
+    "of Swift": ("list", 412, ""),
+    "of Swift, without a word": ("head", 412, ""),
+}
+
+
+@pytest.mark.parametrize("case", UNSIGNED)
+def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server, local_network, case):
+    kind, status, code = UNSIGNED[case]
+    faulty_server.BODIES = {"refusal": (status, s3_body(code) if code else b"Bad URL")}
+    faulty_server.answer("refusal")
+    storage = ra.open_storage(faulty_server.url(), network=local_network)
+    assert "takes no unsigned requests by S3; give keys" in sentence(storage, kind, ra.StorageDenied)
+    signing = ra.open_storage(faulty_server.url(), credentials=ra.Keys("AKTESTKEY", "x"), network=local_network)
+    with pytest.raises(ra.StorageError) as refused:
+        USES[kind](signing)
+    assert "unsigned" not in str(refused.value)
 
 
 GCS = {
@@ -157,6 +207,14 @@ def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, loca
     ):
         storage = ra.open_storage(rclone_server.url(bucket), credentials=keys, network=local_network)
         assert sentence(storage, "list", ra.StorageDenied).endswith(remedy)
+
+
+@pytest.mark.parametrize("server", ["rclone_server", "swift_server"])
+def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, local_network, server):
+    running = request.getfixturevalue(server)
+    bucket = running.create_bucket("unsigned")
+    storage = ra.open_storage(running.url(bucket, "in"), network=local_network)
+    assert "give keys, or paste the public folder's web address" in sentence(storage, "list", ra.StorageDenied)
 
 
 def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):

@@ -24,6 +24,7 @@ from remote_artwork.errors import (
     StorageUnreachable,
 )
 from remote_artwork.storage.refusals import refusal_for
+from remote_artwork.storage.unreachable import reason
 
 _SIZES = ("size", "Size", "ContentLength")
 _ETAGS = ("ETag", "etag")
@@ -267,7 +268,8 @@ def _from_class(chain: tuple[BaseException, ...], about: str, name: str | None) 
             return StorageDenied(f"{about}: access is refused; check the permissions")
         # The programme's own error, as well as an answer that does not parse, is no reason to try again.
         if isinstance(link, OSError) or _broken(link):
-            return StorageUnreachable(f"{about}: no answer from the storage ({type(link).__name__}); try again later")
+            what, remedy = reason(chain) or (f"no answer from the storage ({type(link).__name__})", "try again later")
+            return StorageUnreachable(f"{about}: {what}; {remedy}")
     kind = type(chain[0]).__name__
     return StorageMisbehaved(f"{about}: the storage's answer cannot be understood ({kind}); check the URL")
 

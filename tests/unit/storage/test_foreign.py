@@ -18,7 +18,7 @@ from google.auth.exceptions import RefreshError, TransportError
 
 import remote_artwork as ra
 from remote_artwork.storage.foreign import stored_file, translate
-from remote_artwork.storage.pagers.gcs_transport import AnswerRefused
+from remote_artwork.storage.pagers.answer_refused import AnswerRefused
 from remote_artwork.storage.refusals import RefusedOutright
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -23,6 +23,7 @@ from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
 from remote_artwork.storage.pagers.listing import Listed, Lister, below
+from remote_artwork.storage.unconfigured import unconfigured
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -61,7 +62,7 @@ def file_system(url: str, account: str, credentials: Credentials, network: Netwo
     from remote_artwork.storage.pagers.azure_transport import Account, service_client
 
     shared = isinstance(credentials, SasToken) and credentials.share_sas
-    return Account(service_client(url, account, credentials, network), share_sas=shared)
+    return unconfigured(Account, client=service_client(url, account, credentials, network), share_sas=shared)
 
 
 class Pager:

@@ -61,13 +61,11 @@ class Account(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
     Args:
         client: What every request goes through; closed when nobody uses the file system any more.
         share_sas: Whether the client's SAS may be handed on.
-        settings: Of fsspec's own configuration, which are not used.
     """
 
     cachable = False
 
-    def __init__(self, client: BlobServiceClient, *, share_sas: bool, **settings: object) -> None:
-        del settings
+    def __init__(self, client: BlobServiceClient, *, share_sas: bool) -> None:
         AsyncFileSystem.__init__(self, asynchronous=False, use_listings_cache=False)
         self.service_client = client
         self.share_sas = share_sas

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
@@ -24,9 +24,7 @@ from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
 from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_from
-
-LONGEST_SIGNATURE = timedelta(days=7)
-"""The limit of the signature protocol itself."""
+from remote_artwork.storage.pagers.signed_urls import LONGEST_SIGNATURE, expiry_of
 
 _FIELDS = "name,size,generation,updated"
 
@@ -143,7 +141,7 @@ class Pager:
                 api_access_endpoint=origin,
             )
         )
-        return url, _expiry(url)
+        return url, expiry_of(url, "Goog")
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
         from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
@@ -170,10 +168,3 @@ def _entry(item: Entry) -> Entry:
     if not (size.isdecimal() and generation.isdecimal()):
         raise StorageMisbehaved("the storage describes an object without its size and generation")
     return {**item, "size": int(size), "generation": generation, "etag": generation}
-
-
-def _expiry(url: str) -> datetime:
-    """When a signed URL stops working, by what stands in it."""
-    query = parse_qs(urlsplit(url).query)
-    signed_at = datetime.strptime(query["X-Goog-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return signed_at + timedelta(seconds=int(query["X-Goog-Expires"][0]))

@@ -25,8 +25,10 @@ from yarl import URL
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.pagers.answer_refused import AnswerRefused
 from remote_artwork.storage.pagers.bounded_answers import bound
 from remote_artwork.storage.pagers.gcs_ambient import own_credentials
+from remote_artwork.storage.unconfigured import unconfigured
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -34,24 +36,15 @@ _NO_BUCKET = "bucket does not exist"
 _REQUESTER_PAYS = "requester pays bucket"
 
 
-class AnswerRefused(Exception):
-    """An answer of HTTP 400 or above, without its words: ``translate`` goes by the status and the code."""
-
-    def __init__(self, status: int, error_code: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(f"HTTP {status} {error_code}")
-        self.status = status
-        self.error_code = error_code
-        self.headers = headers
-
-
 def guarded_gcsfs(
     credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
     """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
 
-    Every option that the environment or fsspec's own configuration could fill in is given, so that it cannot.
+    Every option that the environment could fill in is given, so that it cannot.
     """
-    return GCSFileSystem(
+    return unconfigured(
+        GCSFileSystem,
         project="",
         access="read_only",
         token=_token(credentials, network),
@@ -66,7 +59,6 @@ def guarded_gcsfs(
         cache_timeout=None,
         default_location=None,
         asynchronous=False,
-        skip_instance_cache=True,
         use_listings_cache=False,
     )
 

@@ -21,6 +21,7 @@ from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, protocols_of
+from remote_artwork.storage.unconfigured import unconfigured
 
 Entry = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ def connect(location: Location, credentials: Credentials, _network: NetworkPolic
     """A file system of this machine; needs no credentials and no network."""
     if not isinstance(credentials, Anonymous):
         raise ConfigurationError(f"{location}: a location on this machine takes no credentials; leave them out")
-    return fsspec.filesystem(location.protocol, skip_instance_cache=True, use_listings_cache=False)
+    return unconfigured(fsspec.get_filesystem_class(location.protocol), use_listings_cache=False)
 
 
 class Pager:

@@ -7,9 +7,9 @@ answer as an empty bucket, ``info`` asks twice for a missing key, and paths cut 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
@@ -25,13 +25,11 @@ from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
 from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.pagers.s3_page import S3Page, read_page
+from remote_artwork.storage.pagers.signed_urls import LONGEST_SIGNATURE, expiry_of
 from remote_artwork.storage.providers import match_host
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
-
-LONGEST_SIGNATURE = timedelta(days=7)
-"""The limit of the signature protocol itself."""
 
 Entry = Mapping[str, Any]
 
@@ -160,7 +158,7 @@ class Pager:
         if anonymous:
             parameters.pop("VersionId", None)
         url = str(sync(self._fs.loop, self._signed, parameters, expires_in, timeout=self._call_timeout))
-        return url, None if anonymous else _expiry(url)
+        return url, None if anonymous else expiry_of(url, "Amz")
 
     async def _signed(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
         from remote_artwork.storage.pagers.s3_credentials import outlive
@@ -193,10 +191,3 @@ def _no_such_life(wanted: timedelta, longest: timedelta) -> str:
             "or URLs shorter (Scanner.url_lifetime)"
         )
     return f"a signed URL lives for one second to seven days, not {wanted}"
-
-
-def _expiry(url: str) -> datetime:
-    """When a signed URL stops working, by what stands in it."""
-    query = parse_qs(urlsplit(url).query)
-    signed_at = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return signed_at + timedelta(seconds=int(query["X-Amz-Expires"][0]))

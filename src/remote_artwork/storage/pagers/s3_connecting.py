@@ -15,6 +15,7 @@ from remote_artwork.storage.pagers.listing import MOST_AT_ONCE
 from remote_artwork.storage.pagers.s3_credentials import session_for
 from remote_artwork.storage.pagers.s3_region import region_of
 from remote_artwork.storage.pagers.s3_transport import guarded_options
+from remote_artwork.storage.unconfigured import unconfigured
 
 
 def guarded_s3fs(
@@ -22,13 +23,13 @@ def guarded_s3fs(
 ) -> Any:
     """An s3fs that knows these credentials only, retries nothing, and connects where ``network`` lets it.
 
-    Every option that fsspec's own configuration could fill in is given, so that it cannot. It is ``Prepared``:
-    ``locate`` finds out the region where a location on AWS names none; ``longest_url`` is as long as a role's
-    sessions.
+    It is ``Prepared``: where a location on AWS names no region, ``locate`` finds it out; for a role ``longest_url`` is
+    a session's length.
     """
     keys = credentials if isinstance(credentials, Keys) else None
     changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
-    fs = s3fs.S3FileSystem(
+    fs = unconfigured(
+        s3fs.S3FileSystem,
         anon=isinstance(credentials, Anonymous),
         key=keys and keys.access_key,
         secret=keys and keys.secret_key,
@@ -53,7 +54,6 @@ def guarded_s3fs(
         cache_regions=False,
         session=session_for(changing, network, region=location.region),
         asynchronous=False,
-        skip_instance_cache=True,
         use_listings_cache=False,
     )
     fs.retries = 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
-from remote_artwork.errors import LocationNotFound, StorageMisbehaved, StorageUnreachable
+from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.fetching import ask_once
 from remote_artwork.storage.network import NetworkPolicy
 
@@ -19,8 +19,17 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,38}")
 
 def region_in(headers: Mapping[str, str]) -> str | None:
     """The region that an answer of S3 names, where it looks like one."""
-    named = headers.get("x-amz-bucket-region", "")
-    return named if _REGION.fullmatch(named) else None
+    return plain_region(headers.get("x-amz-bucket-region"))
+
+
+def plain_region(named: object) -> str | None:
+    """What an answer of a storage's calls a region, where it looks like one."""
+    return named if isinstance(named, str) and _REGION.fullmatch(named) else None
+
+
+def elsewhere(region: str) -> InvalidLocation:
+    """The error for a bucket whose region the storage names."""
+    return InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
 
 
 def region_of(bucket: str, network: NetworkPolicy) -> str:

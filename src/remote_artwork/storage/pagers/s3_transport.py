@@ -14,10 +14,11 @@ import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
-from remote_artwork.errors import InvalidLocation, StorageMisbehaved
+from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers.bounded_answers import bound, refuse_undergrowth
-from remote_artwork.storage.pagers.s3_region import region_in
+from remote_artwork.storage.pagers.s3_errors import understand
+from remote_artwork.storage.pagers.s3_region import elsewhere, region_in
 
 
 def guarded_options(network: NetworkPolicy) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def isolated_session() -> AioSession:
     session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
     # Written with stars, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
     session.register("before-parse.*.*", _refuse_undergrowth)
+    session.register("needs-retry.*.*", understand)
     return session
 
 
@@ -120,6 +122,6 @@ class _Direct:
             response.close()
             region = region_in(response.headers)
             if region is not None:
-                raise InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
+                raise elsewhere(region)
             raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
         return bound(response)

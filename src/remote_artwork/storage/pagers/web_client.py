@@ -9,13 +9,11 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.http import HTTPFileSystem
 
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.unconfigured import unconfigured
 
 
 def guarded_http(network: NetworkPolicy) -> AbstractFileSystem:
-    """An HTTP file system that connects where ``network`` lets it, and knows nothing of this machine.
-
-    Every option that fsspec's own configuration could fill in is given, so that it cannot.
-    """
+    """An HTTP file system that connects where ``network`` lets it, and knows nothing of this machine."""
 
     async def client(*, loop: asyncio.AbstractEventLoop) -> ClientSession:
         del loop  # the one it runs on
@@ -28,7 +26,8 @@ def guarded_http(network: NetworkPolicy) -> AbstractFileSystem:
             trust_env=False,
         )
 
-    return HTTPFileSystem(
+    return unconfigured(
+        HTTPFileSystem,
         simple_links=False,
         block_size=None,
         same_scheme=True,
@@ -39,6 +38,5 @@ def guarded_http(network: NetworkPolicy) -> AbstractFileSystem:
         get_client=client,
         encoded=True,
         asynchronous=False,
-        skip_instance_cache=True,
         use_listings_cache=False,
     )

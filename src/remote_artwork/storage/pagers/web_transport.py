@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from remote_artwork.storage.foreign import is_busy
+from remote_artwork.storage.pagers.answer_refused import AnswerRefused
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -22,15 +23,6 @@ _CONTENT_RANGE = re.compile(
 
 Reader = Callable[["ClientResponse"], Awaitable[bytes]]
 """Takes from a body what is wanted; what it leaves is never read."""
-
-
-class AnswerRefused(Exception):
-    """An answer that is of no use, without its words: ``translate`` goes by the status."""
-
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-        self.headers = headers
 
 
 @frozen(kw_only=True)
@@ -81,7 +73,7 @@ async def exchange(
         allow_redirects=False,
     ) as response:
         if is_busy(response.status):
-            raise AnswerRefused(response.status, response.headers)
+            raise AnswerRefused(response.status, headers=response.headers)
         return answer_of(response, b"" if read is None else await read(response))
 
 
