@@ -30,7 +30,7 @@ from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
-from remote_artwork.storage.pagers import Entries, Found, Prober, RequestKind, Searcher, names_of, pager_for
+from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, names_of, pager_for
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
@@ -132,7 +132,7 @@ class ArtworkStorage:
         """
         if not isinstance(self._pager, Searcher):
             yield from self.pages()
-            yield _page(Found(whole=True, way="listing"))
+            yield self._page(Found(whole=True, way="listing"))
             return
         possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
         yield from self._in_time(self._pager.search(possible, self._ask))
@@ -146,7 +146,25 @@ class ArtworkStorage:
                         f"looking for files has no end after {self._listing_timeout:g} seconds; "
                         "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
                     )
-                yield _page(page)
+                yield self._page(page)
+
+    def _page(self, found: Found) -> Page:
+        entries, names = found.entries, names_of(found.entries)
+        if not all_plain(names):
+            entries = [entry for entry in entries if not is_impossible(entry[0])]
+            names = [name for name, _ in entries]
+
+        def file(place: int) -> StoredFile:
+            return self._translated(lambda: stored_file(*entries[place]), name=names[place])
+
+        return Page(
+            names,
+            file,
+            unknown=found.unknown,
+            caveat=found.caveat,
+            whole=found.whole,
+            way=found.way,
+        )
 
     def outlook(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
@@ -242,25 +260,6 @@ class ArtworkStorage:
             told, cause = translate(error, where=self.location, name=name), stand_in(error)
         # Not while the error is handled: it would become the new one's context, with all that it holds.
         raise told from cause
-
-
-def _page(found: Found) -> Page:
-    entries, names = found.entries, names_of(found.entries)
-    if not all_plain(names):
-        entries = [entry for entry in entries if not is_impossible(entry[0])]
-        names = [name for name, _ in entries]
-    return Page(
-        names,
-        partial(_file_of, entries),
-        unknown=found.unknown,
-        caveat=found.caveat,
-        whole=found.whole,
-        way=found.way,
-    )
-
-
-def _file_of(entries: Entries, position: int) -> StoredFile:
-    return stored_file(*entries[position])
 
 
 def _checked(name: str) -> str:

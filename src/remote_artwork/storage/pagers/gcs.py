@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
@@ -24,6 +23,7 @@ from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
 from remote_artwork.storage.pagers.listing import Listed, Lister, below
+from remote_artwork.storage.waiting import wait_for
 
 LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
@@ -156,7 +156,7 @@ class Pager:
     def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         from remote_artwork.storage.pagers.gcs_transport import get
 
-        return bytes(sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout))
+        return wait_for(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
 def _entry(item: Entry) -> Entry:

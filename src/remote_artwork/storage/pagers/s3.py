@@ -1,18 +1,17 @@
 """S3 and everything that speaks it, through s3fs.
 
-Listing, stat, read and signing all go to S3's own operations by ``call_s3``: ``find`` shows no pages and reads an empty
+Listing, stat, read and signing all go to S3's own operations: ``find`` shows no pages and reads an empty
 answer as an empty bucket, ``info`` asks twice for a missing key, and paths cut off a key at ``?versionId=``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
@@ -26,6 +25,7 @@ from remote_artwork.storage.pagers import Ask, Entries, Found, names_of
 from remote_artwork.storage.pagers.listing import Listed, Lister, below
 from remote_artwork.storage.pagers.s3_page import read_page
 from remote_artwork.storage.providers import match_host
+from remote_artwork.storage.waiting import wait_for
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -34,6 +34,7 @@ LONGEST_SIGNATURE = timedelta(days=7)
 """The limit of the signature protocol itself."""
 
 Entry = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
@@ -100,7 +101,7 @@ class Pager:
         if request.token is not None:
             place = {"ContinuationToken": request.token}
         parameters = {"Prefix": self._prefix + request.prefix, **place}
-        page = read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
+        page = read_page(self._wait(list_page, self._fs, self._bucket, parameters))
         return Listed(below(self._prefix, page.keys, page.describe), page.following)
 
     def names_after(self, name: str) -> Sequence[str]:
@@ -132,7 +133,7 @@ class Pager:
             if etag is None:
                 raise StorageMisbehaved("the storage sends a file without its ETag")
             raise FileGone("the file was replaced since it was looked at")
-        return bytes(sync(self._fs.loop, _drain, body, timeout=self._call_timeout))
+        return self._wait(_drain, body)
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """Signed with the location's keys; plain for a public bucket, whose policy seldom lets versions be read."""
@@ -142,7 +143,7 @@ class Pager:
         parameters = self._object(file)
         if anonymous:
             parameters.pop("VersionId", None)
-        url = str(sync(self._fs.loop, self._signed, parameters, expires_in, timeout=self._call_timeout))
+        url = self._wait(self._signed, parameters, expires_in)
         return url, None if anonymous else _expiry(url)
 
     async def _signed(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
@@ -160,7 +161,11 @@ class Pager:
         return {"Bucket": self._bucket, "Key": self._prefix + file.name, **version}
 
     def _call(self, operation: str, **parameters: str | bytes) -> Any:
-        return self._fs.call_s3(operation, timeout=self._call_timeout, **parameters)
+        call: Callable[..., Awaitable[Any]] = self._fs._call_s3  # noqa: SLF001 - the loop sees what becomes of call_s3
+        return self._wait(call, operation, **parameters)
+
+    def _wait(self, request: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T:
+        return wait_for(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
 
 
 async def _drain(body: StreamingBody) -> bytes:
