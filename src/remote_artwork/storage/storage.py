@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import NoReturn, TypeVar
 
 from attrs import evolve
@@ -21,7 +22,6 @@ from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
     RemoteArtworkError,
-    StorageMisbehaved,
     StorageUnreachable,
 )
 from remote_artwork.interfaces import ArtworkReader
@@ -30,7 +30,7 @@ from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
-from remote_artwork.storage.pagers import Found, Prober, RequestKind, Searcher, names_of, pager_for
+from remote_artwork.storage.pagers import Ask, Found, Prober, RequestKind, Searcher, TimeIsUp, names_of, pager_for
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
@@ -49,7 +49,7 @@ class ArtworkStorage:
         location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
         retry: How often a request is repeated while the storage cannot be reached.
         call_timeout: Seconds one request may take altogether, where the client can be held to it.
-        listing_timeout: Seconds that one look through the location may take, from page to page.
+        listing_timeout: Seconds that one look through the location may take; after them it makes no request.
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
@@ -119,7 +119,9 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
-        yield from self._in_time(Found(entries=entries, way="listing") for entries in self._pager.pages(self._ask))
+        with self._located():
+            for entries in self._pager.pages(self._ask_in_time()):
+                yield self._page(Found(entries=entries, way="listing"))
 
     def search(self, wanted: Wanted) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
@@ -135,18 +137,9 @@ class ArtworkStorage:
             yield self._page(Found(whole=True, way="listing"))
             return
         possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
-        yield from self._in_time(self._pager.search(possible, self._ask))
-
-    def _in_time(self, found: Iterable[Found]) -> Iterator[Page]:
-        end = time.monotonic() + self._listing_timeout
         with self._located():
-            for number, page in enumerate(found):
-                if number > 0 and time.monotonic() > end:
-                    raise StorageMisbehaved(
-                        f"looking for files has no end after {self._listing_timeout:g} seconds; "
-                        "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
-                    )
-                yield self._page(page)
+            for found in self._pager.search(possible, self._ask_in_time()):
+                yield self._page(found)
 
     def _page(self, found: Found) -> Page:
         entries, names = found.entries, names_of(found.entries)
@@ -222,10 +215,16 @@ class ArtworkStorage:
             last_modified=file.last_modified,
         )
 
-    def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+    def _ask_in_time(self) -> Ask:
+        """As ``_ask``, for one look that begins now and has to end."""
+        return partial(self._ask, until=monotonic() + self._listing_timeout)
+
+    def _ask(
+        self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf
+    ) -> T:
         """One request: counted, its errors translated, repeated while the storage cannot be reached."""
         self._be_located()
-        return self._counted(kind, request, name=name)
+        return self._counted(kind, request, name=name, until=until)
 
     def _be_located(self) -> None:
         """Finds out, before anything is signed, what the URL left out of where the bucket lies; once."""
@@ -234,8 +233,13 @@ class ArtworkStorage:
                 self.location = self._counted("head", self._locate, name=None)
                 self._locate = None
 
-    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None) -> T:
+    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None, until: float = math.inf) -> T:
         def once() -> T:
+            if monotonic() > until:
+                raise TimeIsUp(
+                    f"looking for files has no end after {self._listing_timeout:g} seconds; "
+                    "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
+                )
             with self._lock:
                 self._requests[kind] += 1
             return self._translated(request, name=name)
