@@ -25,6 +25,7 @@ from remote_artwork.cli.logs import log_to_stderr
 from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
+from remote_artwork.core.visible import visible
 from remote_artwork.reporting.terminal import print_report
 from remote_artwork.storage.checking import CheckReport, check_storage
 
@@ -96,7 +97,7 @@ def check(
         ):
             steps.append(step)
             if not as_json:
-                typer.echo(f"{step.verdict:<9}{step.name}: {step.message}")
+                typer.echo(visible(f"{step.verdict:<9}{step.name}: {step.message}"))
         report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
         if as_json:
             typer.echo(report.to_json())
