@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 pytest_plugins = [
+    "browser",
     "servers",
     "gcs_server",
     "azure_server",

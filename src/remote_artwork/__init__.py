@@ -65,6 +65,8 @@ _HOME = {
     "OrdersFile": "clients.orders_file",
     "OutcomeUnknown": "errors",
     "PaymentRequired": "errors",
+    "PdfCheck": "preflight.documents",
+    "PictureCheck": "preflight.pictures",
     "Policy": "core.policy",
     "PreflightCheck": "interfaces",
     "RateLimited": "errors",
@@ -76,6 +78,7 @@ _HOME = {
     "Scanner": "scanner",
     "ServiceAccount": "storage.credentials",
     "Severity": "core.findings",
+    "SignatureCheck": "preflight.signature",
     "SqlLedger": "ledgers.sql",
     "StorageDenied": "errors",
     "StorageError": "errors",
@@ -85,6 +88,7 @@ _HOME = {
     "Unavailable": "errors",
     "WooCommerceClient": "clients.woocommerce",
     "open_storage": "storage.opening",
+    "preflight_checks": "preflight.standard",
 }
 """Public name → the module it lives in; a module is loaded when one of its names is first used."""
 
@@ -162,6 +166,10 @@ if TYPE_CHECKING:
     from remote_artwork.interfaces import PreflightCheck as PreflightCheck
     from remote_artwork.ledgers.memory import MemoryLedger as MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger as SqlLedger
+    from remote_artwork.preflight.documents import PdfCheck as PdfCheck
+    from remote_artwork.preflight.pictures import PictureCheck as PictureCheck
+    from remote_artwork.preflight.signature import SignatureCheck as SignatureCheck
+    from remote_artwork.preflight.standard import preflight_checks as preflight_checks
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
     from remote_artwork.storage.credentials import AccountKey as AccountKey

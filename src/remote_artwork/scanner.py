@@ -12,6 +12,7 @@ from functools import partial
 
 from attrs import define, field
 
+from remote_artwork.contact_sheet import ContactSheets
 from remote_artwork.core.awaited import split_extension
 from remote_artwork.core.explanation import Explanation
 from remote_artwork.core.lifecycle import OrderRecord
@@ -35,7 +36,7 @@ from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
 from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
-from remote_artwork.preflight.signature import SignatureCheck
+from remote_artwork.preflight.standard import preflight_checks
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.schedule import repeat
 from remote_artwork.storage.storage import ArtworkStorage
@@ -91,7 +92,7 @@ class Scanner:
         pattern: The expected names, without extension.
         policy: The shop's decisions.
         tenant: Keeps several shops apart in one ledger.
-        checks: Preflight checks; the signature check unless told.
+        checks: Preflight checks; those of ``preflight_checks(policy)`` unless told.
         retry: How temporary errors of the host are repeated.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told how a pass goes on.
@@ -238,8 +239,7 @@ class Scanner:
 
     @property
     def _inspector(self) -> Inspector:
-        checks = [SignatureCheck(max_file_size=self.policy.max_file_size)] if self.checks is None else self.checks
-        return Inspector(self.storage, checks)
+        return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
     def _preview(self, plan: OrderPlan, *, verify: bool) -> list[ItemOutcome]:
         if not verify:
@@ -307,4 +307,5 @@ class Scanner:
             strategy=survey.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
             faults=tuple(survey.faults),
+            sheets=ContactSheets(self.storage),
         )

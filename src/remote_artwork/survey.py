@@ -136,6 +136,7 @@ class Surveyor:
             attach_at_once=self.policy.fulfill == "per_item" and self.client.attaching is Attaching.SEPARATE,
             used=used,
             checks=self.inspector.digest,
+            appear_whole=self.storage.appear_whole,
         )
         plans = [planner.order(order_of(record), record.key, record) for record in unsettled] if orders is None else []
         for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):

@@ -1,9 +1,11 @@
-"""The picture of the README is what the demo prints today."""
+"""The pictures of the documentation show what is so today."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,3 +22,12 @@ def test_the_picture_of_the_readme_is_up_to_date():
     kept = (DOCS / "_static" / "demo.svg").read_text(encoding="utf-8")
     assert "near_miss" in words(kept)
     assert words(kept) == words(drawn), "draw it again: python docs/_ext/demo_picture.py"
+
+
+def test_the_picture_of_the_contact_sheet_is_up_to_date():
+    code = (
+        f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import sheet_picture as s; print(s.digest(s.page()))"
+    )
+    digest = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
+    with Image.open(DOCS / "_static" / "contact_sheet.png") as kept:
+        assert kept.text["Words"] == digest.strip(), "take it again: python docs/_ext/sheet_picture.py"

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,14 @@ from remote_artwork.cli.logs import log_to_stderr
 from remote_artwork.cli.progress import ProgressBar
 from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
+from remote_artwork.contact_sheet import require_writable
 from remote_artwork.core.visible import visible
 from remote_artwork.reporting.terminal import print_report
 from remote_artwork.storage.checking import CheckReport, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
 Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
 
 app = typer.Typer(
@@ -114,9 +117,11 @@ def plan(
     verify: Annotated[bool, typer.Option("--verify", help="Also reads and checks the matched files.")] = False,
     sweep: Sweep = False,
     as_json: AsJson = False,
+    page: Report = None,
 ) -> int:
-    """Shows what a scan would do. Writes nothing anywhere."""
-    return finish(lambda: _pass(options, lambda scanner: scanner.plan(verify=verify, sweep=sweep), as_json=as_json))
+    """Shows what a scan would do. Writes nothing but the report that is asked for."""
+    work = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
+    return finish(lambda: _pass(options, work, as_json=as_json, page=page))
 
 
 @app.command()
@@ -127,9 +132,11 @@ def scan(
     sweep: Sweep = False,
     limit: Limit = None,
     as_json: AsJson = False,
+    page: Report = None,
 ) -> int:
     """One pass: attaches and fulfils whatever is complete."""
-    return finish(lambda: _pass(options, lambda scanner: scanner.scan(sweep=sweep, limit=limit), as_json=as_json))
+    work = partial(ra.Scanner.scan, sweep=sweep, limit=limit)
+    return finish(lambda: _pass(options, work, as_json=as_json, page=page))
 
 
 @app.command()
@@ -197,7 +204,11 @@ def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
     return interrupted
 
 
-def _pass(options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool) -> int:
+def _pass(
+    options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None
+) -> int:
+    if page is not None:
+        require_writable(page)
     with ExitStack() as stack:
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
@@ -206,4 +217,6 @@ def _pass(options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, 
         typer.echo(report.to_json())
     else:
         print_report(report, Console())
+    if page is not None:
+        report.to_html(page)
     return report.exit_code

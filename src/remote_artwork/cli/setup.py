@@ -12,6 +12,7 @@ from attrs import frozen
 import remote_artwork as ra
 from remote_artwork.cli.credentials_file import read_credentials
 from remote_artwork.core.pattern import DEFAULT_PATTERN
+from remote_artwork.core.policy import Preflight
 from remote_artwork.storage.opening import read_place
 
 
@@ -28,6 +29,7 @@ class Options:
     credentials: str = "anonymous"
     provider: str | None = None
     allow_private_network: bool = False
+    preflight: Preflight = "signature"
 
     def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
         """The scanner these options describe.
@@ -41,6 +43,7 @@ class Options:
             self._client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
+            policy=ra.Policy(preflight=self.preflight),
             tenant=self.tenant,
             url_lifetime=url_lifetime(storage),
             observer=observer,

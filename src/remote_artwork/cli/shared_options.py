@@ -42,6 +42,7 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
     allow_private_network: Annotated[
         bool, typer.Option("--allow-private-network", help="Allows private addresses and plain http.")
     ] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Opens every file and measures it, not only its ends.")] = False,
 ) -> Options:
     return Options(
         url=url,
@@ -53,6 +54,7 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
         credentials=credentials,
         provider=provider,
         allow_private_network=allow_private_network,
+        preflight="deep" if deep else "signature",
     )
 
 

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 from attrs import frozen
+
+Colour = Literal["grey", "rgb", "cmyk"]
+"""What a picture is made of; transparency and a palette change nothing."""
+
+WARNINGS = (
+    "bleed",
+    "colour_mode",
+    "font_not_embedded",
+    "grey_end",
+    "low_resolution",
+    "not_decoded",
+    "page_size",
+    "repaired",
+)
+"""Codes of findings that warn, unless a shop's policy rejects for them."""
 
 
 class Severity(enum.StrEnum):

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, evolve, field
 
-from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split_extension
+from remote_artwork.core.awaited import Awaited, ItemKey, canonical, split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES, Order
-from remote_artwork.core.nearmiss import NearMisses, spelling
+from remote_artwork.core.nearmiss import NearMiss, NearMisses, spelling, without_front
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import FileOutcome, FileStatus, natural
 
@@ -38,7 +38,7 @@ class Oddities:
 
     def __attrs_post_init__(self) -> None:
         contested = (slot for slots in self.awaited.contested.values() for slot in slots)
-        self._near = NearMisses.among((*self.awaited.slots.values(), *contested))
+        self._near = NearMisses.among((*self.awaited.slots.values(), *contested), self.pattern)
         self._pending = {}
         for order in self.orders:
             self._pending.setdefault(canonical(order.number), []).append(order)
@@ -64,8 +64,11 @@ class Oddities:
         if done:
             reason = f"order {done[0]} is fulfilled already, with other files; this one was not used"
             return _outcome(name, FileStatus.UNRELATED, reason)
-        near = None if records else self._near.of(name)
-        if near and self._may_be_meant(near.slot, numbers):
+        cancelled = [record.order_number for record in records if record.state is FulfillState.CANCELLED]
+        if cancelled:
+            return _outcome(name, FileStatus.UNRELATED, f"order {cancelled[0]} is cancelled; this file is not used")
+        near = None if records or _is_hidden(name) else self._near.of(name)
+        if near and self._may_be_meant(near, numbers):
             reason = f"{near.why}; {near.slot} waits for {near.suggestion}"
             return _outcome(name, FileStatus.NEAR_MISS, reason, near.suggestion)
         return self._without_likeness(name, numbers)
@@ -90,17 +93,19 @@ class Oddities:
             return set()
         return self.pattern.order_numbers(split_extension(name)[0])
 
-    def _may_be_meant(self, slot: Slot, numbers: Collection[str]) -> bool:
-        """Whether a name that is nearly the slot's, and speaks of these orders, speaks of no other one.
+    def _may_be_meant(self, near: NearMiss, numbers: Collection[str]) -> bool:
+        """Whether a name that is nearly a slot's, and speaks of these orders, speaks of no other one.
 
         ``10-1_1`` may be read as item 1 of order ``10-1``, so it is not taken for item ``1-1`` of order ``10``.
         """
-        if slot.key in self.awaited.refusals:
+        if near.slot.key in self.awaited.refusals:
             return False
-        own = canonical(slot.order.number)
+        own = canonical(near.slot.order.number)
         if any(number in self._pending and number != own for number in numbers):
             return False
-        return not numbers or any(spelling(number) == spelling(own) for number in numbers)
+        if near.swapped or not numbers:
+            return True
+        return any(spelling(own) in (spelling(number), spelling(without_front(number))) for number in numbers)
 
     def _other_names(self, number: str) -> str:
         orders = self._pending[number]

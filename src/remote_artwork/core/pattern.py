@@ -18,8 +18,9 @@ from remote_artwork.errors import InvalidPattern
 
 ORDER_NUMBER = "order_number"
 PLACEMENT = "placement"
+ORDER_ITEM_NUMBER = "order_item_number"
 ORDER_ITEM_POSITION = "order_item_position"
-VARIABLES = (ORDER_NUMBER, "order_item_number", ORDER_ITEM_POSITION, PLACEMENT)
+VARIABLES = (ORDER_NUMBER, ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT)
 
 DEFAULT_PATTERN = "{order_number}_{order_item_number}"
 

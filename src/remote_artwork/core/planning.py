@@ -12,7 +12,9 @@ from remote_artwork.core.lifecycle import FulfillState, ItemRecord, ItemState, O
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy
+from remote_artwork.core.preference import preferred
 from remote_artwork.core.report import ItemOutcome, ItemStatus
+from remote_artwork.core.unfinished import why_unfinished
 
 HAS_ITS_FILES = (ItemStatus.MATCHED, ItemStatus.ATTACHED)
 _KNOWN_WITHOUT_FILES = (
@@ -37,6 +39,7 @@ class ItemPlan:
     files: Mapping[str, StoredFile] = field(factory=dict)
     candidates: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -76,6 +79,7 @@ class OrderPlan:
             reason=plan.reason if reason is None else reason,
             files=plan.candidates,
             awaited=plan.awaited,
+            superseded=plan.superseded,
             receipt=self.record.receipt if plan.status is ItemStatus.FULFILLED else None,
         )
 
@@ -114,6 +118,7 @@ class Planner:
         attach_at_once: Whether each item is attached as soon as it is checked.
         used: File name → finished orders that the ledger has it for.
         checks: Digest of the checks of the pass, for one item.
+        appear_whole: Whether the storage shows a file only once all of it is there.
     """
 
     awaited: Awaited
@@ -124,6 +129,7 @@ class Planner:
     attach_at_once: bool = False
     used: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
     checks: Callable[[OrderItem], str] = lambda _item: ""
+    appear_whole: bool = True
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one pending order; ``record`` is None where the ledger does not know it."""
@@ -177,7 +183,8 @@ class Planner:
             if unknown := self.matches.unknown.get(canonical(stem)):
                 return ItemPlan(item=item, status=ItemStatus.UNREADABLE, reason=why_unknown(unknown))
         names = tuple(file.name for files in candidates.values() for file in files)
-        several = [file.name for files in candidates.values() if len(files) > 1 for file in files]
+        taken = {placement: self._taken(files) for placement, files in candidates.items() if files}
+        several = [file.name for placement, file in taken.items() if file is None for file in candidates[placement]]
         if several:
             reason = f"several files for one print: {', '.join(several)}; delete all but the right one"
             return ItemPlan(item=item, status=ItemStatus.CONFLICT, reason=reason, candidates=names)
@@ -185,7 +192,17 @@ class Planner:
         if lacking:
             status, reason = self._missing(order, lacking)
             return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
-        return self._found(order, item, row, {placement: files[0] for placement, files in candidates.items()})
+        chosen = {placement: file for placement, file in taken.items() if file is not None}
+        superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
+        plan = self._found(order, item, row, chosen)
+        if superseded:
+            reason = f"{plan.reason}; passed over, as the policy says: {', '.join(superseded)}"
+            plan = evolve(plan, reason=reason, superseded=superseded)
+        return plan
+
+    def _taken(self, files: Sequence[StoredFile]) -> StoredFile | None:
+        """The one file of a placement, or the one the policy prefers, or None: that is a conflict."""
+        return files[0] if len(files) == 1 else preferred(files, self.policy.several_files)
 
     def _found(
         self, order: Order, item: OrderItem, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
@@ -200,8 +217,14 @@ class Planner:
             status, reason = ItemStatus.CONFLICT, used
         elif state is ItemState.ATTACHED:
             status, reason = ItemStatus.ATTACHED, f"attached {names}"
+        elif state is None and (unfinished := self._unfinished(chosen)):
+            status, reason = ItemStatus.SETTLING, unfinished
         candidates = tuple(file.name for file in chosen.values())
         return ItemPlan(item=item, status=status, reason=reason, state=state, files=chosen, candidates=candidates)
+
+    def _unfinished(self, chosen: Mapping[str, StoredFile]) -> str | None:
+        settle_for = self.policy.settle_for
+        return why_unfinished(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
 
     def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> str | None:
         """A file that was printed for one order is not printed for another by the likeness of their numbers."""

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
 from attrs import Attribute, field, frozen
 
+from remote_artwork.core.findings import WARNINGS, Colour
+from remote_artwork.core.preference import Preference, as_preference
 from remote_artwork.errors import ConfigurationError
 
 FulfillWhen = Literal["when_complete", "per_item"]
+Preflight = Literal["signature", "deep"]
 
 
-def _known_choice(_instance: object, _attribute: Attribute[Any], value: object) -> None:
-    if value not in get_args(FulfillWhen):
-        raise ConfigurationError(f"Policy.fulfill is one of {', '.join(get_args(FulfillWhen))}, not {value!r}")
+def _one_of(*choices: str) -> Callable[[object, Attribute[Any], object], None]:
+    def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
+        if value not in choices:
+            raise ConfigurationError(f"Policy.{attribute.name} is one of {', '.join(choices)}, not {value!r}")
+
+    return check
+
+
+def _some_of(*choices: str) -> Callable[[object, Attribute[Any], Any], None]:
+    def check(_instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, tuple):
+            raise ConfigurationError(f"Policy.{attribute.name} must be a list of names, not {value!r}")
+        for chosen in value:
+            if chosen not in choices:
+                raise ConfigurationError(f"Policy.{attribute.name} may hold {', '.join(choices)}, not {chosen!r}")
+
+    return check
+
+
+def _as_names(value: object) -> object:
+    return tuple(sorted(set(value))) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -22,9 +45,19 @@ def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object
         raise ConfigurationError(f"Policy.{attribute.name} must be a timedelta above zero, or None, not {value!r}")
 
 
-def _bytes_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"Policy.{attribute.name} must be a whole number of bytes from 1, not {value!r}")
+def _whole_from_one(unit: str) -> Callable[[object, Attribute[Any], object], None]:
+    def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
+        if value is None and attribute.default is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigurationError(f"Policy.{attribute.name} must be a whole number of {unit} from 1, not {value!r}")
+
+    return check
+
+
+def _from_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"Policy.{attribute.name} must be a number from 0, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -34,10 +67,36 @@ class Policy:
     Args:
         fulfill: ``when_complete`` attaches and fulfils an order once every item that requires artwork has it;
             ``per_item`` attaches each item's artwork at once, and still fulfils the order when it is complete.
+        several_files: Several files for one print are left to a person (``conflict``), or the one that was changed
+            last is taken (``newest``), or the first of these formats (``prefer:pdf,png,jpg``). Where that does not
+            tell exactly one, it is a conflict all the same.
+        settle_for: How long an empty file waits before it is rejected, and a new file where one can be seen half
+            written (a local folder, SFTP); None: nothing waits.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
         max_file_size: The largest print file in bytes; a larger one is rejected unread.
+        preflight: ``signature`` reads both ends of a file; ``deep`` also opens it, which needs the extra ``preflight``.
+        min_dpi: Pixels an inch at an item's print size, below which a picture is warned of (``low_resolution``).
+        max_pixels: A picture with more is rejected by its header alone.
+        max_pages: A PDF with more pages is rejected; None: any number will do.
+        bleed_mm: How far a PDF's pages have to reach beyond the print size on each side (``bleed``).
+        colour_modes: Of ``grey``, ``rgb`` and ``cmyk``, those of pictures that are not warned of (``colour_mode``).
+        reject_for: Codes of warnings that reject a file instead, of ``findings.WARNINGS``.
+
+    Raises:
+        ConfigurationError: A value is not of its form.
     """
 
-    fulfill: FulfillWhen = field(default="when_complete", validator=_known_choice)
+    fulfill: FulfillWhen = field(default="when_complete", validator=_one_of(*get_args(FulfillWhen)))
+    several_files: Preference = field(default="conflict", converter=as_preference)
+    settle_for: timedelta | None = field(default=None, validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
-    max_file_size: int = field(default=1024**3, validator=_bytes_above_zero)
+    max_file_size: int = field(default=1024**3, validator=_whole_from_one("bytes"))
+    preflight: Preflight = field(default="signature", validator=_one_of(*get_args(Preflight)))
+    min_dpi: float = field(default=150.0, validator=_from_zero)
+    max_pixels: int = field(default=179_000_000, validator=_whole_from_one("pixels"))
+    max_pages: int | None = field(default=None, validator=_whole_from_one("pages"))
+    bleed_mm: float = field(default=0.0, validator=_from_zero)
+    colour_modes: tuple[Colour, ...] = field(
+        default=get_args(Colour), converter=_as_names, validator=_some_of(*get_args(Colour))
+    )
+    reject_for: tuple[str, ...] = field(default=(), converter=_as_names, validator=_some_of(*WARNINGS))

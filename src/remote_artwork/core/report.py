@@ -9,11 +9,12 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
 from remote_artwork.core.findings import Finding
+from remote_artwork.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
 MOST_EXAMPLES = 1000
@@ -77,6 +78,7 @@ class ItemOutcome:
         order_id: The host's own id of the order.
         files: Names of the files that take part.
         awaited: Names the item waits for, without extension, where files are missing.
+        superseded: Names of files that were passed over for others, as the policy says.
         findings: What preflight said, beyond a plain pass.
         receipt: The host's answer to ``fulfill``.
         now: Whether this very pass brought the item here; False for what an earlier pass had done.
@@ -89,6 +91,7 @@ class ItemOutcome:
     order_id: str
     files: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     receipt: str | None = None
     now: bool = False
@@ -138,6 +141,19 @@ class Fault:
     message: str
 
 
+class PathLike(Protocol):
+    """A path that is no text, such as a ``pathlib.Path``."""
+
+    def __fspath__(self) -> str: ...
+
+
+class Sheets(Protocol):
+    """Draws reports."""
+
+    def write(self, report: ScanReport, path: str | PathLike) -> None:
+        """Writes the report's page to a file."""
+
+
 @frozen(kw_only=True)
 class ScanReport:
     """The result of one pass.
@@ -158,6 +174,7 @@ class ScanReport:
             order in which they were tried; empty where it was not asked.
         monthly_cost: US dollars that as many requests every hour cost a month; None where the price is not known.
         faults: What could not be used; exit code 3 when there is any.
+        sheets: Draws it as a page; set by the ``Scanner`` that made it.
     """
 
     dry_run: bool
@@ -174,6 +191,7 @@ class ScanReport:
     strategy: tuple[str, ...] = ()
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
+    sheets: Sheets | None = field(default=None, repr=False, eq=False)
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
@@ -217,6 +235,22 @@ class ScanReport:
         text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace").decode()
 
+    def to_html(self, path: str | PathLike) -> None:
+        """Writes a contact sheet: one page that holds all it shows, with a small picture of every artwork.
+
+        The pictures are drawn from the storage's files as they are now, up to 500 of them. Needs the extra ``report``.
+
+        Args:
+            path: Where the page is written, in place of whatever is there.
+
+        Raises:
+            MissingExtra: A package it needs is not installed.
+            ConfigurationError: It cannot be written, or no scanner made this report.
+        """
+        if self.sheets is None:
+            raise ConfigurationError("this report was not made by a Scanner, so nobody can draw its contact sheet")
+        self.sheets.write(self, path)
+
 
 def _plain(value: Any) -> dict[str, Any]:
     return asdict(value, value_serializer=_as_json)
@@ -229,8 +263,11 @@ def _as_json(_owner: object, _field: object, value: Any) -> Any:
 
 
 def files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
-    """The files that items were refused for: a rejected one, or several for one print."""
+    """The files that items were refused for (a rejected one, or several for one print), and those passed over."""
     for item in items:
+        for name in item.superseded:
+            reason = f"passed over for {', '.join(item.files)}, as the shop's policy says"
+            yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, reason=reason)
         if item.status is ItemStatus.REJECTED:
             blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
             for name in blamed:

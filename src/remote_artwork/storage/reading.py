@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
+import tempfile
+import weakref
+from bisect import bisect_right
 from collections.abc import Callable
+from typing import Protocol
 
 from remote_artwork.core.model import StoredFile
 from remote_artwork.errors import StorageMisbehaved
 
 PIECE = 64 * 1024
-"""Bytes that are kept and fetched together; the begin of a picture, or the end marker of a PDF, is in one of them."""
+"""Bytes up to which a file is fetched whole; of a larger one, those of the first request that reads ahead."""
 
 MOST_AHEAD = 64
 """Pieces fetched at once at the most while a file is read from front to back: 4 MiB."""
 
+HELD = 8 * 1024**2
+"""Bytes of a file up to which what was read stays in memory; that of a larger one is kept on disk."""
+
+
+class _Kept(Protocol):
+    """Bytes that were fetched, by their place in the file."""
+
+    def put(self, start: int, data: bytes) -> None: ...
+    def get(self, begin: int, start: int, end: int) -> bytes:
+        """Bytes ``start`` to ``end`` (exclusive) of what was put at ``begin``."""
+
+
+class _InMemory:
+    def __init__(self) -> None:
+        self._data: dict[int, bytes] = {}
+
+    def put(self, start: int, data: bytes) -> None:
+        self._data[start] = data
+
+    def get(self, begin: int, start: int, end: int) -> bytes:
+        return self._data[begin][start - begin : end - begin]
+
+
+class _OnDisk:
+    """Keeps bytes in a temporary file, which is gone with the object."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="remote-artwork-")  # noqa: SIM115 - closed by the line below
+        weakref.finalize(self, self._file.close)
+
+    def put(self, start: int, data: bytes) -> None:
+        self._file.seek(start)  # a file with gaps takes no room for them
+        self._file.write(data)
+
+    def get(self, begin: int, start: int, end: int) -> bytes:  # noqa: ARG002 - a place in the file is enough
+        self._file.seek(start)
+        return self._file.read(end - start)
+
 
 class PiecewiseReader:
-    """An ``ArtworkReader``. Keeps every piece it read, so it holds at most the file itself; one thread at a time.
+    """An ``ArtworkReader``. Keeps all it read, in memory or on disk; one thread at a time.
 
-    A read that goes on where the last request ended fetches twice as much as that one did: a signature costs one small
-    request, and a whole file costs few.
+    A small file is fetched whole; two ends of a larger one cost what they hold. A read that goes on where the last
+    request ended fetches twice as much as that one did, so a whole file costs few requests.
 
     Args:
         file: What is read; its size bounds every read.
@@ -28,7 +70,9 @@ class PiecewiseReader:
     def __init__(self, file: StoredFile, fetch: Callable[[int, int], bytes]) -> None:
         self.file = file
         self._fetch = fetch
-        self._pieces: dict[int, bytes] = {}
+        self._kept: _Kept = _InMemory() if file.size <= HELD else _OnDisk()
+        self._begins: list[int] = []
+        self._ends: list[int] = []
         self._ahead = 1
         self._next = -1
 
@@ -43,31 +87,33 @@ class PiecewiseReader:
         if start < 0 or length < 0:
             raise ValueError(f"start and length must not be below 0: {start}, {length}")
         end = min(start + length, self.file.size)
-        if start >= end:
-            return b""
-        first, last = start // PIECE, (end - 1) // PIECE
-        for piece in range(first, last + 1):
-            if piece not in self._pieces:
-                self._load(piece, last)
-        whole = b"".join(self._pieces[piece] for piece in range(first, last + 1))
-        return whole[start - first * PIECE : end - first * PIECE]
+        found: list[bytes] = []
+        while start < end:
+            place = bisect_right(self._begins, start) - 1
+            if place < 0 or self._ends[place] <= start:
+                self._load(place + 1, start, end)
+                continue
+            until = min(end, self._ends[place])
+            found.append(self._kept.get(self._begins[place], start, until))
+            start = until
+        return b"".join(found)
 
-    def _load(self, first: int, wanted: int) -> None:
-        """Fetches the missing pieces from ``first`` on: all that are wanted, and some ahead of a steady reader."""
-        self._ahead = min(self._ahead * 2, MOST_AHEAD) if first == self._next else 1
-        pieces = -(-self.file.size // PIECE)
-        after = first + 1
-        limit = min(max(wanted + 1, first + self._ahead), first + MOST_AHEAD, pieces)
-        while after < limit and after not in self._pieces:
-            after += 1
-        start, end = first * PIECE, min(after * PIECE, self.file.size)
+    def _load(self, place: int, start: int, end: int) -> None:
+        """Fetches from ``start`` on what is wanted and lacking, and some ahead of a steady reader."""
+        if self.file.size <= PIECE:
+            start, end = 0, self.file.size
+        steady = start == self._next
+        self._ahead = min(self._ahead * 2, MOST_AHEAD) if steady else 1
+        end = max(end, start + self._ahead * PIECE) if steady else end
+        limit = self._begins[place] if place < len(self._begins) else self.file.size
+        end = min(end, start + MOST_AHEAD * PIECE, limit)
         data = self._fetch(start, end)
         if len(data) != end - start:
             raise StorageMisbehaved(
                 f"{self.file.name!r}: {end - start} bytes were asked for and {len(data)} came; "
                 "the file changed while it was read, or the storage cut it short"
             )
-        for piece in range(first, after):
-            offset = (piece - first) * PIECE
-            self._pieces[piece] = data[offset : offset + PIECE]
-        self._next = after
+        self._kept.put(start, data)
+        self._begins.insert(place, start)
+        self._ends.insert(place, end)
+        self._next = end

@@ -30,12 +30,25 @@ from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
-from remote_artwork.storage.pagers import Ask, Found, Prober, RequestKind, Searcher, TimeIsUp, names_of, pager_for
+from remote_artwork.storage.pagers import (
+    Ask,
+    Found,
+    Prober,
+    RequestKind,
+    Searcher,
+    TimeIsUp,
+    names_of,
+    pager_for,
+    protocols_of,
+)
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.reading import PiecewiseReader
 
 T = TypeVar("T")
+
+_APPEAR_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
+"""Protocols that show a file only once all of it is there."""
 
 _HOURS_A_MONTH = 730
 
@@ -53,6 +66,10 @@ class ArtworkStorage:
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
+
+    Attributes:
+        location: What reports call this place.
+        appear_whole: Whether a file is seen only once all of it is there; not so in local or web folders, or over SFTP.
     """
 
     def __init__(
@@ -71,6 +88,7 @@ class ArtworkStorage:
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
         self.location = str(location or f"{protocol}://{path}")
         self._provider = location.provider if isinstance(location, Location) else None
+        self.appear_whole = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout

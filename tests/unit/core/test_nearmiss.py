@@ -16,6 +16,9 @@ ZEROS = "its zeros in front differ"
 TWICE = "it has two extensions"
 UPLOADING = "its upload has not ended"
 SPACES = "it has spaces too many"
+FOLDER = "it lies in a folder"
+FRONT = "it has a word in front"
+LETTER = "the letter O stands where a zero should"
 CAPITALS = "capitals and small letters differ"
 WIDE = "it has full-width or other compatibility characters"
 
@@ -23,7 +26,8 @@ WIDE = "it has full-width or other compatibility characters"
 def near(name, *stems, pattern="{order_number}"):
     """The near miss of ``name`` among names of single-item orders."""
     orders = [Order(stem, [OrderItem("1")]) for stem in stems]
-    return NearMisses.among(await_orders(orders, FilenamePattern(pattern)).slots.values()).of(name)
+    parsed = FilenamePattern(pattern)
+    return NearMisses.among(await_orders(orders, parsed).slots.values(), parsed).of(name)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,16 @@ def near(name, *stems, pattern="{order_number}"):
         ("1001_1 copy 2.pdf", COPY),
         ("1001_1 - Copy.pdf", COPY),
         ("1001_1_FINAL.pdf", COPY),
+        ("1001_1_final_v2 (1).pdf", COPY),
+        ("1001_1 - Kopie.pdf", COPY),
+        ("1001_1_rev3.pdf", COPY),
+        ("x/1001_1.pdf", FOLDER),
+        ("Plakate/Mai 2026/1001_1.pdf", FOLDER),
+        ("order1001_1.pdf", FRONT),
+        ("Order #1001_1.pdf", FRONT),
+        ("Copy of 1001_1.pdf", FRONT),
+        ("1OO1_1.pdf", LETTER),
+        ("1oo1_1.pdf", LETTER),
         ("#1001_1.pdf", HASH),
         ("01001_1.pdf", ZEROS),
         ("1001_01.pdf", ZEROS),
@@ -93,7 +107,6 @@ def test_a_half_uploaded_file_in_another_unicode_form_lacks_nothing_but_its_end(
         "10011.pdf",
         "1001.pdf",
         "1_1001.pdf",
-        "x/1001_1.pdf",
         "1001_1.tiff",
         "1001_1.txt",
         "1001_1",
@@ -101,7 +114,13 @@ def test_a_half_uploaded_file_in_another_unicode_form_lacks_nothing_but_its_end(
         "",
         ".pdf",
         "1001_l.pdf",
-        "1OO1_1.pdf",
+        "disorder1001_1.pdf",
+        "archive/2025/1001_1.pdf",
+        "in/Old/1001_1.pdf",
+        ".trash/1001_1.pdf",
+        "__MACOSX/1001_1.pdf",
+        "item1001_1.pdf",
+        "10Q1_1.pdf",
         "1001_1.pdf/",
     ],
 )

@@ -95,7 +95,7 @@ def test_a_file_of_no_pending_order_is_early(name):
 @pytest.mark.parametrize(
     "name",
     [
-        ".DS_Store", "Thumbs.db", "notes.txt", "readme.pdf", "x/1001_1.pdf", "._1001_1.pdf", "in/.keep_me", "", "/",
+        ".DS_Store", "Thumbs.db", "notes.txt", "readme.pdf", "old/1001_1.pdf", "._1001_1.pdf", "in/.keep_me", "", "/",
         "1001_1.pdf/", ".pdf", "1001.pdf", "x" * 2000 + "_1.pdf",
     ],
 )  # fmt: skip
@@ -195,3 +195,23 @@ def test_a_name_that_is_no_text_is_shown_escaped(name):
     assert "\\udcff" in outcome.name
     for text in (outcome.name, outcome.reason, outcome.suggestion or ""):
         text.encode()
+
+
+def test_a_file_of_a_cancelled_order_is_told_so():
+    outcome = judge("1000_1.pdf", ORDER, records=[record("1000", state=FulfillState.CANCELLED)])
+    assert (outcome.status, outcome.suggestion) == (FileStatus.UNRELATED, None)
+    assert outcome.reason == "order 1000 is cancelled; this file is not used"
+
+
+def test_a_swap_is_suggested_only_where_it_can_be_told_from_another_order():
+    assert judge("1_1001.pdf", ORDER).suggestion == "1001_1.pdf"
+    assert judge("1_1001.pdf", ORDER).reason.startswith("order and item are swapped; item 1 of order 1001 waits")
+    assert judge("1_1001.pdf", ORDER, Order("1", [OrderItem("2")])).suggestion is None
+    assert judge("1_1001.pdf", ORDER, records=[record("1")]).suggestion is None
+    assert judge("3_7.pdf", Order("7", [OrderItem("3")])).suggestion is None
+    assert judge("1.pdf", ORDER, pattern="{order_number}").suggestion is None
+
+
+def test_a_word_in_front_is_forgotten_unless_an_order_has_it():
+    assert judge("Order_1001_1.pdf", ORDER).suggestion == "1001_1.pdf"
+    assert judge("order1001_1.pdf", ORDER, Order("order1001", [OrderItem("2")])).suggestion is None

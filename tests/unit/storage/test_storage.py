@@ -1,4 +1,6 @@
+import hashlib
 import os
+import tracemalloc
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.reading import PIECE, PiecewiseReader
+from remote_artwork.storage.reading import HELD, PIECE, PiecewiseReader
 
 HOUR = timedelta(hours=1)
 
@@ -230,11 +232,19 @@ def test_reading_from_front_to_back_needs_few_requests():
     assert sum(end - start for start, end in fetched) == len(content)
 
 
-def test_the_two_ends_of_a_file_cost_one_piece_each():
+def test_the_two_ends_of_a_file_cost_what_they_hold():
     reader, fetched = reader_of(bytes(PIECE * 40))
     reader.read(0, 8)
     reader.read(PIECE * 40 - 100, 100)
-    assert fetched == [(0, PIECE), (PIECE * 39, PIECE * 40)]
+    assert fetched == [(0, 8), (PIECE * 40 - 100, PIECE * 40)]
+
+
+def test_what_was_read_is_not_fetched_again_however_reads_overlap():
+    content = os.urandom(PIECE * 3)
+    reader, fetched = reader_of(content)
+    for start, length in [(10, 10), (30, 10), (0, 50), (15, 20), (PIECE * 2, 9), (PIECE * 2 - 5, 20), (0, PIECE * 3)]:
+        assert reader.read(start, length) == content[start : start + length]
+    assert sum(end - start for start, end in fetched) == len(content)
 
 
 def test_a_short_answer_is_no_end_of_the_file():
@@ -268,3 +278,19 @@ def test_requests_of_every_hour_cost_what_a_provider_is_known_to_ask(url, reques
 
 def test_a_file_system_that_was_handed_over_has_no_known_price():
     assert ra.ArtworkStorage(fsspec.filesystem("memory"), "/in").monthly_cost({"list": 1}) is None
+
+
+def test_the_pieces_of_a_large_file_are_kept_on_disk_and_are_gone_with_the_reader():
+    content = os.urandom(HELD + PIECE + 5)
+    reader, fetched = reader_of(content)
+    tracemalloc.start()
+    whole = hashlib.sha256()
+    for start in range(0, len(content), PIECE):
+        whole.update(reader.read(start, PIECE))
+    assert tracemalloc.get_traced_memory()[1] < HELD
+    tracemalloc.stop()
+    assert whole.digest() == hashlib.sha256(content).digest()
+    requests = len(fetched)
+    assert reader.read(PIECE * 3 - 7, PIECE) == content[PIECE * 3 - 7 : PIECE * 4 - 7]
+    assert len(fetched) == requests
+    del reader  # a temporary file that is left open would be a warning, and so an error

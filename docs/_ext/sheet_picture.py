@@ -1,0 +1,86 @@
+"""Takes ``docs/_static/contact_sheet.png``, the contact sheet of the demo's shop: python docs/_ext/sheet_picture.py.
+
+Needs Chromium and its driver. The picture holds a digest of the page's words, by which a test knows when it is old.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import evolve
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+import remote_artwork as ra
+from remote_artwork.cli.demo import write_shop
+
+PICTURE = Path(__file__).parents[1] / "_static" / "contact_sheet.png"
+DIGEST = "Words"
+WIDTH, SCALE, COLOURS = 1_000, 1.5, 128
+_SIZES = {"1001": [300, 300], "1003": [148, 105], "1004": [105, 105]}
+"""Order → the print size of its item, in millimetres: it makes some of the warnings."""
+
+
+def page() -> str:
+    """The page, the same for every run but for what draws its pictures."""
+    with tempfile.TemporaryDirectory() as home:
+        orders, artwork = write_shop(Path(home))
+        document = json.loads(orders.read_text(encoding="utf-8"))
+        for order in document["orders"]:
+            if order["number"] in _SIZES:
+                order["items"][0]["print_size_mm"] = _SIZES[order["number"]]
+        orders.write_text(json.dumps(document), encoding="utf-8")
+        scanner = ra.Scanner(
+            ra.open_storage(artwork.resolve().as_uri(), network=ra.NetworkPolicy(allow_local=True)),
+            ra.OrdersFile(orders),
+            ledger=ra.MemoryLedger(),
+            policy=ra.Policy(preflight="deep"),
+            tenant="demo",
+            clock=lambda: datetime(2026, 5, 4, 12, tzinfo=UTC),
+        )
+        report = evolve(scanner.scan(), location="file:///home/you/shop/artwork/")
+        report.to_html(Path(home) / "sheet.html")
+        return (Path(home) / "sheet.html").read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """Of everything the page is made of but its pictures."""
+    return hashlib.sha256(re.sub('data:image/jpeg;base64,[^"]*', "", text).encode()).hexdigest()
+
+
+def taken(text: str) -> Image.Image:
+    """The page as Chromium shows it, all of it, in light colours."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            browser.get(Path(file.name).as_uri())
+            size = {"width": WIDTH, "height": 800, "deviceScaleFactor": SCALE, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    finally:
+        browser.quit()
+    return Image.open(io.BytesIO(base64.b64decode(shot["data"])))
+
+
+if __name__ == "__main__":
+    text, notes = page(), PngInfo()
+    notes.add_text(DIGEST, digest(text))
+    PICTURE.parent.mkdir(exist_ok=True)
+    taken(text).convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True, pnginfo=notes)

@@ -1,0 +1,198 @@
+"""The contact sheet as a person has it: in a browser, in light and dark, on paper, by keyboard; safe from odd names."""
+
+import base64
+import io
+import json
+
+import fsspec
+import pypdfium2
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+from shop_files import JPEG, PDF, PNG
+
+EVIL = '<script>document.title="taken"</script><img src=x onerror=document.title="taken">"\'&{{7*7}}'
+ITEM = {"print_size_mm": (300, 300)}
+ORDERS = [
+    ra.Order("1001", [ra.OrderItem("1", **ITEM)]),
+    ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2")]),
+    ra.Order("1003", [ra.OrderItem("1")]),
+    ra.Order(EVIL.replace("/", "-"), [ra.OrderItem("1")]),
+    ra.Order("\u202egnp.exe", [ra.OrderItem("1")]),
+    ra.Order("x" * 180, [ra.OrderItem("1")]),
+]
+
+
+LOOK = r"""
+const cut = [...document.querySelectorAll("h1, h2, h3, p, bdi, figcaption, td, th, label, .none")]
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
+  .map((e) => e.outerHTML.slice(0, 80));
+const boxes = [...document.querySelectorAll(".card")].map((e) => e.getBoundingClientRect());
+const overlap = boxes.flatMap((a, i) => boxes.slice(i + 1)
+  .filter((b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+  .map((b) => [a.x, a.y, b.x, b.y]));
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (e) => {
+  const paper = getComputedStyle(e).backgroundColor;
+  return paper === "rgba(0, 0, 0, 0)" ? behind(e.parentElement) : paper;
+};
+const words = "p, h1, h2, h3, figcaption, .none, td, th, summary, .chip span, output";
+const contrast = [...document.querySelectorAll(words)].map((e) => {
+  const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05);
+});
+return [document.documentElement.scrollWidth, cut, overlap, contrast];
+"""
+"""Gives the page's width, what is cut, which cards overlap, and the contrast of every text with what is behind it."""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page with pictures, warnings, every group of statuses, and names that mean harm."""
+    files = fsspec.filesystem("memory")
+    for name, data in {
+        "1001_1.jpg": JPEG,
+        "1002_1.pdf": PDF,
+        "1003_1.png": PDF,
+        f"{EVIL.replace('/', '-')}_1.png": PNG,
+        "\u202egnp.exe_1.png": PNG,
+        f"{EVIL.replace('/', '-')} 2.pdf": PDF,
+        "1002-2.png": PNG,
+    }.items():
+        files.pipe(f"/sheet/{name}", data)
+    scanner = ra.Scanner(
+        ra.ArtworkStorage(files, "/sheet"),
+        FakeShop(ORDERS),
+        ledger=ra.MemoryLedger(),
+        policy=ra.Policy(preflight="deep"),
+    )
+    path = tmp_path_factory.mktemp("sheet") / "sheet.html"
+    report = scanner.scan()
+    report.to_html(path)
+    yield path
+    files.rm("/sheet", recursive=True)
+
+
+@pytest.fixture
+def opened(browser, page):
+    browser.get("about:blank")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(page.as_uri())
+    return browser
+
+
+def visible(opened, selector):
+    return [found for found in opened.find_elements("css selector", selector) if found.is_displayed()]
+
+
+def test_nothing_in_a_name_becomes_part_of_the_page(opened):
+    assert opened.title.startswith("Scan of memory://")
+    assert len(opened.find_elements("css selector", "script")) == 1
+    assert not opened.find_elements("css selector", "img[src=x]")
+    shown = opened.find_element("tag name", "main").get_property("textContent")
+    assert EVIL.replace("/", "-") in shown
+    assert "{{7*7}}" in shown
+    severe = [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"]
+    assert severe == []
+
+
+def test_even_a_name_that_got_through_would_not_run(browser, page, tmp_path):
+    broken_in = tmp_path / "broken.html"
+    text = page.read_text(encoding="utf-8")
+    broken_in.write_text(text.replace("</main>", '<script>document.title="taken"</script></main>'), encoding="utf-8")
+    browser.get(broken_in.as_uri())
+    assert browser.title.startswith("Scan of")
+    browser.get_log("browser")  # which tells of the refusal
+
+
+def test_every_artwork_is_shown_beside_its_order_and_nothing_comes_from_elsewhere(opened):
+    sources = [image.get_attribute("src") for image in opened.find_elements("css selector", ".card img")]
+    assert len(sources) == 4
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert opened.execute_script("return [...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert (
+        opened.execute_script(
+            "return performance.getEntriesByType('resource').filter(r => !r.name.startsWith('data:'))"
+        )
+        == []
+    )
+    card = next(card for card in opened.find_elements("css selector", ".card") if "1001" in card.text)
+    assert "fulfilled" in card.text
+    assert "Warning: it has 102 dpi at 300 × 300 mm" in card.text
+    assert card.find_element("css selector", "img").get_attribute("alt") == "Artwork 1001_1.jpg"
+
+
+def test_what_to_do_is_said_of_items_and_of_files(opened):
+    rejected = opened.find_element("css selector", ".card[data-status=rejected]").text
+    assert "Upload a good file under the same name." in rejected
+    near = next(row.text for row in opened.find_elements("css selector", ".files tr") if "1002-2.png" in row.text)
+    assert "Rename it" in near
+    assert "1002_2.png" in near
+
+
+@pytest.mark.parametrize("width", [1280, 700, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_and_nothing_overlaps(opened, width, scheme):
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    wide, cut, overlap, contrast = opened.execute_script(LOOK)
+    assert wide <= width
+    assert cut == []
+    assert overlap == []
+    assert min(contrast) >= 4.5
+
+
+def test_filters_work_by_keyboard_and_say_what_is_left(opened):
+    cards = len(visible(opened, ".card"))
+    opened.find_element("tag name", "body").send_keys(Keys.TAB)
+    assert opened.switch_to.active_element.text == "Skip to the items"
+    opened.switch_to.active_element.send_keys(Keys.TAB)
+    assert opened.switch_to.active_element.get_attribute("value") == "fulfilled"
+    opened.switch_to.active_element.send_keys(Keys.SPACE)
+    left = visible(opened, ".card")
+    assert 0 < len(left) < cards
+    assert "fulfilled" not in {card.get_attribute("data-status") for card in left}
+    assert opened.find_element("tag name", "output").text == f"{len(left)} of {cards} items"
+    search = opened.find_element("css selector", "input[type=search]")
+    search.send_keys("1003")
+    assert [card.get_attribute("data-status") for card in visible(opened, ".card")] == ["rejected"]
+    assert len(visible(opened, "main > section")) == 2  # that of the card, and the other files
+
+
+def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
+    printed = opened.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
+    paper = pypdfium2.PdfDocument(io.BytesIO(base64.b64decode(printed["data"])))
+    pages = [page.get_textpage().get_text_bounded() for page in paper]
+    paper.close()
+    text = " ".join(pages)
+    assert "Order 1001" in text
+    assert "Upload a good file" in text
+    assert "Order or file" not in text
+    assert "What was measured" not in text
+
+
+def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1_1.pdf").write_bytes(PDF)
+    orders = tmp_path / "orders.json"
+    order = {"number": "1", "status": "pending_approval", "items": [{"number": "1"}]}
+    orders.write_text(json.dumps({"orders": [order]}), encoding="utf-8")
+    command = [(tmp_path / "in").as_uri(), "--orders", str(orders), "--report", str(tmp_path / "sheet.html")]
+    from remote_artwork.cli.commands import run
+
+    assert run(["plan", *command, "--deep", "--verify"]) == 0
+    page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    assert "dry run: nothing was written" in page
+    assert "data:image/jpeg;base64," in page
+    assert run(["scan", *command[:3], "--report", str(tmp_path / "nowhere" / "sheet.html")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert run(["scan", *command]) == 0
+    assert "fulfilled with" in (tmp_path / "sheet.html").read_text(encoding="utf-8")

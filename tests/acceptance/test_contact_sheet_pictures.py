@@ -1,0 +1,59 @@
+"""Gathering the pictures of a report: bounded, and never in the way of the report."""
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork import contact_sheet
+from remote_artwork.testing import FakeShop
+from shop_files import PNG, memory_folder
+
+
+@pytest.fixture
+def scanned(root):
+    files, storage = memory_folder(root, "1_1.png", "2_1.png")
+    shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in "12"])
+    return files, ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
+
+
+def pictures(path):
+    return path.read_text(encoding="utf-8").count("data:image/jpeg")
+
+
+def test_every_artwork_is_drawn(scanned, tmp_path):
+    _, report = scanned
+    report.to_html(tmp_path / "sheet.html")
+    assert pictures(tmp_path / "sheet.html") == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["sheet.html"]
+    report.to_html(str(tmp_path / "sheet.html"))  # in place of the first
+
+
+def test_only_so_many_and_none_that_is_too_large_are_drawn(scanned, tmp_path, monkeypatch):
+    _, report = scanned
+    monkeypatch.setattr(contact_sheet, "MOST_THUMBNAILS", 1)
+    report.to_html(tmp_path / "one.html")
+    assert pictures(tmp_path / "one.html") == 1
+    monkeypatch.setattr(contact_sheet, "LARGEST_DRAWN", len(PNG) - 1)
+    report.to_html(tmp_path / "none.html")
+    assert pictures(tmp_path / "none.html") == 0
+
+
+def test_a_file_that_is_gone_has_no_picture_and_the_page_is_written(scanned, tmp_path, root):
+    files, report = scanned
+    files.rm(f"{root}/1_1.png")
+    report.to_html(tmp_path / "sheet.html")
+    assert pictures(tmp_path / "sheet.html") == 1
+    assert "fulfilled with 1_1.png" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(scanned, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ra.ConfigurationError, match="cannot be written to"):
+        scanned[1].to_html(tmp_path / "folder")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_report_made_by_hand_says_that_nobody_can_draw_it(scanned, tmp_path):
+    from attrs import evolve
+
+    with pytest.raises(ra.ConfigurationError, match="not made by a Scanner"):
+        evolve(scanned[1], sheets=None).to_html(tmp_path / "sheet.html")

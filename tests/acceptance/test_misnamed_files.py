@@ -1,0 +1,160 @@
+"""A corpus of misnamed files in one folder: what the report says of each, and which name it suggests, or none.
+
+A wrong suggestion is worse than none: somebody prints the wrong picture.
+"""
+
+import json
+
+import fsspec
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+from shop_files import PDF
+
+ORDERS = [
+    ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")]),
+    ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("01")]),
+    ra.Order("A-77", [ra.OrderItem("x")]),
+    ra.Order("2050", [ra.OrderItem("7", placements=("front", "back"))]),
+    ra.Order("3000", [ra.OrderItem("1", requires_artwork=False)]),
+    ra.Order("10", [ra.OrderItem("1-1")]),
+]
+"""What is pending. Order 1000 was fulfilled with 1000_1.pdf."""
+
+TO_1001 = [
+    ("1001-1.pdf", "another separator"),
+    ("1001 1.pdf", "another separator"),
+    ("1001.1.pdf", "another separator"),
+    ("1001__1.pdf", "another separator"),
+    ("1001–1.pdf", "another separator"),
+    ("1001_1 (1).pdf", "a copy or a version"),
+    ("1001_1(2).pdf", "a copy or a version"),
+    ("1001_1_v2.pdf", "a copy or a version"),
+    ("1001_1 copy.pdf", "a copy or a version"),
+    ("1001_1 copy 3.pdf", "a copy or a version"),
+    ("1001_1 - Copy.pdf", "a copy or a version"),
+    ("1001_1 - Kopie.pdf", "a copy or a version"),
+    ("1001_1_final.pdf", "a copy or a version"),
+    ("1001_1_final_v2.pdf", "a copy or a version"),
+    ("1001_1_rev3.pdf", "a copy or a version"),
+    ("#1001_1.pdf", "'#'"),
+    ("##1001_1.pdf", "'#'"),
+    ("01001_1.pdf", "zeros in front"),
+    ("1001_01.pdf", "zeros in front"),
+    ("1001_001.pdf", "zeros in front"),
+    ("1001_1.PDF.pdf", "two extensions"),
+    ("1001_1.png.pdf", "two extensions"),
+    ("1001_1.pdf.part", "upload has not ended"),
+    ("1001_1.pdf.crdownload", "upload has not ended"),
+    ("1001_1.pdf.filepart", "upload has not ended"),
+    ("1001_1.pdf.tmp", "upload has not ended"),
+    ("1001 _1.pdf", "spaces too many"),
+    ("1001_ 1.pdf", "spaces too many"),
+    (" 1001_1.pdf", "spaces too many"),
+    ("1001_1 .pdf", "spaces too many"),
+    ("order1001_1.pdf", "a word in front"),
+    ("Order 1001_1.pdf", "a word in front"),
+    ("ORDER-1001_1.pdf", "a word in front"),
+    ("Bestellung 1001_1.pdf", "a word in front"),
+    ("Copy of 1001_1.pdf", "a word in front"),
+    ("1_1001.pdf", "swapped"),
+    ("1-1001.pdf", "swapped"),
+    ("uploads/1001_1.pdf", "in a folder"),
+    ("May 2026/posters/1001_1.pdf", "in a folder"),
+    ("１００１_１.pdf", "full-width"),
+    ("1001＿1.pdf", "full-width"),
+    ("1OO1_1.pdf", "the letter O"),
+    ("10o1_1.pdf", "the letter O"),
+    ("#1001-1 (2).PDF.pdf", "two extensions and it is marked as a copy"),
+]
+TO_OTHERS = [
+    ("a-77_x.pdf", "capitals", "A-77_x.pdf"),
+    ("A77_x.pdf", None, None),
+    ("A_77_x.pdf", "another separator", "A-77_x.pdf"),
+    ("2050_7_Front.pdf", "capitals", "2050_7_front.pdf"),
+    ("2050-7-back.pdf", "another separator", "2050_7_back.pdf"),
+]
+TO_NOBODY = [
+    ("1002-1.pdf", "unrelated", "does not follow the pattern"),  # items 1 and 01 are equally near
+    ("1001_3.pdf", "near_miss", "1001_1, 1001_2"),
+    ("1001_11.pdf", "near_miss", "1001_1, 1001_2"),
+    ("1001_1a.pdf", "near_miss", "1001_1, 1001_2"),
+    ("1001_1_print.pdf", "near_miss", "1001_1, 1001_2"),
+    ("1001_l.pdf", "near_miss", "1001_1, 1001_2"),
+    ("2050_7.pdf", "near_miss", "2050_7_back, 2050_7_front"),
+    ("2050_7_side.pdf", "near_miss", "2050_7_back, 2050_7_front"),
+    ("3000_1.pdf", "near_miss", "no item that needs artwork"),
+    ("10-1_1.pdf", "early", "no pending order awaits it yet"),
+    ("1010_1.pdf", "early", "no pending order awaits it yet"),
+    ("11001_1.pdf", "early", "no pending order awaits it yet"),
+    ("100_1.pdf", "early", "no pending order awaits it yet"),
+    ("1001A_1.pdf", "early", "no pending order awaits it yet"),
+    ("order9999_1.pdf", "early", "no pending order awaits it yet"),
+    ("1000_1.png", "unrelated", "order 1000 is fulfilled already"),
+    ("1000_2.pdf", "unrelated", "order 1000 is fulfilled already"),
+    ("1001_1.tiff", "unsupported", "save it as JPEG, PNG or PDF"),
+    ("1001_2.ai", "unsupported", "save it as JPEG, PNG or PDF"),
+    ("1001_1.jpg~", "unsupported", "save it as JPEG, PNG or PDF"),
+    ("1001_1", "unsupported", "no extension"),
+    ("old/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    (".trash/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("._1001_1.pdf", "unrelated", "hidden file"),
+    ("10011.pdf", "unrelated", "does not follow the pattern"),
+    ("1001.pdf", "unrelated", "does not follow the pattern"),
+    ("logo.pdf", "unrelated", "does not follow the pattern"),
+    ("price list.xlsx", "unrelated", "neither a print file"),
+]
+
+
+@pytest.fixture(scope="module")
+def report():
+    files = fsspec.filesystem("memory")
+    storage, ledger = ra.ArtworkStorage(files, "/misnamed"), ra.MemoryLedger()
+    pattern = "{order_number}_{order_item_number}[_{placement}]"
+    files.pipe("/misnamed/1000_1.pdf", PDF)
+    first = ra.Scanner(storage, FakeShop([ra.Order("1000", [ra.OrderItem("1")])]), ledger=ledger, pattern=pattern)
+    assert first.scan().counts == {ra.ItemStatus.FULFILLED: 1}
+    for name, *_ in (*TO_1001, *TO_OTHERS, *TO_NOBODY):
+        files.pipe(f"/misnamed/{name}", PDF)
+    yield ra.Scanner(storage, FakeShop(ORDERS), ledger=ledger, pattern=pattern).scan()
+    files.rm("/misnamed", recursive=True)
+
+
+def said_of(report, name):
+    [file] = [file for file in report.files if file.name == name]
+    return file
+
+
+@pytest.mark.parametrize(("name", "why"), TO_1001)
+def test_a_misnamed_file_of_an_item_is_told_the_name_it_should_have(report, name, why):
+    file = said_of(report, name)
+    assert (file.status, file.suggestion) == (ra.FileStatus.NEAR_MISS, "1001_1.pdf"), file
+    assert why in file.reason
+    assert file.reason.endswith("item 1 of order 1001 waits for 1001_1.pdf")
+
+
+@pytest.mark.parametrize(("name", "why", "suggestion"), TO_OTHERS)
+def test_other_shapes_of_numbers_are_understood_as_well(report, name, why, suggestion):
+    file = said_of(report, name)
+    assert file.suggestion == suggestion, file
+    assert why is None or why in file.reason
+
+
+@pytest.mark.parametrize(("name", "status", "why"), TO_NOBODY)
+def test_what_may_be_meant_otherwise_is_suggested_to_nobody(report, name, status, why):
+    file = said_of(report, name)
+    assert (file.status, file.suggestion) == (status, None), file
+    assert why in file.reason
+
+
+def test_nothing_is_matched_by_likeness(report):
+    assert {item.status for item in report.items} == {ra.ItemStatus.MISSING, ra.ItemStatus.NOT_REQUIRED}
+    assert report.requests["get"] == 0
+
+
+def test_the_corpus_is_large_and_every_file_of_it_has_one_reason(report):
+    names = {name for name, *_ in (*TO_1001, *TO_OTHERS, *TO_NOBODY)}
+    assert len(names) == len(TO_1001) + len(TO_OTHERS) + len(TO_NOBODY) >= 60
+    assert sorted(file.name for file in report.files) == sorted(names)
+    assert json.loads(report.to_json())["file_counts"]["near_miss"] == sum(report.file_counts.values()) - 21

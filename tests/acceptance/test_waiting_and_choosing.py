@@ -1,0 +1,124 @@
+"""What a policy decides of new, empty and several files, through the public API."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import fsspec
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+from shop_files import PDF, PNG, memory_folder
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def scanner(storage, *, clock=None, items=None, **policy):
+    shop = FakeShop([ra.Order("1", items or [ra.OrderItem("1")])])
+    options = {"clock": clock} if clock else {}
+    pattern = "{order_number}_{order_item_number}[_{placement}]"
+    return ra.Scanner(
+        storage, shop, ledger=ra.MemoryLedger(), policy=ra.Policy(**policy), pattern=pattern, **options
+    ), shop
+
+
+def local_file(folder, name, data, changed):
+    (folder / name).write_bytes(data)
+    os.utime(folder / name, (changed.timestamp(), changed.timestamp()))
+
+
+def local(folder):
+    return ra.ArtworkStorage(fsspec.filesystem("file"), str(folder))
+
+
+def only(report):
+    [item] = report.items
+    return item
+
+
+def test_a_file_that_is_being_written_waits_and_then_goes(tmp_path):
+    local_file(tmp_path, "1_1.pdf", PDF[:500], NOON)
+    times = [NOON + MINUTE / 2]
+    scan, shop = scanner(local(tmp_path), clock=lambda: times[0], settle_for=MINUTE)
+
+    waiting = scan.scan()
+    assert only(waiting).status is ra.ItemStatus.SETTLING
+    assert "it is looked at once it is 60 seconds old" in only(waiting).reason
+    assert (waiting.requests["get"], waiting.exit_code) == (0, 0)
+
+    local_file(tmp_path, "1_1.pdf", PDF, NOON)
+    times[0] = NOON + 2 * MINUTE
+    assert only(scan.scan()).status is ra.ItemStatus.FULFILLED
+    assert list(shop.effects.values()) == [1]
+
+
+def test_an_empty_file_waits_and_is_then_rejected(root):
+    files, storage = memory_folder(root)
+    files.pipe(f"{root}/1_1.pdf", b"")
+    times = [datetime.now(UTC)]  # the file system in memory tells no other time
+    scan, _ = scanner(storage, clock=lambda: times[0], settle_for=MINUTE)
+    assert only(scan.scan()).status is ra.ItemStatus.SETTLING
+    times[0] += 2 * MINUTE
+    assert only(scan.scan()).status is ra.ItemStatus.REJECTED
+
+
+def test_a_whole_file_of_an_object_storage_does_not_wait(root):
+    _, storage = memory_folder(root, "1_1.pdf")
+    scan, _ = scanner(storage, settle_for=timedelta(days=1))
+    assert only(scan.scan()).status is ra.ItemStatus.FULFILLED
+
+
+def test_the_newest_of_several_files_is_printed_and_the_other_is_told_of(tmp_path):
+    local_file(tmp_path, "1_1.pdf", PDF, NOON)
+    local_file(tmp_path, "1_1.png", PNG, NOON + MINUTE)
+    scan, shop = scanner(local(tmp_path), several_files="newest")
+
+    report = scan.scan()
+
+    assert (only(report).status, only(report).files, only(report).superseded) == (
+        ra.ItemStatus.FULFILLED, ("1_1.png",), ("1_1.pdf",),
+    )  # fmt: skip
+    assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1.png"]
+    [file] = report.files
+    assert (file.name, file.status) == ("1_1.pdf", ra.FileStatus.SUPERSEDED)
+    assert file.reason == "passed over for 1_1.png, as the shop's policy says"
+    assert report.exit_code == 0
+
+
+def test_a_newer_file_takes_the_place_of_one_that_waits_for_its_siblings(tmp_path):
+    local_file(tmp_path, "1_1.pdf", PDF, NOON)
+    scan, shop = scanner(
+        local(tmp_path), several_files="newest", fulfill="per_item", items=[ra.OrderItem("1"), ra.OrderItem("2")]
+    )
+    scan.scan()
+    assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1.pdf"]
+    local_file(tmp_path, "1_1.png", PNG, NOON + MINUTE)
+    scan.scan()
+    assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1.png"]
+
+
+def test_a_preferred_format_is_printed_for_each_side(root):
+    _, storage = memory_folder(root, "1_1_front.jpg", "1_1_front.pdf", "1_1_back.png", "1_1_back.jpg")
+    sides = [ra.OrderItem("1", placements=("front", "back"))]
+    scan, shop = scanner(storage, items=sides, several_files="prefer:pdf,png")
+    assert only(scan.scan()).superseded == ("1_1_front.jpg", "1_1_back.jpg")
+    assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1_front.pdf", "1_1_back.png"]
+
+
+@pytest.mark.parametrize("policy", ["conflict", "newest", "prefer:pdf"])
+def test_where_the_policy_does_not_tell_one_it_is_a_conflict(tmp_path, policy):
+    local_file(tmp_path, "1_1.png", PNG, NOON)
+    local_file(tmp_path, "1_1.jpg", PNG, NOON)
+    scan, shop = scanner(local(tmp_path), several_files=policy)
+    report = scan.scan()
+    assert only(report).status is ra.ItemStatus.CONFLICT
+    assert {file.status for file in report.files} == {ra.FileStatus.AMBIGUOUS}
+    assert not shop.effects
+
+
+def test_a_side_without_a_file_is_missing_however_many_the_other_has(root):
+    _, storage = memory_folder(root, "1_1_front.jpg", "1_1_front.pdf")
+    scan, _ = scanner(storage, items=[ra.OrderItem("1", placements=("front", "back"))], several_files="prefer:pdf")
+    item = only(scan.scan())
+    assert (item.status, item.awaited) == (ra.ItemStatus.MISSING, ("1_1_back",))

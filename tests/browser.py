@@ -1,0 +1,26 @@
+"""A real browser without a window, where Debian's ``chromium`` and ``chromium-driver`` are installed."""
+
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, driven by Selenium; shared, so every test opens its own page."""
+    from servers import NOT_INSTALLED  # a plugin: pytest has to be the first who imports it
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip(f"chromium-driver {NOT_INSTALLED}")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    chromium = webdriver.Chrome(options=options, service=Service(driver))
+    yield chromium
+    chromium.quit()

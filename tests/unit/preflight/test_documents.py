@@ -1,0 +1,148 @@
+"""The PDF check: verdicts with a code, the measured figure and the required one."""
+
+import pikepdf
+import pytest
+
+from print_files import embedded_font, object_stream_bomb, pdf, reader, standard_font
+from remote_artwork.core.findings import WARNINGS, Severity
+from remote_artwork.core.model import OrderItem
+from remote_artwork.interfaces import PreflightCheck
+from remote_artwork.preflight.documents import PdfCheck
+
+A6 = (105, 148)
+CARD = pdf(A6)
+
+
+def look(data, *, size_mm=None, **options):
+    item = OrderItem("1", print_size_mm=size_mm)
+    return {finding.code: finding for finding in PdfCheck(**options).check(reader("1.pdf", data), item)}
+
+
+def only(found):
+    [finding] = found.values()
+    return finding
+
+
+def severity(data, code, **options):
+    return look(data, **options)[code].severity
+
+
+@pytest.mark.parametrize(
+    "data",
+    [CARD, pdf(A6, force_version="2.0"), pdf(A6, linearize=True), CARD + b"\r\n<!-- a scanner's advertisement -->" * 20,
+     b"\r\n" + CARD, pdf(A6, object_stream_mode=pikepdf.ObjectStreamMode.generate)],
+)  # fmt: skip
+def test_a_good_pdf_passes_with_its_figures(data):
+    found = look(data, size_mm=A6)
+    assert {finding.severity for finding in found.values()} == {Severity.PASS}
+    assert found["pages"].measured == "1 page"
+    assert (found["page_size"].measured, found["page_size"].required) == ("105 × 148 mm", "105 × 148 mm")
+
+
+def test_of_a_large_pdf_only_the_ends_are_read():
+    document = pikepdf.new()
+    document.add_blank_page().Contents = document.make_stream(bytes(5_000_000))
+    import io
+
+    file = io.BytesIO()
+    document.save(file, compress_streams=False)
+    large = reader("1.pdf", file.getvalue())
+    assert {finding.severity for finding in PdfCheck().check(large, OrderItem("1"))} == {Severity.PASS}
+    assert sum(length for _, length in large.reads) < 300_000
+
+
+@pytest.mark.parametrize("password", ["", "secret"])
+def test_a_password_is_rejected_even_one_that_only_forbids_printing(password):
+    data = pdf(A6, encryption=pikepdf.Encryption(owner="owner", user=password))
+    found = only(look(data))
+    assert (found.severity, found.code) == (Severity.REJECT, "encrypted")
+
+
+def test_a_pdf_without_pages_is_rejected():
+    found = only(look(pdf()))
+    assert (found.severity, found.code, found.measured, found.required) == (
+        Severity.REJECT, "no_pages", "0 pages", "at least 1 page",
+    )  # fmt: skip
+
+
+def test_too_many_pages_are_rejected_where_the_shop_has_a_limit():
+    two = pdf(A6, A6)
+    assert look(two)["pages"].measured == "2 pages"
+    assert look(two, max_pages=2)["pages"].severity is Severity.PASS
+    found = only(look(two, max_pages=1))
+    assert (found.severity, found.measured, found.required) == (Severity.REJECT, "2 pages", "at most 1 page")
+
+
+def test_a_page_of_another_size_warns_and_is_named():
+    found = look(pdf(A6, (210, 297)), size_mm=A6)["page_size"]
+    assert (found.severity, found.measured, found.required) == (Severity.WARN, "210 × 297 mm", "105 × 148 mm")
+    assert found.message.startswith("page 2 is 210 × 297 mm")
+    assert severity(CARD, "page_size", size_mm=(210, 297)) is Severity.WARN
+
+
+def test_a_shop_may_reject_for_what_only_warns():
+    assert severity(CARD, "page_size", size_mm=(210, 297), reject_for=("page_size",)) is Severity.REJECT
+
+
+@pytest.mark.parametrize("page", [(148, 105), (105.5, 147.5), (111, 154), (115, 158)])
+def test_a_page_may_be_turned_and_may_have_bleed(page):
+    assert severity(pdf(page), "page_size", size_mm=A6) is Severity.PASS
+
+
+@pytest.mark.parametrize("page", [(103, 148), (125, 168), (105, 160)])
+def test_a_page_too_small_or_far_too_large_has_another_size(page):
+    assert severity(pdf(page), "page_size", size_mm=A6) is Severity.WARN
+
+
+def test_bleed_that_is_asked_for_and_lacks_is_warned_of():
+    found = look(CARD, size_mm=A6, bleed_mm=3)["bleed"]
+    assert (found.severity, found.measured, found.required) == (Severity.WARN, "0.0 mm", "at least 3 mm")
+    assert severity(pdf((111, 154)), "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
+    assert severity(pdf((119, 162)), "page_size", size_mm=A6, bleed_mm=7) is Severity.PASS
+
+
+def test_a_trim_box_tells_the_size_whatever_is_around_it():
+    with_marks = pdf((145, 188), trim=A6)
+    assert severity(with_marks, "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
+    found = look(with_marks, size_mm=(100, 148))["page_size"]
+    assert (found.severity, found.measured) == (Severity.WARN, "105 × 148 mm")
+
+
+def test_a_turned_page_is_told_as_it_is_shown():
+    assert look(pdf((105, 148), rotate=90), size_mm=A6)["page_size"].measured == "148 × 105 mm"
+
+
+def test_fonts_that_are_not_embedded_are_warned_of_by_name():
+    found = look(pdf(A6, font=standard_font))["font_not_embedded"]
+    assert (found.severity, found.measured, found.required) == (
+        Severity.WARN, "not embedded: Helvetica", "all fonts embedded",
+    )  # fmt: skip
+    assert severity(pdf(A6, font=embedded_font), "fonts") is Severity.PASS
+
+
+def test_a_pdf_that_had_to_be_mended_is_warned_of():
+    assert severity(CARD.replace(b"startxref\n", b"startxref\n9"), "repaired") is Severity.WARN
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"%PDF-1.7\n%%EOF", b"%PDF-1.7\n" + bytes(range(256)) * 50, b"%PDF-1.4\n" + b"[" * 200_000,
+     object_stream_bomb(1_000)],
+    ids=["empty", "bare", "junk", "deep", "bomb"],
+)  # fmt: skip
+def test_what_cannot_be_opened_is_rejected_and_nothing_else_is_said_of_it(data):
+    found = only(look(data))
+    assert (found.severity, found.code in ("damaged", "too_complex")) == (Severity.REJECT, True)
+    assert "; export it again" in found.message
+
+
+def test_other_files_are_not_its_business():
+    assert list(PdfCheck().check(reader("1.png", b"x"), OrderItem("1"))) == []
+
+
+def test_its_warnings_are_among_those_a_policy_may_reject_for():
+    assert {"repaired", "page_size", "bleed", "font_not_embedded"} <= set(WARNINGS)
+
+
+def test_it_is_a_preflight_check():
+    assert isinstance(PdfCheck(), PreflightCheck)

@@ -1,0 +1,98 @@
+"""PNG: what is measured, and that every flaw of the picture's data is seen."""
+
+import io
+import zlib
+
+import pytest
+from PIL import Image
+
+from print_files import chunk, picture, png, reader
+from remote_artwork.preflight.png import png_facts
+
+GOOD = picture("PNG")
+ROWS = b"".join(b"\4" + bytes(range(30)) for _ in range(20))  # of 10 by 20 pixels
+# Interlaced, 5 by 5 pixels of one byte: (rows, columns) of the seven passes.
+PASSES = ((1, 1), (1, 1), (1, 2), (2, 1), (1, 3), (3, 2), (2, 5))
+ADAM7 = b"".join((b"\0" + bytes(columns)) * rows for rows, columns in PASSES)
+
+
+def facts(data, limit=10**6):
+    return png_facts(reader("1.png", data), max_pixels=limit)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"),
+    [("1", "grey"), ("L", "grey"), ("LA", "grey"), ("P", "rgb"), ("RGB", "rgb"), ("RGBA", "rgb"), ("I;16", "grey")],
+)
+def test_every_kind_of_pixel_is_measured(mode, colour):
+    file = io.BytesIO()
+    Image.new(mode, (37, 21)).save(file, "PNG")
+    found = facts(file.getvalue())
+    assert (found.width, found.height, found.colour, found.flaw, found.decoded) == (37, 21, colour, "", True)
+
+
+def test_an_interlaced_picture_is_walked_pass_by_pass():
+    assert facts(png(5, 5, ADAM7, colour=0, interlaced=1)).flaw == ""
+    assert facts(png(5, 5, ADAM7[:-1], colour=0, interlaced=1)).flaw == "a part of the picture is missing"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2)])
+def test_small_interlaced_pictures_leave_passes_out(size):
+    file = io.BytesIO(png(*size, b"\0" * 1_000, colour=0, interlaced=1))
+    Image.open(file).load()
+    assert facts(file.getvalue()).flaw == ""
+
+
+def test_text_and_other_chunks_are_passed_over_unread_even_where_they_are_broken():
+    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000)))
+    broken = chunk(b"tEXt", b"Title\0x" * 100, checksum=1)
+    assert facts(png(10, 20, ROWS, extra=bomb + broken)).flaw == ""
+
+
+def test_more_data_than_the_picture_needs_is_not_inflated():
+    assert facts(png(10, 20, ROWS + bytes(10_000_000))).flaw == ""
+
+
+def test_a_picture_above_the_limit_is_measured_by_its_header_alone():
+    bomb = reader("1.png", png(30_000, 30_000, bytes(1_000)))
+    found = png_facts(bomb, max_pixels=10**8)
+    assert (found.pixels, found.decoded, found.flaw) == (900_000_000, False, "")
+    assert bomb.reads == [(0, 29)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x89PNG\r\n\x1a\n", GOOD[:28], b"GIF89a" + bytes(40), png(0, 5, b""), png(5, 5, b"", depth=3),
+     png(5, 5, b"", colour=5), png(5, 5, b"", interlaced=2), png(2**31, 1, b"")],
+)  # fmt: skip
+def test_a_header_that_makes_no_sense_is_a_flaw(data):
+    assert facts(data).flaw == "its header is damaged"
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_a_picture_that_breaks_off_is_a_flaw(tenth):
+    assert facts(GOOD[: len(GOOD) * tenth // 10]).flaw
+
+
+def test_any_flipped_byte_of_the_picture_is_a_flaw():
+    data = png(10, 20, ROWS)
+    begin, end = data.index(b"IDAT"), data.index(b"IEND") - 8
+    for at in range(begin + 4, end):
+        assert facts(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]).flaw == "its picture data is damaged"
+
+
+def test_rows_that_lack_or_make_no_sense_are_flaws():
+    assert facts(png(10, 20, ROWS[:-1])).flaw == "a part of the picture is missing"
+    assert facts(png(10, 20, ROWS[:-31] + b"\5" + ROWS[-30:])).flaw == "its picture data is damaged"
+    assert facts(png(10, 20, b"\7" + ROWS[1:])).flaw == "its picture data is damaged"
+
+
+def test_a_chunk_that_promises_more_than_the_file_holds_is_a_flaw():
+    assert facts(png(10, 20, ROWS, extra=(2**31).to_bytes(4) + b"tEXt")).flaw == "a part of it is missing"
+
+
+def test_a_file_of_countless_chunks_is_given_up():
+    data = png(10, 20, ROWS, extra=chunk(b"tEXt", b"") * 50_000)
+    watched = reader("1.png", data)
+    assert png_facts(watched, max_pixels=10**6).flaw == "it is not built as a PNG has to be"
+    assert len(watched.reads) < 20_000

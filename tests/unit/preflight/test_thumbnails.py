@@ -1,0 +1,88 @@
+"""Thumbnails: a small picture of whatever can be drawn, and none of what cannot."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from print_files import object_stream_bomb, pdf, picture, png, reader
+from remote_artwork.errors import FileGone
+from remote_artwork.preflight.thumbnails import thumbnail
+
+
+def drawn(name, data, side=100):
+    made = thumbnail(reader(name, data), side=side)
+    return Image.open(io.BytesIO(made))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "size"),
+    [
+        ("1.jpg", picture("JPEG", (800, 400)), (100, 50)),
+        ("1.jpeg", picture("JPEG", (400, 800), mode="CMYK"), (50, 100)),
+        ("1.png", picture("PNG", (300, 300), mode="RGBA"), (100, 100)),
+        ("1.png", picture("PNG", (300, 300), mode="L"), (100, 100)),
+        ("1.png", picture("PNG", (40, 20)), (40, 20)),
+        ("1.png", png(20, 20, b"".join(b"\0" + bytes([200, 0] * 20) for _ in range(20)), depth=16, colour=0), (20, 20)),
+        ("1.PDF", pdf((105, 148), (10, 10)), (71, 100)),
+    ],
+)
+def test_a_file_is_drawn_small_in_its_shape(name, data, size):
+    small = drawn(name, data)
+    assert (small.format, small.mode) == ("JPEG", "RGB")
+    assert all(abs(a - b) <= 1 for a, b in zip(small.size, size, strict=True))
+
+
+def test_sixteen_bits_keep_their_brightness():
+    rows = b"".join(b"\0" + bytes([128, 0] * 20) for _ in range(20))
+    assert abs(drawn("1.png", png(20, 20, rows, depth=16, colour=0)).getpixel((5, 5))[0] - 128) < 3
+
+
+def test_what_is_see_through_lies_on_white():
+    file = io.BytesIO()
+    Image.new("RGBA", (20, 20), (255, 0, 0, 0)).save(file, "PNG")
+    assert drawn("1.png", file.getvalue()).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_a_photograph_is_turned_as_its_camera_says():
+    turned = Image.new("RGB", (400, 200))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    turned.save(file, "JPEG", exif=exif)
+    assert drawn("1.jpg", file.getvalue()).size == (50, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("1.jpg", b""),
+        ("1.jpg", b"junk"),
+        ("1.pdf", b"junk"),
+        ("1.pdf", pdf()),
+        ("1.pdf", object_stream_bomb(1_000)),
+        ("1.png", png(30_000, 30_000, bytes(1_000))),
+        ("1.gif", picture("GIF")),
+    ],
+    ids=["empty", "junk.jpg", "junk.pdf", "no-pages", "bomb.pdf", "bomb.png", "gif"],
+)
+def test_what_cannot_be_drawn_has_none(name, data):
+    assert thumbnail(reader(name, data)) is None
+
+
+def test_a_process_that_lacks_its_packages_draws_none_and_says_so(monkeypatch, caplog):
+    def ends(*_args, **_options):
+        raise RuntimeError("the process ended")
+
+    monkeypatch.setattr("remote_artwork.preflight.thumbnails.measure_apart", ends)
+    assert thumbnail(reader("1.png", picture("PNG"))) is None
+    assert caplog.records[0].getMessage() == "thumbnails_need_the_extra_report"
+
+
+def test_a_storage_error_passes_through():
+    class Gone(type(reader("1.png", b""))):
+        def read(self, start, length):  # noqa: ARG002 - the interface has them
+            raise FileGone("1.png")
+
+    with pytest.raises(FileGone):
+        thumbnail(Gone(reader("1.jpg", b"x").file, b"x"))

@@ -1,0 +1,95 @@
+"""The contact sheet as text: whole without a browser, without pictures, and for a report that holds next to nothing."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from attrs import evolve
+
+from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
+from remote_artwork.errors import MissingExtra
+from remote_artwork.preflight.verdicts import passed, warning
+from remote_artwork.reporting.advice import FILE_ADVICE, ITEM_ADVICE, group_of
+from remote_artwork.reporting.html import contact_sheet
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+EMPTY = ScanReport(dry_run=False, tenant="t", location="s3://b/in/", started_at=NOON, finished_at=NOON, items=())
+
+
+def item(status, **more):
+    fields = {"order_number": "1001", "item_number": "1", "reason": "why", "order_id": "1001"}
+    return ItemOutcome(status=status, **(fields | more))
+
+
+def page(*items, pictures=None, **more):
+    return contact_sheet(evolve(EMPTY, items=items, **more), pictures or {})
+
+
+def test_an_empty_report_is_a_page_that_says_so():
+    text = page()
+    assert "No order waits for approval." in text
+    assert "<form" not in text
+
+
+@pytest.mark.parametrize("status", ItemStatus)
+def test_every_status_of_an_item_is_said_in_words_with_what_to_do(status):
+    text = page(item(status))
+    assert f'<p class="status">{status.replace("_", " ")}</p>' in text
+    assert ITEM_ADVICE[status] in text
+    assert f'<section class="{group_of(status)}">' in text
+
+
+@pytest.mark.parametrize("status", FileStatus)
+def test_every_status_of_a_file_is_said_in_words_with_what_to_do(status):
+    file = FileOutcome(name="1001-1.pdf", status=status, reason="why", suggestion="1001_1.pdf")
+    text = page(files=(file,), file_counts={status: 1})
+    assert status.replace("_", " ") in text
+    assert FILE_ADVICE[status] in text
+    assert "1001_1.pdf" in text
+
+
+def test_warnings_stand_out_and_every_figure_is_in_the_table():
+    findings = (warning("low_resolution", "blurred", "72 dpi", "150 dpi"), passed("pixels", "fine", "10 pixels"))
+    text = page(item(ItemStatus.FULFILLED, findings=findings))
+    assert re.findall(r'class="warning".*?</p>', text) == [
+        'class="warning"><strong>Warning:</strong> <bdi>blurred</bdi></p>'
+    ]
+    for figure in ("low resolution", "72 dpi", "150 dpi", "10 pixels"):
+        assert figure in text
+
+
+def test_what_could_not_be_used_stands_on_top():
+    text = page(faults=(Fault(part="storage", message="it is <down>"),))
+    assert "The storage could not be used." in text
+    assert "it is &lt;down&gt;" in text
+
+
+def test_a_picture_is_part_of_the_page_and_a_file_without_one_is_named():
+    text = page(item(ItemStatus.CONFLICT, files=("a.png", "b.png")), pictures={"a.png": b"\xff\xd8"})
+    assert '<img src="data:image/jpeg;base64,/9g=" alt="Artwork a.png">' in text
+    assert text.count("<bdi>b.png</bdi>") == 1
+
+
+def test_a_side_that_is_awaited_is_named_beside_one_that_is_there():
+    text = page(item(ItemStatus.MISSING, files=("1_front.png",), awaited=("1_back",)))
+    assert "<bdi>1_front.png</bdi>" in text
+    assert "<bdi>1_back</bdi>" in text
+    assert "no file" not in text
+    assert "no file" in page(item(ItemStatus.NOT_REQUIRED))
+
+
+def test_a_name_that_is_no_text_is_shown_escaped():
+    assert "\\udcff_1.pdf" in page(item(ItemStatus.REJECTED, files=("\udcff_1.pdf",)))
+
+
+def test_only_its_own_script_and_style_may_run():
+    text = page(item(ItemStatus.MISSING))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_without_jinja2_it_is_named_with_its_cure(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'remote_artwork\[report\]'"):
+        page()
