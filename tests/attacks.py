@@ -21,23 +21,28 @@ CLOSE = b"Connection: close\r\n"
 Names = Iterable[str]
 
 
-def page_of(protocol: str, names: Names, token: str = "") -> bytes:
+def page_of(protocol: str, names: Names, token: str = "", modified: str = "") -> bytes:
     """One page of a listing in the protocol's own format."""
     if protocol == "gcs":
-        items = [{"name": name, "size": "1", "generation": "1"} for name in names]
+        when = {"updated": modified} if modified else {}
+        items = [{"name": name, "size": "1", "generation": "1", **when} for name in names]
         more = {"nextPageToken": token} if token else {}
         return json.dumps({"kind": "storage#objects", "items": items, **more}).encode()
     if protocol == "azure":
+        when = f"<Last-Modified>{modified}</Last-Modified>" if modified else ""
         blobs = "".join(
             f"<Blob><Name>{escape(name)}</Name><Properties><Content-Length>1</Content-Length><Etag>e</Etag>"
-            "<BlobType>BlockBlob</BlobType></Properties></Blob>"
+            f"<BlobType>BlockBlob</BlobType>{when}</Properties></Blob>"
             for name in names
         )
         return (
             '<?xml version="1.0"?><EnumerationResults ServiceEndpoint="http://h/" ContainerName="c">'
             f"<Blobs>{blobs}</Blobs><NextMarker>{token}</NextMarker></EnumerationResults>"
         ).encode()
-    contents = "".join(f"<Contents><Key>{escape(name)}</Key><Size>1</Size><ETag>e</ETag></Contents>" for name in names)
+    when = f"<LastModified>{modified}</LastModified>" if modified else ""
+    contents = "".join(
+        f"<Contents><Key>{escape(name)}</Key><Size>1</Size><ETag>e</ETag>{when}</Contents>" for name in names
+    )
     more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
     return (
         '<?xml version="1.0"?><ListBucketResult><Name>b</Name><Prefix>in/</Prefix>'
@@ -80,6 +85,14 @@ def _packed_zeros() -> bytes:
 BAD_NAMES = ("in/../secret.png", "in/a\tb.png", f"in/{'n' * 100_000}.png", "/etc/passwd", "in//x.png", "in/a\\b.png")
 GOOD_NAME = "in/good.png"
 
+IMPOSSIBLE_TIMES = (
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-10:00",
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -1000",
+)
+"""Each is written as a time is, and is none of the years that a clock can show."""
+
 
 def attacks(protocol: str, server: HostileServer) -> Mapping[str, Callable[[], Iterable[bytes]]]:
     """Name → pieces of the answer."""
@@ -90,6 +103,12 @@ def attacks(protocol: str, server: HostileServer) -> Mapping[str, Callable[[], I
     page = page_of(protocol, [GOOD_NAME])
     return {
         **{name: (lambda pieces=pieces: pieces) for name, pieces in bodies.items()},
+        **{
+            f"impossible-time-{number}": (
+                lambda time=time: whole(protocol, page_of(protocol, [GOOD_NAME], modified=time))
+            )
+            for number, time in enumerate(IMPOSSIBLE_TIMES)
+        },
         "good": lambda: whole(protocol, page),
         "bad-names": lambda: whole(protocol, page_of(protocol, [*BAD_NAMES, GOOD_NAME])),
         "endless-body": lambda: itertools.chain([OK + CLOSE + b"\r\n"], itertools.repeat(PIECE)),

@@ -42,7 +42,7 @@ OPENERS: Mapping[str, Callable[..., Any]] = {"s3": _open_s3, "gcs": _open_gcs, "
 
 FILE = ra.StoredFile(name="1001_1.png", size=10, etag="1", version_id="1")
 USES: Mapping[str, Callable[[Any], object]] = {
-    "list": lambda storage: [page.names for page in storage.pages()],
+    "list": lambda storage: [[page.file(place).name for place in range(len(page.names))] for page in storage.pages()],
     "head": lambda storage: storage.stat(FILE.name),
     "get": lambda storage: storage.reader(FILE).read(0, 10),
 }

@@ -147,6 +147,14 @@ class TestCheck:
         assert report["requests"] == {"list": 1, "head": 4, "get": 3}
         assert tree(shop.home) == before
 
+    def test_names_and_errors_are_shown_without_what_moves_or_turns_text(self, tmp_path):
+        name = "1001_1\u202egnp.png"
+        shop = Shop(tmp_path / "turned", name)
+        shown = [run("check", shop.artwork.as_uri()), shop.run("plan"), run("explain", name, *shop.place)]
+        for ended in shown:
+            assert r"\u202e" in ended.stdout + ended.stderr
+            assert "\u202e" not in ended.stdout + ended.stderr
+
     def test_an_empty_folder_and_none(self, tmp_path):
         assert "is empty" in run("check", tmp_path.as_uri()).stdout
         ended = run("check", (tmp_path / "nowhere").as_uri())

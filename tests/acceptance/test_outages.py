@@ -16,7 +16,7 @@ FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
 
 USES = (
     lambda storage: storage.stat(FILE.name),
-    lambda storage: storage.reader(FILE).read(0, 10),
+    lambda storage: storage.reader(FILE).read(0, FILE.size),
 )
 CLOSED = ("web", "HTTP 403")
 """No outage: what most web servers without a listing answer for every name that is not there."""

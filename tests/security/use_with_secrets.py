@@ -16,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from fsspec.asyn import get_loop
+
 import remote_artwork as ra
 from merchant_locations import FILE, USES, open_at
 from remote_artwork.testing import FakeShop
@@ -65,6 +67,7 @@ def opened():
 
 def main():
     logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s %(args)s")
+    get_loop().slow_callback_duration = 0  # with asyncio's debugging, each of its steps is logged as too slow
     storage = opened()
     show(storage)
     show_pickle(storage)

@@ -6,6 +6,7 @@ import typer
 
 import remote_artwork as ra
 from remote_artwork.cli.setup import Options
+from remote_artwork.core.visible import visible
 from remote_artwork.storage.check_steps import CheckStep, Verdict
 from remote_artwork.storage.checking import CheckReport, check_storage
 
@@ -34,7 +35,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     ):
         steps.append(step)
         if not as_json:
-            typer.echo(f"{step.verdict:<9}{step.name}: {step.message}")
+            typer.echo(visible(f"{step.verdict:<9}{step.name}: {step.message}"))
     report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
     return _told(report) if as_json else report.exit_code
 

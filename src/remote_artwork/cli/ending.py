@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 import remote_artwork as ra
+from remote_artwork.core.visible import visible
 
 
 def finish(command: Callable[[], int]) -> NoReturn:
@@ -27,5 +28,5 @@ def finish(command: Callable[[], int]) -> NoReturn:
 
 
 def _complain(error: Exception, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), str(error)))
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), visible(str(error))))
     return code

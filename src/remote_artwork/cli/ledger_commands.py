@@ -19,6 +19,7 @@ import remote_artwork as ra
 from remote_artwork.cli.ending import finish
 from remote_artwork.cli.setup import ledger_url
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord, OrderStep
+from remote_artwork.core.visible import visible
 
 ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
 
@@ -122,7 +123,8 @@ def _table(records: Iterable[OrderRecord]) -> Table:
         table.add_column(heading, overflow="fold")
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
-        table.add_row(*map(Text, (record.order_number, record.state, items, record.receipt or "", record.reason)))
+        told = (record.order_number, record.state, items, record.receipt or "", record.reason)
+        table.add_row(*(Text(visible(text)) for text in told))
     return table
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from remote_artwork.core.visible import visible
+
 
 @frozen(kw_only=True)
 class Explanation:
@@ -32,4 +34,4 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [f"{place}. {step}" for place, step in enumerate(self.steps, start=1)]
-        return "\n".join([self.subject, *lines, f"→ {self.verdict}"])
+        return "\n".join(map(visible, [self.subject, *lines, f"→ {self.verdict}"]))

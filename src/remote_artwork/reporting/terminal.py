@@ -8,6 +8,7 @@ from rich.text import Text
 
 from remote_artwork.core.findings import Severity
 from remote_artwork.core.report import NEEDS_A_PERSON, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
+from remote_artwork.core.visible import visible
 
 MOST_ROWS = 40
 """Rows of one status that a table shows; the report itself holds more."""
@@ -42,7 +43,7 @@ def _by(report: ScanReport) -> str:
 
 def _title(report: ScanReport) -> Text:
     kind = "Plan (nothing was written)" if report.dry_run else "Scan"
-    return Text.assemble((kind, "bold"), f" of {report.location}")
+    return Text.assemble((kind, "bold"), visible(f" of {report.location}"))
 
 
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
@@ -54,7 +55,7 @@ def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
         shown[item.status] = shown.get(item.status, 0) + 1
         if shown[item.status] <= MOST_ROWS:
             table.add_row(
-                Text(item.order_number), Text(item.item_number), Text(item.status, _style(item.status)), _why(item)
+                _shown(item.order_number), _shown(item.item_number), Text(item.status, _style(item.status)), _why(item)
             )
     _add_rest(table, {str(status): count - MOST_ROWS for status, count in shown.items() if count > MOST_ROWS})
     return table
@@ -62,7 +63,12 @@ def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
 
 def _why(item: ItemOutcome) -> Text:
     warnings = [finding.message for finding in item.findings if finding.severity is Severity.WARN]
-    return Text("; ".join([item.reason, *warnings]))
+    return _shown("; ".join([item.reason, *warnings]))
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Words of a merchant, a shop or a storage."""
+    return Text(visible(text), style)
 
 
 def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType:
@@ -71,7 +77,7 @@ def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType
     for file in files:
         shown[file.status] = shown.get(file.status, 0) + 1
         if shown[file.status] <= MOST_ROWS:
-            table.add_row(Text(file.name), Text(file.status, "yellow"), Text(file.reason))
+            table.add_row(_shown(file.name), Text(file.status, "yellow"), _shown(file.reason))
     rest = {str(status): count - MOST_ROWS for status, count in report.file_counts.items() if count > MOST_ROWS}
     _add_rest(table, rest)
     return table
@@ -115,5 +121,5 @@ def _footer(report: ScanReport) -> list[RenderableType]:
         lines.append(Text(f"Such requests every hour cost about {report.monthly_cost:,.2f} US dollars a month.", "dim"))
     if report.coverage == "partial" and not report.faults:
         lines.append(Text(_PARTIAL.get(report.strategy[-1:], _PART_OF_IT), "dim"))
-    lines += [Text(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
+    lines += [_shown(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

@@ -245,7 +245,7 @@ def compare_clocks(date: str, now: datetime) -> CheckStep:
     """This machine's clock against the time of an answer, which is an HTTP date."""
     try:
         apart = now - parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         message = "the storage does not tell its time, so the clocks could not be compared"
         return CheckStep(name="clock", verdict=Verdict.WARNING, message=message)
     seconds = round(abs(apart.total_seconds()))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from attrs import frozen
-from fsspec.asyn import get_loop, sync
+from fsspec.asyn import get_loop
 
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.waiting import wait_for
 
 _MOST = 64 * 1024
 """Bytes that are read of an answer; nobody who asks here needs more."""
@@ -44,8 +45,7 @@ def ask_once(method: str, url: str, network: NetworkPolicy, *, headers: Mapping[
     """
     parts = urlsplit(url)
     network.check_endpoint(f"{parts.scheme}://{parts.hostname}")
-    answer: WebAnswer = sync(get_loop(), _ask, method, url, network, dict(headers or {}), timeout=network.call_timeout)
-    return answer
+    return wait_for(get_loop(), _ask, method, url, network, dict(headers or {}), timeout=network.call_timeout)
 
 
 async def _ask(method: str, url: str, network: NetworkPolicy, headers: dict[str, str]) -> WebAnswer:

@@ -121,12 +121,16 @@ def _change_token(info: Mapping[str, Any], size: int) -> str:
 
 
 def _time(value: Any) -> datetime | None:
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, tz=UTC)
-    if isinstance(value, str):
-        value = _parsed(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    """None also for what no clock can show: a year after 9999, and one before the first, in the end or on the way."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, tz=UTC)
+        if isinstance(value, str):
+            value = _parsed(value)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
     return None
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+# Control characters, lone surrogates, line and paragraph separators: nobody means them, and logs break on them.
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"
+
+UNPRINTABLE = re.compile(f"[{_UNPRINTABLE}]")
+"""What neither the name of a file may hold, nor the URL of its folder."""
+
 _IMPOSSIBLE = re.compile(
-    r"""
+    rf"""
       ^ (?: / | $ )                  # outside of the folder, or the folder itself
     | / $                            # a marker for a folder
     | (?: ^ | / ) \.\.? (?: / | $ )  # would lead elsewhere when joined to a path
-    | [\\\x00-\x1f\x7f-\x9f\ud800-\udfff]
+    | [\\{_UNPRINTABLE}]
     """,
     re.VERBOSE,
 )

@@ -87,7 +87,8 @@ class NetworkPolicy:
         connect_timeout: Seconds until a connection must stand.
         read_timeout: Seconds between two pieces of an answer.
         call_timeout: Seconds one request may take altogether, against servers that drip.
-        listing_timeout: Seconds that one look through a location may take, against servers that list for ever.
+        listing_timeout: Seconds that one look through a location may take, by a listing or name by name; after them
+            nothing is asked for.
 
     Raises:
         ConfigurationError: A time is not above 0.

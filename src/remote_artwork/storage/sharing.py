@@ -38,6 +38,9 @@ def shared(
     key = (os.getpid(), *place, bucket, type(credentials), credentials, network)
     with _lock:
         fs = _in_use.get(key)
-        if fs is None:
-            _in_use[key] = fs = connect(location, credentials, network)
+    if fs is not None:
         return fs
+    # Takes seconds where an SDK is imported first, and nobody else shall wait for it.
+    made = connect(location, credentials, network)
+    with _lock:
+        return _in_use.setdefault(key, made)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import NoReturn, TypeVar
 
 from attrs import evolve
@@ -21,7 +22,6 @@ from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
     RemoteArtworkError,
-    StorageMisbehaved,
     StorageUnreachable,
 )
 from remote_artwork.interfaces import ArtworkReader
@@ -32,13 +32,14 @@ from remote_artwork.storage.kept_causes import stand_in
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
 from remote_artwork.storage.pagers import (
-    Entries,
+    Ask,
     Found,
     Locator,
     Prober,
     RequestKind,
     Searcher,
     Signer,
+    TimeIsUp,
     names_of,
     pager_for,
     protocols_of,
@@ -64,7 +65,7 @@ class ArtworkStorage:
         location: What reports call this place; made of ``fs`` and ``root`` unless given. Holds no secret.
         retry: How often a request is repeated while the storage cannot be reached.
         call_timeout: Seconds one request may take altogether, where the client can be held to it.
-        listing_timeout: Seconds that one look through the location may take, from page to page.
+        listing_timeout: Seconds that one look through the location may take; after them it makes no request.
 
     Raises:
         ConfigurationError: The file system is asynchronous, or the root names no folder.
@@ -144,7 +145,9 @@ class ArtworkStorage:
             LocationNotFound: The bucket or folder does not exist.
             StorageError: A page could not be had; what was not listed is unknown, not missing.
         """
-        yield from self._in_time(Found(entries=entries, way="listing") for entries in self._pager.pages(self._ask))
+        with self._located():
+            for entries in self._pager.pages(self._ask_in_time()):
+                yield self._page(Found(entries=entries, way="listing"))
 
     def search(self, wanted: Wanted) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
@@ -157,21 +160,30 @@ class ArtworkStorage:
         """
         if not isinstance(self._pager, Searcher):
             yield from self.pages()
-            yield _page(Found(whole=True, way="listing"))
+            yield self._page(Found(whole=True, way="listing"))
             return
         possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
-        yield from self._in_time(self._pager.search(possible, self._ask))
-
-    def _in_time(self, found: Iterable[Found]) -> Iterator[Page]:
-        end = time.monotonic() + self._listing_timeout
         with self._located():
-            for number, page in enumerate(found):
-                if number > 0 and time.monotonic() > end:
-                    raise StorageMisbehaved(
-                        f"looking for files has no end after {self._listing_timeout:g} seconds; "
-                        "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
-                    )
-                yield _page(page)
+            for found in self._pager.search(possible, self._ask_in_time()):
+                yield self._page(found)
+
+    def _page(self, found: Found) -> Page:
+        entries, names = found.entries, names_of(found.entries)
+        if not all_plain(names):
+            entries = [entry for entry in entries if not is_impossible(entry[0])]
+            names = [name for name, _ in entries]
+
+        def file(place: int) -> StoredFile:
+            return self._translated(lambda: stored_file(*entries[place]), name=names[place])
+
+        return Page(
+            names,
+            file,
+            unknown=found.unknown,
+            caveat=found.caveat,
+            whole=found.whole,
+            way=found.way,
+        )
 
     def outlook(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
@@ -229,10 +241,16 @@ class ArtworkStorage:
             last_modified=file.last_modified,
         )
 
-    def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+    def _ask_in_time(self) -> Ask:
+        """As ``_ask``, for one look that begins now and has to end."""
+        return partial(self._ask, until=monotonic() + self._listing_timeout)
+
+    def _ask(
+        self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf
+    ) -> T:
         """One request: counted, its errors translated, repeated while the storage cannot be reached."""
         self._be_located()
-        return self._counted(kind, request, name=name)
+        return self._counted(kind, request, name=name, until=until)
 
     def _be_located(self) -> None:
         """Finds out, before anything is signed, what the URL left out of where the bucket lies; once."""
@@ -241,8 +259,13 @@ class ArtworkStorage:
                 self.location = self._counted("head", self._locate, name=None)
                 self._locate = None
 
-    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None) -> T:
+    def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None, until: float = math.inf) -> T:
         def once() -> T:
+            if monotonic() > until:
+                raise TimeIsUp(
+                    f"looking for files has no end after {self._listing_timeout:g} seconds; "
+                    "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
+                )
             with self._lock:
                 self._requests[kind] += 1
             return self._translated(request, name=name)
@@ -267,25 +290,6 @@ class ArtworkStorage:
             told, cause = translate(error, where=self.location, name=name), stand_in(error)
         # Not while the error is handled: it would become the new one's context, with all that it holds.
         raise told from cause
-
-
-def _page(found: Found) -> Page:
-    entries, names = found.entries, names_of(found.entries)
-    if not all_plain(names):
-        entries = [entry for entry in entries if not is_impossible(entry[0])]
-        names = [name for name, _ in entries]
-    return Page(
-        names,
-        partial(_file_of, entries),
-        unknown=found.unknown,
-        caveat=found.caveat,
-        whole=found.whole,
-        way=found.way,
-    )
-
-
-def _file_of(entries: Entries, position: int) -> StoredFile:
-    return stored_file(*entries[position])
 
 
 def _checked(name: str) -> str:

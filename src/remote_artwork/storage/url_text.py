@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from urllib.parse import quote, unquote_to_bytes
 
 from attrs import frozen
 
 from remote_artwork.errors import InvalidLocation
+from remote_artwork.storage.names import UNPRINTABLE
 
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -24,8 +24,6 @@ _URL = re.compile(
 )
 _HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-# Control characters, lone surrogates, line and paragraph separators: nobody means them, and logs break on them.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def refused(what: str, advice: str) -> InvalidLocation:
@@ -97,7 +95,7 @@ def unprintable(text: str) -> str | None:
     """Which character of ``text`` cannot be part of a name, or None."""
     if "\\" in text:
         return "a backslash"
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+    if UNPRINTABLE.search(text):
         return "a control character"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -119,9 +120,11 @@ class FaultyStorage(ArtworkStorage):
         self.__dict__.update(vars(storage))
         self.faults = faults
 
-    def _ask(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+    def _ask(
+        self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf
+    ) -> T:
         def watched() -> T:
             with self.faults.around(f"storage.{kind}"):
                 return request()
 
-        return super()._ask(kind, watched, name=name)
+        return super()._ask(kind, watched, name=name, until=until)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from remote_artwork.core.report import ScanReport
+from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.reporting.terminal import print_report
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -14,10 +14,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def printed(**parts):
     report = ScanReport(
-        dry_run=True, tenant="acme", location="s3://prints/in/", started_at=NOW, finished_at=NOW, items=(), **parts
+        dry_run=True,
+        tenant="acme",
+        location="s3://prints/in/",
+        started_at=NOW,
+        finished_at=NOW,
+        **{"items": (), **parts},
     )
     output = io.StringIO()
-    print_report(report, Console(file=output, width=200))
+    print_report(report, Console(file=output, width=400))
     return output.getvalue()
 
 
@@ -44,3 +49,13 @@ def test_the_way_through_the_storage_is_told_unless_it_is_a_plain_listing():
 def test_a_plan_says_what_it_costs_where_that_is_known():
     assert "cost about 3.65 US dollars a month" in printed(monthly_cost=3.65)
     assert "dollars" not in printed()
+
+
+def test_no_name_turns_the_order_of_what_is_printed_or_hides():
+    name = "1001_1\u202egnp.\x1b[8m\u200bx"
+    file = FileOutcome(name=name, status=FileStatus.UNRELATED, reason=f"{name} is odd")
+    item = ItemOutcome(order_number=name, item_number=name, status=ItemStatus.MISSING, reason=name, order_id=name)
+    fault = Fault(part="storage", message=name)
+    told = printed(items=(item,), files=(file,), file_counts={FileStatus.UNRELATED: 1}, faults=(fault,))
+    assert not {"\u202e", "\x1b", "\u200b"} & set(told)
+    assert told.count(r"\u202egnp.\x1b[8m\u200bx") == 6

@@ -17,6 +17,7 @@ from gcsfs.retry import HttpError
 from google.auth.exceptions import RefreshError, TransportError
 
 import remote_artwork as ra
+from attacks import IMPOSSIBLE_TIMES
 from remote_artwork.storage.foreign import stored_file, translate
 from remote_artwork.storage.pagers.answer_refused import AnswerRefused
 from remote_artwork.storage.refusals import RefusedOutright
@@ -52,6 +53,23 @@ def test_without_an_etag_a_change_token_stands_in():
         assert token != stored_file("a.png", before | change).etag
     created = {"size": 3, "created": NOON}
     assert stored_file("a.png", created) == stored_file("a.png", created | {"created": NOON.timestamp()})
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *IMPOSSIBLE_TIMES,
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-10))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        1e30,
+        10**400,
+        float("inf"),
+        float("nan"),
+    ],
+)
+def test_a_time_that_no_clock_can_show_is_unknown(time):
+    assert stored_file("a.png", {"size": 1, "ETag": "e", "LastModified": time}).last_modified is None
+    assert stored_file("a.png", {"size": 1, "mtime": time}).last_modified is None
 
 
 @pytest.mark.parametrize("size", [None, -1, "3", True])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote_artwork.storage.names import all_plain, is_impossible
+from remote_artwork.storage.url_text import unprintable
 
 IMPOSSIBLE = [
     "",
@@ -23,6 +24,8 @@ IMPOSSIBLE = [
     "a\x7f",
     "\x9f",
     "\ud800",
+    "a\u2028b",
+    "a\u2029b",
 ]
 POSSIBLE = ["a", "a/b", ".a", "..a", "a/.b", "a/..b", "a..b", "a b", "é", "a\u00a0b", "a//b", "%2F"]
 
@@ -43,7 +46,19 @@ def test_usual_names_are_passed_without_a_look_at_each(names):
     assert all_plain(names)
 
 
-@given(st.lists(st.text(st.sampled_from("a./\\\n\x7f\ud800 "), max_size=4), max_size=4))
+@pytest.mark.parametrize("character", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xD800, 0xDFFF])
+def test_what_no_name_may_hold_no_folder_may(character):
+    assert is_impossible(f"a{chr(character)}b")
+    assert unprintable(f"a{chr(character)}b") == "a control character"
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u200d", "\xa0", "\ufeff", "\ue000"])
+def test_what_a_name_may_hold_a_folder_may(character):
+    assert not is_impossible(f"a{character}b")
+    assert unprintable(f"a{character}b") is None
+
+
+@given(st.lists(st.text(st.sampled_from("a./\\\n\x7f\ud800\u2028 "), max_size=4), max_size=4))
 def test_names_that_are_all_plain_are_all_possible(names):
     if all_plain(names):
         assert not any(is_impossible(name) for name in names)

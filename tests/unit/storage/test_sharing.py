@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.storage.sharing import shared
 
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
 URL = "s3+https://minio.example.com/{}/?provider=minio&region=eu-1"
@@ -68,3 +70,53 @@ def test_a_client_that_no_storage_uses_is_let_go():
     del storage, first
     gc.collect()
     assert gone() is None
+
+
+class Client:
+    """Stands for a file system; can be referred to weakly."""
+
+
+def place(port):
+    return ra.Location.parse(f"https://minio.example.com:{port}/prints/in/?provider=minio")
+
+
+def test_nobody_waits_while_another_place_is_connected_to():
+    begun, go_on, made = threading.Event(), threading.Event(), []
+
+    def slow(*_place):
+        begun.set()
+        assert go_on.wait(30)
+        return Client()
+
+    def other():
+        made.append(shared(lambda *_: Client(), place(9002), KEYS, ra.NetworkPolicy()))
+
+    waiting = threading.Thread(target=shared, args=(slow, place(9001), KEYS, ra.NetworkPolicy()))
+    quick = threading.Thread(target=other)
+    waiting.start()
+    assert begun.wait(30)
+    quick.start()
+    quick.join(10)
+    was_made = list(made)
+    go_on.set()
+    waiting.join()
+    quick.join()
+    assert len(was_made) == 1
+
+
+def test_whoever_connects_to_one_place_at_the_same_time_shares_one_client():
+    together, made = threading.Barrier(2), []
+
+    def connect(*_place):
+        together.wait(30)
+        return Client()
+
+    def take():
+        made.append(shared(connect, place(9003), KEYS, ra.NetworkPolicy()))
+
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made[0] is made[1]

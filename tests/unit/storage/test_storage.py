@@ -182,6 +182,17 @@ def test_a_folder_below_that_cannot_be_listed_is_an_error():
         files(ra.ArtworkStorage(Half(1, PermissionError("no")), "in"))
 
 
+@pytest.mark.parametrize("size", [None, "many", 1.5])
+def test_a_listed_file_that_is_none_is_an_error_with_its_place_and_name(size):
+    class Sizeless(Flaky):
+        def ls(self, path, **_options):
+            return [{"name": f"{path}/a.png", "size": size, "type": "file"}]
+
+    (page,) = ra.ArtworkStorage(Sizeless(0, None), "in").pages()
+    with pytest.raises(ra.StorageMisbehaved, match=r"flaky://in: .*'a\.png'"):
+        page.file(0)
+
+
 def test_a_storage_that_cannot_make_urls_says_so():
     storage = ra.ArtworkStorage(Flaky(0, OSError()), "in")
     with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):

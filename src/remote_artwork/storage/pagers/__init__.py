@@ -21,6 +21,7 @@ from fsspec import AbstractFileSystem
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
+from remote_artwork.errors import StorageMisbehaved
 
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
@@ -45,11 +46,20 @@ LOCAL = frozenset({"file", "memory"})
 """The protocols that reach this machine itself, which the guard of the network does not see."""
 
 
+class TimeIsUp(StorageMisbehaved):
+    """A look through a location has taken as long as it may; whatever else it asks for is refused as well."""
+
+
 class Ask(Protocol):
     """Makes one request: counts it, translates its errors, repeats it while that may help."""
 
     def __call__(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
-        """What ``request`` returns. ``name`` is the file that it is about; without one, it is about the folder."""
+        """What ``request`` returns. ``name`` is the file that it is about; without one, it is about the folder.
+
+        Raises:
+            TimeIsUp: No more may be asked in this look.
+            StorageError: What became of the request.
+        """
 
 
 class Described(Sequence[tuple[str, Entry]]):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
@@ -24,6 +23,7 @@ from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
 from remote_artwork.storage.pagers.listing import Listed, Lister, below
 from remote_artwork.storage.unconfigured import unconfigured
+from remote_artwork.storage.waiting import wait_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -202,7 +202,7 @@ class Pager:
         return self._client.get_blob_client(self._prefix + name)
 
     def _wait(self, request: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-        return sync(self._fs.loop, request, timeout=self._call_timeout, **options)
+        return wait_for(self._fs.loop, request, timeout=self._call_timeout, **options)
 
 
 def _is_folder(blob: BlobProperties) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
@@ -25,6 +24,7 @@ from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.pagers import Ask, Entries, Found
 from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.pagers.signed_urls import LONGEST_SIGNATURE, expiry_of
+from remote_artwork.storage.waiting import wait_for
 
 _FIELDS = "name,size,generation,updated"
 
@@ -159,7 +159,7 @@ class Pager:
     def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         from remote_artwork.storage.pagers.gcs_transport import get
 
-        return bytes(sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout))
+        return wait_for(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
 def _entry(item: Entry) -> Entry:

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from remote_artwork.core.awaited import Wanted, canonical, split_extension
 from remote_artwork.core.skipscan import Course, KeyRange, Request, Walk, in_order, spellings, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.pagers import Ask, Described, Entries, Entry, Found, names_of
+from remote_artwork.storage.pagers import Ask, Described, Entries, Entry, Found, TimeIsUp, names_of
 
 MOST_AT_ONCE = 32
 """Requests under way for one look at the most: enough to hide the latency of a far storage."""
@@ -157,6 +157,8 @@ class _Pages:
             self.most = 1
             self.waiting.append(course)
             return ()
+        except TimeIsUp:
+            raise
         except StorageMisbehaved:
             if not (isinstance(course, Walk) and request.token is not None and course.resume()):
                 raise

@@ -1,18 +1,17 @@
 """S3 and everything that speaks it, through s3fs.
 
-Listing, stat, read and signing all go to S3's own operations by ``call_s3``: ``find`` shows no pages and reads an empty
+Listing, stat, read and signing all go to S3's own operations: ``find`` shows no pages and reads an empty
 answer as an empty bucket, ``info`` asks twice for a missing key, and paths cut off a key at ``?versionId=``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.model import StoredFile
@@ -27,11 +26,13 @@ from remote_artwork.storage.pagers.listing import Listed, Lister, below, names_f
 from remote_artwork.storage.pagers.s3_page import S3Page, read_page
 from remote_artwork.storage.pagers.signed_urls import LONGEST_SIGNATURE, expiry_of
 from remote_artwork.storage.providers import match_host
+from remote_artwork.storage.waiting import wait_for
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
 
 Entry = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
@@ -116,7 +117,7 @@ class Pager:
         if request.token is not None:
             place = {"ContinuationToken": request.token}
         parameters = {"Prefix": self._prefix + request.prefix, **place}
-        return read_page(sync(self._fs.loop, list_page, self._fs, self._bucket, parameters, timeout=self._call_timeout))
+        return read_page(self._wait(list_page, self._fs, self._bucket, parameters))
 
     def names_after(self, name: str) -> Sequence[str]:
         """One page of the names after this one, for a check."""
@@ -147,7 +148,7 @@ class Pager:
             if etag is None:
                 raise StorageMisbehaved("the storage sends a file without its ETag")
             raise FileGone("the file was replaced since it was looked at")
-        return bytes(sync(self._fs.loop, _drain, body, timeout=self._call_timeout))
+        return self._wait(_drain, body)
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """Signed with the location's keys; plain for a public bucket, whose policy seldom lets versions be read."""
@@ -157,7 +158,7 @@ class Pager:
         parameters = self._object(file)
         if anonymous:
             parameters.pop("VersionId", None)
-        url = str(sync(self._fs.loop, self._signed, parameters, expires_in, timeout=self._call_timeout))
+        url = self._wait(self._signed, parameters, expires_in)
         return url, None if anonymous else expiry_of(url, "Amz")
 
     async def _signed(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
@@ -175,7 +176,11 @@ class Pager:
         return {"Bucket": self._bucket, "Key": self._prefix + file.name, **version}
 
     def _call(self, operation: str, **parameters: str | bytes) -> Any:
-        return self._fs.call_s3(operation, timeout=self._call_timeout, **parameters)
+        call: Callable[..., Awaitable[Any]] = self._fs._call_s3  # noqa: SLF001 - the loop sees what becomes of call_s3
+        return self._wait(call, operation, **parameters)
+
+    def _wait(self, request: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T:
+        return wait_for(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
 
 
 async def _drain(body: StreamingBody) -> bytes:

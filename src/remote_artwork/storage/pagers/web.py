@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fsspec import AbstractFileSystem
-from fsspec.asyn import sync
 
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.circles import Circle
@@ -28,6 +27,7 @@ from remote_artwork.storage.pagers.web_listing import Listing, fetch_listing
 from remote_artwork.storage.pagers.web_probing import CAVEAT, Probing
 from remote_artwork.storage.pagers.web_transport import Answer, answer_of, exchange, read_slice
 from remote_artwork.storage.url_text import encoded
+from remote_artwork.storage.waiting import wait_for
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -158,8 +158,7 @@ class Pager:
         return self._folder + encoded(file.name), None
 
     def _wait(self, request: Callable[..., Awaitable[T]], *arguments: str, **options: Any) -> T:
-        result: T = sync(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
-        return result
+        return wait_for(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
 
 
 def _at_once(_kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:

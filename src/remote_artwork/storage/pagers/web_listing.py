@@ -17,9 +17,6 @@ from remote_artwork.storage.pagers.web_transport import WHOLE_NUMBER, exchange, 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-LARGEST = 16 * 1024**2
-"""Bytes of the largest listing that is read; a page of a thousand long names has less than two millions."""
-
 _BEGIN = 1024
 """Bytes in which the root element stands, if it is a listing."""
 
@@ -63,12 +60,14 @@ async def fetch_listing(fs: Any, folder: str, query: str) -> Listing | None:
 
 async def _listing_only(response: ClientResponse) -> bytes:
     """The body if it may be a listing; of any other page no more than its begin is read, and nothing kept."""
+    from remote_artwork.storage.pagers.bounded_answers import LARGEST_ANSWER
+
     begin = await read_slice(response, length=_BEGIN) if response.status == HTTPStatus.OK else b""
     if b"<ListBucketResult" not in begin:
         return b""
-    rest = await read_slice(response, length=LARGEST)
-    if len(rest) == LARGEST:
-        raise StorageMisbehaved(f"the folder's listing is larger than {LARGEST // 1024**2} MiB a page")
+    rest = await read_slice(response, length=LARGEST_ANSWER)
+    if len(rest) == LARGEST_ANSWER:
+        raise StorageMisbehaved(f"the folder's listing is larger than {LARGEST_ANSWER // 1024**2} MiB a page")
     return begin + rest
 
 

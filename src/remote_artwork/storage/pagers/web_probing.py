@@ -21,7 +21,7 @@ from remote_artwork.core.awaited import Wanted, split_extension
 from remote_artwork.core.model import MEDIA_TYPES
 from remote_artwork.errors import StorageDenied, StorageError, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.foreign import translate
-from remote_artwork.storage.pagers import Found
+from remote_artwork.storage.pagers import Found, TimeIsUp
 from remote_artwork.storage.pagers.web_transport import Answer
 
 AT_ONCE = 16
@@ -162,7 +162,7 @@ class Probing:
             if not isinstance(error, _Forbidden):
                 self._unclear.append(error)
             self._out_of_reach += isinstance(error, StorageUnreachable)
-            if isinstance(error, AnswersEverything) or self._out_of_reach > PATIENCE:
+            if isinstance(error, AnswersEverything | TimeIsUp) or self._out_of_reach > PATIENCE:
                 self._given_up = self._given_up or error
 
 

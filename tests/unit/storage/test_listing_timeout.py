@@ -1,0 +1,76 @@
+"""A look through a location ends, whatever its storage does. The clock shows how many requests there were."""
+
+import fsspec
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.pagers import TimeIsUp
+from remote_artwork.storage.pagers.listing import Listed, Lister
+from remote_artwork.storage.pagers.web_probing import AT_ONCE
+
+LIMIT = 5
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A list; the clock shows its length."""
+    ticks = []
+    monkeypatch.setattr("remote_artwork.storage.storage.monotonic", lambda: float(len(ticks)))
+    return ticks
+
+
+def test_names_of_a_web_folder_are_not_asked_for_after_the_time_limit(web_server, clock):
+    web_server.folder.requests = clock
+    network = ra.NetworkPolicy(allow_private=True, allow_http=True, listing_timeout=LIMIT)
+    storage = ra.open_storage(web_server.url, network=network)
+    with pytest.raises(ra.StorageMisbehaved, match="no end after 5 seconds"):
+        list(storage.search(Wanted(stems=[f"{number}_1" for number in range(200)])))
+    assert LIMIT < len(clock) <= LIMIT + AT_ONCE
+
+
+def test_folders_are_not_listed_after_the_time_limit(clock):
+    class Endless(fsspec.AbstractFileSystem):
+        protocol = "endless"
+        cachable = False
+
+        def ls(self, path, **_options):
+            clock.append(path)
+            return [{"name": f"{path}/a", "size": 0, "type": "directory"}]
+
+    with pytest.raises(ra.StorageMisbehaved, match="no end after 5 seconds"):
+        list(ra.ArtworkStorage(Endless(), "in", listing_timeout=LIMIT).pages())
+    assert len(clock) == LIMIT + 1
+
+
+def test_a_request_is_not_repeated_after_the_time_limit(clock):
+    class Down(fsspec.AbstractFileSystem):
+        protocol = "down"
+        cachable = False
+
+        def ls(self, path, **_options):
+            clock.append(path)
+            raise ConnectionResetError
+
+    retry = ra.RetryPolicy(attempts=50, sleep=lambda _seconds: None)
+    with pytest.raises(ra.StorageMisbehaved, match="no end after 5 seconds"):
+        list(ra.ArtworkStorage(Down(), "in", retry=retry, listing_timeout=LIMIT).pages())
+    assert len(clock) == LIMIT + 1
+
+
+def test_a_listing_whose_time_is_up_is_not_begun_anew():
+    asked = []
+
+    class Cut:
+        def page(self, _request):
+            return Listed([("a.png", {"size": 1})], "more")
+
+    def ask(_kind, request, /, **_about):
+        asked.append(request)
+        if len(asked) > 1:
+            raise TimeIsUp("later")
+        return request()
+
+    with pytest.raises(TimeIsUp):
+        list(Lister().pages(Cut(), ask))
+    assert len(asked) == 2
