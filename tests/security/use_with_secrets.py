@@ -77,6 +77,8 @@ def main():
         show(report)
         show(report.to_dict())
         print(report.to_json())
+        report.to_html("sheet.html")
+        print(Path("sheet.html").read_text(encoding="utf-8"))
         show_pickle(report)
     show(scanner)
     print(scanner.explain("1001_1.png"))
