@@ -13,6 +13,7 @@ from uuid import uuid4
 import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
+from remote_artwork.storage.providers import provider_named
 from servers import S3Server
 
 A_FEW = 10
@@ -44,7 +45,9 @@ class S3Bench:
         self.unanswered = unanswered
         self.lost_names = lost_names
         self.page = page
-        self._provider = provider
+        row = provider_named(provider)
+        # Amazon's row takes Amazon's own hosts alone; its scan comes to them, by names that lead here.
+        self._provider = provider if row and row.custom_hosts else "s3"
         self._network = network
         self._private = server.create_bucket(fresh(), versioned="versions" not in self.lacks)
         self._public = self._private if "public" in self.lacks else server.create_bucket(fresh("public"))

@@ -25,7 +25,8 @@ None of this is shown on the provider's own servers. To try your own bucket, wit
 `pytest --pyargs remote_artwork.testing --storage-url URL --storage-credentials FILE`.
 """
 LEGEND = """\
-**listing** names every file of the folder and no other · **order** is that of the names' bytes · **pages** follow
+**listing** names every file of the folder and no other · **order** is that of the names' bytes ·
+**start_after** begins a listing after a name · **pages** follow
 each other to the end · **odd_names** such as `a+b%2F.png` come back as they are · **reading** of any part ·
 **replacement** of a file is noticed · **versions** that were overwritten can still be read · **missing_bucket** is
 an error, no empty folder · **access** with wrong credentials is denied · **signed_url** gives the file to whoever

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from remote_artwork.clients.readable import readable
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -18,7 +20,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import AlreadyFulfilled, ClientError, InvalidOrder, NotPending, OrderGone
+from remote_artwork.errors import AlreadyFulfilled, ClientError, NotPending, OrderGone
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -95,18 +97,7 @@ class GelatoClient:
         Raises:
             ClientError: At the end, where an order could not be read as one.
         """
-        unreadable: list[str] = []
-        for order_id in self._waiting():
-            try:
-                order = self.get_order(order_id)
-            except OrderGone:
-                continue  # deleted since the search
-            except InvalidOrder as error:
-                unreadable.append(f"{order_id}: {error}")
-                continue
-            yield order
-        if unreadable:
-            raise ClientError(f"Gelato holds orders that contradict themselves: {'; '.join(unreadable)}")
+        return readable("Gelato", ((each, partial(self.get_order, each)) for each in self._waiting()))
 
     def _waiting(self) -> Iterator[str]:
         seen: set[str] = set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from remote_artwork.clients.readable import readable
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -17,7 +19,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import AlreadyFulfilled, ClientError, InvalidOrder, ItemNotFound, NotPending
+from remote_artwork.errors import AlreadyFulfilled, ItemNotFound, NotPending
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -99,16 +101,7 @@ class WooCommerceClient:
         Raises:
             ClientError: At the end, where an order could not be read as one.
         """
-        unreadable: list[str] = []
-        for told in self._on_hold():
-            try:
-                order = self._order(told)
-            except InvalidOrder as error:
-                unreadable.append(f"{told.get('id')}: {error}")
-                continue
-            yield order
-        if unreadable:
-            raise ClientError(f"WooCommerce holds orders that contradict themselves: {'; '.join(unreadable)}")
+        return readable("WooCommerce", ((str(told["id"]), partial(self._order, told)) for told in self._on_hold()))
 
     def _on_hold(self) -> Iterator[Mapping[str, Any]]:
         question = {"status": "on-hold", "per_page": PAGE, "orderby": "id", "order": "asc"}

@@ -140,6 +140,7 @@ AZURE = Provider(
     id="azure",
     title="Azure Blob Storage",
     protocol="azure",
+    lacks={"start_after": "a listing begins at a prefix, not after a name"},
     quirks=(
         "Anonymous listing needs the access level 'container'.",
         "A SAS needs the permissions read and list (sp=rl) for the whole container or a folder.",

@@ -18,6 +18,7 @@ Need = Literal["list", "read"]
 Capability = Literal[
     "listing",
     "order",
+    "start_after",
     "pages",
     "odd_names",
     "reading",

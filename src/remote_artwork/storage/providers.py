@@ -58,6 +58,7 @@ WEB = Provider(
 )
 _OF_THIS_MACHINE: Mapping[Capability, str] = {
     "order": "a folder lists its files as they come",
+    "start_after": "a folder is listed whole",
     "pages": "a page is a folder",
     "odd_names": "repeated slashes mean nothing to a file system",
     "replacement": "a file is read as it is now",

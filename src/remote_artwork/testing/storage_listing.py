@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import pytest
 
+from remote_artwork.core.awaited import Wanted
+from remote_artwork.storage.trials import names_after
 from remote_artwork.testing.storage_bench import StorageBench, listed, shows
 from remote_artwork.testing.storage_reading import HOUR, download
 
@@ -76,6 +78,21 @@ class StorageListing:
         assert set(listed(storage)) == {"a.png", "b.png"}
         bench.delete([f"{folder}/a.png"])
         assert set(listed(storage)) == {"b.png"}
+
+    @shows("start_after")
+    def test_a_listing_begins_after_a_name_and_keeps_to_its_folder(self, bench: StorageBench, folder: str) -> None:
+        names = [f"{number}_1.png" for number in range(1001, 1005)]
+        bench.put({f"{folder}/{name}": b"x" for name in names} | {f"{folder}x/1.png": b"beside it"})
+        found = names_after(bench.open(folder), names[1])
+        assert found == (None if "start_after" in bench.lacks else names[2:])
+
+    @shows("listing")
+    def test_wanted_files_are_found_in_both_forms_of_their_names(self, bench: StorageBench, folder: str) -> None:
+        bench.put({f"{folder}/{name}": b"x" for name in ("1001_1.png", "1001_10.png", "u\u0308_1.pdf", "9_9.jpg")})
+        pages = bench.open(folder).search(Wanted(stems=["1001_1", "1002_1", "\u00fc_1"], names=["9_9.jpg"]))
+        found = {name for page in pages for name in page.names}
+        assert found >= {"1001_1.png", "u\u0308_1.pdf", "9_9.jpg"}
+        assert not [name for name in found if name.startswith("1002")]
 
     @shows("pages")
     def test_a_listing_of_several_pages_is_whole_and_costs_a_request_a_page(
