@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
 from remote_artwork.core.awaited import Wanted
-from remote_artwork.core.lifecycle import OrderRecord
-from remote_artwork.core.matching import Matches
+from remote_artwork.core.lifecycle import FulfillState, OrderRecord
+from remote_artwork.core.matching import Matches, Page
+from remote_artwork.core.model import StoredFile
 from remote_artwork.core.oddities import Oddities, unsupported
 from remote_artwork.core.report import FileOutcome, FileStatus, FileTally
 from remote_artwork.errors import StorageError
@@ -17,7 +18,7 @@ from remote_artwork.interfaces import Ledger, Observer
 from remote_artwork.storage.storage import ArtworkStorage
 
 _JUDGED_AT_ONCE = 50_000
-"""Odd names are looked up in the ledger in batches of so many."""
+"""Odd names are looked up in the ledger in batches; their pages, with so many names, are kept until then."""
 
 _JUDGED_BY_THE_WAY = 1_000
 """Of the odd names that a skip-scan comes by, so many are judged. To judge one takes longer than to list it."""
@@ -47,6 +48,7 @@ class Discovery:
     tenant: str
     observer: Observer | None = None
     _misses: list[str] = field(factory=list)
+    _pages: list[Page] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
     _come_by: int = 0
 
@@ -68,7 +70,9 @@ class Discovery:
                     misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]
                     self._come_by += len(misses)
                 self._misses += misses
-                if len(self._misses) >= _JUDGED_AT_ONCE:
+                if misses:
+                    self._pages.append(page)
+                if sum(len(kept.names) for kept in self._pages) >= _JUDGED_AT_ONCE:
                     self._judge()
                 if self.observer is not None:
                     self.observer.listed(len(page.names))
@@ -82,9 +86,11 @@ class Discovery:
 
     def _judge(self) -> None:
         names, self._misses = self._misses, []
+        pages, self._pages = self._pages, []
         known = self._known({number for name in names for number in self.oddities.order_numbers(name)})
+        listed = _listed(pages, known)
         for name in names:
-            outcome = self.oddities.judge(name, known)
+            outcome = self.oddities.judge(name, known, listed.get(name))
             if outcome is None:
                 continue
             if outcome.suggestion is not None:
@@ -111,3 +117,21 @@ class Discovery:
                 self.matches.awaited.refusals[slot.key] for slot in slots if slot.key in self.matches.awaited.refusals
             )
             self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=refusal.reason))
+
+
+def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
+    """The listed files under names that fulfilled orders were printed with. No others are built: that costs time."""
+    printed = {
+        file.name
+        for records in known.values()
+        for record in records
+        if record.state is FulfillState.FULFILLED
+        for row in record.items.values()
+        for file in row.files
+    }
+    return {
+        name: page.file(place)
+        for page in (pages if printed else ())
+        for place, name in enumerate(page.names)
+        if name in printed
+    }

@@ -10,7 +10,7 @@ from typing import Literal
 from attrs import frozen
 
 from remote_artwork.core.awaited import Awaited, Wanted, await_orders, split_extension
-from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderRecord
+from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Attaching, Order, OrderState
 from remote_artwork.core.oddities import Oddities
@@ -165,11 +165,11 @@ class Surveyor:
         )
 
     def _records(self, pending: Pending, faults: list[Fault]) -> tuple[Records, Sequence[OrderRecord], Unknown]:
-        """The rows of the pending orders, and those of others whose fulfil call was begun and has no recorded end."""
+        """The rows of the pending orders, and those of others whose fulfil call was begun and has no known end."""
         try:
             found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
             records = {record.key: record for record in found}
-            begun = self.ledger.find(self.tenant, state=FulfillState.FULFILL_INTENT)
+            begun = [row for state in sorted(UNSETTLED) for row in self.ledger.find(self.tenant, state=state)]
             return records, [r for r in begun if r.key.order_id not in pending.orders], None
         except LedgerError as error:
             return {}, (), _unread_ledger(error, faults)

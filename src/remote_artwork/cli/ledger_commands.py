@@ -18,7 +18,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.ending import finish
 from remote_artwork.cli.setup import ledger_url
-from remote_artwork.core.lifecycle import FulfillState, OrderRecord, OrderStep
+from remote_artwork.core.lifecycle import SETTLED_BY, UNSETTLED, FulfillState, OrderRecord, OrderStep
 from remote_artwork.core.visible import visible
 
 ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
@@ -81,15 +81,17 @@ def resolve_order(
 
     def settle() -> int:
         book = open_ledger(orders, ledger)
-        unsettled = [r for r in known(book, tenant, number) if r.key.approval == approval and _unsettled(r)]
+        unsettled = [r for r in known(book, tenant, number) if r.key.approval == approval and r.state in UNSETTLED]
         if len(unsettled) != 1:
             raise ra.ConfigurationError(f"order {number} has {len(unsettled)} uncertain fulfilments; see: ledger show")
-        person = f"settled by {getpass.getuser()}"
+        person = f"{SETTLED_BY} {getpass.getuser()}"
         lease = book.claim(unsettled[0].key, order_number=number, owner=person, lease_for=_LEASE)
         if lease is None:
             raise ra.ConfigurationError(f"a scan is working on order {number} right now; try again when it is over")
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
-        book.advance(lease, [OrderStep(before=lease.record.state, after=after, reason=person)], release=True)
+        receipt = lease.record.receipt if fulfilled else None
+        step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=person)
+        book.advance(lease, [step], release=True)
         typer.echo(f"order {number} is {after} in the ledger now")
         return 0
 
@@ -111,10 +113,6 @@ def known(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
     if not records:
         raise ra.ConfigurationError(f"the ledger knows no order {number} of tenant {tenant}")
     return records
-
-
-def _unsettled(record: OrderRecord) -> bool:
-    return record.state in (FulfillState.UNCERTAIN, FulfillState.FULFILL_INTENT)
 
 
 def _table(records: Iterable[OrderRecord]) -> Table:

@@ -43,7 +43,7 @@ _I, _F = ItemState, FulfillState
 ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
     None: frozenset({_I.SELECTED}),
     _I.SELECTED: frozenset({_I.SELECTED, _I.VERIFIED, _I.REJECTED}),
-    _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED}),
+    _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.REJECTED: frozenset({_I.SELECTED}),
     _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.REJECTED, _I.SELECTED}),
     _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
@@ -60,6 +60,12 @@ FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
 }
 """From → to. An order's row is created ``open`` by its first claim, and is ``open`` again after a call that surely had
 no effect."""
+
+UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
+"""A call may have had its effect, and nobody knows it: such rows are never forgotten, and a person may settle them."""
+
+SETTLED_BY = "settled by"
+"""What the reason of a row begins with that a person has settled; the person's name follows."""
 
 
 def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
@@ -171,6 +177,21 @@ class OrderRecord:
     reason: str = ""
     intent_age: timedelta | None = None
     updated_at: datetime | None = None
+
+    def contradicted(self, call_limit: timedelta) -> bool:
+        """Whether the order is done so long that a shop which still names it pending has lost it.
+
+        A call may be under way for ``call_limit``. A person's word counts for more than what the shop names.
+        """
+        if self.state is not FulfillState.FULFILLED or self.reason.startswith(SETTLED_BY):
+            return False
+        return self.intent_age is not None and self.intent_age > call_limit
+
+    @property
+    def told(self) -> str:
+        """When it was fulfilled, and with which receipt, as far as that is known."""
+        when = f" on {self.updated_at:%Y-%m-%d %H:%M} UTC" if self.updated_at else ""
+        return f"fulfilled{when} (receipt {self.receipt})" if self.receipt else f"fulfilled{when}"
 
 
 @frozen(kw_only=True)

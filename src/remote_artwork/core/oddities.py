@@ -5,13 +5,13 @@ For reports alone: nothing is ever matched by likeness.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import define, evolve, field
 
 from remote_artwork.core.awaited import Awaited, ItemKey, canonical, split_extension
-from remote_artwork.core.lifecycle import FulfillState, OrderRecord
-from remote_artwork.core.model import MEDIA_TYPES, Order
+from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
+from remote_artwork.core.model import MEDIA_TYPES, Order, StoredFile
 from remote_artwork.core.nearmiss import NearMiss, NearMisses, spelling, without_front
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import FileOutcome, FileStatus, natural
@@ -47,19 +47,29 @@ class Oddities:
         """The orders that a name may speak of, other than pending ones: to be looked up in the ledger."""
         return {number for number in self._spoken_of(name) if number not in self._pending}
 
-    def judge(self, name: str, known: Mapping[str, Iterable[OrderRecord]]) -> FileOutcome | None:
+    def judge(
+        self, name: str, known: Mapping[str, Iterable[OrderRecord]], file: StoredFile | None = None
+    ) -> FileOutcome | None:
         """The outcome of one name, or None where it is the artwork of an order that was worked on before.
 
         Args:
             name: A name that hit nothing.
             known: What the ledger knows of the orders the name may speak of, by order number.
+            file: The file as it was listed; without it, it is taken for the one the ledger has under its name.
         """
         numbers = self._spoken_of(name)
         records = [
             record for number in sorted(numbers) if number not in self._pending for record in known.get(number, ())
         ]
-        if any(file.name == name for record in records for row in record.items.values() for file in row.files):
-            return None
+        same_name = [
+            (record, remembered)
+            for record in records
+            for row in record.items.values()
+            for remembered in row.files
+            if remembered.name == name
+        ]
+        if same_name:
+            return self._replaced(file, same_name)
         done = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
         if done:
             reason = f"order {done[0]} is fulfilled already, with other files; this one was not used"
@@ -72,6 +82,14 @@ class Oddities:
             reason = f"{near.why}; {near.slot} waits for {near.suggestion}"
             return _outcome(name, FileStatus.NEAR_MISS, reason, near.suggestion)
         return self._without_likeness(name, numbers)
+
+    def _replaced(self, file: StoredFile | None, known: Sequence[tuple[OrderRecord, FileRecord]]) -> FileOutcome | None:
+        """The outcome of a file under a name that was printed, unless it is what was printed."""
+        done = [record.order_number for record, _remembered in known if record.state is FulfillState.FULFILLED]
+        if file is None or not done or any(remembered.describes(file) for _record, remembered in known):
+            return None
+        reason = f"it was replaced after it was checked for order {done[0]}, which is fulfilled; it is not sent again"
+        return _outcome(file.name, FileStatus.SUPERSEDED, reason)
 
     def _without_likeness(self, name: str, numbers: Collection[str]) -> FileOutcome:
         printable = split_extension(name)[1].lower() in MEDIA_TYPES

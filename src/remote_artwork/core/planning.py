@@ -44,13 +44,17 @@ class ItemPlan:
 
 @frozen(kw_only=True)
 class OrderPlan:
-    """One order: its items, what the ledger knows of it, and whether each item is attached as soon as it is checked."""
+    """One order: its items, what the ledger knows of it, and whether each item is attached as soon as it is checked.
+
+    ``contradicted`` says that the host names it pending long after its receipt.
+    """
 
     key: OrderKey
     order: Order
     items: tuple[ItemPlan, ...]
     record: OrderRecord
     attach_at_once: bool = False
+    contradicted: bool = False
 
     @property
     def complete(self) -> bool:
@@ -61,7 +65,7 @@ class OrderPlan:
     @property
     def has_work(self) -> bool:
         """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
-        if self.record.state is FulfillState.FULFILL_INTENT:
+        if self.record.state is FulfillState.FULFILL_INTENT or self.contradicted:
             return True
         return self.complete or any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
 
@@ -143,7 +147,9 @@ class Planner:
                 row = record.items.get(item.number)
                 names = tuple(file.name for file in row.files) if row else ()
                 status, reason = settled
-                if row and row.state is ItemState.LATE_REPLACEMENT:
+                if row and row.state is ItemState.LATE_REPLACEMENT and record.state is FulfillState.UNCERTAIN:
+                    reason = f"{reason}; {row.reason}"
+                elif row and row.state is ItemState.LATE_REPLACEMENT:
                     status, reason = ItemStatus.LATE_REPLACEMENT, row.reason
                 items.append(ItemPlan(item=item, status=status, reason=reason, candidates=names))
             else:
@@ -154,16 +160,15 @@ class Planner:
             items=_name_siblings(items),
             record=record,
             attach_at_once=self.attach_at_once,
+            contradicted=record.contradicted(self.call_limit),
         )
 
     def _settled(self, record: OrderRecord) -> tuple[ItemStatus, str] | None:
         """Status and reason of an order that the ledger says is past matching, though the host names it pending."""
         if record.state is FulfillState.FULFILLED:
+            if record.contradicted(self.call_limit):
+                return ItemStatus.UNCERTAIN, f"{record.told}, but the shop still names it pending; look there"
             when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
-            if record.intent_age is not None and record.intent_age > self.call_limit:
-                receipt = f" (receipt {record.receipt})" if record.receipt else ""
-                fulfilled = f"fulfilled{when}{receipt}"
-                return ItemStatus.UNCERTAIN, f"{fulfilled}, but the shop still names it pending; look there"
             return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
         if record.state is FulfillState.UNCERTAIN:
             return ItemStatus.UNCERTAIN, record.reason or "nobody knows whether it was fulfilled; look at the shop"

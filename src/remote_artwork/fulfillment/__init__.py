@@ -136,8 +136,8 @@ class Fulfillment:
 def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> None:
     """Sets the outcomes of an order whose work broke off, by what is known to have been done."""
     what = f"{type(error).__name__}: {error}" if not isinstance(error, RemoteArtworkError) else str(error)
-    if progress.state is FulfillState.FULFILLED:
-        return  # it is fulfilled and recorded; what broke off came after
+    if progress.state in (FulfillState.FULFILLED, FulfillState.UNCERTAIN):
+        return  # what became of it is recorded; what broke off came after
     if progress.state is FulfillState.FULFILL_INTENT:
         answer = f"; the shop answered with receipt {progress.receipt}" if progress.receipt else ""
         reason = f"a fulfil call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"

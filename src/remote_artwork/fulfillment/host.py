@@ -186,7 +186,7 @@ class Host:
             return None
         except ClientError as error:
             self.progress.failures.append(error)
-            sent = self.progress.state is FulfillState.FULFILL_INTENT
+            sent = self.progress.state is not FulfillState.OPEN
             status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
             raise self.progress.stop(status, f"the order could not be read again: {error}") from error
         return order
@@ -202,7 +202,8 @@ class Host:
         number = self.progress.plan.order.number
         tool = f"remote-artwork ledger resolve {number} --fulfilled or --not-fulfilled"
         reason = f"{what}; look in the shop, then say so: {tool}"
-        self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, reason=reason))
+        receipt = self.progress.lease.record.receipt
+        self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=reason))
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)
 
     def _fulfilled_already(self) -> None:

@@ -10,13 +10,14 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.lifecycle import FulfillState, ItemState
-from remote_artwork.core.model import Attaching
+from remote_artwork.core.lifecycle import FulfillState
+from remote_artwork.core.model import Attaching, OrderState
 from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.files import Files
 from remote_artwork.fulfillment.host import Host
+from remote_artwork.fulfillment.last_look import LastLook
 from remote_artwork.fulfillment.progress import Progress, Stop
 from remote_artwork.fulfillment.settling import Settling
 from remote_artwork.fulfillment.tools import Tools
@@ -29,10 +30,9 @@ def bring_forward(tools: Tools, progress: Progress) -> None:
         LedgerError: A step could not be recorded; nothing was sent after it.
     """
     files = Files(tools, progress)
-    try:
+    with suppress(Stop):
         _Order(tools, progress, files, Host(tools, progress, files)).run()
-    except Stop:
-        return
+    LastLook(progress, files).run()
 
 
 @frozen
@@ -61,6 +61,7 @@ class _Order:
         """Goes on from where an earlier pass, or another scan since the plan, has left the order."""
         progress = self.progress
         if progress.state is FulfillState.FULFILLED:
+            self._weigh_receipt()
             raise progress.stop(ItemStatus.FULFILLED, "fulfilled by another scan just now; nothing was sent again")
         if progress.state is FulfillState.UNCERTAIN:
             raise progress.stop(ItemStatus.UNCERTAIN, progress.lease.record.reason)
@@ -71,10 +72,24 @@ class _Order:
             reason = "the shop names it pending again"
             progress.advance(progress.order_step(FulfillState.OPEN, reason=reason))
 
+    def _weigh_receipt(self) -> None:
+        """Leaves an order to a person whose receipt the shop contradicts: the order waits there, long after it.
+
+        Raises:
+            Stop: It does, or the shop could not be asked.
+        """
+        record = self.progress.lease.record
+        if not record.contradicted(self.tools.client.call_limit):
+            return
+        order = self.host.look_up()
+        if order and order.state is OrderState.PENDING and order.approval == record.key.approval:
+            self.host.leave_to_a_person(f"{record.told}, but the shop still names it pending")
+            raise Stop
+        raise self.progress.stop(ItemStatus.FULFILLED, f"{record.told}; nothing was sent again")
+
     def _send(self) -> None:
         self._settle_replacements()
         self.host.fulfill(self.host.read_again())
-        self._look_once_more()
 
     def _settle_replacements(self) -> None:
         """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
@@ -104,18 +119,3 @@ class _Order:
             if not self.progress.rows[number].describes(now):
                 changed.append(evolve(plan, files=now))
         return changed
-
-    def _look_once_more(self) -> None:
-        """A file replaced while the order was sent is an alarm, never acted on. The order is fulfilled all the same."""
-        for plan in self.progress.required:
-            number = plan.item.number
-            row = self.progress.rows[number]
-            with suppress(StorageError):
-                if row.describes(self.files.now(number)):
-                    continue
-                names = ", ".join(file.name for file in row.files)
-                reason = (
-                    f"{names} was replaced while the order was sent; the earlier file is printed: look at the order"
-                )
-                self.progress.set(number, ItemStatus.LATE_REPLACEMENT, reason, now=True)
-                self.progress.advance(self.progress.item_step(number, ItemState.LATE_REPLACEMENT, reason=reason))

@@ -131,6 +131,11 @@ class Progress:
             now=now,
         )
 
+    def add(self, number: str, words: str) -> None:
+        """Says more of one item, whose status stays."""
+        before = self._outcomes[number]
+        self._outcomes[number] = evolve(before, reason=f"{before.reason}; {words}")
+
     def set_required(self, status: ItemStatus, reason: str) -> None:
         """Sets the outcome of every item that needs artwork."""
         for item in self.required:

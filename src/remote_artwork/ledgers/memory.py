@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import (
+    UNSETTLED,
     FulfillState,
     ItemStep,
     Lease,
@@ -16,7 +17,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     Step,
 )
-from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over, written_already
+from remote_artwork.ledgers.steps import check_arrows, moved_on, taken_over, written_already
 
 
 def _now() -> datetime:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, update
 from sqlalchemy.engine import URL, Connection
 
-from remote_artwork.core.lifecycle import FulfillState, ItemStep, Lease, OrderKey, OrderRecord, Step
+from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, ItemStep, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.errors import InvalidLedger, LeaseLost
 from remote_artwork.ledgers.connecting import READS, Identity, identity, open_engine, parse_ledger_url, shown
 from remote_artwork.ledgers.dialects import DatabaseNow, among, insert_if_missing
@@ -22,7 +22,7 @@ from remote_artwork.ledgers.migrating import migrate, revision_of
 from remote_artwork.ledgers.rows import as_json, records, select_records, storable
 from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
 from remote_artwork.ledgers.snapshot import copied
-from remote_artwork.ledgers.steps import UNSETTLED, check_arrows, moved_on, taken_over, written_already
+from remote_artwork.ledgers.steps import check_arrows, moved_on, taken_over, written_already
 
 
 class SqlLedger:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from remote_artwork.core.lifecycle import FulfillState, ItemStep, OrderKey, OrderRecord, OrderStep, Step, allowed
+from remote_artwork.core.lifecycle import ItemStep, OrderKey, OrderRecord, OrderStep, Step, allowed
 from remote_artwork.errors import LeaseLost
-
-UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
-"""A call may have had its effect: rows in these states are never forgotten."""
 
 
 def check_arrows(steps: Iterable[Step]) -> None:

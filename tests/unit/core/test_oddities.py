@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from attrs import evolve
 
 from remote_artwork.core.awaited import await_orders
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
@@ -106,6 +107,29 @@ def test_everything_else_is_unrelated(name):
 
 def test_the_artwork_of_an_order_that_is_done_is_no_oddity():
     assert judge("1000_1.pdf", ORDER, records=[record("1000", "1000_1.pdf")]) is None
+
+
+@pytest.mark.parametrize("change", [{"size": 2}, {"etag": "f"}])
+def test_a_file_that_is_no_longer_what_was_printed_is_superseded(change):
+    printed, done = StoredFile(name="1000_1.pdf", size=1, etag="e"), {"1000": [record("1000", "1000_1.pdf")]}
+    assert oddities(ORDER).judge("1000_1.pdf", done, printed) is None
+    outcome = oddities(ORDER).judge("1000_1.pdf", done, evolve(printed, **change))
+    assert outcome.status is FileStatus.SUPERSEDED
+    assert "order 1000, which is fulfilled" in outcome.reason
+
+
+def test_the_printed_file_of_one_of_two_approvals_is_no_oddity():
+    older = evolve(record("1000", "1000_1.pdf"), key=OrderKey("t", "1000", "first"))
+    newer = FileRecord.of("default", StoredFile(name="1000_1.pdf", size=2, etag="f"))
+    items = {"1": ItemRecord(item_number="1", state=ItemState.ATTACHED, files=(newer,))}
+    both = {"1000": [older, evolve(older, key=OrderKey("t", "1000", "second"), items=items)]}
+    assert oddities(ORDER).judge("1000_1.pdf", both, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
+
+
+@pytest.mark.parametrize("state", [state for state in FulfillState if state is not FulfillState.FULFILLED])
+def test_a_changed_file_of_an_order_that_is_not_fulfilled_is_no_oddity_yet(state):
+    known = {"1000": [record("1000", "1000_1.pdf", state=state)]}
+    assert oddities(ORDER).judge("1000_1.pdf", known, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
 
 
 @pytest.mark.parametrize("name", ["1000_1.png", "1000_9.pdf", "1000_1 (1).pdf"])

@@ -186,6 +186,22 @@ def test_an_order_the_shop_still_names_pending_long_after_its_receipt_is_uncerta
         assert result.items[0].reason == "fulfilled (receipt R1), but the shop still names it pending; look there"
 
 
+def test_it_is_work_until_it_is_left_to_a_person():
+    old = timedelta(minutes=3)
+    assert plan(record=record(FulfillState.FULFILLED, intent_age=old)).has_work
+    settled = plan(record=record(FulfillState.FULFILLED, intent_age=old, reason="settled by ann"))
+    assert (statuses(settled), settled.has_work) == (["fulfilled", "fulfilled"], False)
+
+
+def test_a_replacement_is_told_beside_what_a_person_has_to_settle():
+    rows = row(ItemState.LATE_REPLACEMENT, reason="1001_1.pdf was replaced")
+    result = plan(record=record(FulfillState.UNCERTAIN, reason="timed out", items=rows))
+    assert [(str(item.status), item.reason) for item in result.items] == [
+        ("uncertain", "timed out; 1001_1.pdf was replaced"),
+        ("uncertain", "timed out"),
+    ]
+
+
 def test_an_uncertain_order_waits_for_a_person():
     result = plan("1001_1.pdf", "1001_2.pdf", record=record(FulfillState.UNCERTAIN, reason="timed out"))
     assert [(item.status, item.reason) for item in result.items] == [(ItemStatus.UNCERTAIN, "timed out")] * 2
