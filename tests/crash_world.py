@@ -68,11 +68,12 @@ class World:
     def state(self) -> tuple:
         """The snapshot without what only tells how long it took to get there. From equal states all goes on equally."""
         rows, (orders_now, journal, effects, artwork) = self.snapshot()
+        held = [row["lease_owner"] is not None for row in rows[0]]  # a scan at once meets the dead one's lease, or not
         plain = tuple(
             tuple(sorted(repr({k: v for k, v in row.items() if k not in PASSING}) for row in table)) for table in rows
         )
         effective = repr([call for call in journal if call.effect])
-        return plain, repr(orders_now), effective, repr(effects), repr(artwork)
+        return plain, held, repr(orders_now), effective, repr(effects), repr(artwork)
 
     def restore(self, rows: tuple, shop: tuple) -> None:
         with self.ledger._engine.begin() as connection:
