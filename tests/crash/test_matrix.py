@@ -1,7 +1,6 @@
 """A scan dies before and after each of its calls. Whatever was left, fresh scans bring every order to its end, once."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -15,15 +14,6 @@ from remote_artwork.testing import CrashPoint, Faults, crash_points
 @pytest.fixture(params=list(ra.Recovery), ids=str)
 def recovery(request: pytest.FixtureRequest) -> ra.Recovery:
     return request.param
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture) -> Iterator[list[str]]:
-    """What is put in here is shown beside the test's name, also when it passes."""
-    told: list[str] = []
-    yield told
-    with capsys.disabled():
-        sys.stdout.write(f"\n{request.node.name}: {'; '.join(told)}\n")
 
 
 def test_a_shop_of_three_orders_dies_once_anywhere(ledger, recovery, tell):
