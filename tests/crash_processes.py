@@ -130,10 +130,9 @@ def scan_and_tell(place: Place, file: Path) -> None:
     diary.append(ENDED)
 
 
-def last_call(file: Path) -> str | None:
-    """The call that the scan which keeps this diary is at; None before its first."""
-    calls = file.read_text().split() if file.exists() else []
-    return calls[-1] if calls else None
+def calls_in(file: Path) -> list[str]:
+    """The calls in a diary so far."""
+    return file.read_text().split() if file.exists() else []
 
 
 def scan_together(place: Place, barrier) -> None:
