@@ -8,7 +8,7 @@ from attrs import define, field
 
 import remote_artwork as ra
 from crash_world import World
-from remote_artwork.testing import CrashPoint, Faults, crash_points
+from remote_artwork.testing import CrashPoint, Faults, Killed, crash_points
 
 
 @pytest.fixture(params=list(ra.Recovery), ids=str)
@@ -38,6 +38,17 @@ def test_a_shop_of_one_order_dies_twice_anywhere(ledger, recovery, tell):
 def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
     world = World.of(ledger, recovery=recovery)
     tell.append(f"{die_twice(world)} double crashes")
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_state_in_which_a_lease_runs_is_another_than_the_one_once_it_has_ended(ledger):
+    world, faults = World.of(ledger, ["1001"]), Faults()
+    faults.meanwhile("client.fulfill", faults.die)
+    with pytest.raises(Killed):
+        world.scanner(faults).scan()
+    held = world.state()
+    world.let_time_pass()
+    assert world.state() != held
 
 
 @define
