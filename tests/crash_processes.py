@@ -14,7 +14,7 @@ import attrs
 import fsspec
 
 import remote_artwork as ra
-from remote_artwork.testing import FakeShop, Faults, FaultyClient
+from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
 from shop_files import JPEG
 
 FRESH = multiprocessing.get_context("forkserver")
@@ -22,6 +22,7 @@ FRESH = multiprocessing.get_context("forkserver")
 FRESH.set_forkserver_preload(["__main__", "crash_processes"])
 
 STOPPED = "stopped"
+ENDED = "ended"
 
 
 class ShopServer:
@@ -101,14 +102,37 @@ class Place:
         faults, shop = Faults(), RemoteShop(self.address, self.recovery)
         storage = ra.ArtworkStorage(fsspec.filesystem("file"), str(self.folder))
         with ra.SqlLedger(self.ledger_url) as ledger:
-            scanner = ra.Scanner(storage, FaultyClient(shop, faults), ledger=ledger)
+            doubles = FaultyStorage(storage, faults), FaultyClient(shop, faults)
+            scanner = ra.Scanner(*doubles, ledger=FaultyLedger(ledger, faults))
             if watch is not None:
                 watch(faults, shop)
             scanner.scan()
 
 
-def scan_once(place: Place) -> None:
-    place.scan()
+class Diary(list[str]):
+    """Calls that are also in a file, each before it is made, so that they outlive the process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def append(self, call: str) -> None:
+        super().append(call)
+        with self._file.open("a") as diary:
+            diary.write(f"{call}\n")
+
+
+def scan_and_tell(place: Place, file: Path) -> None:
+    def watch(faults: Faults, _shop: RemoteShop) -> None:
+        faults.calls = diary
+
+    diary = Diary(file)
+    place.scan(watch)
+    diary.append(ENDED)
+
+
+def calls_in(file: Path) -> list[str]:
+    """The calls in a diary so far."""
+    return file.read_text().split() if file.exists() else []
 
 
 def scan_together(place: Place, barrier) -> None:

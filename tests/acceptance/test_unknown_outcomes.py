@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, Faults, FaultyStorage
@@ -109,3 +110,18 @@ def test_a_call_is_repeated_later_where_its_file_cannot_be_looked_at(root: str, 
     report = case.scanner.scan()
     assert ([item.status for item in report.items], len(case.shop.calls("fulfill"))) == (["uncertain"], 1)
     assert case.scan() == "fulfilled"
+
+
+@pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT])
+def test_a_repeated_call_is_waited_for_from_its_own_beginning(root: str, recovery: ra.Recovery):
+    case = Case(root, recovery, "not done")
+    case.scan()
+    case.now += 2 * LIMIT
+    case.shop.delay_next("fulfill", TIMED_OUT)
+    assert case.scan() == "uncertain"
+    case.shop.put(evolve(case.shop.orders["1001"], state=ra.OrderState.OTHER))
+    assert case.scan() == "uncertain", "the repeat may still be under way"
+    case.shop.put(evolve(case.shop.orders["1001"], state=ra.OrderState.PENDING))
+    case.end()
+    assert case.state == "fulfilled"
+    assert list(case.shop.effects.values()) == [1]

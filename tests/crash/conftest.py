@@ -1,4 +1,5 @@
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,3 +22,12 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
     with ra.SqlLedger(f"sqlite:///{folder}/ledger.db") as ledger:
         yield ledger
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture) -> Iterator[list[str]]:
+    """What is put in here is shown beside the test's name, also when it passes."""
+    told: list[str] = []
+    yield told
+    with capsys.disabled():
+        sys.stdout.write(f"\n{request.node.name}: {'; '.join(told)}\n")

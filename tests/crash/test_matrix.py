@@ -1,7 +1,6 @@
 """A scan dies before and after each of its calls. Whatever was left, fresh scans bring every order to its end, once."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,21 +8,12 @@ from attrs import define, field
 
 import remote_artwork as ra
 from crash_world import World
-from remote_artwork.testing import CrashPoint, Faults, crash_points
+from remote_artwork.testing import CrashPoint, Faults, Killed, crash_points
 
 
 @pytest.fixture(params=list(ra.Recovery), ids=str)
 def recovery(request: pytest.FixtureRequest) -> ra.Recovery:
     return request.param
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture) -> Iterator[list[str]]:
-    """What is put in here is shown beside the test's name, also when it passes."""
-    told: list[str] = []
-    yield told
-    with capsys.disabled():
-        sys.stdout.write(f"\n{request.node.name}: {'; '.join(told)}\n")
 
 
 def test_a_shop_of_three_orders_dies_once_anywhere(ledger, recovery, tell):
@@ -48,6 +38,18 @@ def test_a_shop_of_one_order_dies_twice_anywhere(ledger, recovery, tell):
 def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
     world = World.of(ledger, recovery=recovery)
     tell.append(f"{die_twice(world)} double crashes")
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_state_in_which_a_lease_runs_is_another_than_the_one_once_it_has_ended(ledger):
+    world, faults = World.of(ledger, ["1001"]), Faults()
+    world.let_time_pass()  # makes its own row among the passes
+    faults.meanwhile("client.fulfill", faults.die)
+    with pytest.raises(Killed):
+        world.scanner(faults).scan()
+    held = world.state()
+    world.let_time_pass()
+    assert world.state() != held
 
 
 @define

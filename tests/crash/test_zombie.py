@@ -6,6 +6,7 @@ from attrs import evolve
 import remote_artwork as ra
 from crash_world import World
 from remote_artwork.testing import FakeShop, Faults
+from shop_files import JPEG
 
 
 def calls_of_a_scan(world: World) -> list[str]:
@@ -46,6 +47,38 @@ def has_no_second_effect(world: World) -> None:
         assert sum(world.shop.effects.values()) == 1, (number, call)
         world.scan_in_the_end()
         world.check()
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
+def test_a_zombie_never_lets_an_older_file_be_printed_wherever_it_was_stopped(ledger, recovery):
+    world = World.of(ledger, ["1001"], recovery=recovery)
+    two_items = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])
+    first, second = f"{world.root}/1001_1.jpg", f"{world.root}/1001_2.jpg"
+    at_once = ra.Policy(fulfill="per_item")
+    world.shop.put(two_items)
+    world.untouched = world.snapshot()
+    calls = Faults()
+    world.scanner(calls, policy=at_once).scan()
+
+    def taken_over_with_a_newer_file() -> None:
+        world.files.pipe(first, JPEG + b"newer")
+        world.let_time_pass()
+        world.scanner(policy=at_once).scan()
+
+    for number, call in enumerate(calls.calls, start=1):
+        world.restore(*world.untouched)
+        world.files.pipe(first, JPEG)
+        faults, printed = Faults(), Faults()
+        faults.meanwhile("", taken_over_with_a_newer_file, number=number)
+        world.scanner(faults, policy=at_once).scan()
+        world.let_time_pass()
+        world.files.pipe(second, JPEG)
+        held = []
+        printed.meanwhile("client.fulfill", lambda held=held: held.extend(world.shop.artwork["1001", "1"]))
+        world.scanner(printed, policy=at_once).scan()
+        assert [artwork.version for artwork in held] == [world.storage.stat("1001_1.jpg").etag], (number, call)
+        world.files.rm(second)
 
 
 class Careless(FakeShop):

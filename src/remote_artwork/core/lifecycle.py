@@ -53,13 +53,13 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
 
 FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
-    _F.FULFILL_INTENT: frozenset({_F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
+    _F.FULFILL_INTENT: frozenset({_F.FULFILL_INTENT, _F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
     _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN, _F.CANCELLED}),
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }
 """From → to. An order's row is created ``open`` by its first claim, and is ``open`` again after a call that surely had
-no effect."""
+no effect. Each attempt of a call records its intent, so that the intent's age is the age of the last attempt."""
 
 UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
 """A call may have had its effect, and nobody knows it: such rows are never forgotten, and a person may settle them."""

@@ -142,8 +142,8 @@ def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> 
         answer = f"; the shop answered with receipt {progress.receipt}" if progress.receipt else ""
         reason = f"a fulfil call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"
         progress.set_required(ItemStatus.UNCERTAIN, reason)
-    elif progress.calling:
-        reason = f"artwork was attached, but that is not recorded ({what}); the next scan sets it again"
-        progress.set_required(ItemStatus.UNCERTAIN, reason)
+    elif progress.attaching is not None:
+        reason = f"artwork was attached, but that is not recorded ({what}); it is set again before the order is sent"
+        progress.set(progress.attaching, ItemStatus.UNCERTAIN, reason)
     else:
         progress.set_required(otherwise, f"nothing was sent: {what}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from attrs import frozen
@@ -47,8 +46,13 @@ class Host:
     progress: Progress
     files: Files
 
-    def attach(self, plan: ItemPlan) -> bool:
-        """Attaches one item's checked files, unless they are; whether they are attached now.
+    def attach(self, plan: ItemPlan, *, again: bool) -> bool:
+        """Attaches one item's checked files; whether they are attached now.
+
+        Args:
+            plan: The item.
+            again: Also where the ledger says that an earlier pass has attached them. A call of a scanner that was
+                taken over, or one that timed out, may have arrived after that pass, and set an older file.
 
         Raises:
             Stop: The whole order, or the whole host, is out of reach; outcomes say why.
@@ -62,7 +66,7 @@ class Host:
             progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
             return False
         until = min((artwork.expires_at for artwork in artworks if artwork.expires_at), default=None)
-        if row.state is ItemState.ATTACHED and self._lasts(row.expires_at, until):
+        if row.state is ItemState.ATTACHED and not again:
             return True
         key = progress.plan.key.attachment_key(number, row.files)
         order = progress.plan.order
@@ -70,6 +74,7 @@ class Host:
         def intend() -> None:
             fresh = progress.rows[number].state is not ItemState.ATTACH_INTENT
             progress.advance(*[progress.item_step(number, ItemState.ATTACH_INTENT)] if fresh else [])
+            progress.attaching = number
 
         def attach() -> None:
             self.tools.client.attach_artwork(order, plan.item, artworks, idempotency_key=key)
@@ -85,7 +90,7 @@ class Host:
             self._refused(error, items=[plan])
             return False
         progress.advance(progress.item_step(number, ItemState.ATTACHED, expires_at=until))
-        progress.calling = False
+        progress.attaching = None
         progress.set(number, ItemStatus.ATTACHED, f"attached {', '.join(f.name for f in row.files)}", now=True)
         return True
 
@@ -127,8 +132,7 @@ class Host:
         retry = self.tools.retry if self.tools.client.recovery is Recovery.IDEMPOTENT else _ONCE
 
         def intend() -> None:
-            fresh = progress.state is not FulfillState.FULFILL_INTENT
-            progress.advance(*[progress.order_step(FulfillState.FULFILL_INTENT, work=order.work)] if fresh else [])
+            progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
 
         def send() -> str | None:
             return self.tools.client.fulfill(order, artworks, idempotency_key=key)
@@ -164,7 +168,6 @@ class Host:
             if row.state in (ItemState.VERIFIED, ItemState.ATTACH_INTENT)
         ]
         progress.advance(*steps)
-        progress.calling = False
         for plan in progress.required:
             row = progress.rows.get(plan.item.number)
             names = ", ".join(file.name for file in row.files) if row else "unknown files"
@@ -248,11 +251,6 @@ class Host:
             progress.failures.append(error)
             raise Stop from error
 
-    def _lasts(self, attached: datetime | None, fresh: datetime | None) -> bool:
-        """Whether the URLs that the host was given work for at least half as long as fresh ones would."""
-        now = self.tools.clock()
-        return fresh is None or (attached is not None and attached - now >= (fresh - now) / 2)
-
     def _call(
         self,
         function: Callable[[], T],
@@ -277,16 +275,15 @@ class Host:
         def guarded() -> T:
             if intend is not None:
                 intend()
-                progress.calling = True
             progress.unanswered = None
             try:
                 return function()
             except ClientError as error:
-                progress.calling = False
+                progress.attaching = None
                 progress.unanswered = error if isinstance(error, OutcomeUnknown) else None
                 raise
             except Exception as error:
-                progress.calling = False
+                progress.attaching = None
                 log.exception("client_raised", extra={"order_id": progress.plan.order.id})
                 progress.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
                 raise progress.unanswered from error

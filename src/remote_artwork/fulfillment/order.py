@@ -48,7 +48,7 @@ class _Order:
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.progress.plan.complete and len(ready) == len(matched)
         if self._attaches and (complete or self.tools.policy.fulfill == "per_item"):
-            ready = [item for item in ready if self.host.attach(item)]
+            ready = [item for item in ready if self.host.attach(item, again=complete)]
             complete = complete and len(ready) == len(matched)
         if complete:
             self._send()
@@ -95,7 +95,7 @@ class _Order:
         """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
         replaced = self._replaced()
         for plan in replaced:
-            if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan)):
+            if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan, again=True)):
                 raise Stop
         if replaced and self._replaced():
             raise self.progress.stop(

@@ -42,7 +42,7 @@ class Progress:
         failures: Errors that may concern more than this order.
         state: Where the order is.
         rows: Where its items are.
-        calling: Whether a call that may have had an effect is not recorded as ended yet.
+        attaching: The number of the item whose attach call was begun and is not recorded as ended yet.
         unanswered: What the last call of the host ended with, where nobody knows its outcome.
         receipt: The host's answer to ``fulfill``, from when it came.
     """
@@ -54,7 +54,7 @@ class Progress:
     failures: list[RemoteArtworkError] = field(factory=list)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
-    calling: bool = False
+    attaching: str | None = None
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
     _outcomes: dict[str, ItemOutcome] = field(init=False)

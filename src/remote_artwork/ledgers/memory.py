@@ -17,6 +17,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     Step,
 )
+from remote_artwork.errors import LeaseLost
 from remote_artwork.ledgers.steps import check_arrows, moved_on, taken_over, written_already
 
 
@@ -79,14 +80,18 @@ class MemoryLedger:
             owners = (lease.owner, None) if release else (lease.owner,)
             if row is None or row.epoch != lease.epoch or row.owner not in owners:
                 raise taken_over(lease.key)
-            if written_already(row.record, steps):
-                steps = ()
-            elif row.owner is None:
-                raise taken_over(lease.key)
-            for step in steps:
-                row = _stepped(row, step, now)
+            after = row
+            try:
+                if row.owner is None:
+                    raise taken_over(lease.key)
+                for step in steps:
+                    after = _stepped(after, step, now)
+            except LeaseLost:
+                if not written_already(row.record, steps):
+                    raise
+                after = row
             owner = None if release else lease.owner
-            self._rows[lease.key] = evolve(row, owner=owner, lease_until=now + lease.lasts)
+            self._rows[lease.key] = evolve(after, owner=owner, lease_until=now + lease.lasts)
 
     def find(
         self,

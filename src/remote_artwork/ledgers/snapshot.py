@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,24 @@ _HEADER = 100
 _LOG_HEADER = 32
 _CLOCK_TICK_NS = 20_000_000
 _PAUSE = 0.02
+
+
+@frozen(kw_only=True)
+class Clock:
+    """The three clocks of a copy; tests pass their own.
+
+    Args:
+        since_epoch: Nanoseconds, of the clock that the time stamps of files are taken from.
+        elapsed: Seconds, of a clock that is never set.
+        sleep: Waits so many seconds.
+    """
+
+    since_epoch: Callable[[], int] = time.time_ns
+    elapsed: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+_CLOCK = Clock()
 
 _HELD: dict[tuple[int, int], int] = {}
 
@@ -55,7 +73,7 @@ class _Mark:
 
 
 @contextmanager
-def copied(file: Path, *, timeout: timedelta) -> Iterator[Path | None]:
+def copied(file: Path, *, timeout: timedelta, clock: Clock = _CLOCK) -> Iterator[Path | None]:
     """A copy of a SQLite file as it was at one moment, deleted afterwards; None where the file is missing or empty.
 
     The copy holds all that was committed before the call. A log that grows meanwhile does no harm, since its frames
@@ -70,27 +88,27 @@ def copied(file: Path, *, timeout: timedelta) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="remote-artwork-") as folder:
         copy = Path(folder) / "ledger.db"
         try:
-            found = _copy_when_still(file, copy, deadline=time.monotonic() + timeout.total_seconds())
+            found = _copy_when_still(file, copy, deadline=clock.elapsed() + timeout.total_seconds(), clock=clock)
         except OSError as error:
             raise LedgerUnavailable(f"the ledger {file} cannot be read: {error.strerror or error}") from error
         yield copy if found else None
 
 
-def _copy_when_still(file: Path, copy: Path, *, deadline: float) -> bool:
+def _copy_when_still(file: Path, copy: Path, *, deadline: float, clock: Clock) -> bool:
     while (descriptor := _held(file)) is not None:
         before = _Mark.of(file, descriptor)
         if not before.size:
             return False
         # A page written in the same tick of the file system's clock would not show in the time stamp.
-        if abs(time.time_ns() - before.written_at) > _CLOCK_TICK_NS:
+        if abs(clock.since_epoch() - before.written_at) > _CLOCK_TICK_NS:
             _copy_held(descriptor, copy)
             for ending in ("-wal", "-journal"):
                 _copy_if_there(_beside(file, ending), _beside(copy, ending))
             if _held(file) == descriptor and _Mark.of(file, descriptor) == before:
                 return True
-        if time.monotonic() > deadline:
+        if clock.elapsed() > deadline:
             raise LedgerUnavailable(f"the ledger {file} is written to all the time; try again when less is going on")
-        time.sleep(_PAUSE)
+        clock.sleep(_PAUSE)
     return False
 
 

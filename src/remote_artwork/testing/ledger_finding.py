@@ -3,9 +3,25 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
+from attrs import evolve
+
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.interfaces import Ledger
-from remote_artwork.testing.ledger_words import DOUBT, FULFIL, INTEND, KEY, SELECT, claim, ids, only
+from remote_artwork.testing.ledger_words import (
+    DOUBT,
+    FULFIL,
+    INTEND,
+    KEY,
+    NOW,
+    SELECT,
+    claim,
+    ids,
+    only,
+    wait_for,
+)
 
 
 class Finding:
@@ -40,6 +56,14 @@ class Finding:
         claim(ledger, KEY)
         assert ids(ledger.find("acme", order_ids=[f"order-{n}" for n in range(100_000)])) == {"order-1"}
 
+    def test_an_intent_that_is_recorded_again_is_as_old_as_its_last_record(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [INTEND])
+        older = wait_for(lambda: age if (age := _age(ledger)) > timedelta(milliseconds=20) else None)
+        begun = time.monotonic()
+        ledger.advance(lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT)])
+        assert _age(ledger) < timedelta(seconds=time.monotonic() - begun) + older / 2
+
     def test_orders_in_one_state_are_found_alone_and_together_with_other_filters(self, ledger: Ledger) -> None:
         paths = {"1": (), "2": (INTEND,), "3": (INTEND,), "4": (INTEND, FULFIL), "5": (INTEND, DOUBT)}
         for number, steps in paths.items():
@@ -64,3 +88,7 @@ class Finding:
     def test_an_order_found_by_its_state_comes_with_its_items(self, ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
         assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}
+
+
+def _age(ledger: Ledger) -> timedelta:
+    return only(ledger.find("acme")).intent_age or NOW

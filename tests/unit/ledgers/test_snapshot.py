@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url
 from remote_artwork.ledgers.migrating import migrate
-from remote_artwork.ledgers.snapshot import copied
+from remote_artwork.ledgers.snapshot import Clock, copied
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger_words import KEY, SELECT, claim, ids, only, settle
 
@@ -153,26 +153,53 @@ def test_what_another_handle_has_just_written_is_found(folder: Path, reader: Sql
         assert set(only(reader.find("acme")).items) == {"1"}
 
 
+class WrittenToEveryTick:
+    """A clock of which the file's last change is never a whole tick ago; each pause takes its time at once."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.passed = 0.0
+
+    def write_and_pass(self, seconds: float) -> None:
+        self.passed += seconds
+        changed = self.file.stat().st_mtime_ns + round(seconds * 1e9)
+        os.utime(self.file, ns=(changed, changed))
+
+    def now(self) -> int:
+        return self.file.stat().st_mtime_ns + 2_000_000
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(since_epoch=self.now, elapsed=lambda: self.passed, sleep=self.write_and_pass)
+
+
 def test_a_file_whose_pages_change_all_the_time_is_given_up_in_time(folder: Path):
     file = folder / "ledger.db"
     file.write_bytes(b"x" * 8192)
-    over = threading.Event()
+    written = WrittenToEveryTick(file)
+    with (
+        pytest.raises(LedgerUnavailable, match="written to all the time"),
+        copied(file, timeout=timedelta(seconds=5), clock=written.clock),
+    ):
+        pytest.fail("a copy of a changing file was handed out")
+    assert 5 < written.passed < 5.1
 
-    def write() -> None:
-        while not over.wait(0.002):
-            os.utime(file)
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        with (
-            pytest.raises(LedgerUnavailable, match="written to all the time"),
-            copied(file, timeout=timedelta(milliseconds=200)),
-        ):
-            pytest.fail("a copy of a changing file was handed out")
-    finally:
-        over.set()
-        writer.join()
+def test_a_file_that_is_written_to_while_it_is_copied_is_copied_again(folder: Path):
+    file = folder / "ledger.db"
+    file.write_bytes(b"x" * 8192)
+    reads = iter(range(3))
+
+    def later() -> int:
+        if next(reads, None) is not None:  # the copy begins once this returns
+            file.write_bytes(file.read_bytes() + b"x")
+        return time.time_ns() + 10**9
+
+    with copied(
+        file, timeout=timedelta(seconds=5), clock=Clock(since_epoch=later, sleep=lambda _seconds: None)
+    ) as copy:
+        assert copy is not None
+        assert copy.stat().st_size == 8192 + 3
 
 
 def test_a_copy_releases_no_lock_of_this_process(folder: Path, reader: SqlLedger):
