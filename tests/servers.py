@@ -142,7 +142,14 @@ class S3Server:
     def put_many(self, bucket: str, keys: list[str], content: bytes = b"x") -> None:
         """Stores the same content under many plain keys at once."""
         self.call("list_buckets")
-        self._client.pipe({f"{bucket}/{key}": content for key in keys})
+        for tries_left in (2, 1, 0):
+            try:
+                self._client.pipe({f"{bucket}/{key}": content for key in keys})
+            except OSError:  # rclone now and then answers 500 to one of many files that come into a new folder at once
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def delete(self, bucket: str, key: str) -> None:
         """Removes one object; in a versioned bucket, hides it."""
