@@ -6,10 +6,7 @@ wrongly on demand.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,13 +17,11 @@ import pytest
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
+from parts import cached, missing, package
 from remote_artwork.storage.pagers import azure
-from servers import free_port, missing, running
+from servers import free_port, running
 
 AZURITE = "azurite@3.37.0"
-INSTALLATION = 110.0
-"""Seconds that npm may take."""
-
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The key that Azurite documents for everybody."""
@@ -46,24 +41,17 @@ def node() -> str:
 
 def azurite_script() -> Path:
     """Azurite's own programme, installed first where it is not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "remote_artwork" / AZURITE.replace("@", "-")
-    script = folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    if not script.exists():
-        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
-        npm = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        install = [node(), str(npm)] if npm.exists() else ["npm"]
-        install += ["install", "--prefix", str(unfinished), "--no-audit", "--no-fund", "--ignore-scripts", AZURITE]
-        unfinished.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run(install, check=True, capture_output=True, timeout=INSTALLATION)
-            unfinished.rename(folder)
-        except (OSError, subprocess.SubprocessError) as error:
-            sys.stderr.write(f"{getattr(error, 'stderr', None) or error!r}\n")
-            missing(f"{AZURITE} (npm install)")
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return script
+    npm = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    install = [node(), str(npm)] if npm.exists() else ["npm"]
+    folder = cached(
+        AZURITE.replace("@", "-"),
+        f"{AZURITE} (npm install)",
+        lambda into: [
+            *[*install, "install", "--prefix", str(into)],
+            *["--no-audit", "--no-fund", "--ignore-scripts", AZURITE],
+        ],
+    )
+    return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 
 class AzureServer:
@@ -110,7 +98,7 @@ class AzureServer:
 @pytest.fixture(scope="session")
 def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
     """Azurite: pages, access levels, keys and SAS; no versions."""
-    pytest.importorskip("adlfs")
+    package("adlfs")
     port = free_port()
     folder = tmp_path_factory.mktemp("azurite")
     command = [node(), str(azurite_script()), "--blobHost", "127.0.0.1", "--blobPort", str(port)]

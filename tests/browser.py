@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
+from parts import missing
+
 
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Selenium; shared, so every test opens its own page."""
-    from servers import missing  # a plugin: pytest has to be the first who imports it
-
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if program is None or driver is None:

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 import remote_artwork as ra
-from servers import S3Server, free_port, missing, running
+from parts import missing, package
+from servers import S3Server, free_port, running
 
 KEYS = ra.Keys("compatibility", "a-secret-of-tests")
 ATTEMPTS = 5
@@ -72,7 +73,7 @@ def _run(*command: str) -> str:
 @pytest.fixture(scope="session")
 def ceph_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Ceph RGW: checks keys, keeps versions, and has public buckets."""
-    pytest.importorskip("s3fs")
+    package("s3fs")
     for name in ("ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool"):
         if shutil.which(name) is None:
             missing(f"Ceph RGW ({name}, by the system's packages: see CONTRIBUTING)")

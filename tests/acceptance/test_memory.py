@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from canned import COMMAND, Canned
+from parts import package
 from servers import free_port, running
 
 pytestmark = pytest.mark.server
@@ -47,7 +48,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    pytest.importorskip("s3fs")
+    package("s3fs")
     port = free_port()
     with running([*COMMAND, str(port)], port=port, log=tmp_path_factory.mktemp("canned") / "log"):
         yield Canned(port)

@@ -13,9 +13,10 @@ import botocore.session
 import pytest
 
 import remote_artwork as ra
+from parts import program
 from provider_pages import blocks
 from remote_artwork.testing import FakeShop
-from servers import S3Server, free_port, program, running
+from servers import S3Server, free_port, running
 from shop_files import PDF
 
 _, PLACE, POLICY = blocks("policy")[0]

@@ -6,6 +6,7 @@ import pytest
 
 import remote_artwork as ra
 from canned import COMMAND, Canned
+from parts import package
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.testing import FakeShop
 from servers import free_port, running
@@ -17,7 +18,7 @@ N = 100_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    pytest.importorskip("s3fs")
+    package("s3fs")
     port = free_port()
     with running([*COMMAND, str(port)], port=port, log=tmp_path_factory.mktemp("canned") / "log"):
         yield Canned(port)

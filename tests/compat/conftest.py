@@ -17,6 +17,7 @@ from compat.benches import AzureBench, GoogleBench, S3Bench, TokenHandler, fresh
 from compat.entrance import Entrance
 from compat.stand_ins import AZURITE, CEPH, EMULATOR, FRONT_DOORS, MOTO, RCLONE, SWIFT, what_is_lacked
 from compat.table import Outcomes
+from parts import package
 from swift_server import PAGE as SWIFT_PAGE
 
 OUTCOMES = pytest.StashKey[dict[tuple[str, str], dict[str, set[str]]]]()
@@ -100,7 +101,7 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Azure is asked for few blobs a page."""
-    pytest.importorskip("adlfs")
+    package("adlfs")
     from remote_artwork.storage.pagers import azure
 
     monkeypatch.setattr(azure, "PAGE", AzureBench.page)

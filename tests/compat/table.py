@@ -13,25 +13,30 @@ SCAN = "whole scan"
 FAILED = "FAILED"
 NOT_RUN = "not run"
 COLUMNS = (*get_args(Capability), SCAN)
+PARTS = ((slice(1, 8), "Files"), (slice(8, 14), "Changes and access"), (slice(14, None), "From plan to fulfilled"))
+"""Which cells of a row stand together on the page, and under which heading: all of them are wider than a page."""
 INTRODUCTION = """\
 # Compatibility
 
-What `nox --session compat` has shown, on servers that the tests start themselves. Each row is a provider, played by the
-server of the second column, which keeps `remote_artwork.testing.StorageContract`. The last column is the main job from
-`plan` to `fulfilled`, at the command line: by the URL that the provider's console shows, with its host names leading to
-each of the servers named, over TLS, and with the attached URL downloaded by somebody without credentials.
+What `nox --session compat` has shown, on servers that the tests start themselves. Each row is a provider, played by a
+server that keeps `remote_artwork.testing.StorageContract`. A dash is a difference that is declared, below.
 
 None of this is shown on the provider's own servers. To try your own bucket, without writing to it:
 `pytest --pyargs remote_artwork.testing --storage-url URL --storage-credentials FILE`.
 """
-LEGEND = """\
-**listing** names every file of the folder and no other · **order** is that of the names' bytes ·
-**start_after** begins a listing after a name · **pages** follow
-each other to the end · **odd_names** such as `a+b%2F.png` come back as they are · **reading** of any part ·
+LEGENDS = (
+    """\
+**listing** names every file of the folder and no other · **order** is that of the names' bytes · **start_after**
+begins a listing after a name · **pages** follow each other to the end · **odd_names** such as `a+b%2F.png` come back as
+they are · **reading** of any part.""",
+    """\
 **replacement** of a file is noticed · **versions** that were overwritten can still be read · **missing_bucket** is
 an error, no empty folder · **access** with wrong credentials is denied · **signed_url** gives the file to whoever
-has it · **public** folders need no credentials. A dash is a difference that is declared, and that the tests hold
-the server to:"""
+has it · **public** folders need no credentials.""",
+    """\
+The main job, at the command line: by the URL that the provider's console shows, with its host names leading to each of
+the servers named, over TLS, and with the attached URL downloaded by somebody without credentials.""",
+)
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]
 """(provider, server) → capability → outcomes of the tests that show it: passed, failed, skipped."""
@@ -77,10 +82,18 @@ def drawn(outcomes: Outcomes) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def lines_of(cells: list[str]) -> list[str]:
+    """One row of the table, as it stands in each part of the page."""
+    return [line([cells[0], *cells[part]]) for part, _ in PARTS]
+
+
 def page(outcomes: Outcomes) -> str:
     """The page of the documentation."""
-    head, *body = map(line, rows(outcomes))
-    lines = [INTRODUCTION, head, line(["---"] * (len(COLUMNS) + 2)), *body, "", LEGEND, ""]
+    lines = [INTRODUCTION]
+    parts = zip(*map(lines_of, rows(outcomes)), strict=True)
+    for (_, title), legend, (head, *body) in zip(PARTS, LEGENDS, parts, strict=True):
+        lines += [f"## {title}\n", head, line(["---"] * (head.count("|") - 1)), *body, "", legend, ""]
+    lines.append("## What is not there\n")
     for provider, [server] in CONTRACT.items():
         reasons = [f"{name} ({reason})" for name, reason in what_is_lacked(provider, server).items()]
         if reasons:

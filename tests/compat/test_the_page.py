@@ -24,14 +24,15 @@ def test_a_row_of_the_provider_table_names_what_it_is_tested_with(provider):
 
 
 def test_the_page_is_what_this_run_has_shown(outcomes, request):
-    ran = [row for row in map(table.line, table.rows(outcomes)) if table.NOT_RUN not in row]
+    ran = [row for row in table.rows(outcomes) if table.NOT_RUN not in ", ".join(row)]
     if len(ran) == 1:
         pytest.skip("the tests that the table is made from were not run")
-    assert [row for row in ran if table.FAILED in row] == []
+    assert [row for row in ran if table.FAILED in ", ".join(row)] == []
     all_ran = len(ran) == 1 + len(CONTRACT)
     if all_ran and request.config.getoption("--write-page", default=False):
         PAGE.write_text(table.page(outcomes), encoding="utf-8")
     kept = PAGE.read_text(encoding="utf-8")
-    assert [row for row in ran if row not in kept] == [], "make it again: nox --session compat"
+    stale = [line for row in ran for line in table.lines_of(row) if line not in kept]
+    assert stale == [], "make it again: nox --session compat"
     if all_ran:
         assert kept == table.page(outcomes)

@@ -6,9 +6,10 @@ import attrs
 import pytest
 
 import remote_artwork as ra
+from parts import package
 from remote_artwork.storage.pagers import azure
 
-pytest.importorskip("adlfs")
+package("adlfs")
 
 FILE = ra.StoredFile(name="1001_1.png", size=10, etag="e")
 SAS = ra.SasToken("sv=2024-01-01&sp=rl&sr=c&sig=c2VjcmV0IG9mIHRlc3Rz")
@@ -167,7 +168,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(faulty_azure, loca
 
 
 def test_a_file_system_handed_over_is_tried_by_our_own_policy_only(faulty_azure):
-    adlfs = pytest.importorskip("adlfs")
+    adlfs = package("adlfs")
     fs = adlfs.AzureBlobFileSystem(
         connection_string=f"BlobEndpoint={faulty_azure.endpoint}/account;SharedAccessSignature={SAS.token}",
         skip_instance_cache=True,

@@ -7,6 +7,7 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
+from parts import package
 
 FILE = ra.StoredFile(name="1001_1.png", size=10, etag="1", version_id="1")
 
@@ -154,14 +155,14 @@ def test_a_private_address_is_refused_before_anything_is_sent(faulty_google, loc
 
 
 def handed_over(server, credentials):
-    gcsfs = pytest.importorskip("gcsfs.core")
+    gcsfs = package("gcsfs.core")
     fs = gcsfs.GCSFileSystem(token=credentials, endpoint_url=server.endpoint, project="", skip_instance_cache=True)
     return ra.ArtworkStorage(fs, "b/in", retry=RETRY, call_timeout=5)
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "503", "reset", "redirect nowhere", "html 200"])
 def test_a_token_stands_in_no_error(faulty_google, fault):
-    credentials = pytest.importorskip("google.oauth2.credentials").Credentials("a-token-of-tests")
+    credentials = package("google.oauth2.credentials").Credentials("a-token-of-tests")
     storage = handed_over(faulty_google, credentials)
     faulty_google.answer(fault)
     failure(storage, "list")
@@ -173,7 +174,7 @@ def test_a_token_stands_in_no_error(faulty_google, fault):
     [("400 invalid grant", ra.StorageDenied), ("refused", ra.StorageUnreachable)],
 )
 def test_what_google_says_when_asked_for_a_token_has_a_meaning(faulty_google, service_account_key, answer, meaning):
-    account = pytest.importorskip("google.oauth2.service_account").Credentials
+    account = package("google.oauth2.service_account").Credentials
     key = service_account_key | {"token_uri": f"{faulty_google.endpoint}/token"}
     storage = handed_over(faulty_google, account.from_service_account_info(key, scopes=["read"]))
     faulty_google.answer(answer if answer != "refused" else "ok")

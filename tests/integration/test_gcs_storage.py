@@ -11,6 +11,7 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
+from parts import package
 
 pytestmark = pytest.mark.server
 
@@ -151,7 +152,7 @@ def test_a_signed_url_is_of_one_generation_and_says_until_when_it_works(
 
 
 def test_a_signed_url_holds_for_google_itself(service_account_key):
-    padding = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.padding")
+    padding = package("cryptography.hazmat.primitives.asymmetric.padding")
     from cryptography.hazmat.primitives.hashes import SHA256, Hash
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -188,7 +189,7 @@ def test_one_storage_serves_several_threads_and_counts_every_request(gcs_server,
 @pytest.mark.parametrize("module", ["gcsfs", "gcsfs.core"])
 def test_a_file_system_handed_over_works_like_a_url(gcs_server, bucket, module):
     gcs_server.put(bucket, "in/a.png", b"content")
-    fs = pytest.importorskip(module).GCSFileSystem(token="anon", endpoint_url=gcs_server.endpoint, project="tests")
+    fs = package(module).GCSFileSystem(token="anon", endpoint_url=gcs_server.endpoint, project="tests")
     storage = ra.ArtworkStorage(fs, f"gs://{bucket}/in")
     assert storage.location == f"gs://{bucket}/in"
     file = files(storage)["a.png"]

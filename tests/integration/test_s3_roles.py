@@ -9,13 +9,13 @@ import attrs
 import pytest
 
 import remote_artwork as ra
+from parts import package
+from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.testing import FakeShop
 
-pytest.importorskip("s3fs")
-
-from remote_artwork.storage.pagers.s3_connecting import guarded_s3fs
-from remote_artwork.storage.pagers.s3_credentials import own_session, session_for
-from remote_artwork.storage.refusals import RefusedOutright
+guarded_s3fs = package("remote_artwork.storage.pagers.s3_connecting").guarded_s3fs
+_credentials = package("remote_artwork.storage.pagers.s3_credentials")
+own_session, session_for = _credentials.own_session, _credentials.session_for
 
 pytestmark = pytest.mark.server
 

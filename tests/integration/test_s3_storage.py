@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 import remote_artwork as ra
+from parts import package
 
 pytestmark = pytest.mark.server
 
@@ -184,7 +185,7 @@ def test_one_storage_serves_several_threads_and_counts_every_request(s3_server, 
 
 
 def test_a_file_system_handed_over_works_like_a_url(s3_server, bucket):
-    s3fs = pytest.importorskip("s3fs")
+    s3fs = package("s3fs")
     s3_server.put(bucket, "in/a.png", b"content")
     fs = s3fs.S3FileSystem(
         key=s3_server.keys.access_key,

@@ -124,8 +124,13 @@ class GelatoClient:
     def attach_artwork(
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
-        """Not called: Gelato takes files and confirmation by one request."""
-        raise NotImplementedError("Gelato attaches with fulfill")
+        """Not called, as ``attaching`` says: Gelato takes files and confirmation by one request.
+
+        Raises:
+            ClientError: Always; nothing was sent.
+        """
+        del artworks, idempotency_key
+        raise ClientError(f"order {order.number}, item {item.number}: Gelato takes files with the confirmation only")
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - Gelato takes no key
         """Sets the files and confirms, by one PATCH. It names every item: Gelato removes those that it does not name.

@@ -70,11 +70,9 @@ def test_what_cannot_be_drawn_has_none(name, data):
     assert thumbnail(reader(name, data)) is None
 
 
-def test_a_process_that_lacks_its_packages_draws_none_and_says_so(monkeypatch, caplog):
-    def ends(*_args, **_options):
-        raise RuntimeError("the process ended")
-
-    monkeypatch.setattr("remote_artwork.preflight.thumbnails.measure_apart", ends)
+def test_a_process_that_lacks_its_packages_draws_none_and_says_so(monkeypatch, caplog, tmp_path):
+    (tmp_path / "PIL.py").write_text("raise ImportError('it is not installed')")
+    monkeypatch.syspath_prepend(tmp_path)  # where that process looks first, too
     assert thumbnail(reader("1.png", picture("PNG"))) is None
     assert caplog.records[0].getMessage() == "thumbnails_need_the_extra_report"
 

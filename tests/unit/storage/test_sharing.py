@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 import remote_artwork as ra
+from parts import package
 from remote_artwork.storage.sharing import shared
 
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
@@ -21,7 +22,7 @@ def file_system(url="s3+https://minio.example.com/prints/in/?provider=minio&regi
 
 @pytest.fixture(autouse=True)
 def _needs_s3():
-    pytest.importorskip("s3fs")
+    package("s3fs")
 
 
 def test_folders_and_buckets_at_one_place_share_a_client():

@@ -10,6 +10,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from parts import package
 from remote_artwork.storage.reading import HELD, PIECE, PiecewiseReader
 from remote_artwork.testing import Faults, FaultyStorage
 
@@ -200,7 +201,7 @@ def test_a_storage_that_cannot_make_urls_says_so():
 
 
 def test_a_file_system_for_coroutines_is_refused():
-    http = pytest.importorskip("fsspec.implementations.http")
+    http = package("fsspec.implementations.http")
     fs = http.HTTPFileSystem(asynchronous=True, skip_instance_cache=True)
     with pytest.raises(ra.ConfigurationError, match="asynchronous"):
         ra.ArtworkStorage(fs, "https://example.com/in")

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from parts import package
 
 FILE = ra.StoredFile(name="a.png", size=1, etag="1", version_id="1")
 HOUR = timedelta(hours=1)
@@ -55,7 +56,7 @@ def test_nothing_of_this_machine_is_looked_at_unless_it_is_said(service_account_
 
 
 def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(monkeypatch):
-    pytest.importorskip("adlfs")
+    package("adlfs")
     from azure.identity.aio import DefaultAzureCredential
 
     closed = []
@@ -70,7 +71,7 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
 
 
 def test_a_machine_without_credentials_of_azure_says_so(monkeypatch):
-    pytest.importorskip("adlfs")
+    package("adlfs")
     from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
 
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
@@ -97,7 +98,7 @@ def _noting(close, closed):
 
 
 def test_azures_package_for_it_is_named_where_it_is_missing(monkeypatch):
-    pytest.importorskip("adlfs")
+    package("adlfs")
     import sys
 
     monkeypatch.setitem(sys.modules, "azure.identity.aio", None)
