@@ -18,12 +18,7 @@ from fsspec import AbstractFileSystem
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.core.matching import Page
 from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import (
-    ConfigurationError,
-    FileGone,
-    RemoteArtworkError,
-    StorageUnreachable,
-)
+from remote_artwork.errors import ConfigurationError, FileGone, RemoteArtworkError, StorageUnreachable
 from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.foreign import stored_file, translate
@@ -174,7 +169,10 @@ class ArtworkStorage:
             names = [name for name, _ in entries]
 
         def file(place: int) -> StoredFile:
-            return self._translated(lambda: stored_file(*entries[place]), name=names[place])
+            try:
+                return stored_file(*entries[place])
+            except Exception:  # noqa: BLE001 - once more, with all the care that takes its time
+                return self._translated(lambda: stored_file(*entries[place]), name=names[place])
 
         return Page(
             names,

@@ -61,9 +61,11 @@ def read_page(body: bytes) -> S3Page:
         return _read_all(_parsed(text))
 
     def describe(place: int) -> Mapping[str, Any]:
-        xml = objects[place].partition("</Contents>")[0]
-        fields = _typed({name: unescape(text) for name, text in _FIELD.findall(xml)})
-        return fields if "Size" in fields else _fields(_parsed(f"<Contents>{xml}</Contents>"))
+        xml = objects[place].partition("</Contents>")[0].replace("&quot;", '"')  # around every ETag
+        fields = dict(_FIELD.findall(xml))
+        if "&" in xml:
+            fields = {name: unescape(text) for name, text in fields.items()}
+        return _typed(fields) if "Size" in fields else _fields(_parsed(f"<Contents>{xml}</Contents>"))
 
     return _page(around, keys, describe)
 
