@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 import remote_artwork as ra
+from permissions import read_only, readable_folder
 from remote_artwork.clients import locked_file, orders_file
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -273,15 +274,13 @@ def test_a_full_disk_leaves_every_byte(path):
     assert names_in(path.parent) == ["orders.json"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_is_read_only_leaves_every_byte(client, path):
-    path.parent.chmod(0o500)
-    try:
-        with pytest.raises(ra.Unavailable, match="nothing was changed"):
-            fulfil(client)
-    finally:
-        path.parent.chmod(0o700)
-    assert path.read_text() == TEXT
+def test_a_folder_that_is_read_only_leaves_every_byte():
+    with readable_folder() as folder:
+        path = folder / "orders.json"
+        path.write_text(TEXT)
+        with read_only(folder), pytest.raises(ra.Unavailable, match="nothing was changed"):
+            fulfil(ra.OrdersFile(path))
+        assert path.read_text() == TEXT
 
 
 def many_orders(path, count):

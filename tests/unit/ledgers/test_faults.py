@@ -1,4 +1,3 @@
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,6 +7,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import event
 
+from permissions import read_only, readable_folder
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger_words import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
@@ -67,14 +67,10 @@ def test_a_read_only_ledger_says_so(ledger: SqlLedger):
         ledger.advance(lease, [SELECT])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_says_so(ledger: SqlLedger, file: Path):
-    file.parent.chmod(0o500)
-    try:
-        with pytest.raises(LedgerUnavailable, match="let this process write the file and its folder"):
-            claim(ledger, KEY)
-    finally:
-        file.parent.chmod(0o700)
+def test_a_folder_that_may_not_be_written_says_so():
+    told = "let this process write the file and its folder"
+    with readable_folder() as folder, read_only(folder), pytest.raises(LedgerUnavailable, match=told):
+        claim(SqlLedger(f"sqlite:///{folder / 'ledger.db'}"), KEY)
 
 
 def test_a_missing_folder_is_a_mistake_of_configuration_and_named(tmp_path: Path):
