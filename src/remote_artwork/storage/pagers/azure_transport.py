@@ -7,19 +7,21 @@ import os
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from adlfs import AzureBlobFileSystem
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 from remote_artwork.storage.network import AddressInfo, NetworkPolicy
 from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
 from remote_artwork.storage.pagers.bounded_answers import BoundedAnswer, refuse_undergrowth
+from remote_artwork.storage.pagers.listing_xml import no_listing
 
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
@@ -88,6 +90,36 @@ async def _farewell(client: BlobServiceClient) -> None:
     close = getattr(client.credential, "close", None)  # this machine's own have connections of their own
     if close is not None:
         await close()
+
+
+class _Listed(Exception):
+    """Hands a listing on as it came."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+
+async def list_page(client: ContainerClient, prefix: str, marker: str | None, size: int) -> bytes:
+    """One List Blobs of up to ``size`` blobs, signed and sent as all requests of the SDK are, but not read by it.
+
+    Their metadata come along: without them the folders of a hierarchical namespace look like empty files.
+    """
+
+    def hand_on(response: Any) -> None:
+        answer = response.http_response
+        if answer.status_code == HTTPStatus.OK:
+            refuse_undergrowth(answer.body())
+            raise _Listed(answer.body())
+
+    blobs = client.list_blobs(
+        prefix or None, include=["metadata"], results_per_page=size, raw_response_hook=hand_on, **ONCE
+    )
+    try:
+        await anext(blobs.by_page(marker))
+    except _Listed as listed:
+        return listed.body
+    raise no_listing()
 
 
 class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it

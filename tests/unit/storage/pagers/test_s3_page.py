@@ -89,7 +89,7 @@ def test_what_is_no_listing_is_refused(answer):
 
 @pytest.mark.parametrize("keys", [("a", ""), ("", "a")])
 def test_an_object_without_a_key_is_refused(keys):
-    with pytest.raises(StorageMisbehaved, match="without a key"):
+    with pytest.raises(StorageMisbehaved, match="without a name"):
         read_page(page(*keys))
 
 
