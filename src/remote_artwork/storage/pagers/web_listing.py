@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
-from xml.etree import ElementTree as ET  # no document with a DOCTYPE gets through, so no entity is ever expanded
 
 from attrs import frozen
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.pagers import Entries
-from remote_artwork.storage.pagers.web_transport import WHOLE_NUMBER, exchange, read_slice
+from remote_artwork.storage.pagers.listing_xml import number_in, read_xml, texts_in
+from remote_artwork.storage.pagers.web_transport import exchange, read_slice
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -84,46 +84,29 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
     from remote_artwork.storage.pagers.bounded_answers import refuse_undergrowth
 
     refuse_undergrowth(document)
-    try:
-        root = ET.fromstring(document, parser=ET.XMLParser(target=_NoDoctype()))  # noqa: S314 - see _NoDoctype
-    except ET.ParseError as error:
-        raise StorageMisbehaved("the folder's listing is no XML that can be read") from error
-    space = root.tag.removesuffix("ListBucketResult")
-    if space == root.tag:
+    page = read_xml(document, file="Contents", name="Key", size="Size")
+    if page.root.tag.rpartition("}")[2] != "ListBucketResult":
         raise StorageMisbehaved("the folder's listing is none of S3")
-
-    def text(element: ET.Element, name: str) -> str:
-        return element.findtext(f"{space}{name}") or ""
-
-    prefix = text(root, "Prefix")
+    told = texts_in(page.root)
+    prefix = told.get("Prefix", "")
     if prefix and not folder.endswith(f"/{prefix}"):
         raise StorageMisbehaved("the server lists another folder than it was asked for")
-    objects = root.findall(f"{space}Contents")
-    keys = [text(each, "Key") for each in objects]
     entries = [
-        (key[len(prefix) :] if key.startswith(prefix) else "", _entry(text(each, "Size"), each, space))
-        for key, each in zip(keys, objects, strict=True)
+        (key[len(prefix) :] if key.startswith(prefix) else "", _entry(page.fields(place)))
+        for place, key in enumerate(page.names)
     ]
     following = ""
-    if text(root, "IsTruncated") == "true":
-        token, marker = text(root, "NextContinuationToken"), text(root, "NextMarker") or (keys[-1] if keys else "")
+    if told.get("IsTruncated") == "true":
+        token = told.get("NextContinuationToken")
+        marker = told.get("NextMarker") or (page.names[-1] if page.names else "")
         if not token and not marker:
             raise StorageMisbehaved("the server cuts its listing short without saying how to go on")
         following = urlencode({"list-type": "2", "continuation-token": token} if token else {"marker": marker})
     return Listing(entries=entries, following=following)
 
 
-def _entry(size: str, element: ET.Element, space: str) -> Mapping[str, Any]:
-    if not WHOLE_NUMBER.fullmatch(size):
+def _entry(told: Mapping[str, str]) -> Mapping[str, Any]:
+    size = number_in(told.get("Size", ""))
+    if size is None:
         raise StorageMisbehaved("the server lists a file without its size")
-    told = {name: element.findtext(f"{space}{name}") for name in ("ETag", "LastModified")}
-    return {"Size": int(size), **{name: value for name, value in told.items() if value}}
-
-
-class _NoDoctype(ET.TreeBuilder):
-    """Refuses a document type, in which entities would be defined, before its first line is read."""
-
-    def doctype(self, name: str, pubid: str, system: str) -> None:
-        """Called where a document type begins."""
-        del name, pubid, system
-        raise StorageMisbehaved("the folder's listing has a document type, which no listing needs")
+    return {"Size": size, **{name: told[name] for name in ("ETag", "LastModified") if told.get(name)}}

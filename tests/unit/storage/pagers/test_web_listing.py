@@ -57,14 +57,14 @@ def test_the_next_page_is_asked_for_as_the_server_says(more, following):
     [
         (BOMB, "document type"),
         (OUTSIDE, "document type"),
-        (b"<ListBucketResult><Contents>", "no XML"),
-        (b"<ListBucketResult><Contents><Key>a\x01</Key></Contents></ListBucketResult>", "no XML"),
+        (b"<ListBucketResult><Contents>", "no listing"),
+        (b"<ListBucketResult><Contents><Key>a\x01</Key></Contents></ListBucketResult>", "no listing"),
         (b"<html><!-- <ListBucketResult --></html>", "none of S3"),
         (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "how to go on"),
         (b"<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>", "without its size"),
         (b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", "without its size"),
         (
-            b"<ListBucketResult><Contents><Size>%s</Size></Contents></ListBucketResult>" % (b"9" * 5000),
+            b"<ListBucketResult><Contents><Key>a</Key><Size>%s</Size></Contents></ListBucketResult>" % (b"9" * 5000),
             "without its size",
         ),
     ],
