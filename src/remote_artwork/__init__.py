@@ -29,12 +29,15 @@ _HOME = {
     "ClientError": "errors",
     "ConfigurationError": "errors",
     "Credentials": "storage.credentials",
+    "Event": "core.events",
     "Explanation": "core.explanation",
     "Fault": "core.report",
     "FileGone": "errors",
     "FileOutcome": "core.report",
+    "FileReported": "core.events",
     "FileStatus": "core.report",
     "FilenamePattern": "core.pattern",
+    "FilesListed": "core.events",
     "Finding": "core.findings",
     "FulfillmentClient": "interfaces",
     "GelatoClient": "clients.gelato",
@@ -44,9 +47,15 @@ _HOME = {
     "InvalidOrder": "errors",
     "InvalidOrdersFile": "errors",
     "InvalidPattern": "errors",
+    "ItemAttached": "core.events",
+    "ItemEvent": "core.events",
+    "ItemFound": "core.events",
     "ItemNotFound": "errors",
     "ItemOutcome": "core.report",
+    "ItemRejected": "core.events",
+    "ItemReported": "core.events",
     "ItemStatus": "core.report",
+    "ItemVerified": "core.events",
     "Keys": "storage.credentials",
     "LeaseLost": "errors",
     "Ledger": "interfaces",
@@ -60,11 +69,15 @@ _HOME = {
     "NotPending": "errors",
     "Observer": "interfaces",
     "Order": "core.model",
+    "OrderFulfilled": "core.events",
     "OrderGone": "errors",
     "OrderItem": "core.model",
+    "OrderStarted": "core.events",
     "OrderState": "core.model",
     "OrdersFile": "clients.orders_file",
     "OutcomeUnknown": "errors",
+    "PassFinished": "core.events",
+    "PassStarted": "core.events",
     "PaymentRequired": "errors",
     "PdfCheck": "preflight.documents",
     "PictureCheck": "preflight.pictures",
@@ -113,6 +126,19 @@ if TYPE_CHECKING:
     from remote_artwork.clients.gelato import GelatoClient as GelatoClient
     from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
     from remote_artwork.clients.woocommerce import WooCommerceClient as WooCommerceClient
+    from remote_artwork.core.events import Event as Event
+    from remote_artwork.core.events import FileReported as FileReported
+    from remote_artwork.core.events import FilesListed as FilesListed
+    from remote_artwork.core.events import ItemAttached as ItemAttached
+    from remote_artwork.core.events import ItemEvent as ItemEvent
+    from remote_artwork.core.events import ItemFound as ItemFound
+    from remote_artwork.core.events import ItemRejected as ItemRejected
+    from remote_artwork.core.events import ItemReported as ItemReported
+    from remote_artwork.core.events import ItemVerified as ItemVerified
+    from remote_artwork.core.events import OrderFulfilled as OrderFulfilled
+    from remote_artwork.core.events import OrderStarted as OrderStarted
+    from remote_artwork.core.events import PassFinished as PassFinished
+    from remote_artwork.core.events import PassStarted as PassStarted
     from remote_artwork.core.explanation import Explanation as Explanation
     from remote_artwork.core.findings import Finding as Finding
     from remote_artwork.core.findings import Severity as Severity

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from attrs import define, field
 
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.events import FilesListed, Tell, tell_nobody
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.oddities import Oddities, unsupported
 from remote_artwork.core.report import FileOutcome, FileStatus, FileTally
 from remote_artwork.errors import StorageError
-from remote_artwork.interfaces import Ledger, Observer
+from remote_artwork.interfaces import Ledger
 from remote_artwork.storage.storage import ArtworkStorage
 
 _JUDGED_AT_ONCE = 50_000
@@ -36,7 +37,7 @@ class Discovery:
         tally: Counts the rest.
         ledger: Knows which odd files belong to orders that are done.
         tenant: Whose ledger rows are looked at.
-        observer: Is told how many names were listed.
+        tell: Is told how many names were listed.
     """
 
     storage: ArtworkStorage
@@ -46,7 +47,7 @@ class Discovery:
     tally: FileTally
     ledger: Ledger
     tenant: str
-    observer: Observer | None = None
+    tell: Tell = tell_nobody
     _misses: list[str] = field(factory=list)
     _pages: list[Page] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
@@ -74,8 +75,8 @@ class Discovery:
                     self._pages.append(page)
                 if sum(len(kept.names) for kept in self._pages) >= _JUDGED_AT_ONCE:
                     self._judge()
-                if self.observer is not None:
-                    self.observer.listed(len(page.names))
+                if page.names:
+                    self.tell(FilesListed(tenant=self.tenant, count=len(page.names)))
         except StorageError as error:
             return error
         finally:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from remote_artwork.core.findings import Finding, Severity
 from remote_artwork.core.model import OrderItem, StoredFile
-from remote_artwork.core.planning import ItemPlan, OrderPlan
-from remote_artwork.core.report import ItemOutcome, ItemStatus
-from remote_artwork.errors import StorageError
 from remote_artwork.interfaces import PreflightCheck
 from remote_artwork.preflight.run import run_checks
 from remote_artwork.storage.storage import ArtworkStorage
@@ -66,12 +63,3 @@ class Inspector:
             if rejection is not None:
                 return Verdict(findings=tuple(findings), rejection=f"{file.name}: {rejection.message}")
         return Verdict(findings=tuple(findings))
-
-    def preview(self, order: OrderPlan, plan: ItemPlan) -> ItemOutcome:
-        """What a scan's checks would say of a matched item. Writes nothing."""
-        try:
-            verdict = self.verdict(plan.item, self.pin(plan.files))
-        except StorageError as error:
-            return order.outcome(plan, ItemStatus.UNREADABLE, str(error))
-        status, reason = (ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else (plan.status, plan.reason)
-        return evolve(order.outcome(plan, status, reason), findings=verdict.findings)

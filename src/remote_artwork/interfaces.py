@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from remote_artwork.core.events import Event
 from remote_artwork.core.findings import Finding
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.core.model import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
-from remote_artwork.core.report import ScanReport
 
 
 @runtime_checkable
@@ -160,13 +160,11 @@ class PreflightCheck(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told how a pass goes on, for progress bars. Must not raise."""
+    """Is told what happens in a pass while it happens, for progress bars, metrics and messages.
 
-    def listed(self, names: int) -> None:
-        """So many more names were listed."""
+    Called by the thread that makes the pass, which goes on once it returns: what takes long belongs on a queue. What
+    it raises is logged, once a pass, and stops nothing.
+    """
 
-    def working(self, done: int, total: int, order_number: str) -> None:
-        """Work on the order begins; ``done`` of ``total`` orders are behind it."""
-
-    def finished(self, report: ScanReport) -> None:
-        """The pass ended."""
+    def on_event(self, event: Event) -> None:
+        """One event; those of kinds that one has no use for are let go by. New kinds may come with new versions."""

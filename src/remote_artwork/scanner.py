@@ -12,12 +12,13 @@ from functools import partial
 
 from attrs import define, field
 
+from remote_artwork.accepting import as_pattern, chosen, keeps_its_form, not_empty
 from remote_artwork.contact_sheet import ContactSheets
 from remote_artwork.core.awaited import split_extension
+from remote_artwork.core.events import FileReported, PassFinished, PassStarted, Tell, tell_nobody
 from remote_artwork.core.explanation import Explanation
 from remote_artwork.core.lifecycle import OrderRecord
 from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
-from remote_artwork.core.planning import OrderPlan
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import (
     Fault,
@@ -25,7 +26,6 @@ from remote_artwork.core.report import (
     FileOutcome,
     FileTally,
     ItemOutcome,
-    ItemStatus,
     ScanReport,
     files_of,
     sorted_items,
@@ -36,38 +36,20 @@ from remote_artwork.fulfillment import Fulfillment
 from remote_artwork.fulfillment.round import work_through
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.inspection import Inspector
-from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
+from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck
 from remote_artwork.preflight.standard import preflight_checks
+from remote_artwork.previewing import preview
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.schedule import repeat
 from remote_artwork.storage.storage import ArtworkStorage
 from remote_artwork.survey import Survey, Surveyor
+from remote_artwork.telling import Teller
 
 HOURLY = timedelta(hours=1)
 
 _REMEMBERED = timedelta(days=90)
 _SILENT_PASSES = 100
 """A finished order is forgotten when it is this old and the host has not named it for so many whole passes."""
-
-
-def _as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
-    return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
-
-
-def _chosen(orders: Collection[str] | None) -> frozenset[str] | None:
-    if isinstance(orders, str):
-        raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
-    return None if orders is None else frozenset(orders)
-
-
-def _not_empty(_instance: object, _attribute: object, value: str) -> None:
-    if not value.strip():
-        raise ConfigurationError("Scanner.tenant must not be empty")
-
-
-def _keeps_its_form(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
-    if flaw := flaw_of_client(client):
-        raise ConfigurationError(flaw)
 
 
 def _signable(scanner: Scanner, _attribute: object, wanted: timedelta) -> None:
@@ -96,16 +78,16 @@ class Scanner:
         checks: Preflight checks; those of ``preflight_checks(policy)`` unless told.
         retry: How temporary errors of the host are repeated.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
-        observer: Is told how a pass goes on.
+        observer: Is told what happens in a pass while it happens.
         clock: Tells the time, with a time zone; for reports, ages and how long URLs still work.
     """
 
     storage: ArtworkStorage
-    client: FulfillmentClient = field(validator=_keeps_its_form)
+    client: FulfillmentClient = field(validator=keeps_its_form)
     ledger: Ledger = field(kw_only=True)
-    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_as_pattern)
+    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=as_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
-    tenant: str = field(default="default", kw_only=True, validator=_not_empty)
+    tenant: str = field(default="default", kw_only=True, validator=not_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
     url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_signable)
@@ -134,10 +116,10 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         with self._one_at_a_time:
-            started = self.clock()
-            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
-            items = [self._preview(plan, verify=verify) for plan in survey.plans]
-            return self._report(survey, started, [i for outcomes in items for i in outcomes], dry_run=True)
+            started, tell = self.clock(), self._start(dry_run=True)
+            survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
+            items = preview(survey.plans, self._inspector if verify else None, tell=tell)
+            return self._report(survey, started, items, tell, dry_run=True)
 
     def scan(
         self,
@@ -161,15 +143,12 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         with self._one_at_a_time:
-            started = self.clock()
-            survey = self._surveyor.look(started, orders=_chosen(orders), tally=FileTally(on_file), sweep=sweep)
-            items = self._work(survey, limit, stop or threading.Event())
+            started, tell = self.clock(), self._start(dry_run=False)
+            survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
+            items = self._work(survey, tell, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
-            report = self._report(survey, started, items, dry_run=False)
-            if self.observer is not None:
-                self.observer.finished(report)
-            return report
+            return self._report(survey, started, items, tell, dry_run=False)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
         """The whole reasoning about one file name, or about one order number. Writes nothing anywhere.
@@ -182,7 +161,9 @@ class Scanner:
         with self._one_at_a_time:
             seen: list[FileOutcome] = []
             tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
-            survey = self._surveyor.look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
+            survey = self._surveyor(tell_nobody).look(
+                self.clock(), orders=None, tally=tally, names=[name] if name else ()
+            )
             if name is not None:
                 numbers = self.pattern.order_numbers(split_extension(name)[0])
                 return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
@@ -224,8 +205,28 @@ class Scanner:
 
         repeat(one_pass, every=every, stop=stop)
 
-    @property
-    def _surveyor(self) -> Surveyor:
+    def _start(self, *, dry_run: bool) -> Tell:
+        tell = Teller(self.observer)
+        tell(PassStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
+        return tell
+
+    def _survey(
+        self,
+        started: datetime,
+        tell: Tell,
+        *,
+        orders: Collection[str] | None,
+        sweep: bool,
+        on_file: FileListener | None,
+    ) -> Survey:
+        def listen(file: FileOutcome) -> None:
+            if on_file is not None:
+                on_file(file)
+            tell(FileReported(tenant=self.tenant, outcome=file))
+
+        return self._surveyor(tell).look(started, orders=chosen(orders), tally=FileTally(listen), sweep=sweep)
+
+    def _surveyor(self, tell: Tell) -> Surveyor:
         return Surveyor(
             storage=self.storage,
             client=self.client,
@@ -235,22 +236,14 @@ class Scanner:
             tenant=self.tenant,
             retry=self.retry,
             inspector=self._inspector,
-            observer=self.observer,
+            tell=tell,
         )
 
     @property
     def _inspector(self) -> Inspector:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
-    def _preview(self, plan: OrderPlan, *, verify: bool) -> list[ItemOutcome]:
-        if not verify:
-            return plan.outcomes()
-        return [
-            self._inspector.preview(plan, item) if item.status is ItemStatus.MATCHED else plan.outcome(item)
-            for item in plan.items
-        ]
-
-    def _work(self, survey: Survey, limit: int | None, stop: threading.Event) -> list[ItemOutcome]:
+    def _work(self, survey: Survey, tell: Tell, limit: int | None, stop: threading.Event) -> list[ItemOutcome]:
         tools = Tools(
             storage=self.storage,
             client=self.client,
@@ -260,11 +253,12 @@ class Scanner:
             retry=self.retry.for_one_pass(),
             url_lifetime=self.url_lifetime,
             clock=self.clock,
+            tell=tell,
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
         fulfillment = Fulfillment(tools=tools, owner=owner)
-        items = work_through(survey.plans, fulfillment, limit=limit, stop=stop, observer=self.observer)
+        items = work_through(survey.plans, fulfillment, limit=limit, stop=stop, tell=tell)
         survey.faults.extend(fulfillment.faults)
         return items
 
@@ -276,11 +270,13 @@ class Scanner:
         except LedgerError as error:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 
-    def _report(self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], *, dry_run: bool) -> ScanReport:
+    def _report(
+        self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], tell: Tell, *, dry_run: bool
+    ) -> ScanReport:
         for file in files_of(items):
             survey.tally.add(file)
         requests = survey.requests_since(self.storage)
-        return ScanReport(
+        report = ScanReport(
             dry_run=dry_run,
             tenant=self.tenant,
             location=self.storage.location,
@@ -297,3 +293,5 @@ class Scanner:
             faults=tuple(survey.faults),
             sheets=ContactSheets(self.storage),
         )
+        tell(PassFinished(tenant=self.tenant, report=report))
+        return report

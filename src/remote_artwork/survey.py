@@ -10,18 +10,20 @@ from typing import Literal
 from attrs import frozen
 
 from remote_artwork.core.awaited import Awaited, Wanted, await_orders, split_extension
+from remote_artwork.core.events import Tell, tell_nobody
 from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Attaching, Order, OrderState
 from remote_artwork.core.oddities import Oddities
 from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.plan_events import found
 from remote_artwork.core.planning import OrderPlan, Planner, order_of
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Fault, FileTally, ItemStatus, natural
 from remote_artwork.discovery import Discovery
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError
 from remote_artwork.inspection import Inspector
-from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer
+from remote_artwork.interfaces import FulfillmentClient, Ledger
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -92,7 +94,7 @@ class Surveyor:
     tenant: str
     retry: RetryPolicy
     inspector: Inspector
-    observer: Observer | None = None
+    tell: Tell = tell_nobody
 
     def look(
         self,
@@ -151,6 +153,9 @@ class Surveyor:
             elif unknown is not None:
                 plan = plan.instead(*unknown)
             plans.append(plan)
+        for plan in plans:
+            for event in found(plan):
+                self.tell(event)
         return Survey(
             plans=plans,
             awaited=awaited,
@@ -199,7 +204,7 @@ class Surveyor:
             tally=tally,
             ledger=self.ledger,
             tenant=self.tenant,
-            observer=self.observer,
+            tell=self.tell,
         )
         try:
             error = discovery.run()

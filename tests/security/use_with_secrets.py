@@ -29,6 +29,14 @@ def show(what):
     print(what, str(what), repr(what), getattr(what, "__dict__", ""))
 
 
+class Shown:
+    """An observer that prints every event."""
+
+    def on_event(self, event):
+        show(event)
+        print(event.facts())
+
+
 def show_error(error):
     """Everything that a chain of errors holds, and the values of all variables on the way."""
     while error is not None:
@@ -72,7 +80,8 @@ def main():
     show(storage)
     show_pickle(storage)
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
-    scanner = ra.Scanner(storage, shop, ledger=ra.SqlLedger("sqlite:///ledger.db"), url_lifetime=timedelta(minutes=30))
+    ledger = ra.SqlLedger("sqlite:///ledger.db")
+    scanner = ra.Scanner(storage, shop, ledger=ledger, url_lifetime=timedelta(minutes=30), observer=Shown())
     for report in (scanner.plan(), scanner.scan(), scanner.scan(sweep=True)):
         show(report)
         show(report.to_dict())

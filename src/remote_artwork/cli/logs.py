@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from remote_artwork.core.visible import visible
+
+_SHOWN = ("tenant", "order_number", "item_number", "files", "receipt", "reason", "exit_code")
+"""Of what an event of a pass tells."""
+
 
 class _OneLine(logging.Formatter):
-    """The event's name and the error it speaks of; a traceback only when asked for."""
+    """The event's name, what it is about, and the error it speaks of; a traceback only when asked for."""
 
     def __init__(self, *, tracebacks: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -14,8 +19,13 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record) if self._tracebacks else f"{self.formatTime(record)} {record.getMessage()}"
+        about = [
+            f"{fact}={visible(str(getattr(record, fact)))}"
+            for fact in _SHOWN
+            if getattr(record, fact, None) is not None
+        ]
         error = getattr(record, "error", None)
-        return f"{line}: {error}" if error else line
+        return " ".join([f"{line}: {error}" if error else line, *about])
 
 
 def log_to_stderr(*, verbose: bool) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from attrs import define, field
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from remote_artwork.core.report import ScanReport
+import remote_artwork as ra
+from remote_artwork.core.visible import visible
 
 
 @define
@@ -19,12 +23,13 @@ class ProgressBar:
     console: Console
     _progress: Progress = field(init=False)
     _task: TaskID = field(init=False)
-    _names: int = 0
+    _listed: int = 0
+    _done: Counter[str] = field(factory=Counter)
 
     def __attrs_post_init__(self) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
         self._progress = Progress(*columns, console=self.console, transient=True)
-        self._task = self._progress.add_task("reading the pending orders", total=None)
+        self._task = self._progress.add_task("reading the pending orders", total=None, done="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -35,15 +40,20 @@ class ProgressBar:
     ) -> None:
         self._progress.stop()
 
-    def listed(self, names: int) -> None:
-        """So many more names were listed."""
-        self._names += names
-        self._progress.update(self._task, description=f"listing: {self._names:,} files seen")
-
-    def working(self, done: int, total: int, order_number: str) -> None:
-        """Work on the order begins."""
-        self._progress.update(self._task, description=f"order {order_number}", completed=done, total=total)
-
-    def finished(self, report: ScanReport) -> None:
-        """The pass ended."""
-        self._progress.update(self._task, description=f"{len(report.items)} items reported")
+    def on_event(self, event: ra.Event) -> None:
+        """Draws what happened."""
+        draw = partial(self._progress.update, self._task)
+        match event:
+            case ra.FilesListed():
+                self._listed += event.count
+                draw(description=f"listing: {self._listed:,} files seen")
+            case ra.OrderStarted():
+                order = f"order {escape(visible(event.order_number))}"
+                draw(description=order, completed=event.done, total=event.total)
+            case ra.ItemVerified() | ra.ItemRejected() | ra.OrderFulfilled():
+                self._done[event.event_name.partition("_")[2]] += 1
+                draw(done=", ".join(f"{count} {what}" for what, count in self._done.items()))
+            case ra.PassFinished():
+                draw(description=f"{len(event.report.items)} items reported")
+            case _:
+                pass

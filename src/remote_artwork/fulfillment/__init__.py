@@ -71,7 +71,9 @@ class Fulfillment:
             longest = in_words(self._lease_for)
             reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
             return plan.left(ItemStatus.MATCHED, reason)
-        progress = Progress(plan=plan, ledger=self.tools.ledger, lease=lease, retry=self.tools.retry)
+        progress = Progress(
+            plan=plan, ledger=self.tools.ledger, lease=lease, retry=self.tools.retry, tell=self.tools.tell
+        )
         try:
             self._bring_forward(progress)
         finally:

@@ -151,7 +151,6 @@ class Host:
             raise Stop from error
         progress.receipt = None if receipt is None else str(receipt)
         self.done(progress.receipt)
-        log.info("order_fulfilled", extra={"order_id": order.id, "order_number": order.number})
 
     def done(self, receipt: str | None, how: str = "") -> None:
         """Writes the receipt; every item that was only checked is attached by the same call.
@@ -161,13 +160,12 @@ class Host:
             how: How it is known that the order is fulfilled, where our own call did not say so.
         """
         progress = self.progress
-        steps: list[Step] = [progress.order_step(FulfillState.FULFILLED, receipt=receipt, reason=how)]
-        steps += [
+        steps: list[Step] = [
             progress.item_step(number, ItemState.ATTACHED)
             for number, row in progress.rows.items()
             if row.state in (ItemState.VERIFIED, ItemState.ATTACH_INTENT)
         ]
-        progress.advance(*steps)
+        progress.advance(*steps, progress.order_step(FulfillState.FULFILLED, receipt=receipt, reason=how))
         for plan in progress.required:
             row = progress.rows.get(plan.item.number)
             names = ", ".join(file.name for file in row.files) if row else "unknown files"

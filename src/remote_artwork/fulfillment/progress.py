@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
+from remote_artwork.core.events import Tell
 from remote_artwork.core.findings import Finding
 from remote_artwork.core.lifecycle import (
     FileRecord,
@@ -19,6 +20,7 @@ from remote_artwork.core.lifecycle import (
     Step,
 )
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.plan_events import of_step
 from remote_artwork.core.planning import ItemPlan, OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
@@ -39,6 +41,7 @@ class Progress:
         ledger: Where each step is written.
         lease: The right to write.
         retry: How a ledger that is out of reach for a moment is asked again.
+        tell: Is told of each step that the ledger has.
         failures: Errors that may concern more than this order.
         state: Where the order is.
         rows: Where its items are.
@@ -51,6 +54,7 @@ class Progress:
     ledger: Ledger
     lease: Lease
     retry: RetryPolicy
+    tell: Tell
     failures: list[RemoteArtworkError] = field(factory=list)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
@@ -109,6 +113,8 @@ class Progress:
                 self.state = step.after
             else:
                 self.rows[step.item_number] = step.record
+            if event := of_step(self.plan, step):
+                self.tell(event)
 
     def set(
         self,

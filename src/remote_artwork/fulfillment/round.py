@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from remote_artwork.core.events import Tell
+from remote_artwork.core.plan_events import reported, started
 from remote_artwork.core.planning import OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.fulfillment import Fulfillment
-from remote_artwork.interfaces import Observer
 
 
 def work_through(
@@ -17,7 +18,7 @@ def work_through(
     *,
     limit: int | None,
     stop: threading.Event,
-    observer: Observer | None,
+    tell: Tell,
 ) -> list[ItemOutcome]:
     """Works on the orders that have work, and says of every order what came of it.
 
@@ -26,18 +27,28 @@ def work_through(
         fulfillment: Works on one order.
         limit: Works on so many at the most.
         stop: Once set, no further order is begun.
-        observer: Is told which order is worked on.
+        tell: Is told which order is worked on, and what came of each.
     """
     with_work = [plan for plan in plans if plan.has_work]
     total = len(with_work) if limit is None else min(limit, len(with_work))
-    items = [outcome for plan in plans if not plan.has_work for outcome in plan.outcomes()]
+    items: list[ItemOutcome] = []
+
+    def report(plan: OrderPlan, outcomes: Iterable[ItemOutcome]) -> None:
+        for outcome in outcomes:
+            tell(reported(plan, outcome))
+            items.append(outcome)
+
+    for plan in plans:
+        if not plan.has_work:
+            report(plan, plan.outcomes())
     for done, plan in enumerate(with_work):
         if done >= total:
-            items += plan.left(ItemStatus.MATCHED, f"left for the next scan: this one was limited to {total} orders")
+            left = f"left for the next scan: this one was limited to {total} orders"
+            report(plan, plan.left(ItemStatus.MATCHED, left))
         elif stop.is_set():
-            items += plan.left(ItemStatus.MATCHED, "left for the next scan: this one was stopped before the order")
+            left = "left for the next scan: this one was stopped before the order"
+            report(plan, plan.left(ItemStatus.MATCHED, left))
         else:
-            if observer is not None:
-                observer.working(done, total, plan.order.number)
-            items += fulfillment.work(plan)
+            tell(started(plan, done=done, total=total))
+            report(plan, fulfillment.work(plan))
     return items

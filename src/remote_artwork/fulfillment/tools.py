@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from remote_artwork.core.events import Tell
 from remote_artwork.core.policy import Policy
 from remote_artwork.inspection import Inspector
 from remote_artwork.interfaces import FulfillmentClient, Ledger
@@ -27,6 +28,7 @@ class Tools:
         retry: How temporary errors are repeated.
         url_lifetime: How long a signed URL works.
         clock: Tells the time, with a time zone; for the URLs alone.
+        tell: Is told of each step that the ledger has.
         positions_matter: Whether file names hold the items' positions.
     """
 
@@ -38,4 +40,5 @@ class Tools:
     retry: RetryPolicy
     url_lifetime: timedelta
     clock: Callable[[], datetime]
+    tell: Tell
     positions_matter: bool

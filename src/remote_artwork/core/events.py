@@ -1,0 +1,205 @@
+"""What a pass tells while it goes on: one typed value for each thing that happens.
+
+No event holds a URL that opens a file, or a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import fields, frozen
+
+from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
+
+_NEXT_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
+
+
+@frozen(kw_only=True)
+class Event:
+    """What all events have in common.
+
+    Args:
+        tenant: Whose pass it is.
+    """
+
+    tenant: str
+
+    @property
+    def event_name(self) -> str:
+        """What the logs call it: ``OrderFulfilled`` is ``order_fulfilled``."""
+        return _NEXT_WORD.sub("_", type(self).__name__).lower()
+
+    def facts(self) -> Mapping[str, Any]:
+        """Its fields by name, as the logs have them in ``extra``."""
+        return {field.name: getattr(self, field.name) for field in fields(type(self))}
+
+
+@frozen(kw_only=True)
+class PassStarted(Event):
+    """A pass begins. It ends with ``PassFinished``, unless it raises.
+
+    Args:
+        location: The canonical URL of the storage location, without secrets.
+        dry_run: Whether it is ``plan``.
+    """
+
+    location: str
+    dry_run: bool
+
+
+@frozen(kw_only=True)
+class FilesListed(Event):
+    """A page of the location was looked at.
+
+    Args:
+        count: How many files it named.
+    """
+
+    count: int
+
+
+@frozen(kw_only=True)
+class OrderStarted(Event):
+    """Work on an order begins: its files are checked, attached and sent, as far as it goes.
+
+    Args:
+        order_number: The number people know the order by.
+        order_id: The host's own id of the order.
+        done: How many orders of the pass are behind it.
+        total: How many there are with anything to do.
+    """
+
+    order_number: str
+    order_id: str
+    done: int
+    total: int
+
+
+@frozen(kw_only=True)
+class ItemEvent(Event):
+    """Something happened to the files of one item.
+
+    Args:
+        order_number: The number people know the order by.
+        order_id: The host's own id of the order.
+        item_number: The number people know the item by.
+        files: Names of the files.
+    """
+
+    order_number: str
+    order_id: str
+    item_number: str
+    files: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class ItemFound(ItemEvent):
+    """A pending item has a file for each of its placements; nothing is known of what is in them."""
+
+
+@frozen(kw_only=True)
+class ItemVerified(ItemEvent):
+    """The item's files passed the checks."""
+
+
+@frozen(kw_only=True)
+class ItemRejected(ItemEvent):
+    """The item's files did not pass the checks, or the shop refuses them.
+
+    Args:
+        reason: What is wrong, and what to do.
+    """
+
+    reason: str
+
+
+@frozen(kw_only=True)
+class ItemAttached(ItemEvent):
+    """The item's files are attached at the shop; by the call that fulfilled the order, where the shop has but one."""
+
+
+@frozen(kw_only=True)
+class OrderFulfilled(Event):
+    """An order is fulfilled, and the ledger has its receipt.
+
+    Args:
+        order_number: The number people know the order by.
+        order_id: The host's own id of the order.
+        receipt: The host's answer to ``fulfill``, where it gave one.
+    """
+
+    order_number: str
+    order_id: str
+    receipt: str | None
+
+
+@frozen(kw_only=True)
+class ItemReported(Event):
+    """What became of a pending item in this pass: one for each item of the report.
+
+    Args:
+        outcome: As the report has it.
+    """
+
+    outcome: ItemOutcome
+
+    def facts(self) -> Mapping[str, Any]:
+        """Where the item is, and why; without the findings."""
+        outcome = self.outcome
+        return {
+            "tenant": self.tenant,
+            "order_number": outcome.order_number,
+            "order_id": outcome.order_id,
+            "item_number": outcome.item_number,
+            "files": outcome.files,
+            "status": str(outcome.status),
+            "reason": outcome.reason,
+        }
+
+
+@frozen(kw_only=True)
+class FileReported(Event):
+    """What a file is that did not simply match: one for each, also beyond the examples that the report keeps.
+
+    Args:
+        outcome: As the report has it.
+    """
+
+    outcome: FileOutcome
+
+    def facts(self) -> Mapping[str, Any]:
+        """Which file it is, and why."""
+        outcome = self.outcome
+        return {
+            "tenant": self.tenant,
+            "file": outcome.name,
+            "status": str(outcome.status),
+            "reason": outcome.reason,
+            "suggestion": outcome.suggestion,
+        }
+
+
+@frozen(kw_only=True)
+class PassFinished(Event):
+    """The pass ended.
+
+    Args:
+        report: All of it.
+    """
+
+    report: ScanReport
+
+    def facts(self) -> Mapping[str, Any]:
+        """How many items have each status, and the exit code."""
+        counts = {str(status): count for status, count in self.report.counts.items()}
+        return {"tenant": self.tenant, "counts": counts, "exit_code": self.report.exit_code}
+
+
+Tell = Callable[[Event], None]
+"""Takes an event; never raises."""
+
+
+def tell_nobody(_event: Event) -> None:
+    """For passes that nobody is told of."""
