@@ -152,7 +152,10 @@ class ArtworkReader(Protocol):
 
 @runtime_checkable
 class PreflightCheck(Protocol):
-    """One check of a file before it goes to print. Never raises for what is in the file."""
+    """One check of a file before it goes to print. Never raises for what is in the file.
+
+    Called from several threads at once, each with a file of its own, unless ``Scanner(checks_at_once=1)`` is told.
+    """
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:
         """What is to be said of the file; nothing at all means it passes."""

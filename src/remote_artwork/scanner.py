@@ -12,7 +12,8 @@ from functools import partial
 
 from attrs import define, field
 
-from remote_artwork.accepting import as_pattern, chosen, keeps_its_form, not_empty
+from remote_artwork.accepting import as_pattern, chosen, from_one, keeps_its_form, not_empty, signable
+from remote_artwork.checking_ahead import Ahead
 from remote_artwork.contact_sheet import ContactSheets
 from remote_artwork.core.awaited import split_extension
 from remote_artwork.core.events import FileReported, PassFinished, PassStarted, Tell, tell_nobody
@@ -52,15 +53,6 @@ _SILENT_PASSES = 100
 """A finished order is forgotten when it is this old and the host has not named it for so many whole passes."""
 
 
-def _signable(scanner: Scanner, _attribute: object, wanted: timedelta) -> None:
-    longest = scanner.storage.longest_url
-    if longest is not None and wanted > longest:
-        raise ConfigurationError(
-            f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
-            "longest; make it shorter, or the sessions of a role longer (AssumeRole.duration)"
-        )
-
-
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfils each order once.
@@ -76,6 +68,8 @@ class Scanner:
         policy: The shop's decisions.
         tenant: Keeps several shops apart in one ledger.
         checks: Preflight checks; those of ``preflight_checks(policy)`` unless told.
+        checks_at_once: Files of how many items are checked at once, each by a thread, ahead of the order in hand. In
+            depth each may take 300 MB. Unless told, 8, or in depth as many as there are processors; 1: one by one.
         retry: How temporary errors of the host are repeated.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
         observer: Is told what happens in a pass while it happens.
@@ -89,8 +83,9 @@ class Scanner:
     policy: Policy = field(factory=Policy, kw_only=True)
     tenant: str = field(default="default", kw_only=True, validator=not_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
+    checks_at_once: int | None = field(default=None, kw_only=True, validator=from_one)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_signable)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=signable)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
@@ -118,7 +113,8 @@ class Scanner:
         with self._one_at_a_time:
             started, tell = self.clock(), self._start(dry_run=True)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
-            items = preview(survey.plans, self._inspector if verify else None, tell=tell)
+            with Ahead.of(self._inspector, self.checks_at_once) as ahead:
+                items = preview(survey.plans, ahead if verify else None, tell=tell)
             return self._report(survey, started, items, tell, dry_run=True)
 
     def scan(
@@ -145,7 +141,8 @@ class Scanner:
         with self._one_at_a_time:
             started, tell = self.clock(), self._start(dry_run=False)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
-            items = self._work(survey, tell, limit, stop or threading.Event())
+            with Ahead.of(self._inspector, self.checks_at_once) as ahead:
+                items = self._work(survey, ahead, tell, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
             return self._report(survey, started, items, tell, dry_run=False)
@@ -243,12 +240,15 @@ class Scanner:
     def _inspector(self) -> Inspector:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
-    def _work(self, survey: Survey, tell: Tell, limit: int | None, stop: threading.Event) -> list[ItemOutcome]:
+    def _work(
+        self, survey: Survey, ahead: Ahead, tell: Tell, limit: int | None, stop: threading.Event
+    ) -> list[ItemOutcome]:
         tools = Tools(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
-            inspector=self._inspector,
+            inspector=ahead.inspector,
+            ahead=ahead,
             policy=self.policy,
             retry=self.retry.for_one_pass(),
             url_lifetime=self.url_lifetime,
@@ -264,9 +264,9 @@ class Scanner:
 
     def _forget(self, survey: Survey) -> None:
         pending = {plan.order.id for plan in survey.plans}
-        forget = partial(self.ledger.forget, still_pending=pending, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
+        forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
         try:
-            self.retry.call(partial(forget, self.tenant), on=LedgerUnavailable)
+            self.retry.call(partial(forget, still_pending=pending), on=LedgerUnavailable)
         except LedgerError as error:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 

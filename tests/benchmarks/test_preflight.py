@@ -1,25 +1,22 @@
-"""Preflight of 200 typical print files on a storage that answers after 50 ms: what is read, and how fast, at once."""
+"""Preflight of 200 typical print files on a storage that answers after 50 ms: what is read, and how fast."""
 
 import io
+import math
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
+import fsspec
 import pikepdf
 import pytest
 from PIL import Image
 
-from remote_artwork.core.findings import Severity
-from remote_artwork.core.model import OrderItem, StoredFile
-from remote_artwork.core.policy import Policy
-from remote_artwork.preflight.run import run_checks
-from remote_artwork.preflight.standard import preflight_checks
-from remote_artwork.storage.reading import PiecewiseReader
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
 
-FILES, AT_ONCE, ANSWER = 200, 8, 0.05
+FILES, ANSWER = 200, 0.05
 NOISE = random.Random(5).randbytes(3_000_000)
-ITEM = OrderItem("1", print_size_mm=(300, 400))
+ITEM = ra.OrderItem("1", print_size_mm=(300, 400))
 
 
 def typical_files():
@@ -42,48 +39,56 @@ def typical_files():
         yield name, file.getvalue()
 
 
-class Slow:
-    """A storage's answers: each takes its time and is counted."""
+class Slow(ra.ArtworkStorage):
+    """Each answer takes its time, and the bytes are counted."""
 
-    def __init__(self):
-        self.requests, self.bytes, self._lock = 0, 0, threading.Lock()
+    def __init__(self, *place):
+        super().__init__(*place)
+        self.bytes_read, self._counting = 0, threading.Lock()
 
-    def reader(self, name, data):
-        def fetch(start, end):
+    def _ask(self, kind, request, /, *, name=None, until=math.inf):
+        def slowly():
             time.sleep(ANSWER)
-            with self._lock:
-                self.requests, self.bytes = self.requests + 1, self.bytes + end - start
-            return data[start:end]
+            answer = request()
+            if kind == "get":
+                with self._counting:
+                    self.bytes_read += len(answer)
+            return answer
 
-        return PiecewiseReader(StoredFile(name=name, size=len(data), etag="e"), fetch)
+        return super()._ask(kind, slowly, name=name, until=until)
 
 
 @pytest.fixture(scope="module")
-def files():
-    made = list(typical_files())
+def shop():
+    """Orders of one item each, with their files in the folder ``/typical``, of which the mean size is told."""
+    made, files, orders = list(typical_files()), fsspec.filesystem("memory"), []
     assert all(1_000_000 < len(data) < 21_000_000 for _, data in made)
-    return [made[number % len(made)] for number in range(FILES)]
+    for number in range(FILES):
+        name, data = made[number % len(made)]
+        files.pipe(f"/typical/{number}_1.{name.rpartition('.')[2]}", data)
+        orders.append(ra.Order(str(number), [ITEM]))
+    yield orders, sum(len(data) for _, data in made) // len(made)
+    files.rm("/typical", recursive=True)
 
 
+@pytest.mark.parametrize("work", ["plan", "scan"])
+@pytest.mark.parametrize("at_once", [1, None], ids=["one by one", "as usual"])
 @pytest.mark.parametrize("depth", ["signature", "deep"])
-def test_two_hundred_files_at_once(benchmark, files, depth):
-    checks, storage = preflight_checks(Policy(preflight=depth)), Slow()
-
-    def look(file):
-        return run_checks(checks, storage.reader(*file), ITEM)
-
-    def look_at_all():
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(look, files))
-
-    found = benchmark.pedantic(look_at_all, rounds=1)
-    assert not [finding for findings in found for finding in findings if finding.severity is Severity.REJECT]
-    benchmark.extra_info |= {
+def test_two_hundred_files(benchmark, shop, depth, at_once, work):
+    orders, size = shop
+    storage, policy = Slow(fsspec.filesystem("memory"), "/typical"), ra.Policy(preflight=depth)
+    ledger = ra.MemoryLedger()
+    scanner = ra.Scanner(storage, FakeShop(orders), ledger=ledger, policy=policy, checks_at_once=at_once)
+    report = benchmark.pedantic(scanner.scan if work == "scan" else lambda: scanner.plan(verify=True), rounds=1)
+    assert report.counts == {ra.ItemStatus.FULFILLED if work == "scan" else ra.ItemStatus.MATCHED: FILES}
+    measured = {
         "files per second": round(FILES / benchmark.stats.stats.mean, 1),
-        "bytes read per file": storage.bytes // FILES,
-        "bytes stored per file": sum(len(data) for _, data in files) // FILES,
-        "requests per file": storage.requests / FILES,
+        "bytes read per file": storage.bytes_read // FILES,
+        "bytes stored per file": size,
+        "requests per file": {kind: count / FILES for kind, count in report.requests.items()},
     }
+    benchmark.extra_info |= measured
+    print(depth, work, "one by one" if at_once else "as usual", measured)
     if depth == "signature":
-        assert storage.requests == 2 * FILES
-        assert storage.bytes / FILES < 64 * 1024
+        assert report.requests["get"] == 2 * FILES
+        assert storage.bytes_read / FILES < 64 * 1024

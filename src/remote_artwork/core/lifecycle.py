@@ -28,6 +28,10 @@ class ItemState(enum.StrEnum):
     LATE_REPLACEMENT = "late_replacement"
 
 
+CHECKED = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
+"""The files passed the checks."""
+
+
 class FulfillState(enum.StrEnum):
     """How far one order is, under one approval."""
 

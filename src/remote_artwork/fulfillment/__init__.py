@@ -56,6 +56,11 @@ class Fulfillment:
     faults: list[Fault] = field(factory=list)
     _unanswered: int = field(default=0, init=False)
 
+    def look_ahead(self, plans: Sequence[OrderPlan]) -> None:
+        """Begins to check the files of orders that come next, unless those will not be tried."""
+        if not self.faults:
+            self.tools.ahead.begin(plans)
+
     def work(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
         """Brings one order as far as it goes; returns one outcome for each of its items. Raises for bugs alone."""
         if self.faults:

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.core.lifecycle import FileRecord, ItemState
+from remote_artwork.core.lifecycle import CHECKED, FileRecord, ItemState
 from remote_artwork.core.model import Artwork, StoredFile
 from remote_artwork.core.planning import ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.progress import Progress
 from remote_artwork.fulfillment.tools import Tools
-
-_CHECKED = (ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED)
 
 
 @frozen
@@ -29,12 +27,12 @@ class Files:
         number = plan.item.number
         row = self.progress.rows.get(number)
         checks = self.tools.inspector.digest(plan.item)
-        if row and row.state in _CHECKED and row.checks == checks and row.describes(plan.files):
+        if row and row.state in CHECKED and row.checks == checks and row.describes(plan.files):
             return True
         try:
             files = self.tools.inspector.pin(plan.files)
             self.progress.advance(self.progress.selection(number, files))
-            verdict = self.tools.inspector.verdict(plan.item, files)
+            verdict = self.tools.ahead.verdict(plan.item, files)
         except FileGone as error:
             self.progress.set(number, ItemStatus.MISSING, f"{error}; it was there a moment ago")
             return False

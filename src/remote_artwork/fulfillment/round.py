@@ -49,6 +49,7 @@ def work_through(
             left = "left for the next scan: this one was stopped before the order"
             report(plan, plan.left(ItemStatus.MATCHED, left))
         else:
+            fulfillment.look_ahead(with_work[done : min(total, done + 1 + fulfillment.tools.ahead.at_once)])
             tell(started(plan, done=done, total=total))
             report(plan, fulfillment.work(plan))
     return items

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from remote_artwork.checking_ahead import Ahead
 from remote_artwork.core.events import Tell
 from remote_artwork.core.policy import Policy
 from remote_artwork.inspection import Inspector
@@ -23,7 +24,8 @@ class Tools:
         storage: Where the files are.
         client: The host.
         ledger: What was begun and what is done.
-        inspector: Pins and checks files.
+        inspector: Pins files.
+        ahead: Checks files.
         policy: The shop's decisions.
         retry: How temporary errors are repeated.
         url_lifetime: How long a signed URL works.
@@ -36,6 +38,7 @@ class Tools:
     client: FulfillmentClient
     ledger: Ledger
     inspector: Inspector
+    ahead: Ahead
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta

@@ -38,6 +38,7 @@ from remote_artwork.storage.pagers import (
     names_of,
     pager_for,
     protocols_of,
+    serves,
 )
 from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.quiet import quietly
@@ -68,6 +69,7 @@ class ArtworkStorage:
     Attributes:
         location: What reports call this place.
         appear_whole: Whether a file is seen only once all of it is there; not so in local or web folders, or over SFTP.
+        reads_at_once: Whether several threads may read at once; of a file system that is not known, that is not known.
     """
 
     def __init__(
@@ -83,10 +85,10 @@ class ArtworkStorage:
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system was made for coroutines; make it without asynchronous=True")
         path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec offers no other way to its own spelling of a path
-        protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
-        self.location = str(location or f"{protocol}://{path}")
+        self.location = str(location or f"{protocols_of(fs)[0]}://{path}")
         self._provider = location.provider if isinstance(location, Location) else None
         self.appear_whole = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
+        self.reads_at_once = any(map(serves, protocols_of(fs)))
         self._retry = retry or RetryPolicy()
         self._pager = pager_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout
