@@ -76,7 +76,7 @@ def shop_of_all():
         order = f"{stem}-{extension}"
         files.pipe(f"/corpus/{order}_1.{extension}", data)
         orders.append(ra.Order(order, [ra.OrderItem("1")]))
-    shop, policy = FakeShop(orders), ra.Policy(preflight="deep")
+    shop, policy = FakeShop(orders), ra.Policy(preflight="deep", settle_for=None)
     scanner = ra.Scanner(ra.ArtworkStorage(files, "/corpus"), shop, ledger=ra.MemoryLedger(), policy=policy)
     yield scanner, {item.order_number: item for item in scanner.scan().items}
     files.rm("/corpus", recursive=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shop_files import OF
+from shop_files import OF, uploaded
 
 PROGRAM = [sys.executable, "-c", "from remote_artwork.cli import main; main()"]
 
@@ -39,7 +39,7 @@ class Shop:
         self.artwork = home / "artwork"
         self.artwork.mkdir(parents=True)
         for name in names:
-            (self.artwork / name).write_bytes(OF[name.rpartition(".")[2].lower()])
+            uploaded(self.artwork / name, OF[name.rpartition(".")[2].lower()])
         self.orders = home / "orders.json"
         numbers = orders or {name.partition("_")[0]: [{"number": "1"}] for name in names}
         document = [{"number": n, "status": "pending_approval", "items": items} for n, items in numbers.items()]
@@ -86,6 +86,21 @@ class TestDemo:
         assert ended.returncode == 2
         assert "holds a shop already" in ended.stderr
         assert tree(shop.home) == before
+
+
+class TestNewFiles:
+    def test_a_file_that_may_still_be_written_waits_unless_told_otherwise(self, shop):
+        os.utime(shop.artwork / "1001_1.jpg")
+        waiting = shop.run("scan")
+        assert (waiting.returncode, shop.statuses()["1001"]) == (0, "pending_approval")
+        assert "its upload may not have ended" in waiting.stdout
+        assert shop.run("scan", "--settle-for", "none").returncode == 0
+        assert set(shop.statuses().values()) == {"fulfilled"}
+
+    def test_a_wait_that_is_none_is_refused(self, shop):
+        ended = shop.run("scan", "--settle-for", "soon")
+        assert ended.returncode == 2
+        assert "'soon' is no duration" in ended.stderr
 
 
 class TestScan:

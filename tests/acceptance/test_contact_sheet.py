@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop
-from shop_files import JPEG, PDF, PNG
+from shop_files import JPEG, PDF, PNG, uploaded
 
 EVIL = '<script>document.title="taken"</script><img src=x onerror=document.title="taken">"\'&{{7*7}}'
 ITEM = {"print_size_mm": (300, 300)}
@@ -181,7 +181,7 @@ def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
 
 def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, capsys):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "1_1.pdf").write_bytes(PDF)
+    uploaded(tmp_path / "in" / "1_1.pdf", PDF)
     orders = tmp_path / "orders.json"
     order = {"number": "1", "status": "pending_approval", "items": [{"number": "1"}]}
     orders.write_text(json.dumps({"orders": [order]}), encoding="utf-8")

@@ -55,7 +55,7 @@ def shop():
 @pytest.fixture
 def storage(root):
     files, storage = memory_folder(root, "1_1.pdf", "2_1.png", "2-2.png")
-    files.pipe(f"{root}/3_1.png", b"")
+    files.pipe(f"{root}/3_1.png", b"no picture")
     return storage
 
 

@@ -63,6 +63,31 @@ def test_an_empty_file_waits_and_is_then_rejected(root):
     assert only(scan.scan()).status is ra.ItemStatus.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("age", "status"),
+    [(0, "settling"), (1.9, "settling"), (2, "fulfilled"), (-1.9, "settling"), (9_999_999, "fulfilled")],
+)
+def test_unless_told_a_file_of_a_local_folder_waits_for_two_minutes(tmp_path, age, status):
+    local_file(tmp_path, "1_1.pdf", PDF, NOON)
+    scan, _ = scanner(local(tmp_path), clock=lambda: NOON + age * MINUTE)
+    assert only(scan.scan()).status == status
+
+
+@pytest.mark.parametrize(("data", "status"), [(PDF, "fulfilled"), (b"", "settling")])
+def test_unless_told_only_empty_files_of_an_object_storage_wait(root, data, status):
+    files, storage = memory_folder(root)
+    files.pipe(f"{root}/1_1.pdf", data)
+    assert only(scanner(storage)[0].scan()).status == status
+
+
+def test_where_nothing_is_to_wait_nothing_does(tmp_path, root):
+    local_file(tmp_path, "1_1.pdf", PDF, datetime.now(UTC))
+    assert only(scanner(local(tmp_path), settle_for=None)[0].scan()).status is ra.ItemStatus.FULFILLED
+    files, storage = memory_folder(root)
+    files.pipe(f"{root}/1_1.pdf", b"")
+    assert only(scanner(storage, settle_for=None)[0].scan()).status is ra.ItemStatus.REJECTED
+
+
 def test_a_whole_file_of_an_object_storage_does_not_wait(root):
     _, storage = memory_folder(root, "1_1.pdf")
     scan, _ = scanner(storage, settle_for=timedelta(days=1))

@@ -70,7 +70,7 @@ class TestUrls:
         files.pipe(f"{root}/1001_1.jpg", JPEG)
         storage = ra.ArtworkStorage(files, root)
         shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
-        ledger, at_once = ra.MemoryLedger(), ra.Policy(fulfill="per_item")
+        ledger, at_once = ra.MemoryLedger(), ra.Policy(fulfill="per_item", settle_for=None)
         ra.Scanner(storage, shop, ledger=ledger, policy=at_once, url_lifetime=timedelta(hours=24)).scan()
         assert len(shop.calls("attach_artwork")) == 1
         files.pipe(f"{root}/1001_2.png", PNG)

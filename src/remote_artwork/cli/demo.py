@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import tempfile
+import time
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -97,13 +99,20 @@ def write_shop(home: Path) -> tuple[Path, Path]:
         artwork.mkdir(parents=True)
         pictures = resources.files("remote_artwork.cli") / "shop"
         for name, picture in _PICTURES.items():
-            (artwork / name).write_bytes((pictures / picture).read_bytes())
+            _upload(artwork / name, (pictures / picture).read_bytes())
         card = (pictures / "card.pdf").read_bytes()
-        (artwork / "1008_1.pdf").write_bytes(card[: len(card) // 2])
+        _upload(artwork / "1008_1.pdf", card[: len(card) // 2])
         orders.write_text(json.dumps({"orders": _orders()}, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ra.ConfigurationError(f"the shop cannot be written into {home}: {error.strerror}") from error
     return orders, artwork
+
+
+def _upload(path: Path, data: bytes) -> None:
+    """Writes a file as if a merchant had done so an hour ago: a newer one would wait until its upload has ended."""
+    path.write_bytes(data)
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
 
 
 def _orders() -> list[Mapping[str, Any]]:

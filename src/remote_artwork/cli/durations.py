@@ -21,3 +21,12 @@ def parse_duration(text: str) -> timedelta:
     if match is None or float(match[1]) <= 0:
         raise ConfigurationError(f"{text!r} is no duration; write for example 90s, 15m, 1h or 2d")
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+def parse_wait(text: str) -> timedelta | None:
+    """A duration, or None for ``none``: no wait at all.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    return None if text.strip().lower() == "none" else parse_duration(text)

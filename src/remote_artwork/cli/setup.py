@@ -11,6 +11,7 @@ from attrs import frozen
 
 import remote_artwork as ra
 from remote_artwork.cli.credentials_file import read_credentials
+from remote_artwork.cli.durations import parse_wait
 from remote_artwork.core.pattern import DEFAULT_PATTERN
 from remote_artwork.core.policy import Preflight
 from remote_artwork.storage.opening import read_place
@@ -29,6 +30,7 @@ class Options:
     credentials: str = "anonymous"
     provider: str | None = None
     allow_private_network: bool = False
+    settle_for: str = "2m"
     preflight: Preflight = "signature"
 
     def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
@@ -43,7 +45,7 @@ class Options:
             self._client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(preflight=self.preflight),
+            policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait(self.settle_for)),
             tenant=self.tenant,
             url_lifetime=url_lifetime(storage),
             observer=observer,

@@ -42,6 +42,14 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
     allow_private_network: Annotated[
         bool, typer.Option("--allow-private-network", help="Allows private addresses and plain http.")
     ] = False,
+    settle_for: Annotated[
+        str,
+        typer.Option(
+            "--settle-for",
+            metavar="TIME|none",
+            help="How long a new file waits where one can be seen half written: a local folder, a web folder.",
+        ),
+    ] = "2m",
     deep: Annotated[bool, typer.Option("--deep", help="Opens every file and measures it, not only its ends.")] = False,
 ) -> Options:
     return Options(
@@ -54,6 +62,7 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
         credentials=credentials,
         provider=provider,
         allow_private_network=allow_private_network,
+        settle_for=settle_for,
         preflight="deep" if deep else "signature",
     )
 

@@ -70,8 +70,8 @@ class Policy:
         several_files: Several files for one print are left to a person (``conflict``), or the one that was changed
             last is taken (``newest``), or the first of these formats (``prefer:pdf,png,jpg``). Where that does not
             tell exactly one, it is a conflict all the same.
-        settle_for: How long an empty file waits before it is rejected, and a new file where one can be seen half
-            written (a local folder, SFTP); None: nothing waits.
+        settle_for: How long after its last change an empty file waits before it is rejected, and any file where one
+            can be seen half written (a local or web folder, SFTP); None: nothing waits.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
         max_file_size: The largest print file in bytes; a larger one is rejected unread.
         preflight: ``signature`` reads both ends of a file; ``deep`` also opens it, which needs the extra ``preflight``.
@@ -88,7 +88,7 @@ class Policy:
 
     fulfill: FulfillWhen = field(default="when_complete", validator=_one_of(*get_args(FulfillWhen)))
     several_files: Preference = field(default="conflict", converter=as_preference)
-    settle_for: timedelta | None = field(default=None, validator=_time_above_zero)
+    settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
     max_file_size: int = field(default=1024**3, validator=_whole_from_one("bytes"))
     preflight: Preflight = field(default="signature", validator=_one_of(*get_args(Preflight)))
