@@ -30,6 +30,7 @@ class ItemPlan:
     """One item: its status so far, why, and the file chosen for each placement.
 
     ``state`` is how far the ledger says these very files are, judged by these very checks; None: nothing counts yet.
+    ``waits`` says what its order waits for, where it does.
     """
 
     item: OrderItem
@@ -40,6 +41,7 @@ class ItemPlan:
     candidates: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    waits: str = ""
 
 
 @frozen(kw_only=True)
@@ -264,9 +266,9 @@ def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
     waiting = [item for item in items if item.item.requires_artwork and item.status not in HAS_ITS_FILES]
     if not waiting:
         return tuple(items)
-    for_what = ", ".join(f"item {item.item.number} ({item.status})" for item in waiting)
+    waits = f"; the order waits for {', '.join(f'item {item.item.number} ({item.status})' for item in waiting)}"
     return tuple(
-        evolve(item, reason=f"{item.reason}; the order waits for {for_what}") if item.status in HAS_ITS_FILES else item
+        evolve(item, reason=item.reason + waits, waits=waits) if item.status in HAS_ITS_FILES else item
         for item in items
     )
 

@@ -91,7 +91,8 @@ class Host:
             return False
         progress.advance(progress.item_step(number, ItemState.ATTACHED, expires_at=until))
         progress.attaching = None
-        progress.set(number, ItemStatus.ATTACHED, f"attached {', '.join(f.name for f in row.files)}", now=True)
+        names = ", ".join(file.name for file in row.files)
+        progress.set(number, ItemStatus.ATTACHED, f"attached {names}{plan.waits}", now=True)
         return True
 
     def read_again(self) -> Order:
