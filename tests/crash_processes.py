@@ -15,7 +15,7 @@ import fsspec
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
-from shop_files import JPEG
+from shop_files import JPEG, uploaded
 
 FRESH = multiprocessing.get_context("forkserver")
 """Children are forked from a process that has imported everything and done nothing."""
@@ -164,5 +164,5 @@ def place_of(
 
 
 def add_order(shop: FakeShop, folder: Path, number: str) -> None:
-    (folder / f"{number}_1.jpg").write_bytes(JPEG)
+    uploaded(folder / f"{number}_1.jpg", JPEG)
     shop.put(ra.Order(number, [ra.OrderItem("1")]))

@@ -15,7 +15,7 @@ import remote_artwork as ra
 from crash_world import World, let_time_pass
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.testing import Faults
-from shop_files import JPEG
+from shop_files import JPEG, uploaded
 
 UNREACHABLE = ra.LedgerUnavailable("the connection was lost")
 SENT = {FulfillState.FULFILL_INTENT, FulfillState.FULFILLED, FulfillState.UNCERTAIN}
@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_in_mid_pass_ends_it_with_3(tmp_path: Path, kilobyte
     (tmp_path / "orders.json").write_text(json.dumps({"orders": orders}))
     (tmp_path / "prints").mkdir()
     for number in numbers:
-        (tmp_path / "prints" / f"{number}_1.jpg").write_bytes(JPEG)
+        uploaded(tmp_path / "prints" / f"{number}_1.jpg", JPEG)
     with ra.SqlLedger(f"sqlite:///{tmp_path / 'orders.ledger.db'}") as ledger:
         let_time_pass(ledger)  # makes the tables
 

@@ -15,7 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from recording_server import RecordingWire
-from shop_files import PNG
+from shop_files import PNG, uploaded
 
 pytestmark = pytest.mark.server
 
@@ -130,7 +130,7 @@ def _azure(request):
 def _web(request):
     folder = request.getfixturevalue("tmp_path") / "web"
     (folder / "prints" / "in").mkdir(parents=True)
-    (folder / "prints" / "in" / "1001_1.png").write_bytes(PNG)
+    uploaded(folder / "prints" / "in" / "1001_1.png", PNG)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     request.addfinalizer(server.server_close)
