@@ -95,7 +95,8 @@ def test_a_file_system_that_nobody_knows_is_read_by_one_thread(place, root):
         protocol = "strange"
 
     watched = Watched()
-    scanner(ra.ArtworkStorage(Strange(), root), watched, checks_at_once=8).scan()
+    storage, at_once = ra.ArtworkStorage(Strange(), root), ra.Policy(settle_for=None)
+    scanner(storage, watched, checks_at_once=8, policy=at_once).scan()
     assert watched.threads == {threading.current_thread()}
 
 

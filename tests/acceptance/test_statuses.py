@@ -8,7 +8,6 @@ import remote_artwork as ra
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyStorage
 from shop_files import PDF, memory_folder
 
-NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
 
@@ -60,7 +59,7 @@ def missing(world):
 
 
 def late(world):
-    world.order(created_at=NOW - 3 * DAY)
+    world.order(created_at=datetime.now(UTC) - 3 * DAY)
     return {"late_after": DAY}
 
 
