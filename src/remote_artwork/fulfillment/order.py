@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.lifecycle import FulfillState
+from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.model import Attaching, OrderState
 from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
@@ -33,6 +33,25 @@ def bring_forward(tools: Tools, progress: Progress) -> None:
     with suppress(Stop):
         _Order(tools, progress, files, Host(tools, progress, files)).run()
     LastLook(progress, files).run()
+
+
+def record_late_receipt(tools: Tools, progress: Progress, lease: Lease) -> None:
+    """Records a confirmed call that another scan has given up, after it took the order over.
+
+    Args:
+        tools: What working on an order takes.
+        progress: How far the scan has come that was stopped during its call, for longer than its lease.
+        lease: A new lease of the same order.
+
+    Raises:
+        LedgerError: It could not be recorded.
+    """
+    if lease.record.state is not FulfillState.OPEN:
+        return  # the other scan has made a call, too, and its row tells how that ended
+    progress.hold(lease)
+    progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=progress.plan.order.work))
+    what = f"the shop answered with receipt {progress.receipt} after another scan had taken the order over"
+    Host(tools, progress, Files(tools, progress)).leave_to_a_person(what)
 
 
 @frozen
