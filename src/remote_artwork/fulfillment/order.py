@@ -111,15 +111,29 @@ class _Order:
         self.host.fulfill(self.host.read_again())
 
     def _settle_replacements(self) -> None:
-        """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
+        """Files replaced since they were checked are checked and attached again; twice replaced, they wait.
+
+        So does one that a second file has come beside: the next scan sees both.
+        """
         replaced = self._replaced()
         for plan in replaced:
+            self._refuse_a_second_file(plan.item.number)
             if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan, again=True)):
                 raise Stop
         if replaced and self._replaced():
             raise self.progress.stop(
                 ItemStatus.SETTLING, "its files keep changing; nothing was sent, the next scan looks"
             )
+
+    def _refuse_a_second_file(self, number: str) -> None:
+        try:
+            beside = self.files.beside(number)
+        except StorageError as error:
+            self.progress.failures.append(error)
+            raise self.progress.stop(ItemStatus.UNREADABLE, f"{error}; nothing was sent") from error
+        if beside:
+            reason = f"{', '.join(beside)} came beside a file that was replaced; nothing was sent, the next scan looks"
+            raise self.progress.stop(ItemStatus.SETTLING, reason)
 
     def _replaced(self) -> list[ItemPlan]:
         """Plans with the files as they are now, of the items whose files are no longer the checked ones."""
