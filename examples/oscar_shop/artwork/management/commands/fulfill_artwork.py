@@ -36,8 +36,11 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=3) from error
         except KeyboardInterrupt as stopped:
             raise CommandError("Stopped. The next pass goes on from here.", returncode=130) from stopped
-        for outcome in (*report.items, *report.files):
+        outcomes: list[ra.ItemOutcome | ra.FileOutcome] = [*report.items, *report.files]
+        for outcome in outcomes:
             self.stdout.write(_line(outcome))
+        for fault in report.faults:
+            self.stderr.write(_printable(f"The {fault.part} could not be used: {fault.message}"))
         if report.exit_code:
             sys.exit(report.exit_code)
 
@@ -48,7 +51,7 @@ def _storage(*, url: str, credentials: Path | None, allow_private_network: bool,
         allow_http=allow_private_network,
         allow_local=True,  # whoever types a command may read this machine's folders anyway
     )
-    return ra.open_storage(url, credentials=credentials and _keys(credentials), network=network)
+    return ra.open_storage(url, credentials=_keys(credentials) if credentials else None, network=network)
 
 
 def _keys(file: Path) -> ra.Keys:
@@ -59,7 +62,10 @@ def _keys(file: Path) -> ra.Keys:
 
 
 def _line(outcome: ra.ItemOutcome | ra.FileOutcome) -> str:
-    """One outcome; what a name of a file holds that turns or hides text is shown as an escape."""
-    number = f"{outcome.order_number}_{outcome.item_number}" if isinstance(outcome, ra.ItemOutcome) else outcome.name
-    line = f"{number} {outcome.status}: {outcome.reason}"
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    name = f"{outcome.order_number}_{outcome.item_number}" if isinstance(outcome, ra.ItemOutcome) else outcome.name
+    return _printable(f"{name} {outcome.status}: {outcome.reason}")
+
+
+def _printable(text: str) -> str:
+    """What a file's name holds that hides text, or turns it round, is shown as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
