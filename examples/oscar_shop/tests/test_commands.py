@@ -1,5 +1,7 @@
 """The commands, as an operator calls them: what they print, and how they end."""
 
+import re
+import shlex
 from io import StringIO
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from artwork.client import Order
 from artwork.models import LedgerRow
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import connection
 
 PDF = b"%PDF-1.7\n" + b" " * 99 + b"\n%%EOF\n"
@@ -18,6 +20,15 @@ def uploads(tmp_path: Path) -> Path:
     folder = tmp_path / "uploads"
     folder.mkdir()
     return folder
+
+
+README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", re.findall(r"manage\.py (.+)", README))
+def test_the_commands_of_the_readme_are_understood(line: str) -> None:
+    name, *arguments = shlex.split(line)
+    load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
 
 
 def printed_by(command: str, *arguments: str | int) -> list[str]:
