@@ -100,7 +100,7 @@ class Ledger(Protocol):
         """Writes all steps durably and together, each only if its row is still in ``step.before``; renews the lease.
 
         Without steps it says whether the order is still ours. A repeat of the lease's last write is no error and
-        changes nothing, so that a write whose answer was lost can be repeated.
+        changes nothing, so that a write whose answer was lost can be repeated. ``advance_record`` holds these rules.
 
         Args:
             lease: The right to write; an epoch older than the row's is refused.
