@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import attrs
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -79,11 +79,11 @@ class DjangoLedger:
         rows = LedgerRow.objects.filter(tenant=tenant).annotate(now=Now())
         if state is not None:
             rows = rows.filter(state=state)
-        given = {"order_id": order_ids, "order_number": order_numbers}
-        wanted = [part for column, texts in given.items() if texts is not None for part in _among(column, texts)]
-        everything = order_ids is None and order_numbers is None
+        parts = [*_among("order_id", order_ids or ()), *_among("order_number", order_numbers or ())]
+        if order_ids is None and order_numbers is None:
+            parts = [Q()]
         with _translated():
-            found = {row.pk: row for part in ([Q()] if everything else wanted) for row in rows.filter(part)}
+            found = {row.pk: row for part in parts for row in rows.filter(part)}
         return [record_of(row) for row in found.values()]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
@@ -124,7 +124,7 @@ def _committed() -> Iterator[None]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
         raise ra.LedgerUnavailable(
             f"the ledger's table cannot be used: start the database, or run manage.py migrate ({error})"
         ) from error
