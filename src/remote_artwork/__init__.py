@@ -33,9 +33,11 @@ _HOME = {
     "Fault": "core.report",
     "FileGone": "errors",
     "FileOutcome": "core.report",
+    "FileRecord": "core.lifecycle",
     "FileStatus": "core.report",
     "FilenamePattern": "core.pattern",
     "Finding": "core.findings",
+    "FulfillState": "core.lifecycle",
     "FulfillmentClient": "interfaces",
     "GelatoClient": "clients.gelato",
     "HostRule": "storage.provider_row",
@@ -46,8 +48,12 @@ _HOME = {
     "InvalidPattern": "errors",
     "ItemNotFound": "errors",
     "ItemOutcome": "core.report",
+    "ItemRecord": "core.lifecycle",
+    "ItemState": "core.lifecycle",
     "ItemStatus": "core.report",
+    "ItemStep": "core.lifecycle",
     "Keys": "storage.credentials",
+    "Lease": "core.lifecycle",
     "LeaseLost": "errors",
     "Ledger": "interfaces",
     "LedgerError": "errors",
@@ -62,7 +68,10 @@ _HOME = {
     "Order": "core.model",
     "OrderGone": "errors",
     "OrderItem": "core.model",
+    "OrderKey": "core.lifecycle",
+    "OrderRecord": "core.lifecycle",
     "OrderState": "core.model",
+    "OrderStep": "core.lifecycle",
     "OrdersFile": "clients.orders_file",
     "OutcomeUnknown": "errors",
     "PaymentRequired": "errors",
@@ -82,13 +91,16 @@ _HOME = {
     "Severity": "core.findings",
     "SignatureCheck": "preflight.signature",
     "SqlLedger": "ledgers.sql",
+    "Step": "core.lifecycle",
     "StorageDenied": "errors",
     "StorageError": "errors",
     "StorageMisbehaved": "errors",
     "StorageUnreachable": "errors",
     "StoredFile": "core.model",
+    "UNSETTLED": "core.lifecycle",
     "Unavailable": "errors",
     "WooCommerceClient": "clients.woocommerce",
+    "advance_record": "core.advancing",
     "open_storage": "storage.opening",
     "preflight_checks": "preflight.standard",
 }
@@ -113,9 +125,21 @@ if TYPE_CHECKING:
     from remote_artwork.clients.gelato import GelatoClient as GelatoClient
     from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
     from remote_artwork.clients.woocommerce import WooCommerceClient as WooCommerceClient
+    from remote_artwork.core.advancing import advance_record as advance_record
     from remote_artwork.core.explanation import Explanation as Explanation
     from remote_artwork.core.findings import Finding as Finding
     from remote_artwork.core.findings import Severity as Severity
+    from remote_artwork.core.lifecycle import UNSETTLED as UNSETTLED
+    from remote_artwork.core.lifecycle import FileRecord as FileRecord
+    from remote_artwork.core.lifecycle import FulfillState as FulfillState
+    from remote_artwork.core.lifecycle import ItemRecord as ItemRecord
+    from remote_artwork.core.lifecycle import ItemState as ItemState
+    from remote_artwork.core.lifecycle import ItemStep as ItemStep
+    from remote_artwork.core.lifecycle import Lease as Lease
+    from remote_artwork.core.lifecycle import OrderKey as OrderKey
+    from remote_artwork.core.lifecycle import OrderRecord as OrderRecord
+    from remote_artwork.core.lifecycle import OrderStep as OrderStep
+    from remote_artwork.core.lifecycle import Step as Step
     from remote_artwork.core.model import Artwork as Artwork
     from remote_artwork.core.model import ArtworkByItem as ArtworkByItem
     from remote_artwork.core.model import Attaching as Attaching

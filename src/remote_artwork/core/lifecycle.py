@@ -94,6 +94,15 @@ class OrderKey:
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
 
 
+def storable(text: str) -> str:
+    """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _storable_or_none(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
 def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -202,7 +211,7 @@ class ItemStep:
     before: ItemState | None
     after: ItemState
     files: tuple[FileRecord, ...]
-    reason: str = ""
+    reason: str = field(default="", converter=storable)
     checks: str = ""
     expires_at: datetime | None = None
 
@@ -225,9 +234,9 @@ class OrderStep:
 
     before: FulfillState
     after: FulfillState
-    receipt: str | None = None
+    receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
-    reason: str = ""
+    reason: str = field(default="", converter=storable)
 
 
 Step = ItemStep | OrderStep
