@@ -6,6 +6,8 @@ import base64
 import copy
 import json
 import threading
+from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +21,8 @@ class ShopApi:
     ``fail(fault, times, on=…)`` spoils the next requests of a kind, ``read``, ``attach`` or ``confirm``. A status, as
     ``503`` is answered without effect; ``"500 after"`` has the effect first; ``"cut after"`` has it and breaks the
     connection, ``"cut before"`` breaks it without.
+
+    ``changes`` are the requests that were to change something, ``effects`` counts by order id those that confirmed one.
     """
 
     def __init__(self) -> None:
@@ -26,6 +30,7 @@ class ShopApi:
         self.requests: list[str] = []
         self.seen_headers: list[dict[str, str]] = []
         self.changes: list[tuple[str, Any]] = []
+        self.effects: Counter[str] = Counter()
         self._faults: list[tuple[str, Any]] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -41,6 +46,21 @@ class ShopApi:
 
     def fail(self, fault: Any, times: int = 1, *, on: str = "confirm") -> None:
         self._faults += [(on, fault)] * times
+
+    def confirmed(self, order: Any) -> int:
+        """How often a request has confirmed the order."""
+        return self.effects[order.id]
+
+    def putting_back(self, client: Any) -> Callable[[], Any]:
+        """A function that puts all orders back to what they are now, forgets what came since, and gives the client."""
+        kept = copy.deepcopy(self.orders)
+
+        def put_back() -> Any:
+            self.orders = copy.deepcopy(kept)
+            self.effects.clear()
+            return client
+
+        return put_back
 
     @staticmethod
     def kind(method: str, body: Any) -> str:
@@ -72,6 +92,8 @@ class ShopApi:
                 answer = self.answer(request.command, url.path, parse_qs(url.query), body, request.headers)
                 if kind != "read":
                     self.changes.append((request.path, body))
+                    if kind == "confirm" and answer[0] == 200:
+                        self.effects[url.path.rpartition("/")[2]] += 1
             if what == "cut after":
                 return
             if what == "500 after":

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import assert_type
 
 import remote_artwork as ra
+from remote_artwork.testing import Faults, FaultyClient
 
 
 class Shop:
@@ -32,6 +33,7 @@ class Shop:
 
 
 client: ra.FulfillmentClient = Shop()
+client = FaultyClient(client, Faults())  # its promises are properties
 ledger: ra.Ledger = ra.SqlLedger("sqlite:///ledger.db")
 ledger = ra.MemoryLedger()
 
