@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,9 +55,10 @@ class Shop:
 
 @contextmanager
 def started(*arguments, cwd=None, patience: float = 60, **environment: str) -> Iterator[subprocess.Popen]:
-    """A process that goes on by itself, with its output and errors as pipes of text; it is gone in the end."""
+    """A process that goes on by itself, with pipes of text to it and from it; it is gone in the end."""
     process = subprocess.Popen(
         list(map(str, arguments)),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,3 +75,13 @@ def started(*arguments, cwd=None, patience: float = 60, **environment: str) -> I
                 process.kill()
     finally:
         guard.cancel()
+
+
+def comes_true(probe: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether it does, in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not probe():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
