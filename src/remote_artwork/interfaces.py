@@ -22,7 +22,7 @@ class FulfillmentClient(Protocol):
     ``RateLimited`` and ``Unavailable`` are tried again; every ``ClientError`` but ``OutcomeUnknown`` promises that
     the call had no effect. Any other exception out of ``attach_artwork`` or ``fulfill`` counts as ``OutcomeUnknown``.
 
-    The three promises are only read: plain attributes of the class will do, and so will properties.
+    The three promises are only read: attributes of the class will do.
     """
 
     @property
