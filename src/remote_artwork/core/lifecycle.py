@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.unsigned import unsigned
 
 
 class ItemState(enum.StrEnum):
@@ -202,7 +203,7 @@ class ItemStep:
     before: ItemState | None
     after: ItemState
     files: tuple[FileRecord, ...]
-    reason: str = ""
+    reason: str = field(default="", converter=unsigned)
     checks: str = ""
     expires_at: datetime | None = None
 
@@ -227,7 +228,7 @@ class OrderStep:
     after: FulfillState
     receipt: str | None = None
     work: str = ""
-    reason: str = ""
+    reason: str = field(default="", converter=unsigned)
 
 
 Step = ItemStep | OrderStep
