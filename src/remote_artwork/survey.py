@@ -109,7 +109,7 @@ class Surveyor:
 
         Args:
             now: The time of the pass.
-            orders: Numbers of the orders to plan; when None, all pending ones, and those with an unsettled call.
+            orders: Numbers of the orders to plan, of those that are pending or have an unsettled call; when None, all.
             tally: Takes the odd files.
             sweep: Looks through the whole location, also when nothing is awaited.
             names: Files to look for besides, whether or not anybody awaits them.
@@ -140,7 +140,11 @@ class Surveyor:
             checks=self.inspector.digest,
             appear_whole=self.storage.appear_whole,
         )
-        plans = [planner.order(order_of(record), record.key, record) for record in unsettled] if orders is None else []
+        plans = [
+            planner.order(order_of(record), record.key, record)
+            for record in unsettled
+            if orders is None or record.order_number in orders
+        ]
         for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):
             if orders is not None and order.number not in orders:
                 continue

@@ -355,6 +355,16 @@ class TestChoosingOrders:
         assert statuses(scanner(storage, shop).scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
         assert shop.get_order("1001").state is ra.OrderState.PENDING
 
+    def test_a_chosen_order_that_no_longer_waits_is_settled_and_no_other_is(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+        for _ in range(2):
+            shop.fail_next("fulfill", ra.OutcomeUnknown("no answer"), after_effect=True)
+        scan = scanner(storage, shop)
+        assert set(statuses(scan.scan()).values()) == {"uncertain"}
+        assert statuses(scan.scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
+        assert statuses(scan.scan()) == {("1001", "1"): "fulfilled"}
+
     def test_a_limit_leaves_the_rest_for_the_next_scan(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1010_1.jpg")
         shop = FakeShop([one_item("1010"), one_item("1002"), one_item("1001"), one_item("1000")])

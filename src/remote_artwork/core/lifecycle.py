@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.unsigned import unsigned
 
 
 class ItemState(enum.StrEnum):
@@ -97,6 +98,10 @@ class OrderKey:
 def storable(text: str) -> str:
     """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _words(text: str) -> str:
+    return storable(unsigned(text))
 
 
 def _storable_or_none(text: str | None) -> str | None:
@@ -211,7 +216,7 @@ class ItemStep:
     before: ItemState | None
     after: ItemState
     files: tuple[FileRecord, ...]
-    reason: str = field(default="", converter=storable)
+    reason: str = field(default="", converter=_words)
     checks: str = ""
     expires_at: datetime | None = None
 
@@ -236,7 +241,7 @@ class OrderStep:
     after: FulfillState
     receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
-    reason: str = field(default="", converter=storable)
+    reason: str = field(default="", converter=_words)
 
 
 Step = ItemStep | OrderStep

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from attrs import asdict, define, field, frozen
 
 from remote_artwork.core.findings import Finding
+from remote_artwork.core.unsigned import unsigned
 from remote_artwork.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
@@ -87,7 +88,7 @@ class ItemOutcome:
     order_number: str
     item_number: str
     status: ItemStatus
-    reason: str
+    reason: str = field(converter=unsigned)
     order_id: str
     files: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -138,7 +139,7 @@ class Fault:
     """A part of the house that could not be used in this pass: ``storage``, ``client`` or ``ledger``."""
 
     part: Literal["storage", "client", "ledger"]
-    message: str
+    message: str = field(converter=unsigned)
 
 
 class PathLike(Protocol):
