@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from remote_artwork.errors import FileGone
@@ -40,10 +42,26 @@ class StorageFiles:
     def test_a_removed_file_is_gone(self, bench: StorageBench, folder: str) -> None:
         bench.put({f"{folder}/a.png": b"first", f"{folder}/b.png": b"another"})
         storage = bench.open(folder)
-        storage.stat("a.png")
+        reader = storage.reader(storage.stat("a.png"))
         bench.delete([f"{folder}/a.png"])
         with pytest.raises(FileGone, match=r"a\.png"):
             storage.stat("a.png")
+        if "versions" in bench.lacks:
+            with pytest.raises(FileGone):
+                reader.read(0, 5)
+        else:
+            assert reader.read(0, 5) == b"first"
+
+    @shows("reading")
+    def test_one_storage_serves_several_threads_and_counts_every_request(
+        self, bench: StorageBench, folder: str
+    ) -> None:
+        bench.put({f"{folder}/a.png": b"first"})
+        storage = bench.open(folder)
+        with ThreadPoolExecutor(8) as threads:
+            sizes = list(threads.map(lambda _: storage.stat("a.png").size, range(40)))
+        assert sizes == [5] * 40
+        assert storage.requests == {"list": 0, "head": 40, "get": 0}
 
     @shows("replacement")
     def test_an_overwritten_file_has_another_version(self, bench: StorageBench, folder: str) -> None:
