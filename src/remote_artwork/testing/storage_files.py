@@ -72,6 +72,7 @@ class StorageFiles:
         after = storage.stat("a.png")
         assert (before.version, before.etag) != (after.version, after.etag)
         assert listed(storage)["a.png"].etag == after.etag
+        assert storage.reader(after).read(0, 5) == b"other"
 
     @shows("replacement")
     def test_a_replaced_file_is_never_read_as_the_one_that_was_looked_at(
