@@ -26,7 +26,8 @@ class StorageFiles:
         assert reader.read(len(LONG) - 8, 100) == LONG[-8:]
         assert storage.requests["get"] == 2
         assert reader.read(1000, 200_000) == LONG[1000:201_000]
-        assert reader.read(0, len(LONG)) == LONG
+        for _ in range(2):
+            assert reader.read(0, len(LONG)) == LONG
         assert storage.requests["get"] == 5, "what was read already is not asked for again"
         assert reader.read(len(LONG), 8) == b""
 
