@@ -7,7 +7,6 @@ import typer
 import remote_artwork as ra
 from remote_artwork.cli.setup import Options
 from remote_artwork.core.visible import visible
-from remote_artwork.storage.check_steps import CheckStep, Verdict
 from remote_artwork.storage.checking import CheckReport, check_storage
 
 
@@ -27,8 +26,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     except ra.RemoteArtworkError as error:
         if not as_json:
             raise
-        failed = CheckStep(name=tried, verdict=Verdict.FAILED, message=str(error), error=error)
-        return _told(CheckReport(location=where, steps=[failed], requests={"list": 0, "head": 0, "get": 0}))
+        return _told(CheckReport.of_refusal(tried, error, location=where))
     steps = []
     for step in check_storage(
         storage, location=location, credentials=credentials, network=network, write_test=write_test
