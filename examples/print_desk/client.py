@@ -52,7 +52,7 @@ class DeskClient:
         # One statement decides and writes, so two callers at once cannot both go through.
         claim = (
             sa.update(OrderRow)
-            .where(OrderRow.id == int(order.id), OrderRow.state == ra.OrderState.PENDING)
+            .where(OrderRow.id == _key(order.id), OrderRow.state == ra.OrderState.PENDING)
             .values(state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key, fulfilled_at=utc_now())
             .returning(OrderRow.id)
         )
@@ -76,8 +76,14 @@ class DeskClient:
             raise ra.Unavailable("the desk's database does not answer") from error
 
 
+def _key(order_id: str) -> int:
+    if not order_id.isdecimal():
+        raise ra.OrderGone(f"no order has the id {order_id}")
+    return int(order_id)
+
+
 def _order(session: Session, order_id: str) -> OrderRow:
-    row = session.get(OrderRow, int(order_id)) if order_id.isdecimal() else None
+    row = session.get(OrderRow, _key(order_id))
     if row is None:
         raise ra.OrderGone(f"no order has the id {order_id}")
     return row

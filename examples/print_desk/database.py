@@ -32,10 +32,15 @@ class Base(DeclarativeBase):
     """Holds the tables' definitions."""
 
 
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""SQLite would give the id of a deleted row to the next one, and an order in hand would become another."""
+
+
 class OrderRow(Base):
     """One order. ``fulfillment_key`` is written with the state, in one transaction: that makes a repeat harmless."""
 
     __tablename__ = "orders"
+    __table_args__ = NEVER_AGAIN
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(unique=True)
     customer: Mapped[str]
@@ -50,6 +55,7 @@ class LineRow(Base):
     """One line of an order, and what the last scan said of it."""
 
     __tablename__ = "lines"
+    __table_args__ = NEVER_AGAIN
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"), index=True)
     position: Mapped[int]

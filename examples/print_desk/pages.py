@@ -33,9 +33,9 @@ _PAGES = Jinja2Templates(
 )
 
 
-def create_app() -> FastAPI:
-    """The application, set up by the environment; ``uvicorn --factory`` calls it."""
-    settings = Settings.of()
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, set up by the environment unless told; ``uvicorn --factory`` calls it."""
+    settings = settings or Settings.of()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -91,6 +91,7 @@ def orders(request: Request, desk: AtDesk) -> Response:
         "running": desk.scans.running,
         "progress": desk.scans.progress.now,
         "trouble": () if desk.scans.running else desk.scans.trouble,
+        "files": desk.scans.files,
         "storage": desk.storage.shown(),
         "sheet": desk.scans.sheet.exists(),
         "needs_a_person": {str(status) for status in ra.ItemStatus if status.needs_a_person},

@@ -16,6 +16,7 @@ from print_desk.database import LineRow
 from print_desk.progress import Progress
 
 _BROKE_OFF = "The scan broke off; the operator finds the reason in the log. It is safe to scan again."
+_ODD = (ra.FileStatus.NEAR_MISS, ra.FileStatus.UNSUPPORTED, ra.FileStatus.EARLY)
 
 
 @define
@@ -27,6 +28,7 @@ class Scans:
         ledger: Remembers what was sent, also across a crash.
         open_storage: Gives the merchant's storage as it is set up at that moment.
         sheet: Where the contact sheet of the last scan is written.
+        files: Those of the last scan that some order may be meant by, under a name that no order waits for.
         trouble: What kept the last scan from going through, in words.
     """
 
@@ -35,6 +37,7 @@ class Scans:
     open_storage: Callable[[], ra.ArtworkStorage]
     sheet: Path
     trouble: tuple[str, ...] = field(default=(), init=False)
+    files: tuple[ra.FileOutcome, ...] = field(default=(), init=False)
     progress: Progress = field(factory=Progress, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _starting: threading.Lock = field(factory=threading.Lock, init=False)
@@ -67,6 +70,7 @@ class Scans:
             )
             report = scanner.scan(stop=self._stop)
             self._keep(report)
+            self.files = tuple(file for file in report.files if file.status in _ODD)
             report.to_html(self.sheet)
             self.trouble = tuple(f"The {fault.part} could not be used: {fault.message}" for fault in report.faults)
         except ra.RemoteArtworkError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 import remote_artwork as ra
+from remote_artwork.cli.ending import with_notes
 from remote_artwork.cli.setup import Options
 from remote_artwork.core.visible import visible
 from remote_artwork.storage.checking import CheckReport, check_storage
@@ -33,7 +34,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     ):
         steps.append(step)
         if not as_json:
-            typer.echo(visible(f"{step.verdict:<9}{step.name}: {step.message}"))
+            typer.echo(visible(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
     report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
     return _told(report) if as_json else report.exit_code
 
