@@ -24,9 +24,10 @@ import remote_artwork as ra
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "examples"), str(Path(__file__).parent)]
 
+from sheet_picture import digest, keep  # noqa: E402
+
 from print_desk.desk import Settings  # noqa: E402 - examples are no package
 from print_desk.pages import create_app  # noqa: E402
-from sheet_picture import digest, keep  # noqa: E402
 
 _UPLOADS = {
     "1001_1.jpg": "poster.jpg",

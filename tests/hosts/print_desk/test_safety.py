@@ -5,9 +5,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from print_desk.database import StorageRow, connect, utc_now
 from print_desk_host import paste, see
 
 pytestmark = pytest.mark.server
@@ -92,3 +94,15 @@ def test_every_answer_forbids_frames_and_other_sites_scripts(desk):
 def test_no_path_leads_out_of_the_desks_own_files(desk):
     for path in ("../pages.py", "..%2Fpages.py", "%2e%2e/pages.py", f"{quote('/etc/passwd', safe='')}"):
         assert httpx.get(f"{desk.url}/static/{path}").status_code == 404
+
+
+def test_keys_are_in_no_error_of_the_database_and_in_no_folder_that_others_may_open(desk, tmp_path):
+    assert desk.log.with_name("data").stat().st_mode & 0o077 == 0
+    engine = connect(f"sqlite:///{tmp_path / 'desk.db'}")
+    row = {"id": 1, "url": "s3://prints/", "secret_key": "hush-hush", "checked_at": utc_now(), "check": {}}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(StorageRow).values(row))
+        with pytest.raises(sa.exc.IntegrityError) as error:
+            connection.execute(sa.insert(StorageRow).values(row))
+    engine.dispose()
+    assert "hush" not in str(error.value)
