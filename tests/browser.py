@@ -30,7 +30,7 @@ _LOOK = r"""
 const cut = [...document.querySelectorAll("h1, h2, h3, p, bdi, figcaption, td, th, dd, li, label, button, .none")]
   .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
   .map((e) => e.outerHTML.slice(0, 80));
-const boxes = [...document.querySelectorAll(".card, .orders > li, .lines > li > p, button")]
+const boxes = [...document.querySelectorAll(".card, .lines > li > p, button")]
   .map((e) => e.getBoundingClientRect());
 const overlap = boxes.flatMap((a, i) => boxes.slice(i + 1)
   .filter((b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)

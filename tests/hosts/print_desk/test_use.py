@@ -15,6 +15,13 @@ from shop_files import PNG
 pytestmark = pytest.mark.server
 
 
+def looks_right(page, width, scheme):
+    wide, cut, overlap, contrast = look_at(page, width=width, scheme=scheme)
+    assert wide <= width
+    assert (cut, overlap) == ([], [])
+    assert min(contrast) >= 4.5
+
+
 def test_a_merchant_pastes_a_url_checks_it_scans_and_sees_the_order_fulfilled(page, home_desk, s3_server, bucket):
     paste(page, home_desk, s3_server.url(bucket, "in"), s3_server.keys)
     recognised = see(page, "#recognised", "Region").splitlines()
@@ -35,6 +42,8 @@ def test_a_merchant_pastes_a_url_checks_it_scans_and_sees_the_order_fulfilled(pa
     assert see(page, "h2:has(+ .orders)", "Waiting") == "Waiting for approval 4"
     assert "1002_1.pdf" in see(page, ".files", "1002-1.pdf")
     assert f"1005_1{EVIL}.png" in see(page, ".files")
+    for width, scheme in itertools.product((1280, 720, 360), ("light", "dark")):
+        looks_right(page, width, scheme)
 
     page.find_element(By.PARTIAL_LINK_TEXT, "Contact sheet").click()
     assert see(page, ".card[data-status=fulfilled]", "1001")
@@ -66,6 +75,7 @@ def test_a_scan_tells_how_it_goes_on_while_it_runs(page, home_desk, web_server):
     web_server.folder.files = {"1005_1.png": PNG}
     assert home_desk.post("/storage", {"url": web_server.url}).status_code == 303
     gate = web_server.folder.files = Gate({"1005_1.png": PNG})
+    web_server.folder.requests.clear()
     page.get(f"{home_desk.url}/orders")
     page.find_element(By.XPATH, "//button[text()='Scan now']").click()
     assert see(page, "#progress") == "Reading the pending orders"
@@ -74,6 +84,7 @@ def test_a_scan_tells_how_it_goes_on_while_it_runs(page, home_desk, web_server):
     gate.opened.set()
     assert see(page, "#order-1005", "fulfilled with 1005_1.png")
     assert page.find_element(By.ID, "progress").text == ""
+    assert web_server.folder.asked("GET").count("/in/") == 1
 
 
 def test_it_works_without_a_script(home_desk, s3_server, bucket):
@@ -90,17 +101,14 @@ def test_it_works_without_a_script(home_desk, s3_server, bucket):
     assert "Nothing is set up" in httpx.get(f"{home_desk.url}/storage").text
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, 720, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_and_nothing_overlaps(page, desk, width, scheme):
     paste(page, desk, f"web+https://10.0.0.5/prints/{Keys.ENTER}")
     see(page, "#answer", "Nothing was saved.")
-    for path in ("/storage", "/orders"):
-        wide, cut, overlap, contrast = look_at(page, width=width, scheme=scheme)
-        assert wide <= width
-        assert (cut, overlap) == ([], [])
-        assert min(contrast) >= 4.5
-        page.get(f"{desk.url}{path}")
+    looks_right(page, width, scheme)
+    page.get(f"{desk.url}/orders")
+    looks_right(page, width, scheme)
 
 
 def test_it_is_used_by_keyboard(page, desk):
