@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import fsspec
@@ -344,3 +345,10 @@ def test_a_folder_that_redirects_says_so(faulty_server, local_network):
     [*_, step] = ra.check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps
     assert (step.name, step.verdict) == ("list", "failed")
     assert "redirects (HTTP 302), and redirects are not followed; use the address it leads to" in step.message
+
+
+def test_a_package_that_is_not_installed_is_no_verdict_on_a_url(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.s3_connecting", raising=False)
+    with pytest.raises(ra.MissingExtra, match="s3"):
+        ra.check_location("s3://prints/in/?region=eu-south-2")

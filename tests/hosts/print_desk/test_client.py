@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import remote_artwork as ra
-from parts import package
+from print_desk.client import DeskClient
+from print_desk.database import ArtworkRow, LineRow, OrderRow, connect
 from remote_artwork.testing import (
     Faults,
     FaultyClient,
@@ -19,11 +20,6 @@ from remote_artwork.testing import (
     crash_points,
 )
 from shop_files import memory_folder
-
-package("fastapi")  # the example's own packages are there, or its tests are left out together
-
-from print_desk.client import DeskClient  # noqa: E402 - after what says why it may be missing
-from print_desk.database import ArtworkRow, LineRow, OrderRow, connect  # noqa: E402
 
 WATCH = """
 CREATE TRIGGER watch AFTER UPDATE OF state ON orders WHEN NEW.state = 'fulfilled'
