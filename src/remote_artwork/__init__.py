@@ -26,6 +26,8 @@ _HOME = {
     "AssumeRole": "storage.credentials",
     "Attaching": "core.model",
     "AuthenticationFailed": "errors",
+    "CheckReport": "storage.checking",
+    "CheckStep": "storage.check_steps",
     "ClientError": "errors",
     "ConfigurationError": "errors",
     "Credentials": "storage.credentials",
@@ -99,8 +101,10 @@ _HOME = {
     "StoredFile": "core.model",
     "UNSETTLED": "core.lifecycle",
     "Unavailable": "errors",
+    "Verdict": "storage.check_steps",
     "WooCommerceClient": "clients.woocommerce",
     "advance_record": "core.advancing",
+    "check_location": "storage.checking",
     "open_storage": "storage.opening",
     "preflight_checks": "preflight.standard",
 }
@@ -198,6 +202,10 @@ if TYPE_CHECKING:
     from remote_artwork.preflight.standard import preflight_checks as preflight_checks
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
+    from remote_artwork.storage.check_steps import CheckStep as CheckStep
+    from remote_artwork.storage.check_steps import Verdict as Verdict
+    from remote_artwork.storage.checking import CheckReport as CheckReport
+    from remote_artwork.storage.checking import check_location as check_location
     from remote_artwork.storage.credentials import AccountKey as AccountKey
     from remote_artwork.storage.credentials import Ambient as Ambient
     from remote_artwork.storage.credentials import Anonymous as Anonymous

@@ -41,6 +41,11 @@ class ItemStatus(enum.StrEnum):
     CANCELLED = "cancelled"
     LATE_REPLACEMENT = "late_replacement"
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it stays as it is until somebody does something."""
+        return self in NEEDS_A_PERSON
+
 
 NEEDS_A_PERSON = frozenset(
     {
