@@ -24,3 +24,41 @@ def browser():
     chromium = webdriver.Chrome(options=options, service=Service(driver))
     yield chromium
     chromium.quit()
+
+
+_LOOK = r"""
+const cut = [...document.querySelectorAll("h1, h2, h3, p, bdi, figcaption, td, th, dd, li, label, button, .none")]
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
+  .map((e) => e.outerHTML.slice(0, 80));
+const boxes = [...document.querySelectorAll(".card, .lines > li > p, button")]
+  .map((e) => e.getBoundingClientRect());
+const overlap = boxes.flatMap((a, i) => boxes.slice(i + 1)
+  .filter((b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+  .map((b) => [a.x, a.y, b.x, b.y]));
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (e) => {
+  const paper = getComputedStyle(e).backgroundColor;
+  return paper === "rgba(0, 0, 0, 0)" ? behind(e.parentElement) : paper;
+};
+const words = "p, h1, h2, h3, a, dt, dd, label, legend, strong, button:enabled, figcaption, .none, td, th, summary, " +
+  ".chip span, output";
+const contrast = [...document.querySelectorAll(words)].map((e) => {
+  const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05);
+});
+return [document.documentElement.scrollWidth, cut, overlap, contrast];
+"""
+"""Gives the page's width, what is cut, which boxes overlap, and the contrast of every text with what is behind it."""
+
+
+def look_at(opened, *, width, scheme):
+    """The page at that width, in light or dark: how wide it is, what is cut, what overlaps, and every contrast."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    return opened.execute_script(_LOOK)

@@ -6,19 +6,33 @@ import base64
 import copy
 import json
 import threading
+from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from attrs import define
+
 Answer = tuple[int, Any, dict[str, str]]
+
+
+@define(eq=False)
+class _Fault:
+    on: str
+    what: Any
+    after: int
 
 
 class ShopApi:
     """A JSON API that keeps orders by id, and fails on demand.
 
-    ``fail(fault, times, on=…)`` spoils the next requests of a kind, ``read``, ``attach`` or ``confirm``. A status, as
-    ``503`` is answered without effect; ``"500 after"`` has the effect first; ``"cut after"`` has it and breaks the
-    connection, ``"cut before"`` breaks it without.
+    ``fail(fault, times, on=…, after=…)`` spoils the next requests of a kind, ``read``, ``attach``, ``confirm`` or
+    ``any``, once so many have gone well. A status, as ``503``, or a whole answer is given without effect; ``"500
+    after"`` has the effect first; ``"cut after"`` has it and breaks the connection, ``"cut before"`` breaks it without;
+    ``"silence after"`` has it and waits until the client has had enough.
+
+    ``changes`` are the requests that were to change something, ``effects`` counts by order id those that confirmed one.
     """
 
     def __init__(self) -> None:
@@ -26,7 +40,8 @@ class ShopApi:
         self.requests: list[str] = []
         self.seen_headers: list[dict[str, str]] = []
         self.changes: list[tuple[str, Any]] = []
-        self._faults: list[tuple[str, Any]] = []
+        self.effects: Counter[str] = Counter()
+        self._faults: list[_Fault] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -39,8 +54,23 @@ class ShopApi:
         self._server.server_close()
         self._thread.join(30)
 
-    def fail(self, fault: Any, times: int = 1, *, on: str = "confirm") -> None:
-        self._faults += [(on, fault)] * times
+    def fail(self, fault: Any, times: int = 1, *, on: str = "confirm", after: int = 0) -> None:
+        self._faults += [_Fault(on, fault, after) for _ in range(times)]
+
+    def confirmed(self, order: Any) -> int:
+        """How often a request has confirmed the order."""
+        return self.effects[order.id]
+
+    def putting_back(self, client: Any) -> Callable[[], Any]:
+        """A function that puts all orders back to what they are now, forgets what came since, and gives the client."""
+        kept = copy.deepcopy(self.orders)
+
+        def put_back() -> Any:
+            self.orders = copy.deepcopy(kept)
+            self.effects.clear()
+            return client
+
+        return put_back
 
     @staticmethod
     def kind(method: str, body: Any) -> str:
@@ -60,22 +90,26 @@ class ShopApi:
             self.requests.append(f"{request.command} {request.path}")
             self.seen_headers.append(dict(request.headers.items()))
             kind = self.kind(request.command, body)
-            fault = next((each for each in self._faults if each[0] == kind), None)
-            if fault is not None:
-                self._faults.remove(fault)
-            what = fault[1] if fault else None
+            what = self._fault_of(kind)
             if what == "cut before":
                 return
             if isinstance(what, int):
                 answer: Answer = (what, {"message": "as the test wants it"}, {"Retry-After": "0"})
+            elif isinstance(what, tuple):
+                answer = what
             else:
                 answer = self.answer(request.command, url.path, parse_qs(url.query), body, request.headers)
                 if kind != "read":
                     self.changes.append((request.path, body))
+                    if kind == "confirm" and answer[0] == 200:
+                        self.effects[url.path.rpartition("/")[2]] += 1
             if what == "cut after":
                 return
             if what == "500 after":
                 answer = (500, {"message": "it broke"}, {})
+        if what == "silence after":
+            request.rfile.read(1)  # ends when the client closes the connection
+            return
         status, document, extra = answer
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         request.send_response(status)
@@ -83,6 +117,15 @@ class ShopApi:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(content)
+
+    def _fault_of(self, kind: str) -> Any:
+        for fault in self._faults:
+            if fault.on in (kind, "any"):
+                if fault.after == 0:
+                    self._faults.remove(fault)
+                    return fault.what
+                fault.after -= 1
+        return None
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         respond = self._respond

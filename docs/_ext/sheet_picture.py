@@ -79,8 +79,13 @@ def taken(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(shot["data"])))
 
 
-if __name__ == "__main__":
-    text, notes = page(), PngInfo()
+def keep(text: str, picture: Path) -> None:
+    """Takes the page's picture, and writes it with the digest."""
+    notes = PngInfo()
     notes.add_text(DIGEST, digest(text))
-    PICTURE.parent.mkdir(exist_ok=True)
-    taken(text).convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True, pnginfo=notes)
+    picture.parent.mkdir(exist_ok=True)
+    taken(text).convert("RGB").quantize(COLOURS).save(picture, optimize=True, pnginfo=notes)
+
+
+if __name__ == "__main__":
+    keep(page(), PICTURE)

@@ -26,6 +26,8 @@ _HOME = {
     "AssumeRole": "storage.credentials",
     "Attaching": "core.model",
     "AuthenticationFailed": "errors",
+    "CheckReport": "storage.checking",
+    "CheckStep": "storage.check_steps",
     "ClientError": "errors",
     "ConfigurationError": "errors",
     "Credentials": "storage.credentials",
@@ -34,11 +36,13 @@ _HOME = {
     "Fault": "core.report",
     "FileGone": "errors",
     "FileOutcome": "core.report",
+    "FileRecord": "core.lifecycle",
     "FileReported": "core.events",
     "FileStatus": "core.report",
     "FilenamePattern": "core.pattern",
     "FilesListed": "core.events",
     "Finding": "core.findings",
+    "FulfillState": "core.lifecycle",
     "FulfillmentClient": "interfaces",
     "GelatoClient": "clients.gelato",
     "HostRule": "storage.provider_row",
@@ -52,11 +56,15 @@ _HOME = {
     "ItemFound": "core.events",
     "ItemNotFound": "errors",
     "ItemOutcome": "core.report",
+    "ItemRecord": "core.lifecycle",
     "ItemRejected": "core.events",
     "ItemReported": "core.events",
+    "ItemState": "core.lifecycle",
     "ItemStatus": "core.report",
+    "ItemStep": "core.lifecycle",
     "ItemVerified": "core.events",
     "Keys": "storage.credentials",
+    "Lease": "core.lifecycle",
     "LeaseLost": "errors",
     "Ledger": "interfaces",
     "LedgerError": "errors",
@@ -72,8 +80,11 @@ _HOME = {
     "OrderFulfilled": "core.events",
     "OrderGone": "errors",
     "OrderItem": "core.model",
+    "OrderKey": "core.lifecycle",
+    "OrderRecord": "core.lifecycle",
     "OrderStarted": "core.events",
     "OrderState": "core.model",
+    "OrderStep": "core.lifecycle",
     "OrdersFile": "clients.orders_file",
     "OutcomeUnknown": "errors",
     "PassFinished": "core.events",
@@ -95,13 +106,18 @@ _HOME = {
     "Severity": "core.findings",
     "SignatureCheck": "preflight.signature",
     "SqlLedger": "ledgers.sql",
+    "Step": "core.lifecycle",
     "StorageDenied": "errors",
     "StorageError": "errors",
     "StorageMisbehaved": "errors",
     "StorageUnreachable": "errors",
     "StoredFile": "core.model",
+    "UNSETTLED": "core.lifecycle",
     "Unavailable": "errors",
+    "Verdict": "storage.check_steps",
     "WooCommerceClient": "clients.woocommerce",
+    "advance_record": "core.advancing",
+    "check_location": "storage.checking",
     "open_storage": "storage.opening",
     "preflight_checks": "preflight.standard",
 }
@@ -126,6 +142,7 @@ if TYPE_CHECKING:
     from remote_artwork.clients.gelato import GelatoClient as GelatoClient
     from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
     from remote_artwork.clients.woocommerce import WooCommerceClient as WooCommerceClient
+    from remote_artwork.core.advancing import advance_record as advance_record
     from remote_artwork.core.events import Event as Event
     from remote_artwork.core.events import FileReported as FileReported
     from remote_artwork.core.events import FilesListed as FilesListed
@@ -142,6 +159,17 @@ if TYPE_CHECKING:
     from remote_artwork.core.explanation import Explanation as Explanation
     from remote_artwork.core.findings import Finding as Finding
     from remote_artwork.core.findings import Severity as Severity
+    from remote_artwork.core.lifecycle import UNSETTLED as UNSETTLED
+    from remote_artwork.core.lifecycle import FileRecord as FileRecord
+    from remote_artwork.core.lifecycle import FulfillState as FulfillState
+    from remote_artwork.core.lifecycle import ItemRecord as ItemRecord
+    from remote_artwork.core.lifecycle import ItemState as ItemState
+    from remote_artwork.core.lifecycle import ItemStep as ItemStep
+    from remote_artwork.core.lifecycle import Lease as Lease
+    from remote_artwork.core.lifecycle import OrderKey as OrderKey
+    from remote_artwork.core.lifecycle import OrderRecord as OrderRecord
+    from remote_artwork.core.lifecycle import OrderStep as OrderStep
+    from remote_artwork.core.lifecycle import Step as Step
     from remote_artwork.core.model import Artwork as Artwork
     from remote_artwork.core.model import ArtworkByItem as ArtworkByItem
     from remote_artwork.core.model import Attaching as Attaching
@@ -200,6 +228,10 @@ if TYPE_CHECKING:
     from remote_artwork.preflight.standard import preflight_checks as preflight_checks
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
+    from remote_artwork.storage.check_steps import CheckStep as CheckStep
+    from remote_artwork.storage.check_steps import Verdict as Verdict
+    from remote_artwork.storage.checking import CheckReport as CheckReport
+    from remote_artwork.storage.checking import check_location as check_location
     from remote_artwork.storage.credentials import AccountKey as AccountKey
     from remote_artwork.storage.credentials import Ambient as Ambient
     from remote_artwork.storage.credentials import Anonymous as Anonymous

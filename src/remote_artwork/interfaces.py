@@ -22,15 +22,20 @@ class FulfillmentClient(Protocol):
     ``RateLimited`` and ``Unavailable`` are tried again; every ``ClientError`` but ``OutcomeUnknown`` promises that
     the call had no effect. Any other exception out of ``attach_artwork`` or ``fulfill`` counts as ``OutcomeUnknown``.
 
-    Attributes:
-        recovery: What a repeated ``fulfill`` does.
-        attaching: Whether artwork is attached by a call of its own.
-        call_limit: The longest a call may be in flight; after it, ``get_order`` shows the call's effect.
+    The three promises are only read: attributes of the class will do.
     """
 
-    recovery: Recovery
-    attaching: Attaching
-    call_limit: timedelta
+    @property
+    def recovery(self) -> Recovery:
+        """What a repeated ``fulfill`` does."""
+
+    @property
+    def attaching(self) -> Attaching:
+        """Whether artwork is attached by a call of its own."""
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest a call may be in flight; after it, ``get_order`` shows the call's effect."""
 
     def pending_orders(self) -> Iterable[Order]:
         """All orders that wait for approval. Pages of the host are followed; a generator is fine."""
@@ -95,7 +100,7 @@ class Ledger(Protocol):
         """Writes all steps durably and together, each only if its row is still in ``step.before``; renews the lease.
 
         Without steps it says whether the order is still ours. A repeat of the lease's last write is no error and
-        changes nothing, so that a write whose answer was lost can be repeated.
+        changes nothing, so that a write whose answer was lost can be repeated. ``advance_record`` holds these rules.
 
         Args:
             lease: The right to write; an epoch older than the row's is refused.

@@ -130,7 +130,7 @@ class Scanner:
 
         Args:
             sweep: Sees every file of the location, also when no order waits.
-            orders: Numbers of the orders to work on; all pending ones unless told.
+            orders: Numbers of the orders to work on; unless told all that are pending, or whose call has no known end.
             limit: Works on so many orders at the most, for a first careful scan.
             on_file: Is given every odd file, also beyond the examples the report keeps.
             stop: Once set, no further order is begun.

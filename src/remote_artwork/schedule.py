@@ -24,7 +24,7 @@ def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.
         every: From the start of one pass to the start of the next.
         stop: Ends the loop once set. In the main thread SIGTERM sets it.
     """
-    with _sigterm_sets(stop):
+    with sigterm_sets(stop):
         while not stop.is_set():
             due = monotonic() + every.total_seconds() * random.uniform(1, 1.1)  # noqa: S311 - spreads load, guards nothing
             try:
@@ -35,7 +35,8 @@ def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.
 
 
 @contextmanager
-def _sigterm_sets(stop: threading.Event) -> Iterator[None]:
+def sigterm_sets(stop: threading.Event) -> Iterator[None]:
+    """Whoever ends the process (SIGTERM) sets ``stop``, for as long as this lasts. Does nothing in other threads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -30,6 +30,8 @@ from remote_artwork.storage.storage import ArtworkStorage
 log = logging.getLogger(__name__)
 
 Records = Mapping[OrderKey, OrderRecord]
+_SENT = (FulfillState.FULFILLED, *sorted(UNSETTLED))
+
 Unknown = tuple[ItemStatus, str] | None
 """Why nothing can be known of files or rows, as the outcome to report; None where all was seen."""
 
@@ -109,7 +111,7 @@ class Surveyor:
 
         Args:
             now: The time of the pass.
-            orders: Numbers of the orders to plan; when None, all pending ones, and those with an unsettled call.
+            orders: Numbers of the orders to plan, of those that are pending or have an unsettled call; when None, all.
             tally: Takes the odd files.
             sweep: Looks through the whole location, also when nothing is awaited.
             names: Files to look for besides, whether or not anybody awaits them.
@@ -140,7 +142,11 @@ class Surveyor:
             checks=self.inspector.digest,
             appear_whole=self.storage.appear_whole,
         )
-        plans = [planner.order(order_of(record), record.key, record) for record in unsettled] if orders is None else []
+        plans = [
+            planner.order(order_of(record), record.key, record)
+            for record in unsettled
+            if orders is None or record.order_number in orders
+        ]
         for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):
             if orders is not None and order.number not in orders:
                 continue
@@ -152,6 +158,8 @@ class Surveyor:
                 )
             elif unknown is not None:
                 plan = plan.instead(*unknown)
+            elif order.id in {record.key.order_id for record in unsettled}:
+                plan = plan.instead(ItemStatus.SETTLING, _ANOTHER_APPROVAL)
             plans.append(plan)
         for plan in plans:
             for event in found(plan):
@@ -170,23 +178,24 @@ class Surveyor:
         )
 
     def _records(self, pending: Pending, faults: list[Fault]) -> tuple[Records, Sequence[OrderRecord], Unknown]:
-        """The rows of the pending orders, and those of others whose fulfil call was begun and has no known end."""
+        """The rows of the pending orders, and those of other orders and approvals with a call that has no known end."""
         try:
             found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
             records = {record.key: record for record in found}
             begun = [row for state in sorted(UNSETTLED) for row in self.ledger.find(self.tenant, state=state)]
-            return records, [r for r in begun if r.key.order_id not in pending.orders], None
+            named = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
+            return records, [record for record in begun if record.key not in named], None
         except LedgerError as error:
             return {}, (), _unread_ledger(error, faults)
 
     def _used(self, matches: Matches, faults: list[Fault]) -> tuple[Mapping[str, Sequence[OrderRecord]], Unknown]:
-        """Which of the matched files finished orders have been printed with."""
+        """Which of the matched files orders have been printed with, or may have been."""
         names = {name for sides in matches.found.values() for files in sides.values() for name in files}
         numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
         used: dict[str, list[OrderRecord]] = {}
         try:
             for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
-                if record.state is FulfillState.FULFILLED:
+                if record.state in _SENT:
                     for name in {file.name for row in record.items.values() for file in row.files} & names:
                         used.setdefault(name, []).append(record)
         except LedgerError as error:
@@ -217,6 +226,11 @@ class Surveyor:
             ItemStatus.UNREADABLE,
             f"the storage could not be looked through, so nobody knows whether the file is there: {error}",
         )
+
+
+_ANOTHER_APPROVAL = (
+    "the order was sent under an earlier approval, and nobody knows what became of it; that is settled first"
+)
 
 
 def _unread_ledger(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, str]:

@@ -2,55 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-from pathlib import Path
 
 import pytest
 
-from shop_files import OF, uploaded
-
-PROGRAM = [sys.executable, "-c", "from remote_artwork.cli import main; main()"]
-
-
-def run(*arguments, cwd=None, **options):
-    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    return subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        capture_output=True, text=True, timeout=60, env=environment, cwd=cwd, check=False, **options,
-    )  # fmt: skip
-
-
-def tree(folder: Path):
-    return {
-        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-class Shop:
-    """A folder of files and an orders file."""
-
-    def __init__(self, home: Path, *names: str, orders: dict[str, list[dict]] | None = None):
-        self.home = home
-        self.artwork = home / "artwork"
-        self.artwork.mkdir(parents=True)
-        for name in names:
-            uploaded(self.artwork / name, OF[name.rpartition(".")[2].lower()])
-        self.orders = home / "orders.json"
-        numbers = orders or {name.partition("_")[0]: [{"number": "1"}] for name in names}
-        document = [{"number": n, "status": "pending_approval", "items": items} for n, items in numbers.items()]
-        self.orders.write_text(json.dumps({"orders": document}, indent=2))
-        self.place = (self.artwork.as_uri(), "--orders", self.orders)
-
-    def run(self, command, *more, **options):
-        return run(command, *self.place, *more, **options)
-
-    def statuses(self):
-        return {order["number"]: order["status"] for order in json.loads(self.orders.read_text())["orders"]}
+from command_line import Shop, run, tree
+from shop_files import OF
 
 
 @pytest.fixture
@@ -222,7 +180,11 @@ class TestCheck:
     def test_private_addresses_are_refused_unless_allowed(self, rclone_server):
         ended = run("check", rclone_server.url("checked-by-the-cli", "in"))
         assert ended.returncode == 2
-        assert "http" in ended.stderr
+        assert "use https; an operator may allow it" in ended.stderr
+        ended = run("check", "web+https://10.0.0.5/in/")
+        assert ended.returncode == 2
+        assert "use a storage that everybody can reach; an operator may allow it" in ended.stdout
+        assert "--allow-private-network" in ended.stdout
 
 
 class TestPlan:
@@ -326,50 +288,6 @@ class TestExitCodes:
         assert ended.returncode == 2
         assert words in ended.stderr
         assert tree(shop.home) == before
-
-    def test_130_for_ctrl_c_and_the_next_scan_goes_on(self, shop):
-        (shop.home / "slow.py").write_text(
-            "import os, signal, remote_artwork as ra\n"
-            "class Slow(ra.OrdersFile):\n"
-            "    def fulfill(self, *a, **k):\n"
-            "        receipt = super().fulfill(*a, **k)\n"
-            "        os.kill(os.getpid(), signal.SIGINT)\n"
-            "        return receipt\n"
-            "def make():\n    return Slow('orders.json')\n"
-        )
-        place = (shop.artwork.as_uri(), "--ledger", f"sqlite:///{shop.home}/l.db")
-        ended = run("scan", *place, "--client", "slow:make", cwd=shop.home)
-        assert ended.returncode == 130
-        assert "Traceback" not in ended.stderr
-        assert list(shop.statuses().values()) == ["fulfilled", "pending_approval"]
-
-        after = run("scan", *place, "--orders", shop.orders)
-        assert after.returncode == 0
-        assert set(shop.statuses().values()) == {"fulfilled"}
-
-
-class TestWatch:
-    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-    def test_scans_until_told_to_stop(self, shop, number, code):
-        process = subprocess.Popen(
-            [*PROGRAM, "watch", *map(str, shop.place), "--every", "1h", "--json"], stdout=subprocess.PIPE, text=True
-        )
-        guard = threading.Timer(60, process.kill)
-        guard.start()
-        try:
-            report = json.loads(process.stdout.readline())
-            assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
-            process.send_signal(number)
-            assert process.wait(timeout=30) == code
-        finally:
-            guard.cancel()
-            process.kill()
-            process.stdout.close()
-            process.wait()
-
-    def test_refuses_a_duration_that_is_none(self, shop):
-        ended = shop.run("watch", "--every", "soon")
-        assert (ended.returncode, "soon" in ended.stderr) == (2, True)
 
 
 class TestExplain:

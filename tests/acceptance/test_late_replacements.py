@@ -7,7 +7,7 @@ import pytest
 import remote_artwork as ra
 from remote_artwork.core.lifecycle import FulfillState, ItemState
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage, Killed
-from shop_files import JPEG, memory_folder
+from shop_files import JPEG, PNG, memory_folder
 
 NEWER = b"not a picture at all"
 LOST = ra.OutcomeUnknown("no answer within the time-out")
@@ -124,3 +124,19 @@ def test_a_sweep_sees_a_file_that_was_replaced_after_its_order_was_done(root):
     [file] = case.scan(sweep=True).files
     assert (file.name, file.status) == ("1001_1.jpg", "superseded")
     assert file.reason.startswith("it was replaced after it was checked for order 1001, which is fulfilled;")
+
+
+def test_a_second_file_that_comes_beside_a_replaced_one_is_a_conflict_for_the_next_scan(root):
+    case = Replaced(root)
+    case.faults = Faults()
+
+    def replace_and_add() -> None:
+        case.files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer")
+        case.files.pipe(f"{root}/1001_1.png", PNG)
+
+    case.faults.meanwhile("client.attach_artwork", replace_and_add, moment="after")
+    waits = case.item(case.faults)
+    assert waits.status == "settling"
+    assert "1001_1.png came beside" in waits.reason
+    assert case.item().status == "conflict"
+    assert not case.shop.effects

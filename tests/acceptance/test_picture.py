@@ -1,5 +1,6 @@
 """The pictures of the documentation show what is so today."""
 
+import json
 import re
 import subprocess
 import sys
@@ -31,3 +32,14 @@ def test_the_picture_of_the_contact_sheet_is_up_to_date():
     digest = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
     with Image.open(DOCS / "_static" / "contact_sheet.png") as kept:
         assert kept.text["Words"] == digest.strip(), "take it again: python docs/_ext/sheet_picture.py"
+
+
+def test_the_pictures_of_the_print_desk_are_up_to_date():
+    code = (
+        f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import json, desk_pictures as d; "
+        "print(json.dumps(d.digests()))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True).stdout
+    for name, digest in json.loads(told.splitlines()[-1]).items():
+        with Image.open(DOCS / "_static" / f"print_desk_{name}.png") as kept:
+            assert kept.text["Words"] == digest, "take it again: python docs/_ext/desk_pictures.py"

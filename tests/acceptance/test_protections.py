@@ -116,22 +116,8 @@ def test_a_fulfil_is_repeated_in_the_same_pass_only_where_a_repeat_has_no_second
 def test_an_order_that_is_no_longer_pending_is_not_given_up_while_its_call_may_be_in_flight(root):
     case = Case(root)
     case.begin_a_call_without_an_answer()
-    case.edit(state=ra.OrderState.OTHER)
+    case.edit(state=ra.OrderState.CANCELLED)
     case.now += LIMIT - timedelta(seconds=1)
     assert case.status() == "uncertain"
     case.now += timedelta(seconds=1)
     assert case.status() == "cancelled"
-
-
-def test_what_a_second_approval_printed_settles_no_call_of_the_first(root):
-    case = Case(root)
-    case.begin_a_call_without_an_answer()
-    case.edit(approval="second")
-    assert case.status() == "fulfilled"
-    [item] = case.scan()
-    assert item.status == "uncertain"
-    assert "approved anew" in item.reason
-    assert {record.key.approval: record.state for record in case.ledger.find("default")} == {
-        "": "uncertain",
-        "second": "fulfilled",
-    }

@@ -269,7 +269,7 @@ class TestUnknownOutcomes:
         assert [only(scan.scan()).status for _ in range(3)] == ["uncertain"] * 3
         assert sum(call.name == "fulfill" for call in shop.journal) == 1
         shop.call_limit = timedelta(0)
-        assert [only(scan.scan()).status for _ in range(2)] == ["matched", "fulfilled"]
+        assert only(scan.scan()).status == "fulfilled"
         assert list(shop.effects.values()) == [1]
 
     def test_a_host_that_promises_nothing_waits_for_a_person(self, root):
@@ -354,6 +354,16 @@ class TestChoosingOrders:
         shop = FakeShop([one_item("1001"), one_item("1002")])
         assert statuses(scanner(storage, shop).scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
         assert shop.get_order("1001").state is ra.OrderState.PENDING
+
+    def test_a_chosen_order_that_no_longer_waits_is_settled_and_no_other_is(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+        shop = FakeShop([one_item("1001"), one_item("1002")])
+        for _ in range(2):
+            shop.fail_next("fulfill", ra.OutcomeUnknown("no answer"), after_effect=True)
+        scan = scanner(storage, shop)
+        assert set(statuses(scan.scan()).values()) == {"uncertain"}
+        assert statuses(scan.scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
+        assert statuses(scan.scan()) == {("1001", "1"): "fulfilled"}
 
     def test_a_limit_leaves_the_rest_for_the_next_scan(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1010_1.jpg")

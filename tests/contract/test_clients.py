@@ -54,6 +54,22 @@ class TestOrdersFile(FulfillmentClientContract):
 
         return cancel
 
+    @pytest.fixture
+    def delete(self, client):
+        def delete(order):
+            kept = [entry for entry in self.entries(client) if entry.get("id", entry["number"]) != order.id]
+            client.path.write_text(json.dumps({"orders": kept}))
+
+        return delete
+
+    @pytest.fixture
+    def afresh(self, client):
+        def afresh():
+            client.path.write_text(json.dumps(ORDERS))
+            return client
+
+        return afresh
+
     @staticmethod
     def entries(client):
         return json.loads(client.path.read_text())["orders"]
@@ -68,12 +84,15 @@ class TestFakeShop(FulfillmentClientContract):
     @pytest.fixture
     def client(self, request):
         recovery, attaching = request.param
-        orders = [
+        return FakeShop(self.orders(), recovery=recovery, attaching=attaching)
+
+    @staticmethod
+    def orders():
+        return [
             ra.Order("1001", [ra.OrderItem("1")]),
             ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"])], id="gid-1002"),
             ra.Order("1003", [ra.OrderItem("1")], state=ra.OrderState.FULFILLED),
         ]
-        return FakeShop(orders, recovery=recovery, attaching=attaching)
 
     @pytest.fixture
     def read_names(self, client):
@@ -82,6 +101,23 @@ class TestFakeShop(FulfillmentClientContract):
     @pytest.fixture
     def cancel(self, client):
         return lambda order: client.cancel(order.id)
+
+    @pytest.fixture
+    def delete(self, client):
+        return lambda order: client.forget(order.id)
+
+    @pytest.fixture
+    def fulfilments(self, client):
+        return lambda _order: client.effects.total()
+
+    @pytest.fixture
+    def afresh(self, client):
+        def afresh():
+            client.effects.clear()
+            client.orders = self.orders()
+            return client
+
+        return afresh
 
 
 class Forgetful(FakeShop):
@@ -114,7 +150,7 @@ def test_the_contract_notices_a_client_that_keeps_no_promise():
         "cancel": lambda order: client.cancel(order.id),
     }
     harmless = {"test_it_has_the_shape_of_a_client", "test_pending_orders_can_be_asked_for_again"}
-    tests = {name for name in dir(contract) if name.startswith("test_")} - harmless
+    tests = {name for name in vars(FulfillmentClientContract) if name.startswith("test_")} - harmless
     assert len(tests) == 11
     for name in tests:
         test = getattr(contract, name)

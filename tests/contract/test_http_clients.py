@@ -27,6 +27,18 @@ class TestGelato(FulfillmentClientContract):
     def cancel(self, api):
         return lambda order: api.orders[order.id].update(fulfillmentStatus="canceled", orderType="order")
 
+    @pytest.fixture
+    def delete(self, api):
+        return lambda order: api.orders.pop(order.id)
+
+    @pytest.fixture
+    def fulfilments(self, api):
+        return api.confirmed
+
+    @pytest.fixture
+    def afresh(self, api, client):
+        return api.putting_back(client)
+
 
 class TestWooCommerce(FulfillmentClientContract):
     @pytest.fixture
@@ -54,3 +66,15 @@ class TestWooCommerce(FulfillmentClientContract):
     @pytest.fixture
     def cancel(self, api):
         return lambda order: api.orders[order.id].update(status="cancelled")
+
+    @pytest.fixture
+    def delete(self, api):
+        return lambda order: api.orders.pop(order.id)
+
+    @pytest.fixture
+    def fulfilments(self, api):
+        return api.confirmed
+
+    @pytest.fixture
+    def afresh(self, api, client):
+        return api.putting_back(client)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import fsspec
@@ -200,7 +201,7 @@ def test_the_url_is_fetched_through_the_guard(s3_server, bucket, local_network, 
     storage = opened(s3_server.url(bucket, "in"), local_network, s3_server.keys)
     report = check(storage, network=ra.NetworkPolicy(allow_http=True))
     assert verdicts(report)["fetch"] is Verdict.FAILED
-    assert "allow_private" in message(report, "fetch")
+    assert "the host's address is not of the open Internet" in message(report, "fetch")
     assert report.exit_code == 2
 
 
@@ -308,3 +309,46 @@ def test_a_file_system_that_was_handed_in_is_checked_too(check):
         "sign": Verdict.WARNING,
     }
     files.rm("/checked-in", recursive=True)
+
+
+def test_one_call_tries_a_url_as_it_was_pasted(s3_server, bucket, local_network):
+    report = ra.check_location(s3_server.url(bucket, "in"), credentials=s3_server.keys, network=local_network)
+    assert [step.name for step in report.steps] == ["recognised", "credentials", "network", *ALL]
+    assert report.requests == {"list": 2, "head": 2, "get": 1}
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "step", "where"),
+    [("https://user:hush@files.example/in/", "recognised", ""), ("file:///srv/in/", "open", "file:///srv/in/")],
+)
+def test_a_url_that_is_refused_is_a_report_with_its_reason(url, step, where):
+    report = ra.check_location(url)
+    [refusal] = report.steps
+    assert (refusal.name, refusal.verdict, report.location, report.exit_code) == (step, "failed", where, 2)
+    assert isinstance(refusal.error, ra.InvalidLocation)
+    assert "hush" not in str(report.to_dict())
+
+
+def test_what_only_an_operator_can_do_is_a_note_and_no_word_of_it_is_for_merchants(s3_server, bucket):
+    url = s3_server.url(bucket, "in")
+    [*_, plain] = ra.check_location(url).steps
+    [*_, private] = ra.check_location(url, network=ra.NetworkPolicy(allow_http=True)).steps
+    for step, setting in ((plain, "allow_http"), (private, "allow_private")):
+        assert "NetworkPolicy" not in step.message
+        assert f"NetworkPolicy({setting}=True)" in step.error.__notes__[0]
+
+
+def test_a_folder_that_redirects_says_so(faulty_server, local_network):
+    faulty_server.redirect_to = "https://elsewhere.example/in/"
+    faulty_server.answer(*["redirect"] * 3)
+    [*_, step] = ra.check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps
+    assert (step.name, step.verdict) == ("list", "failed")
+    assert "redirects (HTTP 302), and redirects are not followed; use the address it leads to" in step.message
+
+
+def test_a_package_that_is_not_installed_is_no_verdict_on_a_url(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.s3_connecting", raising=False)
+    with pytest.raises(ra.MissingExtra, match="s3"):
+        ra.check_location("s3://prints/in/?region=eu-south-2")

@@ -7,7 +7,6 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.clients.host_api import HostApi
 from shop_api_servers import GelatoApi, WooCommerceApi
 from shop_files import PDF
 
@@ -254,19 +253,3 @@ class TestWooCommerce:
         upload(files, "1001_11.pdf")
         client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
         assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("http://shop.example", "https"),
-        ("ftp://shop.example", "https"),
-        ("https://user:secret@shop.example", "by name"),
-        ("shop.example", "https"),
-        ("https://", "https"),
-    ],
-)
-def test_an_address_that_would_betray_the_key_is_refused(url, said):
-    with pytest.raises(ra.ConfigurationError, match=said) as refusal:
-        HostApi(url)
-    assert "secret" not in str(refusal.value)

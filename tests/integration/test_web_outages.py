@@ -1,28 +1,16 @@
-"""What a public web folder's outages are read as: never as a missing file."""
+"""What only a public web folder can meet, besides ``test_outages``: never is an outage read as a missing file."""
 
 from __future__ import annotations
-
-import time
 
 import attrs
 import pytest
 
 import remote_artwork as ra
+from outages import TWICE, WANTED, failure
+from outages import WEB_USES as USES
 from remote_artwork.core.awaited import Wanted
 from remote_artwork.storage.pagers.bounded_answers import LARGEST_ANSWER
 from web_server import FaultyWeb, WebServer
-
-FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e")
-WANTED = Wanted(stems=["1001_1", "1002_1"])
-
-USES = {
-    "list": lambda storage: list(storage.search(WANTED)),
-    "head": lambda storage: storage.stat(FILE.name),
-    "get": lambda storage: storage.reader(FILE).read(0, FILE.size),
-}
-PASSING = ["429", "500", "503", "reset", "cut short", "hang"]
-HANGS_UP = {("reset", kind) for kind in USES} | {("cut short", "head")}
-"""Nothing whole arrives; then aiohttp itself asks once more on a new connection."""
 
 LASTING = {
     "401": ra.StorageDenied,
@@ -43,39 +31,14 @@ def server():
 
 @pytest.fixture
 def storage(server, local_network):
-    """Tries twice, waits hardly at all."""
-    return ra.open_storage(
-        server.url(),
-        network=attrs.evolve(local_network, read_timeout=0.8, call_timeout=2.5),
-        retry=ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None),
-    )
-
-
-def failure(storage, kind):
-    """The error of one use, which ends in bounded time and names the folder."""
-    begin = time.monotonic()
-    with pytest.raises(ra.RemoteArtworkError) as raised:
-        USES[kind](storage)
-    assert time.monotonic() - begin < 8
-    assert storage.location.removeprefix("web+") in str(raised.value)
-    assert "secret words" not in str(raised.value)
-    return raised.value
-
-
-@pytest.mark.parametrize("kind", USES)
-@pytest.mark.parametrize("fault", PASSING)
-def test_an_outage_is_named_and_tried_twice(storage, server, kind, fault):
-    server.answer(fault)
-    assert type(failure(storage, kind)) is ra.StorageUnreachable
-    assert len(server.requests) == (4 if (fault, kind) in HANGS_UP else 2)
-    assert storage.requests[kind] == 2
+    return ra.open_storage(server.url(), network=local_network, retry=TWICE)
 
 
 @pytest.mark.parametrize("kind", ["head", "get"])
 @pytest.mark.parametrize("fault", LASTING)
 def test_what_will_not_pass_is_not_repeated(storage, server, kind, fault):
     server.answer(fault)
-    assert type(failure(storage, kind)) is LASTING[fault]
+    assert type(failure(storage, USES[kind])) is LASTING[fault]
     again_by_get = kind == "head" and fault in ("403", "501")
     assert len(server.requests) == 1 + again_by_get
 
@@ -83,32 +46,14 @@ def test_what_will_not_pass_is_not_repeated(storage, server, kind, fault):
 @pytest.mark.parametrize("fault", ["401", "501", "redirect", "redirect nowhere"])
 def test_a_search_without_one_clear_answer_is_an_error(storage, server, fault):
     server.answer(fault)
-    assert type(failure(storage, "list")) is LASTING[fault]
+    assert type(failure(storage, USES["list"])) is LASTING[fault]
     assert len(server.requests) <= 1 + 2 * 2
 
 
 def test_an_outage_after_the_folder_was_asked_for_is_an_error_of_the_search(storage, server):
     server.answer("403", "503")
-    assert type(failure(storage, "list")) is ra.StorageUnreachable
+    assert type(failure(storage, USES["list"])) is ra.StorageUnreachable
     assert len(server.requests) == 1 + 2 * 2
-
-
-@pytest.mark.parametrize("kind", ["list", "get"])
-def test_a_server_that_drips_is_given_up(storage, server, kind):
-    server.answer("drip")
-    assert type(failure(storage, kind)) is ra.StorageUnreachable
-    assert len(server.requests) == 2
-
-
-def test_nobody_listening_and_no_such_host_are_outages(local_network):
-    server = FaultyWeb()
-    server.close()
-    patient = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
-    for url in (server.url(), "https://no-such-host.invalid/in/"):
-        storage = ra.open_storage(url, network=local_network, retry=patient)
-        for kind in USES:
-            assert type(failure(storage, kind)) is ra.StorageUnreachable
-        assert storage.requests == {"list": 2, "head": 2, "get": 2}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

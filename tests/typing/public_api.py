@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import assert_type
 
 import remote_artwork as ra
+from remote_artwork.testing import Faults, FaultyClient, FaultyLedger
 
 
 class Shop:
@@ -32,8 +33,10 @@ class Shop:
 
 
 client: ra.FulfillmentClient = Shop()
+client = FaultyClient(client, Faults())
 ledger: ra.Ledger = ra.SqlLedger("sqlite:///ledger.db")
 ledger = ra.MemoryLedger()
+ledger = FaultyLedger(ledger, Faults())
 
 place = ra.Location.parse("https://prints.s3.eu-west-1.amazonaws.com/incoming/")
 assert_type(place, ra.Location)

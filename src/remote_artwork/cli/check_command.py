@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 import remote_artwork as ra
+from remote_artwork.cli.ending import with_notes
 from remote_artwork.cli.setup import Options
 from remote_artwork.core.visible import visible
-from remote_artwork.storage.check_steps import CheckStep, Verdict
 from remote_artwork.storage.checking import CheckReport, check_storage
 
 
@@ -27,15 +27,14 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     except ra.RemoteArtworkError as error:
         if not as_json:
             raise
-        failed = CheckStep(name=tried, verdict=Verdict.FAILED, message=str(error), error=error)
-        return _told(CheckReport(location=where, steps=[failed], requests={"list": 0, "head": 0, "get": 0}))
+        return _told(CheckReport.of_refusal(tried, error, location=where))
     steps = []
     for step in check_storage(
         storage, location=location, credentials=credentials, network=network, write_test=write_test
     ):
         steps.append(step)
         if not as_json:
-            typer.echo(visible(f"{step.verdict:<9}{step.name}: {step.message}"))
+            typer.echo(visible(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
     report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
     return _told(report) if as_json else report.exit_code
 

@@ -29,6 +29,7 @@ from remote_artwork.cli.setup import Options
 from remote_artwork.cli.shared_options import on_a_location
 from remote_artwork.contact_sheet import require_writable
 from remote_artwork.reporting.terminal import print_report
+from remote_artwork.schedule import sigterm_sets
 
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
 Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
@@ -116,9 +117,11 @@ def scan(
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
-    """One pass: attaches and fulfils whatever is complete."""
-    work = partial(ra.Scanner.scan, sweep=sweep, limit=limit)
-    return finish(lambda: _pass(options, work, as_json=as_json, page=page))
+    """One pass: attaches and fulfils whatever is complete. SIGTERM ends it after the order in hand."""
+    stop = threading.Event()
+    work = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
+    with sigterm_sets(stop):
+        return finish(lambda: _pass(options, work, as_json=as_json, page=page))
 
 
 @app.command()
@@ -128,19 +131,22 @@ def watch(
     *,
     every: Annotated[str, typer.Option("--every", help="For example 15m, 1h or 1d.")] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Each report as one line of JSON on stdout.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures after every pass."),
+    ] = None,
 ) -> int:
     """Scans now and then every so often, until Ctrl-C or SIGTERM; the order in hand is finished first."""
 
     def go_on() -> int:
+        if page is not None:
+            require_writable(page)
         stop = threading.Event()
         interrupted = _ctrl_c_sets(stop)
         console = Console()
 
         def show(report: ra.ScanReport) -> None:
-            if as_json:
-                typer.echo(report.to_json(indent=None))
-            else:
-                print_report(report, console)
+            _show(report, console, as_json=as_json, indent=None, page=page)
 
         options.scanner().run_forever(every=parse_duration(every), stop=stop, on_report=show)
         return 130 if interrupted.is_set() else 0
@@ -195,10 +201,14 @@ def _pass(
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
         report = one_pass(options.scanner(observer=bar))
+    _show(report, Console(), as_json=as_json, indent=2, page=page)
+    return report.exit_code
+
+
+def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None, page: Path | None) -> None:
     if as_json:
-        typer.echo(report.to_json())
+        typer.echo(report.to_json(indent=indent))
     else:
-        print_report(report, Console())
+        print_report(report, console)
     if page is not None:
         report.to_html(page)
-    return report.exit_code

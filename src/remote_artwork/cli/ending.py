@@ -13,6 +13,11 @@ import remote_artwork as ra
 from remote_artwork.core.visible import visible
 
 
+def with_notes(message: str, error: ra.RemoteArtworkError | None) -> str:
+    """A message with the notes of its error: whoever types a command is an operator, for whom they are meant."""
+    return "; ".join([message, *getattr(error, "__notes__", ())])
+
+
 def finish(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its exit code; an error becomes one line on the error stream."""
     try:
@@ -27,6 +32,7 @@ def finish(command: Callable[[], int]) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _complain(error: Exception, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), visible(str(error))))
+def _complain(error: ra.RemoteArtworkError, code: int) -> int:
+    told = visible(with_notes(str(error), error))
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), told))
     return code

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
+from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -20,7 +21,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import AlreadyFulfilled, ClientError, NotPending, OrderGone
+from remote_artwork.errors import ClientError
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ _STATES = {
 """What a ``fulfillmentStatus`` means; any other is ``OTHER``, which settles nothing."""
 
 _log = logging.getLogger(__name__)
-
-Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
 def one_file(item: Mapping[str, Any]) -> Sequence[str]:
@@ -145,26 +144,11 @@ class GelatoClient:
         items = [{"id": item.id, **_files(artworks.get(item.number, ()))} for item in order.items]
         try:
             answer = self._api.change("PATCH", _path(order.id), json={"orderType": "order", "items": items})
-        except (OrderGone, NotPending):
-            raise
         except ClientError as error:
-            self._explain(order.id, error)
+            if type(error) is ClientError:  # a plain refusal says little; the order itself tells whether it waits
+                refuse_unless_pending(self.get_order(order.id).state, str(error), error)
             raise
-        return str(answer.document.get("id") or order.id)
-
-    def _explain(self, order_id: str, refusal: ClientError) -> None:
-        """A plain refusal says little: the order itself tells whether it no longer waits.
-
-        Raises:
-            AlreadyFulfilled, NotPending: It does not.
-        """
-        if type(refusal) is not ClientError:
-            return
-        state = self.get_order(order_id).state
-        if state is OrderState.FULFILLED:
-            raise AlreadyFulfilled(str(refusal)) from refusal
-        if state is not OrderState.PENDING:
-            raise NotPending(str(refusal)) from refusal
+        return text(answer.document.get("id")) or order.id
 
     def _order(self, told: Mapping[str, Any]) -> Order:
         status = str(told.get("fulfillmentStatus"))
@@ -173,21 +157,11 @@ class GelatoClient:
             _log.info("gelato_status_settles_nothing", extra={"order_id": told.get("id"), "status": status})
         created_at = told.get("createdAt")
         return Order(
-            str(told.get("orderReferenceId") or ""),
-            [self._item(each) for each in told.get("items") or ()],
-            id=str(told.get("id") or ""),
+            text(told.get("orderReferenceId")),
+            [item_of(each, number="itemReferenceId", placements=self._placements) for each in told.get("items") or ()],
+            id=text(told.get("id")),
             state=state,
             created_at=datetime.fromisoformat(created_at) if created_at else None,
-        )
-
-    def _item(self, told: Mapping[str, Any]) -> OrderItem:
-        placements = tuple(self._placements(told))
-        return OrderItem(
-            str(told.get("itemReferenceId") or ""),
-            id=str(told.get("id") or ""),
-            requires_artwork=bool(placements),
-            placements=placements or DEFAULT_PLACEMENTS,
-            quantity=told.get("quantity") or 1,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +34,7 @@ try:
 except ImportError as error:
     raise MissingExtra("a shop's API needs httpx: pip install 'remote_artwork[gelato,woocommerce]'") from error
 
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LONGEST_QUOTE = 300
 """Characters of a host's own words that go into an error."""
 
@@ -55,13 +57,13 @@ class HostApi:
 
     Args:
         base_url: The origin, and the path that every request begins with.
-        headers: Sent with every request; may hold a key, which no error or repr shows.
-        auth: User and password, where the host wants them.
+        headers: Sent with every request; may hold a key, which no error, log or repr shows.
+        auth: User and password, where the host wants them; shown as little.
         timeout: Seconds until a connection stands, and between two pieces of an answer.
         retry: How often a request without effect is repeated; a long list is not read from its start for one refusal.
 
     Raises:
-        ConfigurationError: The URL is none, or not https. Plain http is for this machine alone.
+        ConfigurationError: The URL is none, or not https (plain http is for this machine alone); or a key is none.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class HostApi:
         local = url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")
         if not url.host or not (url.scheme == "https" or local):
             raise ConfigurationError(f"{base_url!r}: a shop's API is reached by https://")
+        for secret in (*(headers or {}).values(), *(auth or ())):
+            _refuse_what_is_no_key(secret, url.host)
         self._host = url.host
         self._retry = retry or RetryPolicy()
         self._client = httpx.Client(
@@ -91,23 +95,18 @@ class HostApi:
     def __repr__(self) -> str:
         return f"HostApi({self._host!r})"
 
-    def read(self, method: str, path: str, **options: Any) -> Answer:
-        """A request without effect. ``options`` are httpx's: ``params``, ``json``.
+    def read(
+        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: object = None
+    ) -> Answer:
+        """A request without effect; repeated as the policy says.
 
         Raises:
             Unavailable, RateLimited, AuthenticationFailed, OrderGone, ClientError: as the answer says.
         """
-
-        def once() -> Answer:
-            try:
-                response = self._client.request(method, path, **options)
-            except httpx.TransportError as error:
-                raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
-            return self._understood(response, otherwise=Unavailable)
-
+        once = partial(self._ask, method, path, otherwise=Unavailable, params=params, json=json)
         return self._retry.call(once, on=ClientError)
 
-    def change(self, method: str, path: str, **options: Any) -> Answer:
+    def change(self, method: str, path: str, *, json: object) -> Answer:
         """A request with an effect, sent once.
 
         Raises:
@@ -115,19 +114,23 @@ class HostApi:
             Unavailable: It was never sent.
             RateLimited, AuthenticationFailed, OrderGone, NotPending, PaymentRequired, ClientError: refused.
         """
+        return self._ask(method, path, otherwise=OutcomeUnknown, json=json)
+
+    def _ask(self, method: str, path: str, *, otherwise: type[ClientError], **content: Any) -> Answer:
+        """One request; ``otherwise`` where nobody knows what became of it."""
         try:
-            response = self._client.request(method, path, **options)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            response = self._client.request(method, path, **content)
+        except _NEVER_SENT as error:
             raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
-        except httpx.TransportError as error:
-            raise OutcomeUnknown(f"{self._host} did not answer ({type(error).__name__})") from error
-        return self._understood(response, otherwise=OutcomeUnknown)
+        except httpx.RequestError as error:
+            raise otherwise(f"{self._host} gave no answer that can be read ({type(error).__name__})") from error
+        return self._understood(response, otherwise=otherwise)
 
     def _understood(self, response: httpx.Response, *, otherwise: type[ClientError]) -> Answer:
         """The answer, where it is one; ``otherwise`` where the server broke, or something before it answers."""
         said = self._said(response)
         match response.status_code:
-            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
                 raise otherwise(said)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 raise AuthenticationFailed(f"{said}; check the key and what it may do")
@@ -150,6 +153,14 @@ class HostApi:
         words = _words(response)
         status = f"{self._host} answers HTTP {response.status_code}"
         return f"{status}: {words}" if words else status
+
+
+def _refuse_what_is_no_key(secret: str, host: str) -> None:
+    """A line end from a file, or a typographic sign; httpx would show the whole header in its complaint."""
+    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise ConfigurationError(
+            f"a key for {host} is empty, or holds a space, a line end or another sign that no key has; copy it anew"
+        )
 
 
 def _words(response: httpx.Response) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
+from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -19,7 +20,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import AlreadyFulfilled, ItemNotFound, NotPending
+from remote_artwork.errors import ItemNotFound
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ _STATES = {
     "trash": OrderState.CANCELLED,
 }
 """What an order's ``status`` means; any other, such as a plug-in's own, is ``OTHER``."""
-
-Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
 def one_file(_line: Mapping[str, Any]) -> Sequence[str]:
@@ -104,7 +103,7 @@ class WooCommerceClient:
         return readable("WooCommerce", ((str(told["id"]), partial(self._order, told)) for told in self._on_hold()))
 
     def _on_hold(self) -> Iterator[Mapping[str, Any]]:
-        question = {"status": "on-hold", "per_page": PAGE, "orderby": "id", "order": "asc"}
+        question: dict[str, str | int] = {"status": "on-hold", "per_page": PAGE, "orderby": "id", "order": "asc"}
         seen: set[int] = set()
         page, total = 0, 1
         while len(seen) < total:
@@ -137,7 +136,7 @@ class WooCommerceClient:
             AlreadyFulfilled, NotPending, OrderGone: It no longer waits.
         """
         told = self._waiting(order.id)
-        lines = [_kept(line) for line in told["line_items"]]
+        lines = [{"id": line["id"]} for line in told["line_items"]]  # not every release keeps those that are not named
         line = next((line for line in lines if str(line["id"]) == item.id), None)
         if line is None:
             raise ItemNotFound(f"order {order.number} has no line {item.id} any more")
@@ -166,11 +165,7 @@ class WooCommerceClient:
             AlreadyFulfilled, NotPending: It does not wait.
         """
         told = self._told(order_id)
-        state = _state(told)
-        if state is OrderState.FULFILLED:
-            raise AlreadyFulfilled(f"the shop calls it {told.get('status')} already")
-        if state is not OrderState.PENDING:
-            raise NotPending(f"the shop calls it {told.get('status')}")
+        refuse_unless_pending(_state(told), f"the shop calls it {told.get('status')}")
         return told
 
     def _told(self, order_id: str) -> Mapping[str, Any]:
@@ -180,21 +175,12 @@ class WooCommerceClient:
     def _order(self, told: Mapping[str, Any]) -> Order:
         created_at = told.get("date_created_gmt")
         return Order(
-            str(told.get("number") or ""),
-            [self._item(line) for line in told.get("line_items") or ()],
-            id=str(told.get("id") or ""),
+            text(told.get("number")),
+            [item_of(line, number="id", placements=self._placements) for line in told.get("line_items") or ()],
+            id=text(told.get("id")),
             state=_state(told),
             created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC) if created_at else None,
             fulfillment_key=_meta(told, KEY_META),
-        )
-
-    def _item(self, line: Mapping[str, Any]) -> OrderItem:
-        placements = tuple(self._placements(line))
-        return OrderItem(
-            str(line.get("id") or ""),
-            requires_artwork=bool(placements),
-            placements=placements or DEFAULT_PLACEMENTS,
-            quantity=line.get("quantity") or 1,
         )
 
 
@@ -210,17 +196,11 @@ def _meta(told: Mapping[str, Any], key: str) -> str | None:
     return next((str(each["value"]) for each in told.get("meta_data") or () if each.get("key") == key), None)
 
 
-def _kept(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A line as it is. Every line is named, because not every release keeps those that are not."""
-    return {"id": line["id"]}
-
-
 def _stored(artwork: Artwork, idempotency_key: str) -> Mapping[str, Any]:
-    expires_at = artwork.expires_at and artwork.expires_at.isoformat()
     return {
         "name": artwork.name,
         "url": artwork.url,
-        "expires_at": expires_at,
+        "expires_at": artwork.expires_at and artwork.expires_at.isoformat(),
         "placement": artwork.placement,
         "media_type": artwork.media_type,
         "size": artwork.size,

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from remote_artwork.core.model import StoredFile
+from remote_artwork.core.unsigned import unsigned
 
 
 class ItemState(enum.StrEnum):
@@ -96,6 +97,19 @@ class OrderKey:
         """The idempotency key of an attach call: hashes the item and the versions of its files too."""
         versions = [part for file in files for part in (file.placement, file.name, file.version)]
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
+
+
+def storable(text: str) -> str:
+    """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _words(text: str) -> str:
+    return storable(unsigned(text))
+
+
+def _storable_or_none(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def _digest(*parts: str) -> str:
@@ -206,7 +220,7 @@ class ItemStep:
     before: ItemState | None
     after: ItemState
     files: tuple[FileRecord, ...]
-    reason: str = ""
+    reason: str = field(default="", converter=_words)
     checks: str = ""
     expires_at: datetime | None = None
 
@@ -229,9 +243,9 @@ class OrderStep:
 
     before: FulfillState
     after: FulfillState
-    receipt: str | None = None
+    receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
-    reason: str = ""
+    reason: str = field(default="", converter=_words)
 
 
 Step = ItemStep | OrderStep

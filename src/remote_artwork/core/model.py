@@ -215,8 +215,10 @@ class Order:
 
     @property
     def work(self) -> str:
-        """Digest of what is asked for: items by number, placements, quantities, print sizes, what needs artwork."""
-        items = sorted((i.number, i.placements, i.quantity, i.requires_artwork, i.print_size_mm) for i in self.items)
+        """Digest of what is asked for: each item's number, id, placements, quantity, print size, need of artwork."""
+        items = sorted(
+            (i.number, i.id, i.placements, i.quantity, i.requires_artwork, i.print_size_mm) for i in self.items
+        )
         return hashlib.sha256(json.dumps([self.number, self.approval, items]).encode()).hexdigest()
 
     def same_work(self, other: Order, *, positions: bool = False) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.awaited import Awaited, canonical
-from remote_artwork.core.lifecycle import FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
+from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.model import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy
@@ -122,7 +122,7 @@ class Planner:
         now: The time of the pass, with a time zone.
         call_limit: The longest a call of the host's client may be in flight.
         attach_at_once: Whether each item is attached as soon as it is checked.
-        used: File name → finished orders that the ledger has it for.
+        used: File name → orders that were sent, or may have been, and that the ledger has it for.
         checks: Digest of the checks of the pass, for one item.
         appear_whole: Whether the storage shows a file only once all of it is there.
     """
@@ -141,9 +141,11 @@ class Planner:
         """The plan of one pending order; ``record`` is None where the ledger does not know it."""
         record = record or OrderRecord(key=key, order_number=order.number)
         settled = self._settled(record)
+        # An order that was edited since its call, so that nothing of it needs artwork, is no less unsettled.
+        all_told = record.state in UNSETTLED and not any(item.requires_artwork for item in order.items)
         items: list[ItemPlan] = []
         for item in order.items:
-            if not item.requires_artwork:
+            if not (item.requires_artwork or all_told):
                 items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, reason="needs no artwork"))
             elif settled is not None:
                 row = record.items.get(item.number)
@@ -240,7 +242,8 @@ class Planner:
                 rows = record.items.values()
                 if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
                     whose = f"order {record.order_number} (id {record.key.order_id})"
-                    return f"{file.name} was printed for {whose} already; upload this order's own file in its place"
+                    was = "may have been" if record.state in UNSETTLED else "was"
+                    return f"{file.name} {was} printed for {whose} already; upload this order's own file in its place"
         return None
 
     def _missing(self, order: Order, lacking: Iterable[str]) -> tuple[ItemStatus, str]:

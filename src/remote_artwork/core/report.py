@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from attrs import asdict, define, field, frozen
 
 from remote_artwork.core.findings import Finding
+from remote_artwork.core.unsigned import unsigned
 from remote_artwork.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
@@ -39,6 +40,11 @@ class ItemStatus(enum.StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LATE_REPLACEMENT = "late_replacement"
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it stays as it is until somebody does something."""
+        return self in NEEDS_A_PERSON
 
 
 NEEDS_A_PERSON = frozenset(
@@ -87,7 +93,7 @@ class ItemOutcome:
     order_number: str
     item_number: str
     status: ItemStatus
-    reason: str
+    reason: str = field(converter=unsigned)
     order_id: str
     files: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -138,7 +144,7 @@ class Fault:
     """A part of the house that could not be used in this pass: ``storage``, ``client`` or ``ledger``."""
 
     part: Literal["storage", "client", "ledger"]
-    message: str
+    message: str = field(converter=unsigned)
 
 
 class PathLike(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
@@ -25,7 +26,7 @@ from remote_artwork.errors import (
     StorageUnreachable,
     Unavailable,
 )
-from remote_artwork.fulfillment.order import bring_forward
+from remote_artwork.fulfillment.order import bring_forward, record_late_receipt
 from remote_artwork.fulfillment.progress import Progress
 from remote_artwork.fulfillment.tools import Tools
 
@@ -103,6 +104,8 @@ class Fulfillment:
             bring_forward(self.tools, progress)
         except LeaseLost as error:
             _unrecorded(progress, error, ItemStatus.MATCHED)
+            if progress.confirmed:
+                self._confirmed_too_late(progress)
         except (LedgerError, InvalidLedger) as error:
             self._fault("ledger", error)
             _unrecorded(progress, error, ItemStatus.FAILED)
@@ -117,6 +120,17 @@ class Fulfillment:
                 self._fault("storage", failure)
             elif isinstance(failure, Unavailable | RateLimited | AuthenticationFailed):
                 self._fault("client", failure)
+
+    def _confirmed_too_late(self, progress: Progress) -> None:
+        """The shop confirmed a call during which another scan took the order over, and perhaps gave the call up."""
+        with suppress(LedgerError, InvalidLedger):
+            lease = self._claim(progress.plan)
+            if lease is None:
+                return
+            try:
+                record_late_receipt(self.tools, progress, lease)
+            finally:
+                self._release(lease)
 
     def _release(self, lease: Lease) -> None:
         try:

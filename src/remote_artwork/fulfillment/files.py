@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from remote_artwork.core.awaited import Wanted, canonical, split_extension
 from remote_artwork.core.lifecycle import CHECKED, FileRecord, ItemState
-from remote_artwork.core.model import Artwork, StoredFile
+from remote_artwork.core.model import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planning import ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
@@ -58,6 +59,20 @@ class Files:
             StorageError: One of them could not be looked at.
         """
         return {file.placement: self.tools.storage.stat(file.name) for file in self.progress.rows[number].files}
+
+    def beside(self, number: str) -> list[str]:
+        """Other files for the same prints of one item as the checked ones, that are there now.
+
+        Raises:
+            StorageError: The storage could not be looked through.
+        """
+        own = {file.name for file in self.progress.rows[number].files}
+        stems = {canonical(split_extension(name)[0]) for name in own}
+        names = {name for page in self.tools.storage.search(Wanted(stems=sorted(stems))) for name in page.names}
+        parts = ((name, *split_extension(name)) for name in names - own)
+        return sorted(
+            name for name, stem, extension in parts if canonical(stem) in stems and extension.lower() in MEDIA_TYPES
+        )
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:
         """The checked files of one item as the host gets them, with fresh URLs, in the order of its placements.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -26,14 +25,13 @@ from remote_artwork.errors import (
     RemoteArtworkError,
     Unavailable,
 )
+from remote_artwork.fulfillment.calls import Calls
 from remote_artwork.fulfillment.files import Files
 from remote_artwork.fulfillment.progress import Progress, Stop
 from remote_artwork.fulfillment.tools import Tools
 from remote_artwork.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _ONCE = RetryPolicy(attempts=1)
 
@@ -45,6 +43,11 @@ class Host:
     tools: Tools
     progress: Progress
     files: Files
+
+    @property
+    def calls(self) -> Calls:
+        """How its code is called."""
+        return Calls(self.tools.retry, self.progress)
 
     def attach(self, plan: ItemPlan, *, again: bool) -> bool:
         """Attaches one item's checked files; whether they are attached now.
@@ -59,6 +62,8 @@ class Host:
         """
         number, progress = plan.item.number, self.progress
         row = progress.rows[number]
+        if row.state is ItemState.ATTACHED and not again:
+            return True
         try:
             artworks = self.files.artworks(plan)
         except RemoteArtworkError as error:
@@ -66,8 +71,6 @@ class Host:
             progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
             return False
         until = min((artwork.expires_at for artwork in artworks if artwork.expires_at), default=None)
-        if row.state is ItemState.ATTACHED and not again:
-            return True
         key = progress.plan.key.attachment_key(number, row.files)
         order = progress.plan.order
 
@@ -80,13 +83,15 @@ class Host:
             self.tools.client.attach_artwork(order, plan.item, artworks, idempotency_key=key)
 
         try:
-            self._call(attach, intend=intend)
+            self.calls.make(attach, intend=intend)
         except OutcomeUnknown as error:
             reason = f"nobody knows whether it was attached ({error}); the next scan sets it again"
             progress.set(number, ItemStatus.UNCERTAIN, reason)
             return False
         except ClientError as error:
             progress.advance(progress.item_step(number, ItemState.VERIFIED))
+            if progress.in_doubt:
+                raise self._refused_in_doubt(error) from error
             self._refused(error, items=[plan])
             return False
         progress.advance(progress.item_step(number, ItemState.ATTACHED, expires_at=until))
@@ -99,17 +104,24 @@ class Host:
         """The order as the host has it now.
 
         Raises:
-            Stop: It may not be sent: it changed, is gone, or was fulfilled by somebody else.
+            Stop: It may not be sent: it changed, is gone, or is fulfilled already.
         """
-        order = self.look_up()
+        order, progress = self.look_up(), self.progress
+        sent = progress.state is FulfillState.FULFILL_INTENT
+        if sent and (order is None or order.state not in (OrderState.PENDING, OrderState.FULFILLED)):
+            raise progress.stop(ItemStatus.UNCERTAIN, "the shop has just changed the order; the next scan asks again")
         if order is None:
             self.cancel("the shop no longer knows the order")
+        elif order.state is OrderState.FULFILLED and progress.begun:
+            if progress.state is FulfillState.OPEN:
+                progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
+            self.done(None, f"fulfilled, as the shop says, after an earlier call of this library ({self.whose(order)})")
         elif order.state is OrderState.FULFILLED:
-            self.cancel("fulfilled elsewhere, not by this library")
+            self.cancel(f"fulfilled elsewhere, not by this library ({self.whose(order)})")
         elif order.state is not OrderState.PENDING:
             self.cancel(f"the shop no longer names it pending ({order.state})")
-        elif not self.progress.plan.order.same_work(order, positions=self.tools.positions_matter):
-            raise self.progress.stop(
+        elif not progress.plan.order.same_work(order, positions=self.tools.positions_matter):
+            raise progress.stop(
                 ItemStatus.SETTLING,
                 "the order changed while it was worked on; nothing was sent, the next scan looks again",
             )
@@ -136,10 +148,17 @@ class Host:
             progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
 
         def send() -> str | None:
-            return self.tools.client.fulfill(order, artworks, idempotency_key=key)
+            earlier, progress.in_doubt = progress.in_doubt, True
+            try:
+                return self.tools.client.fulfill(order, artworks, idempotency_key=key)
+            except OutcomeUnknown:
+                raise
+            except ClientError:
+                progress.in_doubt = earlier  # a refused call had no effect, which says nothing of another one
+                raise
 
         try:
-            receipt = self._call(send, retry, intend=intend)
+            receipt = self.calls.make(send, retry, intend=intend)
         except OutcomeUnknown as error:
             self._unknown(error)
             raise Stop from error
@@ -147,10 +166,12 @@ class Host:
             self._fulfilled_already()
             raise Stop from error
         except ClientError as error:
+            if progress.in_doubt:
+                raise self._refused_in_doubt(error) from error
             progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
             self._refused(error, items=progress.required)
             raise Stop from error
-        progress.receipt = None if receipt is None else str(receipt)
+        progress.confirmed, progress.receipt = True, None if receipt is None else str(receipt)
         self.done(progress.receipt)
 
     def done(self, receipt: str | None, how: str = "") -> None:
@@ -181,9 +202,11 @@ class Host:
         """
         order_id = self.progress.plan.order.id
         try:
-            order = self._call(lambda: self.tools.client.get_order(order_id))
+            order = self.calls.make(lambda: self.tools.client.get_order(order_id))
             if not isinstance(order, Order):
                 raise OutcomeUnknown(f"get_order returned {type(order).__name__}, not an Order")
+            if order.id != order_id:
+                raise OutcomeUnknown(f"asked for the order {order_id!r}, get_order returned {order.id!r}")
         except OrderGone:
             return None
         except ClientError as error:
@@ -192,6 +215,14 @@ class Host:
             status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
             raise self.progress.stop(status, f"the order could not be read again: {error}") from error
         return order
+
+    def whose(self, order: Order | None) -> str:
+        """What the host tells, in words, of who has fulfilled an order."""
+        if order is None or order.fulfillment_key is None:
+            return "it does not say by whom"
+        if order.fulfillment_key == self.progress.plan.key.fulfillment_key:
+            return "it echoes our key"
+        return "it names another key than ours"
 
     def cancel(self, reason: str) -> None:
         """Ends the order in the ledger, and says so of its items."""
@@ -204,15 +235,12 @@ class Host:
         number = self.progress.plan.order.number
         tool = f"remote-artwork ledger resolve {number} --fulfilled or --not-fulfilled"
         reason = f"{what}; look in the shop, then say so: {tool}"
-        receipt = self.progress.lease.record.receipt
+        receipt = self.progress.receipt or self.progress.lease.record.receipt
         self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=reason))
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)
 
     def _fulfilled_already(self) -> None:
-        order = self.look_up()
-        proven = order is not None and order.fulfillment_key == self.progress.plan.key.fulfillment_key
-        whose = "it echoes our key" if proven else "it does not say by whom"
-        self.done(None, f"the shop says it is fulfilled already, and {whose}")
+        self.done(None, f"the shop says it is fulfilled already ({self.whose(self.look_up())})")
 
     def _unknown(self, error: OutcomeUnknown) -> None:
         what = f"nobody knows whether the order was fulfilled ({error})"
@@ -223,6 +251,16 @@ class Host:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; {then}")
         else:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; a later scan asks the shop")
+
+    def _refused_in_doubt(self, error: ClientError) -> Stop:
+        """Nothing is known of a call by another one's refusal: the intent stays, and is settled by a later scan."""
+        if isinstance(error, RateLimited | Unavailable | AuthenticationFailed):
+            self.progress.failures.append(error)
+        return self.progress.stop(
+            ItemStatus.UNCERTAIN,
+            "nobody knows whether an earlier call fulfilled the order, and the shop does not take its repeat "
+            f"({error}); the next scan asks the shop again",
+        )
 
     def _refused(self, error: ClientError, *, items: Sequence[ItemPlan]) -> None:
         """Outcomes of a call that surely had no effect.
@@ -249,42 +287,3 @@ class Host:
         if isinstance(error, RateLimited | Unavailable | AuthenticationFailed):
             progress.failures.append(error)
             raise Stop from error
-
-    def _call(
-        self,
-        function: Callable[[], T],
-        retry: RetryPolicy | None = None,
-        *,
-        intend: Callable[[], None] | None = None,
-    ) -> T:
-        """A call of the host's code: what it raises beside client errors leaves the outcome unknown.
-
-        Args:
-            function: The call.
-            retry: How it is repeated.
-            intend: For calls with an effect; the last write to the ledger before each attempt, which also makes sure
-                that nobody has taken the order over.
-
-        Raises:
-            ClientError: What the host said, or ``OutcomeUnknown``.
-            LedgerError: The intent is not recorded, or the order is no longer ours; the call was not made.
-        """
-        progress = self.progress
-
-        def guarded() -> T:
-            if intend is not None:
-                intend()
-            progress.unanswered = None
-            try:
-                return function()
-            except ClientError as error:
-                progress.attaching = None
-                progress.unanswered = error if isinstance(error, OutcomeUnknown) else None
-                raise
-            except Exception as error:
-                progress.attaching = None
-                log.exception("client_raised", extra={"order_id": progress.plan.order.id})
-                progress.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
-                raise progress.unanswered from error
-
-        return (retry or self.tools.retry).call(guarded, on=ClientError)

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.lifecycle import FulfillState
+from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.model import Attaching, OrderState
 from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
@@ -33,6 +33,25 @@ def bring_forward(tools: Tools, progress: Progress) -> None:
     with suppress(Stop):
         _Order(tools, progress, files, Host(tools, progress, files)).run()
     LastLook(progress, files).run()
+
+
+def record_late_receipt(tools: Tools, progress: Progress, lease: Lease) -> None:
+    """Records a confirmed call that another scan has given up, after it took the order over.
+
+    Args:
+        tools: What working on an order takes.
+        progress: How far the scan has come that was stopped during its call, for longer than its lease.
+        lease: A new lease of the same order.
+
+    Raises:
+        LedgerError: It could not be recorded.
+    """
+    if lease.record.state is not FulfillState.OPEN:
+        return  # the other scan has made a call, too, and its row tells how that ended
+    progress.hold(lease)
+    progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=progress.plan.order.work))
+    what = f"the shop answered with receipt {progress.receipt} after another scan had taken the order over"
+    Host(tools, progress, Files(tools, progress)).leave_to_a_person(what)
 
 
 @frozen
@@ -92,15 +111,29 @@ class _Order:
         self.host.fulfill(self.host.read_again())
 
     def _settle_replacements(self) -> None:
-        """Files replaced since they were checked are checked and attached again; twice replaced, they wait."""
+        """Files replaced since they were checked are checked and attached again; twice replaced, they wait.
+
+        So does one that a second file has come beside: the next scan sees both.
+        """
         replaced = self._replaced()
         for plan in replaced:
+            self._refuse_a_second_file(plan.item.number)
             if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan, again=True)):
                 raise Stop
         if replaced and self._replaced():
             raise self.progress.stop(
                 ItemStatus.SETTLING, "its files keep changing; nothing was sent, the next scan looks"
             )
+
+    def _refuse_a_second_file(self, number: str) -> None:
+        try:
+            beside = self.files.beside(number)
+        except StorageError as error:
+            self.progress.failures.append(error)
+            raise self.progress.stop(ItemStatus.UNREADABLE, f"{error}; nothing was sent") from error
+        if beside:
+            reason = f"{', '.join(beside)} came beside a file that was replaced; nothing was sent, the next scan looks"
+            raise self.progress.stop(ItemStatus.SETTLING, reason)
 
     def _replaced(self) -> list[ItemPlan]:
         """Plans with the files as they are now, of the items whose files are no longer the checked ones."""

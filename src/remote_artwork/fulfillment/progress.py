@@ -48,6 +48,8 @@ class Progress:
         attaching: The number of the item whose attach call was begun and is not recorded as ended yet.
         unanswered: What the last call of the host ended with, where nobody knows its outcome.
         receipt: The host's answer to ``fulfill``, from when it came.
+        confirmed: Whether the host has confirmed a ``fulfill`` in this pass.
+        in_doubt: Whether nobody knows what became of a ``fulfill``, of this pass or an earlier one.
     """
 
     plan: OrderPlan
@@ -61,17 +63,30 @@ class Progress:
     attaching: str | None = None
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
+    confirmed: bool = False
+    in_doubt: bool = field(init=False)
     _outcomes: dict[str, ItemOutcome] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.state = self.lease.record.state
-        self.rows = dict(self.lease.record.items)
+        self.hold(self.lease)
         self._outcomes = {item.item.number: self.plan.outcome(item) for item in self.plan.items}
+
+    def hold(self, lease: Lease) -> None:
+        """Goes on under this lease, from where its record says that the order is."""
+        self.lease = lease
+        self.state = lease.record.state
+        self.in_doubt = self.state is FulfillState.FULFILL_INTENT
+        self.rows = dict(lease.record.items)
 
     @property
     def required(self) -> list[ItemPlan]:
-        """The items that need artwork."""
-        return [item for item in self.plan.items if item.item.requires_artwork]
+        """The items that need artwork; all of an order of which none does, once it was sent with some."""
+        return [item for item in self.plan.items if item.item.requires_artwork] or list(self.plan.items)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a ``fulfill`` was ever begun for this approval of the order."""
+        return self.lease.record.intent_age is not None
 
     def item_step(
         self, number: str, after: ItemState, *, reason: str = "", checks: str = "", expires_at: datetime | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState
-from remote_artwork.core.model import Order, OrderState, Recovery
+from remote_artwork.core.model import Attaching, Order, OrderState, Recovery
 from remote_artwork.core.planning import in_words
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.host import Host
-from remote_artwork.fulfillment.progress import Progress
+from remote_artwork.fulfillment.progress import Progress, Stop
 from remote_artwork.fulfillment.tools import Tools
 
 
@@ -31,32 +31,51 @@ class Settling:
         order = self.host.look_up()
         if order is not None and order.approval != self.progress.plan.key.approval:
             self.host.leave_to_a_person("the order was approved anew after a fulfil call was begun")
-        elif order is not None and order.state is OrderState.FULFILLED:
-            proven = order.fulfillment_key == self.progress.plan.key.fulfillment_key
-            how = "the shop echoes our key" if proven else "the shop does not say by whom"
+        elif order is not None and self._is_fulfilled(order):
+            how = self.host.whose(order)
             self.host.done(None, f"fulfilled, as the shop says, after a call whose answer was lost ({how})")
         elif self.tools.client.recovery is Recovery.NONE:
             self.host.leave_to_a_person("a fulfil call was begun and its outcome is unknown")
         elif order is not None and order.state is OrderState.PENDING and order.work != self.progress.lease.record.work:
             self.host.leave_to_a_person("the order was changed after a fulfil call was begun whose outcome is unknown")
         elif order is not None and order.state is OrderState.PENDING:
-            self._still_pending(order)
+            self._still_pending()
         elif self._too_early:
             self._wait()
+        elif order is not None and order.state is OrderState.OTHER:
+            self.host.leave_to_a_person(
+                "a fulfil call was begun and its outcome is unknown; the shop names the order neither pending, "
+                "nor fulfilled, nor cancelled"
+            )
         else:
             self.host.cancel("the shop no longer names it pending, and has not fulfilled it")
 
-    def _still_pending(self, order: Order) -> None:
-        if self.tools.client.recovery is Recovery.IDEMPOTENT and self._same_files():
-            self.host.fulfill(order)
-        elif self.tools.client.recovery is Recovery.IDEMPOTENT:
-            self.host.leave_to_a_person("a file was replaced after a fulfil call was begun whose outcome is unknown")
-        elif self._too_early:
+    def _is_fulfilled(self, order: Order) -> bool:
+        """Whether the host says so, or has gone on since with an order that carries our key."""
+        ours = order.fulfillment_key == self.progress.plan.key.fulfillment_key
+        return order.state is OrderState.FULFILLED or (ours and order.state is OrderState.OTHER)
+
+    def _still_pending(self) -> None:
+        idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
+        if not idempotent and self._too_early:
             self._wait()
+        elif self._same_files():
+            self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
+            self._repeat()
+        elif idempotent:
+            self.host.leave_to_a_person("a file was replaced after a fulfil call was begun whose outcome is unknown")
         else:
             reason = "an earlier fulfil call had no effect; the next scan sends the order"
             self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=reason))
             self.progress.set_required(ItemStatus.MATCHED, reason)
+
+    def _repeat(self) -> None:
+        """Sends the order with the files of the earlier call, by fresh URLs; an attach may have come late since."""
+        if self.tools.client.attaching is Attaching.SEPARATE:
+            for plan in self.progress.required:
+                if not self.host.attach(plan, again=True):
+                    raise Stop
+        self.host.fulfill(self.host.read_again())
 
     def _same_files(self) -> bool:
         """Whether a repeat would send the files that the call was begun with.
@@ -66,7 +85,8 @@ class Settling:
         """
         progress = self.progress
         try:
-            return all(row.describes(self.host.files.now(number)) for number, row in progress.rows.items())
+            numbers = [plan.item.number for plan in progress.required]
+            return all(progress.rows[number].describes(self.host.files.now(number)) for number in numbers)
         except FileGone:
             return False
         except StorageError as error:

@@ -8,17 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.lifecycle import (
-    UNSETTLED,
-    FulfillState,
-    ItemStep,
-    Lease,
-    OrderKey,
-    OrderRecord,
-    Step,
-)
-from remote_artwork.errors import LeaseLost
-from remote_artwork.ledgers.steps import check_arrows, moved_on, taken_over, written_already
+from remote_artwork.core.advancing import advance_record, taken_over
+from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, Lease, OrderKey, OrderRecord, Step
 
 
 def _now() -> datetime:
@@ -73,25 +64,27 @@ class MemoryLedger:
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         """See ``Ledger.advance``. A lease that ended but that nobody took over may still write: its epoch is newest."""
-        check_arrows(steps)
         with self._lock:
             now = self._clock()
             row = self._rows.get(lease.key)
-            owners = (lease.owner, None) if release else (lease.owner,)
-            if row is None or row.epoch != lease.epoch or row.owner not in owners:
+            if row is None:
                 raise taken_over(lease.key)
-            after = row
-            try:
-                if row.owner is None:
-                    raise taken_over(lease.key)
-                for step in steps:
-                    after = _stepped(after, step, now)
-            except LeaseLost:
-                if not written_already(row.record, steps):
-                    raise
-                after = row
-            owner = None if release else lease.owner
-            self._rows[lease.key] = evolve(after, owner=owner, lease_until=now + lease.lasts)
+            record = advance_record(
+                _as_of(row, now),
+                steps,
+                lease=lease,
+                owner=row.owner,
+                epoch=row.epoch,
+                now=now,
+                release=release,
+            )
+            self._rows[lease.key] = evolve(
+                row,
+                record=record,
+                owner=None if release else lease.owner,
+                lease_until=now + lease.lasts,
+                intent_at=None if record.intent_age is None else now - record.intent_age,
+            )
 
     def find(
         self,
@@ -141,25 +134,3 @@ class MemoryLedger:
 
 def _as_of(row: _Row, now: datetime) -> OrderRecord:
     return evolve(row.record, intent_age=None if row.intent_at is None else now - row.intent_at)
-
-
-def _stepped(row: _Row, step: Step, now: datetime) -> _Row:
-    record = row.record
-    if isinstance(step, ItemStep):
-        item = record.items.get(step.item_number)
-        if (item.state if item else None) != step.before:
-            raise moved_on(record.key, step)
-        after = {**record.items, step.item_number: step.record}
-        return evolve(row, record=evolve(record, items=after, updated_at=now))
-    if record.state != step.before:
-        raise moved_on(record.key, step)
-    changed = evolve(
-        record,
-        state=step.after,
-        receipt=step.receipt,
-        work=step.work or record.work,
-        reason=step.reason,
-        updated_at=now,
-    )
-    intent_at = now if step.after is FulfillState.FULFILL_INTENT else row.intent_at
-    return evolve(row, record=changed, intent_at=intent_at)

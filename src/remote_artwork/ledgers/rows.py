@@ -80,8 +80,3 @@ def _item(
 def as_json(files: Iterable[FileRecord]) -> list[dict[str, Any]]:
     """What the ``files`` column holds."""
     return [attrs.asdict(file) for file in files]
-
-
-def storable(text: str) -> str:
-    """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -13,16 +13,16 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, update
 from sqlalchemy.engine import URL, Connection
 
+from remote_artwork.core.advancing import check_arrows, moved_on, taken_over, written_already
 from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, ItemStep, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.errors import InvalidLedger, LeaseLost
 from remote_artwork.ledgers.connecting import READS, Identity, identity, open_engine, parse_ledger_url, shown
 from remote_artwork.ledgers.dialects import DatabaseNow, among, insert_if_missing
 from remote_artwork.ledgers.faults import translated
 from remote_artwork.ledgers.migrating import migrate, revision_of
-from remote_artwork.ledgers.rows import as_json, records, select_records, storable
+from remote_artwork.ledgers.rows import as_json, records, select_records
 from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
 from remote_artwork.ledgers.snapshot import copied
-from remote_artwork.ledgers.steps import check_arrows, moved_on, taken_over, written_already
 
 
 class SqlLedger:
@@ -245,7 +245,7 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
         changes = {
             "state": step.after,
             "files": as_json(step.files),
-            "reason": storable(step.reason),
+            "reason": step.reason,
             "checks": step.checks,
             "expires_at": None if step.expires_at is None else step.expires_at.timestamp(),
             "updated_at": DatabaseNow(),
@@ -257,8 +257,8 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
         return connection.execute(update(items).where(here).values(changes)).rowcount == 1
     outcome: dict[str, Any] = {
         "state": step.after,
-        "reason": storable(step.reason),
-        "receipt": None if step.receipt is None else storable(step.receipt),
+        "reason": step.reason,
+        "receipt": step.receipt,
     }
     if step.after is FulfillState.FULFILL_INTENT:
         outcome["intent_at"] = DatabaseNow()

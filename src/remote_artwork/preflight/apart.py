@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
@@ -20,6 +21,7 @@ MEMORY = 300 * 1024**2
 SECONDS = 5
 """Of processor time; a picture of 40 megapixels takes one."""
 
+_STARTS = 3
 _SILENCE = 60
 """Seconds for which the process may neither ask nor answer, also on a machine that is busy."""
 _LONGEST_ANSWER = 1024**2
@@ -36,8 +38,14 @@ class Exhausted(Exception):
     what: str
 
 
+class _Stopped(Exception):
+    """Somebody stopped the process, as a service manager does with all processes of a service: tells nothing."""
+
+
 def measure_apart(kind: str, artwork: ArtworkReader, **options: Any) -> dict[str, Any]:
     """What a library finds in a file, with bounded memory and time whatever is in it.
+
+    A process that was stopped from outside is started again: whoever ends a scan lets the order in hand be finished.
 
     Args:
         kind: ``jpeg``, ``pdf`` or ``thumbnail``.
@@ -49,6 +57,13 @@ def measure_apart(kind: str, artwork: ArtworkReader, **options: Any) -> dict[str
         StorageError: The file could not be read.
     """
     job = {"kind": kind, "size": artwork.file.size, "memory": MEMORY, "seconds": SECONDS, "options": options}
+    for _ in range(_STARTS - 1):
+        with suppress(_Stopped):
+            return _measure(job, artwork)
+    return _measure(job, artwork)
+
+
+def _measure(job: Mapping[str, Any], artwork: ArtworkReader) -> dict[str, Any]:
     command = [sys.executable, "-P", "-m", "remote_artwork.preflight.worker", json.dumps(job)]
     with subprocess.Popen(  # noqa: S603 - our own module, and figures
         command,
@@ -57,6 +72,7 @@ def measure_apart(kind: str, artwork: ArtworkReader, **options: Any) -> dict[str
         stderr=subprocess.DEVNULL,
         env=_environment(),
         bufsize=0,
+        start_new_session=True,  # Ctrl-C is for us
     ) as process:
         try:
             return _serve(process, artwork)
@@ -115,6 +131,8 @@ def _receive(process: subprocess.Popen[bytes], length: int) -> bytes:
 def _death(process: subprocess.Popen[bytes]) -> Exception:
     """What a process that ended without an answer has died of."""
     code = process.wait(_SILENCE)
+    if -code == signal.SIGTERM:
+        return _Stopped("the process that opens files was stopped, each time it was started")
     if code >= 0:
         return RuntimeError(f"the process that opens files ended with code {code}: is the extra preflight installed?")
     return Exhausted(_OF_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _BROKE)

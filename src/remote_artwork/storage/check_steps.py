@@ -19,7 +19,6 @@ from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
 from remote_artwork.storage.permission_hints import hint
 from remote_artwork.storage.provider_row import Need
-from remote_artwork.storage.providers import provider_named
 from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.storage.storage import ArtworkStorage
 from remote_artwork.storage.trials import fetch, names_after
@@ -79,7 +78,6 @@ class Patient:
 
 def recognise(location: Location) -> CheckStep:
     """What the URL was taken for, and what was rewritten in it; a warning where it may be that of a file."""
-    row = provider_named(location.provider)
     parts = {
         "endpoint": location.endpoint,
         "region": location.region,
@@ -88,8 +86,7 @@ def recognise(location: Location) -> CheckStep:
     }
     told = ", ".join(f"{part} {value}" for part, value in parts.items() if value)
     notes = "".join(f"; {note}" for note in location.notes)
-    title = row.title if row is not None else location.provider
-    verdict, message = Verdict.OK, f"{title}: {told}{notes}"
+    verdict, message = Verdict.OK, f"{location.provider_title}: {told}{notes}"
     last = location.prefix.rstrip("/").rpartition("/")[2]
     if last.lower().endswith(tuple(f".{extension}" for extension in MEDIA_TYPES)):
         verdict = Verdict.WARNING

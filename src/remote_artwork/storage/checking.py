@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from attrs import frozen
 
-from remote_artwork.errors import ConfigurationError, RemoteArtworkError, StorageDenied
+from remote_artwork.errors import ConfigurationError, MissingExtra, RemoteArtworkError, StorageDenied
 from remote_artwork.storage import check_steps as steps
 from remote_artwork.storage.check_credentials import look_at_credentials
 from remote_artwork.storage.check_steps import CheckStep, Patient, Verdict
@@ -21,6 +21,7 @@ from remote_artwork.storage.check_writing import write_and_delete
 from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.opening import open_storage, read_place
 from remote_artwork.storage.refusals import RefusedOutright
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -42,6 +43,18 @@ class CheckReport:
     location: str
     steps: Sequence[CheckStep]
     requests: Mapping[str, int]
+
+    @classmethod
+    def of_refusal(cls, tried: str, error: RemoteArtworkError, *, location: str = "") -> Self:
+        """The report on a location that was refused before anybody was asked.
+
+        Args:
+            tried: What it was refused at: ``recognised``, ``credentials`` or ``open``.
+            error: Why.
+            location: What was recognised until then.
+        """
+        failed = CheckStep(name=tried, verdict=Verdict.FAILED, message=str(error), error=error)
+        return cls(location=location, steps=[failed], requests={"list": 0, "head": 0, "get": 0})
 
     @property
     def verdict(self) -> Verdict:
@@ -72,6 +85,39 @@ class CheckReport:
     def to_json(self) -> str:
         """``to_dict`` as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
+
+
+def check_location(
+    url: str,
+    *,
+    credentials: Credentials | None = None,
+    network: NetworkPolicy | None = None,
+    provider: str | None = None,
+) -> CheckReport:
+    """Tries what a scan will need of a URL, as somebody pasted it. Writes nothing.
+
+    Nothing is raised for what is pasted: a URL that is refused is a report with one failed step.
+
+    Args:
+        url: As ``open_storage`` takes it.
+        credentials: Likewise.
+        network: Likewise; what an operator allows.
+        provider: Likewise.
+
+    Raises:
+        MissingExtra: The protocol's package is not installed, which nobody can help who pastes a URL.
+    """
+    location = None
+    try:
+        location, credentials = read_place(url, credentials, provider)
+        storage = open_storage(location, credentials=credentials, network=network)
+    except MissingExtra:
+        raise
+    except RemoteArtworkError as error:
+        tried = "open" if location else "recognised"
+        return CheckReport.of_refusal(tried, error, location=str(location or ""))
+    steps = list(check_storage(storage, location=location, credentials=credentials, network=network))
+    return CheckReport(location=storage.location, steps=steps, requests=storage.requests)
 
 
 def check_storage(

@@ -154,7 +154,10 @@ def translate(error: Exception, *, where: str, name: str | None = None) -> Remot
     chain = tuple(causes(error))
     ours = next((link for link in chain if isinstance(link, RemoteArtworkError)), None)
     if ours is not None:
-        return type(ours)(f"{where}: {ours}")
+        placed = type(ours)(f"{where}: {ours}")
+        for note in getattr(ours, "__notes__", ()):
+            placed.add_note(note)
+        return placed
     about = where if name is None else f"{where}: {name!r}"
     if any(getattr(link, "retryable", None) is True for link in chain):
         # gcsfs makes a 401 of it.

@@ -117,6 +117,12 @@ class Location:
         return parse_with_secret(url, provider)[0]
 
     @property
+    def provider_title(self) -> str:
+        """Its provider as people call it, for example ``Amazon S3``; the id itself where it is none of the table's."""
+        row = provider_named(self.provider)
+        return self.provider if row is None else row.title
+
+    @property
     def protocol(self) -> str:
         """The fsspec protocol it is reached by."""
         row = provider_named(self.provider)

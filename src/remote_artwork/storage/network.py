@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import Attribute, field, frozen
 
@@ -47,6 +47,20 @@ class AddressRefused(InvalidLocation, PermissionError):
 
     Also a ``PermissionError``: connectors collect the ``OSError`` of each address, and let no other kind through.
     """
+
+
+Refusal = TypeVar("Refusal", bound=InvalidLocation)
+
+
+def for_an_operator(refusal: Refusal, how: str) -> Refusal:
+    """Adds what an operator can do, as a note (PEP 678): the message is also for merchants, who cannot do it.
+
+    Args:
+        refusal: Its message says what is refused, and what to paste instead.
+        how: What allows it.
+    """
+    refusal.add_note(f"an operator may allow it: {how}")
+    return refusal
 
 
 def is_public(address: str) -> bool:
@@ -110,9 +124,9 @@ class NetworkPolicy:
         """
         scheme = "https" if endpoint is None else endpoint.partition("://")[0].lower()
         if scheme == "http" and not self.allow_http:
-            raise InvalidLocation(
-                f"{endpoint} is not encrypted; use https, or have the operator allow it: "
-                "NetworkPolicy(allow_http=True), on the command line --allow-private-network"
+            raise for_an_operator(
+                InvalidLocation(f"{endpoint} is not encrypted; use https"),
+                "NetworkPolicy(allow_http=True), on the command line --allow-private-network",
             )
         if scheme not in ("http", "https"):
             raise InvalidLocation(f"{endpoint} is no web address; an endpoint begins with https://")
@@ -125,10 +139,12 @@ class NetworkPolicy:
     def _public_socket(self, info: AddressInfo) -> socket.socket:
         if not is_public(str(info[4][0])):
             # Names no address: hosts with several are refused by one and the same message, and none is betrayed.
-            raise AddressRefused(
-                "the host's address is not of the open Internet, so no connection was made; "
-                "an operator may allow it: NetworkPolicy(allow_private=True), on the command line "
-                "--allow-private-network"
+            raise for_an_operator(
+                AddressRefused(
+                    "the host's address is not of the open Internet, so no connection was made; "
+                    "use a storage that everybody can reach"
+                ),
+                "NetworkPolicy(allow_private=True), on the command line --allow-private-network",
             )
         return self._any_socket(info)
 

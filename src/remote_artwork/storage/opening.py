@@ -6,7 +6,7 @@ from remote_artwork.errors import InvalidLocation
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.credentials import Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location, parse_with_secret
-from remote_artwork.storage.network import NetworkPolicy
+from remote_artwork.storage.network import NetworkPolicy, for_an_operator
 from remote_artwork.storage.pagers import LOCAL, module_for, serves
 from remote_artwork.storage.quiet import quietly
 from remote_artwork.storage.sharing import shared
@@ -45,9 +45,9 @@ def open_storage(
             "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
         )
     if location.protocol in LOCAL and not network.allow_local:
-        raise InvalidLocation(
-            f"{location} lies on this machine, where a URL leads only with an operator's leave: "
-            "use the URL of a bucket, or have the operator pass NetworkPolicy(allow_local=True)"
+        raise for_an_operator(
+            InvalidLocation(f"{location} is a folder of this machine, where no URL may lead; use the URL of a bucket"),
+            "NetworkPolicy(allow_local=True)",
         )
     with quietly():
         fs = shared(module_for(location.protocol).connect, location, credentials, network)

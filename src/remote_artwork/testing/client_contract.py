@@ -20,6 +20,7 @@ from attrs import evolve
 from remote_artwork.core.model import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.errors import AlreadyFulfilled, ItemNotFound, NotPending, OrderGone
 from remote_artwork.interfaces import FulfillmentClient
+from remote_artwork.testing.client_faults import WholeScansOfAClient
 
 KEY, OTHER_KEY = "1f" * 32, "2e" * 32
 """Idempotency keys, of the length the library's own have."""
@@ -29,7 +30,7 @@ ReadNames = Callable[[Order, OrderItem], Sequence[str]]
 Cancel = Callable[[Order], None]
 
 
-class FulfillmentClientContract:
+class FulfillmentClientContract(WholeScansOfAClient):
     """Inherit it, and override fixtures.
 
     ``client`` (required): a fresh ``FulfillmentClient`` with at least two pending orders, of which one has at least
@@ -41,7 +42,17 @@ class FulfillmentClientContract:
     ``read_names`` (optional): (order, item) → the names of the artwork the host now holds for the item. Without it,
     nobody looks whether a second ``attach_artwork`` replaces the first.
 
-    ``cancel`` (optional): cancels an order at the host. Without it, cancelled orders are not tried.
+    ``cancel`` and ``delete`` (optional): cancel an order at the host, and delete it. Without them, such orders are
+    not tried.
+
+    ``folder`` (optional): a file system of fsspec and an empty folder in it, for hosts that download what a scan
+    hands them. Without it, scans take their files from memory.
+
+    ``fulfilments`` (optional): (order) → how often the host has fulfilled it, by a journal of its own. Without it, the
+    calls that came back are counted.
+
+    ``afresh`` (optional): () → a client whose ``order`` waits again as at first; it is called many times. Without it,
+    a process dies at the fulfil alone, and not at every call.
     """
 
     @pytest.fixture

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from remote_artwork.errors import FileGone
@@ -24,7 +26,8 @@ class StorageFiles:
         assert reader.read(len(LONG) - 8, 100) == LONG[-8:]
         assert storage.requests["get"] == 2
         assert reader.read(1000, 200_000) == LONG[1000:201_000]
-        assert reader.read(0, len(LONG)) == LONG
+        for _ in range(2):
+            assert reader.read(0, len(LONG)) == LONG
         assert storage.requests["get"] == 5, "what was read already is not asked for again"
         assert reader.read(len(LONG), 8) == b""
 
@@ -40,10 +43,26 @@ class StorageFiles:
     def test_a_removed_file_is_gone(self, bench: StorageBench, folder: str) -> None:
         bench.put({f"{folder}/a.png": b"first", f"{folder}/b.png": b"another"})
         storage = bench.open(folder)
-        storage.stat("a.png")
+        reader = storage.reader(storage.stat("a.png"))
         bench.delete([f"{folder}/a.png"])
         with pytest.raises(FileGone, match=r"a\.png"):
             storage.stat("a.png")
+        if "versions" in bench.lacks:
+            with pytest.raises(FileGone):
+                reader.read(0, 5)
+        else:
+            assert reader.read(0, 5) == b"first"
+
+    @shows("reading")
+    def test_one_storage_serves_several_threads_and_counts_every_request(
+        self, bench: StorageBench, folder: str
+    ) -> None:
+        bench.put({f"{folder}/a.png": b"first"})
+        storage = bench.open(folder)
+        with ThreadPoolExecutor(8) as threads:
+            sizes = list(threads.map(lambda _: storage.stat("a.png").size, range(40)))
+        assert sizes == [5] * 40
+        assert storage.requests == {"list": 0, "head": 40, "get": 0}
 
     @shows("replacement")
     def test_an_overwritten_file_has_another_version(self, bench: StorageBench, folder: str) -> None:
@@ -54,6 +73,7 @@ class StorageFiles:
         after = storage.stat("a.png")
         assert (before.version, before.etag) != (after.version, after.etag)
         assert listed(storage)["a.png"].etag == after.etag
+        assert storage.reader(after).read(0, 5) == b"other"
 
     @shows("replacement")
     def test_a_replaced_file_is_never_read_as_the_one_that_was_looked_at(

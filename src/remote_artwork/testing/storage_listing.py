@@ -24,6 +24,8 @@ ODD_NAMES = (
     "🖼.png",
     "a&<>'\".png",
     "x?versionId=1.png",
+    "y?versionid=1.png",
+    "z?generation=1.png",
     "#.png",
     "~!$@;,=:()*[]{}|^`.png",
     "a//b.png",

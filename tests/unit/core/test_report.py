@@ -99,6 +99,7 @@ def test_counts_of_files_are_written_in_their_listed_order():
 def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
     needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement"}
     assert {str(status) for status in NEEDS_A_PERSON} == needs
+    assert status.needs_a_person == (status in needs)
     assert report(item(), item(status)).exit_code == int(status in needs)
 
 

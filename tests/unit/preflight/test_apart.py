@@ -1,5 +1,6 @@
 """A library's work in a process of its own: what it may take, and what becomes of it when it goes wrong."""
 
+import os
 import subprocess
 
 import pytest
@@ -43,6 +44,33 @@ def test_memory_is_limited(monkeypatch):
 def test_a_process_that_is_killed_has_taken_too_much(monkeypatch):
     with pytest.raises(Exhausted, match="takes more than 5 seconds"):
         measured_by(monkeypatch, "os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_a_process_that_is_stopped_from_outside_is_started_again(monkeypatch):
+    popen, started = subprocess.Popen, []
+
+    def stopped_twice(command, **options):
+        started.append(command)
+        stop = [command[0], "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"]
+        return popen(stop if len(started) < 3 else command, **options)
+
+    monkeypatch.setattr(apart.subprocess, "Popen", stopped_twice)
+    assert measure_apart("pdf", reader("1.pdf", CARD))["pages"] == 1
+    assert len(started) == 3
+
+
+def test_a_process_that_is_always_stopped_is_neither_the_files_fault_nor_tried_for_ever(monkeypatch):
+    with pytest.raises(Exception, match="each time it was started") as stopped:
+        measured_by(monkeypatch, "os.kill(os.getpid(), signal.SIGTERM)")
+    assert not isinstance(stopped.value, Exhausted)
+
+
+def test_ctrl_c_in_a_terminal_is_not_for_the_process(monkeypatch):
+    code = """
+answer = b'{"group": %d}' % os.getpgid(0)
+os.write(1, struct.pack('>BQI', 1, 0, len(answer)) + answer)
+"""
+    assert measured_by(monkeypatch, code)["group"] != os.getpgid(0)
 
 
 def test_a_process_that_crashes_is_the_files_fault(monkeypatch):

@@ -226,3 +226,11 @@ def test_a_refusal_says_what_is_wrong_in_plain_english(parts):
 def test_a_port_that_cannot_be_one_is_called_that():
     with pytest.raises(InvalidLocation, match="its port is not a port"):
         Location.parse("https://files.example.com:0/in")
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [("s3://prints/in/", "Amazon S3"), ("gs://prints/", "Google Cloud Storage"), ("ftp://h/x/", "ftp")],
+)
+def test_a_provider_is_named_as_people_call_it(url, title):
+    assert Location.parse(url).provider_title == title

@@ -92,6 +92,10 @@ class Pager:
             return f"{begin} a name that is not there is answered by HTTP {status}, as it should be"
         if status == 403:
             return f"{begin} {CAVEAT}"
+        if 300 <= status < 400:
+            raise StorageMisbehaved(
+                f"{self._folder} redirects (HTTP {status}), and redirects are not followed; use the address it leads to"
+            )
         raise StorageMisbehaved(
             f"{self._folder} cannot be listed, and answers HTTP {status} for a name that is not there, so nobody "
             "can tell which files are missing; have it answer 404"

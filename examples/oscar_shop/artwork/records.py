@@ -1,0 +1,53 @@
+"""From the ledger's rows to the library's records, and back."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+import remote_artwork as ra
+from artwork.models import LedgerRow
+
+
+def record_of(row: LedgerRow) -> ra.OrderRecord:
+    """The record of a row that was read together with ``now``, the database's clock."""
+    return ra.OrderRecord(
+        key=ra.OrderKey(row.tenant, row.order_id, row.approval),
+        order_number=row.order_number,
+        state=ra.FulfillState(row.state),
+        items={number: _item_of(held) for number, held in row.items.items()},
+        receipt=row.receipt,
+        work=row.work,
+        reason=row.reason,
+        intent_age=None if row.intent_at is None else max(row.now - row.intent_at, timedelta(0)),
+        updated_at=row.updated_at,
+    )
+
+
+def fields_of(record: ra.OrderRecord, *, now: datetime) -> dict[str, Any]:
+    """The fields of the row that a write leaves."""
+    return {
+        "state": record.state,
+        "items": {number: _held(item) for number, item in record.items.items()},
+        "receipt": record.receipt,
+        "work": record.work,
+        "reason": record.reason,
+        "intent_at": None if record.intent_age is None else now - record.intent_age,
+        "updated_at": record.updated_at,
+    }
+
+
+def _held(item: ra.ItemRecord) -> dict[str, Any]:
+    return attrs.asdict(item) | {"expires_at": item.expires_at and item.expires_at.isoformat()}
+
+
+def _item_of(held: dict[str, Any]) -> ra.ItemRecord:
+    expires_at = held["expires_at"]
+    return ra.ItemRecord(
+        **held
+        | {
+            "state": ra.ItemState(held["state"]),
+            "files": tuple(ra.FileRecord(**file) for file in held["files"]),
+            "expires_at": expires_at and datetime.fromisoformat(expires_at),
+        }
+    )

@@ -1,0 +1,59 @@
+"""The shop's client keeps the contract of clients."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from artwork.client import EventHandler, Order, OscarClient
+from artwork.models import Artwork
+from artwork.sample_orders import place_order, product
+from django.conf import settings
+
+import remote_artwork as ra
+from remote_artwork.testing import FulfillmentClientContract
+
+
+class TestOscarClient(FulfillmentClientContract):
+    @pytest.fixture
+    def client(self) -> OscarClient:
+        poster, card, voucher = product("Poster"), product("Card"), product("Voucher", kind="Gift")
+        place_order(poster, card, voucher)
+        place_order(card)
+        return OscarClient()
+
+    @pytest.fixture
+    def read_names(self) -> Callable[[ra.Order, ra.OrderItem], Sequence[str]]:
+        return lambda _order, item: list(Artwork.objects.filter(line=item.id).values_list("name", flat=True))
+
+    @pytest.fixture
+    def cancel(self) -> Callable[[ra.Order], None]:
+        def cancel(order: ra.Order) -> None:
+            EventHandler().handle_order_status_change(Order.objects.get(number=order.number), settings.CANCELLED)
+
+        return cancel
+
+    def test_a_line_that_is_not_printed_needs_no_artwork(self, client: OscarClient, order: ra.Order) -> None:
+        assert [item.requires_artwork for item in client.get_order(order.id).items] == [True, True, False]
+
+    def test_a_line_keeps_its_number_when_another_is_removed(self, client: OscarClient, order: ra.Order) -> None:
+        Order.objects.get(number=order.number).lines.get(pk=order.items[0].id).delete()
+        assert [item.number for item in client.get_order(order.id).items] == [item.number for item in order.items[1:]]
+
+    def test_a_status_that_cannot_be_changed_leaves_no_key(
+        self, client: OscarClient, order: ra.Order, artworks: ra.ArtworkByItem, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Order, "pipeline", {})
+        with pytest.raises(Exception, match="not a valid status"):
+            client.fulfill(order, artworks, idempotency_key="k")
+        now = client.get_order(order.id)
+        assert (now.state, now.fulfillment_key) == (ra.OrderState.PENDING, None)
+
+    def test_the_change_of_status_is_in_oscars_history(
+        self, client: OscarClient, order: ra.Order, artworks: ra.ArtworkByItem
+    ) -> None:
+        for _ in range(2):
+            client.fulfill(order, artworks, idempotency_key="k")
+        row = Order.objects.get(number=order.number)
+        changes = row.status_changes.values_list("old_status", "new_status")
+        assert list(changes) == [(settings.AWAITING_ARTWORK, settings.IN_PRODUCTION)]
+        assert [note.message for note in row.notes.all()] == [f"Confirmed: {row.fulfillment}"]
+        assert {line.status for line in row.lines.all()} == {settings.IN_PRODUCTION}

@@ -1,0 +1,106 @@
+"""The commands, as an operator calls them: what they print, and how they end."""
+
+import os
+import re
+import shlex
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from artwork.client import Order
+from artwork.models import LedgerRow
+from django.conf import settings
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import connection
+
+PDF = b"%PDF-1.7\n" + b" " * 99 + b"\n%%EOF\n"
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Path:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    return folder
+
+
+def upload(path: Path) -> None:
+    """Writes a file whose upload ended an hour ago; a newer one would wait."""
+    path.write_bytes(PDF)
+    changed = path.stat().st_mtime - 3600
+    os.utime(path, (changed, changed))
+
+
+README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", re.findall(r"manage\.py (.+)", README))
+def test_the_commands_of_the_readme_are_understood(line: str) -> None:
+    name, *arguments = shlex.split(line)
+    load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
+
+
+def printed_by(command: str, *arguments: str | int) -> list[str]:
+    output = StringIO()
+    call_command(command, *arguments, stdout=output)
+    return output.getvalue().splitlines()
+
+
+def test_a_plan_tells_what_a_pass_would_do_and_changes_nothing(uploads: Path) -> None:
+    poster, card = printed_by("place_sample_orders")
+    for name in (poster, card):
+        upload(uploads / f"{name}.pdf")
+    planned = printed_by("fulfill_artwork", uploads.as_uri(), "--plan")
+    assert [line.partition(":")[0] for line in planned] == [f"{poster} matched", f"{card} matched"]
+    assert Order.objects.get().status == settings.AWAITING_ARTWORK
+    done = printed_by("fulfill_artwork", uploads.as_uri())
+    assert [line.partition(":")[0] for line in done] == [f"{poster} fulfilled", f"{card} fulfilled"]
+    assert Order.objects.get().status == settings.IN_PRODUCTION
+
+
+def test_an_order_waits_for_the_last_of_its_files(uploads: Path) -> None:
+    poster, card = printed_by("place_sample_orders")
+    upload(uploads / f"{poster}.pdf")
+    waiting = printed_by("fulfill_artwork", uploads.as_uri())
+    assert [line.partition(":")[0] for line in waiting] == [f"{poster} matched", f"{card} missing"]
+    assert Order.objects.get().status == settings.AWAITING_ARTWORK
+
+
+def test_where_a_person_is_needed_it_ends_with_1(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    poster, _ = printed_by("place_sample_orders")
+    for suffix in ("pdf", "PDF"):
+        upload(uploads / f"{poster}.{suffix}")
+    with pytest.raises(SystemExit) as ended:
+        call_command("fulfill_artwork", uploads.as_uri())
+    assert ended.value.code == 1
+    assert f"{poster} conflict" in capsys.readouterr().out
+
+
+def test_a_name_cannot_steer_the_terminal(uploads: Path) -> None:
+    poster, _ = printed_by("place_sample_orders")
+    upload(uploads / f"{poster}\u202e.pdf")
+    printed = printed_by("fulfill_artwork", uploads.as_uri(), "--sweep")
+    assert any(f"{poster}\\u202e.pdf" in line for line in printed)
+    assert all(line.isprintable() for line in printed)
+
+
+def test_wrong_settings_end_with_2_and_never_show_what_the_file_of_keys_holds(uploads: Path) -> None:
+    printed_by("place_sample_orders")
+    keys = uploads / "keys.json"
+    keys.write_text('{"access_key": "AKTESTKEY", "secret": "a-secret-of-tests"}')
+    for arguments in (["ftp://host/"], [uploads.as_uri() + "/none/"], ["s3://prints/in/", f"--credentials={keys}"]):
+        with pytest.raises(CommandError) as ended:
+            call_command("fulfill_artwork", *arguments)
+        assert ended.value.returncode == 2
+        assert "a-secret-of-tests" not in str(ended.value)
+
+
+def test_a_ledger_out_of_reach_ends_with_3(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed_by("place_sample_orders")
+    with connection.schema_editor() as editor:
+        editor.delete_model(LedgerRow)
+    with pytest.raises(SystemExit) as ended:
+        call_command("fulfill_artwork", uploads.as_uri())
+    assert ended.value.code == 3
+    told = capsys.readouterr()
+    assert "100001_1 failed" in told.out
+    assert "run manage.py migrate" in told.err

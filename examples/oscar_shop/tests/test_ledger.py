@@ -1,0 +1,56 @@
+"""The ledger in the shop's database keeps the contract of ledgers."""
+
+from datetime import timedelta
+
+import pytest
+from artwork.ledger import DjangoLedger
+from artwork.models import LedgerRow
+from artwork.records import record_of
+from django.db import connection, transaction
+from django.db.models import F
+
+import remote_artwork as ra
+from remote_artwork.testing import LedgerContract
+
+INTEND = ra.OrderStep(before=ra.FulfillState.OPEN, after=ra.FulfillState.FULFILL_INTENT)
+
+
+class TestDjangoLedger(LedgerContract):
+    @pytest.fixture
+    def ledger(self) -> DjangoLedger:
+        return DjangoLedger()
+
+    @pytest.fixture
+    def other_ledger(self) -> DjangoLedger:
+        return DjangoLedger()
+
+    def test_it_writes_nothing_within_a_transaction_that_could_take_it_back(self, ledger: DjangoLedger) -> None:
+        with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+            claim(ledger)
+        assert not LedgerRow.objects.exists()
+
+    def test_what_was_written_after_it_was_read_is_not_overwritten(
+        self, ledger: DjangoLedger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lease = claim(ledger)
+
+        def meanwhile(row: LedgerRow) -> ra.OrderRecord:
+            LedgerRow.objects.update(reason="somebody else's", writes=F("writes") + 1)
+            return record_of(row)
+
+        monkeypatch.setattr("artwork.ledger.record_of", meanwhile)
+        with pytest.raises(ra.LeaseLost, match="another scan"):
+            ledger.advance(lease, [INTEND])
+        assert LedgerRow.objects.get().state == ra.FulfillState.OPEN
+
+    def test_a_lost_table_is_a_ledger_out_of_reach(self, ledger: DjangoLedger) -> None:
+        with connection.schema_editor() as editor:
+            editor.delete_model(LedgerRow)
+        with pytest.raises(ra.LedgerUnavailable, match="migrate"):
+            ledger.find("acme")
+
+
+def claim(ledger: DjangoLedger) -> ra.Lease:
+    lease = ledger.claim(ra.OrderKey("acme", "1"), order_number="1", owner="us", lease_for=timedelta(hours=1))
+    assert lease is not None
+    return lease

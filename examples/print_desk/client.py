@@ -1,0 +1,104 @@
+"""The desk's ``FulfillmentClient``: its own orders, in its own database, one transaction a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import sqlalchemy as sa
+from attrs import frozen
+from sqlalchemy.orm import Session
+
+import remote_artwork as ra
+from print_desk.database import ArtworkRow, LineRow, OrderRow, utc_now
+
+
+@frozen
+class DeskClient:
+    """Satisfies ``ra.FulfillmentClient``. A transaction that did not end has no effect, and one that did is remembered
+    by its key, so a repeat is harmless: ``IDEMPOTENT``.
+    """
+
+    engine: sa.Engine
+
+    recovery = ra.Recovery.IDEMPOTENT
+    attaching = ra.Attaching.SEPARATE
+    call_limit = timedelta(seconds=30)
+
+    def pending_orders(self) -> Iterable[ra.Order]:
+        with self._reading() as session:
+            waiting = sa.select(OrderRow).where(OrderRow.state == ra.OrderState.PENDING).order_by(OrderRow.id)
+            return [_as_order(row) for row in session.scalars(waiting)]
+
+    def get_order(self, order_id: str) -> ra.Order:
+        with self._reading() as session:
+            return _as_order(_order(session, order_id))
+
+    def attach_artwork(
+        self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
+    ) -> None:
+        with Session(self.engine) as session, session.begin():
+            row = _order(session, order.id)
+            if row.state != ra.OrderState.PENDING:
+                raise ra.NotPending(f"order {row.number} is {row.state}")
+            line = next((line for line in row.lines if str(line.id) == item.id), None)
+            if line is None:
+                raise ra.ItemNotFound(f"order {row.number} has no line {item.number}")
+            line.artwork = [ArtworkRow(name=art.name, placement=art.placement, version=art.version) for art in artworks]
+
+    def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str | None:
+        receipt = f"desk-{order.id}"
+        # One statement decides and writes, so two callers at once cannot both go through.
+        claim = (
+            sa.update(OrderRow)
+            .where(OrderRow.id == _key(order.id), OrderRow.state == ra.OrderState.PENDING)
+            .values(state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key, fulfilled_at=utc_now())
+            .returning(OrderRow.id)
+        )
+        with Session(self.engine) as session, session.begin():
+            if session.scalar(claim) is not None:
+                return receipt
+            row = _order(session, order.id)
+            if row.fulfillment_key == idempotency_key:
+                return receipt
+            if row.state == ra.OrderState.FULFILLED:
+                raise ra.AlreadyFulfilled(f"order {row.number} is fulfilled already")
+            raise ra.NotPending(f"order {row.number} is {row.state}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """A database that is away for a moment is asked again. Writes say nothing: what is not known is not told."""
+        try:
+            with Session(self.engine) as session:
+                yield session
+        except sa.exc.OperationalError as error:
+            raise ra.Unavailable("the desk's database does not answer") from error
+
+
+def _key(order_id: str) -> int:
+    if not order_id.isdecimal():
+        raise ra.OrderGone(f"no order has the id {order_id}")
+    return int(order_id)
+
+
+def _order(session: Session, order_id: str) -> OrderRow:
+    row = session.get(OrderRow, _key(order_id))
+    if row is None:
+        raise ra.OrderGone(f"no order has the id {order_id}")
+    return row
+
+
+def _as_order(row: OrderRow) -> ra.Order:
+    return ra.Order(
+        row.number,
+        [_as_item(line) for line in row.lines],
+        id=str(row.id),
+        state=ra.OrderState(row.state),
+        created_at=row.placed_at,
+        fulfillment_key=row.fulfillment_key,
+    )
+
+
+def _as_item(line: LineRow) -> ra.OrderItem:
+    return ra.OrderItem(str(line.position), id=str(line.id), position=line.position, quantity=line.quantity)

@@ -1,0 +1,123 @@
+"""What stops the command line from outside: the order in hand is finished, and the next scan does the rest."""
+
+import json
+import signal
+
+import pytest
+
+from command_line import PROGRAM, Shop, run, started
+
+SIGNALLED = """
+import os, signal, remote_artwork as ra
+
+class Signalled(ra.OrdersFile):
+    def fulfill(self, *arguments, **options):
+        receipt = super().fulfill(*arguments, **options)
+        os.kill(os.getpid(), signal.{name})
+        return receipt
+
+def make():
+    return Signalled("orders.json")
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Shop(tmp_path / "shop", "1001_1.jpg", "1002_1.png")
+
+
+def scan_until(name, shop, *more):
+    """A scan whose own client raises a signal once the first order is fulfilled."""
+    (shop.home / "signalled.py").write_text(SIGNALLED.format(name=name))
+    ledger = ("--ledger", f"sqlite:///{shop.home}/orders.ledger.db")
+    return run("scan", shop.artwork.as_uri(), *ledger, "--client", "signalled:make", *more, cwd=shop.home)
+
+
+def the_next_scan_does_the_rest(shop):
+    assert list(shop.statuses().values()) == ["fulfilled", "pending_approval"]
+    after = shop.run("scan")
+    assert after.returncode == 0
+    assert set(shop.statuses().values()) == {"fulfilled"}
+
+
+def test_130_for_ctrl_c_and_the_next_scan_goes_on(shop):
+    ended = scan_until("SIGINT", shop)
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.stderr
+    the_next_scan_does_the_rest(shop)
+
+
+def test_sigterm_ends_a_scan_after_the_order_in_hand_and_the_report_is_whole(shop):
+    page = shop.home / "page.html"
+    ended = scan_until("SIGTERM", shop, "--json", "--report", page)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    items = json.loads(ended.stdout)["items"]
+    assert [item["status"] for item in items] == ["fulfilled", "matched"]
+    assert "stopped before the order" in items[1]["reason"]
+    assert "1002" in page.read_text()
+    the_next_scan_does_the_rest(shop)
+
+
+def test_sigterm_does_not_hide_that_a_person_is_needed(shop):
+    orders = json.loads(shop.orders.read_text())
+    orders["orders"].insert(0, {"number": "1000", "status": "pending_approval", "items": [{"number": "1"}]})
+    shop.orders.write_text(json.dumps(orders))
+    (shop.artwork / "1000_1.pdf").write_bytes(b"no PDF")
+    ended = scan_until("SIGTERM", shop)
+    assert ended.returncode == 1
+    assert list(shop.statuses().values()) == ["pending_approval", "fulfilled", "pending_approval"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_watch_scans_until_told_to_stop(shop, number, code):
+    with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json") as process:
+        report = json.loads(process.stdout.readline())
+        assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
+        process.send_signal(number)
+        assert process.wait(timeout=30) == code
+
+
+def test_watch_writes_a_page_after_its_first_pass(shop):
+    page = shop.home / "page.html"
+    with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json", "--report", page) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert "1001" in page.read_text()
+
+
+def test_watch_writes_the_page_of_each_pass_in_place_of_the_last(shop):
+    page = shop.home / "page.html"
+    with started(*PROGRAM, "watch", *shop.place, "--every", "0.2s", "--json", "--report", page) as process:
+        reports = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert [len(report["items"]) for report in reports] == [2, 0]
+    assert "1001" not in page.read_text()
+    assert list(shop.home.glob("*.new")) == []
+
+
+def test_watch_goes_on_where_a_page_cannot_be_written(shop):
+    folder = shop.home / "pages"
+    folder.mkdir()
+    page = folder / "page.html"
+    with started(*PROGRAM, "watch", *shop.place, "--every", "0.2s", "--json", "--report", page) as process:
+        process.stdout.readline()
+        folder.rename(shop.home / "moved")
+        while "cannot be written" not in (line := process.stderr.readline()):
+            assert line
+        assert json.loads(process.stdout.readline())["items"] == []
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
+def test_watch_refuses_a_duration_that_is_none(shop):
+    ended = shop.run("watch", "--every", "soon")
+    assert (ended.returncode, "soon" in ended.stderr) == (2, True)
+
+
+def test_watch_refuses_a_page_in_a_folder_that_is_not_there_before_its_first_pass(shop):
+    ended = shop.run("watch", "--report", shop.home / "nowhere" / "page.html")
+    assert (ended.returncode, "no such folder" in ended.stderr) == (2, True)
+    assert set(shop.statuses().values()) == {"pending_approval"}

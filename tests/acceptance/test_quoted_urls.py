@@ -1,0 +1,36 @@
+"""A host that quotes the signed URL it was given: neither the report nor the ledger shows what it was signed with."""
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+from shop_files import memory_folder
+
+SIGNED = "https://prints.s3.example/in/1001_1.jpg?X-Amz-Credential=AKIA&X-Amz-Signature=deadbeef"
+QUOTED = [
+    ra.ArtworkUnreachable(f"{SIGNED} answers 403"),
+    ra.ArtworkRejected(f"{SIGNED} has no bleed"),
+    ra.PaymentRequired(f"before {SIGNED}"),
+    ra.Unavailable(f"{SIGNED}: busy"),
+    ra.OutcomeUnknown(SIGNED),
+    ra.NotPending(SIGNED),
+    ra.ClientError(SIGNED),
+    ConnectionError(f"host gave up on url: {SIGNED.partition('example')[2]} (time-out)"),
+]
+
+
+@pytest.mark.parametrize("call", ["attach_artwork", "fulfill"])
+@pytest.mark.parametrize("error", QUOTED, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("recovery", [ra.Recovery.QUERYABLE, ra.Recovery.NONE], ids=str)
+def test_a_signature_that_the_host_quotes_is_not_told_on(root, call, error, recovery, tmp_path):
+    _, storage = memory_folder(root, "1001_1.jpg")
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])], recovery=recovery)
+    shop.fail_next(call, error)
+    retry = ra.RetryPolicy(attempts=1)
+    with ra.SqlLedger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        report = ra.Scanner(storage, shop, ledger=ledger, retry=retry).scan()
+        told = report.to_json() + repr(list(ledger.find("default")))
+    assert "?…" in told
+    assert "1001_1.jpg?X" not in told
+    assert "deadbeef" not in told
+    assert "AKIA" not in told

@@ -1,0 +1,101 @@
+"""One request to a shop's API: what is refused before it, and what its answer means."""
+
+import logging
+import traceback
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.clients.host_api import HostApi
+from shop_api_servers import GelatoApi
+
+ONCE = ra.RetryPolicy(attempts=1)
+GARBLED = (200, b"not compressed at all", {"Content-Encoding": "gzip"})
+
+
+@pytest.fixture
+def server():
+    server = GelatoApi()
+    server.add("1001", "1", order_id="id-1")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def api(server):
+    return HostApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE)
+
+
+@pytest.mark.parametrize("key", ["hush\n", " hush", "hush\u2026", "hu\tsh", ""])
+def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key, caplog):
+    with caplog.at_level(logging.DEBUG), pytest.raises(ra.ConfigurationError, match="copy it anew") as refusal:
+        ra.GelatoClient(key, api=server.url)
+    with pytest.raises(ra.ConfigurationError, match="copy it anew"):
+        ra.WooCommerceClient(server.url, "ck_of_tests", key)
+    told = "".join(traceback.format_exception(refusal.value)) + caplog.text
+    assert not key or key not in told
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("fault", [503, 408, GARBLED, "cut before", (200, b"<html>", {})], ids=repr)
+def test_an_answer_that_tells_nothing_is_unavailable_to_a_question_and_unknown_to_a_change(server, api, fault):
+    server.fail(fault, 2, on="any")
+    with pytest.raises(ra.Unavailable):
+        api.read("GET", "/v4/orders/id-1")
+    with pytest.raises(ra.OutcomeUnknown):
+        api.change("PATCH", "/v4/orders/id-1", json={"orderType": "order", "items": []})
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, ra.ClientError),
+        (401, ra.AuthenticationFailed),
+        (402, ra.PaymentRequired),
+        (403, ra.AuthenticationFailed),
+        (404, ra.OrderGone),
+        (409, ra.NotPending),
+        (410, ra.OrderGone),
+        (429, ra.RateLimited),
+        (302, ra.ClientError),
+    ],
+)
+def test_a_refusal_is_the_same_for_both_and_had_no_effect(server, api, status, error):
+    server.fail((status, {"message": "as the\ntest\u202e wants"}, {}), 2, on="any")
+    for ask in (api.read, api.change):
+        with pytest.raises(error, match=f"HTTP {status}: as the test wants") as refusal:
+            ask("PATCH", "/v4/orders/id-1", json={"orderType": "order", "items": []})
+        assert type(refusal.value) is error
+    assert server.effects.total() == 0
+
+
+def test_nobody_who_listens_means_that_nothing_was_sent():
+    nobody = HostApi("http://127.0.0.1:9", retry=ONCE)
+    with pytest.raises(ra.Unavailable, match="cannot be reached"):
+        nobody.change("PATCH", "/v4/orders/id-1", json={})
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("7", 7.0), ("-1", 0.0), ("Thu, 01 Jan 2026 00:00:00 GMT", 0.0), ("soon", None), (None, None)]
+)
+def test_how_long_a_shop_wants_to_be_left_alone(server, api, told, seconds):
+    server.fail((429, {}, {} if told is None else {"Retry-After": told}), on="any")
+    with pytest.raises(ra.RateLimited) as refusal:
+        api.read("GET", "/v4/orders/id-1")
+    assert refusal.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://shop.example", "https"),
+        ("ftp://shop.example", "https"),
+        ("https://user:secret@shop.example", "by name"),
+        ("shop.example", "https"),
+        ("https://", "https"),
+    ],
+)
+def test_an_address_that_would_betray_the_key_is_refused(url, said):
+    with pytest.raises(ra.ConfigurationError, match=said) as refusal:
+        HostApi(url)
+    assert "secret" not in str(refusal.value)

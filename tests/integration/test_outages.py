@@ -1,0 +1,199 @@
+"""Each protocol meets each fault: what it means, how often is asked, and that nothing passes for an empty folder.
+
+What only one protocol can meet stands in that protocol's own file beside this one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+import remote_artwork as ra
+from outages import FILE, KEYS, PROTOCOLS, TWICE, USES, WEB_USES, failure
+from parts import package
+
+LISTED = ["s3", "gcs", "azure"]
+"""Protocols with a listing. Of a web folder names are asked for, and some faults have another meaning."""
+
+NO_BODY = [("s3", "head"), ("azure", "head"), ("web", "head")]
+"""Asked by HEAD, whose answer is its head alone. Google describes a file in a body."""
+
+PASSING = ["429", "500", "503", "reset", "cut short", "hang", "drip"]
+PASSING_BESIDES = {"s3": ["400 throttled"], "gcs": ["403 throttled", "408"]}
+TOLD_BY_A_BODY = ["400 throttled", "drip"]
+OUTAGES = [
+    (protocol, fault, kind)
+    for protocol in PROTOCOLS
+    for fault in PASSING + PASSING_BESIDES.get(protocol, [])
+    for kind in USES
+    if not (fault in TOLD_BY_A_BODY and (protocol, kind) in NO_BODY)
+]
+
+LASTING = {"403": ra.StorageDenied, "501": ra.StorageMisbehaved, "redirect nowhere": ra.StorageMisbehaved}
+LASTING_BESIDES = {
+    "s3": {"other region": ra.InvalidLocation},
+    "gcs": {"401": ra.StorageDenied, "404 bucket": ra.LocationNotFound},
+}
+MEANINGS = [
+    (protocol, fault, meaning)
+    for protocol in LISTED
+    for fault, meaning in (LASTING | LASTING_BESIDES.get(protocol, {})).items()
+]
+
+NO_FILE = ["empty 200", "html 200"]
+NO_FILE_BESIDES = {"gcs": ["other json", "json list"]}
+NO_LISTING_BESIDES = {"s3": ["truncated without token"], "gcs": ["nameless", "no generation", "no token"]}
+NO_FILES = [(protocol, fault) for protocol in LISTED for fault in NO_FILE + NO_FILE_BESIDES.get(protocol, [])]
+NO_LISTINGS = NO_FILES + [
+    (protocol, fault) for protocol in LISTED for fault in ["xhtml 200", *NO_LISTING_BESIDES.get(protocol, [])]
+]
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The SDK for S3, whose loading takes a busy machine longer than these tests wait. Signing asks nobody."""
+    place = "s3+https://prints.example.com/b/in/?provider=minio"
+    storage = ra.open_storage(place, credentials=KEYS)
+    storage.url(FILE, expires_in=timedelta(hours=1))
+
+
+@pytest.fixture
+def server(protocol, request):
+    package({"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs", "web": "aiohttp"}[protocol])
+    if protocol == "s3":
+        request.getfixturevalue("loaded")
+    make, _ = PROTOCOLS[protocol]
+    server = make()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def open_(protocol):
+    _, open_ = PROTOCOLS[protocol]
+    return open_
+
+
+@pytest.fixture
+def uses(protocol):
+    return WEB_USES if protocol == "web" else USES
+
+
+@pytest.fixture
+def storage(protocol, server, open_, local_network):
+    """Tries twice, waits hardly at all."""
+    # Each storage of S3 also reads the SDK's description of it, which takes a busy machine a second.
+    read, call = (0.8, 2.5) if protocol == "s3" else (0.4, 1.0)
+    return open_(server, attrs.evolve(local_network, read_timeout=read, call_timeout=call), TWICE)
+
+
+@pytest.mark.parametrize(("protocol", "fault", "kind"), OUTAGES)
+def test_an_outage_is_named_and_tried_twice(storage, server, uses, protocol, fault, kind):
+    server.answer(fault)
+    error = failure(storage, uses[kind])
+    assert type(error) is ra.StorageUnreachable
+    assert error.__cause__ is not None
+    # Where nothing whole arrives before a server hangs up, aiohttp itself asks once more on a new connection.
+    hangs_up = fault == "reset" or (fault == "cut short" and (protocol, kind) in NO_BODY)
+    most = 4 if hangs_up else 2
+    # Reading the SDK's description may use up the first attempt on a busy machine.
+    fewest = 1 if (protocol, fault) == ("s3", "drip") else most
+    assert fewest <= len(server.requests) <= most
+    assert storage.requests[kind] == 2
+
+
+@pytest.mark.parametrize("kind", USES)
+@pytest.mark.parametrize(("protocol", "fault", "meaning"), MEANINGS)
+def test_what_will_not_pass_is_asked_once(storage, server, uses, kind, fault, meaning):
+    server.answer(fault)
+    assert type(failure(storage, uses[kind])) is meaning
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("protocol", "fault"), NO_LISTINGS)
+def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, server, uses, fault):
+    server.answer(fault)
+    assert type(failure(storage, uses["list"])) is ra.StorageMisbehaved
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("protocol", "fault"), NO_FILES)
+def test_an_answer_that_describes_no_file_is_neither_a_file_nor_a_missing_one(storage, server, uses, fault):
+    server.answer(fault)
+    assert type(failure(storage, uses["head"])) is ra.StorageMisbehaved
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_names_that_would_lead_out_of_the_folder_are_left_out(storage, server):
+    server.answer("impossible names")
+    assert [list(page.names) for page in storage.pages()] == [["good.png", "two..dots.png"]]
+    with pytest.raises(ra.FileGone, match="no name"):
+        storage.stat("../secret.png")
+    assert storage.requests == {"list": 1, "head": 0, "get": 0}
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_a_listing_in_a_circle_ends_with_an_error(storage, server):
+    server.answer("circle")
+    with pytest.raises(ra.StorageMisbehaved, match="circle"):
+        list(storage.pages())
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, server):
+    server.answer("circle", "500")
+    pages = storage.pages()
+    next(pages)
+    with pytest.raises(ra.StorageUnreachable):
+        next(pages)
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_a_storage_recovers_when_its_server_does(storage, server, uses):
+    server.answer("500", "ok")
+    assert [list(page.names) for page in storage.pages()] == [[]]
+    server.answer("503", "hang", "ok")
+    assert type(failure(storage, uses["list"])) is ra.StorageUnreachable
+    assert [list(page.names) for page in storage.pages()] == [[]]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
+def test_nobody_listening_and_no_such_host_are_outages(server, open_, uses, local_network, host):
+    server.close()
+    server.endpoint = server.endpoint.replace("127.0.0.1", host)
+    storage = open_(server, local_network, TWICE)
+    for use in uses.values():
+        assert type(failure(storage, use)) is ra.StorageUnreachable
+    assert storage.requests == {"list": 2, "head": 2, "get": 2}
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_a_redirect_is_not_followed(storage, server, uses):
+    server.redirect_to = f"{server.endpoint}/internal"
+    for use in uses.values():
+        server.answer("redirect", "ok")
+        assert type(failure(storage, use)) is ra.StorageMisbehaved
+        assert len(server.requests) == 1
+        assert "internal" not in server.requests[0]
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_private_address_is_refused_before_anything_is_sent(server, open_, uses, local_network, host):
+    server.endpoint = server.endpoint.replace("127.0.0.1", host)
+    storage = open_(server, attrs.evolve(local_network, allow_private=False), TWICE)
+    for use in uses.values():
+        with pytest.raises(ra.InvalidLocation, match="allow_private"):
+            use(storage)
+    assert server.requests == []
+    assert storage.requests == {"list": 1, "head": 1, "get": 1}
+
+
+def test_the_default_patience_with_a_hanging_server_is_below_half_a_minute():
+    network, retry = ra.NetworkPolicy(), ra.RetryPolicy()
+    waits = sum(retry.first_wait * 2**attempt for attempt in range(retry.attempts - 1))
+    assert timedelta(seconds=retry.attempts * network.read_timeout + waits) < timedelta(seconds=30)
