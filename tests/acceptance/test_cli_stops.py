@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from command_line import PROGRAM, Shop, run, started
+from shop_files import uploaded
 
 SIGNALLED = """
 import os, signal, remote_artwork as ra
@@ -62,7 +63,7 @@ def test_sigterm_does_not_hide_that_a_person_is_needed(shop):
     orders = json.loads(shop.orders.read_text())
     orders["orders"].insert(0, {"number": "1000", "status": "pending_approval", "items": [{"number": "1"}]})
     shop.orders.write_text(json.dumps(orders))
-    (shop.artwork / "1000_1.pdf").write_bytes(b"no PDF")
+    uploaded(shop.artwork / "1000_1.pdf", b"no PDF")
     ended = scan_until("SIGTERM", shop)
     assert ended.returncode == 1
     assert list(shop.statuses().values()) == ["pending_approval", "fulfilled", "pending_approval"]

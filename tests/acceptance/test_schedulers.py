@@ -13,6 +13,7 @@ import pytest
 
 from command_line import PROGRAM, Shop
 from parts import package, program
+from shop_files import uploaded
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "examples" / "schedule"
@@ -100,7 +101,7 @@ class TestCron:
         assert list(scratch.iterdir()) == []
 
     def test_one_that_needs_a_person_prints_the_report_and_is_not_repeated(self, shop, command):
-        shop.artwork.joinpath("1001_1.jpg").write_bytes(b"no picture")
+        uploaded(shop.artwork / "1001_1.jpg", b"no picture")
         ended = self.run(shop, command)
         assert ended.returncode == 1
         assert "rejected" in ended.stdout
