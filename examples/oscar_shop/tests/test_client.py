@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from artwork.client import EventHandler, Order, OscarClient
-from artwork.models import Artwork
+from artwork.client import EventHandler, Line, Order, OscarClient
+from artwork.models import Artwork, Fulfillment
 from artwork.sample_orders import place_order, product
 from django.conf import settings
+from oscar.core.loading import get_model
 
 import remote_artwork as ra
 from remote_artwork.testing import FulfillmentClientContract
+
+OrderStatusChange = get_model("order", "OrderStatusChange")
 
 
 class TestOscarClient(FulfillmentClientContract):
@@ -30,6 +33,27 @@ class TestOscarClient(FulfillmentClientContract):
             EventHandler().handle_order_status_change(Order.objects.get(number=order.number), settings.CANCELLED)
 
         return cancel
+
+    @pytest.fixture
+    def delete(self) -> Callable[[ra.Order], object]:
+        return lambda order: Order.objects.get(number=order.number).delete()
+
+    @pytest.fixture
+    def fulfilments(self) -> Callable[[ra.Order], int]:
+        begun = OrderStatusChange.objects.filter(new_status=settings.IN_PRODUCTION)
+        return lambda order: begun.filter(order__number=order.number).count()
+
+    @pytest.fixture
+    def afresh(self, client: OscarClient) -> Callable[[], OscarClient]:
+        def afresh() -> OscarClient:
+            Artwork.objects.all().delete()
+            Fulfillment.objects.all().delete()
+            OrderStatusChange.objects.all().delete()
+            Order.objects.update(status=settings.AWAITING_ARTWORK)
+            Line.objects.update(status=settings.AWAITING_ARTWORK)
+            return client
+
+        return afresh
 
     def test_a_line_that_is_not_printed_needs_no_artwork(self, client: OscarClient, order: ra.Order) -> None:
         assert [item.requires_artwork for item in client.get_order(order.id).items] == [True, True, False]

@@ -76,6 +76,29 @@ class TestDeskClient(FulfillmentClientContract):
 
         return cancel
 
+    @pytest.fixture
+    def delete(self, engine):
+        def delete(order):
+            with Session(engine) as session, session.begin():
+                session.delete(session.get(OrderRow, int(order.id)))
+
+        return delete
+
+    @pytest.fixture
+    def fulfilments(self, engine):
+        return lambda order: effects(engine).count(order.number)
+
+    @pytest.fixture
+    def afresh(self, engine, client):
+        def afresh():
+            with Session(engine) as session, session.begin():
+                session.execute(sa.delete(ArtworkRow))
+                session.execute(sa.update(OrderRow).values(state="pending", fulfillment_key=None, fulfilled_at=None))
+                session.execute(sa.text("DELETE FROM effects"))
+            return client
+
+        return afresh
+
 
 @pytest.fixture
 def storage():
