@@ -9,7 +9,7 @@ import pytest
 
 from command_line import Shop, comes_true, started
 from parts import package
-from shop_files import OF
+from shop_files import OF, uploaded
 
 FILES = Path(__file__).parents[2] / "examples" / "schedule"
 
@@ -46,7 +46,7 @@ def test_a_process_that_stays_makes_a_pass_at_once_and_ends_on_sigterm(shop, nam
 @pytest.mark.parametrize("name", ["with_apscheduler", "forever"])
 def test_it_tells_of_what_needs_a_person(shop, name):
     package("apscheduler")
-    shop.artwork.joinpath("1001_1.jpg").write_bytes(b"no picture")
+    uploaded(shop.artwork / "1001_1.jpg", b"no picture")
     with python(shop, f"{name}.py") as process:
         assert "order 1001, item 1: rejected" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
