@@ -14,9 +14,20 @@ from remote_artwork.errors import RemoteArtworkError
 T = TypeVar("T")
 
 
+_SHARE = 0.2
+"""How much of what a pass has left for waits one order may use: whatever it takes, some is left for the next."""
+
+
 @define
-class _Spent:
-    seconds: float = 0.0
+class _Purse:
+    seconds: float
+    """How long may still be waited."""
+    part_of: _Purse | None = None
+
+    def take(self, seconds: float) -> None:
+        self.seconds -= seconds
+        if self.part_of is not None:
+            self.part_of.take(seconds)
 
 
 @frozen(kw_only=True)
@@ -27,7 +38,8 @@ class RetryPolicy:
         attempts: How often a call is made at the most.
         first_wait: Seconds the wait before the second attempt is drawn from, from 0 up; doubled for each further one.
         longest_wait: Seconds no wait exceeds; whoever asks for more is not asked again in this pass.
-        budget: Seconds after which the orders of one pass have waited enough together: nothing more is repeated.
+        budget: Seconds that the orders of one pass may wait together; one order, a fifth of what is left. A call whose
+            wait would exceed that is not repeated.
         sleep: Waits so many seconds; tests pass their own.
     """
 
@@ -36,11 +48,17 @@ class RetryPolicy:
     longest_wait: float = 20.0
     budget: float = 300.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-    _spent: _Spent | None = field(default=None, repr=False, eq=False)
+    _purse: _Purse | None = field(default=None, repr=False, eq=False)
 
     def for_one_pass(self) -> RetryPolicy:
         """The same policy with a fresh budget; without one, waits are not added up."""
-        return evolve(self, spent=_Spent())
+        return evolve(self, purse=_Purse(self.budget))
+
+    def for_one_order(self) -> RetryPolicy:
+        """The same policy for one order of a pass; those that come after it will have something left of the budget."""
+        if self._purse is None:
+            return self
+        return evolve(self, purse=_Purse(self._purse.seconds * _SHARE, self._purse))
 
     def call(
         self, function: Callable[[], T], *, on: type[RemoteArtworkError] | tuple[type[RemoteArtworkError], ...]
@@ -65,12 +83,12 @@ class RetryPolicy:
             return max(backoff(state), getattr(error, "retry_after", None) or 0.0)
 
         def enough(state: tenacity.RetryCallState) -> bool:
-            spent = self._spent is not None and self._spent.seconds >= self.budget
+            spent = self._purse is not None and state.upcoming_sleep > self._purse.seconds
             return spent or state.attempt_number >= self.attempts
 
         def sleep(seconds: float) -> None:
-            if self._spent is not None:
-                self._spent.seconds += seconds
+            if self._purse is not None:
+                self._purse.take(seconds)
             self.sleep(seconds)
 
         retrying = tenacity.Retrying(

@@ -312,16 +312,6 @@ class TestFaultsOfTheHost:
         assert report.exit_code == 3
         assert "page 2" in report.faults[0].message
 
-    def test_a_host_that_is_down_is_not_asked_for_every_order(self, root):
-        _, storage = memory_folder(root, *(f"{number}_1.jpg" for number in range(1001, 1021)))
-        shop = FakeShop([one_item(str(number)) for number in range(1001, 1021)])
-        for _ in range(2):
-            shop.fail_next("attach_artwork", ra.Unavailable("503"))
-        report = scanner(storage, shop).scan()
-        assert set(statuses(report).values()) == {"failed"}
-        assert report.exit_code == 3
-        assert sum(call.name == "attach_artwork" for call in shop.journal) == 2
-
     @pytest.mark.parametrize(
         ("error", "status", "words"),
         [

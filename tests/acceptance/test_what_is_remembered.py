@@ -97,13 +97,13 @@ class TestOnePassAndItsHost:
         assert "5 orders in a row without an answer" in report.faults[0].message
         assert [item.status for item in report.items].count("failed") == 15
 
-    def test_one_odd_order_does_not_count_as_a_silent_host(self, root):
-        numbers = [str(number) for number in range(1001, 1013)]
+    def test_a_few_odd_orders_do_not_count_as_a_silent_host(self, root):
+        numbers = [str(number) for number in range(1001, 1011)]
         _, storage = memory_folder(root, *(f"{number}_1.jpg" for number in numbers))
 
         class Odd(FakeShop):
             def fulfill(self, order, artworks, *, idempotency_key):
-                if order.number.endswith(("1", "2", "3", "4", "6", "7", "8", "9")):
+                if order.number.endswith(("1", "2", "3", "4")):
                     raise KeyError(order.number)
                 return super().fulfill(order, artworks, idempotency_key=idempotency_key)
 
@@ -128,10 +128,11 @@ class TestOnePassAndItsHost:
             storage,
             Busy([one_item(number) for number in numbers]),
             ledger=ra.MemoryLedger(),
-            retry=ra.RetryPolicy(budget=25, sleep=waits.append),
+            retry=ra.RetryPolicy(budget=70, sleep=waits.append),
         )
         assert scanner.scan().exit_code == 3
         assert len(waits) == 3
+        Busy.asked.clear()
         assert scanner.scan().exit_code == 3, "the next pass has a budget of its own"
         assert len(waits) == 6
 

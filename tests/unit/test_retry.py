@@ -129,8 +129,26 @@ def test_a_budget_ends_the_repeats_of_a_whole_pass():
     for _ in range(3):
         with pytest.raises(RateLimited):
             one_pass.call(host, on=ClientError)
-    assert host.waits == [10, 10]
-    assert host.calls == 5
+    assert host.waits == [10]
+    assert host.calls == 4
+
+
+def test_one_order_of_a_pass_waits_for_a_fifth_of_what_is_left_and_the_next_has_something_of_it():
+    host = Host(*[RateLimited(retry_after=10) for _ in range(99)], budget=100, attempts=9)
+    one_pass = host.policy.for_one_pass()
+    waits = []
+    for _ in range(6):
+        host.waits.clear()
+        with pytest.raises(RateLimited):
+            one_pass.for_one_order().call(host, on=ClientError)
+        waits.append(sum(host.waits))
+    assert waits == [20, 10, 10, 10, 10, 0]
+
+
+def test_one_order_outside_of_a_pass_waits_as_the_policy_says():
+    host = Host(RateLimited(retry_after=10), budget=15)
+    host.policy = host.policy.for_one_order()
+    assert host.run() == "done"
 
 
 def test_a_policy_that_is_not_of_a_pass_adds_nothing_up():

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.planning import OrderPlan, in_words
@@ -20,12 +20,12 @@ from remote_artwork.errors import (
     LeaseLost,
     LedgerError,
     LedgerUnavailable,
-    OutcomeUnknown,
     RateLimited,
     RemoteArtworkError,
     StorageUnreachable,
     Unavailable,
 )
+from remote_artwork.fulfillment.breaker import DOWN, Breaker, Part
 from remote_artwork.fulfillment.order import bring_forward, record_late_receipt
 from remote_artwork.fulfillment.progress import Progress
 from remote_artwork.fulfillment.tools import Tools
@@ -36,55 +36,56 @@ _LEASE_BEYOND_CALLS = timedelta(minutes=1)
 """How long the work between two writes to the ledger may take besides a call of the host; each write renews the lease.
 Where it takes longer, another scanner may take the order over, and this one stops before its next call."""
 
-_MOST_UNANSWERED = 5
-"""After so many orders in a row whose last call nobody knows the outcome of, the host counts as down."""
-
 
 @define(kw_only=True)
 class Fulfillment:
     """Works on the orders of one pass.
 
-    A part of the house that fails for good is not tried again in the same pass: the remaining orders are reported as
-    not tried, and nothing of theirs is touched.
+    One order that fails does not stop the others. A part of the house that is down is not tried again in the same
+    pass: the remaining orders are reported as not tried, and nothing of theirs is touched.
 
     Args:
         tools: What working on an order takes.
         owner: Who holds the leases.
+        faults: What could not be used, at least for some orders; one a part.
     """
 
     tools: Tools
     owner: str
-    faults: list[Fault] = field(factory=list)
-    _unanswered: int = field(default=0, init=False)
+    faults: list[Fault] = field(factory=list, init=False)
+    _breaker: Breaker = field(factory=Breaker, init=False)
+    _down: Fault | None = field(default=None, init=False)
+
+    def next_of(self, waiting: int) -> int:
+        """Which of so many orders that wait is to be worked on next, from 0."""
+        return self._breaker.next_of(waiting)
 
     def look_ahead(self, plans: Sequence[OrderPlan]) -> None:
         """Begins to check the files of orders that come next, unless those will not be tried."""
-        if not self.faults:
+        if self._down is None:
             self.tools.ahead.begin(plans)
 
     def work(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
         """Brings one order as far as it goes; returns one outcome for each of its items. Raises for bugs alone."""
-        if self.faults:
-            fault = self.faults[-1]
-            status = ItemStatus.UNREADABLE if fault.part == "storage" else ItemStatus.FAILED
-            return plan.left(status, f"not tried, nothing was sent: {fault.message}")
+        if self._down is not None:
+            status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
+            return plan.left(status, f"not tried, nothing was sent: {self._down.message}")
         try:
             lease = self._claim(plan)
         except (LedgerError, InvalidLedger) as error:
-            self._fault("ledger", error)
+            self._give_up("ledger", str(error))
             return plan.left(ItemStatus.FAILED, f"nothing was sent: {error}")
         if lease is None:
             longest = in_words(self._lease_for)
             reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
             return plan.left(ItemStatus.MATCHED, reason)
-        progress = Progress(
-            plan=plan, ledger=self.tools.ledger, lease=lease, retry=self.tools.retry, tell=self.tools.tell
-        )
+        tools = evolve(self.tools, retry=self.tools.retry.for_one_order())
+        progress = Progress(plan=plan, ledger=tools.ledger, lease=lease, retry=tools.retry, tell=tools.tell)
         try:
-            self._bring_forward(progress)
+            self._bring_forward(tools, progress)
         finally:
             self._release(lease)
-        self._notice_silence(progress.unanswered)
+        self._notice_silence(progress)
         return progress.outcomes()
 
     def _claim(self, plan: OrderPlan) -> Lease | None:
@@ -99,27 +100,22 @@ class Fulfillment:
     def _lease_for(self) -> timedelta:
         return self.tools.client.call_limit + _LEASE_BEYOND_CALLS
 
-    def _bring_forward(self, progress: Progress) -> None:
+    def _bring_forward(self, tools: Tools, progress: Progress) -> None:
         try:
-            bring_forward(self.tools, progress)
+            bring_forward(tools, progress)
         except LeaseLost as error:
             _unrecorded(progress, error, ItemStatus.MATCHED)
             if progress.confirmed:
                 self._confirmed_too_late(progress)
         except (LedgerError, InvalidLedger) as error:
-            self._fault("ledger", error)
+            self._give_up("ledger", str(error))
             _unrecorded(progress, error, ItemStatus.FAILED)
         except ConfigurationError as error:
-            self._fault("storage", error)
+            progress.failures.append(error)
             _unrecorded(progress, error, ItemStatus.FAILED)
         except Exception as error:  # one bad order never stops its siblings
             log.exception("order_failed", extra={"order_id": progress.plan.order.id})
             _unrecorded(progress, error, ItemStatus.FAILED)
-        for failure in progress.failures:
-            if isinstance(failure, StorageUnreachable):
-                self._fault("storage", failure)
-            elif isinstance(failure, Unavailable | RateLimited | AuthenticationFailed):
-                self._fault("client", failure)
 
     def _confirmed_too_late(self, progress: Progress) -> None:
         """The shop confirmed a call during which another scan took the order over, and perhaps gave the call up."""
@@ -141,17 +137,34 @@ class Fulfillment:
         ) as error:  # the lease ends by itself; the order's own outcome is what counts
             log.info("lease_not_released", extra={"order_id": lease.key.order_id, "error": str(error)})
 
-    def _notice_silence(self, unanswered: OutcomeUnknown | None) -> None:
-        """Spares the other orders a host that does not answer: each would wait for the client's whole time-out."""
-        self._unanswered = self._unanswered + 1 if unanswered else 0
-        if unanswered and self._unanswered >= _MOST_UNANSWERED:
-            message = f"the shop left {self._unanswered} orders in a row without an answer: {unanswered}"
-            self._fault("client", OutcomeUnknown(message))
+    def _notice_silence(self, progress: Progress) -> None:
+        """Spares the other orders a part that does not answer: each would wait for the whole of its time-outs."""
+        failures = {part: failure for failure in reversed(progress.failures) if (part := _part_of(failure))}
+        for part, failure in failures.items():
+            self._fault(part, str(failure))
+        if progress.unanswered:
+            failures.setdefault("client", progress.unanswered)
+        self._breaker.note(answered=progress.answered, failed=set(failures))
+        for part, failure in failures.items():
+            if self._breaker.is_down(part):
+                whose = "the shop" if part == "client" else "the storage"
+                self._give_up(part, f"{whose} left {DOWN} orders in a row without an answer: {failure}")
 
-    def _fault(self, part: Literal["storage", "client", "ledger"], error: RemoteArtworkError) -> None:
-        fault = Fault(part=part, message=str(error))
-        if fault not in self.faults:
-            self.faults.append(fault)
+    def _give_up(self, part: Literal["storage", "client", "ledger"], message: str) -> None:
+        self.faults = [fault for fault in self.faults if fault.part != part]
+        self._fault(part, message)
+        self._down = self.faults[-1]
+
+    def _fault(self, part: Literal["storage", "client", "ledger"], message: str) -> None:
+        if part not in {fault.part for fault in self.faults}:
+            self.faults.append(Fault(part=part, message=message))
+
+
+def _part_of(failure: RemoteArtworkError) -> Part | None:
+    """Which part an error says nothing but bad news of; None where it speaks of one file or one order."""
+    if isinstance(failure, StorageUnreachable | ConfigurationError):
+        return "storage"
+    return "client" if isinstance(failure, Unavailable | RateLimited | AuthenticationFailed) else None
 
 
 def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> None:

@@ -50,9 +50,12 @@ class Calls:
                 intend()
             progress.unanswered = None
             try:
-                return function()
+                answer = function()
+                progress.answered.add("client")
+                return answer
             except ClientError as error:
                 progress.attaching = None
+                progress.answered.add("client")  # if it is none, the order's failures say so
                 progress.unanswered = error if isinstance(error, OutcomeUnknown) else None
                 raise
             except Exception as error:

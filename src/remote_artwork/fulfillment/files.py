@@ -32,6 +32,7 @@ class Files:
             return True
         try:
             files = self.tools.inspector.pin(plan.files)
+            self.progress.answered.add("storage")
             self.progress.advance(self.progress.selection(number, files))
             verdict = self.tools.ahead.verdict(plan.item, files)
         except FileGone as error:
@@ -58,7 +59,9 @@ class Files:
             FileGone: One of them was deleted.
             StorageError: One of them could not be looked at.
         """
-        return {file.placement: self.tools.storage.stat(file.name) for file in self.progress.rows[number].files}
+        found = {file.placement: self.tools.storage.stat(file.name) for file in self.progress.rows[number].files}
+        self.progress.answered.add("storage")
+        return found
 
     def beside(self, number: str) -> list[str]:
         """Other files for the same prints of one item as the checked ones, that are there now.

@@ -24,6 +24,7 @@ from remote_artwork.core.plan_events import of_step
 from remote_artwork.core.planning import ItemPlan, OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
+from remote_artwork.fulfillment.breaker import Part
 from remote_artwork.interfaces import Ledger
 from remote_artwork.retry import RetryPolicy
 
@@ -43,6 +44,7 @@ class Progress:
         retry: How a ledger that is out of reach for a moment is asked again.
         tell: Is told of each step that the ledger has.
         failures: Errors that may concern more than this order.
+        answered: Which parts have answered.
         state: Where the order is.
         rows: Where its items are.
         attaching: The number of the item whose attach call was begun and is not recorded as ended yet.
@@ -58,6 +60,7 @@ class Progress:
     retry: RetryPolicy
     tell: Tell
     failures: list[RemoteArtworkError] = field(factory=list)
+    answered: set[Part] = field(factory=set)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
     attaching: str | None = None

@@ -41,15 +41,17 @@ def work_through(
     for plan in plans:
         if not plan.has_work:
             report(plan, plan.outcomes())
-    for done, plan in enumerate(with_work):
-        if done >= total:
-            left = f"left for the next scan: this one was limited to {total} orders"
-            report(plan, plan.left(ItemStatus.MATCHED, left))
-        elif stop.is_set():
+    waiting = with_work[:total]
+    for done in range(total):
+        plan = waiting.pop(fulfillment.next_of(len(waiting)))
+        if stop.is_set():
             left = "left for the next scan: this one was stopped before the order"
             report(plan, plan.left(ItemStatus.MATCHED, left))
         else:
-            fulfillment.look_ahead(with_work[done : min(total, done + 1 + fulfillment.tools.ahead.at_once)])
+            fulfillment.look_ahead([plan, *waiting[: fulfillment.tools.ahead.at_once]])
             tell(started(plan, done=done, total=total))
             report(plan, fulfillment.work(plan))
+    for plan in with_work[total:]:
+        left = f"left for the next scan: this one was limited to {total} orders"
+        report(plan, plan.left(ItemStatus.MATCHED, left))
     return items

@@ -1,0 +1,59 @@
+import pytest
+
+from remote_artwork.fulfillment.breaker import DOWN, Breaker
+
+PARTS = ["storage", "client"]
+
+
+def fail(breaker, part, *, answered=()):
+    breaker.note(answered=set(answered), failed={part})
+
+
+def first_of(_waiting):
+    return 0
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_down_after_five_orders_in_a_row_without_an_answer(part):
+    breaker = Breaker(first_of)
+    seen = []
+    for _ in range(DOWN):
+        seen.append(breaker.is_down(part))
+        fail(breaker, part)
+    assert (seen, breaker.is_down(part)) == ([False] * 5, True)
+    assert not any(breaker.is_down(other) for other in PARTS if other != part)
+
+
+def test_an_answer_between_starts_the_count_again():
+    breaker = Breaker(first_of)
+    for _ in range(20):
+        for _ in range(DOWN - 1):
+            fail(breaker, "client")
+        breaker.note(answered={"client"}, failed=set())
+    assert not breaker.is_down("client")
+
+
+def test_an_order_that_asked_nothing_says_nothing_of_the_part():
+    breaker = Breaker(first_of)
+    for _ in range(DOWN):
+        fail(breaker, "client")
+        breaker.note(answered={"storage"}, failed=set())
+    assert breaker.is_down("client")
+
+
+def test_an_answer_to_another_call_of_a_failed_order_is_none():
+    breaker = Breaker(first_of)
+    for _ in range(DOWN):
+        fail(breaker, "client", answered=PARTS)
+    assert breaker.is_down("client")
+
+
+def test_orders_come_in_their_turn_until_two_in_a_row_had_no_answer_and_are_drawn_then():
+    breaker = Breaker(lambda waiting: waiting - 1)
+    chosen = []
+    for _ in range(3):
+        chosen.append(breaker.next_of(7))
+        fail(breaker, "storage")
+    assert chosen == [0, 0, 6]
+    breaker.note(answered={"storage"}, failed=set())
+    assert breaker.next_of(7) == 0
