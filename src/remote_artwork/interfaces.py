@@ -14,6 +14,8 @@ from remote_artwork.core.findings import Finding
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.core.model import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
 
+_LONGEST_CALL = timedelta(days=7)
+
 
 @runtime_checkable
 class FulfillmentClient(Protocol):
@@ -35,7 +37,10 @@ class FulfillmentClient(Protocol):
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest a call may be in flight; after it, ``get_order`` shows the call's effect."""
+        """The longest a call may be in flight; after it, ``get_order`` shows the call's effect.
+
+        Above zero, and seven days at the most. A scanner that was killed keeps its order for so long and a minute.
+        """
 
     def pending_orders(self) -> Iterable[Order]:
         """All orders that wait for approval. Pages of the host are followed; a generator is fine."""
@@ -79,6 +84,11 @@ def flaw_of_client(client: FulfillmentClient) -> str | None:
     for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
         if not isinstance(getattr(client, promise, None), kind):
             return f"{type(client).__name__}.{promise} must be a {kind.__name__}; see FulfillmentClient"
+    if not timedelta(0) < client.call_limit <= _LONGEST_CALL:
+        return (
+            f"{type(client).__name__}.call_limit is {client.call_limit}; make it the longest that a call may be in "
+            f"flight, above zero and {_LONGEST_CALL.days} days at the most"
+        )
     return None
 
 

@@ -1,0 +1,32 @@
+from datetime import timedelta
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.interfaces import flaw_of_client
+from remote_artwork.testing import FakeShop
+from shop_files import memory_folder
+
+
+def scanner(**promises):
+    shop = FakeShop([], **promises)
+    return ra.Scanner(memory_folder("/prints")[1], shop, ledger=ra.MemoryLedger())
+
+
+@pytest.mark.parametrize(
+    "limit", [timedelta(0), timedelta(minutes=-5), timedelta(days=7, microseconds=1), timedelta.max], ids=str
+)
+def test_a_scanner_refuses_a_client_whose_calls_end_before_they_begin_or_never(limit):
+    with pytest.raises(ra.ConfigurationError, match=r"^FakeShop\.call_limit is .*; make it the longest that a call"):
+        scanner(call_limit=limit)
+
+
+@pytest.mark.parametrize("limit", [timedelta(microseconds=1), timedelta(days=7)], ids=str)
+def test_any_limit_up_to_a_week_will_do(limit):
+    assert scanner(call_limit=limit).client.call_limit == limit
+
+
+@pytest.mark.parametrize("promise", [{"recovery": "idempotent"}, {"attaching": None}, {"call_limit": 120}])
+def test_a_promise_of_another_type_is_a_flaw(promise):
+    [name] = promise
+    assert f"FakeShop.{name} must be a " in str(flaw_of_client(FakeShop([], **promise)))
