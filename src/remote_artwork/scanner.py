@@ -31,6 +31,7 @@ from remote_artwork.core.report import (
     files_of,
     sorted_items,
 )
+from remote_artwork.core.resolving import DEFAULT_TENANT
 from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from remote_artwork.explaining import explain_file, explain_order
 from remote_artwork.fulfillment import Fulfillment
@@ -81,7 +82,7 @@ class Scanner:
     ledger: Ledger = field(kw_only=True)
     pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=as_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
-    tenant: str = field(default="default", kw_only=True, validator=not_empty)
+    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=not_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
     checks_at_once: int | None = field(default=None, kw_only=True, validator=from_one)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)

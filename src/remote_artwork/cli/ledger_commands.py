@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ import remote_artwork as ra
 from remote_artwork.cli.ending import finish
 from remote_artwork.cli.setup import ledger_url
 from remote_artwork.core.lifecycle import SETTLED_BY, UNSETTLED, FulfillState, OrderRecord, OrderStep
+from remote_artwork.core.resolving import DEFAULT_TENANT, resolving
 from remote_artwork.core.visible import visible
 
 ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
@@ -36,7 +37,7 @@ def list_orders(
     *,
     orders: Orders = None,
     ledger: LedgerUrl = None,
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
     state: Annotated[FulfillState | None, typer.Option("--state", help="Only orders in this state.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on stdout, and nothing else.")] = False,
 ) -> None:
@@ -54,7 +55,9 @@ def list_orders(
 
 
 @ledger_app.command("show")
-def show_order(number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = "default") -> None:
+def show_order(
+    number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = DEFAULT_TENANT
+) -> None:
     """Everything the ledger knows of one order, as JSON. Writes nothing."""
 
     def tell() -> int:
@@ -74,18 +77,20 @@ def resolve_order(
     ],
     orders: Orders = None,
     ledger: LedgerUrl = None,
-    tenant: Tenant = "default",
-    approval: Annotated[str, typer.Option("--approval", help="Which approval, where an order has several.")] = "",
+    tenant: Tenant = DEFAULT_TENANT,
+    order_id: Annotated[str | None, typer.Option("--id", help="Which order, where several have the number.")] = None,
+    approval: Annotated[
+        str | None, typer.Option("--approval", help="Which approval, where an order has several.")
+    ] = None,
 ) -> None:
     """Says what became of an uncertain order, after a look in the shop. --not-fulfilled lets the next scan send it."""
 
     def settle() -> int:
         book = open_ledger(orders, ledger)
-        unsettled = [r for r in known(book, tenant, number) if r.key.approval == approval and r.state in UNSETTLED]
-        if len(unsettled) != 1:
-            raise ra.ConfigurationError(f"order {number} has {len(unsettled)} uncertain fulfilments; see: ledger show")
+        wanted = {"order_id": order_id, "approval": approval}
+        record = _unsettled(known(book, tenant, number), number, {k: v for k, v in wanted.items() if v is not None})
         person = f"{SETTLED_BY} {getpass.getuser()}"
-        lease = book.claim(unsettled[0].key, order_number=number, owner=person, lease_for=_LEASE)
+        lease = book.claim(record.key, order_number=number, owner=person, lease_for=_LEASE)
         if lease is None:
             raise ra.ConfigurationError(f"a scan is working on order {number} right now; try again when it is over")
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
@@ -113,6 +118,25 @@ def known(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
     if not records:
         raise ra.ConfigurationError(f"the ledger knows no order {number} of tenant {tenant}")
     return records
+
+
+def _unsettled(records: Iterable[OrderRecord], number: str, wanted: Mapping[str, str]) -> OrderRecord:
+    """The one row that a person may settle, of those with the wanted id and approval.
+
+    Raises:
+        ConfigurationError: There is none, or several; names the commands that each of these would take.
+    """
+    found = [
+        record
+        for record in records
+        if record.state in UNSETTLED and all(getattr(record.key, name) == value for name, value in wanted.items())
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ra.ConfigurationError(f"order {number} has no uncertain fulfilment of that kind; see: ledger show")
+    which = "; or ".join(resolving(record.key, number, by_id=True) for record in found)
+    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfilments; say which: {which}")
 
 
 def _table(records: Iterable[OrderRecord]) -> Table:

@@ -11,6 +11,7 @@ from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
 from remote_artwork.core.model import Order, OrderState, Recovery
 from remote_artwork.core.planning import ItemPlan
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.resolving import resolving
 from remote_artwork.errors import (
     AlreadyFulfilled,
     ArtworkRejected,
@@ -232,9 +233,8 @@ class Host:
 
     def leave_to_a_person(self, what: str) -> None:
         """Marks the order uncertain in the ledger, and says how a person settles it."""
-        number = self.progress.plan.order.number
-        tool = f"remote-artwork ledger resolve {number} --fulfilled or --not-fulfilled"
-        reason = f"{what}; look in the shop, then say so: {tool}"
+        tool = resolving(self.progress.plan.key, self.progress.plan.order.number)
+        reason = f"{what}; look in the shop, then say so: {tool} (or --not-fulfilled)"
         receipt = self.progress.receipt or self.progress.lease.record.receipt
         self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=reason))
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)
