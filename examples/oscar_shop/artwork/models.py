@@ -47,6 +47,8 @@ class LedgerRow(models.Model):
     receipt = models.TextField(null=True)  # noqa: DJ001 - no receipt is another thing than an empty one
     work = models.TextField()
     reason = models.TextField()
+    settled_by = models.TextField()
+    call_limit = models.DurationField(null=True)
     intent_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
     owner = models.TextField(null=True)  # noqa: DJ001 - nobody is another thing than an empty name

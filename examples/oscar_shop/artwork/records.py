@@ -19,6 +19,8 @@ def record_of(row: LedgerRow) -> ra.OrderRecord:
         receipt=row.receipt,
         work=row.work,
         reason=row.reason,
+        settled_by=row.settled_by,
+        call_limit=row.call_limit,
         intent_age=None if row.intent_at is None else max(row.now - row.intent_at, timedelta(0)),
         updated_at=row.updated_at,
     )
@@ -32,22 +34,22 @@ def fields_of(record: ra.OrderRecord, *, now: datetime) -> dict[str, Any]:
         "receipt": record.receipt,
         "work": record.work,
         "reason": record.reason,
+        "settled_by": record.settled_by,
+        "call_limit": record.call_limit,
         "intent_at": None if record.intent_age is None else now - record.intent_age,
         "updated_at": record.updated_at,
     }
 
 
 def _held(item: ra.ItemRecord) -> dict[str, Any]:
-    return attrs.asdict(item) | {"expires_at": item.expires_at and item.expires_at.isoformat()}
+    return attrs.asdict(item)
 
 
 def _item_of(held: dict[str, Any]) -> ra.ItemRecord:
-    expires_at = held["expires_at"]
     return ra.ItemRecord(
         **held
         | {
             "state": ra.ItemState(held["state"]),
             "files": tuple(ra.FileRecord(**file) for file in held["files"]),
-            "expires_at": expires_at and datetime.fromisoformat(expires_at),
         }
     )

@@ -18,7 +18,8 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.ending import finish
 from remote_artwork.cli.setup import ledger_url
-from remote_artwork.core.lifecycle import SETTLED_BY, UNSETTLED, FulfillState, OrderRecord, OrderStep
+from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, OrderRecord, OrderStep
+from remote_artwork.core.planning import in_words
 from remote_artwork.core.resolving import DEFAULT_TENANT, resolving
 from remote_artwork.core.visible import visible
 
@@ -69,7 +70,7 @@ def show_order(
 
 
 @ledger_app.command("resolve")
-def resolve_order(
+def resolve_order(  # noqa: PLR0913 - each is an option of the command
     number: Number,
     *,
     fulfilled: Annotated[
@@ -79,6 +80,9 @@ def resolve_order(
     ledger: LedgerUrl = None,
     tenant: Tenant = DEFAULT_TENANT,
     order_id: Annotated[str | None, typer.Option("--id", help="Which order, where several have the number.")] = None,
+    call_is_over: Annotated[
+        bool, typer.Option("--call-is-over", help="No call is under way any more, though its time is not over yet.")
+    ] = False,
     approval: Annotated[
         str | None, typer.Option("--approval", help="Which approval, where an order has several.")
     ] = None,
@@ -89,13 +93,19 @@ def resolve_order(
         book = open_ledger(orders, ledger)
         wanted = {"order_id": order_id, "approval": approval}
         record = _unsettled(known(book, tenant, number), number, {k: v for k, v in wanted.items() if v is not None})
-        person = f"{SETTLED_BY} {getpass.getuser()}"
-        lease = book.claim(record.key, order_number=number, owner=person, lease_for=_LEASE)
+        person = getpass.getuser()
+        lease = book.claim(record.key, order_number=number, owner=f"a person: {person}", lease_for=_LEASE)
         if lease is None:
             raise ra.ConfigurationError(f"a scan is working on order {number} right now; try again when it is over")
+        try:
+            _refuse_too_early(lease.record, number, fulfilled=fulfilled or call_is_over)
+        except ra.ConfigurationError:
+            book.advance(lease, (), release=True)
+            raise
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
         receipt = lease.record.receipt if fulfilled else None
-        step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=person)
+        why = f"settled by {person}"
+        step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
         book.advance(lease, [step], release=True)
         typer.echo(f"order {number} is {after} in the ledger now")
         return 0
@@ -137,6 +147,22 @@ def _unsettled(records: Iterable[OrderRecord], number: str, wanted: Mapping[str,
         raise ra.ConfigurationError(f"order {number} has no uncertain fulfilment of that kind; see: ledger show")
     which = "; or ".join(resolving(record.key, number, by_id=True) for record in found)
     raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfilments; say which: {which}")
+
+
+def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> None:
+    """Refuses to settle what a scan has settled since it was looked up, or what would be sent beside a running call.
+
+    Raises:
+        ConfigurationError: Says which, and when it may be tried again.
+    """
+    if record.state not in UNSETTLED:
+        raise ra.ConfigurationError(f"a scan has settled order {number} just now: it is {record.state} in the ledger")
+    if not fulfilled and record.under_way_for:
+        rounded_up = in_words(record.under_way_for + timedelta(minutes=1))
+        raise ra.ConfigurationError(
+            f"a fulfil call of order {number} may still be under way, and the next scan would send the order again; "
+            f"try again in {rounded_up}, or add --call-is-over if you know that it has ended"
+        )
 
 
 def _table(records: Iterable[OrderRecord]) -> Table:

@@ -87,8 +87,10 @@ def written_already(record: OrderRecord, steps: Iterable[Step]) -> bool:
     items = {step.item_number: step.record for step in steps if isinstance(step, ItemStep)}
     order = [step for step in steps if isinstance(step, OrderStep)][-1:]
     return all(record.items.get(number) == row for number, row in items.items()) and all(
-        (record.state, record.receipt, record.reason) == (step.after, step.receipt, step.reason)
+        (record.state, record.receipt, record.reason, record.settled_by)
+        == (step.after, step.receipt, step.reason, step.settled_by)
         and step.work in ("", record.work)
+        and step.call_limit in (None, record.call_limit)
         for step in order
     )
 
@@ -118,5 +120,7 @@ def _stepped(record: OrderRecord, step: Step) -> OrderRecord:
         receipt=step.receipt,
         work=step.work or record.work,
         reason=step.reason,
+        settled_by=step.settled_by,
+        call_limit=record.call_limit if step.call_limit is None else step.call_limit,
         intent_age=timedelta(0) if step.after is FulfillState.FULFILL_INTENT else record.intent_age,
     )

@@ -69,9 +69,6 @@ no effect. Each attempt of a call records its intent, so that the intent's age i
 UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
 """A call may have had its effect, and nobody knows it: such rows are never forgotten, and a person may settle them."""
 
-SETTLED_BY = "settled by"
-"""What the reason of a row begins with that a person has settled; the person's name follows."""
-
 
 def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
     """Whether the tables hold an arrow from ``before`` to ``after``."""
@@ -153,7 +150,6 @@ class ItemRecord:
         files: The files it is about.
         reason: Why they were refused, where they were.
         checks: Digest of the checks that judged them; a verdict of other checks counts for nothing.
-        expires_at: Until when the URLs work that the host was given; None: as long as the files are there.
     """
 
     item_number: str
@@ -161,7 +157,6 @@ class ItemRecord:
     files: tuple[FileRecord, ...] = ()
     reason: str = ""
     checks: str = ""
-    expires_at: datetime | None = None
 
     def describes(self, files: Mapping[str, StoredFile]) -> bool:
         """Whether the row is about exactly these files, given by placement."""
@@ -182,7 +177,9 @@ class OrderRecord:
         receipt: What the host answered to ``fulfill``.
         work: Digest of what was asked for when the last ``fulfill_intent`` was recorded: ``Order.work``.
         reason: Why the order is in this state, where that needs a word.
+        settled_by: Who said that it is in this state, where a person did.
         intent_age: How long ago the last ``fulfill_intent`` was recorded, by the ledger's own clock.
+        call_limit: How long the call may be in flight that this intent speaks of.
         updated_at: When the order's row last changed, by the ledger's own clock.
     """
 
@@ -193,7 +190,9 @@ class OrderRecord:
     receipt: str | None = None
     work: str = ""
     reason: str = ""
+    settled_by: str = ""
     intent_age: timedelta | None = None
+    call_limit: timedelta | None = None
     updated_at: datetime | None = None
 
     def contradicted(self, call_limit: timedelta) -> bool:
@@ -201,9 +200,16 @@ class OrderRecord:
 
         A call may be under way for ``call_limit``. A person's word counts for more than what the shop names.
         """
-        if self.state is not FulfillState.FULFILLED or self.reason.startswith(SETTLED_BY):
+        if self.state is not FulfillState.FULFILLED or self.settled_by:
             return False
         return self.intent_age is not None and self.intent_age > call_limit
+
+    @property
+    def under_way_for(self) -> timedelta:
+        """How much longer a fulfil call may be in flight; zero once none can be, as far as the row tells."""
+        if self.intent_age is None or self.call_limit is None:
+            return timedelta(0)
+        return max(timedelta(0), self.call_limit - self.intent_age)
 
     @property
     def told(self) -> str:
@@ -222,7 +228,6 @@ class ItemStep:
     files: tuple[FileRecord, ...]
     reason: str = field(default="", converter=_words)
     checks: str = ""
-    expires_at: datetime | None = None
 
     @property
     def record(self) -> ItemRecord:
@@ -233,19 +238,23 @@ class ItemStep:
             files=self.files,
             reason=self.reason,
             checks=self.checks,
-            expires_at=self.expires_at,
         )
 
 
 @frozen(kw_only=True)
 class OrderStep:
-    """One arrow of an order's row, with what the row holds afterwards; an empty ``work`` leaves the row's as it is."""
+    """One arrow of an order's row, with what the row holds afterwards.
+
+    An empty ``work`` and a ``call_limit`` of None leave the row's as they are.
+    """
 
     before: FulfillState
     after: FulfillState
     receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
     reason: str = field(default="", converter=_words)
+    settled_by: str = field(default="", converter=storable)
+    call_limit: timedelta | None = None
 
 
 Step = ItemStep | OrderStep

@@ -71,7 +71,6 @@ class Host:
             progress.failures.append(error)
             progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
             return False
-        until = min((artwork.expires_at for artwork in artworks if artwork.expires_at), default=None)
         key = progress.plan.key.attachment_key(number, row.files)
         order = progress.plan.order
 
@@ -95,7 +94,7 @@ class Host:
                 raise self._refused_in_doubt(error) from error
             self._refused(error, items=[plan])
             return False
-        progress.advance(progress.item_step(number, ItemState.ATTACHED, expires_at=until))
+        progress.advance(progress.item_step(number, ItemState.ATTACHED))
         progress.attaching = None
         names = ", ".join(file.name for file in row.files)
         progress.set(number, ItemStatus.ATTACHED, f"attached {names}{plan.waits}", now=True)
@@ -146,7 +145,8 @@ class Host:
         retry = self.tools.retry if self.tools.client.recovery is Recovery.IDEMPOTENT else _ONCE
 
         def intend() -> None:
-            progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
+            limit = self.tools.client.call_limit
+            progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work, call_limit=limit))
 
         def send() -> str | None:
             earlier, progress.in_doubt = progress.in_doubt, True

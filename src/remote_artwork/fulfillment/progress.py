@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import timedelta
 
 from attrs import define, evolve, field
 
@@ -91,9 +91,7 @@ class Progress:
         """Whether a ``fulfill`` was ever begun for this approval of the order."""
         return self.lease.record.intent_age is not None
 
-    def item_step(
-        self, number: str, after: ItemState, *, reason: str = "", checks: str = "", expires_at: datetime | None = None
-    ) -> ItemStep:
+    def item_step(self, number: str, after: ItemState, *, reason: str = "", checks: str = "") -> ItemStep:
         """The step of one item from where it is, with the files it has; ``checks`` are those it has unless told."""
         row = self.rows[number]
         return ItemStep(
@@ -103,7 +101,6 @@ class Progress:
             files=row.files,
             reason=reason,
             checks=checks or row.checks,
-            expires_at=expires_at,
         )
 
     def selection(self, number: str, files: Mapping[str, StoredFile]) -> ItemStep:
@@ -114,10 +111,18 @@ class Progress:
         return ItemStep(item_number=number, before=before, after=ItemState.SELECTED, files=records)
 
     def order_step(
-        self, after: FulfillState, *, receipt: str | None = None, work: str = "", reason: str = ""
+        self,
+        after: FulfillState,
+        *,
+        receipt: str | None = None,
+        work: str = "",
+        reason: str = "",
+        call_limit: timedelta | None = None,
     ) -> OrderStep:
         """The step of the order from where it is."""
-        return OrderStep(before=self.state, after=after, receipt=receipt, work=work, reason=reason)
+        return OrderStep(
+            before=self.state, after=after, receipt=receipt, work=work, reason=reason, call_limit=call_limit
+        )
 
     def advance(self, *steps: Step) -> None:
         """Writes the steps, all or none; without any, makes sure that the order is still ours.

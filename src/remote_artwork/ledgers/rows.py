@@ -16,7 +16,7 @@ from remote_artwork.ledgers.dialects import DatabaseNow
 from remote_artwork.ledgers.schema import items, orders
 
 _KEY = ("tenant", "order_id", "approval")
-_PLAIN = ("order_number", "state", "receipt", "work", "reason")
+_PLAIN = ("order_number", "state", "receipt", "work", "reason", "settled_by", "call_limit")
 _ITEM = len(_KEY) + len(_PLAIN) + 3
 """Where the item's columns begin in a row of ``select_records``: after epoch, time of change and age of the intent."""
 
@@ -36,7 +36,6 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
             items.c.files,
             items.c.reason.label("item_reason"),
             items.c.checks,
-            items.c.expires_at,
         )
         .select_from(orders.outerjoin(items, beside))
         .where(condition)
@@ -48,7 +47,8 @@ def records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
     """The record and the epoch of each order in the rows of ``select_records``."""
     for key, group in groupby(rows, key=itemgetter(0, 1, 2)):
         of_order = list(group)
-        _tenant, _order_id, _approval, number, state, receipt, work, reason, epoch, updated_at, age, *_ = of_order[0]
+        _tenant, _order_id, _approval, *plain, epoch, updated_at, age = of_order[0][:_ITEM]
+        number, state, receipt, work, reason, settled_by, call_limit = plain
         record = OrderRecord(
             key=OrderKey(*key),
             order_number=number,
@@ -57,6 +57,8 @@ def records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
             receipt=receipt,
             work=work,
             reason=reason,
+            settled_by=settled_by,
+            call_limit=None if call_limit is None else timedelta(seconds=call_limit),
             # A clock that was set back must not make an age negative.
             intent_age=None if age is None else timedelta(seconds=max(0.0, age)),
             updated_at=datetime.fromtimestamp(updated_at, UTC),
@@ -64,16 +66,13 @@ def records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
         yield record, epoch
 
 
-def _item(
-    number: str, state: str, files: list[dict[str, Any]], reason: str, checks: str, expires_at: float | None
-) -> ItemRecord:
+def _item(number: str, state: str, files: list[dict[str, Any]], reason: str, checks: str) -> ItemRecord:
     return ItemRecord(
         item_number=number,
         state=_ITEM_STATES[state],
         files=tuple(FileRecord(**file) for file in files),
         reason=reason,
         checks=checks,
-        expires_at=None if expires_at is None else datetime.fromtimestamp(expires_at, UTC),
     )
 
 

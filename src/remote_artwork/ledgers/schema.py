@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 VERSION_TABLE = "remote_artwork_version"
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every migration this release knows, oldest first. Any other revision is one of a newer release."""
 
 metadata = MetaData()
@@ -44,14 +44,18 @@ orders = Table(
     Column("intent_at", Double),
     Column("updated_at", Double, nullable=False),
     Column("named_pass", BigInteger, nullable=False, server_default="0"),
+    Column("settled_by", Text, nullable=False, server_default=text("''")),
+    Column("call_limit", Double),
+    Column("named_at", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     Index("remote_artwork_order_by_number", "tenant", "order_number"),
     Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),
     Index("remote_artwork_order_by_age", "tenant", "updated_at"),
 )
-"""One row an approval of an order. Times are seconds since 1970 by the database's clock; ``named_pass`` is the last
-pass in which the host named the order. The index by state holds the rest of the key, and is unique, because
-SQLite would otherwise rather walk all of a tenant's rows in the order it reads them than sort the few in a state."""
+"""One row an approval of an order. Times are seconds since 1970 by the database's clock, and ``call_limit`` is seconds;
+``named_pass`` and ``named_at`` are the last pass in which the host named the order, and when that was. The index by
+state holds the rest of the key, and is unique, because SQLite would otherwise rather walk all of a tenant's rows in
+the order it reads them than sort the few in a state."""
 
 items = Table(
     "remote_artwork_item",
@@ -65,7 +69,6 @@ items = Table(
     Column("reason", Text, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("checks", Text, nullable=False, server_default=text("''")),
-    Column("expires_at", Double),
     PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
     ForeignKeyConstraint(
         ["tenant", "order_id", "approval"],

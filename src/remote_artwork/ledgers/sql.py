@@ -247,7 +247,6 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
             "files": as_json(step.files),
             "reason": step.reason,
             "checks": step.checks,
-            "expires_at": None if step.expires_at is None else step.expires_at.timestamp(),
             "updated_at": DatabaseNow(),
         }
         if step.before is None:
@@ -258,11 +257,14 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
     outcome: dict[str, Any] = {
         "state": step.after,
         "reason": step.reason,
+        "settled_by": step.settled_by,
         "receipt": step.receipt,
     }
     if step.after is FulfillState.FULFILL_INTENT:
         outcome["intent_at"] = DatabaseNow()
     if step.work:
         outcome["work"] = step.work
+    if step.call_limit is not None:
+        outcome["call_limit"] = step.call_limit.total_seconds()
     here = and_(_is(orders, key), orders.c.state == step.before)
     return connection.execute(update(orders).where(here).values(outcome)).rowcount == 1

@@ -171,12 +171,6 @@ class LedgerContract(Finding, Forgetting):
         ledger.advance(lease, ())
         assert try_claim(other_ledger, KEY, owner="them") is None
 
-    def test_what_is_remembered_of_a_verdict_and_of_urls_comes_back(self, ledger: Ledger) -> None:
-        until = datetime(2026, 5, 1, 12, 30, 0, 123456, tzinfo=UTC)
-        ledger.advance(claim(ledger, KEY), [evolve(SELECT, checks="digest", expires_at=until)])
-        found = only(ledger.find("acme")).items["1"]
-        assert (found.checks, found.expires_at) == ("digest", until)
-
     def test_steps_are_found_by_every_handle_as_they_were_written(self, ledger: Ledger, other_ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [SELECT, VERIFY])
         found = only(other_ledger.find("acme")).items["1"]

@@ -16,6 +16,7 @@ from remote_artwork.testing.ledger_words import (
     INTEND,
     KEY,
     NOW,
+    REOPEN,
     SELECT,
     claim,
     ids,
@@ -88,6 +89,25 @@ class Finding:
     def test_an_order_found_by_its_state_comes_with_its_items(self, ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
         assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}
+
+    def test_what_is_remembered_of_a_verdict_comes_back(self, ledger: Ledger) -> None:
+        ledger.advance(claim(ledger, KEY), [evolve(SELECT, checks="digest")])
+        assert only(ledger.find("acme")).items["1"].checks == "digest"
+
+    def test_how_long_a_call_may_be_under_way_is_kept_by_the_steps_that_do_not_name_it(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [evolve(INTEND, call_limit=timedelta(minutes=90, microseconds=1))])
+        ledger.advance(lease, [DOUBT])
+        found = only(ledger.find("acme"))
+        assert found.call_limit == timedelta(minutes=90, microseconds=1)
+        assert timedelta(minutes=89) < found.under_way_for <= found.call_limit
+
+    def test_who_settled_an_order_is_remembered_until_its_next_step(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [INTEND, DOUBT, evolve(REOPEN, settled_by="ann")])
+        assert only(ledger.find("acme")).settled_by == "ann"
+        ledger.advance(lease, [INTEND])
+        assert only(ledger.find("acme")).settled_by == ""
 
 
 def _age(ledger: Ledger) -> timedelta:

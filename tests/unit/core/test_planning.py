@@ -189,7 +189,7 @@ def test_an_order_the_shop_still_names_pending_long_after_its_receipt_is_uncerta
 def test_it_is_work_until_it_is_left_to_a_person():
     old = timedelta(minutes=3)
     assert plan(record=record(FulfillState.FULFILLED, intent_age=old)).has_work
-    settled = plan(record=record(FulfillState.FULFILLED, intent_age=old, reason="settled by ann"))
+    settled = plan(record=record(FulfillState.FULFILLED, intent_age=old, settled_by="ann"))
     assert (statuses(settled), settled.has_work) == (["fulfilled", "fulfilled"], False)
 
 

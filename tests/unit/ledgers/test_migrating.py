@@ -105,3 +105,19 @@ def test_a_folder_with_odd_characters_is_no_trouble(tmp_path: Path):
     url = parse_ledger_url("sqlite:///x").set(database=str(folder / "ledger.db"))
     with SqlLedger(url.render_as_string()) as ledger:
         claim(ledger, KEY)
+
+
+def test_a_person_who_settled_an_order_is_still_known_after_the_reason_has_become_a_column(engine: Engine, file: Path):
+    with engine.begin() as connection:
+        migrate(connection, "ledger", to="0003")
+        for number, reason in enumerate(["settled by ann", "settled by", "no answer"]):
+            connection.exec_driver_sql(
+                OLD_ORDER.replace("order-1", f"order-{number}").replace("'', 4", f"'{reason}', 4")
+            )
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        claim(ledger, KEY)
+        assert {record.key.order_id: record.settled_by for record in ledger.find("acme")} == {
+            "order-0": "ann",
+            "order-1": "",
+            "order-2": "",
+        }

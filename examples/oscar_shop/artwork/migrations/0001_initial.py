@@ -39,6 +39,8 @@ class Migration(migrations.Migration):
                 ("receipt", models.TextField(null=True)),
                 ("work", models.TextField()),
                 ("reason", models.TextField()),
+                ("settled_by", models.TextField()),
+                ("call_limit", models.DurationField(null=True)),
                 ("intent_at", models.DateTimeField(null=True)),
                 ("updated_at", models.DateTimeField()),
                 ("owner", models.TextField(null=True)),
