@@ -19,7 +19,7 @@ from shop_files import JPEG, memory_folder
 AGES = 7200.0
 """Seconds that pass when time passes: longer than any lease or call."""
 TABLES = (orders, items, passes)
-PASSING = {"epoch", "lease_owner", "lease_until", "intent_at", "updated_at", "passes", "named_pass"}
+PASSING = {"epoch", "lease_owner", "lease_until", "intent_at", "updated_at", "passes", "named_pass", "named_at"}
 NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 

@@ -142,8 +142,9 @@ class Ledger(Protocol):
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
         """Counts one whole pass of the tenant, and drops rows the host has stopped naming.
 
-        A row goes when its order's id was not among ``still_pending`` for ``silent_passes`` passes in a row, and it
-        has not changed for ``min_age``. Rows with an unsettled call (``fulfill_intent``, ``uncertain``) stay.
+        A row goes when its order's id was not among ``still_pending`` for ``silent_passes`` passes in a row and for
+        ``min_age``, and it has not changed for so long either. Rows with an unsettled call (``fulfill_intent``,
+        ``uncertain``) stay.
 
         Returns:
             How many orders were dropped.

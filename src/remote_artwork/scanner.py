@@ -51,7 +51,8 @@ HOURLY = timedelta(hours=1)
 
 _REMEMBERED = timedelta(days=90)
 _SILENT_PASSES = 100
-"""A finished order is forgotten when it is this old and the host has not named it for so many whole passes."""
+"""A finished order is forgotten when it is this old, and the host has not named it for this long nor in so many whole
+passes. Both, for passes may be a minute apart, or a year."""
 
 
 @define

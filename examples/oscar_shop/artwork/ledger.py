@@ -35,6 +35,7 @@ class DjangoLedger:
                         state=ra.FulfillState.OPEN,
                         lease_until=Now(),
                         updated_at=Now(),
+                        named_at=Now(),
                     )
                 ],
                 ignore_conflicts=True,
@@ -91,12 +92,13 @@ class DjangoLedger:
         with _committed():
             rows.update(silent_passes=F("silent_passes") + 1)
             for named in _among("order_id", still_pending):
-                rows.filter(named).update(silent_passes=0)
+                rows.filter(named).update(silent_passes=0, named_at=Now())
             gone, _ = (
                 rows.filter(
                     Q(owner=None) | Q(lease_until__lte=Now()),
                     silent_passes__gte=max(1, silent_passes),
                     updated_at__lte=Now() - min_age,
+                    named_at__lte=Now() - min_age,
                 )
                 .exclude(state__in=ra.UNSETTLED)
                 .delete()

@@ -56,6 +56,7 @@ class LedgerRow(models.Model):
     epoch = models.BigIntegerField(default=0)
     writes = models.BigIntegerField(default=0)
     silent_passes = models.IntegerField(default=0)
+    named_at = models.DateTimeField()
 
     class Meta:
         """Found by the order's id or its number."""

@@ -20,6 +20,7 @@ def _now() -> datetime:
 class _Row:
     record: OrderRecord
     named_pass: int
+    named_at: datetime
     epoch: int = 0
     owner: str | None = None
     lease_until: datetime
@@ -49,6 +50,7 @@ class MemoryLedger:
             row = self._rows.get(key) or _Row(
                 record=OrderRecord(key=key, order_number=order_number, updated_at=now),
                 named_pass=self._passes.get(key.tenant, 0),
+                named_at=now,
                 lease_until=now,
             )
             if row.owner not in (None, owner) and row.lease_until > now:
@@ -115,13 +117,18 @@ class MemoryLedger:
             this_pass = self._passes[tenant] = self._passes.get(tenant, 0) + 1
             ours = {key: row for key, row in self._rows.items() if key.tenant == tenant}
             self._rows.update(
-                {key: evolve(row, named_pass=this_pass) for key, row in ours.items() if key.order_id in pending}
+                {
+                    key: evolve(row, named_pass=this_pass, named_at=now)
+                    for key, row in ours.items()
+                    if key.order_id in pending
+                }
             )
             gone = [
                 key
                 for key, row in ours.items()
                 if key.order_id not in pending
                 and this_pass - row.named_pass >= silent_passes
+                and row.named_at <= now - min_age
                 and row.record.updated_at is not None
                 and row.record.updated_at <= now - min_age
                 and row.record.state not in UNSETTLED

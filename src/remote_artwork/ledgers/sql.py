@@ -86,6 +86,7 @@ class SqlLedger:
                 epoch=0,
                 updated_at=now,
                 named_pass=_passes_of(key.tenant),
+                named_at=now,
             )
             granted = connection.execute(
                 update(orders)
@@ -174,12 +175,13 @@ class SqlLedger:
             connection.execute(
                 update(orders)
                 .where(orders.c.tenant == tenant, among(orders.c.order_id, still_pending))
-                .values(named_pass=_passes_of(tenant))
+                .values(named_pass=_passes_of(tenant), named_at=now)
             )
             return connection.execute(
                 delete(orders).where(
                     orders.c.tenant == tenant,
                     orders.c.updated_at <= now - min_age.total_seconds(),
+                    orders.c.named_at <= now - min_age.total_seconds(),
                     orders.c.named_pass <= _passes_of(tenant) - max(1, silent_passes),
                     orders.c.state.not_in(sorted(UNSETTLED)),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderStep
 from remote_artwork.interfaces import Ledger
-from remote_artwork.testing.ledger_words import DOUBT, HOUR, INTEND, KEY, SELECT, claim, forget, ids, settle
+from remote_artwork.testing.ledger_words import DOUBT, HOUR, INTEND, KEY, SELECT, claim, forget, ids, settle, wait_for
 
 
 class Forgetting:
@@ -27,6 +29,23 @@ class Forgetting:
         settle(ledger, KEY)
         assert forget(ledger, min_age=HOUR) == 0
         assert forget(ledger) == 1
+
+    def test_an_old_order_that_was_named_lately_is_not_forgotten(self, ledger: Ledger) -> None:
+        lately = timedelta(seconds=0.5)
+        other = OrderKey("acme", "order-2")
+        settle(ledger, KEY)
+        settle(ledger, other)
+        named = 0.0
+
+        def name_one() -> int | None:
+            nonlocal named
+            named = time.monotonic()
+            return forget(ledger, KEY, min_age=lately) or None
+
+        assert wait_for(name_one) == 1, "the other order, as old and never named, is forgotten"
+        dropped = forget(ledger, min_age=lately)
+        in_time = time.monotonic() - named < lately.total_seconds()
+        assert not (dropped and in_time)
 
     def test_a_pending_order_is_not_forgotten(self, ledger: Ledger) -> None:
         settle(ledger, KEY)

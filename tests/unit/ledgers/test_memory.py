@@ -41,6 +41,19 @@ def test_an_order_is_forgotten_at_exactly_the_age_asked_for():
     assert forget(ledger, min_age=HOUR) == 1
 
 
+def test_silence_is_as_long_as_the_age_asked_for_however_many_passes_it_has():
+    clock = Clock()
+    ledger = MemoryLedger(clock=clock)
+    settle(ledger, KEY)
+    clock.time += timedelta(days=91)
+    assert forget(ledger, KEY, min_age=timedelta(days=90)) == 0
+    for _ in range(100):
+        clock.time += timedelta(minutes=1)
+        assert forget(ledger, min_age=timedelta(days=90), silent_passes=100) == 0
+    clock.time += timedelta(days=90)
+    assert forget(ledger, min_age=timedelta(days=90), silent_passes=100) == 1
+
+
 def test_two_ledgers_share_nothing():
     claim(MemoryLedger(), OrderKey("acme", "1"))
     assert not list(MemoryLedger().find("acme"))

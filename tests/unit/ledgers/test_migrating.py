@@ -121,3 +121,11 @@ def test_a_person_who_settled_an_order_is_still_known_after_the_reason_has_becom
             "order-1": "",
             "order-2": "",
         }
+
+
+def test_orders_of_an_older_ledger_count_as_named_at_its_migration(older: Engine, file: Path):
+    assert older.dialect.name == "sqlite"
+    week = timedelta(days=7)
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        assert [ledger.forget("acme", still_pending=(), min_age=week, silent_passes=1) for _ in range(3)] == [0, 0, 0]
+        assert ids(ledger.find("acme")) == {"order-1"}
