@@ -16,7 +16,8 @@ from sqlalchemy.engine import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from remote_artwork.errors import InvalidLedger, MissingExtra
+from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
+from remote_artwork.ledgers.snapshot import refuse_emptied
 
 READS: dict[str, Any] = {"remote_artwork_reads": True, "postgresql_readonly": True}
 """Execution options of a transaction that only reads: it waits for no writer."""
@@ -71,7 +72,7 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
     if url.get_backend_name() == "sqlite":
         file = Path(url.database or "")
         engine = create_engine(url, connect_args={"timeout": seconds, "isolation_level": None}, **common)
-        event.listen(engine, "connect", partial(_set_up_sqlite, seconds=seconds))
+        event.listen(engine, "connect", partial(_set_up_sqlite, file=file, seconds=seconds))
         event.listen(engine, "begin", _begin_sqlite)
     else:
         file = None
@@ -114,7 +115,12 @@ def _refuse_elsewhere(connection: Any, entry: Any, proxy: Any, *, file: Path | N
     raise DisconnectionError("the connection belongs to another process or to a file that was replaced")
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, seconds: float) -> None:
+def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, file: Path, seconds: float) -> None:
+    try:
+        refuse_emptied(file)
+    except LedgerError:
+        connection.close()
+        raise
     # SQLite itself does not wait while another process switches to the write-ahead log at the same time.
     deadline = time.monotonic() + seconds
     while True:

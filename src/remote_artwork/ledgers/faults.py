@@ -12,7 +12,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.connecting import shown
+from remote_artwork.ledgers.rows import DamagedRow
+from remote_artwork.ledgers.snapshot import first_bytes
 
+_MAGIC = b"SQLite format 3\0"
 _OTHER_TABLES = "does not hold a ledger's tables as this release knows them"
 
 _SQLITE_INVALID: Mapping[int, str] = {
@@ -44,6 +47,8 @@ def translated(url: URL) -> Iterator[None]:
     """Raises every error of the database inside as ``InvalidLedger`` or ``LedgerUnavailable``, the cause chained."""
     try:
         yield
+    except DamagedRow as error:
+        raise LedgerError(f"the ledger {shown(url)} {_DAMAGED} ({error})") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         origin = error.orig if isinstance(error, DBAPIError) else error
         raise _as_ledger_error(url, origin) from error
@@ -55,6 +60,8 @@ def _as_ledger_error(url: URL, origin: BaseException | None) -> LedgerError | In
         code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN:
             return _cannot_open(url, Path(url.database or ""))
+        if code == sqlite3.SQLITE_NOTADB and _was_a_database(Path(url.database or "")):
+            return LedgerError(f"the ledger {shown(url)} {_DAMAGED} (its header is destroyed)")
         invalid, unavailable = _SQLITE_INVALID.get(code), _SQLITE_UNAVAILABLE.get(code)
     else:
         code = getattr(origin, "sqlstate", None) or ""
@@ -64,6 +71,12 @@ def _as_ledger_error(url: URL, origin: BaseException | None) -> LedgerError | In
     if invalid:
         return InvalidLedger(f"{shown(url)} {invalid} ({_said(url, origin)})")
     return LedgerUnavailable(f"the ledger {shown(url)} {unavailable or 'cannot be used'} ({_said(url, origin)})")
+
+
+def _was_a_database(file: Path) -> bool:
+    """Whether a file that is no database looks like a lost one: it begins as one does, or with nothing at all."""
+    begin = first_bytes(file, len(_MAGIC))
+    return begin in (_MAGIC, bytes(len(_MAGIC)))
 
 
 def _cannot_open(url: URL, file: Path) -> LedgerError | InvalidLedger:

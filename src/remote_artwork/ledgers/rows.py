@@ -43,8 +43,23 @@ def select_records(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+class DamagedRow(Exception):
+    """A row holds what no release has written."""
+
+
 def records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
-    """The record and the epoch of each order in the rows of ``select_records``."""
+    """The record and the epoch of each order in the rows of ``select_records``.
+
+    Raises:
+        DamagedRow: One cannot be read.
+    """
+    try:
+        yield from _records(rows)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise DamagedRow(f"a row cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]:
     for key, group in groupby(rows, key=itemgetter(0, 1, 2)):
         of_order = list(group)
         _tenant, _order_id, _approval, *plain, epoch, updated_at, age = of_order[0][:_ITEM]

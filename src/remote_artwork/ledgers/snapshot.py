@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from remote_artwork.errors import InvalidLedger, LedgerUnavailable
+from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 
 _PIECE = 1 << 20
 _HEADER = 100
@@ -81,6 +81,7 @@ def copied(file: Path, *, timeout: timedelta, clock: Clock = _CLOCK) -> Iterator
 
     Raises:
         InvalidLedger: It is a folder.
+        LedgerError: It was emptied.
         LedgerUnavailable: It cannot be read, or its pages changed all through the time-out.
     """
     if file.is_dir():
@@ -98,6 +99,7 @@ def _copy_when_still(file: Path, copy: Path, *, deadline: float, clock: Clock) -
     while (descriptor := _held(file)) is not None:
         before = _Mark.of(file, descriptor)
         if not before.size:
+            refuse_emptied(file)
             return False
         # A page written in the same tick of the file system's clock would not show in the time stamp.
         if abs(clock.since_epoch() - before.written_at) > _CLOCK_TICK_NS:
@@ -128,6 +130,28 @@ def _held(file: Path) -> int | None:
         return None
     status = os.fstat(descriptor)
     return _HELD.setdefault((status.st_dev, status.st_ino), descriptor)
+
+
+def refuse_emptied(file: Path) -> None:
+    """Refuses a file without a byte whose log has some, before SQLite would throw the log away and begin anew.
+
+    An empty file alone is what ``touch`` and a process leave that dies before its first write: a new ledger.
+
+    Raises:
+        LedgerError: It was a ledger.
+    """
+    log = _beside(file, "-wal")
+    if file.exists() and not file.stat().st_size and log.exists() and log.stat().st_size:
+        raise LedgerError(f"the ledger {file} was emptied, and {log.name} beside it was not; bring back a backup")
+
+
+def first_bytes(file: Path, count: int) -> bytes:
+    """What a SQLite file begins with; nothing where it cannot be read."""
+    try:
+        descriptor = _held(file)
+        return b"" if descriptor is None else os.pread(descriptor, count, 0)
+    except OSError:
+        return b""
 
 
 def _copy_held(descriptor: int, copy: Path) -> None:

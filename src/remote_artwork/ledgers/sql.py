@@ -29,6 +29,7 @@ class SqlLedger:
     """A ``Ledger`` in a database. The first write creates its tables, or brings older ones up to date.
 
     A SQLite file serves any number of threads and processes of one machine; it must not lie on a network file system.
+    A file without a byte is a new ledger: whoever empties one loses what was sent.
     For several machines use PostgreSQL. All times are the database's clock. The tables are named
     ``remote_artwork_…``, so they may live beside a shop's own.
 

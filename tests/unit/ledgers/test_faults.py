@@ -90,6 +90,64 @@ def test_a_damaged_ledger_asks_for_a_backup(ledger: SqlLedger, file: Path):
             use()
 
 
+@pytest.mark.parametrize("zeroes", [16, 100, 4096])
+def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: Path, zeroes: int):
+    settle(ledger, KEY)
+    ledger.close()
+    with file.open("r+b") as pages:
+        pages.write(bytes(zeroes))
+    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+        with pytest.raises(LedgerError, match=r"is damaged; bring back a backup of it \(its header is destroyed\)"):
+            use()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE remote_artwork_order SET state = 'odd'",
+        "UPDATE remote_artwork_order SET updated_at = 'noon'",
+        "UPDATE remote_artwork_order SET updated_at = 1e300",
+        "UPDATE remote_artwork_item SET state = 'odd'",
+        "UPDATE remote_artwork_item SET files = '{not json'",
+        """UPDATE remote_artwork_item SET files = '[{"a": 1}]'""",
+        "UPDATE remote_artwork_item SET files = '7'",
+    ],
+)
+def test_a_ledger_with_a_row_that_no_release_has_written_is_damaged(ledger: SqlLedger, file: Path, damage: str):
+    settle(ledger, KEY)
+    shop = sqlite3.connect(file)
+    shop.execute(damage)
+    shop.commit()
+    shop.close()
+    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+        with pytest.raises(
+            LedgerError, match=r"is damaged; bring back a backup of it \(a row cannot be read"
+        ) as caught:
+            use()
+        assert not caught.value.temporary
+
+
+def test_an_emptied_ledger_whose_log_is_there_is_damaged_and_the_log_is_left_as_it_is(file: Path, tmp_path: Path):
+    with SqlLedger(f"sqlite:///{file}") as before:
+        settle(before, KEY)
+        (tmp_path / "log").write_bytes((tmp_path / "ledger.db-wal").read_bytes())
+    file.write_bytes(b"")
+    log = (tmp_path / "log").replace(tmp_path / "ledger.db-wal")
+    size = log.stat().st_size
+    with SqlLedger(f"sqlite:///{file}") as ledger:
+        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+            with pytest.raises(LedgerError, match=r"was emptied, and ledger\.db-wal beside it was not; bring back"):
+                use()
+    assert (file.stat().st_size, log.stat().st_size) == (0, size)
+    assert size
+
+
+def test_an_empty_file_is_a_new_ledger(ledger: SqlLedger, file: Path):
+    file.touch()
+    assert ledger.find("acme") == []
+    assert claim(ledger, KEY).epoch == 1
+
+
 def test_a_ledger_that_is_deleted_or_replaced_meanwhile_is_opened_anew(ledger: SqlLedger, file: Path, tmp_path: Path):
     other = tmp_path / "other.db"
     with SqlLedger(f"sqlite:///{other}") as backup:
