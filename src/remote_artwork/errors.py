@@ -36,6 +36,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 
@@ -131,7 +132,8 @@ class RateLimited(ClientError):
 
     Args:
         message: What the host said.
-        retry_after: Seconds to wait, where the host named them; the text of an HTTP header will do.
+        retry_after: Seconds to wait, where the host named them; the text of an HTTP header will do, seconds or a date
+            (by this machine's clock). A text that is neither is no advice: None.
     """
 
     temporary = True
@@ -140,7 +142,7 @@ class RateLimited(ClientError):
         self, message: str = "the host limits the rate of calls", retry_after: float | str | None = None
     ) -> None:
         super().__init__(message)
-        self.retry_after = None if retry_after is None else float(retry_after)
+        self.retry_after = _seconds(retry_after) if isinstance(retry_after, str) else retry_after
 
 
 class Unavailable(ClientError, ConnectionError):
@@ -191,3 +193,16 @@ class ArtworkUnreachable(ClientError):
 
 class PaymentRequired(ClientError):
     """The host holds the order until it is paid for; the file is fine."""
+
+
+def _seconds(header: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
+
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

@@ -3,6 +3,8 @@
 import inspect
 import pickle
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -58,6 +60,19 @@ def test_what_the_host_said_is_carried():
     assert errors.RateLimited().retry_after is None
     assert str(errors.RateLimited()) == "the host limits the rate of calls"
     assert errors.ArtworkRejected("too dark").reason == "too dark"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), (" 2.5 ", 2.5), ("-1", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("", None)],
+)
+def test_how_long_to_wait_may_be_the_text_of_a_header(header, seconds):
+    assert errors.RateLimited(retry_after=header).retry_after == seconds
+
+
+def test_how_long_to_wait_may_be_a_date():
+    soon = format_datetime(datetime.now(UTC) + timedelta(minutes=2), usegmt=True)
+    assert 100 < errors.RateLimited(retry_after=soon).retry_after <= 120
 
 
 def test_what_a_storage_said_is_carried_through_a_pickle():

@@ -7,8 +7,6 @@ and is cut off, or answered by a server error, may have had its effect: ``Outcom
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -141,7 +139,7 @@ class HostApi:
             case HTTPStatus.CONFLICT:
                 raise NotPending(said)
             case HTTPStatus.TOO_MANY_REQUESTS:
-                raise RateLimited(said, retry_after=_seconds(response.headers.get("Retry-After")))
+                raise RateLimited(said, retry_after=response.headers.get("Retry-After"))
             case status if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise ClientError(said)
         try:
@@ -172,17 +170,3 @@ def _words(response: httpx.Response) -> str:
     message = body.get("message") if isinstance(body, dict) else None
     text = " ".join(str(message or "").split())
     return "".join(c for c in text if c.isprintable())[:_LONGEST_QUOTE]
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Seconds or a date, as HTTP allows; anything else is no advice."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None

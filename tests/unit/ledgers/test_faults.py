@@ -120,9 +120,7 @@ def test_a_ledger_with_a_row_that_no_release_has_written_is_damaged(ledger: SqlL
     shop.commit()
     shop.close()
     for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-        with pytest.raises(
-            LedgerError, match=r"is damaged; bring back a backup of it \(a row cannot be read"
-        ) as caught:
+        with pytest.raises(LedgerError, match=r"is damaged; bring back a backup of it \(a row") as caught:
             use()
         assert not caught.value.temporary
 
