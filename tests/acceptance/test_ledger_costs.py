@@ -14,7 +14,7 @@ from shop_files import memory_folder
 
 DONE = 100_000
 A_PAGE = 1000
-BEGINNINGS = ("BEGIN", "SET")
+BEGINNINGS = ("BEGIN", "SELECT set_config(")
 """What a transaction begins with."""
 
 
@@ -44,12 +44,10 @@ def test_a_hundred_thousand_done_orders_cost_a_pass_at_most_ten_queries(ledger_u
     files, _ = memory_folder(root)
     with ra.SqlLedger(ledger_url) as ledger:
         remember_done(ledger, DONE)
-        event.listen(
-            ledger._engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2].split()[0])
-        )
+        event.listen(ledger._engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
         shop = FakeShop([ra.Order("new", [ra.OrderItem("1")])])
         report = ra.Scanner(Full(files, root), shop, ledger=ledger).scan(sweep=True)
     assert report.names_seen == DONE
     assert [item.status for item in report.items] == ["missing"]
     assert not any(report.file_counts.values()), "the ledger knows all of them"
-    assert len([query for query in queries if query not in BEGINNINGS]) <= 10
+    assert len([query for query in queries if not query.startswith(BEGINNINGS)]) <= 10

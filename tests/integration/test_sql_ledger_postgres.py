@@ -56,6 +56,21 @@ def test_an_older_schema_is_brought_up_to_date_by_the_first_write_only(postgres_
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("set_for_the_role", "used"), [("off", "on"), ("on", "on"), ("local", "local"), ("remote_apply", "remote_apply")]
+)
+def test_a_commit_is_on_the_disk_before_it_counts_whatever_is_set_for_the_role(
+    postgres_url: str, set_for_the_role: str, used: str
+):
+    url = parse_ledger_url(postgres_url).update_query_dict({"options": f"-c synchronous_commit={set_for_the_role}"})
+    engine = open_engine(url, timeout=timedelta(seconds=7))
+    with engine.begin() as connection:
+        names = ("synchronous_commit", "statement_timeout")
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+    engine.dispose()
+    assert shown == [used, "7s"]
+
+
 def test_a_newer_schema_is_refused(postgres_url: str):
     with SqlLedger(postgres_url) as ledger:
         claim(ledger, KEY)

@@ -141,4 +141,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection, *, seconds: float) -> None:
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+    # What was committed must outlast a crash of the server, also where somebody has set commits to be faster than that.
+    connection.exec_driver_sql(
+        f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true), "
+        "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
+    )

@@ -1,5 +1,5 @@
 # ruff: noqa: S101, D102 - a contract asserts, and a test's name says what
-"""The part of the ledger's contract that is about finding orders."""
+"""The part of the ledger's contract that is about finding orders, and what comes back of them."""
 
 from __future__ import annotations
 
