@@ -50,7 +50,7 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
     _I.SELECTED: frozenset({_I.SELECTED, _I.VERIFIED, _I.REJECTED}),
     _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.REJECTED: frozenset({_I.SELECTED}),
-    _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.REJECTED, _I.SELECTED}),
+    _I.ATTACH_INTENT: frozenset({_I.ATTACHED, _I.VERIFIED, _I.SELECTED}),
     _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.LATE_REPLACEMENT: frozenset({_I.SELECTED}),
 }
@@ -59,7 +59,7 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
 FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
     _F.FULFILL_INTENT: frozenset({_F.FULFILL_INTENT, _F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
-    _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN, _F.CANCELLED}),
+    _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN}),
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }

@@ -65,6 +65,14 @@ def test_a_fulfilled_order_is_never_open_again():
     assert not allowed(FulfillState.FULFILLED, FulfillState.FULFILL_INTENT)
 
 
+def test_what_waits_for_a_person_goes_on_by_a_persons_word_alone():
+    assert FULFILL_ARROWS[FulfillState.UNCERTAIN] == {FulfillState.FULFILLED, FulfillState.OPEN}
+
+
+def test_a_file_is_refused_by_the_checks_or_once_its_call_is_known_to_have_had_no_effect():
+    assert not allowed(ItemState.ATTACH_INTENT, ItemState.REJECTED)
+
+
 def test_only_the_arrows_of_the_tables_are_allowed():
     for before, after in itertools.product([None, *ItemState], ItemState):
         assert allowed(before, after) is (after in ITEM_ARROWS[before])
