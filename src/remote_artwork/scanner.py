@@ -68,7 +68,7 @@ class Scanner:
         ledger: What was begun and what is done; shared by all scanners of a shop.
         pattern: The expected names, without extension.
         policy: The shop's decisions.
-        tenant: Keeps several shops apart in one ledger.
+        tenant: Keeps several shops apart in one ledger. All scanners of one shop look at one location.
         checks: Preflight checks; those of ``preflight_checks(policy)`` unless told.
         checks_at_once: Files of how many items are checked at once, each by a thread, ahead of the order in hand. In
             depth each may take 300 MB. Unless told, 8, or in depth as many as there are processors; 1: one by one.
