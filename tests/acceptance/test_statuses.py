@@ -117,7 +117,7 @@ ITEMS = [
         uncertain,
         (
             "nobody knows whether the order was fulfilled (time-out); look in the shop, then say so: "
-            "remote-artwork ledger resolve 1 --fulfilled or --not-fulfilled"
+            "remote-artwork ledger resolve 1 --fulfilled (or --not-fulfilled)"
         ),
     ),
     (failed, "the shop holds the order until it is paid for (invoice 7 is open); the files are fine"),
