@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from attrs import field, frozen
 
@@ -48,7 +49,7 @@ class Wanted:
     """What a look through a location is for.
 
     Args:
-        stems: Expected names without extension, in NFC and sorted; their files may lie there in NFC or in NFD.
+        stems: Expected names without extension, sorted; their files may lie there as spelled here, in NFC or in NFD.
         names: Whole names besides, looked for as they are.
     """
 
@@ -74,11 +75,14 @@ class Awaited:
 
     def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> Wanted:
         """What a storage is asked for: all of it, or what the orders of these numbers expect, and ``names`` besides."""
-        stems = [*self.slots, *self.contested]
-        if orders is not None:
-            stems = [stem for stem, slot in self.slots.items() if slot.order.number in orders]
-            stems += [s for s, slots in self.contested.items() if any(slot.order.number in orders for slot in slots)]
+        slots = chain(self.slots.values(), *self.contested.values())
+        stems = {_asked_for(slot.stem) for slot in slots if orders is None or slot.order.number in orders}
         return Wanted(stems=sorted(stems), names=sorted(names))
+
+
+def _asked_for(stem: str) -> str:
+    """A stem in NFC, or as the shop spells it where that is neither NFC nor NFD, and its NFC would not tell of it."""
+    return canonical(stem) if unicodedata.is_normalized("NFD", stem) else stem
 
 
 def canonical(stem: str) -> str:

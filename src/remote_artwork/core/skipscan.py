@@ -37,10 +37,10 @@ class Request:
 
 
 def spellings(stem: str) -> Collection[str]:
-    """The forms in which a storage may keep one name: composed (NFC) and decomposed (NFD)."""
+    """The forms in which a storage may keep one name: as it is given, composed (NFC) and decomposed (NFD)."""
     if stem.isascii():
         return (stem,)
-    return {unicodedata.normalize("NFC", stem), unicodedata.normalize("NFD", stem)}
+    return {stem, unicodedata.normalize("NFC", stem), unicodedata.normalize("NFD", stem)}
 
 
 def end_of(stem: str) -> str:

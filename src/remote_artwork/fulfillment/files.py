@@ -70,8 +70,9 @@ class Files:
             StorageError: The storage could not be looked through.
         """
         own = {file.name for file in self.progress.rows[number].files}
-        stems = {canonical(split_extension(name)[0]) for name in own}
-        names = {name for page in self.tools.storage.search(Wanted(stems=sorted(stems))) for name in page.names}
+        spelled = {split_extension(name)[0] for name in own}
+        names = {name for page in self.tools.storage.search(Wanted(stems=sorted(spelled))) for name in page.names}
+        stems = {canonical(stem) for stem in spelled}
         parts = ((name, *split_extension(name)) for name in names - own)
         return sorted(
             name for name, stem, extension in parts if canonical(stem) in stems and extension.lower() in MEDIA_TYPES

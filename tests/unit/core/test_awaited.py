@@ -141,3 +141,8 @@ def test_stems_are_compared_in_nfc_and_nothing_else():
 def test_a_storage_is_asked_for_served_and_contested_names_sorted_and_for_others_besides():
     result = awaited(order("2", "1"), order("7", "1"), order("7", "1", id="other"), order("e\u0301", "1"))
     assert result.wanted(["b.png", "a.txt"]) == Wanted(stems=["2_1", "7_1", "é_1"], names=["a.txt", "b.png"])
+
+
+@pytest.mark.parametrize("number", ["\u212a1", "s\u0307\u0323"], ids=["kelvin sign", "marks in another order"])
+def test_a_number_that_is_neither_nfc_nor_nfd_is_asked_for_as_the_shop_spells_it(number):
+    assert awaited(order(number, "1")).wanted().stems == [f"{number}_1"]

@@ -19,6 +19,10 @@ def test_both_unicode_forms_of_a_stem_are_looked_for():
     assert targets_of(["é1_1"]) == [unicodedata.normalize("NFD", "é1_1"), "é1_1"]
 
 
+def test_a_spelling_that_is_neither_is_looked_for_besides():
+    assert targets_of(["\u212a1_1"]) == ["K1_1", "\u212a1_1"]
+
+
 def test_a_stretch_within_another_is_not_looked_for_twice():
     assert targets_of(["1_1-2", "1_1", "1_1.5", "1_10", "1_1"]) == ["1_1", "1_10"]
 

@@ -77,7 +77,7 @@ class Lister:
 
     def search(self, source: Source, wanted: Wanted, ask: Ask) -> Iterator[Found]:
         """The wanted files and their neighbours. Of a storage that shows its disorder late, some come twice."""
-        stems = set(wanted.stems)
+        stems = {canonical(stem) for stem in wanted.stems}
         for name in wanted.names:
             if canonical(split_extension(name)[0]) not in stems:
                 yield Found(entries=_look_up(source, name, ask))
