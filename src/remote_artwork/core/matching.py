@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split_extension
 from remote_artwork.core.model import MEDIA_TYPES, StoredFile
+from remote_artwork.errors import StorageMisbehaved
 
 
 @frozen
@@ -20,7 +21,8 @@ class Page:
 
     Args:
         names: Keys relative to the location's folder, as the storage spells them.
-        file: Builds the ``StoredFile`` of ``names[i]`` from what the page already told.
+        file: Builds the ``StoredFile`` of ``names[i]`` from what the page already told; raises ``StorageMisbehaved``
+            where that describes no file.
         unknown: Names of which nobody knows whether they are there → why. They are none of ``names``.
         caveat: What should be said with each missing file; the last page that has one counts.
         whole: Whether with this page every file of the location has been seen.
@@ -117,5 +119,10 @@ class Matches:
         if extension.lower() not in MEDIA_TYPES:
             self.unsupported.append((name, slot))
             return
+        try:
+            file = page.file(position)
+        except StorageMisbehaved as error:  # of this one file alone
+            self.unknown.setdefault(canonical(stem), {})[name] = str(error)
+            return
         by_placement = self.found.setdefault(slot.key, {})
-        by_placement.setdefault(slot.placement, {})[name] = page.file(position)
+        by_placement.setdefault(slot.placement, {})[name] = file

@@ -6,6 +6,7 @@ from remote_artwork.core.awaited import await_orders
 from remote_artwork.core.matching import Matches, Page, split_hits
 from remote_artwork.core.model import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.errors import StorageMisbehaved
 
 NFC, NFD = "é_1.pdf", "e\u0301_1.pdf"
 
@@ -118,6 +119,18 @@ def test_what_nothing_is_known_of_is_kept_by_its_stem_in_either_form_of_its_lett
     taken.take(Page([], page().file))
     assert taken.unknown == {"é_1": {NFD: "HTTP 403", NFC: "HTTP 500"}}
     assert taken.whole
+
+
+def test_a_file_that_the_storage_describes_badly_is_unknown_and_its_siblings_are_found():
+    def describe(place):
+        if place == 0:
+            raise StorageMisbehaved("it names no size")
+        return StoredFile(name="1001_2.png", size=1, etag="e")
+
+    taken = matches(ORDER)
+    taken.take(Page(["1001_1.png", "1001_2.png"], describe))
+    assert taken.unknown == {"1001_1": {"1001_1.png": "it names no size"}}
+    assert found(taken, "1001", "2") == ["1001_2.png"]
 
 
 def test_placements_are_kept_apart():
