@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from attrs import define, field
 
@@ -14,7 +15,7 @@ from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.oddities import Oddities, unsupported
 from remote_artwork.core.report import FileOutcome, FileStatus, FileTally
-from remote_artwork.errors import StorageError
+from remote_artwork.errors import StorageError, StorageMisbehaved
 from remote_artwork.interfaces import Ledger
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -130,9 +131,10 @@ def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -
         for row in record.items.values()
         for file in row.files
     }
-    return {
-        name: page.file(place)
-        for page in (pages if printed else ())
-        for place, name in enumerate(page.names)
-        if name in printed
-    }
+    listed = {}
+    for page in pages if printed else ():
+        for place, name in enumerate(page.names):
+            if name in printed:
+                with suppress(StorageMisbehaved):  # then nothing is said of this one
+                    listed[name] = page.file(place)
+    return listed

@@ -6,6 +6,7 @@ import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
 import remote_artwork as ra
+from remote_artwork.core.matching import Page
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.testing import FakeShop, Faults, FaultyLedger
 from shop_files import JPEG, PNG, memory_folder
@@ -171,3 +172,21 @@ def test_a_poisoned_tenant_does_not_stop_the_others(root, tmp_path):
         assert [record.key.tenant for record in ledger.find("good")] == ["good"]
     fsspec.filesystem("memory").rm(root, recursive=True)
     fsspec.filesystem("memory").makedirs(root)
+
+
+class Sizeless(ra.ArtworkStorage):
+    """Lists names, and tells nothing of them."""
+
+    def pages(self):
+        def describe(_place):
+            raise ra.StorageMisbehaved("it names no size")
+
+        yield Page(["1001_1.jpg"], describe)
+
+
+def test_a_printed_file_that_a_sweep_finds_described_badly_stops_nothing(root):
+    files, storage = memory_folder(root, "1001_1.jpg")
+    shop, ledger = FakeShop([one_item()]), ra.MemoryLedger()
+    assert only(ra.Scanner(storage, shop, ledger=ledger).scan()).status == "fulfilled"
+    report = ra.Scanner(Sizeless(files, root), shop, ledger=ledger).scan(sweep=True)
+    assert (report.names_seen, report.coverage, report.faults) == (1, "full", ())
