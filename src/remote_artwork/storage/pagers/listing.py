@@ -169,5 +169,8 @@ class _Pages:
             raise _OutOfOrder
         own = course.take(names, listed.following)
         self.most = min(self.most + 1, MOST_AT_ONCE)
-        self.waiting += filter(None, (course.split(), course))
+        # More courses than may be followed at once would cost requests and save no time.
+        if len(self.running) + len(self.waiting) + 1 < MOST_AT_ONCE and (farther := course.split()):
+            self.waiting.append(farther)
+        self.waiting.append(course)
         return listed.entries[:own]

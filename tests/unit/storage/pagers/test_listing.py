@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from concurrent.futures import Future
 from contextlib import suppress
 
 import pytest
 
 from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.skipscan import KeyRange, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.pagers import names_of
-from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, below, names_from
+from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, _Pages, below, names_from
 
 PAGE = 10
 
@@ -259,3 +261,25 @@ def test_names_are_below_the_folder_without_its_marker_and_strangers():
 def test_for_a_check_keys_that_are_not_below_the_folder_are_shown_as_nameless():
     assert names_from("in/", ["elsewhere.png", "in/", "in/a.png", "india.png"]) == ["", "a.png", ""]
     assert names_from("", ["a.png", "b/c.png"]) == ["a.png", "b/c.png"]
+
+
+def test_no_more_key_ranges_are_open_than_are_asked_at_once():
+    names = [f"{number:05}_1.png" for number in range(40_000)]
+
+    def submit(request):
+        begin = bisect_right(names, request.after)
+        answer = Future()
+        more = str(begin + PAGE) if begin + PAGE < len(names) else None
+        answer.set_result(Listed([(name, {}) for name in names[begin : begin + PAGE]], more))
+        return answer
+
+    pages = _Pages(submit, [KeyRange(targets_of(name.removesuffix(".png") for name in names))])
+    requests, most = 0, 0
+    pages.start()
+    while pages.running:
+        most = max(most, len(pages.running) + len(pages.waiting))
+        pages.ended(next(iter(pages.running)))
+        requests += 1
+        pages.start()
+    assert most == MOST_AT_ONCE
+    assert requests <= 4_000 + 2 * MOST_AT_ONCE
