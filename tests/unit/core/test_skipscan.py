@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 
 import pytest
 
@@ -163,3 +164,17 @@ def test_a_walk_in_circles_is_an_error():
     walk.take(["c"], "two")
     with pytest.raises(StorageMisbehaved, match="circle"):
         walk.take(["a", "b"], "two")
+
+
+@pytest.mark.parametrize("stuck", [2, 4, 6, 8])
+def test_a_walk_whose_tokens_stay_the_same_goes_on_behind_the_last_name_and_repeats_no_page(stuck):
+    names, walk, requests = [f"{number:02}" for number in range(20)], Walk(), 0
+    seen = []
+    while request := walk.request:
+        requests += 1
+        begin = bisect_right(names, request.after) if request.after else int(request.token or 0)
+        page = names[begin : begin + 2]
+        seen += page
+        walk.take(page, str(min(begin + 2, stuck)) if begin + 2 < len(names) else None)
+    assert seen == names
+    assert requests == 10
