@@ -125,8 +125,8 @@ class Surveyor:
         awaited = await_orders(pending.orders.values(), self.pattern)
         matches = Matches(awaited)
         records, unsettled, unknown = self._records(pending, faults)
-        if unknown is None and (awaited.stems or names or sweep):
-            wanted = None if sweep else awaited.wanted(names, orders=orders)
+        wanted = None if sweep else awaited.wanted(names, orders=orders)
+        if unknown is None and (wanted is None or wanted.stems or wanted.names):
             unknown = self._discover(wanted, pending, matches, tally, faults)
         used: Mapping[str, Sequence[OrderRecord]] = {}
         if unknown is None:

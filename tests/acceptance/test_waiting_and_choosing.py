@@ -147,3 +147,10 @@ def test_a_side_without_a_file_is_missing_however_many_the_other_has(root):
     scan, _ = scanner(storage, items=[ra.OrderItem("1", placements=("front", "back"))], several_files="prefer:pdf")
     item = only(scan.scan())
     assert (item.status, item.awaited) == (ra.ItemStatus.MISSING, ("1_1_back",))
+
+
+def test_orders_that_are_not_pending_cost_no_request(root):
+    _, storage = memory_folder(root, "1001_1.jpg")
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan(orders=["another"])
+    assert (report.items, report.requests) == ((), {"list": 0, "head": 0, "get": 0})
