@@ -19,7 +19,7 @@ from remote_artwork.errors import StorageError, StorageMisbehaved
 from remote_artwork.interfaces import Ledger
 from remote_artwork.storage.storage import ArtworkStorage
 
-_JUDGED_AT_ONCE = 50_000
+_JUDGED_AT_ONCE = 34_000
 """Odd names are looked up in the ledger in batches; their pages, with so many names, are kept until then."""
 
 _JUDGED_BY_THE_WAY = 1_000

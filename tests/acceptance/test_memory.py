@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 
 import pytest
 
+import remote_artwork as ra
 from canned import COMMAND, Canned
 from parts import package
+from remote_artwork.core.matching import Page
+from remote_artwork.core.model import StoredFile
+from remote_artwork.testing import FakeShop
 from servers import free_port, running
+from shop_files import memory_folder
 
 pytestmark = pytest.mark.server
 
@@ -68,3 +74,26 @@ def test_a_further_storage_takes_little_and_one_that_shares_a_client_next_to_not
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
 def test_a_sweep_takes_no_more_for_more_files(server):
     assert megabytes(server, SWEEP, 200_000) - megabytes(server, SWEEP, 10_000) < 20
+
+
+class Watched(ra.ArtworkStorage):
+    """Eighty pages of files that nobody awaits; counts how many of them are kept."""
+
+    most = 0
+
+    def pages(self):
+        given = []
+        for number in range(80):
+            page = Page([f"{number}{place:03}_1.png" for place in range(1000)], StoredFile)
+            given.append(weakref.ref(page))
+            yield page
+            del page
+            self.most = max(self.most, sum(kept() is not None for kept in given))
+
+
+def test_a_sweep_that_judges_every_file_keeps_few_pages(root):
+    files, _ = memory_folder(root)
+    storage = Watched(files, root)
+    report = ra.Scanner(storage, FakeShop([]), ledger=ra.MemoryLedger()).plan(sweep=True)
+    assert report.file_counts == {"early": 80_000}
+    assert storage.most <= 35

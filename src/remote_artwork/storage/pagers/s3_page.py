@@ -40,8 +40,10 @@ def read_page(body: bytes) -> S3Page:
     if page.root.tag.rpartition("}")[2] != "ListBucketResult" or "IsTruncated" not in told:
         raise no_listing()
 
+    fields_of = page.fields  # without the page, whose names would be kept as long as this is
+
     def describe(place: int) -> Mapping[str, Any]:
-        fields = page.fields(place)
+        fields = fields_of(place)
         return {**fields, "Size": number_in(fields.get("Size", ""))}
 
     truncated = told["IsTruncated"].lower() == "true"

@@ -47,7 +47,7 @@ class AnswersEverything(StorageMisbehaved):
 
 
 def spellings(stem: str) -> list[str]:
-    """The names that a file of this stem may have: each extension in small letters and capitals, in NFC, in NFD and as given."""
+    """The names that a file of this stem may have: as given, in NFC and in NFD, each extension also in capitals."""
     forms = dict.fromkeys((*(unicodedata.normalize(form, stem) for form in ("NFC", "NFD")), stem))
     return [f"{form}.{extension}" for form in forms for extension in _EXTENSIONS]
 
