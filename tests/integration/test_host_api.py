@@ -1,5 +1,6 @@
 """One request to a shop's API: what is refused before it, and what its answer means."""
 
+import base64
 import logging
 import traceback
 
@@ -67,6 +68,21 @@ def test_a_refusal_is_the_same_for_both_and_had_no_effect(server, api, status, e
             ask("PATCH", "/v4/orders/id-1", json={"orderType": "order", "items": []})
         assert type(refusal.value) is error
     assert server.effects.total() == 0
+
+
+def test_a_key_that_the_shop_quotes_is_not_passed_on(server):
+    """Nor the part of it that a long sentence is cut off at."""
+    user, secret = "ck_of_tests", "cs_of_tests"
+    pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    for words in (f"no such key: {user}, {secret}, Basic {pair}", f"{'so ' * 99}{secret}"):
+        server.fail((401, {"message": words}, {}), on="any")
+        with pytest.raises(ra.AuthenticationFailed, match=r"\*\*\*|so so") as refusal:
+            HostApi(server.url, auth=(user, secret), retry=ONCE).read("GET", "/v4/orders/id-1")
+        told = "".join(traceback.format_exception(refusal.value))
+        assert not [each for each in (user, secret, pair, "cs_") if each in told]
+    server.fail((401, {"message": f"no such key: {server.KEY}"}, {}), on="any")
+    with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*;"):
+        HostApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE).read("GET", "/v4/orders/id-1")
 
 
 def test_nobody_who_listens_means_that_nothing_was_sent():

@@ -82,7 +82,8 @@ class HostApi:
         local = url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")
         if not url.host or not (url.scheme == "https" or local):
             raise ConfigurationError(f"{base_url!r}: a shop's API is reached by https://")
-        for secret in (*(headers or {}).values(), *(auth or ())):
+        self._secrets = (*(headers or {}).values(), *(auth or ()))
+        for secret in self._secrets:
             _refuse_what_is_no_key(secret, url.host)
         self._host = url.host
         self._retry = retry or RetryPolicy()
@@ -148,7 +149,11 @@ class HostApi:
             raise otherwise(f"{self._host} answers something that is not JSON") from error
 
     def _said(self, response: httpx.Response) -> str:
+        """The host's words, without the keys that it may quote."""
         words = _words(response)
+        for sent in (*self._secrets, *response.request.headers.get("Authorization", "").split()[1:]):
+            words = words.replace(sent, "***")
+        words = words[:_LONGEST_QUOTE]
         status = f"{self._host} answers HTTP {response.status_code}"
         return f"{status}: {words}" if words else status
 
@@ -169,4 +174,4 @@ def _words(response: httpx.Response) -> str:
         return ""
     message = body.get("message") if isinstance(body, dict) else None
     text = " ".join(str(message or "").split())
-    return "".join(c for c in text if c.isprintable())[:_LONGEST_QUOTE]
+    return "".join(c for c in text if c.isprintable())
