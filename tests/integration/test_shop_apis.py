@@ -167,7 +167,36 @@ def confirmations(shop):
     return [body for _, body in shop.changes if "orderType" in body or "status" in body]
 
 
+ODD = {
+    "gelato": [
+        ("createdAt", "yesterday", 5),
+        ("items", [None], "abc", 7),
+        ("orderReferenceId", None, {"a": 1}, True),
+    ],
+    "woocommerce": [
+        ("date_created_gmt", "0000-00-00T00:00:00", 7),
+        ("line_items", [None], [{"id": None}], 7),
+        ("meta_data", [None], [{"key": "_remote_artwork_key"}], 7),
+        ("number", None, {"a": 1}),
+    ],
+}
+"""Fields of an order, and values that no document mentions."""
+
+
 class TestEveryShop:
+    def test_an_order_told_in_another_form_does_not_stop_the_others(self, shop, scanner_of):
+        kind, line = ("gelato", "1") if isinstance(shop, GelatoApi) else ("woocommerce", 11)
+        odd = [(name, value) for name, *values in ODD[kind] for value in values]
+        first = shop.orders.pop(next(iter(shop.orders)))
+        ids = [shop.add(str(number), line) for number in range(2001, 2001 + len(odd))]
+        for order_id, (name, value) in zip(ids, odd, strict=True):
+            shop.orders[order_id][name] = value
+        shop.orders["last"] = {**first, "id": "last"}
+        report = scanner_of(shop.client()).scan()
+        assert list(statuses(report).values()) == ["fulfilled"]
+        assert report.exit_code == 3
+        assert [each for each in ids if f"{each}: " not in report.faults[0].message] == []
+
     @pytest.mark.parametrize("fault", ["500 after", "cut after"])
     def test_a_lost_answer_is_settled_by_asking_and_nothing_is_sent_twice(self, shop, scanner_of, fault):
         scanner = scanner_of(shop.client())
@@ -253,3 +282,13 @@ class TestWooCommerce:
         upload(files, "1001_11.pdf")
         client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
         assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
+
+    def test_a_line_that_the_hosts_own_rule_cannot_read_does_not_stop_other_orders(self, woocommerce, files, scanner_of):
+        woocommerce.add("1001", 11)
+        order_id = woocommerce.add("1002", 12)
+        woocommerce.orders[order_id]["line_items"][0]["sku"] = "PRINT-1"
+        upload(files, "1001_11.pdf", "1002_12.pdf")
+        client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["sku"] else [])
+        report = scanner_of(client).scan()
+        assert statuses(report) == {("1002", "12"): "fulfilled"}
+        assert "KeyError: 'sku'" in report.faults[0].message

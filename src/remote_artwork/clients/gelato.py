@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
+from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -148,8 +148,9 @@ class GelatoClient:
             if type(error) is ClientError:  # a plain refusal says little; the order itself tells whether it waits
                 refuse_unless_pending(self.get_order(order.id).state, str(error), error)
             raise
-        return text(answer.document.get("id")) or order.id
+        return str(answer.document.get("id") or order.id)
 
+    @as_an_order()
     def _order(self, told: Mapping[str, Any]) -> Order:
         status = str(told.get("fulfillmentStatus"))
         state = _STATES.get(status, OrderState.OTHER)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
+from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -172,6 +172,7 @@ class WooCommerceClient:
         told: Mapping[str, Any] = self._api.read("GET", _path(order_id)).document
         return told
 
+    @as_an_order()
     def _order(self, told: Mapping[str, Any]) -> Order:
         created_at = told.get("date_created_gmt")
         return Order(
