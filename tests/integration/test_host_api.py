@@ -38,7 +38,13 @@ def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key,
     assert server.requests == []
 
 
-@pytest.mark.parametrize("fault", [503, 408, GARBLED, "cut before", (200, b"<html>", {})], ids=repr)
+NO_PAGE = (404, b"<html>no such page</html>", {})
+NO_PLUGIN = (404, {"code": "rest_no_route", "message": "No route was found"}, {})
+
+
+@pytest.mark.parametrize(
+    "fault", [503, 408, GARBLED, "cut before", (200, b"<html>", {}), NO_PAGE, (410, [], {}), NO_PLUGIN], ids=repr
+)
 def test_an_answer_that_tells_nothing_is_unavailable_to_a_question_and_unknown_to_a_change(server, api, fault):
     server.fail(fault, 2, on="any")
     with pytest.raises(ra.Unavailable):

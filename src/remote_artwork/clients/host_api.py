@@ -136,6 +136,8 @@ class HostApi:
             case HTTPStatus.PAYMENT_REQUIRED:
                 raise PaymentRequired(said)
             case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+                if not _is_of_the_api(response):
+                    raise otherwise(f"{said}, not in its API's own words; is the address right?")
                 raise OrderGone(said)
             case HTTPStatus.CONFLICT:
                 raise NotPending(said)
@@ -164,6 +166,15 @@ def _refuse_what_is_no_key(secret: str, host: str) -> None:
         raise ConfigurationError(
             f"a key for {host} is empty, or holds a space, a line end or another sign that no key has; copy it anew"
         )
+
+
+def _is_of_the_api(response: httpx.Response) -> bool:
+    """Whether the API itself misses something: a page of a server before it, or WordPress without its plug-in, is none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("code") != "rest_no_route"
 
 
 def _words(response: httpx.Response) -> str:
