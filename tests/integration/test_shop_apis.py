@@ -277,6 +277,22 @@ class TestWooCommerce:
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
         assert len(woocommerce.requests) == 3
 
+    @pytest.mark.parametrize("total", [None, "many", "0", "100", "-5", "99999"])
+    def test_no_order_is_lost_to_a_total_that_is_wrong(self, woocommerce, total):
+        for number in range(230):
+            woocommerce.add(str(number), 1)
+        page = woocommerce._page
+        woocommerce._page = lambda query: (*page(query)[:2], {} if total is None else {"X-WP-Total": total})
+        assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
+
+    def test_a_shop_that_gives_shorter_pages_than_asked_for_is_read_up_to_its_total(self, woocommerce):
+        for number in range(30):
+            woocommerce.add(str(number), 1)
+        page = woocommerce._page
+        woocommerce._page = lambda query: page({**query, "per_page": ["10"]})
+        assert len(list(woocommerce_client(woocommerce).pending_orders())) == 30
+        assert len(woocommerce.requests) == 3
+
     def test_a_line_without_artwork_is_left_alone(self, woocommerce, files, scanner_of):
         woocommerce.add("1001", 11, 12)
         upload(files, "1001_11.pdf")
