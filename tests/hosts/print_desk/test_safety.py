@@ -71,7 +71,7 @@ def test_one_half_of_a_key_pair_is_not_taken(page, desk):
 
 @pytest.mark.parametrize("path", ["/scan", "/storage", "/storage/check", "/storage/forget", "/storage/recognised"])
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1.evil.example"]
+    "origin", ["https://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1.evil.example", "http://["]
 )
 def test_no_other_site_can_make_a_browser_do_anything(desk, path, origin):
     answer = desk.post(path, {"url": "s3://prints/in/"}, Origin=origin)
