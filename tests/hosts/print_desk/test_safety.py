@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import remote_artwork as ra
 from print_desk.database import StorageRow, connect, utc_now
+from print_desk.merchant_storage import MerchantStorage, Pasted
 from print_desk_host import paste, see
 
 pytestmark = pytest.mark.server
@@ -106,3 +108,22 @@ def test_keys_are_in_no_error_of_the_database_and_in_no_folder_that_others_may_o
             connection.execute(sa.insert(StorageRow).values(row))
     engine.dispose()
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("then", [None, Pasted("s3://others/in/?region=eu-west-1", "AKIAOTHER", "hush-other")])
+def test_what_is_forgotten_or_replaced_while_it_is_checked_again_does_not_come_back(tmp_path, monkeypatch, then):
+    engine = connect(f"sqlite:///{tmp_path / 'desk.db'}")
+    storage = MerchantStorage(engine, ra.NetworkPolicy())
+    good = ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any"))
+    storage._keep(Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"), good)
+
+    def meanwhile(*_, **__):
+        storage.forget()
+        if then is not None:
+            storage._keep(then, good)
+        return good
+
+    monkeypatch.setattr(ra, "check_location", meanwhile)
+    storage.check_again()
+    assert storage._kept() == then
+    engine.dispose()
