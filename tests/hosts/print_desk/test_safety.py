@@ -11,6 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 import remote_artwork as ra
 from print_desk.database import StorageRow, connect, utc_now
+from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import MerchantStorage, Pasted
 from print_desk_host import paste, see
 
@@ -127,3 +128,15 @@ def test_what_is_forgotten_or_replaced_while_it_is_checked_again_does_not_come_b
     storage.check_again()
     assert storage._kept() == then
     engine.dispose()
+
+
+def test_keys_are_in_no_file_that_others_may_read_where_the_folder_was_there_before(tmp_path):
+    tmp_path.chmod(0o755)
+    desk = Desk.open(Settings(home=tmp_path, hosts=(), network=ra.NetworkPolicy()))
+    desk.storage._keep(
+        Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"),
+        ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any")),
+    )
+    readable = [file for file in tmp_path.glob("desk.db*") if file.stat().st_mode & 0o077]
+    desk.close()
+    assert readable == []
