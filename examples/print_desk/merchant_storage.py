@@ -59,7 +59,7 @@ class MerchantStorage:
         return report
 
     def check_again(self) -> ra.CheckReport | None:
-        """Tries what is kept; None where nothing is. It stays, whatever comes of it; unless it was forgotten meanwhile."""
+        """Tries what is kept; None where nothing is. It stays, whatever comes of it, unless it is forgotten."""
         if (pasted := self._kept()) is None:
             return None
         report = ra.check_location(pasted.url, credentials=pasted.credentials(), network=self.network)

@@ -299,7 +299,9 @@ class TestWooCommerce:
         client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
         assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
 
-    def test_a_line_that_the_hosts_own_rule_cannot_read_does_not_stop_other_orders(self, woocommerce, files, scanner_of):
+    def test_a_line_that_the_hosts_own_rule_cannot_read_does_not_stop_other_orders(
+        self, woocommerce, files, scanner_of
+    ):
         woocommerce.add("1001", 11)
         order_id = woocommerce.add("1002", 12)
         woocommerce.orders[order_id]["line_items"][0]["sku"] = "PRINT-1"

@@ -169,7 +169,7 @@ def _refuse_what_is_no_key(secret: str, host: str) -> None:
 
 
 def _is_of_the_api(response: httpx.Response) -> bool:
-    """Whether the API itself misses something: a page of a server before it, or WordPress without its plug-in, is none."""
+    """Whether the API itself answers, not a server before it, nor WordPress without the plug-in that has the API."""
     try:
         body = response.json()
     except ValueError:
