@@ -136,6 +136,24 @@ class TestGelato:
         assert statuses(report) == {("1001", "1"): "failed"}
         assert "Only draft orders can be patched" in report.items[0].reason
 
+    @pytest.mark.parametrize("status", [400, 409])
+    @pytest.mark.parametrize(
+        ("state", "ends"), [("draft", "failed"), ("created", "fulfilled"), ("canceled", "cancelled")]
+    )
+    def test_after_a_refusal_the_order_itself_decides(self, gelato, files, scanner_of, status, state, ends):
+        order_id = gelato.add("1001", "1")
+        upload(files, "1001_1.pdf")
+        gelato.fail((status, {"message": "conflict"}, {}))
+
+        class Changed(ra.GelatoClient):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                gelato.orders[order_id]["fulfillmentStatus"] = state
+                return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+        scanner = scanner_of(Changed(gelato.KEY, api=gelato.url, retry=NO_WAIT))
+        assert statuses(scanner.scan()) == {("1001", "1"): ends}
+        assert gelato.changes == []
+
     def test_a_draft_deleted_while_it_is_worked_on_is_cancelled(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1.pdf")

@@ -21,7 +21,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import ClientError
+from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -145,8 +145,9 @@ class GelatoClient:
         try:
             answer = self._api.change("PATCH", _path(order.id), json={"orderType": "order", "items": items})
         except ClientError as error:
-            if type(error) is ClientError:  # a plain refusal says little; the order itself tells whether it waits
+            if type(error) in (ClientError, NotPending):  # a refusal says little; the order tells whether it waits
                 refuse_unless_pending(self.get_order(order.id).state, str(error), error)
+                raise ClientError(str(error)) from error
             raise
         return str(answer.document.get("id") or order.id)
 
