@@ -105,8 +105,17 @@ class TestGelato:
             gelato.add(str(number), "1", status="pending_approval" if number % 2 else "draft")
         orders = list(gelato_client(gelato).pending_orders())
         assert [order.number for order in orders] == [str(number) for number in range(250)]
-        assert sum(line.startswith("POST") for line in gelato.requests) == 3
-        assert len(gelato.requests) == 253
+        assert sum(line.startswith("POST") for line in gelato.requests) == 4
+        assert len(gelato.requests) == 254
+
+    def test_no_order_is_lost_where_pages_are_shorter_than_asked_for(self, gelato):
+        for number in range(25):
+            gelato.add(str(number), "1")
+        search = gelato._search
+        gelato._search = lambda body: search({**body, "limit": 10})
+        assert [order.number for order in gelato_client(gelato).pending_orders()] == [
+            str(number) for number in range(25)
+        ]
 
     def test_only_the_stores_that_were_named_are_searched(self, gelato):
         gelato.add("1", "1", storeId="ours")

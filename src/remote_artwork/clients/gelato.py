@@ -103,13 +103,15 @@ class GelatoClient:
         question: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE}
         if self._stores:
             question["storeIds"] = list(self._stores)
-        for offset in range(0, 10**9, PAGE):
+        offset = 0
+        while True:  # a page that is shorter than asked for need not be the last
             answer = self._api.read("POST", "/v4/orders:search", json={**question, "offset": offset}).document
             page = [str(summary["id"]) for summary in answer.get("orders", ())]
-            yield from (each for each in page if each not in seen)
-            if len(page) < PAGE or seen.issuperset(page):
+            if seen.issuperset(page):
                 return
+            yield from (each for each in page if each not in seen)
             seen.update(page)
+            offset += len(page)
 
     def get_order(self, order_id: str) -> Order:
         """One order as it is now.
