@@ -37,6 +37,10 @@ class MyShop:
     def attach_artwork(
         self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
     ) -> None:
+        now = self.get_order(order.id)
+        self._refuse_unless_pending(now)
+        if item.number not in {each.number for each in now.items}:
+            raise ra.ItemNotFound(f"order {now.number} has no item {item.number}")
         self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # sets, never appends
 
     def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str | None:
@@ -45,8 +49,14 @@ class MyShop:
             if now.fulfillment_key == idempotency_key:
                 return f"receipt-{order.number}"
             raise ra.AlreadyFulfilled(order.number)
+        self._refuse_unless_pending(now)
         self.orders[order.id] = evolve(now, state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key)
         return f"receipt-{order.number}"
+
+    @staticmethod
+    def _refuse_unless_pending(now: ra.Order) -> None:
+        if now.state is not ra.OrderState.PENDING:
+            raise ra.NotPending(f"order {now.number} is {now.state}")
 
 
 def main() -> None:

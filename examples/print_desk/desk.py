@@ -23,7 +23,7 @@ class Settings:
     """What the operator decides, by the environment.
 
     Args:
-        home: The folder that holds databases and contact sheet; nobody else may look into it.
+        home: The folder that holds databases and contact sheet; a new one is closed to everybody else.
         hosts: Names the desk is reached by; requests to any other are refused.
         network: ``NetworkPolicy()`` is safe for URLs that merchants paste. More is allowed for tests on this machine.
     """
@@ -55,7 +55,9 @@ class Desk:
     def open(cls, settings: Settings) -> Self:
         """Opens the desk, and places a few orders in a new one."""
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = connect(f"sqlite:///{settings.home / 'desk.db'}")
+        database = settings.home / "desk.db"
+        database.touch(mode=0o600)  # keys lie in it, and the folder may have been there before
+        engine = connect(f"sqlite:///{database}")
         place_orders(engine)
         storage = MerchantStorage(engine, settings.network)
         ledger = ra.SqlLedger(f"sqlite:///{settings.home / 'ledger.db'}")

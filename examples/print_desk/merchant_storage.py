@@ -59,11 +59,14 @@ class MerchantStorage:
         return report
 
     def check_again(self) -> ra.CheckReport | None:
-        """Tries what is kept; None where nothing is. It stays, whatever comes of it."""
+        """Tries what is kept; None where nothing is. It stays, whatever comes of it, unless it is forgotten."""
         if (pasted := self._kept()) is None:
             return None
         report = ra.check_location(pasted.url, credentials=pasted.credentials(), network=self.network)
-        self._keep(pasted, report)
+        with Session(self.engine) as session, session.begin():
+            row = session.get(StorageRow, _ONLY_ROW)
+            if row is not None and _pasted(row) == pasted:
+                row.checked_at, row.check = utc_now(), _told(report)
         return report
 
     def forget(self) -> None:
@@ -93,7 +96,7 @@ class MerchantStorage:
     def _kept(self) -> Pasted | None:
         with Session(self.engine) as session:
             row = session.get(StorageRow, _ONLY_ROW)
-            return None if row is None else Pasted(row.url, row.access_key, row.secret_key)
+            return None if row is None else _pasted(row)
 
     def _keep(self, pasted: Pasted, report: ra.CheckReport) -> None:
         with Session(self.engine) as session, session.begin():
@@ -104,6 +107,14 @@ class MerchantStorage:
                     access_key=pasted.access_key,
                     secret_key=pasted.secret_key,
                     checked_at=utc_now(),
-                    check={"steps": report.to_dict()["steps"], "verdict": str(report.verdict)},
+                    check=_told(report),
                 )
             )
+
+
+def _pasted(row: StorageRow) -> Pasted:
+    return Pasted(row.url, row.access_key, row.secret_key)
+
+
+def _told(report: ra.CheckReport) -> dict[str, Any]:
+    return {"steps": report.to_dict()["steps"], "verdict": str(report.verdict)}

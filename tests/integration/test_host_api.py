@@ -1,6 +1,10 @@
 """One request to a shop's API: what is refused before it, and what its answer means."""
 
+import base64
+import contextlib
 import logging
+import socket
+import threading
 import traceback
 
 import pytest
@@ -37,7 +41,15 @@ def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key,
     assert server.requests == []
 
 
-@pytest.mark.parametrize("fault", [503, 408, GARBLED, "cut before", (200, b"<html>", {})], ids=repr)
+NO_PAGE = (404, b"<html>no such page</html>", {})
+NO_PLUGIN = (404, {"code": "rest_no_route", "message": "No route was found"}, {})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [503, 408, GARBLED, "cut before", (200, b"<html>", {}), (200, b"[" * 99999, {}), NO_PAGE, (410, [], {}), NO_PLUGIN],
+    ids=repr,
+)
 def test_an_answer_that_tells_nothing_is_unavailable_to_a_question_and_unknown_to_a_change(server, api, fault):
     server.fail(fault, 2, on="any")
     with pytest.raises(ra.Unavailable):
@@ -67,6 +79,58 @@ def test_a_refusal_is_the_same_for_both_and_had_no_effect(server, api, status, e
             ask("PATCH", "/v4/orders/id-1", json={"orderType": "order", "items": []})
         assert type(refusal.value) is error
     assert server.effects.total() == 0
+
+
+def test_a_key_that_the_shop_quotes_is_not_passed_on(server):
+    """Nor the part of it that a long sentence is cut off at."""
+    user, secret = "ck_of_tests", "cs_of_tests"
+    pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    for words in (f"no such key: {user}, {secret}, Basic {pair}", f"{'so ' * 99}{secret}"):
+        server.fail((401, {"message": words}, {}), on="any")
+        with pytest.raises(ra.AuthenticationFailed, match=r"\*\*\*|so so") as refusal:
+            HostApi(server.url, auth=(user, secret), retry=ONCE).read("GET", "/v4/orders/id-1")
+        told = "".join(traceback.format_exception(refusal.value))
+        assert not [each for each in (user, secret, pair, "cs_") if each in told]
+    server.fail((401, {"message": f"no such key: {server.KEY}"}, {}), on="any")
+    with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*;"):
+        HostApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE).read("GET", "/v4/orders/id-1")
+
+
+class Dripping:
+    """A body that comes in small pieces, each in time, for as long as somebody listens."""
+
+    def __init__(self):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._gone = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        connection, _ = self._server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not self._gone.wait(0.02):
+                connection.sendall(b" ")
+
+    def close(self):
+        self._gone.set()
+        self._server.close()
+
+
+def test_an_answer_that_does_not_end_is_given_up():
+    server = Dripping()
+    api = HostApi(server.url, timeout=0.1, retry=ONCE)
+    with pytest.raises(ra.OutcomeUnknown, match="does not end"):
+        api.change("PATCH", "/v4/orders/id-1", json={})
+    server.close()
+
+
+def test_an_answer_that_is_too_long_is_given_up(server, api, monkeypatch):
+    monkeypatch.setattr("remote_artwork.clients.host_api._LONGEST_ANSWER", 1000)
+    server.fail((200, b'"' + b"a" * 2000 + b'"', {}), on="any")
+    with pytest.raises(ra.Unavailable, match="does not end"):
+        api.read("GET", "/v4/orders/id-1")
 
 
 def test_nobody_who_listens_means_that_nothing_was_sent():

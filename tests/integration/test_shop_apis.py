@@ -105,8 +105,17 @@ class TestGelato:
             gelato.add(str(number), "1", status="pending_approval" if number % 2 else "draft")
         orders = list(gelato_client(gelato).pending_orders())
         assert [order.number for order in orders] == [str(number) for number in range(250)]
-        assert sum(line.startswith("POST") for line in gelato.requests) == 3
-        assert len(gelato.requests) == 253
+        assert sum(line.startswith("POST") for line in gelato.requests) == 4
+        assert len(gelato.requests) == 254
+
+    def test_no_order_is_lost_where_pages_are_shorter_than_asked_for(self, gelato):
+        for number in range(25):
+            gelato.add(str(number), "1")
+        search = gelato._search
+        gelato._search = lambda body: search({**body, "limit": 10})
+        assert [order.number for order in gelato_client(gelato).pending_orders()] == [
+            str(number) for number in range(25)
+        ]
 
     def test_only_the_stores_that_were_named_are_searched(self, gelato):
         gelato.add("1", "1", storeId="ours")
@@ -135,6 +144,24 @@ class TestGelato:
         report = scanner_of(gelato_client(gelato)).scan()
         assert statuses(report) == {("1001", "1"): "failed"}
         assert "Only draft orders can be patched" in report.items[0].reason
+
+    @pytest.mark.parametrize("status", [400, 409])
+    @pytest.mark.parametrize(
+        ("state", "ends"), [("draft", "failed"), ("created", "fulfilled"), ("canceled", "cancelled")]
+    )
+    def test_after_a_refusal_the_order_itself_decides(self, gelato, files, scanner_of, status, state, ends):
+        order_id = gelato.add("1001", "1")
+        upload(files, "1001_1.pdf")
+        gelato.fail((status, {"message": "conflict"}, {}))
+
+        class Changed(ra.GelatoClient):
+            def fulfill(self, order, artworks, *, idempotency_key):
+                gelato.orders[order_id]["fulfillmentStatus"] = state
+                return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+        scanner = scanner_of(Changed(gelato.KEY, api=gelato.url, retry=NO_WAIT))
+        assert statuses(scanner.scan()) == {("1001", "1"): ends}
+        assert gelato.changes == []
 
     def test_a_draft_deleted_while_it_is_worked_on_is_cancelled(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1")
@@ -167,7 +194,36 @@ def confirmations(shop):
     return [body for _, body in shop.changes if "orderType" in body or "status" in body]
 
 
+ODD = {
+    "gelato": [
+        ("createdAt", "yesterday", 5),
+        ("items", [None], "abc", 7),
+        ("orderReferenceId", None, {"a": 1}, True),
+    ],
+    "woocommerce": [
+        ("date_created_gmt", "0000-00-00T00:00:00", 7),
+        ("line_items", [None], [{"id": None}], 7),
+        ("meta_data", [None], [{"key": "_remote_artwork_key"}], 7),
+        ("number", None, {"a": 1}),
+    ],
+}
+"""Fields of an order, and values that no document mentions."""
+
+
 class TestEveryShop:
+    def test_an_order_told_in_another_form_does_not_stop_the_others(self, shop, scanner_of):
+        kind, line = ("gelato", "1") if isinstance(shop, GelatoApi) else ("woocommerce", 11)
+        odd = [(name, value) for name, *values in ODD[kind] for value in values]
+        first = shop.orders.pop(next(iter(shop.orders)))
+        ids = [shop.add(str(number), line) for number in range(2001, 2001 + len(odd))]
+        for order_id, (name, value) in zip(ids, odd, strict=True):
+            shop.orders[order_id][name] = value
+        shop.orders["last"] = {**first, "id": "last"}
+        report = scanner_of(shop.client()).scan()
+        assert list(statuses(report).values()) == ["fulfilled"]
+        assert report.exit_code == 3
+        assert [each for each in ids if f"{each}: " not in report.faults[0].message] == []
+
     @pytest.mark.parametrize("fault", ["500 after", "cut after"])
     def test_a_lost_answer_is_settled_by_asking_and_nothing_is_sent_twice(self, shop, scanner_of, fault):
         scanner = scanner_of(shop.client())
@@ -248,8 +304,36 @@ class TestWooCommerce:
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
         assert len(woocommerce.requests) == 3
 
+    @pytest.mark.parametrize("total", [None, "many", "0", "100", "-5", "99999"])
+    def test_no_order_is_lost_to_a_total_that_is_wrong(self, woocommerce, total):
+        for number in range(230):
+            woocommerce.add(str(number), 1)
+        page = woocommerce._page
+        woocommerce._page = lambda query: (*page(query)[:2], {} if total is None else {"X-WP-Total": total})
+        assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
+
+    def test_a_shop_that_gives_shorter_pages_than_asked_for_is_read_up_to_its_total(self, woocommerce):
+        for number in range(30):
+            woocommerce.add(str(number), 1)
+        page = woocommerce._page
+        woocommerce._page = lambda query: page({**query, "per_page": ["10"]})
+        assert len(list(woocommerce_client(woocommerce).pending_orders())) == 30
+        assert len(woocommerce.requests) == 3
+
     def test_a_line_without_artwork_is_left_alone(self, woocommerce, files, scanner_of):
         woocommerce.add("1001", 11, 12)
         upload(files, "1001_11.pdf")
         client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
         assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
+
+    def test_a_line_that_the_hosts_own_rule_cannot_read_does_not_stop_other_orders(
+        self, woocommerce, files, scanner_of
+    ):
+        woocommerce.add("1001", 11)
+        order_id = woocommerce.add("1002", 12)
+        woocommerce.orders[order_id]["line_items"][0]["sku"] = "PRINT-1"
+        upload(files, "1001_11.pdf", "1002_12.pdf")
+        client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["sku"] else [])
+        report = scanner_of(client).scan()
+        assert statuses(report) == {("1002", "12"): "fulfilled"}
+        assert "KeyError: 'sku'" in report.faults[0].message

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
+from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -21,7 +21,7 @@ from remote_artwork.core.model import (
     OrderState,
     Recovery,
 )
-from remote_artwork.errors import ClientError
+from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -103,13 +103,15 @@ class GelatoClient:
         question: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE}
         if self._stores:
             question["storeIds"] = list(self._stores)
-        for offset in range(0, 10**9, PAGE):
+        offset = 0
+        while True:  # a page that is shorter than asked for need not be the last
             answer = self._api.read("POST", "/v4/orders:search", json={**question, "offset": offset}).document
             page = [str(summary["id"]) for summary in answer.get("orders", ())]
-            yield from (each for each in page if each not in seen)
-            if len(page) < PAGE or seen.issuperset(page):
+            if seen.issuperset(page):
                 return
+            yield from (each for each in page if each not in seen)
             seen.update(page)
+            offset += len(page)
 
     def get_order(self, order_id: str) -> Order:
         """One order as it is now.
@@ -145,11 +147,13 @@ class GelatoClient:
         try:
             answer = self._api.change("PATCH", _path(order.id), json={"orderType": "order", "items": items})
         except ClientError as error:
-            if type(error) is ClientError:  # a plain refusal says little; the order itself tells whether it waits
+            if type(error) in (ClientError, NotPending):  # a refusal says little; the order tells whether it waits
                 refuse_unless_pending(self.get_order(order.id).state, str(error), error)
+                raise ClientError(str(error)) from error
             raise
-        return text(answer.document.get("id")) or order.id
+        return str(answer.document.get("id") or order.id)
 
+    @as_an_order()
     def _order(self, told: Mapping[str, Any]) -> Order:
         status = str(told.get("fulfillmentStatus"))
         state = _STATES.get(status, OrderState.OTHER)

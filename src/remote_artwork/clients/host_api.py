@@ -6,6 +6,8 @@ and is cut off, or answered by a server error, may have had its effect: ``Outcom
 
 from __future__ import annotations
 
+import json as json_text
+import time
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
@@ -35,6 +37,10 @@ except ImportError as error:
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LONGEST_QUOTE = 300
 """Characters of a host's own words that go into an error."""
+_LONGEST_ANSWER = 64 * 2**20
+"""Bytes; a page of a hundred orders has a few million at most."""
+_PATIENCE = 4
+"""Times the time-out: so long may an answer arrive in small pieces."""
 
 
 @frozen
@@ -57,7 +63,7 @@ class HostApi:
         base_url: The origin, and the path that every request begins with.
         headers: Sent with every request; may hold a key, which no error, log or repr shows.
         auth: User and password, where the host wants them; shown as little.
-        timeout: Seconds until a connection stands, and between two pieces of an answer.
+        timeout: Seconds until a connection stands, and between two pieces of an answer, which has four times as long.
         retry: How often a request without effect is repeated; a long list is not read from its start for one refusal.
 
     Raises:
@@ -82,10 +88,12 @@ class HostApi:
         local = url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")
         if not url.host or not (url.scheme == "https" or local):
             raise ConfigurationError(f"{base_url!r}: a shop's API is reached by https://")
-        for secret in (*(headers or {}).values(), *(auth or ())):
+        self._secrets = (*(headers or {}).values(), *(auth or ()))
+        for secret in self._secrets:
             _refuse_what_is_no_key(secret, url.host)
         self._host = url.host
         self._retry = retry or RetryPolicy()
+        self._patience = _PATIENCE * timeout
         self._client = httpx.Client(
             base_url=url, headers=headers, auth=auth, timeout=timeout, follow_redirects=False, trust_env=False
         )
@@ -117,16 +125,26 @@ class HostApi:
     def _ask(self, method: str, path: str, *, otherwise: type[ClientError], **content: Any) -> Answer:
         """One request; ``otherwise`` where nobody knows what became of it."""
         try:
-            response = self._client.request(method, path, **content)
+            with self._client.stream(method, path, **content) as response:
+                body = self._body(response, otherwise=otherwise)
         except _NEVER_SENT as error:
             raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
         except httpx.RequestError as error:
             raise otherwise(f"{self._host} gave no answer that can be read ({type(error).__name__})") from error
-        return self._understood(response, otherwise=otherwise)
+        return self._understood(response, _document(body), otherwise=otherwise)
 
-    def _understood(self, response: httpx.Response, *, otherwise: type[ClientError]) -> Answer:
+    def _body(self, response: httpx.Response, *, otherwise: type[ClientError]) -> bytes:
+        """The whole answer; ``otherwise`` where it never comes to its end."""
+        body, until = bytearray(), time.monotonic() + self._patience
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > _LONGEST_ANSWER or time.monotonic() > until:
+                raise otherwise(f"{self._host} gave an answer that does not end")
+        return bytes(body)
+
+    def _understood(self, response: httpx.Response, document: Any, *, otherwise: type[ClientError]) -> Answer:
         """The answer, where it is one; ``otherwise`` where the server broke, or something before it answers."""
-        said = self._said(response)
+        said = self._said(response, document)
         match response.status_code:
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
                 raise otherwise(said)
@@ -135,6 +153,8 @@ class HostApi:
             case HTTPStatus.PAYMENT_REQUIRED:
                 raise PaymentRequired(said)
             case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+                if not _is_of_the_api(document):
+                    raise otherwise(f"{said}, not in its API's own words; is the address right?")
                 raise OrderGone(said)
             case HTTPStatus.CONFLICT:
                 raise NotPending(said)
@@ -142,13 +162,16 @@ class HostApi:
                 raise RateLimited(said, retry_after=response.headers.get("Retry-After"))
             case status if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise ClientError(said)
-        try:
-            return Answer(response.json(), response.headers)
-        except ValueError as error:
-            raise otherwise(f"{self._host} answers something that is not JSON") from error
+        if document is None:
+            raise otherwise(f"{self._host} answers something that is not JSON")
+        return Answer(document, response.headers)
 
-    def _said(self, response: httpx.Response) -> str:
-        words = _words(response)
+    def _said(self, response: httpx.Response, document: Any) -> str:
+        """The host's words, without the keys that it may quote."""
+        words = _words(document)
+        for sent in (*self._secrets, *response.request.headers.get("Authorization", "").split()[1:]):
+            words = words.replace(sent, "***")
+        words = words[:_LONGEST_QUOTE]
         status = f"{self._host} answers HTTP {response.status_code}"
         return f"{status}: {words}" if words else status
 
@@ -161,12 +184,21 @@ def _refuse_what_is_no_key(secret: str, host: str) -> None:
         )
 
 
-def _words(response: httpx.Response) -> str:
-    """What the host says of a failure, in the one line that most APIs have for it."""
+def _document(body: bytes) -> Any:
+    """The JSON of an answer; None where it is none, or says nothing."""
     try:
-        body = response.json()
-    except ValueError:
-        return ""
-    message = body.get("message") if isinstance(body, dict) else None
+        return json_text.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_of_the_api(document: Any) -> bool:
+    """Whether the API itself answers, not a server before it, nor WordPress without the plug-in that has the API."""
+    return isinstance(document, dict) and document.get("code") != "rest_no_route"
+
+
+def _words(document: Any) -> str:
+    """What the host says of a failure, in the one line that most APIs have for it."""
+    message = document.get("message") if isinstance(document, dict) else None
     text = " ".join(str(message or "").split())
-    return "".join(c for c in text if c.isprintable())[:_LONGEST_QUOTE]
+    return "".join(c for c in text if c.isprintable())

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from remote_artwork.core.model import DEFAULT_PLACEMENTS, OrderItem, OrderState
-from remote_artwork.errors import AlreadyFulfilled, NotPending
+from remote_artwork.errors import AlreadyFulfilled, InvalidOrder, NotPending
 
 Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 """Which sides of an item, as the API describes it, need a file; none: the item needs no artwork."""
 
 
+@contextmanager
+def as_an_order() -> Iterator[None]:
+    """Around what makes an order of an API's answer: one of another form is that order's own fault, not the list's.
+
+    Raises:
+        InvalidOrder: The answer, or what the host's own code makes of it, is no order.
+    """
+    try:
+        yield
+    except InvalidOrder:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidOrder(f"it is told in a form that cannot be read ({type(error).__name__}: {error})") from error
+
+
 def text(value: object) -> str:
-    """A number or a name as text; empty where there is none."""
-    return str(value or "")
+    """A number or a name as text.
+
+    Raises:
+        InvalidOrder: It is neither.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidOrder(f"a number or an id must be text or a whole number, not {value!r}")
+    return str(value)
 
 
 def item_of(told: Mapping[str, Any], *, number: str, placements: Placements) -> OrderItem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, item_of, refuse_unless_pending, text
+from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
 from remote_artwork.core.model import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -24,7 +25,7 @@ from remote_artwork.errors import ItemNotFound
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from remote_artwork.clients.host_api import HostApi
+    from remote_artwork.clients.host_api import Answer, HostApi
 
 PAGE = 100
 """Orders a page; the host's maximum."""
@@ -105,9 +106,7 @@ class WooCommerceClient:
     def _on_hold(self) -> Iterator[Mapping[str, Any]]:
         question: dict[str, str | int] = {"status": "on-hold", "per_page": PAGE, "orderby": "id", "order": "asc"}
         seen: set[int] = set()
-        page, total = 0, 1
-        while len(seen) < total:
-            page += 1
+        for page in itertools.count(1):
             answer = self._api.read("GET", "/orders", params={**question, "page": page})
             orders = answer.document
             fresh = [told for told in orders if told["id"] not in seen]
@@ -115,7 +114,8 @@ class WooCommerceClient:
                 return  # orders have left the list since its first page
             yield from fresh
             seen.update(told["id"] for told in fresh)
-            total = int(answer.headers["X-WP-Total"])
+            if len(orders) < PAGE and len(seen) >= _total(answer):
+                return
 
     def get_order(self, order_id: str) -> Order:
         """One order as it is now.
@@ -172,6 +172,7 @@ class WooCommerceClient:
         told: Mapping[str, Any] = self._api.read("GET", _path(order_id)).document
         return told
 
+    @as_an_order()
     def _order(self, told: Mapping[str, Any]) -> Order:
         created_at = told.get("date_created_gmt")
         return Order(
@@ -182,6 +183,12 @@ class WooCommerceClient:
             created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC) if created_at else None,
             fulfillment_key=_meta(told, KEY_META),
         )
+
+
+def _total(answer: Answer) -> int:
+    """How many orders a list says it has; a cache may have lost the header, and an old one may say too few."""
+    told = answer.headers.get("X-WP-Total", "")
+    return int(told) if told.isdecimal() else 0
 
 
 def _path(order_id: str) -> str:

@@ -9,7 +9,10 @@ import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import remote_artwork as ra
 from print_desk.database import StorageRow, connect, utc_now
+from print_desk.desk import Desk, Settings
+from print_desk.merchant_storage import MerchantStorage, Pasted
 from print_desk_host import paste, see
 
 pytestmark = pytest.mark.server
@@ -71,7 +74,7 @@ def test_one_half_of_a_key_pair_is_not_taken(page, desk):
 
 @pytest.mark.parametrize("path", ["/scan", "/storage", "/storage/check", "/storage/forget", "/storage/recognised"])
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1.evil.example"]
+    "origin", ["https://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1.evil.example", "http://["]
 )
 def test_no_other_site_can_make_a_browser_do_anything(desk, path, origin):
     answer = desk.post(path, {"url": "s3://prints/in/"}, Origin=origin)
@@ -106,3 +109,34 @@ def test_keys_are_in_no_error_of_the_database_and_in_no_folder_that_others_may_o
             connection.execute(sa.insert(StorageRow).values(row))
     engine.dispose()
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("then", [None, Pasted("s3://others/in/?region=eu-west-1", "AKIAOTHER", "hush-other")])
+def test_what_is_forgotten_or_replaced_while_it_is_checked_again_does_not_come_back(tmp_path, monkeypatch, then):
+    engine = connect(f"sqlite:///{tmp_path / 'desk.db'}")
+    storage = MerchantStorage(engine, ra.NetworkPolicy())
+    good = ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any"))
+    storage._keep(Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"), good)
+
+    def meanwhile(*_, **__):
+        storage.forget()
+        if then is not None:
+            storage._keep(then, good)
+        return good
+
+    monkeypatch.setattr(ra, "check_location", meanwhile)
+    storage.check_again()
+    assert storage._kept() == then
+    engine.dispose()
+
+
+def test_keys_are_in_no_file_that_others_may_read_where_the_folder_was_there_before(tmp_path):
+    tmp_path.chmod(0o755)
+    desk = Desk.open(Settings(home=tmp_path, hosts=(), network=ra.NetworkPolicy()))
+    desk.storage._keep(
+        Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"),
+        ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any")),
+    )
+    readable = [file for file in tmp_path.glob("desk.db*") if file.stat().st_mode & 0o077]
+    desk.close()
+    assert readable == []
