@@ -37,6 +37,8 @@ _SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[#/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _LETTER_O = re.compile(r"(?<=[0-9])[oO]+(?![^\W\d_])|(?<![^\W\d_])[oO]+(?=[0-9])")
 _SEPARATORS = re.compile(r"[ _.\u2010-\u2015-]+")
+_DIGITS = re.compile(r"[0-9]+(?:_[0-9]+)*")
+"""Most names, in most shops. Nothing of them can be forgotten but zeros in front, and nothing was added to them."""
 _LONGEST = 255
 
 Fold = Callable[[str], str]
@@ -110,7 +112,7 @@ class NearMisses:
             return None
         stem = canonical(stem)
         tried = None
-        for slips in _SLIPS_BY_NEED:
+        for slips in _SLIPS_BY_NEED[:1] if _DIGITS.fullmatch(stem) else _SLIPS_BY_NEED:
             plain = _fold(stem, slips)
             if plain == tried:
                 continue
@@ -151,6 +153,8 @@ def _with_numbers_swapped(slot: Slot, pattern: FilenamePattern) -> str | None:
 
 def spelling(text: str) -> str:
     """``text`` with all folds applied: equal for two spellings of one name."""
+    if _DIGITS.fullmatch(text):
+        return _ZEROS.sub("", text)
     return _fold(canonical(text), _FOLDS)
 
 

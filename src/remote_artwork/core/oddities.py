@@ -35,6 +35,7 @@ class Oddities:
     orders: Iterable[Order]
     _near: NearMisses = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
+    _read: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         contested = (slot for slots in self.awaited.contested.values() for slot in slots)
@@ -44,8 +45,12 @@ class Oddities:
             self._pending.setdefault(canonical(order.number), []).append(order)
 
     def order_numbers(self, name: str) -> set[str]:
-        """The orders that a name may speak of, other than pending ones: to be looked up in the ledger."""
-        return {number for number in self._spoken_of(name) if number not in self._pending}
+        """The orders that a name may speak of, other than pending ones: to be looked up in the ledger.
+
+        They are kept until the name is judged: to read a name takes as long as to judge it.
+        """
+        numbers = self._read[name] = self._spoken_of(name)
+        return {number for number in numbers if number not in self._pending}
 
     def judge(
         self, name: str, known: Mapping[str, Iterable[OrderRecord]], file: StoredFile | None = None
@@ -57,7 +62,7 @@ class Oddities:
             known: What the ledger knows of the orders the name may speak of, by order number.
             file: The file as it was listed; without it, it is taken for the one the ledger has under its name.
         """
-        numbers = self._spoken_of(name)
+        numbers = self._read.pop(name, None) or self._spoken_of(name)
         records = [
             record for number in sorted(numbers) if number not in self._pending for record in known.get(number, ())
         ]

@@ -211,6 +211,11 @@ def _ends(rest: _Shape, stem: str, at: int) -> Iterator[int]:
     slash = stem.find("/", at)
     furthest = len(stem) if slash < 0 else slash
     if not rest:
-        return iter([furthest] if at < furthest == len(stem) else [])
+        if at < furthest == len(stem):
+            yield furthest
+        return
     following = "" if rest[0].is_variable else rest[0].text
-    return (end for end in range(at + 1, furthest + 1) if stem.startswith(following, end))
+    end = stem.find(following, at + 1)
+    while at < end <= furthest:
+        yield end
+        end = stem.find(following, end + 1)
