@@ -176,15 +176,17 @@ class ItemNotFound(ClientError, LookupError):
 
 
 class ArtworkRejected(ClientError):
-    """The host refuses this file.
+    """The host refuses this file. It is not offered again until it is replaced, where it is known which one it is.
 
     Args:
         reason: Why, in words a merchant can act on.
+        item_number: The item whose file it is, for a ``fulfill`` that sends the files of several.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, item_number: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.item_number = item_number
 
 
 class ArtworkUnreachable(ClientError):

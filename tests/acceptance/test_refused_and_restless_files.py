@@ -36,6 +36,24 @@ def test_a_file_that_the_shop_refuses_is_offered_again_only_when_it_was_replaced
     assert only(scanner.scan()).status == "fulfilled"
 
 
+@pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
+def test_of_several_files_in_one_call_the_refused_one_alone_is_not_offered_again(root, attaching):
+    files, storage = memory_folder(root, "1001_1.jpg", "1001_2.jpg")
+    order = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])
+    shop = FakeShop([order], attaching=attaching)
+    scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger())
+    shop.fail_next("fulfill", ra.ArtworkRejected("too dark to print", item_number="2"))
+
+    first, second = scanner.scan().items, scanner.scan().items
+
+    good = "attached" if attaching is ra.Attaching.SEPARATE else "matched"
+    assert [item.status for item in first] == [item.status for item in second] == [good, "rejected"]
+    assert "waits for item 2 (rejected)" in first[0].reason
+    assert len(shop.calls("fulfill")) == 1
+    files.pipe(f"{root}/1001_2.jpg", JPEG + b"brighter")
+    assert [item.status for item in scanner.scan().items] == ["fulfilled", "fulfilled"]
+
+
 class Restless(ra.ArtworkStorage):
     """Somebody uploads a file anew right before each look at it."""
 

@@ -272,17 +272,21 @@ class Host:
         if isinstance(error, OrderGone | NotPending | AlreadyFulfilled):
             self.cancel(f"the shop no longer takes it: {error}")
             raise Stop from error
-        status, reason = ItemStatus.FAILED, f"the shop refuses: {error}"
+        status, reason, refused = ItemStatus.FAILED, f"the shop refuses: {error}", list(items)
         if isinstance(error, PaymentRequired):
             reason = f"the shop holds the order until it is paid for ({error}); the files are fine"
         elif isinstance(error, ArtworkUnreachable):
             reason = f"the shop could not download the file ({error}); the next scan hands out a fresh URL"
         elif isinstance(error, ArtworkRejected):
             status, reason = ItemStatus.REJECTED, f"the shop refuses the artwork: {error.reason}"
+            refused = [plan for plan in items if plan.item.number == error.item_number] or refused
         for plan in items:
-            progress.set(plan.item.number, status, reason)
-        if status is ItemStatus.REJECTED and len(items) == 1:
-            number = items[0].item.number
+            if plan in refused:
+                progress.set(plan.item.number, status, reason)
+            else:
+                progress.add(plan.item.number, f"the order waits for item {refused[0].item.number} ({status})")
+        if status is ItemStatus.REJECTED and len(refused) == 1:
+            number = refused[0].item.number
             progress.advance(progress.item_step(number, ItemState.REJECTED, reason=reason))
         if isinstance(error, RateLimited | Unavailable | AuthenticationFailed):
             progress.failures.append(error)
