@@ -398,6 +398,24 @@ class TestExplain:
         assert explanation.verdict.startswith(verdict)
         assert len(explanation.steps) >= 4
 
+    @pytest.mark.parametrize(
+        ("name", "verdict"),
+        [
+            ("1001_1.pdf", "matched: found 1001_1.jpg; the order waits for item 2 (late)"),
+            ("1002_1.pdf", "conflict: several files for one print: 1002_1.jpg, 1002_1.png"),
+            ("1001_2.pdf", "late: upload it as 1001_2.pdf"),
+            ("1003_1.pdf", "nothing is to be done with it: order 1003 is fulfilled"),
+        ],
+    )
+    def test_of_a_file_that_is_not_there_nobody_is_told_to_upload_it_unless_it_lacks(self, root, name, verdict):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1002_1.png", "1003_1.jpg")
+        begun = datetime.now(UTC) - timedelta(hours=2)
+        first = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")], created_at=begun)
+        policy = ra.Policy(late_after=timedelta(hours=1))
+        scan = scanner(storage, FakeShop([first, one_item("1002"), one_item("1003")]), policy=policy)
+        scan.scan()
+        assert scan.explain(name).verdict.startswith(verdict)
+
     def test_an_order(self, root):
         _, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
