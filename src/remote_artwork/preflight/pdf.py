@@ -67,6 +67,8 @@ def _sheet(page: Any) -> dict[str, Any]:
     def size(box: Any) -> tuple[float, float]:
         left, bottom, right, top = map(float, box)
         width, height = abs(right - left) * scale, abs(top - bottom) * scale
+        if not width * height:
+            raise ValueError("a page of no size")
         return (height, width) if turned else (width, height)
 
     box = page.get("/BleedBox") or _inherited(page, "/CropBox") or _inherited(page, "/MediaBox")

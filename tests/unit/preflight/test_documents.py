@@ -98,6 +98,13 @@ def test_an_attachment_and_a_form_with_pages_of_its_own_are_no_harm():
         assert {finding.severity for finding in look(changed(change)).values()} == {Severity.PASS}
 
 
+def test_a_page_of_no_size_is_damaged():
+    def flat(document):
+        document.pages[0].MediaBox = [0, 0, 300, 0]
+
+    assert only(look(changed(flat))).code == "damaged"
+
+
 def test_too_many_pages_are_rejected_where_the_shop_has_a_limit():
     two = pdf(A6, A6)
     assert look(two)["pages"].measured == "2 pages"
