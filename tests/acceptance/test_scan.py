@@ -380,6 +380,15 @@ class TestPlan:
         assert [call.name for call in shop.journal] == ["pending_orders"]
 
 
+class TestSiblings:
+    def test_a_good_file_is_told_that_its_order_waits_for_one_that_was_rejected_just_now(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+        files.pipe(f"{root}/1001_2.pdf", PDF[:300])
+        scan = scanner(storage, FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])]))
+        said = [report.items[0].reason for report in (scan.scan(), scan.scan())]
+        assert said == ["found 1001_1.jpg; the order waits for item 2 (rejected)"] * 2
+
+
 class TestExplain:
     @pytest.mark.parametrize(
         ("name", "verdict"),
