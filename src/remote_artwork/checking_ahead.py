@@ -7,6 +7,7 @@ counts for nothing.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -18,7 +19,9 @@ from remote_artwork.core.lifecycle import CHECKED, FileRecord
 from remote_artwork.core.model import OrderItem, StoredFile
 from remote_artwork.core.planning import OrderPlan
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.errors import StorageError
 from remote_artwork.inspection import Inspector, Verdict
+from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.preflight.signature import SignatureCheck
 
 _MOST_AT_ONCE = 8
@@ -26,6 +29,20 @@ _MOST_AT_ONCE = 8
 
 Files = Mapping[str, StoredFile]
 """Placement → file."""
+
+
+@define
+class _WhileWanted:
+    """An ``ArtworkReader`` that reads on only as long as somebody waits for the verdict."""
+
+    file: StoredFile
+    reader: ArtworkReader
+    over: threading.Event
+
+    def read(self, start: int, length: int) -> bytes:
+        if self.over.is_set():
+            raise StorageError(f"{self.file.name!r}: the pass is over, so it is not read to its end")
+        return self.reader.read(start, length)
 
 
 @define
@@ -40,6 +57,7 @@ class Ahead:
     inspector: Inspector
     at_once: int
     _pool: ThreadPoolExecutor = field(init=False)
+    _over: threading.Event = field(factory=threading.Event, init=False)
     _begun: dict[tuple[str, ...], tuple[Files, Future[Verdict]]] = field(factory=dict, init=False)
 
     @classmethod
@@ -60,6 +78,7 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         self._pool.shutdown(cancel_futures=True)
 
     def begin(self, plans: Iterable[OrderPlan]) -> None:
@@ -68,8 +87,11 @@ class Ahead:
             for item in plan.items:
                 names = _names(item.files)
                 if item.status is ItemStatus.MATCHED and item.state not in CHECKED and names not in self._begun:
-                    verdict = self._pool.submit(self.inspector.verdict, item.item, item.files)
+                    verdict = self._pool.submit(self.inspector.verdict, item.item, item.files, reader=self._reader)
                     self._begun[names] = (item.files, verdict)
+
+    def _reader(self, file: StoredFile) -> ArtworkReader:
+        return _WhileWanted(file, self.inspector.storage.reader(file), self._over)
 
     def verdict(self, item: OrderItem, files: Files) -> Verdict:
         """What the checks say of an item's files, up to the first rejection.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from remote_artwork.core.awaited import canonical, split_extension
 from remote_artwork.core.explanation import Explanation
-from remote_artwork.core.lifecycle import OrderRecord
+from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.model import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan, OrderPlan, why_unknown
@@ -18,7 +18,7 @@ def explain_file(
     name: str,
     survey: Survey,
     seen: Sequence[FileOutcome],
-    known: Iterable[OrderRecord],
+    known: Sequence[OrderRecord],
     pattern: FilenamePattern,
 ) -> Explanation:
     """Why a file is where it is.
@@ -56,17 +56,25 @@ def explain_file(
             return verdict(f"it served order {record.order_number}; nothing is to be done with it", step)
     if seen:
         return verdict(f"{seen[0].status}: {seen[0].reason}", "it is there, and no pending item awaits this name")
-    return verdict(*_of_unseen(name, survey))
+    return verdict(*_of_unseen(name, survey, known))
 
 
-def _of_unseen(name: str, survey: Survey) -> tuple[str, str]:
+def _of_unseen(name: str, survey: Survey, known: Sequence[OrderRecord]) -> tuple[str, str]:
     """Verdict and last step for a file that was not seen."""
     stem, extension = split_extension(name)
     if unknown := survey.unknown.get(canonical(stem)):
         return f"unreadable: {why_unknown(unknown)}", "it was asked for, and no clear answer came"
     slot = survey.awaited.slots.get(canonical(stem))
     if slot is not None and extension.lower() in MEDIA_TYPES:
-        return f"missing: upload it as {name}", f"{slot} awaits it, but it is not there"
+        items = (item for plan in survey.plans for item in plan.items if (plan.order.id, item.item.number) == slot.key)
+        item = next(items)
+        if slot.stem in item.awaited:
+            return f"{item.status}: upload it as {name}", f"{slot} awaits it, but it is not there"
+        return f"{item.status}: {item.reason}", f"it is not there, and {slot} does not wait for it"
+    for record in known:
+        if record.state in (FulfillState.FULFILLED, FulfillState.CANCELLED):
+            text = f"nothing is to be done with it: order {record.order_number} is {record.state}"
+            return text, f"it is not there, and the ledger has order {record.order_number} as {record.state}"
     return "nothing is to be done with it", "no pending item awaits it, and it is not there"
 
 

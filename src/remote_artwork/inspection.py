@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
 from remote_artwork.core.findings import Finding, Severity
 from remote_artwork.core.model import OrderItem, StoredFile
-from remote_artwork.interfaces import PreflightCheck
+from remote_artwork.interfaces import ArtworkReader, PreflightCheck
 from remote_artwork.preflight.run import run_checks
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -49,15 +49,26 @@ class Inspector:
         """
         return {placement: self.storage.stat(file.name) for placement, file in files.items()}
 
-    def verdict(self, item: OrderItem, files: Mapping[str, StoredFile]) -> Verdict:
+    def verdict(
+        self,
+        item: OrderItem,
+        files: Mapping[str, StoredFile],
+        *,
+        reader: Callable[[StoredFile], ArtworkReader] | None = None,
+    ) -> Verdict:
         """Runs all checks on all files, up to the first rejection.
+
+        Args:
+            item: Whose files they are.
+            files: The files, by placement.
+            reader: Opens a file; the storage's own unless told.
 
         Raises:
             FileGone, StorageError: A file could not be read.
         """
         findings: list[Finding] = []
         for file in files.values():
-            found = run_checks(self.checks, self.storage.reader(file), item)
+            found = run_checks(self.checks, (reader or self.storage.reader)(file), item)
             findings += found
             rejection = next((finding for finding in found if finding.severity is Severity.REJECT), None)
             if rejection is not None:

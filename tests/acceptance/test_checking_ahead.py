@@ -165,6 +165,31 @@ def test_a_pass_that_is_interrupted_leaves_no_thread_behind(storage):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("remote-artwork-check")]
 
 
+def test_a_file_is_not_read_to_its_end_for_a_pass_that_was_interrupted(storage):
+    begun, refused = threading.Event(), []
+
+    class Thorough:
+        def check(self, artwork, _item):
+            if artwork.file.name == "1_1.pdf":
+                assert begun.wait(PATIENCE)
+                return []
+            try:
+                for _ in range(10**6):
+                    artwork.read(0, 10)
+                    begun.set()
+            except ra.StorageError:
+                refused.append(artwork.file.name)
+                raise
+            return []
+
+    def interrupt(_event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scanner(storage, Thorough(), checks_at_once=2, observer=Whenever(ra.OrderFulfilled, interrupt)).scan()
+    assert "2_1.pdf" in refused
+
+
 @pytest.mark.parametrize("number", [0, -1, True, 1.5, "2"])
 def test_a_number_of_threads_that_is_none_is_refused(storage, number):
     with pytest.raises(ra.ConfigurationError, match="checks_at_once must be a whole number from 1"):

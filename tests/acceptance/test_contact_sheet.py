@@ -38,6 +38,7 @@ def page(tmp_path_factory):
         "\u202egnp.exe_1.png": PNG,
         f"{EVIL.replace('/', '-')} 2.pdf": PDF,
         "1002-2.png": PNG,
+        f"a long name of a file that nobody awaits{' and so on' * 18}.pdf": PDF,
     }.items():
         files.pipe(f"/sheet/{name}", data)
     scanner = ra.Scanner(
@@ -118,6 +119,12 @@ def test_nothing_is_cut_and_nothing_overlaps(opened, width, scheme):
     assert cut == []
     assert overlap == []
     assert min(contrast) >= 4.5
+
+
+def test_a_long_name_leaves_the_reason_its_room(opened):
+    look_at(opened, width=1280, scheme="light")
+    widths = [cell.size["width"] for cell in opened.find_elements("css selector", ".files thead th")]
+    assert widths[2] > sum(widths) / 3
 
 
 def test_filters_work_by_keyboard_and_say_what_is_left(opened):

@@ -27,6 +27,15 @@ def test_every_artwork_is_drawn(scanned, tmp_path):
     report.to_html(str(tmp_path / "sheet.html"))  # in place of the first
 
 
+def test_a_plan_names_no_other_items_to_wait_for_where_there_are_none(root, tmp_path):
+    _, storage = memory_folder(root, "1_1.png")
+    shop = FakeShop([ra.Order("1", [ra.OrderItem("1")])])
+    ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).plan().to_html(tmp_path / "sheet.html")
+    page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    assert "a scan goes on with the order once all its items are there" in page
+    assert "other items" not in page
+
+
 def test_only_so_many_and_none_that_is_too_large_are_drawn(scanned, tmp_path, monkeypatch):
     _, report = scanned
     monkeypatch.setattr(contact_sheet, "MOST_THUMBNAILS", 1)

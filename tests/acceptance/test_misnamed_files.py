@@ -62,6 +62,8 @@ TO_1001 = [
     ("1-1001.pdf", "swapped"),
     ("uploads/1001_1.pdf", "in a folder"),
     ("May 2026/posters/1001_1.pdf", "in a folder"),
+    ("1001/1001_1.pdf", "in a folder"),
+    ("golden samplers/1001_1.pdf", "in a folder"),
     ("１００１_１.pdf", "full-width"),
     ("1001＿1.pdf", "full-width"),
     ("1OO1_1.pdf", "the letter O"),
@@ -100,6 +102,12 @@ TO_NOBODY = [
     ("1001_1.jpg~", "unsupported", "save it as JPEG, PNG or PDF"),
     ("1001_1", "unsupported", "no extension"),
     ("old/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("archive 2025/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("to print/cancelled/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("first proofs/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("2050/1001_1.pdf", "unrelated", "does not follow the pattern"),  # of which of the two orders is it?
+    ("order 2050/1001_1.pdf", "unrelated", "does not follow the pattern"),
+    ("1001_2/A-77_x.pdf", "unrelated", "does not follow the pattern"),
     (".trash/1001_1.pdf", "unrelated", "does not follow the pattern"),
     ("._1001_1.pdf", "unrelated", "hidden file"),
     ("10011.pdf", "unrelated", "does not follow the pattern"),
@@ -163,4 +171,4 @@ def test_the_corpus_is_large_and_every_file_of_it_has_one_reason(report):
     names = {name for name, *_ in (*TO_1001, *TO_OTHERS, *TO_NOBODY)}
     assert len(names) == len(TO_1001) + len(TO_OTHERS) + len(TO_NOBODY) >= 60
     assert sorted(file.name for file in report.files) == sorted(names)
-    assert json.loads(report.to_json())["file_counts"]["near_miss"] == sum(report.file_counts.values()) - 22
+    assert json.loads(report.to_json())["file_counts"]["near_miss"] == sum(report.file_counts.values()) - 28

@@ -380,6 +380,15 @@ class TestPlan:
         assert [call.name for call in shop.journal] == ["pending_orders"]
 
 
+class TestSiblings:
+    def test_a_good_file_is_told_that_its_order_waits_for_one_that_was_rejected_just_now(self, root):
+        files, storage = memory_folder(root, "1001_1.jpg")
+        files.pipe(f"{root}/1001_2.pdf", PDF[:300])
+        scan = scanner(storage, FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])]))
+        said = [report.items[0].reason for report in (scan.scan(), scan.scan())]
+        assert said == ["found 1001_1.jpg; the order waits for item 2 (rejected)"] * 2
+
+
 class TestExplain:
     @pytest.mark.parametrize(
         ("name", "verdict"),
@@ -397,6 +406,24 @@ class TestExplain:
         explanation = scanner(storage, shop).explain(name)
         assert explanation.verdict.startswith(verdict)
         assert len(explanation.steps) >= 4
+
+    @pytest.mark.parametrize(
+        ("name", "verdict"),
+        [
+            ("1001_1.pdf", "matched: found 1001_1.jpg; the order waits for item 2 (late)"),
+            ("1002_1.pdf", "conflict: several files for one print: 1002_1.jpg, 1002_1.png"),
+            ("1001_2.pdf", "late: upload it as 1001_2.pdf"),
+            ("1003_1.pdf", "nothing is to be done with it: order 1003 is fulfilled"),
+        ],
+    )
+    def test_of_a_file_that_is_not_there_nobody_is_told_to_upload_it_unless_it_lacks(self, root, name, verdict):
+        _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1002_1.png", "1003_1.jpg")
+        begun = datetime.now(UTC) - timedelta(hours=2)
+        first = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")], created_at=begun)
+        policy = ra.Policy(late_after=timedelta(hours=1))
+        scan = scanner(storage, FakeShop([first, one_item("1002"), one_item("1003")]), policy=policy)
+        scan.scan()
+        assert scan.explain(name).verdict.startswith(verdict)
 
     def test_an_order(self, root):
         _, storage = memory_folder(root, "1001_1.jpg")

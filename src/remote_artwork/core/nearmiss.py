@@ -29,9 +29,12 @@ _COPY = re.compile(
 _COPY_OF = r"(?:copy of|kopie von|copie de|copia de) "
 _ORDER = r"(?:order|bestellung|auftrag|commande|pedido|ordine)[ _.#:-]*"
 _FRONT = re.compile(rf"(?<![^/])(?:{_COPY_OF}|{_ORDER})", re.IGNORECASE)
-_LAID_AWAY = r"archived?|old|backups?|done|printed|rejected|trash|deleted|te?mp"
-_FOLDERS = re.compile(rf"^(?:(?![._]|(?:{_LAID_AWAY})/)[^/]+/)+(?!.*/)", re.IGNORECASE)
-"""Folders in front of a name, unless one of them is hidden or is where people lay files they do not want printed."""
+_LAID_AWAY = (
+    r"archived?|archiv|alt|old|backups?|done|erledigt|printed|gedruckt|rejected|cancell?ed|trash|deleted|te?mp"
+    r"|samples?|proofs?|drafts?|previews?|thumb(?:nail)?s?|templates?"
+)
+_FOLDERS = re.compile(rf"^(?:(?![._]|(?:[^/]*[\W\d_])?(?:{_LAID_AWAY})(?![^\W\d_]))[^/]+/)+(?!.*/)", re.IGNORECASE)
+"""Folders in front of a name, unless one of them is hidden or is named for files that nobody wants printed."""
 _HASH = re.compile(r"(?<![^/])#+")
 _SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[#/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")

@@ -83,7 +83,7 @@ class Oddities:
         if cancelled:
             return _outcome(name, FileStatus.UNRELATED, f"order {cancelled[0]} is cancelled; this file is not used")
         near = None if records or _is_hidden(name) else self._near.of(name)
-        if near and self._may_be_meant(near, numbers):
+        if near and self._may_be_meant(near, numbers | self._of_folders(name)):
             reason = f"{near.why}; {near.slot} waits for {near.suggestion}"
             return _outcome(name, FileStatus.NEAR_MISS, reason, near.suggestion)
         return self._without_likeness(name, numbers)
@@ -115,6 +115,16 @@ class Oddities:
         if _is_hidden(name):
             return set()
         return self.pattern.order_numbers(split_extension(name)[0])
+
+    def _of_folders(self, name: str) -> set[str]:
+        """The numbers of pending orders that the folders of the name speak of."""
+        folders = map(canonical, name.split("/")[:-1])
+        spoken = {
+            number
+            for folder in folders
+            for number in (folder, without_front(folder), *self.pattern.order_numbers(folder))
+        }
+        return {number for number in spoken if number in self._pending}
 
     def _may_be_meant(self, near: NearMiss, numbers: Collection[str]) -> bool:
         """Whether a name that is nearly a slot's, and speaks of these orders, speaks of no other one.

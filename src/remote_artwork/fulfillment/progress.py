@@ -21,7 +21,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.model import StoredFile
 from remote_artwork.core.plan_events import of_step
-from remote_artwork.core.planning import ItemPlan, OrderPlan
+from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan, OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.fulfillment.breaker import Part
@@ -176,5 +176,11 @@ class Progress:
         return Stop()
 
     def outcomes(self) -> Sequence[ItemOutcome]:
-        """One outcome for every item of the order."""
-        return list(self._outcomes.values())
+        """One outcome for every item of the order; what has its files is told what the order came to wait for."""
+        outcomes = list(self._outcomes.values())
+        required = [self._outcomes[item.item.number] for item in self.required]
+        waiting = [f"item {item.item_number} ({item.status})" for item in required if item.status not in HAS_ITS_FILES]
+        if not self.plan.complete or not waiting:
+            return outcomes
+        waits = f"; the order waits for {', '.join(waiting)}"
+        return [evolve(item, reason=item.reason + waits) if item.status in HAS_ITS_FILES else item for item in outcomes]

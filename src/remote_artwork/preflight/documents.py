@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
@@ -15,6 +15,10 @@ from remote_artwork.preflight.verdicts import passed, rejection, strictly, warni
 
 _TOLERANCE_MM = 0.5
 """On each edge."""
+_STAND_INS: Mapping[str, str] = {
+    "portfolio": "the PDF is a collection of files, and its page only a note; upload the one that is to be printed",
+    "dynamic_form": "the PDF is a dynamic form (XFA), and its page only a note; print it into a PDF and upload that",
+}
 _USUAL_BLEED_MM = 5.0
 """A sheet that is larger than the print by no more than this a side is taken for one with bleed."""
 
@@ -23,8 +27,9 @@ _USUAL_BLEED_MM = 5.0
 class PdfCheck:
     """Opens a PDF and measures its pages. Says nothing of other files. Needs the extra ``preflight``.
 
-    Rejects with the codes ``damaged``, ``too_complex``, ``encrypted``, ``no_pages`` and ``too_many_pages``. Warns with
-    ``repaired``, ``page_size``, ``bleed`` and ``font_not_embedded``. Passes with ``pages``, ``page_size``, ``fonts``.
+    Rejects with the codes ``damaged``, ``too_complex``, ``encrypted``, ``portfolio``, ``dynamic_form``, ``no_pages``
+    and ``too_many_pages``. Warns with ``repaired``, ``page_size``, ``bleed`` and ``font_not_embedded``. Passes with
+    ``pages``, ``page_size``, ``fonts``.
 
     Args:
         bleed_mm: How far a page has to reach beyond the item's print size on each side, in millimetres.
@@ -55,6 +60,8 @@ class PdfCheck:
             yield rejection("encrypted", "the PDF is protected by a password; save it without one")
         elif facts.flaw:
             yield rejection("damaged", f"the PDF is damaged: {facts.flaw}; export it again and upload it")
+        elif facts.stand_in:
+            yield rejection(facts.stand_in, _STAND_INS[facts.stand_in])
         elif facts.pages == 0:
             yield rejection("no_pages", "the PDF has no page; export it again", "0 pages", "at least 1 page")
         elif self.max_pages is not None and facts.pages > self.max_pages:

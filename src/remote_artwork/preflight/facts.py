@@ -58,6 +58,7 @@ class PdfFacts:
     Args:
         flaw: Why it cannot be opened; empty where it can.
         encrypted: Whether it has a password, be it only one against printing.
+        stand_in: ``portfolio`` or ``dynamic_form`` where its pages only stand in for what it holds; else empty.
         repaired: Whether it could be opened only by mending it.
         pages: How many it has.
         sheets: Its first pages, up to 1,000 of them.
@@ -66,6 +67,7 @@ class PdfFacts:
 
     flaw: str = ""
     encrypted: bool = False
+    stand_in: str = ""
     repaired: bool = False
     pages: int = 0
     sheets: tuple[PageFacts, ...] = ()

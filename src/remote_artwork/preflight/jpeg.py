@@ -9,7 +9,8 @@ from io import BufferedReader
 from typing import Any
 
 _COLOURS = {"L": "grey", "RGB": "rgb", "CMYK": "cmyk"}
-_NO_DATA = 128
+_NO_DATA = {"L": {128}, "RGB": {128}, "CMYK": {127, 128}}
+"""Values of the channels where there are none in the file; those of CMYK are mostly stored inverted."""
 _ROOM = 128 * 1024**2
 """Bytes of coefficients, which progressive pictures hold whole, for which memory is surely there."""
 
@@ -43,4 +44,4 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
 def _ends_grey(picture: Any) -> bool:
     """Whether the last row is of the grey that a decoder puts where coded data lack, which is no error to it."""
     last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    return last.mode in ("L", "RGB") and set(last.tobytes()) == {_NO_DATA}
+    return set(last.tobytes()) <= _NO_DATA.get(last.mode, set())

@@ -33,6 +33,7 @@ def pdf_facts(file: BufferedReader) -> dict[str, Any]:
         try:
             pages = [page.obj for page in document.pages[:_MOST_PAGES]]
             return {
+                "stand_in": _stand_in(document.Root),
                 "pages": len(document.pages),
                 "sheets": [_sheet(page) for page in pages],
                 "fonts": sorted(_lacking_fonts(pages))[:_MOST_FONTS],
@@ -40,6 +41,14 @@ def pdf_facts(file: BufferedReader) -> dict[str, Any]:
             }
         except (pikepdf.PdfError, ValueError, RuntimeError, TypeError, ArithmeticError, AttributeError):
             return {"flaw": "its pages are damaged"}
+
+
+def _stand_in(root: Any) -> str:
+    """What the document shows in place of its pages, which are only a note to the reader; empty where it is they."""
+    if "/Collection" in root:
+        return "portfolio"
+    form = root.get("/AcroForm")
+    return "dynamic_form" if root.get("/NeedsRendering") and form is not None and "/XFA" in form else ""
 
 
 def _inherited(page: Any, key: str) -> Any:
@@ -58,6 +67,8 @@ def _sheet(page: Any) -> dict[str, Any]:
     def size(box: Any) -> tuple[float, float]:
         left, bottom, right, top = map(float, box)
         width, height = abs(right - left) * scale, abs(top - bottom) * scale
+        if not width * height:
+            raise ValueError("a page of no size")
         return (height, width) if turned else (width, height)
 
     box = page.get("/BleedBox") or _inherited(page, "/CropBox") or _inherited(page, "/MediaBox")

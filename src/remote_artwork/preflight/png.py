@@ -16,8 +16,13 @@ from remote_artwork.interfaces import ArtworkReader
 from remote_artwork.preflight.facts import PictureFacts
 
 _PIECE = 256 * 1024
+_LOOK_AHEAD = 64 * 1024
+"""Bytes read where a chunk begins: short chunks cost no request each."""
 _BEGIN = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE = 3
+_KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+"""Chunks that a decoder has to understand; one that it does not know makes a file unreadable."""
 _COLOURS: dict[int, Colour] = {0: "grey", 2: "rgb", 3: "rgb", 4: "grey", 6: "rgb"}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
@@ -39,13 +44,15 @@ def png_facts(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
     head = artwork.read(0, 29)
     if len(head) < 29 or not head.startswith(_BEGIN):
         return PictureFacts(width=0, height=0, colour="rgb", flaw="its header is damaged")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", head[16:])
-    if depth not in _DEPTHS.get(colour, ()) or interlaced > 1 or not 0 < width < 2**31 or not 0 < height < 2**31:
+    width, height, depth, colour, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
+    methods = compression == filtering == 0 and interlaced <= 1
+    if depth not in _DEPTHS.get(colour, ()) or not methods or not 0 < width < 2**31 or not 0 < height < 2**31:
         return PictureFacts(width=width, height=height, colour="rgb", flaw="its header is damaged")
     flaw, decoded = "", width * height <= max_pixels
     if decoded:
         try:
-            _walk(artwork, _Rows(list(_passes(width, height, depth * _SAMPLES[colour], interlaced=bool(interlaced)))))
+            rows = _Rows(list(_passes(width, height, depth * _SAMPLES[colour], interlaced=bool(interlaced))))
+            _walk(artwork, rows, needs_palette=colour == _PALETTE)
         except _Flaw as error:
             flaw = str(error)
     return PictureFacts(width=width, height=height, colour=_COLOURS[colour], flaw=flaw, decoded=decoded)
@@ -94,20 +101,29 @@ class _Rows:
             begin = after
 
 
-def _walk(artwork: ArtworkReader, rows: _Rows) -> None:
-    at, chunks, size = 8, 0, artwork.file.size
+def _walk(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) -> None:
+    at, chunks, size, before = 8, 0, artwork.file.size, b""
+    known, begin = b"", 0
     while True:
-        head = artwork.read(at, 8)
+        if not begin <= at <= begin + len(known) - 8:
+            known, begin = artwork.read(at, _LOOK_AHEAD), at
+        head = known[at - begin : at - begin + 8]
         if len(head) < 8 or chunks > 10_000 + size // _BYTES_A_CHUNK:
             raise _Flaw("it is not built as a PNG has to be")
         length, name = int.from_bytes(head[:4]), head[4:]
         if at + 12 + length > size:
             raise _Flaw("a part of it is missing")
-        if name == b"IDAT" or not name[0] & 0x20:  # critical: a decoder may not do without it
+        if not name[0] & 0x20:  # critical: a decoder may not do without it
+            scattered = name == b"IDAT" != before and 0 < rows.seen < rows.expected
+            if name not in _KNOWN or scattered:
+                raise _Flaw("it is not built as a PNG has to be")
+            if name == b"IDAT" and needs_palette:
+                raise _Flaw("its palette is missing")
             _read_chunk(artwork, at + 8, length, name, rows)
+            needs_palette = needs_palette and name != b"PLTE"
         if name == b"IEND":
             break
-        at, chunks = at + 12 + length, chunks + 1
+        at, chunks, before = at + 12 + length, chunks + 1, name
     if rows.seen < rows.expected:
         raise _Flaw("a part of the picture is missing")
 

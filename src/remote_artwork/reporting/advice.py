@@ -14,7 +14,7 @@ _DONE = frozenset({ItemStatus.FULFILLED, ItemStatus.NOT_REQUIRED, ItemStatus.CAN
 ITEM_ADVICE: Mapping[ItemStatus, str] = {
     ItemStatus.FULFILLED: "Nothing to do.",
     ItemStatus.ATTACHED: "Nothing to do: the order goes on once its other items are there.",
-    ItemStatus.MATCHED: "Nothing to do: the order goes on once its other items are there.",
+    ItemStatus.MATCHED: "Nothing to do: a scan goes on with the order once all its items are there.",
     ItemStatus.NOT_REQUIRED: "Nothing to do.",
     ItemStatus.MISSING: "Upload the file under the name it waits for.",
     ItemStatus.LATE: "Upload the file now, or cancel the order.",

@@ -1,5 +1,7 @@
 """The PDF check: verdicts with a code, the measured figure and the required one."""
 
+import io
+
 import pikepdf
 import pytest
 
@@ -42,8 +44,6 @@ def test_a_good_pdf_passes_with_its_figures(data):
 def test_of_a_large_pdf_only_the_ends_are_read():
     document = pikepdf.new()
     document.add_blank_page().Contents = document.make_stream(bytes(5_000_000))
-    import io
-
     file = io.BytesIO()
     document.save(file, compress_streams=False)
     large = reader("1.pdf", file.getvalue())
@@ -63,6 +63,46 @@ def test_a_pdf_without_pages_is_rejected():
     assert (found.severity, found.code, found.measured, found.required) == (
         Severity.REJECT, "no_pages", "0 pages", "at least 1 page",
     )  # fmt: skip
+
+
+def changed(change, data=CARD):
+    with pikepdf.open(io.BytesIO(data)) as document:
+        change(document)
+        file = io.BytesIO()
+        document.save(file)
+    return file.getvalue()
+
+
+def form(document, *, dynamic=True):
+    document.Root.AcroForm = pikepdf.Dictionary(Fields=[], XFA=document.make_stream(b"<xdp/>"))
+    document.Root.NeedsRendering = dynamic
+
+
+def portfolio(document):
+    document.attachments["card.pdf"] = CARD
+    document.Root.Collection = pikepdf.Dictionary(View=pikepdf.Name.D)
+
+
+@pytest.mark.parametrize(("change", "code"), [(portfolio, "portfolio"), (form, "dynamic_form")])
+def test_a_page_that_only_stands_in_for_what_the_pdf_holds_is_not_printed(change, code):
+    found = only(look(changed(change)))
+    assert (found.severity, found.code) == (Severity.REJECT, code)
+    assert "its page only a note; " in found.message
+
+
+def test_an_attachment_and_a_form_with_pages_of_its_own_are_no_harm():
+    def attach(document):
+        document.attachments["notes.txt"] = b"matt paper, please"
+
+    for change in (attach, lambda document: form(document, dynamic=False)):
+        assert {finding.severity for finding in look(changed(change)).values()} == {Severity.PASS}
+
+
+def test_a_page_of_no_size_is_damaged():
+    def flat(document):
+        document.pages[0].MediaBox = [0, 0, 300, 0]
+
+    assert only(look(changed(flat))).code == "damaged"
 
 
 def test_too_many_pages_are_rejected_where_the_shop_has_a_limit():

@@ -117,9 +117,21 @@ def test_a_progressive_picture_too_large_for_memory_is_warned_of(monkeypatch):
     assert found["pixels"].measured == "5,000 × 4,500 pixels"
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_picture_that_lost_its_lower_part_on_the_way_is_warned_of(mode):
-    whole = picture("JPEG", (600, 600), mode=mode)
+LARGE_CMYK = picture("JPEG", (600, 600), mode="CMYK")
+ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # where its marker tells how the channels are stored
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        picture("JPEG", (600, 600)),
+        picture("JPEG", (600, 600), mode="L"),
+        LARGE_CMYK,
+        LARGE_CMYK[:ADOBE] + b"\2" + LARGE_CMYK[ADOBE + 1 :],
+    ],
+    ids=["RGB", "grey", "CMYK", "YCCK"],
+)
+def test_a_picture_that_lost_its_lower_part_on_the_way_is_warned_of(whole):
     found = look(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["grey_end"]
     assert found.severity is Severity.WARN
     assert "grey_end" not in look(whole, "1.jpg")

@@ -1,6 +1,7 @@
 """PNG: what is measured, and that every flaw of the picture's data is seen."""
 
 import io
+import struct
 import zlib
 
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from print_files import chunk, picture, png, reader
 from remote_artwork.preflight.png import png_facts
+from remote_artwork.storage.reading import PiecewiseReader
 
 GOOD = picture("PNG")
 ROWS = b"".join(b"\4" + bytes(range(30)) for _ in range(20))  # of 10 by 20 pixels
@@ -87,6 +89,37 @@ def test_rows_that_lack_or_make_no_sense_are_flaws():
     assert facts(png(10, 20, b"\7" + ROWS[1:])).flaw == "its picture data is damaged"
 
 
+def by_hand(*chunks, methods=b"\0\0", colour=2):
+    header = struct.pack(">IIBB", 10, 20, 8, colour) + methods + b"\0"
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+PACKED = zlib.compress(ROWS)
+WHOLE, FIRST, SECOND = chunk(b"IDAT", PACKED), chunk(b"IDAT", PACKED[:40]), chunk(b"IDAT", PACKED[40:])
+INDEXED = chunk(b"IDAT", zlib.compress((b"\0" + bytes(10)) * 20))
+
+
+@pytest.mark.parametrize(
+    ("data", "flaw"),
+    [
+        (by_hand(WHOLE, methods=b"\1\0"), "its header is damaged"),
+        (by_hand(WHOLE, methods=b"\0\1"), "its header is damaged"),
+        (by_hand(chunk(b"ABCD", b"?"), WHOLE), "it is not built as a PNG has to be"),
+        (by_hand(FIRST, chunk(b"tEXt", b"a\0b"), SECOND), "it is not built as a PNG has to be"),
+        (by_hand(INDEXED, colour=3), "its palette is missing"),
+        (by_hand(INDEXED, chunk(b"PLTE", bytes(9)), colour=3), "its palette is missing"),
+    ],
+    ids=["compression", "filtering", "unknown chunk", "scattered data", "no palette", "palette too late"],
+)
+def test_what_the_standard_lets_no_decoder_show_is_a_flaw(data, flaw):
+    assert facts(data).flaw == flaw
+
+
+def test_a_palette_in_its_place_and_data_in_pieces_are_none():
+    assert facts(by_hand(chunk(b"PLTE", bytes(9)), INDEXED, colour=3)).flaw == ""
+    assert facts(by_hand(FIRST, SECOND, chunk(b"tEXt", b"a\0b"))).flaw == ""
+
+
 def test_a_chunk_that_promises_more_than_the_file_holds_is_a_flaw():
     assert facts(png(10, 20, ROWS, extra=(2**31).to_bytes(4) + b"tEXt")).flaw == "a part of it is missing"
 
@@ -95,4 +128,16 @@ def test_a_file_of_countless_chunks_is_given_up():
     data = png(10, 20, ROWS, extra=chunk(b"tEXt", b"") * 50_000)
     watched = reader("1.png", data)
     assert png_facts(watched, max_pixels=10**6).flaw == "it is not built as a PNG has to be"
-    assert len(watched.reads) < 20_000
+    assert len(watched.reads) < 20
+
+
+def test_short_chunks_do_not_cost_a_request_each():
+    file = reader("1.png", png(10, 20, ROWS, extra=chunk(b"tEXt", b"a" * 250) * 20_000))
+    requests = []
+
+    def fetch(start, end):
+        requests.append(start)
+        return file.data[start:end]
+
+    assert png_facts(PiecewiseReader(file.file, fetch), max_pixels=10**6).flaw == ""
+    assert len(requests) < 20
