@@ -1,5 +1,4 @@
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +24,8 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture) -> Iterator[list[str]]:
-    """What is put in here is shown beside the test's name, also when it passes."""
+def tell(request: pytest.FixtureRequest) -> list[str]:
+    """What is put in here is shown at the end of the run, also when the test passes."""
     told: list[str] = []
-    yield told
-    with capsys.disabled():
-        sys.stdout.write(f"\n{request.node.name}: {'; '.join(told)}\n")
+    request.node.user_properties.append(("told", told))
+    return told
