@@ -90,7 +90,7 @@ class Host:
             return False
         except ClientError as error:
             progress.advance(progress.item_step(number, ItemState.VERIFIED))
-            if progress.in_doubt:
+            if progress.state is FulfillState.FULFILL_INTENT:
                 raise self._refused_in_doubt(error) from error
             self._refused(error, items=[plan])
             return False
@@ -167,7 +167,8 @@ class Host:
             self._fulfilled_already()
             raise Stop from error
         except ClientError as error:
-            if progress.in_doubt:
+            repeated = progress.lease.record.state is FulfillState.FULFILL_INTENT
+            if progress.in_doubt or (repeated and isinstance(error, NotPending | OrderGone)):
                 raise self._refused_in_doubt(error) from error
             progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
             self._refused(error, items=progress.required)

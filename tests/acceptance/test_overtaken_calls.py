@@ -1,0 +1,49 @@
+"""A fulfil call of one scan, and what another scan, the shop or its list makes of the order meanwhile."""
+
+import pytest
+
+import remote_artwork as ra
+from doubt import Case, statuses
+from remote_artwork.testing import FakeShop, Faults
+from shop_files import JPEG
+
+CAN_TELL = [ra.Recovery.IDEMPOTENT, ra.Recovery.QUERYABLE]
+MOMENTS = [("client.get_order", 1), ("client.attach_artwork", 1), ("client.get_order", 2), ("client.fulfill", 1)]
+
+
+class SaysNotPending(FakeShop):
+    """Tells by ``NotPending`` alone that an order is done."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        try:
+            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        except ra.AlreadyFulfilled as error:
+            raise ra.NotPending(str(error)) from error
+
+
+@pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
+@pytest.mark.parametrize(("call", "number"), MOMENTS)
+def test_a_call_that_arrives_while_it_is_repeated_is_never_lost(root, recovery, call, number):
+    case, faults = Case(root, recovery, kind=SaysNotPending), Faults()
+    case.lose_the_answer(done=False)
+    artworks = {"1": case.shop.artwork["1001", "1"]}
+
+    def arrive() -> None:
+        case.shop.fulfill(case.shop.orders["1001"], artworks, idempotency_key=case.our_key)
+
+    faults.meanwhile(call, arrive, number=number, moment="after" if call == "client.get_order" else "before")
+    case.scan(faults)
+    case.scan()
+    assert case.states == {"": "fulfilled"}
+    assert list(case.shop.effects.values()) == [1]
+
+
+def test_a_repeat_whose_file_the_shop_refuses_waits_for_a_newer_one(root):
+    case = Case(root, ra.Recovery.QUERYABLE)
+    case.lose_the_answer(done=False)
+    case.shop.fail_next("attach_artwork", ra.ArtworkRejected("too small"))
+    [item] = case.scan()
+    assert (item.status, "too small" in item.reason) == ("uncertain", True)
+    case.files.pipe(case.path, JPEG + b"newer")
+    assert statuses(case.scan()) == ["matched"]
+    assert statuses(case.scan()) == ["fulfilled"]
