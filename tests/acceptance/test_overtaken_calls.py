@@ -47,3 +47,16 @@ def test_a_repeat_whose_file_the_shop_refuses_waits_for_a_newer_one(root):
     case.files.pipe(case.path, JPEG + b"newer")
     assert statuses(case.scan()) == ["matched"]
     assert statuses(case.scan()) == ["fulfilled"]
+
+
+@pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
+def test_an_order_that_is_gone_is_no_sign_that_nothing_was_printed(root, recovery):
+    case = Case(root, recovery, order=ra.Order("1001", [ra.OrderItem("1")], id="A"))
+    case.lose_the_answer(done=True)
+    case.shop.forget("A")
+    [item] = case.scan()
+    assert item.status == "uncertain"
+    assert "the shop does not know the order any more" in item.reason
+    case.shop.put(ra.Order("1001", [ra.OrderItem("1")], id="B"))
+    assert sorted(statuses(case.scan())) == ["conflict", "uncertain"]
+    assert list(case.shop.effects.values()) == [1]

@@ -42,13 +42,12 @@ class Settling:
             self._still_pending()
         elif self._too_early:
             self._wait()
-        elif order is not None and order.state is OrderState.OTHER:
-            self.host.leave_to_a_person(
-                "a fulfil call was begun and its outcome is unknown; the shop names the order neither pending, "
-                "nor fulfilled, nor cancelled"
-            )
+        elif order is not None and order.state is OrderState.CANCELLED:
+            self.host.cancel("the shop has cancelled it, and has not fulfilled it")
         else:
-            self.host.cancel("the shop no longer names it pending, and has not fulfilled it")
+            names = "names the order neither pending, nor fulfilled, nor cancelled"
+            what = names if order is not None else "does not know the order any more"
+            self.host.leave_to_a_person(f"a fulfil call was begun and its outcome is unknown; the shop {what}")
 
     def _is_fulfilled(self, order: Order) -> bool:
         """Whether the host says so, or has gone on since with an order that carries our key."""
