@@ -1,9 +1,11 @@
 """A fulfil call of one scan, and what another scan, the shop or its list makes of the order meanwhile."""
 
+from datetime import timedelta
+
 import pytest
 
 import remote_artwork as ra
-from doubt import Case, statuses
+from doubt import LOST, Case, statuses
 from remote_artwork.testing import FakeShop, Faults
 from shop_files import JPEG
 
@@ -60,3 +62,48 @@ def test_an_order_that_is_gone_is_no_sign_that_nothing_was_printed(root, recover
     case.shop.put(ra.Order("1001", [ra.OrderItem("1")], id="B"))
     assert sorted(statuses(case.scan())) == ["conflict", "uncertain"]
     assert list(case.shop.effects.values()) == [1]
+
+
+def test_what_was_printed_after_another_scan_had_cancelled_the_order_is_not_lost(root):
+    case, faults = Case(root, ra.Recovery.QUERYABLE), Faults()
+
+    def another_scan_finds_it_cancelled() -> None:
+        case.now += timedelta(hours=1)
+        case.edit(state=ra.OrderState.CANCELLED)
+        assert statuses(case.scan()) == ["cancelled"]
+        case.edit(state=ra.OrderState.PENDING)
+
+    faults.meanwhile("client.fulfill", another_scan_finds_it_cancelled)
+    [item] = case.scan(faults)
+    assert (item.status, "receipt-1001" in item.reason) == ("uncertain", True)
+    assert case.states == {"": "uncertain"}
+
+
+def test_a_call_without_an_answer_that_another_scan_has_given_up_is_not_lost(root):
+    case, faults = Case(root, ra.Recovery.QUERYABLE), Faults()
+
+    def another_scan_gives_the_call_up() -> None:
+        case.now += timedelta(hours=1)
+        case.files.pipe(case.path, JPEG + b"newer")
+        assert statuses(case.scan()) == ["matched"]
+
+    faults.meanwhile("client.fulfill", another_scan_gives_the_call_up)
+    faults.fail("client.fulfill", LOST, moment="after")
+    assert statuses(case.scan(faults)) == ["uncertain"]
+    assert case.states == {"": "uncertain"}
+    assert statuses(case.scan()) == ["uncertain"], "also once the shop names it no more"
+
+
+def test_a_scan_that_was_overtaken_before_its_call_leaves_the_order_as_it_is(root):
+    case, faults = Case(root, ra.Recovery.QUERYABLE), Faults()
+    case.lose_the_answer(done=False)
+
+    def another_scan_gives_the_call_up() -> None:
+        case.now += timedelta(hours=1)
+        case.files.pipe(case.path, JPEG + b"newer")
+        assert statuses(case.scan()) == ["matched"]
+
+    faults.meanwhile("client.attach_artwork", another_scan_gives_the_call_up, moment="after")
+    case.scan(faults)
+    assert case.states == {"": "open"}
+    assert statuses(case.scan()) == ["fulfilled"]

@@ -150,17 +150,20 @@ class Host:
 
         def send() -> str | None:
             earlier, progress.in_doubt = progress.in_doubt, True
+            progress.called = True
             try:
                 return self.tools.client.fulfill(order, artworks, idempotency_key=key)
             except OutcomeUnknown:
                 raise
             except ClientError:
+                progress.called = False
                 progress.in_doubt = earlier  # a refused call had no effect, which says nothing of another one
                 raise
 
         try:
             receipt = self.calls.make(send, retry, intend=intend)
         except OutcomeUnknown as error:
+            progress.advance()  # whoever has taken the order over may have given this call up
             self._unknown(error)
             raise Stop from error
         except AlreadyFulfilled as error:
@@ -173,7 +176,7 @@ class Host:
             progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
             self._refused(error, items=progress.required)
             raise Stop from error
-        progress.confirmed, progress.receipt = True, None if receipt is None else str(receipt)
+        progress.receipt = None if receipt is None else str(receipt)
         self.done(progress.receipt)
 
     def done(self, receipt: str | None, how: str = "") -> None:
