@@ -23,6 +23,22 @@ class SaysNotPending(FakeShop):
             raise ra.NotPending(str(error)) from error
 
 
+class BreaksOff(FakeShop):
+    """Its list of pending orders breaks off before the first, once it is told to; keeps what was attached."""
+
+    broken = False
+    attached = ()
+
+    def pending_orders(self):
+        if self.broken:
+            raise ra.Unavailable("the list broke off")
+        return super().pending_orders()
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+        self.attached += (item,)
+
+
 @pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
 @pytest.mark.parametrize(("call", "number"), MOMENTS)
 def test_a_call_that_arrives_while_it_is_repeated_is_never_lost(root, recovery, call, number):
@@ -107,3 +123,16 @@ def test_a_scan_that_was_overtaken_before_its_call_leaves_the_order_as_it_is(roo
     case.scan(faults)
     assert case.states == {"": "open"}
     assert statuses(case.scan()) == ["fulfilled"]
+
+
+@pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
+def test_a_repeat_is_of_the_order_that_the_shop_names_never_of_what_the_ledger_remembers(root, recovery):
+    line = ra.OrderItem("1", id="line 77", quantity=3)
+    case = Case(root, recovery, kind=BreaksOff, order=ra.Order("1001", [line]))
+    case.lose_the_answer(done=False)
+    case.shop.broken = True
+    [item] = case.scan()
+    assert item.status == "uncertain"
+    case.shop.broken = False
+    assert statuses(case.scan()) == ["fulfilled"]
+    assert {(item.id, item.quantity) for item in case.shop.attached} == {("line 77", 3)}

@@ -56,7 +56,10 @@ class Settling:
 
     def _still_pending(self) -> None:
         idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
-        if not idempotent and self._too_early:
+        if self.progress.plan.order.state is not OrderState.PENDING:
+            reason = "a fulfil call was begun, and the shop's list does not name the order; the next scan looks again"
+            self.progress.set_required(ItemStatus.UNCERTAIN, reason)
+        elif not idempotent and self._too_early:
             self._wait()
         elif self._same_files():
             self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
