@@ -6,6 +6,7 @@ import pytest
 
 import remote_artwork as ra
 from doubt import LOST, Case, statuses
+from remote_artwork.core.lifecycle import ItemState
 from remote_artwork.testing import FakeShop, Faults
 from shop_files import JPEG
 
@@ -136,3 +137,16 @@ def test_a_repeat_is_of_the_order_that_the_shop_names_never_of_what_the_ledger_r
     case.shop.broken = False
     assert statuses(case.scan()) == ["fulfilled"]
     assert {(item.id, item.quantity) for item in case.shop.attached} == {("line 77", 3)}
+
+
+def test_a_file_that_was_replaced_after_an_attach_without_an_answer_is_reported_until_the_order_is_settled(root):
+    case, faults = Case(root), Faults()
+    case.lose_the_answer(done=False)
+    faults.fail("client.attach_artwork", LOST)
+    assert statuses(case.scan(faults)) == ["uncertain"]
+    case.files.pipe(case.path, JPEG + b"newer")
+    for _ in range(2):
+        [item] = case.scan()
+        assert (item.status, "1001_1.jpg was replaced" in item.reason) == ("uncertain", True)
+    [record] = case.ledger.find("default")
+    assert record.items["1"].state is ItemState.LATE_REPLACEMENT
