@@ -150,3 +150,14 @@ def test_a_file_that_was_replaced_after_an_attach_without_an_answer_is_reported_
         assert (item.status, "1001_1.jpg was replaced" in item.reason) == ("uncertain", True)
     [record] = case.ledger.find("default")
     assert record.items["1"].state is ItemState.LATE_REPLACEMENT
+
+
+@pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
+def test_an_order_that_is_edited_while_its_call_is_repeated_stays_uncertain(root, recovery):
+    case, faults = Case(root, recovery), Faults()
+    case.lose_the_answer(done=False)
+    edited = [ra.OrderItem("1", quantity=5)]
+    faults.meanwhile("client.attach_artwork", lambda: case.edit(items=edited))
+    assert statuses(case.scan(faults)) == ["uncertain"]
+    [item] = case.scan()
+    assert (item.status, "the order was changed" in item.reason) == ("uncertain", True)

@@ -107,8 +107,10 @@ class Host:
             Stop: It may not be sent: it changed, is gone, or is fulfilled already.
         """
         order, progress = self.look_up(), self.progress
-        sent = progress.state is FulfillState.FULFILL_INTENT
-        if sent and (order is None or order.state not in (OrderState.PENDING, OrderState.FULFILLED)):
+        same = order is not None and progress.plan.order.same_work(order, positions=self.tools.positions_matter)
+        state = None if order is None else order.state
+        as_sent = state is OrderState.FULFILLED or (state is OrderState.PENDING and same)
+        if progress.state is FulfillState.FULFILL_INTENT and not as_sent:
             raise progress.stop(ItemStatus.UNCERTAIN, "the shop has just changed the order; the next scan asks again")
         if order is None:
             self.cancel("the shop no longer knows the order")
@@ -120,7 +122,7 @@ class Host:
             self.cancel(f"fulfilled elsewhere, not by this library ({self.whose(order)})")
         elif order.state is not OrderState.PENDING:
             self.cancel(f"the shop no longer names it pending ({order.state})")
-        elif not progress.plan.order.same_work(order, positions=self.tools.positions_matter):
+        elif not same:
             raise progress.stop(
                 ItemStatus.SETTLING,
                 "the order changed while it was worked on; nothing was sent, the next scan looks again",
