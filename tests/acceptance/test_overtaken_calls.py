@@ -161,3 +161,14 @@ def test_an_order_that_is_edited_while_its_call_is_repeated_stays_uncertain(root
     assert statuses(case.scan(faults)) == ["uncertain"]
     [item] = case.scan()
     assert (item.status, "the order was changed" in item.reason) == ("uncertain", True)
+
+
+def test_a_call_is_waited_for_as_long_as_the_client_promised_that_made_it(root):
+    case = Case(root, ra.Recovery.QUERYABLE)
+    case.shop.call_limit = timedelta(hours=3)
+    case.lose_the_answer(done=False)
+    case.shop.call_limit = timedelta(minutes=1)
+    [item] = case.scan()
+    assert (item.status, "once 3 hours have passed" in item.reason) == ("uncertain", True)
+    case.now += timedelta(hours=1)
+    assert statuses(case.scan()) == ["fulfilled"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState
@@ -96,11 +98,16 @@ class Settling:
             raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfil call") from error
 
     @property
+    def _call_limit(self) -> timedelta:
+        """How long the call may be in flight, by the promise of the client that made it."""
+        return self.progress.lease.record.call_limit or self.tools.client.call_limit
+
+    @property
     def _too_early(self) -> bool:
         age = self.progress.lease.record.intent_age
-        return age is None or age < self.tools.client.call_limit
+        return age is None or age < self._call_limit
 
     def _wait(self) -> None:
-        limit = in_words(self.tools.client.call_limit)
+        limit = in_words(self._call_limit)
         reason = f"a fulfil call may still be under way; a scan asks the shop again once {limit} have passed since it"
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)
