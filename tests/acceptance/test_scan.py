@@ -264,11 +264,12 @@ class TestUnknownOutcomes:
         _, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([one_item()], recovery=ra.Recovery.QUERYABLE, call_limit=timedelta(hours=1))
         shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"))
-        scan = scanner(storage, shop)
+        now = [datetime(2026, 5, 1, tzinfo=UTC)]
+        scan = scanner(storage, shop, ledger=ra.MemoryLedger(clock=lambda: now[0]))
 
         assert [only(scan.scan()).status for _ in range(3)] == ["uncertain"] * 3
         assert sum(call.name == "fulfill" for call in shop.journal) == 1
-        shop.call_limit = timedelta(0)
+        now[0] += timedelta(hours=1)
         assert only(scan.scan()).status == "fulfilled"
         assert list(shop.effects.values()) == [1]
 
@@ -617,7 +618,7 @@ class TestLedgerFaults:
     @pytest.mark.parametrize("failing_after", range(6))
     def test_nothing_is_sent_without_its_intent_recorded_and_the_report_is_true(self, root, failing_after):
         _, storage = memory_folder(root, "1001_1.jpg")
-        shop, ledger = FakeShop([one_item()]), self.Failing()
+        shop, ledger = FakeShop([one_item()], call_limit=timedelta(microseconds=1)), self.Failing()
         ledger.left = failing_after
         scan = scanner(storage, shop, ledger=ledger)
 
@@ -630,7 +631,6 @@ class TestLedgerFaults:
         assert only(report).status == expected
         assert ("nothing was sent" in only(report).reason) is (expected == "failed")
         ledger.left = None
-        shop.call_limit = timedelta(0)
         assert only(scan.scan()).status == "fulfilled"
         assert list(shop.effects.values()) == [1]
 

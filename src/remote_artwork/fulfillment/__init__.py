@@ -26,7 +26,7 @@ from remote_artwork.errors import (
     Unavailable,
 )
 from remote_artwork.fulfillment.breaker import DOWN, Breaker, Part
-from remote_artwork.fulfillment.order import bring_forward, record_late_receipt
+from remote_artwork.fulfillment.order import bring_forward, record_late_call
 from remote_artwork.fulfillment.progress import Progress
 from remote_artwork.fulfillment.tools import Tools
 
@@ -105,8 +105,8 @@ class Fulfillment:
             bring_forward(tools, progress)
         except LeaseLost as error:
             _unrecorded(progress, error, ItemStatus.MATCHED)
-            if progress.confirmed:
-                self._confirmed_too_late(progress)
+            if progress.called:
+                self._called_too_late(progress)
         except (LedgerError, InvalidLedger) as error:
             self._give_up("ledger", str(error))
             _unrecorded(progress, error, ItemStatus.FAILED)
@@ -117,14 +117,14 @@ class Fulfillment:
             log.exception("order_failed", extra={"order_id": progress.plan.order.id})
             _unrecorded(progress, error, ItemStatus.FAILED)
 
-    def _confirmed_too_late(self, progress: Progress) -> None:
-        """The shop confirmed a call during which another scan took the order over, and perhaps gave the call up."""
+    def _called_too_late(self, progress: Progress) -> None:
+        """During a call that had its effect, or may have, another scan took the order over; perhaps it gave it up."""
         with suppress(LedgerError, InvalidLedger):
             lease = self._claim(progress.plan)
             if lease is None:
                 return
             try:
-                record_late_receipt(self.tools, progress, lease)
+                record_late_call(self.tools, progress, lease)
             finally:
                 self._release(lease)
 

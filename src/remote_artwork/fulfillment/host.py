@@ -90,7 +90,7 @@ class Host:
             return False
         except ClientError as error:
             progress.advance(progress.item_step(number, ItemState.VERIFIED))
-            if progress.in_doubt:
+            if progress.state is FulfillState.FULFILL_INTENT:
                 raise self._refused_in_doubt(error) from error
             self._refused(error, items=[plan])
             return False
@@ -107,8 +107,10 @@ class Host:
             Stop: It may not be sent: it changed, is gone, or is fulfilled already.
         """
         order, progress = self.look_up(), self.progress
-        sent = progress.state is FulfillState.FULFILL_INTENT
-        if sent and (order is None or order.state not in (OrderState.PENDING, OrderState.FULFILLED)):
+        same = order is not None and progress.plan.order.same_work(order, positions=self.tools.positions_matter)
+        state = None if order is None else order.state
+        as_sent = state is OrderState.FULFILLED or (state is OrderState.PENDING and same)
+        if progress.state is FulfillState.FULFILL_INTENT and not as_sent:
             raise progress.stop(ItemStatus.UNCERTAIN, "the shop has just changed the order; the next scan asks again")
         if order is None:
             self.cancel("the shop no longer knows the order")
@@ -120,7 +122,7 @@ class Host:
             self.cancel(f"fulfilled elsewhere, not by this library ({self.whose(order)})")
         elif order.state is not OrderState.PENDING:
             self.cancel(f"the shop no longer names it pending ({order.state})")
-        elif not progress.plan.order.same_work(order, positions=self.tools.positions_matter):
+        elif not same:
             raise progress.stop(
                 ItemStatus.SETTLING,
                 "the order changed while it was worked on; nothing was sent, the next scan looks again",
@@ -150,29 +152,33 @@ class Host:
 
         def send() -> str | None:
             earlier, progress.in_doubt = progress.in_doubt, True
+            progress.called = True
             try:
                 return self.tools.client.fulfill(order, artworks, idempotency_key=key)
             except OutcomeUnknown:
                 raise
             except ClientError:
+                progress.called = False
                 progress.in_doubt = earlier  # a refused call had no effect, which says nothing of another one
                 raise
 
         try:
             receipt = self.calls.make(send, retry, intend=intend)
         except OutcomeUnknown as error:
+            progress.advance()  # whoever has taken the order over may have given this call up
             self._unknown(error)
             raise Stop from error
         except AlreadyFulfilled as error:
             self._fulfilled_already()
             raise Stop from error
         except ClientError as error:
-            if progress.in_doubt:
+            repeated = progress.lease.record.state is FulfillState.FULFILL_INTENT
+            if progress.in_doubt or (repeated and isinstance(error, NotPending | OrderGone)):
                 raise self._refused_in_doubt(error) from error
             progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
             self._refused(error, items=progress.required)
             raise Stop from error
-        progress.confirmed, progress.receipt = True, None if receipt is None else str(receipt)
+        progress.receipt = None if receipt is None else str(receipt)
         self.done(progress.receipt)
 
     def done(self, receipt: str | None, how: str = "") -> None:

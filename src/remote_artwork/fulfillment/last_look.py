@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, ItemRecord, ItemState
+from remote_artwork.core.lifecycle import CHECKED, UNSETTLED, FulfillState, ItemRecord, ItemState
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import StorageError
 from remote_artwork.fulfillment.files import Files
@@ -37,7 +37,7 @@ class LastLook:
                 continue
             if row.state is ItemState.LATE_REPLACEMENT:
                 self._report(row, row.reason, now=False)
-            else:
+            elif row.state in CHECKED:
                 self._look(row)
 
     def _look(self, row: ItemRecord) -> None:

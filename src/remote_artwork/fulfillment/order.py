@@ -35,8 +35,8 @@ def bring_forward(tools: Tools, progress: Progress) -> None:
     LastLook(progress, files).run()
 
 
-def record_late_receipt(tools: Tools, progress: Progress, lease: Lease) -> None:
-    """Records a confirmed call that another scan has given up, after it took the order over.
+def record_late_call(tools: Tools, progress: Progress, lease: Lease) -> None:
+    """Records a call that had its effect, or may have, and that another scan has given up, or taken for cancelled.
 
     Args:
         tools: What working on an order takes.
@@ -46,11 +46,14 @@ def record_late_receipt(tools: Tools, progress: Progress, lease: Lease) -> None:
     Raises:
         LedgerError: It could not be recorded.
     """
-    if lease.record.state is not FulfillState.OPEN:
-        return  # the other scan has made a call, too, and its row tells how that ended
+    if lease.record.state not in (FulfillState.OPEN, FulfillState.CANCELLED):
+        return  # the other scan has made a call, too, or left it to a person: its row tells how that ended
     progress.hold(lease)
+    if progress.state is FulfillState.CANCELLED:
+        progress.advance(progress.order_step(FulfillState.OPEN))
     progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=progress.plan.order.work))
-    what = f"the shop answered with receipt {progress.receipt} after another scan had taken the order over"
+    what = f"the shop answered with receipt {progress.receipt}" if progress.receipt else "a fulfil call ended"
+    what += " after another scan had taken the order over"
     Host(tools, progress, Files(tools, progress)).leave_to_a_person(what)
 
 

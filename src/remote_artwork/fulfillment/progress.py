@@ -50,7 +50,7 @@ class Progress:
         attaching: The number of the item whose attach call was begun and is not recorded as ended yet.
         unanswered: What the last call of the host ended with, where nobody knows its outcome.
         receipt: The host's answer to ``fulfill``, from when it came.
-        confirmed: Whether the host has confirmed a ``fulfill`` in this pass.
+        called: Whether a ``fulfill`` of this pass had its effect, or may have had it.
         in_doubt: Whether nobody knows what became of a ``fulfill``, of this pass or an earlier one.
     """
 
@@ -66,7 +66,7 @@ class Progress:
     attaching: str | None = None
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
-    confirmed: bool = False
+    called: bool = False
     in_doubt: bool = field(init=False)
     _outcomes: dict[str, ItemOutcome] = field(init=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState
@@ -42,13 +44,12 @@ class Settling:
             self._still_pending()
         elif self._too_early:
             self._wait()
-        elif order is not None and order.state is OrderState.OTHER:
-            self.host.leave_to_a_person(
-                "a fulfil call was begun and its outcome is unknown; the shop names the order neither pending, "
-                "nor fulfilled, nor cancelled"
-            )
+        elif order is not None and order.state is OrderState.CANCELLED:
+            self.host.cancel("the shop has cancelled it, and has not fulfilled it")
         else:
-            self.host.cancel("the shop no longer names it pending, and has not fulfilled it")
+            names = "names the order neither pending, nor fulfilled, nor cancelled"
+            what = names if order is not None else "does not know the order any more"
+            self.host.leave_to_a_person(f"a fulfil call was begun and its outcome is unknown; the shop {what}")
 
     def _is_fulfilled(self, order: Order) -> bool:
         """Whether the host says so, or has gone on since with an order that carries our key."""
@@ -57,7 +58,10 @@ class Settling:
 
     def _still_pending(self) -> None:
         idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
-        if not idempotent and self._too_early:
+        if self.progress.plan.order.state is not OrderState.PENDING:
+            reason = "a fulfil call was begun, and the shop's list does not name the order; the next scan looks again"
+            self.progress.set_required(ItemStatus.UNCERTAIN, reason)
+        elif not idempotent and self._too_early:
             self._wait()
         elif self._same_files():
             self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
@@ -94,11 +98,16 @@ class Settling:
             raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfil call") from error
 
     @property
+    def _call_limit(self) -> timedelta:
+        """How long the call may be in flight, by the promise of the client that made it."""
+        return self.progress.lease.record.call_limit or self.tools.client.call_limit
+
+    @property
     def _too_early(self) -> bool:
         age = self.progress.lease.record.intent_age
-        return age is None or age < self.tools.client.call_limit
+        return age is None or age < self._call_limit
 
     def _wait(self) -> None:
-        limit = in_words(self.tools.client.call_limit)
+        limit = in_words(self._call_limit)
         reason = f"a fulfil call may still be under way; a scan asks the shop again once {limit} have passed since it"
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)

@@ -114,9 +114,9 @@ class FakeShop:
         with self._lock:
             fault = self._begin(call, again)
             now = self._order(order.id)
+            if self.recovery is Recovery.IDEMPOTENT and self.effects[idempotency_key]:
+                return _receipt(now)
             if now.state is OrderState.FULFILLED and self.recovery is not Recovery.NONE:
-                if self.recovery is Recovery.IDEMPOTENT and self.effects[idempotency_key]:
-                    return _receipt(now)
                 raise AlreadyFulfilled(f"order {now.number!r} is fulfilled already")
             if now.state is not OrderState.FULFILLED:
                 self._pending(order.id)

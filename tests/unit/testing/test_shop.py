@@ -51,6 +51,16 @@ def test_an_idempotent_shop_counts_one_effect():
     assert [call.effect for call in double.calls("fulfill")] == [True, False]
 
 
+def test_an_idempotent_shop_knows_a_key_also_once_the_order_waits_again():
+    double = shop(recovery=ra.Recovery.IDEMPOTENT)
+    order = double.get_order("1")
+    double.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
+    double.put(ra.Order("1", [ra.OrderItem("1")], approval="another"))
+    double.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
+    assert double.effects["f"] == 1
+    assert double.get_order("1").state is ra.OrderState.PENDING
+
+
 @pytest.mark.parametrize("after_effect", [False, True])
 def test_a_fault_strikes_once_before_or_after_the_effect(after_effect):
     double = shop()
