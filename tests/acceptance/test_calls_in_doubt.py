@@ -216,11 +216,25 @@ def test_what_a_scan_printed_that_was_stopped_in_its_call_is_never_lost(root, re
     assert statuses(case.scan()) == ["uncertain"], "also once the shop names it no more"
 
 
-def test_what_is_attached_already_needs_no_url(root):
-    class Unsigned(ra.ArtworkStorage):
-        def url(self, file, *, expires_in):
-            raise ra.ConfigurationError(f"nothing signs {file.name} for {expires_in}")
+class Unsigned(ra.ArtworkStorage):
+    def url(self, file, *, expires_in):
+        raise ra.ConfigurationError(f"nothing signs {file.name} for {expires_in}")
 
+
+@pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
+def test_a_repeat_that_nothing_signs_leaves_the_call_in_doubt(root, attaching):
+    case = Case(root)
+    case.shop.attaching = attaching
+    case.lose_the_answer(done=True)
+    case.edit(state=ra.OrderState.PENDING)
+    case.storage = Unsigned(case.files, root)
+    [item] = case.scan()
+    assert item.status == "uncertain"
+    assert "an earlier fulfil call is settled by a later scan" in item.reason
+    assert case.states == {"": "fulfill_intent"}
+
+
+def test_what_is_attached_already_needs_no_url(root):
     case = Case(root, order=ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")]))
     at_once = ra.Policy(fulfill="per_item")
     ra.Scanner(case.storage, case.shop, ledger=case.ledger, policy=at_once).scan()

@@ -68,8 +68,7 @@ class Host:
         try:
             artworks = self.files.artworks(plan)
         except RemoteArtworkError as error:
-            progress.failures.append(error)
-            progress.set(number, ItemStatus.UNREADABLE, f"no URL could be made: {error}")
+            self._without_url(error, [plan])
             return False
         key = progress.plan.key.attachment_key(number, row.files)
         order = progress.plan.order
@@ -108,7 +107,7 @@ class Host:
         """
         order, progress = self.look_up(), self.progress
         same = order is not None and progress.plan.order.same_work(order, positions=self.tools.positions_matter)
-        state = None if order is None else order.state
+        state, whose = None if order is None else order.state, progress.whose(order)
         as_sent = state is OrderState.FULFILLED or (state is OrderState.PENDING and same)
         if progress.state is FulfillState.FULFILL_INTENT and not as_sent:
             raise progress.stop(ItemStatus.UNCERTAIN, "the shop has just changed the order; the next scan asks again")
@@ -117,9 +116,9 @@ class Host:
         elif order.state is OrderState.FULFILLED and progress.begun:
             if progress.state is FulfillState.OPEN:
                 progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
-            self.done(None, f"fulfilled, as the shop says, after an earlier call of this library ({self.whose(order)})")
+            self.done(None, f"fulfilled, as the shop says, after an earlier call of this library ({whose})")
         elif order.state is OrderState.FULFILLED:
-            self.cancel(f"fulfilled elsewhere, not by this library ({self.whose(order)})")
+            self.cancel(f"fulfilled elsewhere, not by this library ({whose})")
         elif order.state is not OrderState.PENDING:
             self.cancel(f"the shop no longer names it pending ({order.state})")
         elif not same:
@@ -141,8 +140,8 @@ class Host:
         try:
             artworks = {plan.item.number: self.files.artworks(plan) for plan in progress.required}
         except RemoteArtworkError as error:
-            progress.failures.append(error)
-            raise progress.stop(ItemStatus.UNREADABLE, f"no URL could be made: {error}; nothing was sent") from error
+            self._without_url(error, progress.required)
+            raise Stop from error
         key = progress.plan.key.fulfillment_key
         retry = self.tools.retry if self.tools.client.recovery is Recovery.IDEMPOTENT else _ONCE
 
@@ -223,14 +222,6 @@ class Host:
             raise self.progress.stop(status, f"the order could not be read again: {error}") from error
         return order
 
-    def whose(self, order: Order | None) -> str:
-        """What the host tells, in words, of who has fulfilled an order."""
-        if order is None or order.fulfillment_key is None:
-            return "it does not say by whom"
-        if order.fulfillment_key == self.progress.plan.key.fulfillment_key:
-            return "it echoes our key"
-        return "it names another key than ours"
-
     def cancel(self, reason: str) -> None:
         """Ends the order in the ledger, and says so of its items."""
         if self.progress.state in (FulfillState.OPEN, FulfillState.FULFILL_INTENT):
@@ -246,7 +237,7 @@ class Host:
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)
 
     def _fulfilled_already(self) -> None:
-        self.done(None, f"the shop says it is fulfilled already ({self.whose(self.look_up())})")
+        self.done(None, f"the shop says it is fulfilled already ({self.progress.whose(self.look_up())})")
 
     def _unknown(self, error: OutcomeUnknown) -> None:
         what = f"nobody knows whether the order was fulfilled ({error})"
@@ -257,6 +248,15 @@ class Host:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; {then}")
         else:
             self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; a later scan asks the shop")
+
+    def _without_url(self, error: RemoteArtworkError, items: Sequence[ItemPlan]) -> None:
+        """Outcomes of items whose files the host could not download."""
+        self.progress.failures.append(error)
+        status, then = ItemStatus.UNREADABLE, "nothing was sent"
+        if self.progress.state is FulfillState.FULFILL_INTENT:
+            status, then = ItemStatus.UNCERTAIN, "an earlier fulfil call is settled by a later scan"
+        for plan in items:
+            self.progress.set(plan.item.number, status, f"no URL could be made: {error}; {then}")
 
     def _refused_in_doubt(self, error: ClientError) -> Stop:
         """Nothing is known of a call by another one's refusal: the intent stays, and is settled by a later scan."""

@@ -19,7 +19,7 @@ from remote_artwork.core.lifecycle import (
     OrderStep,
     Step,
 )
-from remote_artwork.core.model import StoredFile
+from remote_artwork.core.model import Order, StoredFile
 from remote_artwork.core.plan_events import of_step
 from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan, OrderPlan
 from remote_artwork.core.report import ItemOutcome, ItemStatus
@@ -90,6 +90,14 @@ class Progress:
     def begun(self) -> bool:
         """Whether a ``fulfill`` was ever begun for this approval of the order."""
         return self.lease.record.intent_age is not None
+
+    def whose(self, order: Order | None) -> str:
+        """What the host tells, in words, of who has fulfilled an order."""
+        if order is None or order.fulfillment_key is None:
+            return "it does not say by whom"
+        if order.fulfillment_key == self.plan.key.fulfillment_key:
+            return "it echoes our key"
+        return "it names another key than ours"
 
     def item_step(self, number: str, after: ItemState, *, reason: str = "", checks: str = "") -> ItemStep:
         """The step of one item from where it is, with the files it has; ``checks`` are those it has unless told."""

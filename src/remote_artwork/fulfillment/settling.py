@@ -34,7 +34,7 @@ class Settling:
         if order is not None and order.approval != self.progress.plan.key.approval:
             self.host.leave_to_a_person("the order was approved anew after a fulfil call was begun")
         elif order is not None and self._is_fulfilled(order):
-            how = self.host.whose(order)
+            how = self.progress.whose(order)
             self.host.done(None, f"fulfilled, as the shop says, after a call whose answer was lost ({how})")
         elif self.tools.client.recovery is Recovery.NONE:
             self.host.leave_to_a_person("a fulfil call was begun and its outcome is unknown")
