@@ -47,8 +47,8 @@ def tests(session: nox.Session) -> None:
     """All tests against the built package, real servers included; arguments go to pytest."""
     install_for_tests(session)
     session.run("coverage", "erase")
-    two_at_once = ["--numprocesses=2", "--dist=loadfile"]  # they wait most of the time
-    session.run("coverage", "run", "-m", "pytest", *two_at_once, *session.posargs)
+    two_at_once = "--numprocesses=2"  # they wait most of the time
+    session.run("coverage", "run", "-m", "pytest", two_at_once, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 

@@ -7,8 +7,15 @@ import pytest
 from parts import missing
 
 
+@pytest.fixture
+def browser(chromium):
+    """A browser that has nothing to say yet of the test's pages."""
+    chromium.get_log("browser")
+    return chromium
+
+
 @pytest.fixture(scope="session")
-def browser():
+def chromium():
     """Chromium, driven by Selenium; shared, so every test opens its own page."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
@@ -21,9 +28,9 @@ def browser():
     options.binary_location = program
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
-    chromium = webdriver.Chrome(options=options, service=Service(driver))
-    yield chromium
-    chromium.quit()
+    running = webdriver.Chrome(options=options, service=Service(driver))
+    yield running
+    running.quit()
 
 
 _LOOK = r"""

@@ -31,6 +31,18 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of several at once, each file is one's own; the page of compatibility needs the outcomes of its whole folder."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "compat" if nodeid.startswith("tests/compat/") else super()._split_scope(nodeid)
+
+    return ByFile(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what tests have told, and what was left out because a server is not installed."""
     for report in terminalreporter.stats.get("passed", []):
