@@ -64,10 +64,14 @@ rgw thread pool size = 16
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=STEP, check=False)
-    if done.returncode:
-        pytest.fail(f"{command[0]} failed:\n{done.stdout}\n{done.stderr}")
-    return done.stdout.strip()
+    """What a command prints; a monitor that is not quite up refuses it at first."""
+    deadline = time.monotonic() + STEP
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=STEP, check=False)
+        if not done.returncode:
+            return done.stdout.strip()
+        if "EPERM" not in done.stderr or time.monotonic() > deadline:
+            pytest.fail(f"{command[0]} failed:\n{done.stdout}\n{done.stderr}")
 
 
 @pytest.fixture(scope="session")
