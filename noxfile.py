@@ -118,4 +118,4 @@ def compat(session: nox.Session) -> None:
 def outages(session: nox.Session) -> None:
     """Measures every outage with the policies that everybody gets, and writes the tables of docs/outages.md."""
     install_for_tests(session)
-    session.run("python", "tests/benchmarks/measure_outages.py", env={"PYTHONPATH": "tests"})
+    session.run("python", "tests/benchmarks/measure_outages.py", env={"PYTHONPATH": "tests/support"})

@@ -17,22 +17,22 @@ _HOME = {
     "AlreadyFulfilled": "errors",
     "Ambient": "storage.credentials",
     "Anonymous": "storage.credentials",
-    "Artwork": "core.model",
-    "ArtworkByItem": "core.model",
-    "ArtworkReader": "interfaces",
+    "Artwork": "core.orders",
+    "ArtworkByItem": "core.orders",
+    "ArtworkReader": "client",
     "ArtworkRejected": "errors",
     "ArtworkStorage": "storage.storage",
     "ArtworkUnreachable": "errors",
     "AssumeRole": "storage.credentials",
-    "Attaching": "core.model",
+    "Attaching": "core.orders",
     "AuthenticationFailed": "errors",
-    "CheckReport": "storage.checking",
-    "CheckStep": "storage.check_steps",
+    "CheckReport": "storage.doctor",
+    "CheckStep": "storage.doctor",
     "ClientError": "errors",
     "ConfigurationError": "errors",
     "Credentials": "storage.credentials",
     "Event": "core.events",
-    "Explanation": "core.explanation",
+    "Explanation": "core.report",
     "Fault": "core.report",
     "FileGone": "errors",
     "FileOutcome": "core.report",
@@ -41,11 +41,11 @@ _HOME = {
     "FileStatus": "core.report",
     "FilenamePattern": "core.pattern",
     "FilesListed": "core.events",
-    "Finding": "core.findings",
+    "Finding": "core.report",
     "FulfillState": "core.lifecycle",
-    "FulfillmentClient": "interfaces",
+    "FulfillmentClient": "client",
     "GelatoClient": "clients.gelato",
-    "HostRule": "storage.provider_row",
+    "HostRule": "storage.providers",
     "InvalidLedger": "errors",
     "InvalidLocation": "errors",
     "InvalidOrder": "errors",
@@ -66,44 +66,44 @@ _HOME = {
     "Keys": "storage.credentials",
     "Lease": "core.lifecycle",
     "LeaseLost": "errors",
-    "Ledger": "interfaces",
+    "Ledger": "client",
     "LedgerError": "errors",
     "LedgerUnavailable": "errors",
     "Location": "storage.location",
     "LocationNotFound": "errors",
     "MemoryLedger": "ledgers.memory",
     "MissingExtra": "errors",
-    "NetworkPolicy": "storage.network",
+    "NetworkPolicy": "http",
     "NotPending": "errors",
-    "Observer": "interfaces",
-    "Order": "core.model",
+    "Observer": "client",
+    "Order": "core.orders",
     "OrderFulfilled": "core.events",
     "OrderGone": "errors",
-    "OrderItem": "core.model",
+    "OrderItem": "core.orders",
     "OrderKey": "core.lifecycle",
     "OrderRecord": "core.lifecycle",
     "OrderStarted": "core.events",
-    "OrderState": "core.model",
+    "OrderState": "core.orders",
     "OrderStep": "core.lifecycle",
     "OrdersFile": "clients.orders_file",
     "OutcomeUnknown": "errors",
     "PassFinished": "core.events",
     "PassStarted": "core.events",
     "PaymentRequired": "errors",
-    "PdfCheck": "preflight.documents",
+    "PdfCheck": "preflight.pdf",
     "PictureCheck": "preflight.pictures",
     "Policy": "core.policy",
-    "PreflightCheck": "interfaces",
-    "Provider": "storage.provider_row",
+    "PreflightCheck": "client",
+    "Provider": "storage.providers",
     "RateLimited": "errors",
-    "Recovery": "core.model",
+    "Recovery": "core.orders",
     "RemoteArtworkError": "errors",
     "RetryPolicy": "retry",
     "SasToken": "storage.credentials",
     "ScanReport": "core.report",
     "Scanner": "scanner",
     "ServiceAccount": "storage.credentials",
-    "Severity": "core.findings",
+    "Severity": "core.report",
     "SignatureCheck": "preflight.signature",
     "SqlLedger": "ledgers.sql",
     "Step": "core.lifecycle",
@@ -111,14 +111,14 @@ _HOME = {
     "StorageError": "errors",
     "StorageMisbehaved": "errors",
     "StorageUnreachable": "errors",
-    "StoredFile": "core.model",
+    "StoredFile": "core.orders",
     "UNSETTLED": "core.lifecycle",
     "Unavailable": "errors",
-    "Verdict": "storage.check_steps",
+    "Verdict": "storage.doctor",
     "WooCommerceClient": "clients.woocommerce",
-    "advance_record": "core.advancing",
-    "check_location": "storage.checking",
-    "open_storage": "storage.opening",
+    "advance_record": "core.lifecycle",
+    "check_location": "storage.doctor",
+    "open_storage": "storage.storage",
     "preflight_checks": "preflight.standard",
 }
 """Public name → the module it lives in; a module is loaded when one of its names is first used."""
@@ -139,10 +139,14 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from remote_artwork.client import ArtworkReader as ArtworkReader
+    from remote_artwork.client import FulfillmentClient as FulfillmentClient
+    from remote_artwork.client import Ledger as Ledger
+    from remote_artwork.client import Observer as Observer
+    from remote_artwork.client import PreflightCheck as PreflightCheck
     from remote_artwork.clients.gelato import GelatoClient as GelatoClient
     from remote_artwork.clients.orders_file import OrdersFile as OrdersFile
     from remote_artwork.clients.woocommerce import WooCommerceClient as WooCommerceClient
-    from remote_artwork.core.advancing import advance_record as advance_record
     from remote_artwork.core.events import Event as Event
     from remote_artwork.core.events import FileReported as FileReported
     from remote_artwork.core.events import FilesListed as FilesListed
@@ -156,9 +160,6 @@ if TYPE_CHECKING:
     from remote_artwork.core.events import OrderStarted as OrderStarted
     from remote_artwork.core.events import PassFinished as PassFinished
     from remote_artwork.core.events import PassStarted as PassStarted
-    from remote_artwork.core.explanation import Explanation as Explanation
-    from remote_artwork.core.findings import Finding as Finding
-    from remote_artwork.core.findings import Severity as Severity
     from remote_artwork.core.lifecycle import UNSETTLED as UNSETTLED
     from remote_artwork.core.lifecycle import FileRecord as FileRecord
     from remote_artwork.core.lifecycle import FulfillState as FulfillState
@@ -170,22 +171,26 @@ if TYPE_CHECKING:
     from remote_artwork.core.lifecycle import OrderRecord as OrderRecord
     from remote_artwork.core.lifecycle import OrderStep as OrderStep
     from remote_artwork.core.lifecycle import Step as Step
-    from remote_artwork.core.model import Artwork as Artwork
-    from remote_artwork.core.model import ArtworkByItem as ArtworkByItem
-    from remote_artwork.core.model import Attaching as Attaching
-    from remote_artwork.core.model import Order as Order
-    from remote_artwork.core.model import OrderItem as OrderItem
-    from remote_artwork.core.model import OrderState as OrderState
-    from remote_artwork.core.model import Recovery as Recovery
-    from remote_artwork.core.model import StoredFile as StoredFile
+    from remote_artwork.core.lifecycle import advance_record as advance_record
+    from remote_artwork.core.orders import Artwork as Artwork
+    from remote_artwork.core.orders import ArtworkByItem as ArtworkByItem
+    from remote_artwork.core.orders import Attaching as Attaching
+    from remote_artwork.core.orders import Order as Order
+    from remote_artwork.core.orders import OrderItem as OrderItem
+    from remote_artwork.core.orders import OrderState as OrderState
+    from remote_artwork.core.orders import Recovery as Recovery
+    from remote_artwork.core.orders import StoredFile as StoredFile
     from remote_artwork.core.pattern import FilenamePattern as FilenamePattern
     from remote_artwork.core.policy import Policy as Policy
+    from remote_artwork.core.report import Explanation as Explanation
     from remote_artwork.core.report import Fault as Fault
     from remote_artwork.core.report import FileOutcome as FileOutcome
     from remote_artwork.core.report import FileStatus as FileStatus
+    from remote_artwork.core.report import Finding as Finding
     from remote_artwork.core.report import ItemOutcome as ItemOutcome
     from remote_artwork.core.report import ItemStatus as ItemStatus
     from remote_artwork.core.report import ScanReport as ScanReport
+    from remote_artwork.core.report import Severity as Severity
     from remote_artwork.errors import AlreadyFulfilled as AlreadyFulfilled
     from remote_artwork.errors import ArtworkRejected as ArtworkRejected
     from remote_artwork.errors import ArtworkUnreachable as ArtworkUnreachable
@@ -215,23 +220,15 @@ if TYPE_CHECKING:
     from remote_artwork.errors import StorageMisbehaved as StorageMisbehaved
     from remote_artwork.errors import StorageUnreachable as StorageUnreachable
     from remote_artwork.errors import Unavailable as Unavailable
-    from remote_artwork.interfaces import ArtworkReader as ArtworkReader
-    from remote_artwork.interfaces import FulfillmentClient as FulfillmentClient
-    from remote_artwork.interfaces import Ledger as Ledger
-    from remote_artwork.interfaces import Observer as Observer
-    from remote_artwork.interfaces import PreflightCheck as PreflightCheck
+    from remote_artwork.http import NetworkPolicy as NetworkPolicy
     from remote_artwork.ledgers.memory import MemoryLedger as MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger as SqlLedger
-    from remote_artwork.preflight.documents import PdfCheck as PdfCheck
+    from remote_artwork.preflight.pdf import PdfCheck as PdfCheck
     from remote_artwork.preflight.pictures import PictureCheck as PictureCheck
     from remote_artwork.preflight.signature import SignatureCheck as SignatureCheck
     from remote_artwork.preflight.standard import preflight_checks as preflight_checks
     from remote_artwork.retry import RetryPolicy as RetryPolicy
     from remote_artwork.scanner import Scanner as Scanner
-    from remote_artwork.storage.check_steps import CheckStep as CheckStep
-    from remote_artwork.storage.check_steps import Verdict as Verdict
-    from remote_artwork.storage.checking import CheckReport as CheckReport
-    from remote_artwork.storage.checking import check_location as check_location
     from remote_artwork.storage.credentials import AccountKey as AccountKey
     from remote_artwork.storage.credentials import Ambient as Ambient
     from remote_artwork.storage.credentials import Anonymous as Anonymous
@@ -240,9 +237,12 @@ if TYPE_CHECKING:
     from remote_artwork.storage.credentials import Keys as Keys
     from remote_artwork.storage.credentials import SasToken as SasToken
     from remote_artwork.storage.credentials import ServiceAccount as ServiceAccount
+    from remote_artwork.storage.doctor import CheckReport as CheckReport
+    from remote_artwork.storage.doctor import CheckStep as CheckStep
+    from remote_artwork.storage.doctor import Verdict as Verdict
+    from remote_artwork.storage.doctor import check_location as check_location
     from remote_artwork.storage.location import Location as Location
-    from remote_artwork.storage.network import NetworkPolicy as NetworkPolicy
-    from remote_artwork.storage.opening import open_storage as open_storage
-    from remote_artwork.storage.provider_row import HostRule as HostRule
-    from remote_artwork.storage.provider_row import Provider as Provider
+    from remote_artwork.storage.providers import HostRule as HostRule
+    from remote_artwork.storage.providers import Provider as Provider
     from remote_artwork.storage.storage import ArtworkStorage as ArtworkStorage
+    from remote_artwork.storage.storage import open_storage as open_storage

@@ -2,50 +2,210 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import random
+import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
+from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import Attribute, define, evolve, field
 
-from remote_artwork.accepting import as_pattern, chosen, from_one, keeps_its_form, not_empty, signable
-from remote_artwork.checking_ahead import Ahead
-from remote_artwork.contact_sheet import ContactSheets
-from remote_artwork.core.awaited import split_extension
-from remote_artwork.core.events import FileReported, PassFinished, PassStarted, Tell, tell_nobody
-from remote_artwork.core.explanation import Explanation
-from remote_artwork.core.lifecycle import OrderRecord
+from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
+from remote_artwork.core.events import (
+    Event,
+    FileReported,
+    FilesListed,
+    ItemFound,
+    ItemReported,
+    PassFinished,
+    PassStarted,
+    Tell,
+    checked,
+    reported,
+    started,
+    tell_nobody,
+)
+from remote_artwork.core.expected import split_extension
+from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
 from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
+from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import (
+    Explanation,
     Fault,
     FileListener,
     FileOutcome,
     FileTally,
     ItemOutcome,
+    ItemStatus,
     ScanReport,
     files_of,
     sorted_items,
 )
-from remote_artwork.core.resolving import DEFAULT_TENANT
-from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable
-from remote_artwork.explaining import explain_file, explain_order
-from remote_artwork.fulfillment import Fulfillment
-from remote_artwork.fulfillment.round import work_through
-from remote_artwork.fulfillment.tools import Tools
-from remote_artwork.inspection import Inspector
-from remote_artwork.interfaces import FulfillmentClient, Ledger, Observer, PreflightCheck
+from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable, StorageError
+from remote_artwork.fulfillment.runner import Fulfillment, work_through
+from remote_artwork.fulfillment.session import Tools
 from remote_artwork.preflight.standard import preflight_checks
-from remote_artwork.previewing import preview
+from remote_artwork.reporting.html import ContactSheets
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.schedule import repeat
+from remote_artwork.scan.checks import Ahead, Inspector
+from remote_artwork.scan.collect import Survey, Surveyor
+from remote_artwork.scan.explain import explain_file, explain_order
 from remote_artwork.storage.storage import ArtworkStorage
-from remote_artwork.survey import Survey, Surveyor
-from remote_artwork.telling import Teller
+
+
+def as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
+    """The pattern, read where it is text."""
+    return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
+
+
+def chosen(orders: Collection[str] | None) -> frozenset[str] | None:
+    """Order numbers as a set; None: all."""
+    if isinstance(orders, str):
+        raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
+    return None if orders is None else frozenset(orders)
+
+
+def not_empty(_instance: object, _attribute: object, value: str) -> None:
+    """Rejects a tenant without a name."""
+    if not value.strip():
+        raise ConfigurationError("Scanner.tenant must not be empty")
+
+
+def keeps_its_form(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
+    """Rejects a client whose promises are none."""
+    if flaw := flaw_of_client(client):
+        raise ConfigurationError(flaw)
+
+
+def from_one(_instance: object, _attribute: Attribute[Any], value: object) -> None:
+    """Rejects a number of threads that is none."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ConfigurationError(f"Scanner.checks_at_once must be a whole number from 1, or None, not {value!r}")
+
+
+class _HasStorage(Protocol):
+    storage: ArtworkStorage
+
+
+def signable(scanner: _HasStorage, _attribute: object, wanted: timedelta) -> None:
+    """Rejects URLs that would have to outlive what they are signed with."""
+    longest = scanner.storage.longest_url
+    if longest is not None and wanted > longest:
+        raise ConfigurationError(
+            f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
+            "longest; make it shorter, or the sessions of a role longer (AssumeRole.duration)"
+        )
+
+
+log = logging.getLogger(__name__)
+
+_IN_BULK = (FilesListed, ItemFound, ItemReported, FileReported)
+"""Told anew in each pass, of whatever waits: for the log of whoever looks for something."""
+
+
+@define
+class Teller:
+    """Tells of one pass. Called by the thread that makes it.
+
+    Args:
+        observer: The host's; what it raises is logged once a pass, and stops nothing.
+    """
+
+    observer: Observer | None
+    _raised: bool = False
+
+    def __call__(self, event: Event) -> None:
+        """Tells one event; never raises."""
+        level = logging.DEBUG if isinstance(event, _IN_BULK) else logging.INFO
+        if log.isEnabledFor(level):
+            log.log(level, event.event_name, extra=dict(event.facts()))
+        if self.observer is None:
+            return
+        try:
+            self.observer.on_event(event)
+        except Exception:
+            if not self._raised:
+                log.exception("observer_raised", extra={"event": event.event_name})
+            self._raised = True
+
+
+def preview(plans: Sequence[OrderPlan], ahead: Ahead | None, *, tell: Tell) -> list[ItemOutcome]:
+    """The outcomes of all items, as a dry run reports them.
+
+    Args:
+        plans: All orders of the pass.
+        ahead: Checks the matched files; None: nobody looks at them.
+        tell: Is told what the checks say, and each outcome.
+    """
+    with_work = [plan for plan in plans if ahead and any(item.status is ItemStatus.MATCHED for item in plan.items)]
+    done = {plan.key: number for number, plan in enumerate(with_work)}
+    items: list[ItemOutcome] = []
+    for plan in plans:
+        if ahead is not None and plan.key in done:
+            begun = done[plan.key]
+            tell(started(plan, done=begun, total=len(with_work)))
+            ahead.begin(with_work[begun : begun + 1 + ahead.at_once])
+        for item in plan.items:
+            if ahead is not None and item.status is ItemStatus.MATCHED:
+                outcome = _look(plan, item, ahead, tell)
+            else:
+                outcome = plan.outcome(item)
+            tell(reported(plan, outcome))
+            items.append(outcome)
+    return items
+
+
+def _look(order: OrderPlan, plan: ItemPlan, ahead: Ahead, tell: Tell) -> ItemOutcome:
+    try:
+        verdict = ahead.verdict(plan.item, plan.files)
+    except StorageError as error:
+        return order.outcome(plan, ItemStatus.UNREADABLE, str(error))
+    tell(checked(order, plan, verdict.rejection))
+    status, reason = (ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else (plan.status, plan.reason)
+    return evolve(order.outcome(plan, status, reason), findings=verdict.findings)
+
+
+def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
+    """Calls ``one_pass`` at once and then every so often, with up to a tenth of jitter, until ``stop`` is set.
+
+    A pass that raises is logged and the next one runs. Passes never overlap.
+
+    Args:
+        one_pass: The work.
+        every: From the start of one pass to the start of the next.
+        stop: Ends the loop once set. In the main thread SIGTERM sets it.
+    """
+    with sigterm_sets(stop):
+        while not stop.is_set():
+            due = monotonic() + every.total_seconds() * random.uniform(1, 1.1)  # noqa: S311 - spreads load, guards nothing
+            try:
+                one_pass()
+            except Exception as error:
+                log.exception("pass_failed", extra={"error": str(error)})
+            stop.wait(max(0.0, due - monotonic()))
+
+
+@contextmanager
+def sigterm_sets(stop: threading.Event) -> Iterator[None]:
+    """Whoever ends the process (SIGTERM) sets ``stop``, for as long as this lasts. Does nothing in other threads."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 
 HOURLY = timedelta(hours=1)
 

@@ -126,7 +126,7 @@ MEASURE = r"""
 import json, re, resource, sys
 from pathlib import Path
 import remote_artwork as ra
-from remote_artwork.storage.reading import PiecewiseReader
+from remote_artwork.storage.reader import PiecewiseReader
 
 def seconds_so_far():
     own, apart = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

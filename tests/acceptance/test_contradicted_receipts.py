@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import remote_artwork as ra
-from remote_artwork.cli.ledger_commands import ledger_app
+from remote_artwork.cli.ledger import ledger_app
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder

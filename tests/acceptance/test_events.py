@@ -181,16 +181,16 @@ def test_a_ctrl_c_in_an_observer_is_no_fault_of_it(storage, shop):
 
 
 def test_the_log_carries_the_same_names_with_or_without_an_observer(storage, shop, caplog):
-    caplog.set_level(logging.DEBUG, logger="remote_artwork.telling")
+    caplog.set_level(logging.DEBUG, logger="remote_artwork.scanner")
     notes = Notes()
     scanner(storage, shop, notes).plan()
-    logged = [record for record in caplog.records if record.name == "remote_artwork.telling"]
+    logged = [record for record in caplog.records if record.name == "remote_artwork.scanner"]
     assert [record.message for record in logged] == [event.event_name for event in notes.events]
     [early] = [record for record in logged if record.message == "file_reported"]
     assert (early.tenant, early.file, early.status, early.suggestion) == ("acme", "2-2.png", "near_miss", "2_2.png")
 
     caplog.clear()
-    caplog.set_level(logging.INFO, logger="remote_artwork.telling")
+    caplog.set_level(logging.INFO, logger="remote_artwork.scanner")
     scanner(storage, shop, None).scan()
     names = [record.message for record in caplog.records]
     assert names[0] == "pass_started"

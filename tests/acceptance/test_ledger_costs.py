@@ -8,7 +8,7 @@ from sqlalchemy import event
 import remote_artwork as ra
 from done_orders import files_of, remember_done
 from remote_artwork.core.matching import Page
-from remote_artwork.core.model import StoredFile
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 

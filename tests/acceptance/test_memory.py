@@ -12,7 +12,7 @@ import remote_artwork as ra
 from canned import COMMAND, Canned
 from parts import package
 from remote_artwork.core.matching import Page
-from remote_artwork.core.model import StoredFile
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.testing import FakeShop
 from servers import free_port, running
 from shop_files import memory_folder

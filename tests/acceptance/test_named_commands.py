@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import remote_artwork as ra
-from remote_artwork.cli.commands import app
+from remote_artwork.cli.app import app
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, memory_folder

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from provider_pages import blocks, said_of_urls
-from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage.provider_table import provider_named
 from shop_files import PDF
 
 PARSE = """

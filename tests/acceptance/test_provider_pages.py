@@ -7,8 +7,8 @@ import pytest
 
 import remote_artwork as ra
 from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
-from remote_artwork.cli.setup import read_credentials
-from remote_artwork.storage.providers import BUILT_IN, FILE, MEMORY
+from remote_artwork.cli.options import read_credentials
+from remote_artwork.storage.provider_table import BUILT_IN, FILE, MEMORY
 
 URLS = [
     pytest.param(provider, url, said, id=f"{page}: {url}")

@@ -7,7 +7,7 @@ import pytest
 import remote_artwork as ra
 from canned import COMMAND, Canned
 from parts import package
-from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.expected import Wanted
 from remote_artwork.testing import FakeShop
 from servers import free_port, running
 

@@ -50,7 +50,7 @@ def understood(arguments: list[str]) -> None:
     """Reads arguments as the command line does, without doing anything; it exits where it does not know one."""
     from typer.main import get_command
 
-    from remote_artwork.cli.commands import app
+    from remote_artwork.cli.app import app
 
     group = get_command(app)
     name, found, rest = group.resolve_command(group.make_context("remote-artwork", ["scan", "-"]), list(arguments))

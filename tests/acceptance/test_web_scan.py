@@ -7,7 +7,7 @@ import pytest
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
-from remote_artwork.cli.commands import run
+from remote_artwork.cli.app import run
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG
 from web_server import listing

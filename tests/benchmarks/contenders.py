@@ -31,7 +31,7 @@ def matched(stems: Mapping[str, object], files: Iterable[tuple[str, object]]) ->
 def remote_artwork(endpoint: str) -> Find:
     """By skip-scan, and without a ledger or a shop around it."""
     import remote_artwork as ra
-    from remote_artwork.core.awaited import await_orders
+    from remote_artwork.core.expected import await_orders
     from remote_artwork.core.matching import Matches
     from remote_artwork.core.pattern import FilenamePattern
 

@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.storage.blob.aio import ContainerClient
 
-from remote_artwork.storage.pagers.azure import PAGE
-from remote_artwork.storage.pagers.azure_page import read_page
-from remote_artwork.storage.pagers.azure_transport import list_page
+from remote_artwork.storage.backends.azure import PAGE, read_page
+from remote_artwork.storage.backends.azure_client import list_page
 
 BLOB = (
     "<Blob><Name>in/%08d_1.png</Name><VersionId>2026-01-01T00:00:00.0000000Z</VersionId><IsCurrentVersion>true"

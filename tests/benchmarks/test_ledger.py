@@ -10,7 +10,7 @@ import pytest
 from done_orders import remember_done
 from remote_artwork.core.lifecycle import ItemState, ItemStep, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import FILES, FULFIL, HOUR, INTEND, SELECT, VERIFY, claim
+from remote_artwork.testing.ledger import FILES, FULFIL, HOUR, INTEND, SELECT, VERIFY, claim
 
 ATTACH = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACH_INTENT, files=FILES)
 ATTACHED = ItemStep(item_number="1", before=ItemState.ATTACH_INTENT, after=ItemState.ATTACHED, files=FILES)

@@ -2,9 +2,9 @@
 
 import random
 
-from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.expected import await_orders
 from remote_artwork.core.matching import Matches, Page
-from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 
 NAMES, PAGE, ORDERS, ITEMS = 1_000_000, 1_000, 4_000, range(1, 3)

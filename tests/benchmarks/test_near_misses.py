@@ -2,10 +2,10 @@
 
 import random
 
-from remote_artwork.core.awaited import await_orders
-from remote_artwork.core.model import Order, OrderItem
-from remote_artwork.core.oddities import Oddities
+from remote_artwork.core.expected import await_orders
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.unmatched import Oddities
 
 NAMES, ORDERS = 100_000, 5_000
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
-from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage.provider_table import provider_named
 from servers import S3Server
 
 A_FEW = 10
@@ -106,7 +106,7 @@ class GoogleBench:
         return self._open(f"{fresh('nowhere')}/in", self._account)
 
     def _open(self, root: str, credentials: Any) -> ra.ArtworkStorage:
-        from remote_artwork.storage.pagers.gcs_transport import guarded_gcsfs
+        from remote_artwork.storage.backends.gcs_client import guarded_gcsfs
 
         fs = guarded_gcsfs(credentials, self._network, endpoint=self.server.endpoint)
         signing = fs.credentials.credentials

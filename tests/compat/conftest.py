@@ -10,13 +10,13 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-
-import remote_artwork as ra
 from compat import table
 from compat.benches import AzureBench, GoogleBench, S3Bench, TokenHandler, fresh
 from compat.entrance import Entrance
 from compat.stand_ins import AZURITE, CEPH, EMULATOR, FRONT_DOORS, MOTO, RCLONE, SWIFT, what_is_lacked
 from compat.table import Outcomes
+
+import remote_artwork as ra
 from parts import package
 from swift_server import PAGE as SWIFT_PAGE
 
@@ -102,7 +102,7 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Azure is asked for few blobs a page."""
     package("adlfs")
-    from remote_artwork.storage.pagers import azure
+    from remote_artwork.storage.backends import azure
 
     monkeypatch.setattr(azure, "PAGE", AzureBench.page)
 

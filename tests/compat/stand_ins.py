@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.storage.providers import provider_named
+from remote_artwork.storage.provider_table import provider_named
 
 CEPH = "Ceph RGW"
 MOTO = "moto"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import get_args
 
 from compat.stand_ins import CONTRACT, FRONT_DOORS, what_is_lacked
-from remote_artwork.storage.provider_row import Capability
-from remote_artwork.storage.providers import provider_named
+
+from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.providers import Capability
 
 SCAN = "whole scan"
 FAILED = "FAILED"

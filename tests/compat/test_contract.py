@@ -1,8 +1,8 @@
 """Every provider's stand-ins keep the contract of storages, but for what is declared."""
 
 import pytest
-
 from compat.stand_ins import CONTRACT
+
 from remote_artwork.testing import StorageContract
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("small_pages")]

@@ -7,11 +7,11 @@ For ``aws``: ``REMOTE_ARTWORK_COMPAT_AWS_URL`` with ``…_ACCESS_KEY`` and ``…
 import os
 
 import pytest
+from compat.stand_ins import FRONT_DOORS
 
 import remote_artwork as ra
-from compat.stand_ins import FRONT_DOORS
-from remote_artwork.cli.credentials_file import read_credentials
-from remote_artwork.storage.opening import read_place
+from remote_artwork.cli.options import read_credentials
+from remote_artwork.storage.storage import read_place
 from remote_artwork.testing import StorageContract, StorageReading
 from remote_artwork.testing.own_storage import OwnStorage, declared
 

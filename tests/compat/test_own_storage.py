@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from compat.benches import fresh
 
 pytestmark = pytest.mark.server

@@ -17,9 +17,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from compat.stand_ins import FRONT_DOORS
-from remote_artwork.testing.storage_bench import shows
+
+from remote_artwork.testing.storage import shows
 from shop_files import JPEG, PDF
 
 pytestmark = pytest.mark.server

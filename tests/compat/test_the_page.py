@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-
 from compat import table
 from compat.stand_ins import CONTRACT, FRONT_DOORS
-from remote_artwork.storage.providers import provider_named
+
+from remote_artwork.storage.provider_table import provider_named
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]

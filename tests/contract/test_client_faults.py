@@ -10,8 +10,7 @@ from attrs import evolve
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, FulfillmentClientContract
-from remote_artwork.testing.client_faults import WholeScansOfAClient
-from remote_artwork.testing.client_trial import Trial, upload
+from remote_artwork.testing.client import Trial, WholeScansOfAClient, upload
 
 ORDER = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"])])
 

@@ -160,6 +160,6 @@ def test_the_contract_notices_a_client_that_keeps_no_promise():
 
 
 def make(order, item):
-    from remote_artwork.testing.client_contract import example_artwork
+    from remote_artwork.testing.client import example_artwork
 
     return example_artwork(order, item, "default")

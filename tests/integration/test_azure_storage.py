@@ -15,9 +15,8 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
-from remote_artwork.storage.pagers import azure
-from remote_artwork.testing.storage_bench import listed
-from remote_artwork.testing.storage_reading import HOUR, download
+from remote_artwork.storage.backends import azure
+from remote_artwork.testing.storage import HOUR, download, listed
 
 pytestmark = pytest.mark.server
 

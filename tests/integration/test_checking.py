@@ -11,8 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 import gcs_server as gcs
 import remote_artwork as ra
-from remote_artwork.storage.check_steps import Verdict
-from remote_artwork.storage.checking import CheckReport, check_storage
+from remote_artwork.storage.doctor import CheckReport, Verdict, check_storage
 
 pytestmark = pytest.mark.server
 
@@ -349,6 +348,6 @@ def test_a_folder_that_redirects_says_so(faulty_server, local_network):
 
 def test_a_package_that_is_not_installed_is_no_verdict_on_a_url(monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.s3_connecting", raising=False)
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.backends.s3_client", raising=False)
     with pytest.raises(ra.MissingExtra, match="s3"):
         ra.check_location("s3://prints/in/?region=eu-south-2")

@@ -8,7 +8,7 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
-from remote_artwork.testing.storage_bench import listed
+from remote_artwork.testing.storage import listed
 
 pytestmark = pytest.mark.server
 

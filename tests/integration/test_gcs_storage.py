@@ -13,8 +13,7 @@ import pytest
 import gcs_server as gcs
 import remote_artwork as ra
 from parts import package
-from remote_artwork.testing.storage_bench import listed
-from remote_artwork.testing.storage_reading import HOUR, download
+from remote_artwork.testing.storage import HOUR, download, listed
 
 pytestmark = pytest.mark.server
 

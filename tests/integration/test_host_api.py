@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.clients.host_api import HostApi
+from remote_artwork.clients.api import HostApi
 from shop_api_servers import GelatoApi
 
 ONCE = ra.RetryPolicy(attempts=1)
@@ -127,7 +127,7 @@ def test_an_answer_that_does_not_end_is_given_up():
 
 
 def test_an_answer_that_is_too_long_is_given_up(server, api, monkeypatch):
-    monkeypatch.setattr("remote_artwork.clients.host_api._LONGEST_ANSWER", 1000)
+    monkeypatch.setattr("remote_artwork.clients.api._LONGEST_ANSWER", 1000)
     server.fail((200, b'"' + b"a" * 2000 + b'"', {}), on="any")
     with pytest.raises(ra.Unavailable, match="does not end"):
         api.read("GET", "/v4/orders/id-1")

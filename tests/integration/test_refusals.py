@@ -11,8 +11,8 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
-from remote_artwork.storage.pagers import azure
-from remote_artwork.storage.refusals import RefusedOutright
+from remote_artwork.storage.backends import azure
+from remote_artwork.storage.errors import RefusedOutright
 
 pytestmark = pytest.mark.server
 

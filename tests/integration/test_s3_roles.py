@@ -10,11 +10,11 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
-from remote_artwork.storage.refusals import RefusedOutright
+from remote_artwork.storage.errors import RefusedOutright
 from remote_artwork.testing import FakeShop
 
-guarded_s3fs = package("remote_artwork.storage.pagers.s3_connecting").guarded_s3fs
-_credentials = package("remote_artwork.storage.pagers.s3_credentials")
+guarded_s3fs = package("remote_artwork.storage.backends.s3_client").guarded_s3fs
+_credentials = package("remote_artwork.storage.backends.s3_client")
 own_session, session_for = _credentials.own_session, _credentials.session_for
 
 pytestmark = pytest.mark.server

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.awaited import Wanted
+from remote_artwork.core.expected import Wanted
 
 pytestmark = pytest.mark.server
 

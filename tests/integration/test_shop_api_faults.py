@@ -7,7 +7,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.testing import Faults
-from remote_artwork.testing.client_trial import Trial, upload
+from remote_artwork.testing.client import Trial, upload
 from shop_api_servers import GelatoApi, WooCommerceApi
 
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)

@@ -13,7 +13,7 @@ import pytest
 
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import HOUR, KEY, SELECT, claim, ids, only, try_claim
+from remote_artwork.testing.ledger import HOUR, KEY, SELECT, claim, ids, only, try_claim
 
 PATIENCE = 60
 ORDERS = [OrderKey("acme", f"order-{number}") for number in range(50)]
@@ -37,7 +37,7 @@ with SqlLedger(url) as ledger:
 DIE_WORKING = """
 import os, signal, sys
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import KEY, SELECT, claim
+from remote_artwork.testing.ledger import KEY, SELECT, claim
 
 ledger = SqlLedger(sys.argv[1])
 ledger.advance(claim(ledger, KEY), [SELECT])

@@ -10,11 +10,10 @@ from sqlalchemy import Engine, event
 
 from remote_artwork.core.lifecycle import Lease, OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
-from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url
-from remote_artwork.ledgers.migrating import migrate, revision_of
+from remote_artwork.ledgers.engine import migrate, open_engine, parse_ledger_url, revision_of
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import KEY, SELECT, claim, ids, try_claim
+from remote_artwork.testing.ledger import KEY, SELECT, claim, ids, try_claim
 
 pytestmark = pytest.mark.server
 

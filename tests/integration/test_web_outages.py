@@ -8,8 +8,8 @@ import pytest
 import remote_artwork as ra
 from outages import TWICE, WANTED, failure
 from outages import WEB_USES as USES
-from remote_artwork.core.awaited import Wanted
-from remote_artwork.storage.pagers.bounded_answers import LARGEST_ANSWER
+from remote_artwork.core.expected import Wanted
+from remote_artwork.storage.backends.bounds import LARGEST_ANSWER
 from web_server import FaultyWeb, WebServer
 
 LASTING = {

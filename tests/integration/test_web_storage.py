@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.awaited import Wanted
-from remote_artwork.storage.pagers import web
+from remote_artwork.core.expected import Wanted
+from remote_artwork.storage.backends import web
 from web_server import PIECE, listing
 
 HOUR = timedelta(hours=1)

@@ -3,7 +3,7 @@
 from attrs import frozen
 from hypothesis import strategies as st
 
-from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
 
 LETTERS = "a1_-. #%[]{}éA\u0301１/"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.location import Location, parse_with_secret
-from remote_artwork.storage.providers import BUILT_IN
+from remote_artwork.storage.provider_table import BUILT_IN
 
 S3_HOSTS = {
     "digitalocean": "{r}.digitaloceanspaces.com",

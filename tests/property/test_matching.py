@@ -5,11 +5,11 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_artwork.core.awaited import await_orders, canonical
+from remote_artwork.core.expected import await_orders, canonical
 from remote_artwork.core.matching import Matches, Page
-from remote_artwork.core.model import StoredFile
-from remote_artwork.core.oddities import Oddities
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.unmatched import Oddities
 
 from .strategies import EXTENSIONS, PATTERNS, order_lists, worlds
 

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern, flaw_of_stem
 from remote_artwork.errors import InvalidPattern
 

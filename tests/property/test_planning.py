@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.expected import await_orders
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.core.matching import Matches, Page
-from remote_artwork.core.model import StoredFile
-from remote_artwork.core.oddities import Oddities, unsupported
-from remote_artwork.core.planning import Planner
+from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.planner import Planner
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import FileTally, ItemStatus, sorted_items
+from remote_artwork.core.unmatched import Oddities, unsupported
 
 from .strategies import worlds
 

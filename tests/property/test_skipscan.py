@@ -8,7 +8,7 @@ from math import ceil
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from remote_artwork.core.skipscan import KeyRange, in_order, spellings, targets_of
+from remote_artwork.core.skip_scan import KeyRange, in_order, spellings, targets_of
 
 
 class Storage:

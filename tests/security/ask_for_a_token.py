@@ -4,7 +4,7 @@ import json
 import sys
 
 import remote_artwork as ra
-from remote_artwork.storage.pagers.gcs_transport import guarded_gcsfs
+from remote_artwork.storage.backends.gcs_client import guarded_gcsfs
 
 given = json.load(sys.stdin)
 fs = guarded_gcsfs(ra.ServiceAccount(given["key"]), ra.NetworkPolicy(call_timeout=10.0))

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.interfaces import flaw_of_client
+from remote_artwork.client import flaw_of_client
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 

@@ -14,6 +14,6 @@ def main() -> None:
         sys.stderr.write("remote-artwork: the command line needs more packages: pip install 'remote_artwork[cli]'\n")
         sys.exit(2)
     del rich, typer
-    from remote_artwork.cli.commands import run
+    from remote_artwork.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 import remote_artwork as ra
-from remote_artwork.cli.setup import Options
+from remote_artwork.cli.options import Options
 from remote_artwork.core.report import FileStatus, ItemStatus
 from remote_artwork.reporting.terminal import print_report
 

@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
-from remote_artwork.core.model import (
+from remote_artwork.clients.api import Placements, as_an_order, item_of, readable, refuse_unless_pending, text
+from remote_artwork.core.orders import (
     DEFAULT_PLACEMENTS,
     Artwork,
     ArtworkByItem,
@@ -25,7 +24,7 @@ from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from remote_artwork.clients.host_api import HostApi
+    from remote_artwork.clients.api import HostApi
 
 API = "https://order.gelatoapis.com"
 PAGE = 100
@@ -81,7 +80,7 @@ class GelatoClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        from remote_artwork.clients.host_api import HostApi
+        from remote_artwork.clients.api import HostApi
 
         self._api: HostApi = HostApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
         self._placements = placements

@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from remote_artwork.clients.readable import readable
-from remote_artwork.clients.told import Placements, as_an_order, item_of, refuse_unless_pending, text
-from remote_artwork.core.model import (
+from remote_artwork.clients.api import Placements, as_an_order, item_of, readable, refuse_unless_pending, text
+from remote_artwork.core.orders import (
     DEFAULT_PLACEMENTS,
     Artwork,
     ArtworkByItem,
@@ -25,7 +24,7 @@ from remote_artwork.errors import ItemNotFound
 from remote_artwork.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from remote_artwork.clients.host_api import Answer, HostApi
+    from remote_artwork.clients.api import Answer, HostApi
 
 PAGE = 100
 """Orders a page; the host's maximum."""
@@ -86,7 +85,7 @@ class WooCommerceClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        from remote_artwork.clients.host_api import HostApi
+        from remote_artwork.clients.api import HostApi
 
         base = f"{url.rstrip('/')}/wp-json/wc/v3"
         self._api: HostApi = HostApi(base, auth=(consumer_key, consumer_secret), timeout=timeout, retry=retry)

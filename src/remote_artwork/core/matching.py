@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from remote_artwork.core.awaited import Awaited, ItemKey, Slot, canonical, split_extension
-from remote_artwork.core.model import MEDIA_TYPES, StoredFile
+from remote_artwork.core.expected import Awaited, ItemKey, Slot, canonical, split_extension
+from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.errors import StorageMisbehaved
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from attrs import field, frozen
 
-from remote_artwork.core.model import DEFAULT_PLACEMENTS, MEDIA_TYPES, Order, OrderItem
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, MEDIA_TYPES, Order, OrderItem
 from remote_artwork.errors import InvalidPattern
 
 ORDER_NUMBER = "order_number"

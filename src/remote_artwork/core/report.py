@@ -1,4 +1,4 @@
-"""ScanReport: one outcome for every pending item, one for every odd file, and what the pass cost."""
+"""An explanation: the whole reasoning about one file or one order, step by step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,51 @@ from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
-from remote_artwork.core.findings import Finding
-from remote_artwork.core.unsigned import unsigned
+from remote_artwork.core.text import unsigned, visible
 from remote_artwork.errors import ConfigurationError
+
+Colour = Literal["grey", "rgb", "cmyk"]
+"""What a picture is made of; transparency and a palette change nothing."""
+
+WARNINGS = (
+    "bleed",
+    "colour_mode",
+    "font_not_embedded",
+    "grey_end",
+    "low_resolution",
+    "not_decoded",
+    "page_size",
+    "repaired",
+)
+"""Codes of findings that warn, unless a shop's policy rejects for them."""
+
+
+class Severity(enum.StrEnum):
+    """How bad a finding is."""
+
+    PASS = "pass"  # noqa: S105  a verdict, no password
+    WARN = "warn"
+    REJECT = "reject"
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One result of one check.
+
+    Args:
+        severity: ``reject`` keeps the file from going to print.
+        code: For machines, for example ``truncated``.
+        message: For the merchant: what is wrong and what to do.
+        measured: The figure found, with its unit, where there is one.
+        required: The figure asked for, with its unit, where there is one.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    measured: str | None = None
+    required: str | None = None
+
 
 SCHEMA_VERSION = 1
 MOST_EXAMPLES = 1000
@@ -295,3 +337,33 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
         (0, len(part.lstrip("0")), part.lstrip("0")) if place % 2 else (1, 0, part)
         for place, part in enumerate(_DIGITS.split(text))
     )
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """Why a file or an order is where it is.
+
+    Args:
+        subject: The file name or order number asked about.
+        steps: What was looked at, and what was found, from the pattern to the ledger.
+        verdict: The one-sentence answer, with what to do.
+        exit_code: 3 where storage, client or ledger could not be used, else 0.
+    """
+
+    subject: str
+    steps: tuple[str, ...]
+    verdict: str
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values only."""
+        return {
+            "subject": self.subject,
+            "steps": list(self.steps),
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{place}. {step}" for place, step in enumerate(self.steps, start=1)]
+        return "\n".join(map(visible, [self.subject, *lines, f"→ {self.verdict}"]))

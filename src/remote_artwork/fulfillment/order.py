@@ -11,16 +11,14 @@ from contextlib import suppress
 from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, Lease
-from remote_artwork.core.model import Attaching, OrderState
-from remote_artwork.core.planning import HAS_ITS_FILES, ItemPlan
+from remote_artwork.core.orders import Attaching, OrderState
+from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.files import Files
-from remote_artwork.fulfillment.host import Host
-from remote_artwork.fulfillment.last_look import LastLook
-from remote_artwork.fulfillment.progress import Progress, Stop
-from remote_artwork.fulfillment.settling import Settling
-from remote_artwork.fulfillment.tools import Tools
+from remote_artwork.fulfillment.artwork import Files, LastLook
+from remote_artwork.fulfillment.recovery import Settling
+from remote_artwork.fulfillment.session import Progress, Stop, Tools
+from remote_artwork.fulfillment.shop import Host
 
 
 def bring_forward(tools: Tools, progress: Progress) -> None:

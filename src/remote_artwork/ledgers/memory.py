@@ -8,8 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.advancing import advance_record, taken_over
-from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, Lease, OrderKey, OrderRecord, Step
+from remote_artwork.core.lifecycle import (
+    UNSETTLED,
+    FulfillState,
+    Lease,
+    OrderKey,
+    OrderRecord,
+    Step,
+    advance_record,
+    taken_over,
+)
 
 
 def _now() -> datetime:

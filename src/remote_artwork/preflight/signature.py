@@ -2,15 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from remote_artwork.core.findings import Finding, Severity
-from remote_artwork.core.model import OrderItem
-from remote_artwork.interfaces import ArtworkReader
-from remote_artwork.preflight.endings import Ends, is_whole, promised_length
-from remote_artwork.preflight.kinds import ERROR_MESSAGE, PROMISED, WEB_PAGE, breaks_off_at_once, kind_of
+from remote_artwork.client import ArtworkReader
+from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.report import Finding, Severity
+
+JPEG, PNG, PDF = "a JPEG picture", "a PNG picture", "a PDF"
+WEB_PAGE, ERROR_MESSAGE = "a web page, perhaps an error page", "the error message of a storage"
+
+PROMISED: Mapping[str, str] = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "pdf": PDF}
+"""Extension → what the file has to be."""
+
+_SIGNATURES: Mapping[str, bytes] = {
+    JPEG: b"\xff\xd8\xff",
+    PNG: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    PDF: b"%PDF-",
+}
+_BEFORE_TEXT = rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*"
+
+_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+    (rb"\xff\xd8\xff", JPEG),
+    (rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", PNG),
+    (rb"\x89PNG", "a damaged PNG picture, perhaps by a transfer in text mode"),
+    (rb"GIF8[79]a", "a GIF picture"),
+    (rb"RIFF.{4}WEBP", "a WebP picture"),
+    (rb"II[\x2a\x2b]\0|MM\0[\x2a\x2b]", "a TIFF picture"),
+    (rb"8BPS", "a Photoshop file (PSD)"),
+    (rb".{4}ftyp(?:heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "a HEIC picture"),
+    (rb".{4}ftyp(?:avif|avis)", "an AVIF picture"),
+    (rb".{4}ftyp", "a video"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (rb"\0\0\0\x0cJXL |\xff\x0a", "a JPEG XL picture"),
+    (rb"BM.{4}\0\0\0\0", "a BMP picture"),
+    (rb"%!PS-Adobe(?=.*%%Creator:[^\r\n]*Illustrator)", "an Adobe Illustrator file (AI)"),
+    (rb"%!PS-Adobe[^\r\n]*EPSF|\xc5\xd0\xd3\xc6", "an EPS file"),
+    (rb"%!", "a PostScript file"),
+    (rb"\x06\x06\xed\xf5", "an InDesign file"),
+    (rb"PK(?:\x03\x04|\x05\x06)", "a ZIP archive or an office document"),
+    (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "an archive"),
+)
+_TEXTS: tuple[tuple[bytes, str], ...] = (
+    (rb"<(?:!doctype\s+html|html|head|body)\b", WEB_PAGE),
+    (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "an SVG drawing"),
+    (rb"(?:<\?xml.*?)?<error>", ERROR_MESSAGE),
+    (rb"<\?xml", "an XML file"),
+    (rb"(?-i:%PDF-)", PDF),
+)
+_KINDS = [
+    *((re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), kind) for pattern, kind in _BEGINNINGS),
+    *((re.compile(_BEFORE_TEXT + pattern, re.DOTALL | re.IGNORECASE), kind) for pattern, kind in _TEXTS),
+    (re.compile(rb".*?%PDF-\d", re.DOTALL), "a PDF with foreign bytes in front of it"),
+]
+
+
+def kind_of(head: bytes) -> str | None:
+    """What the file is, with its article; None when it cannot be told.
+
+    Args:
+        head: The first bytes of the file, 1,024 or all of them.
+    """
+    return next((kind for pattern, kind in _KINDS if pattern.match(head)), None)
+
+
+def breaks_off_at_once(head: bytes, promised: str) -> bool:
+    """Whether ``head``, all of the file, is only the beginning of what a ``promised`` file begins with."""
+    return _SIGNATURES[promised].startswith(head)
+
+
+_END = 0xD9
+_LONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length: TEM, RST0 to RST7, SOI
+_SCAN = 0xDA
+# In coded data FF is followed by 00 or a restart marker; anything else ends the data.
+_AFTER_DATA = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# What stands behind a thumbnail's end: the next segment of the header, or Photoshop's next resource.
+_HEADER_GOES_ON = re.compile(rb"\0?(?:\xff[\xc0-\xcf\xdb\xdd\xe0-\xef\xfe]|8BIM)", re.DOTALL)
+_START_OF_SCAN = re.compile(rb"\xff\xda\x00[\x06-\x0c][\x01-\x04]", re.DOTALL)
+
+_PROOF = 4_096  # bytes without a stray marker are coded data; a colour profile has one every 256 bytes or so
+
+
+@frozen(kw_only=True)
+class _Walk:
+    """Where the walk stands: at a segment's marker, or within coded data."""
+
+    at: int
+    in_data: bool = False
+    ended: bool = False
+    lost: bool = False
+
+
+def jpeg_is_whole(head: bytes, tail: bytes, size: int) -> bool:
+    """Whether the end marker of the picture itself is there.
+
+    Args:
+        head: The first bytes, from the start of the picture on.
+        tail: The last bytes; may overlap ``head``.
+        size: Of the whole file, in bytes.
+    """
+    tail_at = size - len(tail)
+    walk = _walk(head, 0, _Walk(at=2))
+    if not walk.ended and walk.at < tail_at and (walk.lost or not walk.in_data):
+        return _follows_coded_data(tail)
+    if not walk.ended:
+        walk = _walk(tail, tail_at, evolve(walk, at=max(walk.at, tail_at)))
+    if walk.lost:
+        return _follows_coded_data(tail[max(walk.at - tail_at, 0) :])
+    return walk.ended
+
+
+def _walk(piece: bytes, offset: int, walk: _Walk) -> _Walk:
+    """Goes on through one known piece of the file, which begins at ``offset``."""
+    at, in_data = walk.at - offset, walk.in_data
+    while True:
+        if in_data:
+            found = _AFTER_DATA.search(piece, at)
+            if found is None:
+                return _Walk(at=offset + max(at, len(piece)), in_data=True)
+            at, in_data = found.start(), False
+        if at + 1 >= len(piece):
+            return _Walk(at=offset + at)
+        if piece[at] != 0xFF:
+            return _Walk(at=offset + at, lost=True)
+        marker = piece[at + 1]
+        if marker == _END:
+            return _Walk(at=offset + at + 2, ended=True)
+        if marker == 0xFF:
+            at += 1
+        elif marker in _LONE:
+            at += 2
+        elif at + 4 > len(piece):
+            return _Walk(at=offset + at)
+        else:
+            at += 2 + int.from_bytes(piece[at + 2 : at + 4])
+            in_data = marker == _SCAN
+
+
+def _follows_coded_data(tail: bytes) -> bool:
+    """Whether an end marker stands behind coded data that cannot be a thumbnail's."""
+    last_scan = max((found.start() for found in _START_OF_SCAN.finditer(tail)), default=None)
+    end = _AFTER_DATA.search(tail, 0 if last_scan is None else last_scan + 4)
+    if end is None or end.group(1) != b"\xd9" or _HEADER_GOES_ON.match(tail, end.end()):
+        return False
+    return last_scan is not None or end.start() >= _PROOF
+
+
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # length 0, name, CRC
+_PDF_END = b"%%EOF"
+_PDF_GOES_ON = re.compile(rb"\b(?:obj|endobj|endstream|xref|startxref|trailer)\b")
+_LINEARIZED = re.compile(rb"/Linearized\b[^>]*?/L\s+(\d+)|/L\s+(\d+)[^>]*?/Linearized\b", re.DOTALL)
+
+
+@frozen(kw_only=True)
+class Ends:
+    """The first and the last bytes of a file; both are all of it where it is small.
+
+    Args:
+        head: The first bytes.
+        tail: The last bytes.
+        size: Of the whole file, in bytes.
+    """
+
+    head: bytes
+    tail: bytes
+    size: int
+
+
+def is_whole(kind: str, ends: Ends) -> bool:
+    """Whether a file of this kind has its end marker where one may stand."""
+    if kind == PNG:
+        return _PNG_END in ends.tail
+    if kind == JPEG:
+        return jpeg_is_whole(ends.head, ends.tail, ends.size)
+    if kind == PDF:
+        return _pdf_is_whole(ends)
+    raise ValueError(f"no end is known for {kind}")
+
+
+def promised_length(ends: Ends) -> int | None:
+    """The length in bytes that a linearized PDF gives for itself."""
+    found = _LINEARIZED.search(ends.head)
+    return int(found.group(1) or found.group(2)) if found else None
+
+
+def _pdf_is_whole(ends: Ends) -> bool:
+    if (promised_length(ends) or 0) > ends.size:  # its first part has an end marker of its own
+        return False
+    _, marker, behind = ends.tail.rpartition(_PDF_END)
+    # Objects behind the last end marker are an update that broke off, or the marker was that of an attachment.
+    return bool(marker) and _PDF_GOES_ON.search(behind) is None
+
 
 HEAD = 1_024
 """Bytes read from the beginning."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from remote_artwork.client import PreflightCheck
 from remote_artwork.core.policy import Policy
 from remote_artwork.errors import MissingExtra
-from remote_artwork.interfaces import PreflightCheck
-from remote_artwork.preflight.documents import PdfCheck
+from remote_artwork.preflight.pdf import PdfCheck
 from remote_artwork.preflight.pictures import PictureCheck
 from remote_artwork.preflight.signature import SignatureCheck
 

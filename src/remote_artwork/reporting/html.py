@@ -1,17 +1,70 @@
-"""The contact sheet: one HTML page that holds all it shows, so that it can be sent, kept and printed."""
+"""Draws a report as a contact sheet: gathers small pictures of the artworks from the storage, and writes the page."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
-from remote_artwork.core.findings import Severity
-from remote_artwork.core.report import ItemOutcome, ItemStatus, ScanReport
-from remote_artwork.errors import MissingExtra
-from remote_artwork.reporting.advice import FILE_ADVICE, ITEM_ADVICE, Group, group_of
+from attrs import frozen
+
+from remote_artwork.core.report import (
+    NEEDS_A_PERSON,
+    FileStatus,
+    ItemOutcome,
+    ItemStatus,
+    PathLike,
+    ScanReport,
+    Severity,
+)
+from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
+from remote_artwork.preflight.thumbnails import thumbnail
+from remote_artwork.storage.storage import ArtworkStorage
+
+Group = Literal["person", "waiting", "done"]
+
+_DONE = frozenset({ItemStatus.FULFILLED, ItemStatus.NOT_REQUIRED, ItemStatus.CANCELLED})
+
+ITEM_ADVICE: Mapping[ItemStatus, str] = {
+    ItemStatus.FULFILLED: "Nothing to do.",
+    ItemStatus.ATTACHED: "Nothing to do: the order goes on once its other items are there.",
+    ItemStatus.MATCHED: "Nothing to do: a scan goes on with the order once all its items are there.",
+    ItemStatus.NOT_REQUIRED: "Nothing to do.",
+    ItemStatus.MISSING: "Upload the file under the name it waits for.",
+    ItemStatus.LATE: "Upload the file now, or cancel the order.",
+    ItemStatus.CONFLICT: "Leave one file for it, or settle it in the shop.",
+    ItemStatus.REJECTED: "Upload a good file under the same name.",
+    ItemStatus.SETTLING: "Nothing to do: the next scan looks again.",
+    ItemStatus.UNREADABLE: "If it stays so, see that the storage can be reached and read.",
+    ItemStatus.UNCERTAIN: "Look at the order in the shop, then tell the ledger what became of it.",
+    ItemStatus.FAILED: "Look at the order in the shop.",
+    ItemStatus.CANCELLED: "Nothing to do.",
+    ItemStatus.LATE_REPLACEMENT: "Stop the print, or accept that the earlier file is printed.",
+}
+
+FILE_ADVICE: Mapping[FileStatus, str] = {
+    FileStatus.EARLY: "Nothing to do: it waits for its order.",
+    FileStatus.NEAR_MISS: "Rename it, if it is meant for that order.",
+    FileStatus.UNSUPPORTED: "Save it in another format.",
+    FileStatus.REJECTED: "Upload a good file.",
+    FileStatus.SUPERSEDED: "Nothing to do.",
+    FileStatus.AMBIGUOUS: "Delete all but the right one.",
+    FileStatus.UNRELATED: "Nothing to do.",
+}
+
+
+def group_of(status: ItemStatus) -> Group:
+    """Whose turn it is: a person's, nobody's yet, or nobody's any more."""
+    if status in NEEDS_A_PERSON:
+        return "person"
+    return "done" if status in _DONE else "waiting"
+
 
 _HEADINGS: Mapping[Group, str] = {"person": "A person is needed", "waiting": "Waiting", "done": "Done"}
 
@@ -83,3 +136,59 @@ def _statuses(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
 def _spoken(status: str) -> str:
     """A status as it is said: ``near_miss`` is ``near miss``."""
     return status.replace("_", " ")
+
+
+MOST_THUMBNAILS = 500
+"""Artworks that are drawn; the page shows the rest by name."""
+LARGEST_DRAWN = 100 * 1024**2
+"""Bytes; a larger file is shown by name."""
+_AT_ONCE = 4
+
+
+def require_writable(path: Path) -> None:
+    """Says before a long pass what would keep its page from being written after it.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+        ConfigurationError: There is no such folder.
+    """
+    if find_spec("jinja2") is None:
+        raise MissingExtra("a report as a page needs Jinja2: pip install 'remote_artwork[report]'")
+    if not path.absolute().parent.is_dir():
+        raise ConfigurationError(f"the report cannot be written to {path}: there is no such folder")
+
+
+@frozen
+class ContactSheets:
+    """Writes contact sheets of one storage's reports; the pictures are of the files as they are at that moment."""
+
+    storage: ArtworkStorage
+
+    def write(self, report: ScanReport, path: str | PathLike) -> None:
+        """Writes the page in place of whatever was there, at once and whole.
+
+        Raises:
+            MissingExtra: Jinja2 is not installed.
+            ConfigurationError: The file cannot be written.
+        """
+        page, target = contact_sheet(report, self._thumbnails(report)), Path(path)
+        new = target.with_name(f"{target.name}.{os.getpid()}.new")
+        try:
+            new.write_text(page, encoding="utf-8")
+            new.replace(target)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise ConfigurationError(f"the report cannot be written to {target}: {error.strerror}") from error
+
+    def _thumbnails(self, report: ScanReport) -> Mapping[str, bytes]:
+        names = list(dict.fromkeys(name for item in report.items for name in item.files))[:MOST_THUMBNAILS]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            drawn = zip(names, pool.map(self._thumbnail, names), strict=True)
+            return {name: picture for name, picture in drawn if picture is not None}
+
+    def _thumbnail(self, name: str) -> bytes | None:
+        try:
+            file = self.storage.stat(name)
+            return thumbnail(self.storage.reader(file)) if file.size <= LARGEST_DRAWN else None
+        except StorageError:  # the report says what it says; a picture is an extra
+            return None

@@ -6,9 +6,16 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from remote_artwork.core.findings import Severity
-from remote_artwork.core.report import NEEDS_A_PERSON, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
-from remote_artwork.core.visible import visible
+from remote_artwork.core.report import (
+    NEEDS_A_PERSON,
+    FileOutcome,
+    FileStatus,
+    ItemOutcome,
+    ItemStatus,
+    ScanReport,
+    Severity,
+)
+from remote_artwork.core.text import visible
 
 MOST_ROWS = 40
 """Rows of one status that a table shows; the report itself holds more."""

@@ -7,11 +7,10 @@ from typing import Any
 
 from attrs import Attribute, asdict, evolve, field, frozen
 
-from remote_artwork.storage.place import Place
-from remote_artwork.storage.provider_row import Style
-from remote_artwork.storage.providers import match_host, provider_named
-from remote_artwork.storage.url_reading import read_url
-from remote_artwork.storage.url_text import (
+from remote_artwork.storage.provider_table import match_host, provider_named
+from remote_artwork.storage.providers import Style
+from remote_artwork.storage.url_parser import Place, read_url
+from remote_artwork.storage.url_syntax import (
     encoded,
     flaw_of_folders,
     host_and_port,

@@ -1,169 +1,170 @@
-"""The provider table, and who is looked up in it by name or by host.
-
-A provider is added by a row. Another package adds one by an entry point of the group ``remote_artwork.providers``
-that leads to a ``Provider`` with the protocol ``s3``; a row of this table goes before it, by id and by host.
-"""
+"""What a row of the provider table says: which hosts are whose, and what follows from a host. All of it is data."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import Any, Literal
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
-from remote_artwork.storage import provider_s3 as s3
-from remote_artwork.storage.provider_clouds import AWS, AZURE, GCS
-from remote_artwork.storage.provider_row import Capability, HostRule, Provider
+from remote_artwork.errors import ConfigurationError, InvalidLocation
+from remote_artwork.storage.url_syntax import refused
 
-ENTRY_POINTS = "remote_artwork.providers"
-
-_log = logging.getLogger(__name__)
-
-MINIO = Provider(
-    id="minio",
-    title="MinIO",
-    custom_hosts=True,
-    console_path=r"/(?:browser|object-browser|buckets|minio|login)(?:/.*)?",
-    default_region="us-east-1",
-    quirks=("Often on a private address, which the operator must allow.",),
-    verified="stand-in",
-    verified_by="rclone, OpenStack Swift, Ceph RGW",
-)
-CUSTOM_S3 = Provider(
-    id="s3",
-    title="Any other S3 server",
-    custom_hosts=True,
-    default_region="us-east-1",
-    verified="same server software",
-    verified_by="OpenStack Swift, Ceph RGW, rclone, moto",
-)
-WEB = Provider(
-    id="web",
-    title="A public folder of a web server",
-    protocol="http",
-    quirks=(
-        "Seldom has a listing: expected names are asked for one by one. A 403 does not prove that a file is missing.",
-        "Has to send an ETag or Last-Modified, and 404 for what is not there. Redirects are not followed.",
-    ),
-    hosts=(
-        HostRule(
-            host=r"link\.(?:[a-z0-9-]+\.)?storjshare\.io",
-            refusal="a share link holds a credential in its path; use Storj's S3 gateway with keys",
-        ),
-    ),
-    verified="same server software",
-    verified_by="a web server",
-)
-_OF_THIS_MACHINE: Mapping[Capability, str] = {
-    "order": "a folder lists its files as they come",
-    "start_after": "a folder is listed whole",
-    "pages": "a page is a folder",
-    "odd_names": "repeated slashes mean nothing to a file system",
-    "replacement": "a file is read as it is now",
-    "versions": "only the latest file is kept",
-    "access": "whoever runs this programme is let in",
-    "signed_url": "a path on this machine is not signed",
-    "public": "there is no public side to it",
-}
-FILE = Provider(
-    id="file",
-    title="A local folder",
-    protocol="file",
-    lacks=_OF_THIS_MACHINE,
-    verified="live",
-    verified_by="the file system",
-)
-MEMORY = Provider(
-    id="memory",
-    title="Memory, for tests",
-    protocol="memory",
-    lacks=_OF_THIS_MACHINE,
-    verified="live",
-    verified_by="fsspec",
-)
-
-BUILT_IN: tuple[Provider, ...] = (
-    AWS,
-    GCS,
-    AZURE,
-    s3.DIGITALOCEAN,
-    s3.ZADARA,
-    s3.IBM,
-    MINIO,
-    s3.IDRIVE,
-    s3.WASABI,
-    s3.R2,
-    s3.B2,
-    s3.LINODE,
-    s3.SCALEWAY,
-    s3.HETZNER,
-    s3.OVH,
-    s3.ORACLE,
-    s3.ALIBABA,
-    s3.TENCENT,
-    CUSTOM_S3,
-    WEB,
-    FILE,
-    MEMORY,
-)
+Style = Literal["path", "virtual"]
+Verified = Literal["live", "same server software", "stand-in", "not"]
+Need = Literal["list", "read"]
+Capability = Literal[
+    "listing",
+    "order",
+    "start_after",
+    "pages",
+    "odd_names",
+    "reading",
+    "replacement",
+    "versions",
+    "missing_bucket",
+    "access",
+    "signed_url",
+    "public",
+]
+"""What ``remote_artwork.testing.StorageContract`` tries; its documentation tells what each one means."""
 
 
-@frozen
-class HostMatch:
-    """A host that belongs to a provider: by which rule, and which parts of it mean what."""
-
-    provider: Provider
-    rule: HostRule
-    groups: dict[str, str]
-
-
-def all_providers() -> Iterator[Provider]:
-    """The rows of this table, then those of other packages, which are loaded when they are come to."""
-    yield from BUILT_IN
-    yield from _from_other_packages()
+def _compiles(instance: object, attribute: Attribute[Any], value: str | None) -> None:
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise ConfigurationError(
+            f"{type(instance).__name__}.{attribute.name} is not a regular expression: {error}"
+        ) from error
 
 
-def provider_named(name: str) -> Provider | None:
-    """The row with this id, or None."""
-    return next((row for row in all_providers() if row.id == name), None)
+@frozen(kw_only=True)
+class HostRule:
+    """One form of host that belongs to a provider.
 
-
-def match_host(host: str, path: str) -> HostMatch | None:
-    """Whose host this is, by the first rule that matches wholly; None when nobody's.
+    Regular expressions match wholly: ``host`` the lower-cased host, ``path`` the decoded path. Their named
+    groups are ``bucket``, ``prefix``, ``region``, ``account`` and ``origin`` (the host without the bucket), and any
+    other that a template or ``notes`` names. Where no ``bucket`` took part, the first folder of the path is the bucket.
 
     Args:
-        host: Lower case, without port.
-        path: Decoded, from the first ``/`` on.
+        host: Which hosts it is about.
+        path: Which paths on them; None: all. Then ``bucket`` and ``prefix`` come from its groups.
+        endpoint: The origin to talk to, a template over the groups; None: the client library's own.
+        bucket: The bucket, a template over the groups, where no group holds it as it is.
+        region: The region, where no group holds it.
+        notes: What an operator should know when the named group took part; under ``""``: always.
+        refusal: Why such a URL is of no use, and what to paste instead, parted by ``;``.
+        http_allowed: Plain http is accepted, because the location is rewritten to another host.
+        console: A page of a console: its query holds ``prefix`` and ``region``, and what else is of no interest.
+        public_web: A public folder to read by plain https, unless the provider is named.
     """
-    for row in all_providers():
-        for rule in row.hosts:
-            groups = rule.match(host, path)
-            if groups is not None:
-                return HostMatch(row, rule, groups)
-    return None
+
+    host: str = field(validator=_compiles)
+    path: str | None = field(default=None, validator=_compiles)
+    endpoint: str | None = None
+    bucket: str | None = None
+    region: str | None = None
+    notes: Mapping[str, str] = field(factory=dict, hash=False)
+    refusal: str | None = None
+    http_allowed: bool = False
+    console: bool = False
+    public_web: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        groups = {"region", *re.compile(self.host).groupindex, *re.compile(self.path or "").groupindex}
+        for template in filter(None, (self.endpoint, self.bucket)):
+            named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            if not named <= groups:
+                raise ConfigurationError(f"HostRule: {template!r} names a group that host and path do not have")
+        if self.endpoint and not self.endpoint.startswith("https://"):
+            raise ConfigurationError(f"HostRule.endpoint starts with https://, not as {self.endpoint!r}")
+
+    def refused(self) -> InvalidLocation:
+        """The error for a URL of this form, which has a ``refusal``."""
+        what, _, advice = (self.refusal or "").partition("; ")
+        return refused(what, advice)
+
+    def match(self, host: str, path: str) -> dict[str, str] | None:
+        """The groups that took part, or None when host or path are not of this form."""
+        by_host = re.fullmatch(self.host, host)
+        by_path = re.fullmatch(self.path or ".*", path, re.DOTALL)
+        if by_host is None or by_path is None:
+            return None
+        return {key: text for found in (by_host, by_path) for key, text in found.groupdict().items() if text}
 
 
-@cache
-def _from_other_packages() -> tuple[Provider, ...]:
-    taken = {row.id for row in BUILT_IN}
-    rows = []
-    for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
-        row = _load(entry_point)
-        if row is not None and row.id not in taken:
-            taken.add(row.id)
-            rows.append(row)
-    return tuple(rows)
+def _is_id(_instance: object, _attribute: Attribute[Any], value: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", value):
+        raise ConfigurationError(f"Provider.id is lower-case letters, digits and '-', not {value!r}")
 
 
-def _load(entry_point: EntryPoint) -> Provider | None:
-    try:
-        row = entry_point.load()
-    except Exception:  # noqa: BLE001 - whatever another package does wrong must not stop a URL from being read
-        _log.warning("provider_entry_point_broken", extra={"entry_point": entry_point.name}, exc_info=True)
-        return None
-    if not isinstance(row, Provider) or row.protocol != "s3":
-        _log.warning("provider_entry_point_is_no_s3_provider", extra={"entry_point": entry_point.name})
-        return None
-    return row
+def _not_negative(_instance: object, attribute: Attribute[Any], value: float | None) -> None:
+    if value is not None and not value >= 0:
+        raise ConfigurationError(f"Provider.{attribute.name} is a price in US dollars, not {value!r}")
+
+
+def _are_templates(_instance: object, _attribute: Attribute[Any], value: Mapping[Need, str]) -> None:
+    for need, words in value.items():
+        try:
+            words.format(bucket="", prefix="")
+        except (LookupError, ValueError) as error:
+            raise ConfigurationError(
+                f"Provider.permissions[{need!r}] fills in {{bucket}} and {{prefix}} only"
+            ) from error
+
+
+@frozen(kw_only=True)
+class Provider:
+    """One row of the table.
+
+    Args:
+        id: The name in ``Location.provider`` and ``?provider=``.
+        title: The name people know it by.
+        protocol: The fsspec protocol it is reached by.
+        hosts: Its hosts, the more special form first.
+        custom_hosts: May also stand behind a host that the table does not know, when the provider is named.
+        console_path: The paths of its web console behind such a host, a regular expression, so that a page of the
+            console is not taken for a bucket. The explicit ``s3+https://`` is always a bucket.
+        default_region: The region to sign for where the URL names none.
+        region_aliases: Other spellings of a region in host names.
+        style: How its own hosts want the bucket named. A bucket with a dot goes by path, for its certificate.
+        s3_endpoint: Where it answers S3 when that is not its own protocol.
+        list_price: US dollars for 1,000 LIST requests, where known.
+        get_price: US dollars for 1,000 GET or HEAD requests, where known.
+        quirks: What an operator should know, a sentence each.
+        lacks: What it cannot do that storages mostly can, and why. The contract of storages holds it to that.
+        permissions: What to permit there to list and to read, in its own words; ``{bucket}`` and ``{prefix}`` are
+            filled in. Left out: the words of its protocol.
+        verified: How its behaviour is tested; ``live`` is the real thing.
+        verified_by: With what.
+    """
+
+    id: str = field(validator=_is_id)
+    title: str
+    protocol: str = "s3"
+    hosts: tuple[HostRule, ...] = ()
+    custom_hosts: bool = False
+    console_path: str | None = field(default=None, validator=_compiles)
+    default_region: str | None = None
+    region_aliases: Mapping[str, str] = field(factory=dict, hash=False)
+    style: Style = "path"
+    s3_endpoint: str | None = None
+    list_price: float | None = field(default=None, validator=_not_negative)
+    get_price: float | None = field(default=None, validator=_not_negative)
+    quirks: tuple[str, ...] = ()
+    lacks: Mapping[Capability, str] = field(factory=dict, hash=False)
+    permissions: Mapping[Need, str] = field(factory=dict, hash=False, validator=_are_templates)
+    verified: Verified = "not"
+    verified_by: str = ""
+
+    def style_for(self, bucket: str) -> Style:
+        """How its own hosts want this bucket named."""
+        return "path" if "." in bucket else self.style
+
+    def region_of(self, groups: Mapping[str, str]) -> str | None:
+        """The region that a host stands for, aliases resolved."""
+        named = groups.get("region")
+        return self.region_aliases.get(named, named) if named else self.default_region

@@ -1,50 +1,82 @@
-"""ArtworkStorage: one folder of one storage, whoever runs it. The only door to files for the rest of the house."""
+"""Opening a storage by its URL."""
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
-from attrs import evolve
+from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core.awaited import Wanted
+from remote_artwork.client import ArtworkReader
+from remote_artwork.core.expected import Wanted
 from remote_artwork.core.matching import Page
-from remote_artwork.core.model import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.errors import ConfigurationError, FileGone, RemoteArtworkError, StorageUnreachable
-from remote_artwork.interfaces import ArtworkReader
+from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
+from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
+from remote_artwork.http import NetworkPolicy, for_an_operator
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.storage.foreign import stored_file, translate
-from remote_artwork.storage.inside import Inside
-from remote_artwork.storage.kept_causes import stand_in
-from remote_artwork.storage.location import Location
-from remote_artwork.storage.names import LONGEST_NAME, all_plain, is_impossible
-from remote_artwork.storage.pagers import (
+from remote_artwork.storage.backends.base import (
+    LOCAL,
+    LONGEST_NAME,
     Ask,
     Found,
     Locator,
+    Pager,
     Prober,
     RequestKind,
     Searcher,
     Signer,
     TimeIsUp,
+    all_plain,
+    is_impossible,
+    module_for,
     names_of,
     pager_for,
     protocols_of,
     serves,
 )
-from remote_artwork.storage.providers import provider_named
-from remote_artwork.storage.quiet import quietly
-from remote_artwork.storage.reading import PiecewiseReader
+from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, SasToken
+from remote_artwork.storage.errors import stand_in, stored_file, translate
+from remote_artwork.storage.location import Location, parse_with_secret
+from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.reader import PiecewiseReader
+from remote_artwork.storage.url_syntax import refused
 
 T = TypeVar("T")
+
+
+class Attempt(Protocol):
+    """Makes one request that is neither counted nor repeated; its errors become the storage's own."""
+
+    def __call__(self, function: Callable[[], T], *, name: str | None) -> T:
+        """What ``function`` returns. ``name`` is the file that it is about; None: it is about the folder."""
+
+
+@frozen(kw_only=True)
+class Inside:
+    """What a storage is made of, for what scans do without.
+
+    Args:
+        pager: It may have abilities that a storage does not offer.
+        ask: Makes one of the storage's own requests, counted and repeated.
+        attempt: Makes any other.
+    """
+
+    pager: Pager
+    ask: Ask
+    attempt: Attempt
+
 
 _APPEAR_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
 """Protocols that show a file only once all of it is there."""
@@ -296,3 +328,140 @@ def _checked(name: str) -> str:
     if is_impossible(name):
         raise FileGone(f"{name[:LONGEST_NAME]!r} is no name that a file of a storage location may have")
     return name
+
+
+_TALKATIVE = frozenset(
+    {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3"}
+)
+_ours: ContextVar[bool] = ContextVar("remote_artwork_request", default=False)
+"""Whether a request of ours runs. It goes with the request to the threads and tasks that work on it."""
+
+
+class _NotOurs(logging.Filter):
+    known = 0
+
+    def install(self) -> None:
+        """Sits down on every logger there is. A filter is not inherited, and SDKs load parts of themselves late."""
+        names = logging.root.manager.loggerDict
+        if len(names) == self.known:
+            return
+        self.known = len(names)
+        for name in list(names):
+            if name.partition(".")[0] in _TALKATIVE:
+                logging.getLogger(name).addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.INFO or not _ours.get()
+
+
+_FILTER = _NotOurs()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Nothing that the block does is in another library's log for debugging."""
+    _FILTER.install()
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
+
+
+_in_use: WeakValueDictionary[Hashable, AbstractFileSystem] = WeakValueDictionary()
+"""One is kept as long as a storage uses it: nothing is decided by it but how much memory a process needs."""
+
+_lock = threading.Lock()
+
+
+def shared(
+    connect: Callable[[Location, Credentials, NetworkPolicy], AbstractFileSystem],
+    location: Location,
+    credentials: Credentials,
+    network: NetworkPolicy,
+) -> AbstractFileSystem:
+    """The file system of whoever is at the same place with the same credentials and network policy, or a new one.
+
+    After a fork everything is made anew, because a child cannot use its parent's connections. What the machine's own
+    credentials are may change at any time, so nobody shares them.
+    """
+    if isinstance(credentials, Ambient):
+        return connect(location, credentials, network)
+    # Where a URL of S3 leaves the region to be found out, it is the bucket's own.
+    bucket = location.bucket if location.protocol == "s3" and location.region is None else ""
+    place = (location.provider, location.protocol, location.endpoint, location.region, location.style, location.account)
+    key = (os.getpid(), *place, bucket, type(credentials), credentials, network)
+    with _lock:
+        fs = _in_use.get(key)
+    if fs is not None:
+        return fs
+    # Takes seconds where an SDK is imported first, and nobody else shall wait for it.
+    made = connect(location, credentials, network)
+    with _lock:
+        return _in_use.setdefault(key, made)
+
+
+def open_storage(
+    url: str | Location,
+    *,
+    credentials: Credentials | None = None,
+    network: NetworkPolicy | None = None,
+    provider: str | None = None,
+    retry: RetryPolicy | None = None,
+) -> ArtworkStorage:
+    """The storage that a URL names. Connects when it is first used, not here.
+
+    Args:
+        url: As a merchant pastes it, or a parsed ``Location``.
+        credentials: ``Anonymous()`` unless given or, as an Azure SAS, part of the URL; never taken from this machine's
+            environment.
+        network: What only an operator may allow; nothing private, nothing unencrypted and no folder of this machine
+            unless given.
+        provider: Who runs the storage, where the host name does not tell. For URLs only.
+        retry: How often a request is repeated.
+
+    Raises:
+        InvalidLocation: The URL cannot be understood, or is refused; or it holds a SAS, and credentials were given.
+        MissingExtra: The protocol's package is not installed.
+    """
+    location, credentials = read_place(url, credentials, provider)
+    network = network or NetworkPolicy()
+    if not serves(location.protocol):
+        raise InvalidLocation(
+            f"{location}: {location.protocol} cannot be opened by URL in this release; "
+            "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
+        )
+    if location.protocol in LOCAL and not network.allow_local:
+        raise for_an_operator(
+            InvalidLocation(f"{location} is a folder of this machine, where no URL may lead; use the URL of a bucket"),
+            "NetworkPolicy(allow_local=True)",
+        )
+    with quietly():
+        fs = shared(module_for(location.protocol).connect, location, credentials, network)
+    return ArtworkStorage(
+        fs,
+        location.root,
+        location=location,
+        retry=retry,
+        call_timeout=network.call_timeout,
+        listing_timeout=network.listing_timeout,
+    )
+
+
+def read_place(
+    url: str | Location, credentials: Credentials | None = None, provider: str | None = None
+) -> tuple[Location, Credentials]:
+    """What ``open_storage`` makes of a URL: where it leads, and what it is opened with.
+
+    Raises:
+        InvalidLocation: The URL cannot be understood, or is refused; or it holds a SAS, and others were given.
+    """
+    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
+    if sas is None:
+        return location, credentials or Anonymous()
+    if credentials is None:
+        return location, SasToken(sas)
+    # The same SAS, given on its own, says whether it may be handed on.
+    if isinstance(credentials, SasToken) and credentials.token == sas:
+        return location, credentials
+    raise refused("it holds a SAS, and other credentials were given", "take out what follows the '?', or give none")

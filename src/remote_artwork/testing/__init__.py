@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "CrashPoint": "faults",
-    "FakeShop": "shop",
+    "FakeShop": "fakes",
     "Faults": "faults",
-    "FaultyClient": "faulty",
-    "FaultyLedger": "faulty",
-    "FaultyStorage": "faulty",
-    "FulfillmentClientContract": "client_contract",
+    "FaultyClient": "faults",
+    "FaultyLedger": "faults",
+    "FaultyStorage": "faults",
+    "FulfillmentClientContract": "client",
     "Killed": "faults",
-    "LedgerContract": "ledger_contract",
-    "StorageBench": "storage_bench",
-    "StorageContract": "storage_contract",
-    "StorageReading": "storage_reading",
+    "LedgerContract": "ledger",
+    "StorageBench": "storage",
+    "StorageContract": "storage",
+    "StorageReading": "storage",
     "crash_points": "faults",
 }
 """Public name → the module of this folder it lives in; a module is loaded when one of its names is first used."""
@@ -36,16 +36,16 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from remote_artwork.testing.client_contract import FulfillmentClientContract as FulfillmentClientContract
+    from remote_artwork.testing.client import FulfillmentClientContract as FulfillmentClientContract
+    from remote_artwork.testing.fakes import FakeShop as FakeShop
     from remote_artwork.testing.faults import CrashPoint as CrashPoint
     from remote_artwork.testing.faults import Faults as Faults
+    from remote_artwork.testing.faults import FaultyClient as FaultyClient
+    from remote_artwork.testing.faults import FaultyLedger as FaultyLedger
+    from remote_artwork.testing.faults import FaultyStorage as FaultyStorage
     from remote_artwork.testing.faults import Killed as Killed
     from remote_artwork.testing.faults import crash_points as crash_points
-    from remote_artwork.testing.faulty import FaultyClient as FaultyClient
-    from remote_artwork.testing.faulty import FaultyLedger as FaultyLedger
-    from remote_artwork.testing.faulty import FaultyStorage as FaultyStorage
-    from remote_artwork.testing.ledger_contract import LedgerContract as LedgerContract
-    from remote_artwork.testing.shop import FakeShop as FakeShop
-    from remote_artwork.testing.storage_bench import StorageBench as StorageBench
-    from remote_artwork.testing.storage_contract import StorageContract as StorageContract
-    from remote_artwork.testing.storage_reading import StorageReading as StorageReading
+    from remote_artwork.testing.ledger import LedgerContract as LedgerContract
+    from remote_artwork.testing.storage import StorageBench as StorageBench
+    from remote_artwork.testing.storage import StorageContract as StorageContract
+    from remote_artwork.testing.storage import StorageReading as StorageReading

@@ -9,15 +9,14 @@ from attrs import evolve
 from fsspec import AbstractFileSystem
 
 from remote_artwork.errors import ConfigurationError
+from remote_artwork.http import NetworkPolicy
+from remote_artwork.storage.backends.base import module_for
 from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.opening import open_storage, read_place
-from remote_artwork.storage.pagers import module_for
-from remote_artwork.storage.provider_row import Capability
-from remote_artwork.storage.providers import provider_named
-from remote_artwork.storage.storage import ArtworkStorage
-from remote_artwork.testing.storage_bench import Caller
+from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.providers import Capability
+from remote_artwork.storage.storage import ArtworkStorage, open_storage, read_place
+from remote_artwork.testing.storage import Caller
 
 _NOT_TRIED: Mapping[Capability, str] = {
     "pages": "not tried: it would take over a thousand new files",
@@ -51,7 +50,7 @@ def place_named(
     Raises:
         ConfigurationError: The URL is refused, or the credentials cannot be used.
     """
-    from remote_artwork.cli.credentials_file import read_credentials
+    from remote_artwork.cli.options import read_credentials
 
     location, opened_with = read_place(url, read_credentials(credentials), provider)
     return location, opened_with, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.network import NetworkPolicy
-from remote_artwork.storage.opening import open_storage
-from remote_artwork.storage.provider_row import Capability
-from remote_artwork.storage.storage import ArtworkStorage
+from remote_artwork.storage.providers import Capability
+from remote_artwork.storage.storage import ArtworkStorage, open_storage
 from remote_artwork.testing.own_storage import OwnStorage, declared, place_named
-from remote_artwork.testing.storage_bench import StorageBench
-from remote_artwork.testing.storage_contract import StorageContract
-from remote_artwork.testing.storage_reading import StorageReading
+from remote_artwork.testing.storage import StorageBench, StorageContract, StorageReading
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.cli.credentials_file import read_credentials
+from remote_artwork.cli.options import read_credentials
 
 ROLE = "arn:aws:iam::123456789012:role/prints"
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 import remote_artwork as ra
-from remote_artwork.cli.progress import ProgressBar
+from remote_artwork.cli.output import ProgressBar
 
 ITEM = {"tenant": "t", "order_number": "7", "order_id": "7", "item_number": "1", "files": ("7_1.pdf",)}
 LISTED = ra.FilesListed(tenant="t", count=1_200)

@@ -4,7 +4,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.cli.setup import url_lifetime
+from remote_artwork.cli.options import url_lifetime
 
 ROLE = ra.AssumeRole("arn:aws:iam::123456789012:role/prints", base=ra.Ambient(), duration=timedelta(hours=2))
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from remote_artwork.clients.json_editing import with_fields
+from remote_artwork.clients.orders_json import with_fields
 
 ARTWORK = [{"name": "é.png", "size": 1}]
 

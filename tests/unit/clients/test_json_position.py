@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from remote_artwork.clients.json_position import line_at, locate, members, root, show, walk
+from remote_artwork.clients.orders_json import line_at, locate, members, root, show, walk
 
 TEXT = """{
   "orders": [

@@ -11,7 +11,7 @@ import pytest
 
 import remote_artwork as ra
 from permissions import read_only, readable_folder
-from remote_artwork.clients import locked_file, orders_file
+from remote_artwork.clients import orders_file
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 TEXT = """{
@@ -140,7 +140,7 @@ def test_orders_are_checked_once_however_many_are_worked(client, path, monkeypat
 
 def test_a_write_that_failed_is_not_remembered(client, monkeypatch):
     order = client.get_order("1001")
-    monkeypatch.setattr(locked_file.os, "fsync", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(orders_file.os, "fsync", fail_with(errno.ENOSPC))
     with pytest.raises(ra.Unavailable):
         client.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
     monkeypatch.undo()
@@ -244,7 +244,7 @@ def test_a_write_that_fails_leaves_every_byte(client, path, monkeypatch, functio
 
 def test_a_write_that_perhaps_does_not_last_is_an_unknown_outcome_and_can_be_repeated(client, monkeypatch):
     order = client.get_order("1001")
-    monkeypatch.setattr(locked_file, "_sync_directory", fail_with(errno.EIO))
+    monkeypatch.setattr(orders_file, "_sync_directory", fail_with(errno.EIO))
     with pytest.raises(ra.OutcomeUnknown):
         client.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
     monkeypatch.undo()
@@ -322,7 +322,7 @@ def test_four_processes_lose_nothing(path):
 @pytest.mark.parametrize("platform", ["with fcntl", "without"])
 def test_threads_lose_nothing(path, monkeypatch, platform):
     if platform == "without":
-        monkeypatch.setattr(locked_file, "fcntl", None)
+        monkeypatch.setattr(orders_file, "fcntl", None)
     many_orders(path, 30)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda n: fulfil(ra.OrdersFile(path), str(n)), range(30)))
@@ -332,10 +332,10 @@ def test_threads_lose_nothing(path, monkeypatch, platform):
 @pytest.mark.parametrize("platform", ["with fcntl", "without"])
 def test_a_lock_that_is_not_given_back_makes_the_file_unavailable(client, path, monkeypatch, platform):
     if platform == "without":
-        monkeypatch.setattr(locked_file, "fcntl", None)
+        monkeypatch.setattr(orders_file, "fcntl", None)
     monkeypatch.setattr(orders_file, "PATIENCE", 0.05)
     order = client.get_order("1001")
-    with locked_file.exclusive(path, patience=1):
+    with orders_file.exclusive(path, patience=1):
         assert len(list(client.pending_orders())) == 2, "readers are not kept out"
         with pytest.raises(ra.Unavailable, match="locked"):
             client.fulfill(order, {"1": [artwork()]}, idempotency_key="f")

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from remote_artwork.core.awaited import Awaited, Wanted, await_orders, canonical, split_extension
-from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.expected import Awaited, Wanted, await_orders, canonical, split_extension
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.report import ItemStatus
 

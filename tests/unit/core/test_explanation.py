@@ -1,6 +1,6 @@
 """An explanation, as it is printed."""
 
-from remote_artwork.core.explanation import Explanation
+from remote_artwork.core.report import Explanation
 
 
 def test_steps_are_numbered_and_the_verdict_comes_last():

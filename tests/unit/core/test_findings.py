@@ -4,7 +4,7 @@ import json
 
 from attrs import asdict
 
-from remote_artwork.core.findings import Finding, Severity
+from remote_artwork.core.report import Finding, Severity
 
 
 def test_a_severity_is_written_as_a_plain_word():

@@ -18,7 +18,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     allowed,
 )
-from remote_artwork.core.model import StoredFile
+from remote_artwork.core.orders import StoredFile
 
 KEY = OrderKey("acme", "1001", "first")
 FILE = FileRecord(placement="front", name="a.pdf", size=1, etag="e")

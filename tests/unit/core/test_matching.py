@@ -2,9 +2,9 @@
 
 import pytest
 
-from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.expected import await_orders
 from remote_artwork.core.matching import Matches, Page, split_hits
-from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.errors import StorageMisbehaved
 

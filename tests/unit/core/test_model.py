@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
-from remote_artwork.core.model import Artwork, Order, OrderItem, OrderState, StoredFile
+from remote_artwork.core.orders import Artwork, Order, OrderItem, OrderState, StoredFile
 from remote_artwork.errors import InvalidOrder
 
 NOT_TEXT = [None, "", "  ", 7, b"1", "a\nb", "a\x00", "a\x85", "a\udcff"]

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from remote_artwork.core.awaited import await_orders
-from remote_artwork.core.model import Order, OrderItem
-from remote_artwork.core.nearmiss import NearMisses, spelling
+from remote_artwork.core.expected import await_orders
+from remote_artwork.core.near_miss import NearMisses, spelling
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 
 SEPARATOR = "it has another separator"

@@ -5,12 +5,12 @@ import itertools
 import pytest
 from attrs import evolve
 
-from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.expected import await_orders
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
-from remote_artwork.core.model import Order, OrderItem, StoredFile
-from remote_artwork.core.oddities import Oddities, unsupported
+from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.report import FileStatus
+from remote_artwork.core.unmatched import Oddities, unsupported
 
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 

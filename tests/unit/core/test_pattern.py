@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from remote_artwork.core.model import Order, OrderItem
+from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern, flaw_of_stem
 from remote_artwork.errors import InvalidPattern
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from remote_artwork.core.awaited import await_orders
+from remote_artwork.core.expected import await_orders
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
-from remote_artwork.core.model import Order, OrderItem, StoredFile
+from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
-from remote_artwork.core.planning import Planner, in_words
+from remote_artwork.core.planner import Planner, in_words
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import ItemStatus
 

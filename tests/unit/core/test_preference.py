@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from remote_artwork.core.model import StoredFile
-from remote_artwork.core.preference import preferred
+from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.policy import preferred
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from remote_artwork.core.findings import Finding, Severity
 from remote_artwork.core.report import (
     MOST_EXAMPLES,
     NEEDS_A_PERSON,
@@ -14,9 +13,11 @@ from remote_artwork.core.report import (
     FileOutcome,
     FileStatus,
     FileTally,
+    Finding,
     ItemOutcome,
     ItemStatus,
     ScanReport,
+    Severity,
     natural,
     sorted_items,
 )

@@ -5,7 +5,7 @@ from bisect import bisect_right
 
 import pytest
 
-from remote_artwork.core.skipscan import KeyRange, Request, Walk, end_of, in_order, targets_of
+from remote_artwork.core.skip_scan import KeyRange, Request, Walk, end_of, in_order, targets_of
 from remote_artwork.errors import StorageMisbehaved
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from remote_artwork.core.model import StoredFile
-from remote_artwork.core.unfinished import why_unfinished
+from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.planner import why_unfinished
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from remote_artwork.core.unsigned import unsigned
+from remote_artwork.core.text import unsigned
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from remote_artwork.core.visible import visible
+from remote_artwork.core.text import visible
 
 
 @pytest.mark.parametrize("text", ["", "1001_1.png", "ü b\u0301c 漢字 🎨", "C:\\prints", "…"])

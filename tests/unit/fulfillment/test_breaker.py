@@ -1,6 +1,6 @@
 import pytest
 
-from remote_artwork.fulfillment.breaker import DOWN, Breaker
+from remote_artwork.fulfillment.runner import DOWN, Breaker
 
 PARTS = ["storage", "client"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from remote_artwork.errors import InvalidLedger
-from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url, shown
+from remote_artwork.ledgers.engine import open_engine, parse_ledger_url, shown
 from remote_artwork.ledgers.sql import SqlLedger
 
 

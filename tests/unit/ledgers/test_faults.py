@@ -10,7 +10,7 @@ from sqlalchemy import event
 from permissions import read_only, readable_folder
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
+from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.memory import MemoryLedger
-from remote_artwork.testing.ledger_words import HOUR, INTEND, KEY, claim, forget, only, settle, try_claim
+from remote_artwork.testing.ledger import HOUR, INTEND, KEY, claim, forget, only, settle, try_claim
 
 
 class Clock:

@@ -10,11 +10,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from remote_artwork.errors import InvalidLedger
-from remote_artwork.ledgers.connecting import open_engine, parse_ledger_url
-from remote_artwork.ledgers.migrating import SCRIPTS, migrate, revision_of
+from remote_artwork.ledgers.engine import SCRIPTS, migrate, open_engine, parse_ledger_url, revision_of
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, metadata
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import KEY, claim, ids
+from remote_artwork.testing.ledger import KEY, claim, ids
 
 OLD_ORDER = (
     "INSERT INTO remote_artwork_order (tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger_words import HOUR, INTEND, KEY, SELECT, claim, ids, settle
+from remote_artwork.testing.ledger import HOUR, INTEND, KEY, SELECT, claim, ids, settle
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from print_files import Reader, pdf, picture, reader
 from remote_artwork.errors import StorageUnreachable
-from remote_artwork.preflight import apart
-from remote_artwork.preflight.apart import Exhausted, measure_apart
+from remote_artwork.preflight import sandbox as apart
+from remote_artwork.preflight.sandbox import Exhausted, measure_apart
 
 CARD = pdf((105, 148))
 

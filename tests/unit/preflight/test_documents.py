@@ -6,10 +6,10 @@ import pikepdf
 import pytest
 
 from print_files import embedded_font, object_stream_bomb, pdf, reader, standard_font
-from remote_artwork.core.findings import WARNINGS, Severity
-from remote_artwork.core.model import OrderItem
-from remote_artwork.interfaces import PreflightCheck
-from remote_artwork.preflight.documents import PdfCheck
+from remote_artwork.client import PreflightCheck
+from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.report import WARNINGS, Severity
+from remote_artwork.preflight.pdf import PdfCheck
 
 A6 = (105, 148)
 CARD = pdf(A6)

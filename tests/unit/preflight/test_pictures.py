@@ -3,9 +3,9 @@
 import pytest
 
 from print_files import picture, png, reader
-from remote_artwork.core.findings import WARNINGS, Severity
-from remote_artwork.core.model import OrderItem
-from remote_artwork.interfaces import PreflightCheck
+from remote_artwork.client import PreflightCheck
+from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.report import WARNINGS, Severity
 from remote_artwork.preflight.pictures import PictureCheck
 
 JPEG, PNG = picture("JPEG"), picture("PNG")
@@ -110,7 +110,7 @@ def test_what_does_not_decode_is_damaged_and_nothing_else_is_said_of_it(name, da
 
 
 def test_a_progressive_picture_too_large_for_memory_is_warned_of(monkeypatch):
-    monkeypatch.setattr("remote_artwork.preflight.apart.MEMORY", 150 * 1024**2)
+    monkeypatch.setattr("remote_artwork.preflight.sandbox.MEMORY", 150 * 1024**2)
     huge = picture("JPEG", (5_000, 4_500), progressive=True, subsampling=0, quality=10)
     found = look(huge, "1.jpg")
     assert found["not_decoded"].severity is Severity.WARN

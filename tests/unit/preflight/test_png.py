@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from print_files import chunk, picture, png, reader
-from remote_artwork.preflight.png import png_facts
-from remote_artwork.storage.reading import PiecewiseReader
+from remote_artwork.preflight.pictures import png_facts
+from remote_artwork.storage.reader import PiecewiseReader
 
 GOOD = picture("PNG")
 ROWS = b"".join(b"\4" + bytes(range(30)) for _ in range(20))  # of 10 by 20 pixels

@@ -1,10 +1,10 @@
 # ruff: noqa: ARG002 - doubles have the interface's arguments
 import pytest
 
-from remote_artwork.core.findings import Finding, Severity
-from remote_artwork.core.model import OrderItem, StoredFile
+from remote_artwork.core.orders import OrderItem, StoredFile
+from remote_artwork.core.report import Finding, Severity
 from remote_artwork.errors import StorageUnreachable
-from remote_artwork.preflight.run import run_checks
+from remote_artwork.preflight.base import run_checks
 
 ITEM = OrderItem("1")
 

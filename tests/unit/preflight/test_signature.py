@@ -9,10 +9,10 @@ import pytest
 from attrs import define, field
 from PIL import Image
 
-from remote_artwork.core.findings import Finding, Severity
-from remote_artwork.core.model import OrderItem, StoredFile
+from remote_artwork.client import PreflightCheck
+from remote_artwork.core.orders import OrderItem, StoredFile
+from remote_artwork.core.report import Finding, Severity
 from remote_artwork.errors import FileGone
-from remote_artwork.interfaces import PreflightCheck
 from remote_artwork.preflight.signature import SignatureCheck
 
 ITEM = OrderItem("1")

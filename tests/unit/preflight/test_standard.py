@@ -5,7 +5,7 @@ import pytest
 from remote_artwork.core.policy import Policy
 from remote_artwork.errors import MissingExtra
 from remote_artwork.preflight import standard
-from remote_artwork.preflight.documents import PdfCheck
+from remote_artwork.preflight.pdf import PdfCheck
 from remote_artwork.preflight.pictures import PictureCheck
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.preflight.standard import preflight_checks

@@ -8,9 +8,8 @@ from attrs import evolve
 
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.errors import MissingExtra
-from remote_artwork.preflight.verdicts import passed, warning
-from remote_artwork.reporting.advice import FILE_ADVICE, ITEM_ADVICE, group_of
-from remote_artwork.reporting.html import contact_sheet
+from remote_artwork.preflight.base import passed, warning
+from remote_artwork.reporting.html import FILE_ADVICE, ITEM_ADVICE, contact_sheet, group_of
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 EMPTY = ScanReport(dry_run=False, tenant="t", location="s3://b/in/", started_at=NOON, finished_at=NOON, items=())

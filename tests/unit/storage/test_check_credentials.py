@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.check_credentials import look_at_credentials
+from remote_artwork.storage.doctor import look_at_credentials
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ROLE = "arn:aws:iam::123456789012:role/prints"

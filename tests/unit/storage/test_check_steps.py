@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from remote_artwork.storage.check_steps import Verdict, compare_clocks
+from remote_artwork.storage.doctor import Verdict, compare_clocks
 
 
 @pytest.mark.parametrize("date", ["", "noon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])

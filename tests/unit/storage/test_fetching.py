@@ -2,7 +2,7 @@ import attrs
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.fetching import ask_once
+from remote_artwork.storage.fetch import ask_once
 
 LONG = b"x" * 100_000
 

@@ -18,9 +18,7 @@ from google.auth.exceptions import RefreshError, TransportError
 
 import remote_artwork as ra
 from attacks import IMPOSSIBLE_TIMES
-from remote_artwork.storage.foreign import stored_file, translate
-from remote_artwork.storage.pagers.answer_refused import AnswerRefused
-from remote_artwork.storage.refusals import RefusedOutright
+from remote_artwork.storage.errors import AnswerRefused, RefusedOutright, stored_file, translate
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.awaited import Wanted
-from remote_artwork.storage.pagers import TimeIsUp
-from remote_artwork.storage.pagers.listing import Listed, Lister
-from remote_artwork.storage.pagers.web_probing import AT_ONCE
+from remote_artwork.core.expected import Wanted
+from remote_artwork.storage.backends.base import TimeIsUp
+from remote_artwork.storage.backends.listing import Listed, Lister
+from remote_artwork.storage.backends.web import AT_ONCE
 
 LIMIT = 5
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote_artwork.storage.names import all_plain, is_impossible
-from remote_artwork.storage.url_text import unprintable
+from remote_artwork.storage.backends.base import all_plain, is_impossible
+from remote_artwork.storage.url_syntax import unprintable
 
 IMPOSSIBLE = [
     "",

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.network import is_public
+from remote_artwork.http import is_public
 
 PUBLIC = ["8.8.8.8", "52.216.0.1", "2600:1f18::1", "2a00:1450:4001::1", "::ffff:8.8.8.8"]
 NOT_PUBLIC = [

@@ -78,8 +78,8 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
         ("aiohttp", "web", "https://files.example.com/in/"),
     ):
         monkeypatch.setitem(sys.modules, package, None)
-        for module in ("gcs_transport", "web_client", "s3_connecting"):
-            monkeypatch.delitem(sys.modules, f"remote_artwork.storage.pagers.{module}", raising=False)
+        for module in ("gcs_client", "web_client", "s3_client"):
+            monkeypatch.delitem(sys.modules, f"remote_artwork.storage.backends.{module}", raising=False)
         with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url, network=OF_NOBODY_ELSE)
 
@@ -169,14 +169,14 @@ def test_credentials_of_another_protocol_are_refused_and_never_left_out_silently
 
 
 def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.delitem(sys.modules, "remote_artwork.storage.pagers.azure_transport", raising=False)
+    monkeypatch.delitem(sys.modules, "remote_artwork.storage.backends.azure_client", raising=False)
     monkeypatch.setitem(sys.modules, "adlfs", None)
     with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
         ra.open_storage("az://prints@account/in/", network=OF_NOBODY_ELSE)
 
 
 def test_no_sdk_is_loaded_before_a_location_needs_it():
-    loaded = "import sys, remote_artwork.storage.opening; print(*sys.modules)"
+    loaded = "import sys, remote_artwork.storage.storage; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert "remote_artwork.storage.storage" in modules
     assert not {"s3fs", "aiobotocore", "botocore", "aiohttp", "gcsfs", "adlfs", "azure"} & set(modules)

@@ -1,8 +1,8 @@
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage import providers
-from remote_artwork.storage.permission_hints import hint
+from remote_artwork.storage import provider_table as providers
+from remote_artwork.storage.errors import hint
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from string import Formatter
 import pytest
 
 from remote_artwork.errors import ConfigurationError
-from remote_artwork.storage import providers
+from remote_artwork.storage import provider_table as providers
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.provider_row import HostRule, Provider
-from remote_artwork.storage.providers import BUILT_IN, all_providers, match_host, provider_named
+from remote_artwork.storage.provider_table import BUILT_IN, all_providers, match_host, provider_named
+from remote_artwork.storage.providers import HostRule, Provider
 
 MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
 MORE = [
@@ -137,7 +137,7 @@ def other_package(tmp_path, monkeypatch):
 
 
 ACME = """
-from remote_artwork.storage.provider_row import HostRule, Provider
+from remote_artwork.storage.providers import HostRule, Provider
 ROW = Provider(
     id="{id}", title="Acme Files", default_region="moon-1",
     hosts=(HostRule(host=r"(?P<origin>files\\.acme\\.example|s3\\.amazonaws\\.com)", endpoint="https://{{origin}}"),),

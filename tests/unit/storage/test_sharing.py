@@ -8,7 +8,7 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
-from remote_artwork.storage.sharing import shared
+from remote_artwork.storage.storage import shared
 
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
 URL = "s3+https://minio.example.com/{}/?provider=minio&region=eu-1"

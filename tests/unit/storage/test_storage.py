@@ -11,7 +11,7 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
-from remote_artwork.storage.reading import HELD, PIECE, PiecewiseReader
+from remote_artwork.storage.reader import HELD, PIECE, PiecewiseReader
 from remote_artwork.testing import Faults, FaultyStorage
 
 HOUR = timedelta(hours=1)

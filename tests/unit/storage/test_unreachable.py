@@ -4,8 +4,7 @@ import ssl
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.foreign import translate
-from remote_artwork.storage.unreachable import reason
+from remote_artwork.storage.errors import reason, translate
 
 
 def caused(error, cause):

@@ -72,7 +72,7 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
 
 def test_a_machine_without_credentials_of_azure_says_so(monkeypatch):
     package("adlfs")
-    from remote_artwork.storage.pagers.azure_ambient import OfThisMachine
+    from remote_artwork.storage.backends.azure_client import OfThisMachine
 
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_USERNAME"):

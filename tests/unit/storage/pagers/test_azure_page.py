@@ -1,8 +1,8 @@
 import pytest
 
 from remote_artwork.errors import StorageMisbehaved
-from remote_artwork.storage.foreign import stored_file
-from remote_artwork.storage.pagers.azure_page import read_page
+from remote_artwork.storage.backends.azure import read_page
+from remote_artwork.storage.errors import stored_file
 
 BLOB = (
     "<Blob><Name>{}</Name><VersionId>2026-01-01T00:00:00.0000000Z</VersionId><IsCurrentVersion>true</IsCurrentVersion>"

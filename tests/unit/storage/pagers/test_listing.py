@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pytest
 
-from remote_artwork.core.awaited import Wanted
-from remote_artwork.core.skipscan import KeyRange, targets_of
+from remote_artwork.core.expected import Wanted
+from remote_artwork.core.skip_scan import KeyRange, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.pagers import names_of
-from remote_artwork.storage.pagers.listing import MOST_AT_ONCE, Listed, Lister, _Pages, below, names_from
+from remote_artwork.storage.backends.base import names_of
+from remote_artwork.storage.backends.listing import MOST_AT_ONCE, Listed, Lister, _Pages, below, names_from
 
 PAGE = 10
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from remote_artwork.errors import StorageMisbehaved
-from remote_artwork.storage.foreign import stored_file
-from remote_artwork.storage.pagers.s3_page import read_page
+from remote_artwork.storage.backends.s3 import read_page
+from remote_artwork.storage.errors import stored_file
 
 SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 OBJECT = (

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.pagers import s3_region
+from remote_artwork.storage.backends import s3_client as s3_region
 
 FILE = ra.StoredFile(name="a.png", size=1, etag="e")
 HOUR = timedelta(hours=1)

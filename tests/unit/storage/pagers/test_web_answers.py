@@ -3,9 +3,8 @@
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.foreign import stored_file
-from remote_artwork.storage.pagers.web_answers import described
-from remote_artwork.storage.pagers.web_transport import Answer
+from remote_artwork.storage.backends.web import Answer, described
+from remote_artwork.storage.errors import stored_file
 
 MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 WHOLE = {"content-length": "10", "etag": '"e"', "last-modified": MODIFIED}

@@ -3,8 +3,8 @@
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.storage.foreign import stored_file
-from remote_artwork.storage.pagers.web_listing import read_listing
+from remote_artwork.storage.backends.web import read_listing
+from remote_artwork.storage.errors import stored_file
 from web_server import listing
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>

@@ -5,9 +5,8 @@ from collections import Counter
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.awaited import Wanted
-from remote_artwork.storage.pagers.web_probing import AT_ONCE, PATIENCE, Probing, spellings
-from remote_artwork.storage.pagers.web_transport import Answer
+from remote_artwork.core.expected import Wanted
+from remote_artwork.storage.backends.web import AT_ONCE, PATIENCE, Answer, Probing, spellings
 
 
 def probing(answer):

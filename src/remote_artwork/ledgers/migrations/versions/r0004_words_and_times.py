@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from remote_artwork.ledgers.dialects import DatabaseNow
+from remote_artwork.ledgers.engine import DatabaseNow
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,244 @@
+"""What ``check`` does: prints what each step came to, also where a location cannot even be opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from attrs import evolve
+from rich.console import Console
+
+import remote_artwork as ra
+from remote_artwork.cli.demo import run_demo
+from remote_artwork.cli.ledger import ledger_app
+from remote_artwork.cli.options import Options, on_a_location, parse_duration
+from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
+from remote_artwork.core.text import visible
+from remote_artwork.reporting.html import require_writable
+from remote_artwork.reporting.terminal import print_report
+from remote_artwork.scanner import sigterm_sets
+from remote_artwork.storage.doctor import CheckReport, check_storage
+
+AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
+Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
+
+app = typer.Typer(
+    name="remote-artwork",
+    help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfils once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(ledger_app)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    try:
+        app(arguments, prog_name="remote-artwork")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Shows the version and exits.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Logs to the error stream.")] = False,
+) -> None:
+    """Options before the command."""
+    log_to_stderr(verbose=verbose)
+    if version:
+        typer.echo(f"remote-artwork {ra.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: a new temporary folder.")] = None,
+) -> None:
+    """Writes a small shop with real files into DIR and scans it."""
+    program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
+    finish(lambda: run_demo(directory, Console(), program=program))
+
+
+@app.command()
+@on_a_location
+def check(
+    options: Options,
+    *,
+    write_test: Annotated[
+        bool, typer.Option("--write-test", help="Also writes a small file, reads, overwrites and deletes it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Tries what a scan needs, says what came of it and what to change. Writes nothing, unless told to."""
+    return finish(lambda: run_check(options, write_test=write_test, as_json=as_json))
+
+
+@app.command()
+@on_a_location
+def plan(
+    options: Options,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Also reads and checks the matched files.")] = False,
+    sweep: Sweep = False,
+    as_json: AsJson = False,
+    page: Report = None,
+) -> int:
+    """Shows what a scan would do. Writes nothing but the report that is asked for."""
+    work = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
+    return finish(lambda: _pass(options, work, as_json=as_json, page=page))
+
+
+@app.command()
+@on_a_location
+def scan(
+    options: Options,
+    *,
+    sweep: Sweep = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
+    page: Report = None,
+) -> int:
+    """One pass: attaches and fulfils whatever is complete. SIGTERM ends it after the order in hand."""
+    stop = threading.Event()
+    work = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
+    with sigterm_sets(stop):
+        return finish(lambda: _pass(options, work, as_json=as_json, page=page))
+
+
+@app.command()
+@on_a_location
+def watch(
+    options: Options,
+    *,
+    every: Annotated[str, typer.Option("--every", help="For example 15m, 1h or 1d.")] = "1h",
+    as_json: Annotated[bool, typer.Option("--json", help="Each report as one line of JSON on stdout.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures after every pass."),
+    ] = None,
+) -> int:
+    """Scans now and then every so often, until Ctrl-C or SIGTERM; the order in hand is finished first."""
+
+    def go_on() -> int:
+        if page is not None:
+            require_writable(page)
+        stop = threading.Event()
+        interrupted = _ctrl_c_sets(stop)
+        console = Console()
+
+        def show(report: ra.ScanReport) -> None:
+            _show(report, console, as_json=as_json, indent=None, page=page)
+
+        options.scanner().run_forever(every=parse_duration(every), stop=stop, on_report=show)
+        return 130 if interrupted.is_set() else 0
+
+    return finish(go_on)
+
+
+@app.command()
+@on_a_location
+def explain(
+    options: Options,
+    second: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The location, when a NAME comes first.")
+    ] = None,
+    *,
+    order: Annotated[str | None, typer.Option("--order", help="Explains this order instead of a file.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """The whole reasoning about one file or order: explain NAME URL, or explain --order N URL."""
+
+    def tell() -> int:
+        if (second is None) == (order is None):
+            raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
+        name = None if second is None else options.url
+        place = options if second is None else evolve(options, url=second)
+        explanation = place.scanner().explain(name, order=order)
+        typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
+        return explanation.exit_code
+
+    return finish(tell)
+
+
+def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
+    """The first Ctrl-C sets both events, so that the order in hand is finished; the second one interrupts."""
+    interrupted = threading.Event()
+
+    def first(_number: int, _frame: object) -> None:
+        interrupted.set()
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, first)
+    return interrupted
+
+
+def _pass(
+    options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None
+) -> int:
+    if page is not None:
+        require_writable(page)
+    with ExitStack() as stack:
+        errors = Console(stderr=True)
+        bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
+        report = one_pass(options.scanner(observer=bar))
+    _show(report, Console(), as_json=as_json, indent=2, page=page)
+    return report.exit_code
+
+
+def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None, page: Path | None) -> None:
+    if as_json:
+        typer.echo(report.to_json(indent=indent))
+    else:
+        print_report(report, console)
+    if page is not None:
+        report.to_html(page)
+
+
+def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
+    """Prints a verdict a line, or the report as JSON; returns the exit code.
+
+    Raises:
+        RemoteArtworkError: The location could not be opened, and no report as JSON is wanted, which would say so.
+    """
+    where, tried = "", "recognised"
+    network = options.network()
+    try:
+        where, tried = str(ra.Location.parse(options.url, options.provider)), "credentials"
+        location, credentials = options.place()
+        tried = "open"
+        storage = ra.open_storage(location, credentials=credentials, network=network)
+    except ra.RemoteArtworkError as error:
+        if not as_json:
+            raise
+        return _told(CheckReport.of_refusal(tried, error, location=where))
+    steps = []
+    for step in check_storage(
+        storage, location=location, credentials=credentials, network=network, write_test=write_test
+    ):
+        steps.append(step)
+        if not as_json:
+            typer.echo(visible(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
+    report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
+    return _told(report) if as_json else report.exit_code
+
+
+def _told(report: CheckReport) -> int:
+    typer.echo(report.to_json())
+    return report.exit_code

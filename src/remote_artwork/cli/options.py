@@ -1,0 +1,294 @@
+"""From command line options to a scanner."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import json
+import logging
+import re
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from attrs import frozen
+
+import remote_artwork as ra
+from remote_artwork.core.pattern import DEFAULT_PATTERN
+from remote_artwork.core.policy import Preflight
+from remote_artwork.errors import ConfigurationError
+from remote_artwork.storage.storage import read_place
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Reads one figure with its unit.
+
+    Raises:
+        ConfigurationError: It is not of that form, or not above zero.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise ConfigurationError(f"{text!r} is no duration; write for example 90s, 15m, 1h or 2d")
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+def parse_wait(text: str) -> timedelta | None:
+    """A duration, or None for ``none``: no wait at all.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    return None if text.strip().lower() == "none" else parse_duration(text)
+
+
+_log = logging.getLogger(__name__)
+
+_ROLE = frozenset({"role_arn", "external_id", "session_name", "duration_minutes", "region"})
+_KEYS = frozenset({"access_key", "secret_key"})
+
+
+def read_credentials(choice: str) -> ra.Credentials | None:
+    """``anonymous``, ``ambient``, or the path of a JSON file.
+
+    The file holds ``access_key`` with ``secret_key``, ``role_arn`` with what it is assumed with, ``sas_token``,
+    ``account_key``, or it is a service account's own key.
+
+    Returns:
+        The credentials; for ``anonymous`` None: what a URL holds itself, as an Azure SAS, else none.
+
+    Raises:
+        ConfigurationError: The file cannot be used. Its contents are never repeated.
+    """
+    if choice == "anonymous":
+        return None
+    if choice == "ambient":
+        return ra.Ambient()
+    path = Path(choice)
+    try:
+        fields: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous, ambient or a JSON file") from None
+    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        _log.warning("credentials_readable_by_others", extra={"error": f"run chmod 600 {choice}"})
+    found = _in_file(fields) if isinstance(fields, dict) else None
+    if found is None:
+        raise ra.ConfigurationError(
+            f"--credentials {choice}: it must hold access_key, secret_key and, if any, token; or role_arn with "
+            "access_key and secret_key, or with ambient: true; or, for Azure, sas_token and, if wanted, share_sas; "
+            "or account_key; or a service account of Google"
+        )
+    return found
+
+
+def _in_file(fields: Mapping[str, Any]) -> ra.Credentials | None:
+    named = set(fields)
+    if fields.get("type") == "service_account":
+        return ra.ServiceAccount(fields)
+    if "role_arn" in named:
+        return _role(fields)
+    if named <= _KEYS | {"token"}:
+        return _keys(fields)
+    if {"sas_token"} <= named <= {"sas_token", "share_sas"}:
+        return ra.SasToken(fields["sas_token"], share_sas=fields.get("share_sas", False))
+    if named == {"account_key"}:
+        return ra.AccountKey(fields["account_key"])
+    return None
+
+
+def _keys(fields: Mapping[str, Any]) -> ra.Keys | None:
+    return ra.Keys(**fields) if set(fields) >= _KEYS else None
+
+
+def _role(fields: Mapping[str, Any]) -> ra.AssumeRole | None:
+    """Addresses to ask for sessions are not taken from a file."""
+    rest = {name: value for name, value in fields.items() if name not in _ROLE}
+    base = ra.Ambient() if rest == {"ambient": True} else _keys(rest) if set(rest) <= _KEYS | {"token"} else None
+    minutes = fields.get("duration_minutes", 60)
+    if base is None or isinstance(minutes, bool) or not isinstance(minutes, int) or not 0 < minutes < 10_000:
+        return None
+    optional = {name: fields[name] for name in ("external_id", "session_name", "region") if name in fields}
+    return ra.AssumeRole(fields["role_arn"], base=base, duration=timedelta(minutes=minutes), **optional)
+
+
+def _shared(  # noqa: PLR0913 - it is the one list of them
+    url: Annotated[str, typer.Argument(metavar="URL", help="The storage location, for example s3://bucket/folder/.")],
+    *,
+    orders: Annotated[
+        Path | None, typer.Option("--orders", metavar="FILE", help="A JSON file with the orders.")
+    ] = None,
+    client: Annotated[
+        str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="Makes a client of your own.")
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option("--ledger", metavar="URL", help="Default: a SQLite file beside the orders file.")
+    ] = None,
+    tenant: Annotated[str, typer.Option("--tenant", help="Keeps several shops apart in one ledger.")] = "default",
+    pattern: Annotated[str, typer.Option("--pattern", help="The file names, without extension.")] = DEFAULT_PATTERN,
+    credentials: Annotated[
+        str,
+        typer.Option(
+            "--credentials",
+            metavar="anonymous|ambient|FILE",
+            help="ambient: this machine's own. FILE is JSON: keys, role_arn, sas_token, account_key, or Google's own.",
+        ),
+    ] = "anonymous",
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="Who runs an endpoint whose host does not tell.")
+    ] = None,
+    allow_private_network: Annotated[
+        bool, typer.Option("--allow-private-network", help="Allows private addresses and plain http.")
+    ] = False,
+    settle_for: Annotated[
+        str,
+        typer.Option(
+            "--settle-for",
+            metavar="TIME|none",
+            help="How long a new file waits where one can be seen half written: a local folder, a web folder.",
+        ),
+    ] = "2m",
+    deep: Annotated[bool, typer.Option("--deep", help="Opens every file and measures it, not only its ends.")] = False,
+) -> Options:
+    return Options(
+        url=url,
+        orders=orders,
+        client=client,
+        ledger=ledger,
+        tenant=tenant,
+        pattern=pattern,
+        credentials=credentials,
+        provider=provider,
+        allow_private_network=allow_private_network,
+        settle_for=settle_for,
+        preflight="deep" if deep else "signature",
+    )
+
+
+def on_a_location(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the shared options to a command, which receives them as one ``Options`` value, its first argument."""
+    shared = inspect.signature(_shared)
+    own = inspect.signature(command)
+    extra = list(own.parameters.values())[1:]
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> int:
+        options = _shared(**{name: given.pop(name) for name in shared.parameters})
+        return command(options, **given)
+
+    hints = get_type_hints(_shared, include_extras=True) | get_type_hints(command, include_extras=True)
+    declared = sorted([*shared.parameters.values(), *extra], key=lambda parameter: parameter.kind)
+    parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
+    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
+@frozen(kw_only=True)
+class Options:
+    """What the commands that work on a location have in common."""
+
+    url: str
+    orders: Path | None = None
+    client: str | None = None
+    ledger: str | None = None
+    tenant: str = "default"
+    pattern: str = DEFAULT_PATTERN
+    credentials: str = "anonymous"
+    provider: str | None = None
+    allow_private_network: bool = False
+    settle_for: str = "2m"
+    preflight: Preflight = "signature"
+
+    def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
+        """The scanner these options describe.
+
+        Raises:
+            ConfigurationError: They contradict each other, or name something that is not there.
+        """
+        storage = self.storage()
+        return ra.Scanner(
+            storage,
+            self._client(),
+            ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
+            pattern=self.pattern,
+            policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait(self.settle_for)),
+            tenant=self.tenant,
+            url_lifetime=url_lifetime(storage),
+            observer=observer,
+        )
+
+    def storage(self) -> ra.ArtworkStorage:
+        """The storage location.
+
+        Raises:
+            ConfigurationError: The URL is refused, or the credentials cannot be used.
+        """
+        location, credentials = self.place()
+        return ra.open_storage(location, credentials=credentials, network=self.network())
+
+    def network(self) -> ra.NetworkPolicy:
+        """What whoever types the command allows."""
+        private = self.allow_private_network
+        # Whoever types a command may read this machine's folders anyway.
+        return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+
+    def place(self) -> tuple[ra.Location, ra.Credentials]:
+        """Where the URL leads, and what it is opened with.
+
+        Raises:
+            ConfigurationError: The URL is refused, or the credentials cannot be used.
+        """
+        return read_place(self.url, read_credentials(self.credentials), self.provider)
+
+    def _client(self) -> ra.FulfillmentClient:
+        if (self.orders is None) == (self.client is None):
+            raise ra.ConfigurationError("say where the orders are: --orders FILE or --client module:factory")
+        if self.orders is not None:
+            return ra.OrdersFile(self.orders)
+        return load_client(str(self.client))
+
+
+def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
+    """How long the URLs live that are handed on: a day, or as long as the sessions of a role allow."""
+    return min(timedelta(hours=24), storage.longest_url or timedelta(hours=24))
+
+
+def ledger_url(orders: Path | None, ledger: str | None) -> str:
+    """The ledger that was named, else the SQLite file beside the orders file.
+
+    Raises:
+        ConfigurationError: Neither was named.
+    """
+    if ledger is not None:
+        return ledger
+    if orders is None:
+        raise ra.ConfigurationError("say which ledger: --ledger URL, for example --ledger sqlite:///ledger.db")
+    return f"sqlite:///{orders.with_suffix('.ledger.db')}"
+
+
+def load_client(target: str) -> ra.FulfillmentClient:
+    """Calls the factory that ``module:factory`` names; the working directory is searched too.
+
+    Raises:
+        ConfigurationError: It is not there, or what it makes is no client.
+    """
+    module_name, _, factory_name = target.partition(":")
+    if not module_name or not factory_name:
+        raise ra.ConfigurationError(f"--client {target!r}: write it as module:factory")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        client = getattr(importlib.import_module(module_name), factory_name)()
+    except Exception as error:  # whatever the host's own code raises
+        raise ra.ConfigurationError(f"--client {target!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(client, ra.FulfillmentClient):
+        raise ra.ConfigurationError(f"--client {target!r} made {client!r}, which is no FulfillmentClient")
+    return client

@@ -1,0 +1,120 @@
+"""A progress bar on the error stream, for passes that take long."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import NoReturn, Self
+
+import typer
+from attrs import define, field
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+import remote_artwork as ra
+from remote_artwork.core.text import visible
+
+
+def with_notes(message: str, error: ra.RemoteArtworkError | None) -> str:
+    """A message with the notes of its error: whoever types a command is an operator, for whom they are meant."""
+    return "; ".join([message, *getattr(error, "__notes__", ())])
+
+
+def finish(command: Callable[[], int]) -> NoReturn:
+    """Runs a command and leaves with its exit code; an error becomes one line on the error stream."""
+    try:
+        code = command()
+    except ra.ConfigurationError as error:
+        code = _complain(error, 2)
+    except ra.RemoteArtworkError as error:
+        code = _complain(error, 3)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. What was begun is in the ledger; the next scan goes on from there.")
+        code = 130
+    raise typer.Exit(code)
+
+
+def _complain(error: ra.RemoteArtworkError, code: int) -> int:
+    told = visible(with_notes(str(error), error))
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), told))
+    return code
+
+
+_SHOWN = ("tenant", "order_number", "item_number", "files", "receipt", "reason", "exit_code")
+"""Of what an event of a pass tells."""
+
+
+class _OneLine(logging.Formatter):
+    """The event's name, what it is about, and the error it speaks of; a traceback only when asked for."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record) if self._tracebacks else f"{self.formatTime(record)} {record.getMessage()}"
+        about = [
+            f"{fact}={visible(str(getattr(record, fact)))}"
+            for fact in _SHOWN
+            if getattr(record, fact, None) is not None
+        ]
+        error = getattr(record, "error", None)
+        return " ".join([f"{line}: {error}" if error else line, *about])
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Shows this library's warnings, or with ``verbose`` all it does, with tracebacks."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine(tracebacks=verbose))
+    logger = logging.getLogger("remote_artwork")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger.propagate = False
+
+
+@define
+class ProgressBar:
+    """An Observer that draws; it vanishes when the pass is over."""
+
+    console: Console
+    _progress: Progress = field(init=False)
+    _task: TaskID = field(init=False)
+    _listed: int = 0
+    _done: Counter[str] = field(factory=Counter)
+
+    def __attrs_post_init__(self) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
+        self._progress = Progress(*columns, console=self.console, transient=True)
+        self._task = self._progress.add_task("reading the pending orders", total=None, done="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def on_event(self, event: ra.Event) -> None:
+        """Draws what happened."""
+        draw = partial(self._progress.update, self._task)
+        match event:
+            case ra.FilesListed():
+                self._listed += event.count
+                draw(description=f"listing: {self._listed:,} files seen")
+            case ra.OrderStarted():
+                order = f"order {escape(visible(event.order_number))}"
+                draw(description=order, completed=event.done, total=event.total)
+            case ra.ItemVerified() | ra.ItemRejected() | ra.OrderFulfilled():
+                self._done[event.event_name.partition("_")[2]] += 1
+                draw(done=", ".join(f"{count} {what}" for what, count in self._done.items()))
+            case ra.PassFinished():
+                draw(description=f"{len(event.report.items)} items reported")
+            case _:
+                pass
