@@ -15,9 +15,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from remote_artwork.core.lifecycle import FULFILL_ARROWS, ITEM_ARROWS
+from remote_artwork.core.lifecycle import ITEM_TRANSITIONS, ORDER_TRANSITIONS
 
-TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_ARROWS, "order": FULFILL_ARROWS}
+TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_TRANSITIONS, "order": ORDER_TRANSITIONS}
 
 STEP = 146
 WIDTH = 130
@@ -33,7 +33,7 @@ class Lifecycle(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The drawing, as an SVG that takes the page's own colours."""
+        """The drawing, as an SVG that takes the page's own colors."""
         table = TABLES[directives.choice(self.arguments[0], tuple(TABLES))]
         return [nodes.raw("", drawing(table), format="html")]
 

@@ -22,7 +22,7 @@ VERIFIED = {
     "live": "Verified against the real thing ({by}).",
     "same server software": "Verified against {by}: the same server software; not against the live service.",
     "stand-in": "Verified against {by}, which speaks the same protocol; not against the live service.",
-    "not": "Only its URLs are verified. Its behaviour is taken to be that of any other S3 server.",
+    "not": "Only its URLs are verified. Its behavior is taken to be that of any other S3 server.",
 }
 
 

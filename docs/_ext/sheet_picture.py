@@ -57,7 +57,7 @@ def digest(text: str) -> str:
 
 
 def taken(text: str) -> Image.Image:
-    """The page as Chromium shows it, all of it, in light colours."""
+    """The page as Chromium shows it, all of it, in light colors."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

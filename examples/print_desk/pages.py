@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ("/contact-sheet", "GET", contact_sheet),
         ("/storage", "GET", storage),
         ("/storage", "POST", check_and_save),
-        ("/storage/recognised", "POST", recognised),
+        ("/storage/recognized", "POST", recognized),
         ("/storage/check", "POST", check_again),
         ("/storage/forget", "POST", forget),
     ):
@@ -94,7 +94,7 @@ def orders(request: Request, desk: AtDesk) -> Response:
         "files": desk.scans.files,
         "storage": desk.storage.shown(),
         "sheet": desk.scans.sheet.exists(),
-        "needs_a_person": {str(status) for status in ra.ItemStatus if status.needs_a_person},
+        "needs_person": {str(status) for status in ra.ItemStatus if status.needs_person},
     }
     return _PAGES.TemplateResponse(request, "orders.html.jinja", shown)
 
@@ -136,13 +136,13 @@ def forget(desk: AtDesk) -> Response:
     return RedirectResponse("/storage", SEE_OTHER)
 
 
-def recognised(request: Request, pasted: FromForm) -> Response:
+def recognized(request: Request, pasted: FromForm) -> Response:
     """What the URL is taken for, while it is typed in. Nobody is asked, so this is quick."""
     try:
         shown: dict[str, Any] = {"location": ra.Location.parse(pasted.url), "refusal": None}
     except ra.InvalidLocation as error:
         shown = {"location": None, "refusal": str(error)}
-    return _PAGES.TemplateResponse(request, "recognised.html.jinja", shown)
+    return _PAGES.TemplateResponse(request, "recognized.html.jinja", shown)
 
 
 def _storage_page(request: Request, desk: Desk, failed: dict[str, Any] | None = None) -> Response:

@@ -1,5 +1,5 @@
 """The right print file into the right order: matches files of a storage location with pending orders, checks them,
-attaches them, and fulfils each order once.
+attaches them, and fulfills each order once.
 
     import remote_artwork as ra
 
@@ -112,7 +112,7 @@ _HOME = {
     "StorageMisbehaved": "errors",
     "StorageUnreachable": "errors",
     "StoredFile": "core.orders",
-    "UNSETTLED": "core.lifecycle",
+    "UNRESOLVED_STATES": "core.lifecycle",
     "Unavailable": "errors",
     "Verdict": "storage.doctor",
     "WooCommerceClient": "clients.woocommerce",
@@ -160,7 +160,7 @@ if TYPE_CHECKING:
     from remote_artwork.core.events import OrderStarted as OrderStarted
     from remote_artwork.core.events import PassFinished as PassFinished
     from remote_artwork.core.events import PassStarted as PassStarted
-    from remote_artwork.core.lifecycle import UNSETTLED as UNSETTLED
+    from remote_artwork.core.lifecycle import UNRESOLVED_STATES as UNRESOLVED_STATES
     from remote_artwork.core.lifecycle import FileRecord as FileRecord
     from remote_artwork.core.lifecycle import FulfillState as FulfillState
     from remote_artwork.core.lifecycle import ItemRecord as ItemRecord

@@ -69,17 +69,17 @@ class FulfillmentClient(Protocol):
         Args:
             order: The order as it was read just before.
             artworks: Item number → its artworks, for every item that requires artwork.
-            idempotency_key: The same for every repeat of this order's fulfilment under this approval.
+            idempotency_key: The same for every repeat of this order's fulfillment under this approval.
 
         Returns:
-            A receipt the host knows the fulfilment by, where it gives one.
+            A receipt the host knows the fulfillment by, where it gives one.
 
         Raises:
             AlreadyFulfilled, NotPending, OrderGone, PaymentRequired, ArtworkRejected, ArtworkUnreachable: as named.
         """
 
 
-def flaw_of_client(client: FulfillmentClient) -> str | None:
+def client_problem(client: FulfillmentClient) -> str | None:
     """What a client's promises lack, or None; a promise of another type would be read as another promise."""
     for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
         if not isinstance(getattr(client, promise, None), kind):

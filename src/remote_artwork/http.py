@@ -95,7 +95,7 @@ class NetworkPolicy:
     """What only an operator may allow, and how long a storage may keep us waiting.
 
     Args:
-        allow_private: Lets connections go to any address, also this machine and its neighbours.
+        allow_private: Lets connections go to any address, also this machine and its neighbors.
         allow_http: Lets endpoints be plain ``http://``.
         allow_local: Lets locations be folders of this machine, ``file:`` and ``memory:``.
         connect_timeout: Seconds until a connection must stand.

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from attrs import Attribute, define, evolve, field
 
-from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, flaw_of_client
+from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, client_problem
 from remote_artwork.core.events import (
     Event,
     FileReported,
@@ -29,9 +29,9 @@ from remote_artwork.core.events import (
     PassStarted,
     Tell,
     checked,
+    ignore,
     reported,
     started,
-    tell_nobody,
 )
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
@@ -47,46 +47,46 @@ from remote_artwork.core.report import (
     ItemOutcome,
     ItemStatus,
     ScanReport,
-    files_of,
+    files_from_items,
     sorted_items,
 )
 from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable, StorageError
-from remote_artwork.fulfillment.runner import Fulfillment, work_through
-from remote_artwork.fulfillment.session import Tools
+from remote_artwork.fulfillment.runner import Fulfillment, run_orders
+from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.preflight.standard import preflight_checks
 from remote_artwork.reporting.html import ContactSheets
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.scan.checks import Ahead, Inspector
-from remote_artwork.scan.collect import Survey, Surveyor
+from remote_artwork.scan.checks import CheckPrefetcher, Inspector
+from remote_artwork.scan.collect import Collected, Collector
 from remote_artwork.scan.explain import explain_file, explain_order
 from remote_artwork.storage.storage import ArtworkStorage
 
 
-def as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
+def parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
     """The pattern, read where it is text."""
     return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
 
 
-def chosen(orders: Collection[str] | None) -> frozenset[str] | None:
+def order_filter(orders: Collection[str] | None) -> frozenset[str] | None:
     """Order numbers as a set; None: all."""
     if isinstance(orders, str):
         raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
     return None if orders is None else frozenset(orders)
 
 
-def not_empty(_instance: object, _attribute: object, value: str) -> None:
+def non_empty(_instance: object, _attribute: object, value: str) -> None:
     """Rejects a tenant without a name."""
     if not value.strip():
         raise ConfigurationError("Scanner.tenant must not be empty")
 
 
-def keeps_its_form(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
+def valid_client(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
     """Rejects a client whose promises are none."""
-    if flaw := flaw_of_client(client):
+    if flaw := client_problem(client):
         raise ConfigurationError(flaw)
 
 
-def from_one(_instance: object, _attribute: Attribute[Any], value: object) -> None:
+def positive_int(_instance: object, _attribute: Attribute[Any], value: object) -> None:
     """Rejects a number of threads that is none."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise ConfigurationError(f"Scanner.checks_at_once must be a whole number from 1, or None, not {value!r}")
@@ -96,9 +96,9 @@ class _HasStorage(Protocol):
     storage: ArtworkStorage
 
 
-def signable(scanner: _HasStorage, _attribute: object, wanted: timedelta) -> None:
+def valid_url_lifetime(scanner: _HasStorage, _attribute: object, wanted: timedelta) -> None:
     """Rejects URLs that would have to outlive what they are signed with."""
-    longest = scanner.storage.longest_url
+    longest = scanner.storage.max_url_lifetime
     if longest is not None and wanted > longest:
         raise ConfigurationError(
             f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
@@ -113,7 +113,7 @@ _IN_BULK = (FilesListed, ItemFound, ItemReported, FileReported)
 
 
 @define
-class Teller:
+class EventDispatcher:
     """Tells of one pass. Called by the thread that makes it.
 
     Args:
@@ -138,7 +138,7 @@ class Teller:
             self._raised = True
 
 
-def preview(plans: Sequence[OrderPlan], ahead: Ahead | None, *, tell: Tell) -> list[ItemOutcome]:
+def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, tell: Tell) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
     Args:
@@ -164,7 +164,7 @@ def preview(plans: Sequence[OrderPlan], ahead: Ahead | None, *, tell: Tell) -> l
     return items
 
 
-def _look(order: OrderPlan, plan: ItemPlan, ahead: Ahead, tell: Tell) -> ItemOutcome:
+def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, tell: Tell) -> ItemOutcome:
     try:
         verdict = ahead.verdict(plan.item, plan.files)
     except StorageError as error:
@@ -217,7 +217,7 @@ passes. Both, for passes may be a minute apart, or a year."""
 
 @define
 class Scanner:
-    """Finds the files of the pending orders, checks them, attaches them, and fulfils each order once.
+    """Finds the files of the pending orders, checks them, attaches them, and fulfills each order once.
 
     One scanner is safe to call from several threads: its passes run one after another. Several scanners, in one
     process or in many, may share a ledger: each order is worked on by one of them at a time.
@@ -239,15 +239,15 @@ class Scanner:
     """
 
     storage: ArtworkStorage
-    client: FulfillmentClient = field(validator=keeps_its_form)
+    client: FulfillmentClient = field(validator=valid_client)
     ledger: Ledger = field(kw_only=True)
-    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=as_pattern)
+    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=parse_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
-    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=not_empty)
+    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=non_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
-    checks_at_once: int | None = field(default=None, kw_only=True, validator=from_one)
+    checks_at_once: int | None = field(default=None, kw_only=True, validator=positive_int)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=signable)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=valid_url_lifetime)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
@@ -275,7 +275,7 @@ class Scanner:
         with self._one_at_a_time:
             started, tell = self.clock(), self._start(dry_run=True)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
-            with Ahead.of(self._inspector, self.checks_at_once) as ahead:
+            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
                 items = preview(survey.plans, ahead if verify else None, tell=tell)
             return self._report(survey, started, items, tell, dry_run=True)
 
@@ -288,7 +288,7 @@ class Scanner:
         on_file: FileListener | None = None,
         stop: threading.Event | None = None,
     ) -> ScanReport:
-        """One pass: attaches and fulfils whatever is complete.
+        """One pass: attaches and fulfills whatever is complete.
 
         Args:
             sweep: Sees every file of the location, also when no order waits.
@@ -303,7 +303,7 @@ class Scanner:
         with self._one_at_a_time:
             started, tell = self.clock(), self._start(dry_run=False)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
-            with Ahead.of(self._inspector, self.checks_at_once) as ahead:
+            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
                 items = self._work(survey, ahead, tell, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
@@ -320,15 +320,13 @@ class Scanner:
         with self._one_at_a_time:
             seen: list[FileOutcome] = []
             tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
-            survey = self._surveyor(tell_nobody).look(
-                self.clock(), orders=None, tally=tally, names=[name] if name else ()
-            )
+            survey = self._surveyor(ignore).look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
             if name is not None:
                 numbers = self.pattern.order_numbers(split_extension(name)[0])
                 return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
             return explain_order(str(order), survey, self._remembered(survey, {str(order)}))
 
-    def _remembered(self, survey: Survey, numbers: Collection[str]) -> list[OrderRecord]:
+    def _remembered(self, survey: Collected, numbers: Collection[str]) -> list[OrderRecord]:
         if not numbers or any(fault.part == "ledger" for fault in survey.faults):
             return []
         return list(self.ledger.find(self.tenant, order_numbers=numbers))
@@ -365,7 +363,7 @@ class Scanner:
         repeat(one_pass, every=every, stop=stop)
 
     def _start(self, *, dry_run: bool) -> Tell:
-        tell = Teller(self.observer)
+        tell = EventDispatcher(self.observer)
         tell(PassStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
         return tell
 
@@ -377,16 +375,16 @@ class Scanner:
         orders: Collection[str] | None,
         sweep: bool,
         on_file: FileListener | None,
-    ) -> Survey:
+    ) -> Collected:
         def listen(file: FileOutcome) -> None:
             if on_file is not None:
                 on_file(file)
             tell(FileReported(tenant=self.tenant, outcome=file))
 
-        return self._surveyor(tell).look(started, orders=chosen(orders), tally=FileTally(listen), sweep=sweep)
+        return self._surveyor(tell).look(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
 
-    def _surveyor(self, tell: Tell) -> Surveyor:
-        return Surveyor(
+    def _surveyor(self, tell: Tell) -> Collector:
+        return Collector(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
@@ -403,9 +401,9 @@ class Scanner:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
     def _work(
-        self, survey: Survey, ahead: Ahead, tell: Tell, limit: int | None, stop: threading.Event
+        self, survey: Collected, ahead: CheckPrefetcher, tell: Tell, limit: int | None, stop: threading.Event
     ) -> list[ItemOutcome]:
-        tools = Tools(
+        tools = Dependencies(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
@@ -420,11 +418,11 @@ class Scanner:
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
         fulfillment = Fulfillment(tools=tools, owner=owner)
-        items = work_through(survey.plans, fulfillment, limit=limit, stop=stop, tell=tell)
+        items = run_orders(survey.plans, fulfillment, limit=limit, stop=stop, tell=tell)
         survey.faults.extend(fulfillment.faults)
         return items
 
-    def _forget(self, survey: Survey) -> None:
+    def _forget(self, survey: Collected) -> None:
         pending = {plan.order.id for plan in survey.plans}
         forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
         try:
@@ -433,9 +431,9 @@ class Scanner:
             survey.faults.append(Fault(part="ledger", message=str(error)))
 
     def _report(
-        self, survey: Survey, started: datetime, items: Sequence[ItemOutcome], tell: Tell, *, dry_run: bool
+        self, survey: Collected, started: datetime, items: Sequence[ItemOutcome], tell: Tell, *, dry_run: bool
     ) -> ScanReport:
-        for file in files_of(items):
+        for file in files_from_items(items):
             survey.tally.add(file)
         requests = survey.requests_since(self.storage)
         report = ScanReport(

@@ -23,7 +23,7 @@ GOOD = {
     "plain.jpg": BASELINE,
     "progressive.jpg": PROGRESSIVE,
     "cmyk.jpg": picture("JPEG", mode="CMYK"),
-    "grey.jpg": picture("JPEG", mode="L"),
+    "gray.jpg": picture("JPEG", mode="L"),
     "plain.png": PICTURE,
     "sixteen-bit.png": png(20, 20, (b"\0" + JUNK[:120]) * 20, depth=16),
     "transparent.png": picture("PNG", mode="RGBA"),
@@ -36,7 +36,7 @@ GOOD = {
     "linearized.pdf": pdf(A6, linearize=True),
 }
 WARNED = {
-    "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "grey_end"),
+    "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "gray_end"),
     "fonts.pdf": (pdf(A6, font=standard_font), "font_not_embedded"),
     "mended.pdf": (CARD.replace(b"startxref\n", b"startxref\n9"), "repaired"),
 }
@@ -173,7 +173,7 @@ def test_forty_megapixels_take_less_than_two_seconds_and_300_megabytes(large, tm
     monkeypatch.setattr(ImageFile, "MAXBLOCK", 2**27)  # Pillow writes a progressive picture in one go
     large.save(tmp_path / name, **options)
     [(_, found, seconds, megabytes)] = measured(tmp_path / name)
-    assert found == ["pixels", "colour_mode"]
+    assert found == ["pixels", "color_mode"]
     assert seconds < 2
     assert megabytes < 300
 

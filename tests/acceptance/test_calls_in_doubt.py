@@ -1,4 +1,4 @@
-"""A fulfil call was begun, and nobody knows what became of it: nothing that happens meanwhile counts as an answer."""
+"""A fulfill call was begun, and nobody knows what became of it: nothing that happens meanwhile counts as an answer."""
 
 from datetime import timedelta
 
@@ -230,7 +230,7 @@ def test_a_repeat_that_nothing_signs_leaves_the_call_in_doubt(root, attaching):
     case.storage = Unsigned(case.files, root)
     [item] = case.scan()
     assert item.status == "uncertain"
-    assert "an earlier fulfil call is settled by a later scan" in item.reason
+    assert "an earlier fulfill call is settled by a later scan" in item.reason
     assert case.states == {"": "fulfill_intent"}
 
 

@@ -102,7 +102,7 @@ class TestCheck:
         ended = run("check", shop.artwork.as_uri())
         assert ended.returncode == 0
         assert [line.partition(":")[0].split() for line in ended.stdout.splitlines()] == [
-            ["ok", "recognised"],
+            ["ok", "recognized"],
             ["ok", "credentials"],
             ["ok", "list"],
             ["ok", "missing"],
@@ -136,7 +136,7 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("url", "credentials", "step", "location"),
         [
-            ("s3://", "anonymous", "recognised", ""),
+            ("s3://", "anonymous", "recognized", ""),
             (
                 "s3://prints/in/?region=eu-west-1",
                 "no-such-file.json",
@@ -294,7 +294,7 @@ class TestExplain:
     def test_a_file_and_an_order(self, shop):
         url, *orders = shop.place
         assert "matched" in run("explain", "1001_1.jpg", url, *orders).stdout
-        assert "the next scan fulfils it" in run("explain", "--order", "1001", url, *orders).stdout
+        assert "the next scan fulfills it" in run("explain", "--order", "1001", url, *orders).stdout
         ended = run("explain", url, *orders)
         assert (ended.returncode, "explain NAME URL" in ended.stderr) == (2, True)
 

@@ -26,7 +26,7 @@ class Notes:
 
 def about(event):
     facts = event.facts()
-    chosen = (
+    order_filter = (
         "dry_run",
         "count",
         "order_number",
@@ -38,7 +38,7 @@ def about(event):
         "receipt",
         "exit_code",
     )
-    return [facts[fact] for fact in chosen if fact in facts]
+    return [facts[fact] for fact in order_filter if fact in facts]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ MAY_BE_NEWER = "the earlier file is printed, or the newer one, unchecked"
 
 
 class Replaced:
-    """One order whose file is replaced right before its fulfil call; time passes on demand."""
+    """One order whose file is replaced right before its fulfill call; time passes on demand."""
 
     def __init__(self, root: str, **promises) -> None:
         self.root, self.now = root, datetime(2026, 5, 1, tzinfo=UTC)

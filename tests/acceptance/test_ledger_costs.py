@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 import remote_artwork as ra
-from done_orders import files_of, remember_done
+from done_orders import files_from_items, remember_done
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.testing import FakeShop
@@ -28,7 +28,7 @@ class Full(ra.ArtworkStorage):
 
     @staticmethod
     def as_printed(names, position):
-        [file] = files_of(names[position].partition("_")[0])
+        [file] = files_from_items(names[position].partition("_")[0])
         return StoredFile(name=file["name"], size=file["size"], etag=file["etag"])
 
 

@@ -16,7 +16,7 @@ LOST = ra.OutcomeUnknown("no answer")
 
 
 class Case:
-    """A shop that loses the answer of each fulfil call, of one tenant."""
+    """A shop that loses the answer of each fulfill call, of one tenant."""
 
     def __init__(self, root, home, *orders, tenant="default"):
         self.url, self.tenant = f"sqlite:///{home / 'ledger.db'}", tenant
@@ -97,5 +97,5 @@ def test_an_approval_or_id_that_there_is_not_is_refused(root, tmp_path):
     case = Case(root, tmp_path, order("1001"))
     for option in ("--approval=v9", "--id=B"):
         refused = case.run(f"remote-artwork ledger resolve 1001 --fulfilled {option}")
-        assert (refused.exit_code, "no uncertain fulfilment" in refused.output) == (2, True)
+        assert (refused.exit_code, "no uncertain fulfillment" in refused.output) == (2, True)
     assert case.states == {"1001": FulfillState.UNCERTAIN}

@@ -1,4 +1,4 @@
-"""A fulfil call of one scan, and what another scan, the shop or its list makes of the order meanwhile."""
+"""A fulfill call of one scan, and what another scan, the shop or its list makes of the order meanwhile."""
 
 from datetime import timedelta
 

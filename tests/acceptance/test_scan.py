@@ -440,7 +440,7 @@ class TestExplain:
 
 
 class TestWhatDiedIsSettled:
-    """A fulfil call whose answer was lost is settled although the host does not name the order pending any more."""
+    """A fulfill call whose answer was lost is settled although the host does not name the order pending any more."""
 
     @pytest.mark.parametrize("recovery", list(ra.Recovery))
     def test_an_effect_without_an_answer_is_found_by_the_next_scan(self, root, recovery):

@@ -7,7 +7,7 @@ import pytest
 import remote_artwork as ra
 from canned import COMMAND, Canned
 from parts import package
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.testing import FakeShop
 from servers import free_port, running
 
@@ -70,7 +70,7 @@ def test_requests_follow_the_pending_orders(scan, server, numbers, most):
 
 
 def test_as_many_orders_as_files_cost_a_listing_and_a_tenth(server, storage):
-    wanted = Wanted(stems=[f"{number:08}_1" for number in range(N)])
+    wanted = SearchQuery(stems=[f"{number:08}_1" for number in range(N)])
     assert sum(len(page.names) for page in storage(N).search(wanted)) == N
     assert server.tell()["list"] <= 110
 

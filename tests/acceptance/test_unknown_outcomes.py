@@ -1,4 +1,4 @@
-"""A fulfil call times out. Whether it was done, was not done, or is done later: the order is sent once."""
+"""A fulfill call times out. Whether it was done, was not done, or is done later: the order is sent once."""
 
 from datetime import UTC, datetime, timedelta
 

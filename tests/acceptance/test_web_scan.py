@@ -148,7 +148,7 @@ def orders(tmp_path):
     return path
 
 
-def test_the_command_line_plans_and_fulfils(furnished, orders, capsys):
+def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
     place = [furnished.url, "--orders", str(orders), "--allow-private-network", "--json"]
     assert run(["plan", *place]) == 0
     plan = json.loads(capsys.readouterr().out)

@@ -5,7 +5,7 @@ import random
 from remote_artwork.core.expected import await_orders
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.unmatched import Oddities
+from remote_artwork.core.unmatched import UnmatchedClassifier
 
 NAMES, ORDERS = 100_000, 5_000
 
@@ -28,7 +28,7 @@ def test_a_hundred_thousand_strange_names_against_ten_thousand_items(benchmark):
     pattern, names = FilenamePattern(), strange_names()
 
     def judge_all():
-        oddities = Oddities(pattern, await_orders(orders, pattern), orders)
+        oddities = UnmatchedClassifier(pattern, await_orders(orders, pattern), orders)
         return [oddities.judge(name, {}) for name in names]
 
     outcomes = benchmark.pedantic(judge_all, rounds=1)

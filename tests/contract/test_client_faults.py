@@ -16,7 +16,7 @@ ORDER = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2", placements=["fron
 
 
 class Denying(FakeShop):
-    """Fulfils, and says afterwards that the order still waits: so it is sent again."""
+    """Fulfills, and says afterwards that the order still waits: so it is sent again."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
@@ -32,7 +32,7 @@ class Idle(FakeShop):
 
 
 class Hasty(FakeShop):
-    """Fulfils with the first file."""
+    """Fulfills with the first file."""
 
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
@@ -41,7 +41,7 @@ class Hasty(FakeShop):
 
 
 class Reckless(FakeShop):
-    """Fulfils what was cancelled or deleted."""
+    """Fulfills what was cancelled or deleted."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         self.put(order)

@@ -107,7 +107,7 @@ class TestFakeShop(FulfillmentClientContract):
         return lambda order: client.forget(order.id)
 
     @pytest.fixture
-    def fulfilments(self, client):
+    def fulfillments(self, client):
         return lambda _order: client.effects.total()
 
     @pytest.fixture

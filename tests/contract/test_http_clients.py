@@ -32,7 +32,7 @@ class TestGelato(FulfillmentClientContract):
         return lambda order: api.orders.pop(order.id)
 
     @pytest.fixture
-    def fulfilments(self, api):
+    def fulfillments(self, api):
         return api.confirmed
 
     @pytest.fixture
@@ -72,7 +72,7 @@ class TestWooCommerce(FulfillmentClientContract):
         return lambda order: api.orders.pop(order.id)
 
     @pytest.fixture
-    def fulfilments(self, api):
+    def fulfillments(self, api):
         return api.confirmed
 
     @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_zombie_never_lets_an_older_file_be_printed_wherever_it_was_stopped(le
 
 
 class Careless(FakeShop):
-    """Tells by ``get_order`` what became of an order, as it promises, and fulfils it again all the same."""
+    """Tells by ``get_order`` what became of an order, as it promises, and fulfills it again all the same."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         self.orders[order.id] = evolve(self.orders[order.id], state=ra.OrderState.PENDING)

@@ -29,7 +29,7 @@ def check(local_network):
     return check_
 
 
-def verdicts(report, *, besides=("recognised", "network")):
+def verdicts(report, *, besides=("recognized", "network")):
     return {step.name: step.verdict for step in report.steps if step.name not in besides}
 
 
@@ -52,11 +52,11 @@ def bucket(s3_server):
 def test_a_location_that_works_costs_five_requests_and_one_without_credentials(s3_server, bucket, local_network, check):
     url = s3_server.url(bucket, "in")
     report = check(opened(url, local_network, s3_server.keys), location=ra.Location.parse(url))
-    assert [step.name for step in report.steps] == ["recognised", "network", *ALL]
+    assert [step.name for step in report.steps] == ["recognized", "network", *ALL]
     assert set(verdicts(report).values()) == {Verdict.OK}
     assert report.requests == {"list": 2, "head": 2, "get": 1}
     assert "keeps versions" in message(report, "read")
-    assert f"bucket {bucket}, folder in/" in message(report, "recognised")
+    assert f"bucket {bucket}, folder in/" in message(report, "recognized")
     assert (report.verdict, report.exit_code) == (Verdict.WARNING, 0)
     assert "never for a merchant's URL" in message(report, "network")
 
@@ -139,9 +139,9 @@ def test_a_wrong_clock_is_told_with_how_wrong_it_is(faulty_server, local_network
 def test_a_folder_that_is_called_like_a_picture_is_warned_about(s3_server, bucket, local_network, check, name):
     url = s3_server.url(bucket, f"in/{name}")
     report = check(opened(url, local_network, s3_server.keys), location=ra.Location.parse(url))
-    [recognised] = [step for step in report.steps if step.name == "recognised"]
-    assert recognised.verdict is Verdict.WARNING
-    assert f"{name} is called like a file; if it is one, give the folder that it lies in" in recognised.message
+    [recognized] = [step for step in report.steps if step.name == "recognized"]
+    assert recognized.verdict is Verdict.WARNING
+    assert f"{name} is called like a file; if it is one, give the folder that it lies in" in recognized.message
 
 
 def test_a_missing_bucket_and_an_outage_end_the_check(faulty_server, local_network, check):
@@ -312,14 +312,14 @@ def test_a_file_system_that_was_handed_in_is_checked_too(check):
 
 def test_one_call_tries_a_url_as_it_was_pasted(s3_server, bucket, local_network):
     report = ra.check_location(s3_server.url(bucket, "in"), credentials=s3_server.keys, network=local_network)
-    assert [step.name for step in report.steps] == ["recognised", "credentials", "network", *ALL]
+    assert [step.name for step in report.steps] == ["recognized", "credentials", "network", *ALL]
     assert report.requests == {"list": 2, "head": 2, "get": 1}
     assert report.exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("url", "step", "where"),
-    [("https://user:hush@files.example/in/", "recognised", ""), ("file:///srv/in/", "open", "file:///srv/in/")],
+    [("https://user:hush@files.example/in/", "recognized", ""), ("file:///srv/in/", "open", "file:///srv/in/")],
 )
 def test_a_url_that_is_refused_is_a_report_with_its_reason(url, step, where):
     report = ra.check_location(url)

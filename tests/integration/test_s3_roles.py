@@ -137,7 +137,7 @@ def test_a_url_for_a_whole_session_says_when_the_session_ends(open_as, sts_serve
 
 def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_asked(open_as, sts_server):
     storage = open_as(role(sts_server))
-    assert storage.longest_url == HOUR
+    assert storage.max_url_lifetime == HOUR
     with pytest.raises(ra.ConfigurationError, match=r"AssumeRole\.duration.*Scanner\.url_lifetime"):
         storage.url(ra.StoredFile(name="a.png", size=7, etag="e"), expires_in=24 * HOUR)
     with pytest.raises(ra.ConfigurationError, match=r"AssumeRole\.duration"):

@@ -8,8 +8,8 @@ import pytest
 import remote_artwork as ra
 from outages import TWICE, WANTED, failure
 from outages import WEB_USES as USES
-from remote_artwork.core.expected import Wanted
-from remote_artwork.storage.backends.bounds import LARGEST_ANSWER
+from remote_artwork.core.expected import SearchQuery
+from remote_artwork.storage.backends.bounds import MAX_RESPONSE_BYTES
 from web_server import FaultyWeb, WebServer
 
 LASTING = {
@@ -63,7 +63,7 @@ def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
     web_server.folder.statuses = dict.fromkeys(("", "1001_1.jpg", "1001_1.png"), status)
     forbidden.folder.files = {"1001_1.jpg": b"x"}
     storage = ra.open_storage(web_server.url, network=local_network)
-    (page,) = storage.search(Wanted(stems=["1001_1", "1002_1"]))
+    (page,) = storage.search(SearchQuery(stems=["1001_1", "1002_1"]))
     assert "redirects are not followed" in page.unknown["1001_1.jpg"]
     for use in (USES["head"], USES["get"]):
         with pytest.raises(ra.StorageMisbehaved, match="redirects are not followed"):
@@ -86,7 +86,7 @@ def test_a_listing_that_never_ends_is_given_up_and_names_are_asked_for(web_serve
     storage = ra.open_storage(web_server.url, network=local_network)
     (page,) = storage.search(WANTED)
     assert page.names == ["1001_1.jpg"]
-    assert LARGEST_ANSWER < web_server.folder.bytes_sent < LARGEST_ANSWER + 16 * 1024**2
+    assert MAX_RESPONSE_BYTES < web_server.folder.bytes_sent < MAX_RESPONSE_BYTES + 16 * 1024**2
 
 
 def test_a_header_without_end_is_an_error(web_server, local_network):

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.storage.backends import web
 from web_server import PIECE, listing
 
@@ -25,7 +25,7 @@ def storage(web_server, local_network):
 
 def search(storage, *stems, names=()):
     """The files found, what is unknown, the caveat, and whether all was seen."""
-    pages = list(storage.search(Wanted(stems=stems, names=names)))
+    pages = list(storage.search(SearchQuery(stems=stems, names=names)))
     files = {page.names[place]: page.file(place) for page in pages for place in range(len(page.names))}
     unknown = {name: why for page in pages for name, why in page.unknown.items()}
     return files, unknown, "".join({page.caveat for page in pages}), any(page.whole for page in pages)

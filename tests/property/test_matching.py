@@ -9,7 +9,7 @@ from remote_artwork.core.expected import await_orders, canonical
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.report import ItemStatus
-from remote_artwork.core.unmatched import Oddities
+from remote_artwork.core.unmatched import UnmatchedClassifier
 
 from .strategies import EXTENSIONS, PATTERNS, order_lists, worlds
 
@@ -49,10 +49,10 @@ def test_a_rendered_name_matches_its_own_item_and_no_other_or_is_a_conflict_befo
                 assert not matches.unsupported
                 if key in awaited.refusals:
                     assert not matches.found
-                    assert len(matches.contested) == 1
+                    assert len(matches.ambiguous) == 1
                 else:
                     assert matches.found == {key: {placement: {name: stored(name)}}}
-                    assert not matches.contested
+                    assert not matches.ambiguous
 
 
 @BOUNDED
@@ -69,7 +69,7 @@ def test_every_item_is_served_for_all_its_placements_or_refused_with_a_reason(pa
                 assert not wanted & served
             else:
                 assert wanted <= served
-    assert not awaited.slots.keys() & awaited.contested.keys()
+    assert not awaited.slots.keys() & awaited.ambiguous.keys()
     assert all(canonical(stem) == stem for stem in awaited.slots)
 
 
@@ -79,7 +79,7 @@ def test_every_name_is_a_hit_or_a_miss_once(world):
     awaited = await_orders(world.orders, world.pattern)
     matches, misses = taken(awaited, world.names)
     hits = [name for item in matches.found.values() for side in item.values() for name in side]
-    hits += [name for name, _ in matches.unsupported] + [name for name, _ in matches.contested]
+    hits += [name for name, _ in matches.unsupported] + [name for name, _ in matches.ambiguous]
     assert sorted(hits + misses) == sorted(world.names)
 
 
@@ -87,7 +87,7 @@ def test_every_name_is_a_hit_or_a_miss_once(world):
 @given(worlds())
 def test_a_suggestion_is_a_name_that_would_be_found_and_is_no_name_that_is_refused(world):
     awaited = await_orders(world.orders, world.pattern)
-    watch = Oddities(world.pattern, awaited, world.orders)
+    watch = UnmatchedClassifier(world.pattern, awaited, world.orders)
     _, misses = taken(awaited, world.names)
     for name in misses:
         outcome = watch.judge(name, {})

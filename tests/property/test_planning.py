@@ -12,7 +12,7 @@ from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.planner import Planner
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import FileTally, ItemStatus, sorted_items
-from remote_artwork.core.unmatched import Oddities, unsupported
+from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 
 from .strategies import worlds
 
@@ -24,7 +24,7 @@ def planned(world, orders, names, page_size):
     """Outcomes of items, outcomes of files, and the contested names."""
     awaited = await_orders(orders, world.pattern)
     matches, tally = Matches(awaited), FileTally()
-    watch = Oddities(world.pattern, awaited, iter(orders))
+    watch = UnmatchedClassifier(world.pattern, awaited, iter(orders))
     near = []
     for start in range(0, len(names), page_size):
         page = names[start : start + page_size]
@@ -37,7 +37,7 @@ def planned(world, orders, names, page_size):
     planner = Planner(awaited=awaited, matches=matches, policy=Policy(), now=NOW, call_limit=timedelta(minutes=1))
     plans = [planner.order(order, OrderKey("t", order.id), None) for order in orders]
     items = sorted_items(outcome for plan in plans for outcome in plan.outcomes())
-    return items, tally.examples(), tally.counts, sorted(matches.contested, key=lambda pair: pair[0])
+    return items, tally.examples(), tally.counts, sorted(matches.ambiguous, key=lambda pair: pair[0])
 
 
 @BOUNDED

@@ -39,7 +39,7 @@ SPELLINGS = {
     "6to4": "[2002:7f00:1::]",
     "metadata": "169.254.169.254",
     "metadata, decimal": "2852039166",
-    "neighbour": "10.0.0.1",
+    "neighbor": "10.0.0.1",
 }
 
 

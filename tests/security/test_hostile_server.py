@@ -19,7 +19,7 @@ from shop_files import memory_folder
 HARMLESS = {"good", "bad-names", "endless-cookies"}
 """What is odd about them is left out, and the rest is used."""
 
-CLEAR = {"StorageMisbehaved", "StorageUnreachable", "TimeIsUp"}
+CLEAR = {"StorageMisbehaved", "StorageUnreachable", "ListingTimeout"}
 SECONDS = 15.0
 MEBIBYTES = 256
 

@@ -40,7 +40,7 @@ def node() -> str:
 
 
 def azurite_script() -> Path:
-    """Azurite's own programme, installed first where it is not."""
+    """Azurite's own program, installed first where it is not."""
     npm = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     install = [node(), str(npm)] if npm.exists() else ["npm"]
     folder = cached(

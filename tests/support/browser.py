@@ -42,8 +42,8 @@ const boxes = [...document.querySelectorAll(".card, .lines > li > p, button")]
 const overlap = boxes.flatMap((a, i) => boxes.slice(i + 1)
   .filter((b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
   .map((b) => [a.x, a.y, b.x, b.y]));
-const light = (colour) => {
-  const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
+const light = (color) => {
+  const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
     .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };

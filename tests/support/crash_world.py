@@ -11,7 +11,7 @@ import fsspec
 from sqlalchemy import insert, update
 
 import remote_artwork as ra
-from remote_artwork.core.lifecycle import UNSETTLED, FulfillState
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState
 from remote_artwork.ledgers.schema import items, orders, passes
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
 from shop_files import JPEG, memory_folder
@@ -34,7 +34,7 @@ class World:
     root: str
     untouched: tuple = attrs.field(init=False)
     begun: frozenset[str] = frozenset()
-    """Orders whose fulfil call was begun, and has no known end, when the scans in the end began."""
+    """Orders whose fulfill call was begun, and has no known end, when the scans in the end began."""
 
     @classmethod
     def of(cls, ledger: ra.SqlLedger, numbers: Iterable[str] = ("1001", "1002", "1003"), **promises) -> "World":
@@ -95,7 +95,7 @@ class World:
 
     def scan_in_the_end(self) -> None:
         """Fresh processes: one at once, while the dead one's leases run; then one that settles, and one that sends."""
-        self.begun = frozenset(r.key.order_id for r in self.ledger.find("default") if r.state in UNSETTLED)
+        self.begun = frozenset(r.key.order_id for r in self.ledger.find("default") if r.state in UNRESOLVED_STATES)
         at_rest = {"fulfilled", "uncertain"} if self.shop.recovery is ra.Recovery.NONE else {"fulfilled"}
         self.scanner().scan()
         for _ in range(3):

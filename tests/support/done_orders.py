@@ -22,8 +22,10 @@ def remember_done(ledger: ra.SqlLedger, count: int, tenant: str = "default") -> 
             done = {"state": "fulfilled", "epoch": 1, "named_pass": 0, **common}
             connection.execute(insert(orders), [{"order_id": n, "order_number": n, **done} for n in numbers])
             attached = {"item_number": "1", "state": "attached", "checks": "", **common}
-            connection.execute(insert(items), [{"order_id": n, "files": files_of(n), **attached} for n in numbers])
+            connection.execute(
+                insert(items), [{"order_id": n, "files": files_from_items(n), **attached} for n in numbers]
+            )
 
 
-def files_of(number: str) -> list[dict]:
+def files_from_items(number: str) -> list[dict]:
     return [{"placement": "default", "name": f"{number}_1.jpg", "size": 1, "etag": "e", "version_id": None}]

@@ -1,4 +1,4 @@
-"""One order whose fulfil call has no known end, with its shop, its file and a ledger whose time passes by the scan."""
+"""One order whose fulfill call has no known end, with its shop, its file and a ledger whose time passes by the scan."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -12,7 +12,7 @@ import remote_artwork as ra
 from azure_server import FaultyAzure
 from faulty_web_server import FaultyServer
 from gcs_server import FaultyGoogle, open_gcs
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.storage.backends import azure
 from web_server import FaultyWeb
 
@@ -35,7 +35,7 @@ FAULTS: Mapping[str, str] = {
 
 TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
-WANTED = Wanted(stems=["1001_1", "1002_1"])
+WANTED = SearchQuery(stems=["1001_1", "1002_1"])
 
 Use = Callable[[ra.ArtworkStorage], object]
 USES: Mapping[str, Use] = {

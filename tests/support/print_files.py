@@ -45,9 +45,9 @@ def chunk(name, body, *, checksum=None):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum or zlib.crc32(name + body))
 
 
-def png(width, height, rows, *, depth=8, colour=2, interlaced=0, extra=b""):
+def png(width, height, rows, *, depth=8, color=2, interlaced=0, extra=b""):
     """A PNG by hand: ``rows`` are its bytes before compression, ``extra`` chunks stand before them."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
     body = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra
     packed = zlib.compress(rows)
     pieces = [chunk(b"IDAT", packed[at : at + 1_000]) for at in range(0, len(packed), 1_000)]
@@ -84,7 +84,7 @@ def embedded_font(document):
 
 
 def object_stream_bomb(megabytes):
-    """A small PDF whose catalogue stands in a stream that becomes very large."""
+    """A small PDF whose catalog stands in a stream that becomes very large."""
     packer = zlib.compressobj(9)
     packed = packer.compress(b"1 0 <</Type/Catalog/Pages 2 0 R>>")
     packed += b"".join(packer.compress(b" " * 1024**2) for _ in range(megabytes)) + packer.flush()

@@ -46,7 +46,7 @@ storage = ra.open_storage("s3+http://127.0.0.1:9000/prints/in/?provider=minio", 
 assert_type(storage, ra.ArtworkStorage)
 
 role = ra.AssumeRole("arn:aws:iam::123456789012:role/prints", base=ra.Ambient(), external_id="merchant-7")
-assert_type(ra.open_storage("s3://prints/in/", credentials=role).longest_url, timedelta | None)
+assert_type(ra.open_storage("s3://prints/in/", credentials=role).max_url_lifetime, timedelta | None)
 
 scanner = ra.Scanner(
     storage,

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.client import flaw_of_client
+from remote_artwork.client import client_problem
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -29,4 +29,4 @@ def test_any_limit_up_to_a_week_will_do(limit):
 @pytest.mark.parametrize("promise", [{"recovery": "idempotent"}, {"attaching": None}, {"call_limit": 120}])
 def test_a_promise_of_another_type_is_a_flaw(promise):
     [name] = promise
-    assert f"FakeShop.{name} must be a " in str(flaw_of_client(FakeShop([], **promise)))
+    assert f"FakeShop.{name} must be a " in str(client_problem(FakeShop([], **promise)))

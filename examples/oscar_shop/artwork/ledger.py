@@ -100,7 +100,7 @@ class DjangoLedger:
                     updated_at__lte=Now() - min_age,
                     named_at__lte=Now() - min_age,
                 )
-                .exclude(state__in=ra.UNSETTLED)
+                .exclude(state__in=ra.UNRESOLVED_STATES)
                 .delete()
             )
         return gone

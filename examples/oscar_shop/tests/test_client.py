@@ -39,7 +39,7 @@ class TestOscarClient(FulfillmentClientContract):
         return lambda order: Order.objects.get(number=order.number).delete()
 
     @pytest.fixture
-    def fulfilments(self) -> Callable[[ra.Order], int]:
+    def fulfillments(self) -> Callable[[ra.Order], int]:
         begun = OrderStatusChange.objects.filter(new_status=settings.IN_PRODUCTION)
         return lambda order: begun.filter(order__number=order.number).count()
 

@@ -25,16 +25,16 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 const paste = document.getElementById("paste");
 if (paste) {
-  const recognised = document.getElementById("recognised");
+  const recognized = document.getElementById("recognized");
   let typed = 0;
   paste.elements.url.addEventListener("input", async () => {
     const mine = ++typed;
     await pause(200);
     if (mine !== typed) return;
     const body = new URLSearchParams({ url: paste.elements.url.value });
-    const answer = body.get("url").trim() ? await fetch("/storage/recognised", { method: "POST", body }) : null;
+    const answer = body.get("url").trim() ? await fetch("/storage/recognized", { method: "POST", body }) : null;
     const text = answer ? await answer.text() : "";
-    if (mine === typed) recognised.innerHTML = text;
+    if (mine === typed) recognized.innerHTML = text;
   });
   paste.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -44,7 +44,7 @@ if (paste) {
       show(await answer.text(), "kept", "answer");
       if (answer.ok) {
         paste.reset();
-        recognised.replaceChildren();
+        recognized.replaceChildren();
         document.getElementById("main").focus();
         scrollTo(0, 0);
       }

@@ -22,7 +22,7 @@ from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
 from remote_artwork.cli.options import Options, on_a_location, parse_duration
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
-from remote_artwork.core.text import visible
+from remote_artwork.core.text import escape_unprintable
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
 from remote_artwork.scanner import sigterm_sets
@@ -35,7 +35,7 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so m
 
 app = typer.Typer(
     name="remote-artwork",
-    help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfils once.",
+    help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfills once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -114,7 +114,7 @@ def scan(
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
-    """One pass: attaches and fulfils whatever is complete. SIGTERM ends it after the order in hand."""
+    """One pass: attaches and fulfills whatever is complete. SIGTERM ends it after the order in hand."""
     stop = threading.Event()
     work = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
     with sigterm_sets(stop):
@@ -217,7 +217,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     Raises:
         RemoteArtworkError: The location could not be opened, and no report as JSON is wanted, which would say so.
     """
-    where, tried = "", "recognised"
+    where, tried = "", "recognized"
     network = options.network()
     try:
         where, tried = str(ra.Location.parse(options.url, options.provider)), "credentials"
@@ -234,7 +234,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     ):
         steps.append(step)
         if not as_json:
-            typer.echo(visible(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
+            typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
     report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
     return _told(report) if as_json else report.exit_code
 

@@ -18,9 +18,16 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.options import ledger_url
 from remote_artwork.cli.output import finish
-from remote_artwork.core.lifecycle import DEFAULT_TENANT, UNSETTLED, FulfillState, OrderRecord, OrderStep, resolving
-from remote_artwork.core.planner import in_words
-from remote_artwork.core.text import visible
+from remote_artwork.core.lifecycle import (
+    DEFAULT_TENANT,
+    UNRESOLVED_STATES,
+    FulfillState,
+    OrderRecord,
+    OrderStep,
+    resolve_command,
+)
+from remote_artwork.core.planner import format_duration
+from remote_artwork.core.text import escape_unprintable
 
 ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
 
@@ -138,14 +145,15 @@ def _unsettled(records: Iterable[OrderRecord], number: str, wanted: Mapping[str,
     found = [
         record
         for record in records
-        if record.state in UNSETTLED and all(getattr(record.key, name) == value for name, value in wanted.items())
+        if record.state in UNRESOLVED_STATES
+        and all(getattr(record.key, name) == value for name, value in wanted.items())
     ]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ra.ConfigurationError(f"order {number} has no uncertain fulfilment of that kind; see: ledger show")
-    which = "; or ".join(resolving(record.key, number, by_id=True) for record in found)
-    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfilments; say which: {which}")
+        raise ra.ConfigurationError(f"order {number} has no uncertain fulfillment of that kind; see: ledger show")
+    which = "; or ".join(resolve_command(record.key, number, by_id=True) for record in found)
+    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; say which: {which}")
 
 
 def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> None:
@@ -154,12 +162,12 @@ def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> N
     Raises:
         ConfigurationError: Says which, and when it may be tried again.
     """
-    if record.state not in UNSETTLED:
+    if record.state not in UNRESOLVED_STATES:
         raise ra.ConfigurationError(f"a scan has settled order {number} just now: it is {record.state} in the ledger")
-    if not fulfilled and record.under_way_for:
-        rounded_up = in_words(record.under_way_for + timedelta(minutes=1))
+    if not fulfilled and record.remaining_call_time:
+        rounded_up = format_duration(record.remaining_call_time + timedelta(minutes=1))
         raise ra.ConfigurationError(
-            f"a fulfil call of order {number} may still be under way, and the next scan would send the order again; "
+            f"a fulfill call of order {number} may still be under way, and the next scan would send the order again; "
             f"try again in {rounded_up}, or add --call-is-over if you know that it has ended"
         )
 
@@ -171,7 +179,7 @@ def _table(records: Iterable[OrderRecord]) -> Table:
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
         told = (record.order_number, record.state, items, record.receipt or "", record.reason)
-        table.add_row(*(Text(visible(text)) for text in told))
+        table.add_row(*(Text(escape_unprintable(text)) for text in told))
     return table
 
 

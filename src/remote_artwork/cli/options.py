@@ -258,7 +258,7 @@ class Options:
 
 def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
     """How long the URLs live that are handed on: a day, or as long as the sessions of a role allow."""
-    return min(timedelta(hours=24), storage.longest_url or timedelta(hours=24))
+    return min(timedelta(hours=24), storage.max_url_lifetime or timedelta(hours=24))
 
 
 def ledger_url(orders: Path | None, ledger: str | None) -> str:

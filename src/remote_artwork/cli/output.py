@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 import remote_artwork as ra
-from remote_artwork.core.text import visible
+from remote_artwork.core.text import escape_unprintable
 
 
 def with_notes(message: str, error: ra.RemoteArtworkError | None) -> str:
@@ -40,7 +40,7 @@ def finish(command: Callable[[], int]) -> NoReturn:
 
 
 def _complain(error: ra.RemoteArtworkError, code: int) -> int:
-    told = visible(with_notes(str(error), error))
+    told = escape_unprintable(with_notes(str(error), error))
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), told))
     return code
 
@@ -59,7 +59,7 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record) if self._tracebacks else f"{self.formatTime(record)} {record.getMessage()}"
         about = [
-            f"{fact}={visible(str(getattr(record, fact)))}"
+            f"{fact}={escape_unprintable(str(getattr(record, fact)))}"
             for fact in _SHOWN
             if getattr(record, fact, None) is not None
         ]
@@ -109,7 +109,7 @@ class ProgressBar:
                 self._listed += event.count
                 draw(description=f"listing: {self._listed:,} files seen")
             case ra.OrderStarted():
-                order = f"order {escape(visible(event.order_number))}"
+                order = f"order {escape(escape_unprintable(event.order_number))}"
                 draw(description=order, completed=event.done, total=event.total)
             case ra.ItemVerified() | ra.ItemRejected() | ra.OrderFulfilled():
                 self._done[event.event_name.partition("_")[2]] += 1

@@ -1,4 +1,4 @@
-"""Gelato's Order API v4 as a fulfilment client: drafts wait, one PATCH sets their files and confirms them."""
+"""Gelato's Order API v4 as a fulfillment client: drafts wait, one PATCH sets their files and confirms them."""
 
 from __future__ import annotations
 

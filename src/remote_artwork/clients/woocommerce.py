@@ -1,4 +1,4 @@
-"""WooCommerce's REST API v3 as a fulfilment client: orders on hold wait, and are processing once they are confirmed."""
+"""Fulfillment client for the WooCommerce REST API v3: on-hold orders wait; confirmed orders become processing."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ Tell = Callable[[Event], None]
 """Takes an event; never raises."""
 
 
-def tell_nobody(_event: Event) -> None:
+def ignore(_event: Event) -> None:
     """For passes that nobody is told of."""
 
 

@@ -18,7 +18,7 @@ ItemKey = tuple[str, str]
 
 
 @frozen
-class Slot:
+class ExpectedFile:
     """One awaited file: an item of an order, and the placement it is for."""
 
     order: Order
@@ -45,7 +45,7 @@ class Refusal:
 
 
 @frozen(kw_only=True)
-class Wanted:
+class SearchQuery:
     """What a look through a location is for.
 
     Args:
@@ -58,7 +58,7 @@ class Wanted:
 
 
 @frozen(kw_only=True)
-class Awaited:
+class ExpectedFiles:
     """Expected names of the pending orders.
 
     Args:
@@ -68,16 +68,16 @@ class Awaited:
         stems: Item → placement → the name it expects, without the extension.
     """
 
-    slots: Mapping[str, Slot] = field(factory=dict)
-    contested: Mapping[str, tuple[Slot, ...]] = field(factory=dict)
+    slots: Mapping[str, ExpectedFile] = field(factory=dict)
+    ambiguous: Mapping[str, tuple[ExpectedFile, ...]] = field(factory=dict)
     refusals: Mapping[ItemKey, Refusal] = field(factory=dict)
     stems: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
 
-    def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> Wanted:
+    def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> SearchQuery:
         """What a storage is asked for: all of it, or what the orders of these numbers expect, and ``names`` besides."""
-        slots = chain(self.slots.values(), *self.contested.values())
+        slots = chain(self.slots.values(), *self.ambiguous.values())
         stems = {_asked_for(slot.stem) for slot in slots if orders is None or slot.order.number in orders}
-        return Wanted(stems=sorted(stems), names=sorted(names))
+        return SearchQuery(stems=sorted(stems), names=sorted(names))
 
 
 def _asked_for(stem: str) -> str:
@@ -96,12 +96,12 @@ def split_extension(name: str) -> tuple[str, str]:
     return (stem, extension) if dot and "/" not in extension else (name, "")
 
 
-def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
+def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedFiles:
     """Renders the expected names of every item that requires artwork, and finds the collisions among them."""
     orders = tuple(orders)
     refusals: dict[ItemKey, Refusal] = {}
     stems: defaultdict[ItemKey, dict[str, str]] = defaultdict(dict)
-    by_stem: defaultdict[str, list[Slot]] = defaultdict(list)
+    by_stem: defaultdict[str, list[ExpectedFile]] = defaultdict(list)
     ids_by_number: defaultdict[str, list[str]] = defaultdict(list)
     for order in orders:
         ids_by_number[canonical(order.number)].append(order.id)
@@ -113,7 +113,7 @@ def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
                 refusals[order.id, item.number] = Refusal(status=ItemStatus.FAILED, reason=reason)
             else:
                 stems[order.id, item.number][placement] = stem
-                by_stem[canonical(stem)].append(Slot(order, item, placement, stem))
+                by_stem[canonical(stem)].append(ExpectedFile(order, item, placement, stem))
     for _, slots in sorted(by_stem.items()):
         slots.sort(key=lambda slot: (slot.key, slot.placement))
         for slot in slots:
@@ -123,8 +123,8 @@ def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> Awaited:
             elif len(slots) > 1:
                 refusals.setdefault(slot.key, _name_of_several(slot, slots, pattern))
     served = {stem: slots[0] for stem, slots in by_stem.items() if not any(slot.key in refusals for slot in slots)}
-    contested = {stem: tuple(slots) for stem, slots in by_stem.items() if stem not in served}
-    return Awaited(slots=served, contested=contested, refusals=refusals, stems=dict(stems))
+    ambiguous = {stem: tuple(slots) for stem, slots in by_stem.items() if stem not in served}
+    return ExpectedFiles(slots=served, ambiguous=ambiguous, refusals=refusals, stems=dict(stems))
 
 
 def _needed(order: Order) -> Iterable[tuple[OrderItem, str]]:
@@ -139,7 +139,7 @@ def _number_of_several(order: Order, ids: Iterable[str]) -> Refusal:
     return Refusal(status=ItemStatus.CONFLICT, reason=reason)
 
 
-def _name_of_several(slot: Slot, slots: Iterable[Slot], pattern: FilenamePattern) -> Refusal:
+def _name_of_several(slot: ExpectedFile, slots: Iterable[ExpectedFile], pattern: FilenamePattern) -> Refusal:
     others = sorted(str(other) for other in slots if other.key != slot.key)
     if others:
         reason = f"the name {slot.stem!r} is also that of {', '.join(others)}; use a pattern that tells them apart"

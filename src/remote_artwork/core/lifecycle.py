@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.text import unsigned
+from remote_artwork.core.text import redact_signatures
 from remote_artwork.errors import LeaseLost
 
 
@@ -27,7 +27,7 @@ class ItemState(enum.StrEnum):
     LATE_REPLACEMENT = "late_replacement"
 
 
-CHECKED = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
+VERIFIED_STATES = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
 """The files passed the checks."""
 
 
@@ -43,7 +43,7 @@ class FulfillState(enum.StrEnum):
 
 _I, _F = ItemState, FulfillState
 
-ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
+ITEM_TRANSITIONS: Mapping[ItemState | None, frozenset[ItemState]] = {
     None: frozenset({_I.SELECTED}),
     _I.SELECTED: frozenset({_I.SELECTED, _I.VERIFIED, _I.REJECTED}),
     _I.VERIFIED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.ATTACHED, _I.REJECTED, _I.LATE_REPLACEMENT}),
@@ -54,7 +54,7 @@ ITEM_ARROWS: Mapping[ItemState | None, frozenset[ItemState]] = {
 }
 """From (None: no row yet) → to. Every state may go back to ``selected``: the file was replaced."""
 
-FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
+ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
     _F.FULFILL_INTENT: frozenset({_F.FULFILL_INTENT, _F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
     _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN}),
@@ -64,15 +64,15 @@ FULFILL_ARROWS: Mapping[FulfillState, frozenset[FulfillState]] = {
 """From → to. An order's row is created ``open`` by its first claim, and is ``open`` again after a call that surely had
 no effect. Each attempt of a call records its intent, so that the intent's age is the age of the last attempt."""
 
-UNSETTLED = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
+UNRESOLVED_STATES = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
 """A call may have had its effect, and nobody knows it: such rows are never forgotten, and a person may settle them."""
 
 
 def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
     """Whether the tables hold an arrow from ``before`` to ``after``."""
     if isinstance(after, FulfillState):
-        return isinstance(before, FulfillState) and after in FULFILL_ARROWS[before]
-    return not isinstance(before, FulfillState) and after in ITEM_ARROWS[before]
+        return isinstance(before, FulfillState) and after in ORDER_TRANSITIONS[before]
+    return not isinstance(before, FulfillState) and after in ITEM_TRANSITIONS[before]
 
 
 @frozen
@@ -85,7 +85,7 @@ class OrderKey:
 
     @property
     def fulfillment_key(self) -> str:
-        """The idempotency key of the fulfil call; hashes this key alone, so that a re-upload cannot change it."""
+        """The idempotency key of the fulfill call; hashes this key alone, so that a re-upload cannot change it."""
         return _digest("fulfill", self.tenant, self.order_id, self.approval)
 
     def attachment_key(self, item_number: str, files: Sequence[FileRecord]) -> str:
@@ -94,17 +94,17 @@ class OrderKey:
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
 
 
-def storable(text: str) -> str:
+def replace_unstorable(text: str) -> str:
     """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _words(text: str) -> str:
-    return storable(unsigned(text))
+    return replace_unstorable(redact_signatures(text))
 
 
 def _storable_or_none(text: str | None) -> str | None:
-    return None if text is None else storable(text)
+    return None if text is None else replace_unstorable(text)
 
 
 def _digest(*parts: str) -> str:
@@ -170,7 +170,7 @@ class OrderRecord:
     Args:
         key: Which order and approval.
         order_number: The number people know it by.
-        state: How far the fulfilment is.
+        state: How far the fulfillment is.
         items: Item number → its row.
         receipt: What the host answered to ``fulfill``.
         work: Digest of what was asked for when the last ``fulfill_intent`` was recorded: ``Order.work``.
@@ -193,7 +193,7 @@ class OrderRecord:
     call_limit: timedelta | None = None
     updated_at: datetime | None = None
 
-    def contradicted(self, call_limit: timedelta) -> bool:
+    def is_stale_fulfillment(self, call_limit: timedelta) -> bool:
         """Whether the order is done so long that a shop which still names it pending has lost it.
 
         A call may be under way for ``call_limit``. A person's word counts for more than what the shop names.
@@ -203,8 +203,8 @@ class OrderRecord:
         return self.intent_age is not None and self.intent_age > call_limit
 
     @property
-    def under_way_for(self) -> timedelta:
-        """How much longer a fulfil call may be in flight; zero once none can be, as far as the row tells."""
+    def remaining_call_time(self) -> timedelta:
+        """How much longer a fulfill call may be in flight; zero once none can be, as far as the row tells."""
         if self.intent_age is None or self.call_limit is None:
             return timedelta(0)
         return max(timedelta(0), self.call_limit - self.intent_age)
@@ -251,7 +251,7 @@ class OrderStep:
     receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
     reason: str = field(default="", converter=_words)
-    settled_by: str = field(default="", converter=storable)
+    settled_by: str = field(default="", converter=replace_unstorable)
     call_limit: timedelta | None = None
 
 
@@ -386,7 +386,7 @@ def _stepped(record: OrderRecord, step: Step) -> OrderRecord:
 DEFAULT_TENANT = "default"
 
 
-def resolving(key: OrderKey, number: str, *, by_id: bool = False) -> str:
+def resolve_command(key: OrderKey, number: str, *, by_id: bool = False) -> str:
     """What to type, for a shell, to say that an order was fulfilled; where the ledger is, is left to the person.
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from remote_artwork.core.expected import Awaited, ItemKey, Slot, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFile, ExpectedFiles, ItemKey, canonical, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.errors import StorageMisbehaved
 
@@ -77,11 +77,11 @@ class Matches:
         ways: How files were looked for, in words, in the order in which that was tried.
     """
 
-    awaited: Awaited
+    awaited: ExpectedFiles
     found: dict[ItemKey, dict[str, dict[str, StoredFile]]] = field(factory=dict)
     unknown: dict[str, dict[str, str]] = field(factory=dict)
-    contested: list[tuple[str, tuple[Slot, ...]]] = field(factory=list)
-    unsupported: list[tuple[str, Slot]] = field(factory=list)
+    ambiguous: list[tuple[str, tuple[ExpectedFile, ...]]] = field(factory=list)
+    unsupported: list[tuple[str, ExpectedFile]] = field(factory=list)
     names_seen: int = 0
     caveat: str = ""
     whole: bool = False
@@ -99,15 +99,15 @@ class Matches:
         hits, misses = split_hits(page.names, self.awaited.slots)
         for position in hits:
             self._keep(page, position)
-        if not self.awaited.contested:
+        if not self.awaited.ambiguous:
             return misses
-        disputed, misses_left = split_hits(misses, self.awaited.contested)
+        disputed, misses_left = split_hits(misses, self.awaited.ambiguous)
         for position in disputed:
             stem = unicodedata.normalize("NFC", misses[position].rpartition(".")[0])
-            self.contested.append((misses[position], self.awaited.contested[stem]))
+            self.ambiguous.append((misses[position], self.awaited.ambiguous[stem]))
         return misses_left
 
-    def files_of(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
+    def files_from_items(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
         """The files found for one placement of one item, by name."""
         by_name = self.found.get(key, {}).get(placement, {})
         return tuple(by_name[name] for name in sorted(by_name))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.expected import Slot, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFile, canonical, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, FilenamePattern
 
@@ -83,7 +83,7 @@ class NearMiss(NamedTuple):
     ``swapped`` tells that the name, read as it stands, speaks of another order.
     """
 
-    slot: Slot
+    slot: ExpectedFile
     why: str
     suggestion: str
     swapped: bool = False
@@ -93,11 +93,11 @@ class NearMiss(NamedTuple):
 class NearMisses:
     """The awaited names, folded."""
 
-    _slots: Mapping[str, Slot | None]
-    _swapped: Mapping[str, Slot | None]
+    _slots: Mapping[str, ExpectedFile | None]
+    _swapped: Mapping[str, ExpectedFile | None]
 
     @classmethod
-    def among(cls, slots: Iterable[Slot], pattern: FilenamePattern) -> NearMisses:
+    def among(cls, slots: Iterable[ExpectedFile], pattern: FilenamePattern) -> NearMisses:
         """Folds every awaited name once. A folded name that two items share is kept as None: nothing is suggested."""
         slots = tuple(slots)
         return cls(
@@ -136,14 +136,14 @@ class NearMisses:
         return NearMiss(slot, _SWAPPED, f"{slot.stem}.{extension.lower()}", swapped=True) if slot else None
 
 
-def _distinct(keyed: Iterable[tuple[str, Slot]]) -> Mapping[str, Slot | None]:
-    folded: dict[str, Slot | None] = {}
+def _distinct(keyed: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:
+    folded: dict[str, ExpectedFile | None] = {}
     for key, slot in keyed:
         folded[key] = None if key in folded else slot
     return folded
 
 
-def _with_numbers_swapped(slot: Slot, pattern: FilenamePattern) -> str | None:
+def _with_numbers_swapped(slot: ExpectedFile, pattern: FilenamePattern) -> str | None:
     """The slot's name with the numbers of order and item in each other's place, where nobody could mean that."""
     order, item = slot.order, slot.item
     if len(order.number) < len(item.number) + _MUCH_LONGER or not pattern.uses(ORDER_ITEM_NUMBER):

@@ -37,7 +37,7 @@ class OrderState(enum.StrEnum):
 
 
 class Recovery(enum.StrEnum):
-    """What a client promises about a fulfil call whose outcome is unknown."""
+    """What a client promises about a fulfill call whose outcome is unknown."""
 
     IDEMPOTENT = "idempotent"
     """A repeat with the same idempotency key has no second effect."""

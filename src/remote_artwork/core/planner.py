@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.core.expected import Awaited, canonical
-from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
+from remote_artwork.core.expected import ExpectedFiles, canonical
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy, preferred
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 
 
-def why_unfinished(
+def stability_problem(
     files: Iterable[StoredFile], *, now: datetime, settle_for: timedelta | None, appear_whole: bool
 ) -> str | None:
     """Why an item's files should wait, in words; None where they need not, or where their age is not known.
@@ -68,7 +68,7 @@ class ItemPlan:
 class OrderPlan:
     """One order: its items, what the ledger knows of it, and whether each item is attached as soon as it is checked.
 
-    ``contradicted`` says that the host names it pending long after its receipt.
+    ``is_stale_fulfillment`` says that the host names it pending long after its receipt.
     """
 
     key: OrderKey
@@ -76,7 +76,7 @@ class OrderPlan:
     items: tuple[ItemPlan, ...]
     record: OrderRecord
     attach_at_once: bool = False
-    contradicted: bool = False
+    is_stale_fulfillment: bool = False
 
     @property
     def complete(self) -> bool:
@@ -87,7 +87,7 @@ class OrderPlan:
     @property
     def has_work(self) -> bool:
         """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
-        if self.record.state is FulfillState.FULFILL_INTENT or self.contradicted:
+        if self.record.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
             return True
         return self.complete or any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
 
@@ -147,7 +147,7 @@ class Planner:
         appear_whole: Whether the storage shows a file only once all of it is there.
     """
 
-    awaited: Awaited
+    awaited: ExpectedFiles
     matches: Matches
     policy: Policy
     now: datetime
@@ -162,7 +162,7 @@ class Planner:
         record = record or OrderRecord(key=key, order_number=order.number)
         settled = self._settled(record)
         # An order that was edited since its call, so that nothing of it needs artwork, is no less unsettled.
-        all_told = record.state in UNSETTLED and not any(item.requires_artwork for item in order.items)
+        all_told = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
         items: list[ItemPlan] = []
         for item in order.items:
             if not (item.requires_artwork or all_told):
@@ -184,20 +184,20 @@ class Planner:
             items=_name_siblings(items),
             record=record,
             attach_at_once=self.attach_at_once,
-            contradicted=record.contradicted(self.call_limit),
+            is_stale_fulfillment=record.is_stale_fulfillment(self.call_limit),
         )
 
     def _settled(self, record: OrderRecord) -> tuple[ItemStatus, str] | None:
         """Status and reason of an order that the ledger says is past matching, though the host names it pending."""
         if record.state is FulfillState.FULFILLED:
-            if record.contradicted(self.call_limit):
+            if record.is_stale_fulfillment(self.call_limit):
                 return ItemStatus.UNCERTAIN, f"{record.told}, but the shop still names it pending; look there"
             when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
             return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
         if record.state is FulfillState.UNCERTAIN:
             return ItemStatus.UNCERTAIN, record.reason or "nobody knows whether it was fulfilled; look at the shop"
         if record.state is FulfillState.FULFILL_INTENT:
-            return ItemStatus.UNCERTAIN, "a fulfil call was begun, its outcome is not known; the next scan settles it"
+            return ItemStatus.UNCERTAIN, "a fulfill call was begun, its outcome is not known; the next scan settles it"
         return None
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
@@ -207,7 +207,7 @@ class Planner:
         if key not in self.awaited.stems:
             reason = "its order was left out of the expected names, so no file was looked for"
             return ItemPlan(item=item, status=ItemStatus.FAILED, reason=reason)
-        candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
+        candidates = {placement: self.matches.files_from_items(key, placement) for placement in item.placements}
         for stem in self.awaited.stems[key].values():
             if unknown := self.matches.unknown.get(canonical(stem)):
                 return ItemPlan(item=item, status=ItemStatus.UNREADABLE, reason=why_unknown(unknown))
@@ -253,7 +253,7 @@ class Planner:
 
     def _unfinished(self, chosen: Mapping[str, StoredFile]) -> str | None:
         settle_for = self.policy.settle_for
-        return why_unfinished(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
+        return stability_problem(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
 
     def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> str | None:
         """A file that was printed for one order is not printed for another by the likeness of their numbers."""
@@ -262,7 +262,7 @@ class Planner:
                 rows = record.items.values()
                 if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
                     whose = f"order {record.order_number} (id {record.key.order_id})"
-                    was = "may have been" if record.state in UNSETTLED else "was"
+                    was = "may have been" if record.state in UNRESOLVED_STATES else "was"
                     return f"{file.name} {was} printed for {whose} already; upload this order's own file in its place"
         return None
 
@@ -273,7 +273,7 @@ class Planner:
         if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
             return (
                 ItemStatus.LATE,
-                f"waits for {wanted} for {in_words(age)} already; upload it or cancel the order{caveat}",
+                f"waits for {wanted} for {format_duration(age)} already; upload it or cancel the order{caveat}",
             )
         return ItemStatus.MISSING, f"waits for {wanted}{caveat}"
 
@@ -304,7 +304,7 @@ def order_of(record: OrderRecord) -> Order:
     )
 
 
-def in_words(age: timedelta) -> str:
+def format_duration(age: timedelta) -> str:
     """A duration for people: its two largest units."""
     minutes = int(age.total_seconds() // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60

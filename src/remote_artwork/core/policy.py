@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from attrs import Attribute, field, frozen
 
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
-from remote_artwork.core.report import WARNINGS, Colour
+from remote_artwork.core.report import WARNINGS, Color
 from remote_artwork.errors import ConfigurationError
 
 Preference = str
@@ -78,9 +78,9 @@ def _some_of(*choices: str) -> Callable[[object, Attribute[Any], Any], None]:
     def check(_instance: object, attribute: Attribute[Any], value: Any) -> None:
         if not isinstance(value, tuple):
             raise ConfigurationError(f"Policy.{attribute.name} must be a list of names, not {value!r}")
-        for chosen in value:
-            if chosen not in choices:
-                raise ConfigurationError(f"Policy.{attribute.name} may hold {', '.join(choices)}, not {chosen!r}")
+        for choice in value:
+            if choice not in choices:
+                raise ConfigurationError(f"Policy.{attribute.name} may hold {', '.join(choices)}, not {choice!r}")
 
     return check
 
@@ -114,8 +114,8 @@ class Policy:
     """What a shop decides for itself.
 
     Args:
-        fulfill: ``when_complete`` attaches and fulfils an order once every item that requires artwork has it;
-            ``per_item`` attaches each item's artwork at once, and still fulfils the order when it is complete.
+        fulfill: ``when_complete`` attaches and fulfills an order once every item that requires artwork has it;
+            ``per_item`` attaches each item's artwork at once, and still fulfills the order when it is complete.
         several_files: Several files for one print are left to a person (``conflict``), or the one that was changed
             last is taken (``newest``), or the first of these formats (``prefer:pdf,png,jpg``). Where that does not
             tell exactly one, it is a conflict all the same.
@@ -128,7 +128,7 @@ class Policy:
         max_pixels: A picture with more is rejected by its header alone.
         max_pages: A PDF with more pages is rejected; None: any number will do.
         bleed_mm: How far a PDF's pages have to reach beyond the print size on each side (``bleed``).
-        colour_modes: Of ``grey``, ``rgb`` and ``cmyk``, those of pictures that are not warned of (``colour_mode``).
+        color_modes: Of ``gray``, ``rgb`` and ``cmyk``, those of pictures that are not warned of (``color_mode``).
         reject_for: Codes of warnings that reject a file instead, of ``findings.WARNINGS``.
 
     Raises:
@@ -145,7 +145,7 @@ class Policy:
     max_pixels: int = field(default=179_000_000, validator=_whole_from_one("pixels"))
     max_pages: int | None = field(default=None, validator=_whole_from_one("pages"))
     bleed_mm: float = field(default=0.0, validator=_from_zero)
-    colour_modes: tuple[Colour, ...] = field(
-        default=get_args(Colour), converter=_as_names, validator=_some_of(*get_args(Colour))
+    color_modes: tuple[Color, ...] = field(
+        default=get_args(Color), converter=_as_names, validator=_some_of(*get_args(Color))
     )
     reject_for: tuple[str, ...] = field(default=(), converter=_as_names, validator=_some_of(*WARNINGS))

@@ -13,17 +13,17 @@ from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
-from remote_artwork.core.text import unsigned, visible
+from remote_artwork.core.text import escape_unprintable, redact_signatures
 from remote_artwork.errors import ConfigurationError
 
-Colour = Literal["grey", "rgb", "cmyk"]
+Color = Literal["gray", "rgb", "cmyk"]
 """What a picture is made of; transparency and a palette change nothing."""
 
 WARNINGS = (
     "bleed",
-    "colour_mode",
+    "color_mode",
     "font_not_embedded",
-    "grey_end",
+    "gray_end",
     "low_resolution",
     "not_decoded",
     "page_size",
@@ -60,7 +60,7 @@ class Finding:
 
 
 SCHEMA_VERSION = 1
-MOST_EXAMPLES = 1000
+MAX_EXAMPLES = 1000
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -84,12 +84,12 @@ class ItemStatus(enum.StrEnum):
     LATE_REPLACEMENT = "late_replacement"
 
     @property
-    def needs_a_person(self) -> bool:
+    def needs_person(self) -> bool:
         """Whether it stays as it is until somebody does something."""
-        return self in NEEDS_A_PERSON
+        return self in NEEDS_PERSON
 
 
-NEEDS_A_PERSON = frozenset(
+NEEDS_PERSON = frozenset(
     {
         ItemStatus.CONFLICT,
         ItemStatus.REJECTED,
@@ -135,7 +135,7 @@ class ItemOutcome:
     order_number: str
     item_number: str
     status: ItemStatus
-    reason: str = field(converter=unsigned)
+    reason: str = field(converter=redact_signatures)
     order_id: str
     files: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -172,9 +172,9 @@ class FileTally:
         if self.listener is not None:
             self.listener(outcome)
         examples = self._examples.setdefault(outcome.status, [])
-        if len(examples) < MOST_EXAMPLES or outcome.name < examples[-1][0]:
+        if len(examples) < MAX_EXAMPLES or outcome.name < examples[-1][0]:
             insort(examples, (outcome.name, outcome), key=lambda pair: pair[0])
-            del examples[MOST_EXAMPLES:]
+            del examples[MAX_EXAMPLES:]
 
     def examples(self) -> tuple[FileOutcome, ...]:
         """The examples kept, by status in its listed order, then by name."""
@@ -186,7 +186,7 @@ class Fault:
     """A part of the house that could not be used in this pass: ``storage``, ``client`` or ``ledger``."""
 
     part: Literal["storage", "client", "ledger"]
-    message: str = field(converter=unsigned)
+    message: str = field(converter=redact_signatures)
 
 
 class PathLike(Protocol):
@@ -252,7 +252,7 @@ class ScanReport:
         """0: went through or waits for a file; 1: a person is needed; 3: storage, client or ledger failed."""
         if self.faults:
             return 3
-        return int(any(item.status in NEEDS_A_PERSON for item in self.items))
+        return int(any(item.status in NEEDS_PERSON for item in self.items))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only: text, numbers, lists and dictionaries; times in ISO 8601, UTC."""
@@ -310,7 +310,7 @@ def _as_json(_owner: object, _field: object, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def files_of(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
+def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
     """The files that items were refused for (a rejected one, or several for one print), and those passed over."""
     for item in items:
         for name in item.superseded:
@@ -366,4 +366,4 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [f"{place}. {step}" for place, step in enumerate(self.steps, start=1)]
-        return "\n".join(map(visible, [self.subject, *lines, f"→ {self.verdict}"]))
+        return "\n".join(map(escape_unprintable, [self.subject, *lines, f"→ {self.verdict}"]))

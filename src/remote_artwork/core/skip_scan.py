@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from remote_artwork.errors import StorageMisbehaved
 
 
-class Circle:
+class CycleDetector:
     """Notices that the marks of a listing's pages repeat, however long the circle is, and keeps two marks only.
 
     Richard Brent's way: a mark is kept for twice as many pages as the one before it. The other one is the last: a page
@@ -30,7 +30,7 @@ class Circle:
         self._age = 0
         self._lifetime = 1
 
-    def closes_with(self, mark: str) -> bool:
+    def seen(self, mark: str) -> bool:
         """Whether this mark of a next page was seen before. Tells within three times the circle's length."""
         if mark in (self._kept, self._last):
             return True
@@ -67,11 +67,11 @@ def spellings(stem: str) -> Collection[str]:
     return {stem, unicodedata.normalize("NFC", stem), unicodedata.normalize("NFD", stem)}
 
 
-def end_of(stem: str) -> str:
+def key_upper_bound(stem: str) -> str:
     """Where the stretch ends in which the files of a stem may lie; it begins after the stem itself.
 
     It holds all that begins with the stem and goes on below ``/``: the stem's own files, all of which go on with a
-    dot, and such neighbours as ``1001_1 (1).png`` and ``1001_1-copy.png``.
+    dot, and such neighbors as ``1001_1 (1).png`` and ``1001_1-copy.png``.
     """
     return f"{stem}/"
 
@@ -84,7 +84,7 @@ def targets_of(stems: Iterable[str]) -> list[str]:
         # The stretch of 1001_1-2 lies in that of 1001_1; no two of them just overlap.
         if stem >= end:
             targets.append(stem)
-            end = end_of(stem)
+            end = key_upper_bound(stem)
     return targets
 
 
@@ -108,7 +108,7 @@ class KeyRange:
     _pages: int = field(default=0, init=False)
     _last: str = field(default="", init=False)
     _token: str | None = field(default=None, init=False)
-    _circle: Circle = field(factory=Circle, init=False)
+    _circle: CycleDetector = field(factory=CycleDetector, init=False)
 
     @property
     def request(self) -> Request | None:
@@ -136,9 +136,9 @@ class KeyRange:
             self._open = len(self.targets)
         elif names:
             self._last = names[-1]
-            while self._open < len(self.targets) and end_of(self.targets[self._open]) <= self._last:
+            while self._open < len(self.targets) and key_upper_bound(self.targets[self._open]) <= self._last:
                 self._open += 1
-        elif following and not self._circle.closes_with(following):
+        elif following and not self._circle.seen(following):
             self._token = following
         else:
             raise StorageMisbehaved(_CIRCLE)
@@ -161,14 +161,14 @@ class KeyRange:
 
 
 @define
-class Walk:
+class FullListing:
     """All names with a prefix, in whatever order, by the storage's own tokens."""
 
     prefix: str = ""
     _request: Request | None = field(init=False)
     _last: str = field(default="", init=False)
     _sorted: bool = field(default=True, init=False)
-    _circle: Circle = field(factory=Circle, init=False)
+    _circle: CycleDetector = field(factory=CycleDetector, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._request = Request(prefix=self.prefix)
@@ -186,7 +186,7 @@ class Walk:
         self._last = names[-1] if names else self._last
         if following is None:
             self._request = None
-        elif following and not self._circle.closes_with(following):
+        elif following and not self._circle.seen(following):
             self._request = Request(prefix=self.prefix, token=following)
         elif not self.resume():
             raise StorageMisbehaved(_CIRCLE)
@@ -205,6 +205,6 @@ class Walk:
 
 _CIRCLE = "the storage lists in a circle: it repeats a page, or does not say how to go on"
 
-Course = KeyRange | Walk
+ListingCursor = KeyRange | FullListing
 
 """What is asked for page by page. A walk can only be followed; a key range can be divided."""

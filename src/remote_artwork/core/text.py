@@ -8,12 +8,12 @@ _SIGNED = re.compile(r"\?[^\s?]*(?:signature|sig|token|credential)(?:=|%3d)[^\s\
 """The query of a URL, or of its path alone, that signs or lets in."""
 
 
-def unsigned(text: str) -> str:
+def redact_signatures(text: str) -> str:
     """The text, with every such query cut off: ``…/1001_1.pdf?…``."""
     return _SIGNED.sub("?…", text) if "?" in text else text
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The text with what is not printable written as an escape, as Python's own literals do it."""
     if text.isprintable():
         return text

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import define, evolve, field
 
-from remote_artwork.core.expected import Awaited, ItemKey, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFiles, ItemKey, canonical, split_extension
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
 from remote_artwork.core.near_miss import NearMiss, NearMisses, spelling, without_front
 from remote_artwork.core.orders import MEDIA_TYPES, Order, StoredFile
@@ -21,7 +21,7 @@ _MOST_NAMES = 5
 
 
 @define
-class Oddities:
+class UnmatchedClassifier:
     """Judges the names that hit nothing, against what is awaited and what was done before.
 
     Args:
@@ -31,15 +31,15 @@ class Oddities:
     """
 
     pattern: FilenamePattern
-    awaited: Awaited
+    awaited: ExpectedFiles
     orders: Iterable[Order]
     _near: NearMisses = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
     _read: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        contested = (slot for slots in self.awaited.contested.values() for slot in slots)
-        self._near = NearMisses.among((*self.awaited.slots.values(), *contested), self.pattern)
+        ambiguous = (slot for slots in self.awaited.ambiguous.values() for slot in slots)
+        self._near = NearMisses.among((*self.awaited.slots.values(), *ambiguous), self.pattern)
         self._pending = {}
         for order in self.orders:
             self._pending.setdefault(canonical(order.number), []).append(order)

@@ -6,20 +6,27 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.core.expected import Wanted, canonical, split_extension
-from remote_artwork.core.lifecycle import CHECKED, UNSETTLED, FileRecord, FulfillState, ItemRecord, ItemState
+from remote_artwork.core.expected import SearchQuery, canonical, split_extension
+from remote_artwork.core.lifecycle import (
+    UNRESOLVED_STATES,
+    VERIFIED_STATES,
+    FileRecord,
+    FulfillState,
+    ItemRecord,
+    ItemState,
+)
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planner import ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.session import Progress, Tools
+from remote_artwork.fulfillment.session import Dependencies, Progress
 
 
 @frozen
 class Files:
     """The file side of one order."""
 
-    tools: Tools
+    tools: Dependencies
     progress: Progress
 
     def verify(self, plan: ItemPlan) -> bool:
@@ -27,7 +34,7 @@ class Files:
         number = plan.item.number
         row = self.progress.rows.get(number)
         checks = self.tools.inspector.digest(plan.item)
-        if row and row.state in CHECKED and row.checks == checks and row.describes(plan.files):
+        if row and row.state in VERIFIED_STATES and row.checks == checks and row.describes(plan.files):
             return True
         try:
             files = self.tools.inspector.pin(plan.files)
@@ -70,7 +77,7 @@ class Files:
         """
         own = {file.name for file in self.progress.rows[number].files}
         spelled = {split_extension(name)[0] for name in own}
-        names = {name for page in self.tools.storage.search(Wanted(stems=sorted(spelled))) for name in page.names}
+        names = {name for page in self.tools.storage.search(SearchQuery(stems=sorted(spelled))) for name in page.names}
         stems = {canonical(stem) for stem in spelled}
         parts = ((name, *split_extension(name)) for name in names - own)
         return sorted(
@@ -98,11 +105,11 @@ class Files:
         return self.tools.storage.artwork(file, record.placement, expires_in=self.tools.url_lifetime)
 
 
-_SENT = (FulfillState.FULFILLED, *sorted(UNSETTLED))
+_SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
 
 
 @frozen
-class LastLook:
+class PostSendCheck:
     """Looks at the files of one order after its call, whatever became of the call, in this pass or in an earlier one.
 
     A replaced file is an alarm, never acted on: what was sent is sent.
@@ -125,7 +132,7 @@ class LastLook:
                 continue
             if row.state is ItemState.LATE_REPLACEMENT:
                 self._report(row, row.reason, now=False)
-            elif row.state in CHECKED:
+            elif row.state in VERIFIED_STATES:
                 self._look(row)
 
     def _look(self, row: ItemRecord) -> None:

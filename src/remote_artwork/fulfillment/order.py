@@ -15,13 +15,13 @@ from remote_artwork.core.orders import Attaching, OrderState
 from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.artwork import Files, LastLook
+from remote_artwork.fulfillment.artwork import Files, PostSendCheck
 from remote_artwork.fulfillment.recovery import Settling
-from remote_artwork.fulfillment.session import Progress, Stop, Tools
-from remote_artwork.fulfillment.shop import Host
+from remote_artwork.fulfillment.session import Dependencies, Progress, Stop
+from remote_artwork.fulfillment.shop import ShopSession
 
 
-def bring_forward(tools: Tools, progress: Progress) -> None:
+def bring_forward(tools: Dependencies, progress: Progress) -> None:
     """Takes one order as far as it goes in this pass; what became of it is in ``progress``.
 
     Raises:
@@ -29,11 +29,11 @@ def bring_forward(tools: Tools, progress: Progress) -> None:
     """
     files = Files(tools, progress)
     with suppress(Stop):
-        _Order(tools, progress, files, Host(tools, progress, files)).run()
-    LastLook(progress, files).run()
+        _Order(tools, progress, files, ShopSession(tools, progress, files)).run()
+    PostSendCheck(progress, files).run()
 
 
-def record_late_call(tools: Tools, progress: Progress, lease: Lease) -> None:
+def record_late_call(tools: Dependencies, progress: Progress, lease: Lease) -> None:
     """Records a call that had its effect, or may have, and that another scan has given up, or taken for cancelled.
 
     Args:
@@ -50,17 +50,17 @@ def record_late_call(tools: Tools, progress: Progress, lease: Lease) -> None:
     if progress.state is FulfillState.CANCELLED:
         progress.advance(progress.order_step(FulfillState.OPEN))
     progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=progress.plan.order.work))
-    what = f"the shop answered with receipt {progress.receipt}" if progress.receipt else "a fulfil call ended"
+    what = f"the shop answered with receipt {progress.receipt}" if progress.receipt else "a fulfill call ended"
     what += " after another scan had taken the order over"
-    Host(tools, progress, Files(tools, progress)).leave_to_a_person(what)
+    ShopSession(tools, progress, Files(tools, progress)).leave_to_a_person(what)
 
 
 @frozen
 class _Order:
-    tools: Tools
+    tools: Dependencies
     progress: Progress
     files: Files
-    host: Host
+    host: ShopSession
 
     def run(self) -> None:
         self._start()
@@ -99,7 +99,7 @@ class _Order:
             Stop: It does, or the shop could not be asked.
         """
         record = self.progress.lease.record
-        if not record.contradicted(self.tools.client.call_limit):
+        if not record.is_stale_fulfillment(self.tools.client.call_limit):
             return
         order = self.host.look_up()
         if order and order.state is OrderState.PENDING and order.approval == record.key.approval:

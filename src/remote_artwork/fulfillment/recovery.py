@@ -1,4 +1,4 @@
-"""Settling: what became of a fulfil call that was begun by an earlier pass and whose end is not recorded."""
+"""Settling: what became of a fulfill call that was begun by an earlier pass and whose end is not recorded."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.core.orders import Attaching, Order, OrderState, Recovery
-from remote_artwork.core.planner import in_words
+from remote_artwork.core.planner import format_duration
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.session import Progress, Stop, Tools
-from remote_artwork.fulfillment.shop import Host
+from remote_artwork.fulfillment.session import Dependencies, Progress, Stop
+from remote_artwork.fulfillment.shop import ShopSession
 
 
 @frozen
 class Settling:
     """Finds out what became of an earlier call, as the client's ``recovery`` allows."""
 
-    tools: Tools
+    tools: Dependencies
     progress: Progress
-    host: Host
+    host: ShopSession
 
     def run(self) -> None:
         """Leaves the order fulfilled, open again, cancelled, to a person, or to a later pass.
@@ -31,14 +31,14 @@ class Settling:
         """
         order = self.host.look_up()
         if order is not None and order.approval != self.progress.plan.key.approval:
-            self.host.leave_to_a_person("the order was approved anew after a fulfil call was begun")
+            self.host.leave_to_a_person("the order was approved anew after a fulfill call was begun")
         elif order is not None and self._is_fulfilled(order):
             how = self.progress.whose(order)
             self.host.done(None, f"fulfilled, as the shop says, after a call whose answer was lost ({how})")
         elif self.tools.client.recovery is Recovery.NONE:
-            self.host.leave_to_a_person("a fulfil call was begun and its outcome is unknown")
+            self.host.leave_to_a_person("a fulfill call was begun and its outcome is unknown")
         elif order is not None and order.state is OrderState.PENDING and order.work != self.progress.lease.record.work:
-            self.host.leave_to_a_person("the order was changed after a fulfil call was begun whose outcome is unknown")
+            self.host.leave_to_a_person("the order was changed after a fulfill call was begun whose outcome is unknown")
         elif order is not None and order.state is OrderState.PENDING:
             self._still_pending()
         elif self._too_early:
@@ -48,7 +48,7 @@ class Settling:
         else:
             names = "names the order neither pending, nor fulfilled, nor cancelled"
             what = names if order is not None else "does not know the order any more"
-            self.host.leave_to_a_person(f"a fulfil call was begun and its outcome is unknown; the shop {what}")
+            self.host.leave_to_a_person(f"a fulfill call was begun and its outcome is unknown; the shop {what}")
 
     def _is_fulfilled(self, order: Order) -> bool:
         """Whether the host says so, or has gone on since with an order that carries our key."""
@@ -58,7 +58,7 @@ class Settling:
     def _still_pending(self) -> None:
         idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
         if self.progress.plan.order.state is not OrderState.PENDING:
-            reason = "a fulfil call was begun, and the shop's list does not name the order; the next scan looks again"
+            reason = "a fulfill call was begun, and the shop's list does not name the order; the next scan looks again"
             self.progress.set_required(ItemStatus.UNCERTAIN, reason)
         elif not idempotent and self._too_early:
             self._wait()
@@ -66,9 +66,9 @@ class Settling:
             self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
             self._repeat()
         elif idempotent:
-            self.host.leave_to_a_person("a file was replaced after a fulfil call was begun whose outcome is unknown")
+            self.host.leave_to_a_person("a file was replaced after a fulfill call was begun whose outcome is unknown")
         else:
-            reason = "an earlier fulfil call had no effect; the next scan sends the order"
+            reason = "an earlier fulfill call had no effect; the next scan sends the order"
             self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=reason))
             self.progress.set_required(ItemStatus.MATCHED, reason)
 
@@ -94,7 +94,7 @@ class Settling:
             return False
         except StorageError as error:
             progress.failures.append(error)
-            raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfil call") from error
+            raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfill call") from error
 
     @property
     def _call_limit(self) -> timedelta:
@@ -107,6 +107,6 @@ class Settling:
         return age is None or age < self._call_limit
 
     def _wait(self) -> None:
-        limit = in_words(self._call_limit)
-        reason = f"a fulfil call may still be under way; a scan asks the shop again once {limit} have passed since it"
+        limit = format_duration(self._call_limit)
+        reason = f"a fulfill call may still be under way; a scan asks the shop again once {limit} have passed since it"
         self.progress.set_required(ItemStatus.UNCERTAIN, reason)

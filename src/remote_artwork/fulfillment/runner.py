@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 
 from remote_artwork.core.events import Tell, reported, started
 from remote_artwork.core.lifecycle import FulfillState, Lease
-from remote_artwork.core.planner import OrderPlan, in_words
+from remote_artwork.core.planner import OrderPlan, format_duration
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
 from remote_artwork.errors import (
     AuthenticationFailed,
@@ -30,7 +30,7 @@ from remote_artwork.errors import (
     Unavailable,
 )
 from remote_artwork.fulfillment.order import bring_forward, record_late_call
-from remote_artwork.fulfillment.session import Part, Progress, Tools
+from remote_artwork.fulfillment.session import Dependencies, Part, Progress
 
 _SUSPECT = 2
 """After so many orders in a row that a part left without an answer, the next ones are drawn from all that wait."""
@@ -94,7 +94,7 @@ class Fulfillment:
         faults: What could not be used, at least for some orders; one a part.
     """
 
-    tools: Tools
+    tools: Dependencies
     owner: str
     faults: list[Fault] = field(factory=list, init=False)
     _breaker: Breaker = field(factory=Breaker, init=False)
@@ -120,7 +120,7 @@ class Fulfillment:
             self._give_up("ledger", str(error))
             return plan.left(ItemStatus.FAILED, f"nothing was sent: {error}")
         if lease is None:
-            longest = in_words(self._lease_for)
+            longest = format_duration(self._lease_for)
             reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
             return plan.left(ItemStatus.MATCHED, reason)
         tools = evolve(self.tools, retry=self.tools.retry.for_one_order())
@@ -144,7 +144,7 @@ class Fulfillment:
     def _lease_for(self) -> timedelta:
         return self.tools.client.call_limit + _LEASE_BEYOND_CALLS
 
-    def _bring_forward(self, tools: Tools, progress: Progress) -> None:
+    def _bring_forward(self, tools: Dependencies, progress: Progress) -> None:
         try:
             bring_forward(tools, progress)
         except LeaseLost as error:
@@ -218,7 +218,7 @@ def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> 
         return  # what became of it is recorded; what broke off came after
     if progress.state is FulfillState.FULFILL_INTENT:
         answer = f"; the shop answered with receipt {progress.receipt}" if progress.receipt else ""
-        reason = f"a fulfil call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"
+        reason = f"a fulfill call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"
         progress.set_required(ItemStatus.UNCERTAIN, reason)
     elif progress.attaching is not None:
         reason = f"artwork was attached, but that is not recorded ({what}); it is set again before the order is sent"
@@ -227,7 +227,7 @@ def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> 
         progress.set_required(otherwise, f"nothing was sent: {what}")
 
 
-def work_through(
+def run_orders(
     plans: Sequence[OrderPlan],
     fulfillment: Fulfillment,
     *,

@@ -26,7 +26,7 @@ from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Finding, ItemOutcome, ItemStatus
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.scan.checks import Ahead, Inspector
+from remote_artwork.scan.checks import CheckPrefetcher, Inspector
 from remote_artwork.storage.storage import ArtworkStorage
 
 Part = Literal["storage", "client"]
@@ -34,7 +34,7 @@ Part = Literal["storage", "client"]
 
 
 @frozen(kw_only=True)
-class Tools:
+class Dependencies:
     """What working on an order takes.
 
     Args:
@@ -55,7 +55,7 @@ class Tools:
     client: FulfillmentClient
     ledger: Ledger
     inspector: Inspector
-    ahead: Ahead
+    ahead: CheckPrefetcher
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta

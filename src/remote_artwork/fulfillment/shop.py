@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from remote_artwork.core.lifecycle import FulfillState, ItemState, Step, resolving
+from remote_artwork.core.lifecycle import FulfillState, ItemState, Step, resolve_command
 from remote_artwork.core.orders import Order, OrderState, Recovery
 from remote_artwork.core.planner import ItemPlan
 from remote_artwork.core.report import ItemStatus
@@ -27,7 +27,7 @@ from remote_artwork.errors import (
     Unavailable,
 )
 from remote_artwork.fulfillment.artwork import Files
-from remote_artwork.fulfillment.session import Progress, Stop, Tools
+from remote_artwork.fulfillment.session import Dependencies, Progress, Stop
 from remote_artwork.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,10 @@ _ONCE = RetryPolicy(attempts=1)
 
 
 @frozen
-class Host:
+class ShopSession:
     """The host's side of one order."""
 
-    tools: Tools
+    tools: Dependencies
     progress: Progress
     files: Files
 
@@ -281,7 +281,7 @@ class Host:
 
     def leave_to_a_person(self, what: str) -> None:
         """Marks the order uncertain in the ledger, and says how a person settles it."""
-        tool = resolving(self.progress.plan.key, self.progress.plan.order.number)
+        tool = resolve_command(self.progress.plan.key, self.progress.plan.order.number)
         reason = f"{what}; look in the shop, then say so: {tool} (or --not-fulfilled)"
         receipt = self.progress.receipt or self.progress.lease.record.receipt
         self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=reason))
@@ -305,7 +305,7 @@ class Host:
         self.progress.failures.append(error)
         status, then = ItemStatus.UNREADABLE, "nothing was sent"
         if self.progress.state is FulfillState.FULFILL_INTENT:
-            status, then = ItemStatus.UNCERTAIN, "an earlier fulfil call is settled by a later scan"
+            status, then = ItemStatus.UNCERTAIN, "an earlier fulfill call is settled by a later scan"
         for plan in items:
             self.progress.set(plan.item.number, status, f"no URL could be made: {error}; {then}")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import (
-    UNSETTLED,
+    UNRESOLVED_STATES,
     FulfillState,
     Lease,
     OrderKey,
@@ -139,7 +139,7 @@ class MemoryLedger:
                 and row.named_at <= now - min_age
                 and row.record.updated_at is not None
                 and row.record.updated_at <= now - min_age
-                and row.record.state not in UNSETTLED
+                and row.record.state not in UNRESOLVED_STATES
                 and (row.owner is None or row.lease_until <= now)
             ]
             for key in gone:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, or_, se
 from sqlalchemy.engine import URL, Connection
 
 from remote_artwork.core.lifecycle import (
-    UNSETTLED,
+    UNRESOLVED_STATES,
     FileRecord,
     FulfillState,
     ItemRecord,
@@ -286,7 +286,7 @@ class SqlLedger:
                     orders.c.updated_at <= now - min_age.total_seconds(),
                     orders.c.named_at <= now - min_age.total_seconds(),
                     orders.c.named_pass <= _passes_of(tenant) - max(1, silent_passes),
-                    orders.c.state.not_in(sorted(UNSETTLED)),
+                    orders.c.state.not_in(sorted(UNRESOLVED_STATES)),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
                 )
             ).rowcount

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from remote_artwork.client import ArtworkReader, PreflightCheck
 from remote_artwork.core.orders import OrderItem
-from remote_artwork.core.report import Colour, Finding, Severity
+from remote_artwork.core.report import Color, Finding, Severity
 from remote_artwork.errors import StorageError
 
 Size = tuple[float, float]
@@ -23,18 +23,18 @@ class PictureFacts:
     Args:
         width: In pixels.
         height: In pixels.
-        colour: The colours it is made of.
+        color: The colors it is made of.
         flaw: Why it cannot be decoded whole; empty where it can, or where that was not tried.
         decoded: Whether decoding was tried to the end.
-        grey_end: Whether it ends in the grey that stands for lacking data.
+        gray_end: Whether it ends in the gray that stands for lacking data.
     """
 
     width: int
     height: int
-    colour: Colour
+    color: Color
     flaw: str = ""
     decoded: bool = True
-    grey_end: bool = False
+    gray_end: bool = False
 
     @property
     def pixels(self) -> int:

@@ -12,7 +12,7 @@ from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.report import Finding, Severity
 from remote_artwork.preflight.base import PageFacts, PdfFacts, Size, passed, rejection, strictly, warning
-from remote_artwork.preflight.sandbox import Exhausted, measure_apart
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
 
 _MM = 25.4 / 72
 _MOST_PAGES = 1_000
@@ -165,7 +165,7 @@ class PdfCheck:
             return []
         try:
             facts = PdfFacts.of(measure_apart("pdf", artwork))
-        except Exhausted as error:
+        except ResourceLimitExceeded as error:
             return [rejection("too_complex", f"the PDF cannot be checked: {error}; export it again, flattened")]
         return strictly(self._judge(facts, item.print_size_mm), self.reject_for)
 

@@ -1,4 +1,4 @@
-"""Is a JPEG or PNG fit for print: does it decode whole, is it large enough, are its colours accepted?"""
+"""Is a JPEG or PNG fit for print: does it decode whole, is it large enough, are its colors accepted?"""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from attrs import define, field, frozen
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
-from remote_artwork.core.report import Colour, Finding
+from remote_artwork.core.report import Color, Finding
 from remote_artwork.preflight.base import PictureFacts, passed, rejection, strictly, warning
-from remote_artwork.preflight.sandbox import Exhausted, measure_apart
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
 
-_COLOURS = {"L": "grey", "RGB": "rgb", "CMYK": "cmyk"}
+_COLOURS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
 _NO_DATA = {"L": {128}, "RGB": {128}, "CMYK": {127, 128}}
 """Values of the channels where there are none in the file; those of CMYK are mostly stored inverted."""
 _ROOM = 128 * 1024**2
@@ -32,9 +32,9 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
     try:
         picture = JpegImageFile(file)
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
-        return {"width": 0, "height": 0, "colour": "rgb", "flaw": "its header is damaged"}
+        return {"width": 0, "height": 0, "color": "rgb", "flaw": "its header is damaged"}
     width, height = picture.size
-    facts = {"width": width, "height": height, "colour": _COLOURS.get(picture.mode, "rgb")}
+    facts = {"width": width, "height": height, "color": _COLOURS.get(picture.mode, "rgb")}
     if width * height > max_pixels:
         return facts | {"decoded": False}
     densest = max(h * v for _, h, v, _ in picture.layer)
@@ -46,11 +46,11 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
         if coefficients > _ROOM or isinstance(error, MemoryError):
             return facts | {"decoded": False}
         return facts | {"flaw": "its picture data is damaged, or a part of it is missing"}
-    return facts | {"grey_end": _ends_grey(picture)}
+    return facts | {"gray_end": _ends_grey(picture)}
 
 
 def _ends_grey(picture: Any) -> bool:
-    """Whether the last row is of the grey that a decoder puts where coded data lack, which is no error to it."""
+    """Whether the last row is of the gray that a decoder puts where coded data lack, which is no error to it."""
     last = picture.crop((0, picture.height - 1, picture.width, picture.height))
     return set(last.tobytes()) <= _NO_DATA.get(last.mode, set())
 
@@ -63,7 +63,7 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
 _KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 """Chunks that a decoder has to understand; one that it does not know makes a file unreadable."""
-_COLOURS_png: dict[int, Colour] = {0: "grey", 2: "rgb", 3: "rgb", 4: "grey", 6: "rgb"}
+_COLOURS_png: dict[int, Color] = {0: "gray", 2: "rgb", 3: "rgb", 4: "gray", 6: "rgb"}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
 _FILTERS = bytes(range(5))
@@ -83,19 +83,19 @@ def png_facts(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
     """
     head = artwork.read(0, 29)
     if len(head) < 29 or not head.startswith(_BEGIN):
-        return PictureFacts(width=0, height=0, colour="rgb", flaw="its header is damaged")
-    width, height, depth, colour, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
+        return PictureFacts(width=0, height=0, color="rgb", flaw="its header is damaged")
+    width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
     methods = compression == filtering == 0 and interlaced <= 1
-    if depth not in _DEPTHS.get(colour, ()) or not methods or not 0 < width < 2**31 or not 0 < height < 2**31:
-        return PictureFacts(width=width, height=height, colour="rgb", flaw="its header is damaged")
+    if depth not in _DEPTHS.get(color, ()) or not methods or not 0 < width < 2**31 or not 0 < height < 2**31:
+        return PictureFacts(width=width, height=height, color="rgb", flaw="its header is damaged")
     flaw, decoded = "", width * height <= max_pixels
     if decoded:
         try:
-            rows = _Rows(list(_passes(width, height, depth * _SAMPLES[colour], interlaced=bool(interlaced))))
-            _walk(artwork, rows, needs_palette=colour == _PALETTE)
+            rows = _Rows(list(_passes(width, height, depth * _SAMPLES[color], interlaced=bool(interlaced))))
+            _walk(artwork, rows, needs_palette=color == _PALETTE)
         except _Flaw as error:
             flaw = str(error)
-    return PictureFacts(width=width, height=height, colour=_COLOURS_png[colour], flaw=flaw, decoded=decoded)
+    return PictureFacts(width=width, height=height, color=_COLOURS_png[color], flaw=flaw, decoded=decoded)
 
 
 def _passes(width: int, height: int, bits: int, *, interlaced: bool) -> Iterator[tuple[int, int]]:
@@ -182,7 +182,7 @@ def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, ro
 _MM_AN_INCH = 25.4
 _SMALLEST_SIDE = 16
 """Pixels; below, it is a placeholder or a tracking pixel, whatever it is printed on."""
-_SAID: dict[Colour, str] = {"grey": "greyscale", "rgb": "RGB", "cmyk": "CMYK"}
+_SAID: dict[Color, str] = {"gray": "greyscale", "rgb": "RGB", "cmyk": "CMYK"}
 
 
 @frozen(kw_only=True)
@@ -190,19 +190,19 @@ class PictureCheck:
     """Decodes a picture whole and measures it. Says nothing of other files. JPEG needs the extra ``preflight``.
 
     Rejects with the codes ``damaged``, ``too_complex``, ``too_many_pixels`` and ``too_small``. Warns with
-    ``low_resolution``, ``colour_mode``, ``grey_end`` and ``not_decoded``. Passes with ``pixels``, ``resolution`` and
-    ``colour_mode``.
+    ``low_resolution``, ``color_mode``, ``gray_end`` and ``not_decoded``. Passes with ``pixels``, ``resolution`` and
+    ``color_mode``.
 
     Args:
         min_dpi: Pixels an inch at the item's print size, below which it warns.
         max_pixels: A picture with more is rejected by its header alone.
-        colour_modes: Of ``grey``, ``rgb`` and ``cmyk``, those that the shop prints well; it warns of others.
+        color_modes: Of ``gray``, ``rgb`` and ``cmyk``, those that the shop prints well; it warns of others.
         reject_for: Codes of warnings that reject the file instead.
     """
 
     min_dpi: float = 150.0
     max_pixels: int = 179_000_000
-    colour_modes: tuple[Colour, ...] = ("grey", "rgb", "cmyk")
+    color_modes: tuple[Color, ...] = ("gray", "rgb", "cmyk")
     reject_for: tuple[str, ...] = ()
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:
@@ -219,7 +219,7 @@ class PictureCheck:
                 facts = PictureFacts(**measure_apart("jpeg", artwork, max_pixels=self.max_pixels))
             else:
                 return []
-        except Exhausted as error:
+        except ResourceLimitExceeded as error:
             return [rejection("too_complex", f"the picture cannot be checked: {error}; save it anew, or smaller")]
         return strictly(self._judge(facts, item.print_size_mm), self.reject_for)
 
@@ -240,12 +240,12 @@ class PictureCheck:
             if not facts.decoded:
                 message = "the picture is too large to be decoded here as it is; save it as a baseline JPEG to be sure"
                 yield warning("not_decoded", message)
-            if facts.grey_end:
-                message = "the picture ends in plain grey, as where a part of it is missing; look whether it is whole"
-                yield warning("grey_end", message)
+            if facts.gray_end:
+                message = "the picture ends in plain gray, as where a part of it is missing; look whether it is whole"
+                yield warning("gray_end", message)
             if print_size_mm is not None:
                 yield _resolution(facts, print_size_mm, self.min_dpi)
-            yield _colour(facts.colour, self.colour_modes)
+            yield _color(facts.color, self.color_modes)
 
 
 def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: float) -> Finding:
@@ -261,12 +261,12 @@ def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: 
     return warning("low_resolution", message, measured, required)
 
 
-def _colour(colour: Colour, accepted: Collection[Colour]) -> Finding:
-    measured, required = _SAID[colour], " or ".join(_SAID[mode] for mode in accepted)
-    if colour in accepted:
-        return passed("colour_mode", f"its colours are {measured}", measured, required)
-    message = f"its colours are {measured}, which may be printed differently; save it in {required}"
-    return warning("colour_mode", message, measured, required)
+def _color(color: Color, accepted: Collection[Color]) -> Finding:
+    measured, required = _SAID[color], " or ".join(_SAID[mode] for mode in accepted)
+    if color in accepted:
+        return passed("color_mode", f"its colors are {measured}", measured, required)
+    message = f"its colors are {measured}, which may be printed differently; save it in {required}"
+    return warning("color_mode", message, measured, required)
 
 
 def _pixels(sides: tuple[int, int]) -> str:

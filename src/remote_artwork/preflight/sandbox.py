@@ -32,7 +32,7 @@ _BROKE = "the program that opens it breaks"
 
 
 @frozen
-class Exhausted(Exception):
+class ResourceLimitExceeded(Exception):
     """The file was too much for the process: it would have taken more memory or time, or broke it."""
 
     what: str
@@ -94,10 +94,10 @@ def _serve(process: subprocess.Popen[bytes], artwork: ArtworkReader) -> dict[str
         elif kind == ANSWER and length <= _LONGEST_ANSWER:
             facts: dict[str, Any] = json.loads(_receive(process, length))
             if GAVE_UP in facts:
-                raise Exhausted(_OF_MEMORY if facts[GAVE_UP] == "MemoryError" else _BROKE)
+                raise ResourceLimitExceeded(_OF_MEMORY if facts[GAVE_UP] == "MemoryError" else _BROKE)
             return facts
         else:
-            raise Exhausted(_BROKE)
+            raise ResourceLimitExceeded(_BROKE)
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
@@ -108,7 +108,7 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
     try:
         while left:
             if not listen.poll(_SILENCE * 1000):
-                raise Exhausted(_OF_TIME)
+                raise ResourceLimitExceeded(_OF_TIME)
             left = left[process.stdin.write(left) or 0 :]
     except BrokenPipeError:
         raise _death(process) from None
@@ -120,7 +120,7 @@ def _receive(process: subprocess.Popen[bytes], length: int) -> bytes:
     talk.register(process.stdout, select.POLLIN)
     while len(data) < length:
         if not talk.poll(_SILENCE * 1000):
-            raise Exhausted(_OF_TIME)
+            raise ResourceLimitExceeded(_OF_TIME)
         piece = process.stdout.read(length - len(data))
         if not piece:
             raise _death(process)
@@ -135,4 +135,4 @@ def _death(process: subprocess.Popen[bytes]) -> Exception:
         return _Stopped("the process that opens files was stopped, each time it was started")
     if code >= 0:
         return RuntimeError(f"the process that opens files ended with code {code}: is the extra preflight installed?")
-    return Exhausted(_OF_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _BROKE)
+    return ResourceLimitExceeded(_OF_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _BROKE)

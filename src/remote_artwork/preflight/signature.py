@@ -82,7 +82,7 @@ _AFTER_DATA = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _HEADER_GOES_ON = re.compile(rb"\0?(?:\xff[\xc0-\xcf\xdb\xdd\xe0-\xef\xfe]|8BIM)", re.DOTALL)
 _START_OF_SCAN = re.compile(rb"\xff\xda\x00[\x06-\x0c][\x01-\x04]", re.DOTALL)
 
-_PROOF = 4_096  # bytes without a stray marker are coded data; a colour profile has one every 256 bytes or so
+_PROOF = 4_096  # bytes without a stray marker are coded data; a color profile has one every 256 bytes or so
 
 
 @frozen(kw_only=True)

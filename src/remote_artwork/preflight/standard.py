@@ -31,7 +31,7 @@ def preflight_checks(policy: Policy) -> tuple[PreflightCheck, ...]:
         PictureCheck(
             min_dpi=policy.min_dpi,
             max_pixels=policy.max_pixels,
-            colour_modes=policy.colour_modes,
+            color_modes=policy.color_modes,
             reject_for=policy.reject_for,
         ),
         PdfCheck(bleed_mm=policy.bleed_mm, max_pages=policy.max_pages, reject_for=policy.reject_for),

@@ -8,7 +8,7 @@ from io import BufferedReader, BytesIO
 from typing import Any
 
 from remote_artwork.client import ArtworkReader
-from remote_artwork.preflight.sandbox import Exhausted, measure_apart
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
 from remote_artwork.preflight.signature import PDF, PROMISED
 
 _QUALITY = 82
@@ -63,7 +63,7 @@ def thumbnail(artwork: ArtworkReader, *, side: int = 240) -> bytes | None:
         return None
     try:
         return base64.b64decode(measure_apart("thumbnail", artwork, pdf=promised == PDF, side=side)["jpeg"])
-    except Exhausted as error:
+    except ResourceLimitExceeded as error:
         _log.info("thumbnail_not_drawn", extra={"file": artwork.file.name, "why": error.what})
     except RuntimeError:
         _log.warning("thumbnails_need_the_extra_report", extra={"file": artwork.file.name})

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from remote_artwork.core.report import (
-    NEEDS_A_PERSON,
+    NEEDS_PERSON,
     FileStatus,
     ItemOutcome,
     ItemStatus,
@@ -61,7 +61,7 @@ FILE_ADVICE: Mapping[FileStatus, str] = {
 
 def group_of(status: ItemStatus) -> Group:
     """Whose turn it is: a person's, nobody's yet, or nobody's any more."""
-    if status in NEEDS_A_PERSON:
+    if status in NEEDS_PERSON:
         return "person"
     return "done" if status in _DONE else "waiting"
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from remote_artwork.core.report import (
-    NEEDS_A_PERSON,
+    NEEDS_PERSON,
     FileOutcome,
     FileStatus,
     ItemOutcome,
@@ -15,7 +15,7 @@ from remote_artwork.core.report import (
     ScanReport,
     Severity,
 )
-from remote_artwork.core.text import visible
+from remote_artwork.core.text import escape_unprintable
 
 MOST_ROWS = 40
 """Rows of one status that a table shows; the report itself holds more."""
@@ -50,7 +50,7 @@ def _by(report: ScanReport) -> str:
 
 def _title(report: ScanReport) -> Text:
     kind = "Plan (nothing was written)" if report.dry_run else "Scan"
-    return Text.assemble((kind, "bold"), visible(f" of {report.location}"))
+    return Text.assemble((kind, "bold"), escape_unprintable(f" of {report.location}"))
 
 
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
@@ -75,7 +75,7 @@ def _why(item: ItemOutcome) -> Text:
 
 def _shown(text: str, style: str = "") -> Text:
     """Words of a merchant, a shop or a storage."""
-    return Text(visible(text), style)
+    return Text(escape_unprintable(text), style)
 
 
 def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType:
@@ -104,7 +104,7 @@ def _add_rest(table: Table, rest: dict[str, int]) -> None:
 
 
 def _style(status: ItemStatus) -> str:
-    if status in NEEDS_A_PERSON:
+    if status in NEEDS_PERSON:
         return "bold red"
     return "green" if status in _GOOD else "cyan"
 

@@ -17,7 +17,7 @@ from typing import Self
 from attrs import define, field, frozen
 
 from remote_artwork.client import ArtworkReader, PreflightCheck
-from remote_artwork.core.lifecycle import CHECKED, FileRecord
+from remote_artwork.core.lifecycle import VERIFIED_STATES, FileRecord
 from remote_artwork.core.orders import OrderItem, StoredFile
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.report import Finding, ItemStatus, Severity
@@ -97,7 +97,7 @@ Files = Mapping[str, StoredFile]
 
 
 @define
-class _WhileWanted:
+class CancellableReader:
     """An ``ArtworkReader`` that reads on only as long as somebody waits for the verdict."""
 
     file: StoredFile
@@ -111,7 +111,7 @@ class _WhileWanted:
 
 
 @define
-class Ahead:
+class CheckPrefetcher:
     """Verdicts of one pass, had ahead where that is possible. Used as a context, by one thread.
 
     Args:
@@ -132,7 +132,7 @@ class Ahead:
         """
         only_read = all(isinstance(check, SignatureCheck) for check in inspector.checks)
         usual = _MOST_AT_ONCE if only_read else min(os.cpu_count() or 1, _MOST_AT_ONCE)
-        return cls(inspector, (at_once or usual) if inspector.storage.reads_at_once else 1)
+        return cls(inspector, (at_once or usual) if inspector.storage.concurrent_reads else 1)
 
     def __attrs_post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.at_once, thread_name_prefix="remote-artwork-check")
@@ -151,12 +151,12 @@ class Ahead:
         for plan in plans if self.at_once > 1 else ():
             for item in plan.items:
                 names = _names(item.files)
-                if item.status is ItemStatus.MATCHED and item.state not in CHECKED and names not in self._begun:
+                if item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES and names not in self._begun:
                     verdict = self._pool.submit(self.inspector.verdict, item.item, item.files, reader=self._reader)
                     self._begun[names] = (item.files, verdict)
 
     def _reader(self, file: StoredFile) -> ArtworkReader:
-        return _WhileWanted(file, self.inspector.storage.reader(file), self._over)
+        return CancellableReader(file, self.inspector.storage.reader(file), self._over)
 
     def verdict(self, item: OrderItem, files: Files) -> Verdict:
         """What the checks say of an item's files, up to the first rejection.

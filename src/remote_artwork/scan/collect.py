@@ -12,16 +12,16 @@ from typing import Literal
 from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
-from remote_artwork.core.events import FilesListed, Tell, found, tell_nobody
-from remote_artwork.core.expected import Awaited, Wanted, await_orders, split_extension
-from remote_artwork.core.lifecycle import UNSETTLED, FulfillState, OrderKey, OrderRecord
+from remote_artwork.core.events import FilesListed, Tell, found, ignore
+from remote_artwork.core.expected import ExpectedFiles, SearchQuery, await_orders, split_extension
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import OrderPlan, Planner, order_of
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemStatus, natural
-from remote_artwork.core.unmatched import Oddities, unsupported
+from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
@@ -50,13 +50,13 @@ class Discovery:
     """
 
     storage: ArtworkStorage
-    wanted: Wanted | None
+    wanted: SearchQuery | None
     matches: Matches
-    oddities: Oddities
+    oddities: UnmatchedClassifier
     tally: FileTally
     ledger: Ledger
     tenant: str
-    tell: Tell = tell_nobody
+    tell: Tell = ignore
     _misses: list[str] = field(factory=list)
     _pages: list[Page] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
@@ -122,7 +122,7 @@ class Discovery:
             self.tally.add(self.oddities.settle(outcome, served))
         for name, _slot in self.matches.unsupported:
             self.tally.add(unsupported(name))
-        for name, slots in self.matches.contested:
+        for name, slots in self.matches.ambiguous:
             refusal = next(
                 self.matches.awaited.refusals[slot.key] for slot in slots if slot.key in self.matches.awaited.refusals
             )
@@ -151,14 +151,14 @@ def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -
 log = logging.getLogger(__name__)
 
 Records = Mapping[OrderKey, OrderRecord]
-_SENT = (FulfillState.FULFILLED, *sorted(UNSETTLED))
+_SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
 
 Unknown = tuple[ItemStatus, str] | None
 """Why nothing can be known of files or rows, as the outcome to report; None where all was seen."""
 
 
 @frozen(kw_only=True)
-class Survey:
+class Collected:
     """What is known before anything is done.
 
     Args:
@@ -175,7 +175,7 @@ class Survey:
     """
 
     plans: Sequence[OrderPlan]
-    awaited: Awaited
+    awaited: ExpectedFiles
     unknown: Mapping[str, Mapping[str, str]]
     tally: FileTally
     faults: list[Fault]
@@ -206,7 +206,7 @@ class Pending:
 
 
 @frozen(kw_only=True)
-class Surveyor:
+class Collector:
     """Brings orders, ledger and storage together."""
 
     storage: ArtworkStorage
@@ -217,7 +217,7 @@ class Surveyor:
     tenant: str
     retry: RetryPolicy
     inspector: Inspector
-    tell: Tell = tell_nobody
+    tell: Tell = ignore
 
     def look(
         self,
@@ -227,7 +227,7 @@ class Surveyor:
         tally: FileTally,
         sweep: bool = False,
         names: Collection[str] = (),
-    ) -> Survey:
+    ) -> Collected:
         """Looks once.
 
         Args:
@@ -285,7 +285,7 @@ class Surveyor:
         for plan in plans:
             for event in found(plan):
                 self.tell(event)
-        return Survey(
+        return Collected(
             plans=plans,
             awaited=awaited,
             unknown=matches.unknown,
@@ -303,7 +303,7 @@ class Surveyor:
         try:
             found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
             records = {record.key: record for record in found}
-            begun = [row for state in sorted(UNSETTLED) for row in self.ledger.find(self.tenant, state=state)]
+            begun = [row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state)]
             named = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
             return records, [record for record in begun if record.key not in named], None
         except LedgerError as error:
@@ -324,13 +324,13 @@ class Surveyor:
         return used, None
 
     def _discover(
-        self, wanted: Wanted | None, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
+        self, wanted: SearchQuery | None, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
     ) -> Unknown:
         discovery = Discovery(
             storage=self.storage,
             wanted=wanted,
             matches=matches,
-            oddities=Oddities(self.pattern, matches.awaited, pending.orders.values()),
+            oddities=UnmatchedClassifier(self.pattern, matches.awaited, pending.orders.values()),
             tally=tally,
             ledger=self.ledger,
             tenant=self.tenant,

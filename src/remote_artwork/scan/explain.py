@@ -10,12 +10,12 @@ from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, why_unknown
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
-from remote_artwork.scan.collect import Survey
+from remote_artwork.scan.collect import Collected
 
 
 def explain_file(
     name: str,
-    survey: Survey,
+    survey: Collected,
     seen: Sequence[FileOutcome],
     known: Sequence[OrderRecord],
     pattern: FilenamePattern,
@@ -58,7 +58,7 @@ def explain_file(
     return verdict(*_of_unseen(name, survey, known))
 
 
-def _of_unseen(name: str, survey: Survey, known: Sequence[OrderRecord]) -> tuple[str, str]:
+def _of_unseen(name: str, survey: Collected, known: Sequence[OrderRecord]) -> tuple[str, str]:
     """Verdict and last step for a file that was not seen."""
     stem, extension = split_extension(name)
     if unknown := survey.unknown.get(canonical(stem)):
@@ -77,7 +77,7 @@ def _of_unseen(name: str, survey: Survey, known: Sequence[OrderRecord]) -> tuple
     return "nothing is to be done with it", "no pending item awaits it, and it is not there"
 
 
-def explain_order(number: str, survey: Survey, known: Iterable[OrderRecord]) -> Explanation:
+def explain_order(number: str, survey: Collected, known: Iterable[OrderRecord]) -> Explanation:
     """Why an order is where it is.
 
     Args:
@@ -102,11 +102,11 @@ def _verdict_of(plan: OrderPlan) -> str:
     if waiting:
         return "; ".join(f"item {item.item.number} is {item.status}" for item in waiting)
     if plan.complete:
-        return "everything is there: the next scan fulfils it"
-    return "no item of it needs artwork, so it is not this library's to fulfil"
+        return "everything is there: the next scan fulfills it"
+    return "no item of it needs artwork, so it is not this library's to fulfill"
 
 
-def _unusable(subject: str, steps: Sequence[str], survey: Survey) -> Explanation:
+def _unusable(subject: str, steps: Sequence[str], survey: Collected) -> Explanation:
     faults = [f"the {fault.part} could not be used: {fault.message}" for fault in survey.faults]
     verdict = "nothing can be said of it until that works again"
     return Explanation(subject=subject, steps=(*steps, *faults), verdict=verdict, exit_code=3)

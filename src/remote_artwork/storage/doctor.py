@@ -153,7 +153,7 @@ class Patient:
         return CheckStep(name=name, verdict=Verdict.FAILED, message=f"{error}{advice}", error=error)
 
 
-def recognise(location: Location) -> CheckStep:
+def recognize(location: Location) -> CheckStep:
     """What the URL was taken for, and what was rewritten in it; a warning where it may be that of a file."""
     parts = {
         "endpoint": location.endpoint,
@@ -168,7 +168,7 @@ def recognise(location: Location) -> CheckStep:
     if last.lower().endswith(tuple(f".{extension}" for extension in MEDIA_TYPES)):
         verdict = Verdict.WARNING
         message += f"; {last} is called like a file; if it is one, give the folder that it lies in"
-    return CheckStep(name="recognised", verdict=verdict, message=message)
+    return CheckStep(name="recognized", verdict=verdict, message=message)
 
 
 def tell_policy(network: NetworkPolicy) -> CheckStep:
@@ -258,7 +258,7 @@ def hand_on(patient: Patient, file: StoredFile | None, begin: bytes | None) -> I
 
     Without a file it is the URL of one that is not there, whose answer tells the time as well.
     """
-    wanted = min(patient.url_lifetime, patient.storage.longest_url or patient.url_lifetime)
+    wanted = min(patient.url_lifetime, patient.storage.max_url_lifetime or patient.url_lifetime)
     try:
         url, ends = patient.storage.url(file or _nothing(), expires_in=wanted)
     except RemoteArtworkError as error:
@@ -454,9 +454,9 @@ class CheckReport:
         """The report on a location that was refused before anybody was asked.
 
         Args:
-            tried: What it was refused at: ``recognised``, ``credentials`` or ``open``.
+            tried: What it was refused at: ``recognized``, ``credentials`` or ``open``.
             error: Why.
-            location: What was recognised until then.
+            location: What was recognized until then.
         """
         failed = CheckStep(name=tried, verdict=Verdict.FAILED, message=str(error), error=error)
         return cls(location=location, steps=[failed], requests={"list": 0, "head": 0, "get": 0})
@@ -519,7 +519,7 @@ def check_location(
     except MissingExtra:
         raise
     except RemoteArtworkError as error:
-        tried = "open" if location else "recognised"
+        tried = "open" if location else "recognized"
         return CheckReport.of_refusal(tried, error, location=str(location or ""))
     steps = list(check_storage(storage, location=location, credentials=credentials, network=network))
     return CheckReport(location=storage.location, steps=steps, requests=storage.requests)
@@ -551,7 +551,7 @@ def check_storage(
     """
     patient = Patient(storage, location, network or NetworkPolicy(), url_lifetime, clock)
     if location is not None:
-        yield recognise(location)
+        yield recognize(location)
     if credentials is not None:
         yield look_at_credentials(credentials, url_lifetime, clock())
     if patient.far:

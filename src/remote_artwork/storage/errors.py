@@ -2,7 +2,7 @@
 
 Metadata comes as dictionaries with a vocabulary for each protocol; here it becomes a ``StoredFile``. Errors come in any
 class; the HTTP status decides what they mean, then the storage's own error code, then the built-in class. Names of
-foreign classes are looked at only to tell a broken connection from a broken programme. No SDK is imported.
+foreign classes are looked at only to tell a broken connection from a broken program. No SDK is imported.
 """
 
 from __future__ import annotations
@@ -550,7 +550,7 @@ def _from_class(chain: tuple[BaseException, ...], about: str, name: str | None) 
             return _missing(about, "not found", name)
         if isinstance(link, PermissionError):
             return StorageDenied(f"{about}: access is refused; check the permissions")
-        # The programme's own error, as well as an answer that does not parse, is no reason to try again.
+        # The program's own error, as well as an answer that does not parse, is no reason to try again.
         if isinstance(link, OSError) or _broken(link):
             what, remedy = reason(chain) or (f"no answer from the storage ({type(link).__name__})", "try again later")
             return StorageUnreachable(f"{about}: {what}; {remedy}")

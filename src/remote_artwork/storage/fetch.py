@@ -21,7 +21,7 @@ class _Outcome(Generic[T]):
     error: Exception | None = None
 
 
-def wait_for(
+def run_sync(
     loop: asyncio.AbstractEventLoop,
     request: Callable[..., Awaitable[T]],
     *arguments: object,
@@ -92,7 +92,7 @@ def ask_once(method: str, url: str, network: NetworkPolicy, *, headers: Mapping[
     """
     parts = urlsplit(url)
     network.check_endpoint(f"{parts.scheme}://{parts.hostname}")
-    return wait_for(get_loop(), _ask, method, url, network, dict(headers or {}), timeout=network.call_timeout)
+    return run_sync(get_loop(), _ask, method, url, network, dict(headers or {}), timeout=network.call_timeout)
 
 
 async def _ask(method: str, url: str, network: NetworkPolicy, headers: dict[str, str]) -> WebAnswer:

@@ -529,7 +529,7 @@ _OF_THIS_MACHINE: Mapping[Capability, str] = {
     "odd_names": "repeated slashes mean nothing to a file system",
     "replacement": "a file is read as it is now",
     "versions": "only the latest file is kept",
-    "access": "whoever runs this programme is let in",
+    "access": "whoever runs this program is let in",
     "signed_url": "a path on this machine is not signed",
     "public": "there is no public side to it",
 }

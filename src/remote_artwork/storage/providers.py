@@ -138,7 +138,7 @@ class Provider:
         lacks: What it cannot do that storages mostly can, and why. The contract of storages holds it to that.
         permissions: What to permit there to list and to read, in its own words; ``{bucket}`` and ``{prefix}`` are
             filled in. Left out: the words of its protocol.
-        verified: How its behaviour is tested; ``live`` is the real thing.
+        verified: How its behavior is tested; ``live`` is the real thing.
         verified_by: With what.
     """
 

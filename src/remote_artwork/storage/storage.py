@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
 from remote_artwork.client import ArtworkReader
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
@@ -29,20 +29,20 @@ from remote_artwork.retry import RetryPolicy
 from remote_artwork.storage.backends.base import (
     LOCAL,
     LONGEST_NAME,
-    Ask,
+    Backend,
     Found,
+    ListingTimeout,
     Locator,
-    Pager,
     Prober,
+    Requester,
     RequestKind,
     Searcher,
     Signer,
-    TimeIsUp,
     all_plain,
+    backend_for,
     is_impossible,
     module_for,
     names_of,
-    pager_for,
     protocols_of,
     serves,
 )
@@ -73,8 +73,8 @@ class Inside:
         attempt: Makes any other.
     """
 
-    pager: Pager
-    ask: Ask
+    pager: Backend
+    ask: Requester
     attempt: Attempt
 
 
@@ -120,9 +120,9 @@ class ArtworkStorage:
         self.location = str(location or f"{protocols_of(fs)[0]}://{path}")
         self._provider = location.provider if isinstance(location, Location) else None
         self.appear_whole = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
-        self.reads_at_once = any(map(serves, protocols_of(fs)))
+        self.concurrent_reads = any(map(serves, protocols_of(fs)))
         self._retry = retry or RetryPolicy()
-        self._pager = pager_for(fs, path, call_timeout=call_timeout)
+        self._pager = backend_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout
         self._locate = self._pager.locate if isinstance(self._pager, Locator) else None
         self._requests: Counter[RequestKind] = Counter()
@@ -158,9 +158,9 @@ class ArtworkStorage:
         return sum(costs) * _HOURS_A_MONTH if row and row.list_price is not None else None
 
     @property
-    def longest_url(self) -> timedelta | None:
+    def max_url_lifetime(self) -> timedelta | None:
         """The longest that a signed URL can live here; None: nothing is known that limits it. Asks nobody."""
-        return self._pager.longest_url if isinstance(self._pager, Signer) else None
+        return self._pager.max_url_lifetime if isinstance(self._pager, Signer) else None
 
     @property
     def inside(self) -> Inside:
@@ -178,7 +178,7 @@ class ArtworkStorage:
             for entries in self._pager.pages(self._ask_in_time()):
                 yield self._page(Found(entries=entries, way="listing"))
 
-    def search(self, wanted: Wanted) -> Iterator[Page]:
+    def search(self, wanted: SearchQuery) -> Iterator[Page]:
         """Every wanted file that is there, page by page, in no order; as many others as come by are among them.
 
         A storage that can be listed only is listed. The pages tell of which names nothing could be known.
@@ -273,7 +273,7 @@ class ArtworkStorage:
             last_modified=file.last_modified,
         )
 
-    def _ask_in_time(self) -> Ask:
+    def _ask_in_time(self) -> Requester:
         """As ``_ask``, for one look that begins now and has to end."""
         return partial(self._ask, until=monotonic() + self._listing_timeout)
 
@@ -294,7 +294,7 @@ class ArtworkStorage:
     def _counted(self, kind: RequestKind, request: Callable[[], T], *, name: str | None, until: float = math.inf) -> T:
         def once() -> T:
             if monotonic() > until:
-                raise TimeIsUp(
+                raise ListingTimeout(
                     f"looking for files has no end after {self._listing_timeout:g} seconds; "
                     "use a folder with fewer files, or have the operator raise NetworkPolicy(listing_timeout=…)"
                 )
@@ -316,7 +316,7 @@ class ArtworkStorage:
 
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
-            with quietly():
+            with suppress_sdk_debug():
                 return function()
         except Exception as error:  # noqa: BLE001 - whatever another library raises
             told, cause = translate(error, where=self.location, name=name), stand_in(error)
@@ -358,7 +358,7 @@ _FILTER = _NotOurs()
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def suppress_sdk_debug() -> Iterator[None]:
     """Nothing that the block does is in another library's log for debugging."""
     _FILTER.install()
     token = _ours.set(True)
@@ -436,7 +436,7 @@ def open_storage(
             InvalidLocation(f"{location} is a folder of this machine, where no URL may lead; use the URL of a bucket"),
             "NetworkPolicy(allow_local=True)",
         )
-    with quietly():
+    with suppress_sdk_debug():
         fs = shared(module_for(location.protocol).connect, location, credentials, network)
     return ArtworkStorage(
         fs,

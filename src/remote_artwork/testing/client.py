@@ -20,7 +20,7 @@ import fsspec
 import pytest
 from attrs import Factory, define, evolve, field
 
-from remote_artwork.client import FulfillmentClient, flaw_of_client
+from remote_artwork.client import FulfillmentClient, client_problem
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import ItemStatus
@@ -81,13 +81,13 @@ class Trial:
         client: The client on trial.
         order: Its order.
         storage: A place with the order's files; see ``upload``.
-        fulfilments: How often the host has fulfilled an order, by a journal of its own.
+        fulfillments: How often the host has fulfilled an order, by a journal of its own.
     """
 
     client: FulfillmentClient
     order: Order
     storage: ArtworkStorage
-    fulfilments: Callable[[Order], int] | None = None
+    fulfillments: Callable[[Order], int] | None = None
     now: datetime = datetime(2026, 5, 1, tzinfo=UTC)
     witness: Witness = field(init=False, default=Factory(lambda self: Witness(self.client), takes_self=True))
     ledger: MemoryLedger = field(init=False)
@@ -126,7 +126,7 @@ class Trial:
 
     def times_fulfilled(self) -> int:
         """How often the host has fulfilled the order."""
-        return (self.fulfilments or self.witness.times)(self.order)
+        return (self.fulfillments or self.witness.times)(self.order)
 
 
 def upload(files: Any, folder: str, order: Order) -> None:
@@ -158,7 +158,7 @@ class WholeScansOfAClient:
         files.rm(folder, recursive=True)
 
     @pytest.fixture
-    def fulfilments(self) -> Callable[[Order], int] | None:
+    def fulfillments(self) -> Callable[[Order], int] | None:
         """How often the host has fulfilled an order; None: as often as it has said so."""
         return None
 
@@ -178,11 +178,11 @@ class WholeScansOfAClient:
         client: FulfillmentClient,
         order: Order,
         folder: tuple[Any, str],
-        fulfilments: Callable[[Order], int] | None,
+        fulfillments: Callable[[Order], int] | None,
     ) -> Trial:
         """The ``order`` with its files in place, and a ledger that knows nothing of it."""
         upload(*folder, order)
-        return Trial(client, order, ArtworkStorage(*folder), fulfilments)
+        return Trial(client, order, ArtworkStorage(*folder), fulfillments)
 
     def test_a_scan_fulfils_the_order_once_and_the_next_ones_leave_it(self, trial: Trial) -> None:
         """Nothing goes wrong."""
@@ -326,11 +326,11 @@ class FulfillmentClientContract(WholeScansOfAClient):
     ``folder`` (optional): a file system of fsspec and an empty folder in it, for hosts that download what a scan
     hands them. Without it, scans take their files from memory.
 
-    ``fulfilments`` (optional): (order) → how often the host has fulfilled it, by a journal of its own. Without it, the
+    ``fulfillments`` (optional): (order) → how often the host has fulfilled it, by a journal of its own. Without it, the
     calls that came back are counted.
 
     ``afresh`` (optional): () → a client whose ``order`` waits again as at first; it is called many times. Without it,
-    a process dies at the fulfil alone, and not at every call.
+    a process dies at the fulfill alone, and not at every call.
     """
 
     @pytest.fixture
@@ -366,7 +366,7 @@ class FulfillmentClientContract(WholeScansOfAClient):
     def test_it_has_the_shape_of_a_client(self, client: FulfillmentClient) -> None:
         """Methods and attributes are there and of their types."""
         assert isinstance(client, FulfillmentClient)
-        assert flaw_of_client(client) is None
+        assert client_problem(client) is None
 
     def test_pending_orders_are_pending_and_have_ids_of_their_own(self, client: FulfillmentClient) -> None:
         """At least two of them, as the contract's tests need."""

@@ -108,7 +108,7 @@ class FakeShop:
             self._took_effect(call, fault, downloaded)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
-        """Fulfils the order; what a repeat does, ``recovery`` says."""
+        """Fulfills the order; what a repeat does, ``recovery`` says."""
         call = Call(name="fulfill", order_id=order.id, idempotency_key=idempotency_key)
         again = partial(self.fulfill, order, artworks, idempotency_key=idempotency_key)
         with self._lock:
@@ -141,7 +141,7 @@ class FakeShop:
         self.put(evolve(self._order(order_id), state=OrderState.CANCELLED))
 
     def fulfill_by_hand(self, order_id: str) -> None:
-        """Fulfils an order without any call of ours."""
+        """Fulfills an order without any call of ours."""
         self.put(evolve(self._order(order_id), state=OrderState.FULFILLED))
 
     def forget(self, order_id: str) -> None:

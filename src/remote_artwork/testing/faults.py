@@ -262,7 +262,7 @@ class FaultyStorage(ArtworkStorage):
     def __init__(self, storage: ArtworkStorage, faults: Faults) -> None:
         self.__dict__.update(vars(storage))
         self.faults = faults
-        self.reads_at_once = False  # each call has its number only where they come one after another
+        self.concurrent_reads = False  # each call has its number only where they come one after another
 
     def _ask(
         self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf

@@ -63,10 +63,10 @@ def claim(
 
 def claim_in_the_end(ledger: Ledger, key: OrderKey, *, owner: str) -> Lease:
     """A claim that succeeds as soon as the running lease ends."""
-    return wait_for(lambda: try_claim(ledger, key, owner=owner))
+    return run_sync(lambda: try_claim(ledger, key, owner=owner))
 
 
-def wait_for(probe: Callable[[], T | None]) -> T:
+def run_sync(probe: Callable[[], T | None]) -> T:
     """The first answer of ``probe`` that is something; fails after ten seconds."""
     deadline = time.monotonic() + 10
     while (answer := probe()) is None:
@@ -135,7 +135,7 @@ class Finding:
     def test_an_intent_that_is_recorded_again_is_as_old_as_its_last_record(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
         ledger.advance(lease, [INTEND])
-        older = wait_for(lambda: age if (age := _age(ledger)) > timedelta(milliseconds=20) else None)
+        older = run_sync(lambda: age if (age := _age(ledger)) > timedelta(milliseconds=20) else None)
         begun = time.monotonic()
         ledger.advance(lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT)])
         assert _age(ledger) < timedelta(seconds=time.monotonic() - begun) + older / 2
@@ -175,7 +175,7 @@ class Finding:
         ledger.advance(lease, [DOUBT])
         found = only(ledger.find("acme"))
         assert found.call_limit == timedelta(minutes=90, microseconds=1)
-        assert timedelta(minutes=89) < found.under_way_for <= found.call_limit
+        assert timedelta(minutes=89) < found.remaining_call_time <= found.call_limit
 
     def test_who_settled_an_order_is_remembered_until_its_next_step(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
@@ -220,7 +220,7 @@ class Forgetting:
             named = time.monotonic()
             return forget(ledger, KEY, min_age=lately) or None
 
-        assert wait_for(name_one) == 1, "the other order, as old and never named, is forgotten"
+        assert run_sync(name_one) == 1, "the other order, as old and never named, is forgotten"
         dropped = forget(ledger, min_age=lately)
         in_time = time.monotonic() - named < lately.total_seconds()
         assert not (dropped and in_time)
@@ -393,7 +393,7 @@ class LedgerContract(Finding, Forgetting):
         found = only(other_ledger.find("acme")).items["1"]
         assert found == ItemRecord(item_number="1", state=ItemState.VERIFIED, files=FILES)
 
-    def test_a_fulfilment_leaves_its_receipt_and_reason(self, ledger: Ledger) -> None:
+    def test_a_fulfillment_leaves_its_receipt_and_reason(self, ledger: Ledger) -> None:
         ledger.advance(claim(ledger, KEY), [INTEND])
         ledger.advance(claim(ledger, KEY), [FULFIL])
         found = only(ledger.find("acme"))
@@ -425,7 +425,7 @@ class LedgerContract(Finding, Forgetting):
         younger = only(ledger.find("acme")).intent_age
         ledger.advance(lease, [DOUBT])
         assert younger is not None
-        older = wait_for(lambda: age if (age := only(ledger.find("acme")).intent_age) and age > younger else None)
+        older = run_sync(lambda: age if (age := only(ledger.find("acme")).intent_age) and age > younger else None)
         assert NOW <= younger < older < HOUR
 
     def test_a_change_has_a_time(self, ledger: Ledger) -> None:

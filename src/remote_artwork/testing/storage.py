@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import pytest
 from attrs import evolve
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, LocationNotFound, StorageDenied, StorageError
 from remote_artwork.storage.doctor import names_after
@@ -306,7 +306,7 @@ class StorageListing:
     @shows("listing")
     def test_wanted_files_are_found_in_both_forms_of_their_names(self, bench: StorageBench, folder: str) -> None:
         bench.put({f"{folder}/{name}": b"x" for name in ("1001_1.png", "1001_10.png", "u\u0308_1.pdf", "9_9.jpg")})
-        pages = bench.open(folder).search(Wanted(stems=["1001_1", "1002_1", "\u00fc_1"], names=["9_9.jpg"]))
+        pages = bench.open(folder).search(SearchQuery(stems=["1001_1", "1002_1", "\u00fc_1"], names=["9_9.jpg"]))
         found = {name for page in pages for name in page.names}
         assert found >= {"1001_1.png", "u\u0308_1.pdf", "9_9.jpg"}
         assert not [name for name in found if name.startswith("1002")]

@@ -85,7 +85,7 @@ class TestDeskClient(FulfillmentClientContract):
         return delete
 
     @pytest.fixture
-    def fulfilments(self, engine):
+    def fulfillments(self, engine):
         return lambda order: effects(engine).count(order.number)
 
     @pytest.fixture

@@ -24,9 +24,9 @@ def looks_right(page, width, scheme):
 
 def test_a_merchant_pastes_a_url_checks_it_scans_and_sees_the_order_fulfilled(page, home_desk, s3_server, bucket):
     paste(page, home_desk, s3_server.url(bucket, "in"), s3_server.keys)
-    recognised = see(page, "#recognised", "Region").splitlines()
+    recognized = see(page, "#recognized", "Region").splitlines()
     expected = {"Provider": "MinIO", "Endpoint": s3_server.endpoint, "Bucket": bucket, "Folder": "in/"}
-    assert recognised == ["Recognised", *itertools.chain(*expected.items()), "Region", "us-east-1"]
+    assert recognized == ["Recognized", *itertools.chain(*expected.items()), "Region", "us-east-1"]
     page.find_element(By.NAME, "url").send_keys(Keys.ENTER)
     verdict = see(page, "#kept", "It can be listed and read.")
     assert "a key pair, which is never shown again" in verdict

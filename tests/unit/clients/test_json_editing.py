@@ -27,7 +27,7 @@ def test_fields_are_set_in_the_layout_of_the_object(before, after):
     assert with_fields(before, (), {"a": 2, "b": ARTWORK}) == after
 
 
-def test_a_field_that_is_there_keeps_its_place_and_its_neighbours_their_spelling():
+def test_a_field_that_is_there_keeps_its_place_and_its_neighbors_their_spelling():
     before = '{"x": 1.10, "list": [{"a" : "old", "b": "\\u00e9", "c": 1e999}]}'
     assert with_fields(before, ("list", 0), {"a": "new"}) == before.replace("old", "new")
 

@@ -47,7 +47,7 @@ def artwork(name="1001_1.png", **more):
     return ra.Artwork(name=name, url="https://x/?s=1", media_type="image/png", size=9, version="v1", **more)
 
 
-def fulfil(client, order_id="1001", key="f" * 64):
+def fulfill(client, order_id="1001", key="f" * 64):
     return client.fulfill(client.get_order(order_id), {"1": [artwork()]}, idempotency_key=key)
 
 
@@ -80,7 +80,7 @@ def test_artwork_is_set_with_all_that_is_known(client, path):
 
 
 def test_a_fulfilled_order_says_so_and_keeps_the_key(client, path):
-    receipt = fulfil(client)
+    receipt = fulfill(client)
     entry = json.loads(path.read_text())["orders"][0]
     assert receipt
     assert (entry["status"], entry["fulfillment_key"]) == ("fulfilled", "f" * 64)
@@ -90,7 +90,7 @@ def test_a_fulfilled_order_says_so_and_keeps_the_key(client, path):
 
 
 def test_a_write_changes_its_own_fields_and_not_a_character_else(client, path):
-    fulfil(client)
+    fulfill(client)
     written = path.read_text()
     for kept in ('"shop": "Zoë\'s", "price": 1.10,', '"note": "\\u00e9"', '"number": 1001,', TEXT[-80:]):
         assert kept in written
@@ -100,7 +100,7 @@ def test_a_write_changes_its_own_fields_and_not_a_character_else(client, path):
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf" + TEXT.encode(), TEXT.strip().encode(), TEXT.encode() + b"\n\n"])
 def test_mark_and_trailing_lines_stay_as_they_were(client, path, before):
     path.write_bytes(before)
-    fulfil(client)
+    fulfill(client)
     after = path.read_bytes()
     assert after[:5] == before[:5]
     assert after[-5:] == before[-5:]
@@ -110,12 +110,12 @@ def test_what_is_remembered_of_a_write_is_what_the_file_says(client, path):
     order = client.get_order("1001")
     client.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
     assert client.get_order("1001") == ra.OrdersFile(path).get_order("1001") == order
-    fulfil(client)
+    fulfill(client)
     for order_id in ("1001", "1002"):
         assert client.get_order(order_id) == ra.OrdersFile(path).get_order(order_id)
     assert client.pending_orders() == ra.OrdersFile(path).pending_orders()
     with pytest.raises(ra.AlreadyFulfilled):
-        fulfil(client, key="a" * 64)
+        fulfill(client, key="a" * 64)
 
 
 def test_a_change_by_others_is_seen_even_with_the_same_size_and_time(client, path):
@@ -133,7 +133,7 @@ def test_orders_are_checked_once_however_many_are_worked(client, path, monkeypat
     parse = orders_file.OrdersDocument.parse
     monkeypatch.setattr(orders_file.OrdersDocument, "parse", lambda *a, **k: read.append(a) or parse(*a, **k))
     for number in range(5):
-        fulfil(client, str(number))
+        fulfill(client, str(number))
     assert statuses(path) == {"fulfilled"}
     assert len(read) == 1
 
@@ -148,9 +148,9 @@ def test_a_write_that_failed_is_not_remembered(client, monkeypatch):
 
 
 def test_a_repeat_changes_nothing(client, path):
-    receipt = fulfil(client)
+    receipt = fulfill(client)
     before = path.read_bytes(), path.stat().st_ino
-    assert fulfil(client) == receipt
+    assert fulfill(client) == receipt
     assert (path.read_bytes(), path.stat().st_ino) == before
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_is_gone_at_the_write_is_unavailable(client, path):
 
 def test_mode_is_kept_and_nothing_is_left_beside_the_file(client, path):
     path.chmod(0o640)
-    fulfil(client)
+    fulfill(client)
     assert path.stat().st_mode & 0o777 == 0o640
     assert names_in(path.parent) == ["orders.json"]
 
@@ -191,13 +191,13 @@ def test_mode_is_kept_and_nothing_is_left_beside_the_file(client, path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_the_owner_is_kept(client, path):
     os.chown(path, 12345, 23456)
-    fulfil(client)
+    fulfill(client)
     assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
 
 
 def test_the_file_is_seen_to_change(client, path):
     os.utime(path, (1, 1))
-    fulfil(client)
+    fulfill(client)
     assert path.stat().st_mtime > 1
 
 
@@ -206,7 +206,7 @@ def test_a_symbolic_link_stays_one(path, tmp_path):
     folder.mkdir()
     link = folder / "link.json"
     link.symlink_to(path)
-    fulfil(ra.OrdersFile(link))
+    fulfill(ra.OrdersFile(link))
     assert link.is_symlink()
     assert json.loads(path.read_text())["orders"][0]["status"] == "fulfilled"
     assert names_in(folder) == ["link.json"]
@@ -214,7 +214,7 @@ def test_a_symbolic_link_stays_one(path, tmp_path):
 
 def test_what_a_crash_left_beside_the_file_is_taken_away(client, path):
     (path.parent / ".orders.json.new").write_text("half a fi")
-    fulfil(client)
+    fulfill(client)
     assert names_in(path.parent) == ["orders.json"]
     assert client.get_order("1001").state is ra.OrderState.FULFILLED
 
@@ -279,7 +279,7 @@ def test_a_folder_that_is_read_only_leaves_every_byte():
         path = folder / "orders.json"
         path.write_text(TEXT)
         with read_only(folder), pytest.raises(ra.Unavailable, match="nothing was changed"):
-            fulfil(ra.OrdersFile(path))
+            fulfill(ra.OrdersFile(path))
         assert path.read_text() == TEXT
 
 
@@ -325,7 +325,7 @@ def test_threads_lose_nothing(path, monkeypatch, platform):
         monkeypatch.setattr(orders_file, "fcntl", None)
     many_orders(path, 30)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda n: fulfil(ra.OrdersFile(path), str(n)), range(30)))
+        list(pool.map(lambda n: fulfill(ra.OrdersFile(path), str(n)), range(30)))
     assert statuses(path) == {"fulfilled"}
 
 
@@ -354,7 +354,7 @@ def test_a_reader_never_sees_half_a_write(path):
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(60):
-        fulfil(client, str(number))
+        fulfill(client, str(number))
     done.set()
     reader.join(timeout=30)
     assert not reader.is_alive()

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from remote_artwork.core.expected import Awaited, Wanted, await_orders, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFiles, SearchQuery, await_orders, canonical, split_extension
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.report import ItemStatus
@@ -31,12 +31,12 @@ def test_every_placement_of_every_item_that_requires_artwork_is_awaited():
         ("1001", "2"): {"front": "1001_2_front", "back": "1001_2_back"},
     }
     assert not result.refusals
-    assert not result.contested
+    assert not result.ambiguous
 
 
 def test_nothing_pending_awaits_nothing():
     result = awaited()
-    assert result == Awaited()
+    assert result == ExpectedFiles()
 
 
 def test_two_orders_with_one_number_and_different_ids_are_both_refused_and_others_go_on():
@@ -46,7 +46,7 @@ def test_two_orders_with_one_number_and_different_ids_are_both_refused_and_other
     for refusal in result.refusals.values():
         assert refusal.status is ItemStatus.CONFLICT
         assert "7 is the number of several pending orders (ids a, b)" in refusal.reason
-    assert set(result.contested) == {"7_1", "7_2"}
+    assert set(result.ambiguous) == {"7_1", "7_2"}
 
 
 def test_one_number_in_two_unicode_forms_is_one_number():
@@ -63,7 +63,7 @@ def test_an_order_that_needs_no_artwork_still_contests_its_number():
 def test_items_of_two_orders_that_render_to_one_name_are_refused_and_siblings_go_on():
     result = awaited(order("1", "2_3", "4"), order("1_2", "3", "5"))
     assert set(result.slots) == {"1_4", "1_2_5"}
-    assert set(result.contested) == {"1_2_3"}
+    assert set(result.ambiguous) == {"1_2_3"}
     assert result.refusals["1", "2_3"].status is ItemStatus.CONFLICT
     assert "'1_2_3' is also that of item 3 of order 1_2" in result.refusals["1", "2_3"].reason
     assert "'1_2_3' is also that of item 2_3 of order 1" in result.refusals["1_2", "3"].reason
@@ -89,7 +89,7 @@ def test_several_placements_need_a_pattern_that_tells_them_apart():
 def test_no_placement_of_a_refused_item_is_served():
     result = awaited(order("1", OrderItem("2", placements=FRONT_BACK)), order("1_2", "front", "4"), pattern=SIDES)
     assert set(result.slots) == {"1_2_4"}
-    assert set(result.contested) == {"1_2_front", "1_2_back"}
+    assert set(result.ambiguous) == {"1_2_front", "1_2_back"}
 
 
 def test_an_item_no_file_can_be_named_after_fails_and_its_siblings_go_on():
@@ -113,7 +113,7 @@ def test_the_order_of_orders_changes_no_reason():
     results = [awaited(*some, pattern=SIDES) for some in itertools.permutations(orders)]
     first = results[0]
     for result in results[1:]:
-        assert (result.refusals, result.contested, result.slots) == (first.refusals, first.contested, first.slots)
+        assert (result.refusals, result.ambiguous, result.slots) == (first.refusals, first.ambiguous, first.slots)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_stems_are_compared_in_nfc_and_nothing_else():
 
 def test_a_storage_is_asked_for_served_and_contested_names_sorted_and_for_others_besides():
     result = awaited(order("2", "1"), order("7", "1"), order("7", "1", id="other"), order("e\u0301", "1"))
-    assert result.wanted(["b.png", "a.txt"]) == Wanted(stems=["2_1", "7_1", "é_1"], names=["a.txt", "b.png"])
+    assert result.wanted(["b.png", "a.txt"]) == SearchQuery(stems=["2_1", "7_1", "é_1"], names=["a.txt", "b.png"])
 
 
 @pytest.mark.parametrize("number", ["\u212a1", "s\u0307\u0323"], ids=["kelvin sign", "marks in another order"])

@@ -7,8 +7,8 @@ import pytest
 from attrs import evolve
 
 from remote_artwork.core.lifecycle import (
-    FULFILL_ARROWS,
-    ITEM_ARROWS,
+    ITEM_TRANSITIONS,
+    ORDER_TRANSITIONS,
     FileRecord,
     FulfillState,
     ItemRecord,
@@ -34,23 +34,23 @@ def reachable(arrows, start):
 
 
 def test_every_state_of_an_item_can_be_reached():
-    assert reachable(ITEM_ARROWS, None) == set(ItemState)
-    assert set(ITEM_ARROWS) == {None, *ItemState}
+    assert reachable(ITEM_TRANSITIONS, None) == set(ItemState)
+    assert set(ITEM_TRANSITIONS) == {None, *ItemState}
 
 
 def test_every_state_of_an_order_can_be_reached_from_open():
-    assert reachable(FULFILL_ARROWS, FulfillState.OPEN) | {FulfillState.OPEN} == set(FulfillState)
-    assert set(FULFILL_ARROWS) == set(FulfillState)
+    assert reachable(ORDER_TRANSITIONS, FulfillState.OPEN) | {FulfillState.OPEN} == set(FulfillState)
+    assert set(ORDER_TRANSITIONS) == set(FulfillState)
 
 
 def test_an_item_whose_file_was_replaced_can_be_selected_again_from_every_state():
     for state in ItemState:
         assert allowed(state, ItemState.SELECTED)
-    assert ITEM_ARROWS[ItemState.LATE_REPLACEMENT] == {ItemState.SELECTED}
+    assert ITEM_TRANSITIONS[ItemState.LATE_REPLACEMENT] == {ItemState.SELECTED}
 
 
 def test_nothing_is_attached_unverified_and_nothing_fulfilled_without_an_intent():
-    assert {state for state in ITEM_ARROWS if allowed(state, ItemState.ATTACHED)} == {
+    assert {state for state in ITEM_TRANSITIONS if allowed(state, ItemState.ATTACHED)} == {
         ItemState.VERIFIED,
         ItemState.ATTACH_INTENT,
     }
@@ -66,7 +66,7 @@ def test_a_fulfilled_order_is_never_open_again():
 
 
 def test_what_waits_for_a_person_goes_on_by_a_persons_word_alone():
-    assert FULFILL_ARROWS[FulfillState.UNCERTAIN] == {FulfillState.FULFILLED, FulfillState.OPEN}
+    assert ORDER_TRANSITIONS[FulfillState.UNCERTAIN] == {FulfillState.FULFILLED, FulfillState.OPEN}
 
 
 def test_a_file_is_refused_by_the_checks_or_once_its_call_is_known_to_have_had_no_effect():
@@ -75,9 +75,9 @@ def test_a_file_is_refused_by_the_checks_or_once_its_call_is_known_to_have_had_n
 
 def test_only_the_arrows_of_the_tables_are_allowed():
     for before, after in itertools.product([None, *ItemState], ItemState):
-        assert allowed(before, after) is (after in ITEM_ARROWS[before])
+        assert allowed(before, after) is (after in ITEM_TRANSITIONS[before])
     for before, after in itertools.product(FulfillState, FulfillState):
-        assert allowed(before, after) is (after in FULFILL_ARROWS[before])
+        assert allowed(before, after) is (after in ORDER_TRANSITIONS[before])
 
 
 def test_no_arrow_leads_from_an_item_to_an_order_or_back():

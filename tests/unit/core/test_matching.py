@@ -20,7 +20,7 @@ def matches(*orders, pattern=DEFAULT_PATTERN):
 
 
 def found(taken, order_id, item="1", placement="default"):
-    return [file.name for file in taken.files_of((order_id, item), placement)]
+    return [file.name for file in taken.files_from_items((order_id, item), placement)]
 
 
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
@@ -51,7 +51,7 @@ def test_each_printed_format_is_found_in_any_case(extension):
 def test_nothing_but_the_very_name_is_found(name):
     taken = matches(ORDER)
     assert taken.take(page(name)) == [name]
-    assert (taken.found, taken.unsupported, taken.contested) == ({}, [], [])
+    assert (taken.found, taken.unsupported, taken.ambiguous) == ({}, [], [])
 
 
 def test_capitals_and_small_letters_of_a_stem_differ():
@@ -70,7 +70,7 @@ def test_a_file_is_built_for_hits_alone_and_from_its_own_place_in_the_page():
     taken = matches(ORDER)
     assert taken.take(Page(names, build)) == ["x.pdf", "y.pdf"]
     assert built == [1, 3]
-    assert taken.files_of(("1001", "1"), "default")[0].size == 3
+    assert taken.files_from_items(("1001", "1"), "default")[0].size == 3
     assert taken.names_seen == 4
 
 
@@ -145,7 +145,7 @@ def test_a_contested_name_goes_to_nobody_and_is_reported_with_all_who_expect_it(
     taken = matches(Order("1", [OrderItem("é_3")]), Order("1_é", [OrderItem("3"), OrderItem("4")]))
     left = taken.take(page("1_e\u0301_3.pdf", "other.pdf", "1_é_4.pdf", "1_é_3.pdf/x"))
     assert left == ["other.pdf", "1_é_3.pdf/x"]
-    assert [(name, sorted(map(str, slots))) for name, slots in taken.contested] == [
+    assert [(name, sorted(map(str, slots))) for name, slots in taken.ambiguous] == [
         ("1_e\u0301_3.pdf", ["item 3 of order 1_é", "item é_3 of order 1"])
     ]
     assert found(taken, "1_é", "4") == ["1_é_4.pdf"]

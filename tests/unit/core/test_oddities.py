@@ -10,14 +10,14 @@ from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, 
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.report import FileStatus
-from remote_artwork.core.unmatched import Oddities, unsupported
+from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 
 
 def oddities(*orders, pattern=DEFAULT_PATTERN):
     parsed = FilenamePattern(pattern)
-    return Oddities(parsed, await_orders(orders, parsed), orders)
+    return UnmatchedClassifier(parsed, await_orders(orders, parsed), orders)
 
 
 def judge(name, *orders, pattern=DEFAULT_PATTERN, records=()):

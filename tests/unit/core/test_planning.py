@@ -10,7 +10,7 @@ from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, 
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
-from remote_artwork.core.planner import Planner, in_words
+from remote_artwork.core.planner import Planner, format_duration
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import ItemStatus
 
@@ -264,4 +264,4 @@ def test_an_order_that_was_left_out_of_the_expected_names_fails_alone():
     ],
 )
 def test_ages_are_told_in_two_units(age, words):
-    assert in_words(age) == words
+    assert format_duration(age) == words

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from remote_artwork.core.report import (
-    MOST_EXAMPLES,
-    NEEDS_A_PERSON,
+    MAX_EXAMPLES,
+    NEEDS_PERSON,
     Fault,
     FileOutcome,
     FileStatus,
@@ -99,8 +99,8 @@ def test_counts_of_files_are_written_in_their_listed_order():
 @pytest.mark.parametrize("status", list(ItemStatus))
 def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
     needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement"}
-    assert {str(status) for status in NEEDS_A_PERSON} == needs
-    assert status.needs_a_person == (status in needs)
+    assert {str(status) for status in NEEDS_PERSON} == needs
+    assert status.needs_person == (status in needs)
     assert report(item(), item(status)).exit_code == int(status in needs)
 
 
@@ -159,7 +159,7 @@ def test_the_smallest_thousand_names_are_kept_whatever_the_order_of_arrival(arra
     tally = FileTally()
     for name in arrange(names):
         tally.add(odd(name))
-    assert [outcome.name for outcome in tally.examples()] == names[:MOST_EXAMPLES]
+    assert [outcome.name for outcome in tally.examples()] == names[:MAX_EXAMPLES]
     assert tally.counts == {FileStatus.UNRELATED: 2500}
 
 

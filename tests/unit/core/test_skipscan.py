@@ -5,15 +5,15 @@ from bisect import bisect_right
 
 import pytest
 
-from remote_artwork.core.skip_scan import KeyRange, Request, Walk, end_of, in_order, targets_of
+from remote_artwork.core.skip_scan import FullListing, KeyRange, Request, in_order, key_upper_bound, targets_of
 from remote_artwork.errors import StorageMisbehaved
 
 
-def test_a_stem_is_looked_for_where_its_files_and_their_neighbours_lie():
+def test_a_stem_is_looked_for_where_its_files_and_their_neighbors_lie():
     for name in ("1001_1.png", "1001_1.", "1001_1 (1).png", "1001_1-copy.jpg"):
-        assert "1001_1" < name < end_of("1001_1")
+        assert "1001_1" < name < key_upper_bound("1001_1")
     for name in ("1001_1", "1001_10.png", "1001_1/x.png", "1001_1_1.png", "1001_0.png"):
-        assert not "1001_1" < name < end_of("1001_1")
+        assert not "1001_1" < name < key_upper_bound("1001_1")
 
 
 def test_both_unicode_forms_of_a_stem_are_looked_for():
@@ -121,7 +121,7 @@ def test_a_page_is_in_order(names, after, kept):
 
 
 def test_a_walk_follows_tokens_whatever_the_order_of_names():
-    walk = Walk("10")
+    walk = FullListing("10")
     assert walk.request == Request(prefix="10")
     assert walk.take(["10b", "10a"], "two") == 2
     assert walk.request == Request(prefix="10", token="two")
@@ -134,7 +134,7 @@ def test_a_walk_follows_tokens_whatever_the_order_of_names():
 
 @pytest.mark.parametrize("following", ["two", ""])
 def test_a_walk_whose_token_leads_nowhere_goes_on_behind_the_last_name(following):
-    walk = Walk()
+    walk = FullListing()
     walk.take(["a", "b"], "two")
     walk.take(["c"], following)
     assert walk.request == Request(after="c")
@@ -143,7 +143,7 @@ def test_a_walk_whose_token_leads_nowhere_goes_on_behind_the_last_name(following
 
 
 def test_a_walk_that_is_broken_off_can_be_resumed_behind_the_last_name():
-    walk = Walk()
+    walk = FullListing()
     assert not walk.resume()
     walk.take(["a", "b"], "two")
     assert walk.resume()
@@ -151,7 +151,7 @@ def test_a_walk_that_is_broken_off_can_be_resumed_behind_the_last_name():
 
 
 def test_an_unsorted_walk_cannot_be_resumed():
-    walk = Walk()
+    walk = FullListing()
     walk.take(["b", "a"], "two")
     assert not walk.resume()
     with pytest.raises(StorageMisbehaved, match="circle"):
@@ -159,7 +159,7 @@ def test_an_unsorted_walk_cannot_be_resumed():
 
 
 def test_a_walk_in_circles_is_an_error():
-    walk = Walk()
+    walk = FullListing()
     walk.take(["a", "b"], "two")
     walk.take(["c"], "two")
     with pytest.raises(StorageMisbehaved, match="circle"):
@@ -168,7 +168,7 @@ def test_a_walk_in_circles_is_an_error():
 
 @pytest.mark.parametrize("stuck", [2, 4, 6, 8])
 def test_a_walk_whose_tokens_stay_the_same_goes_on_behind_the_last_name_and_repeats_no_page(stuck):
-    names, walk, requests = [f"{number:02}" for number in range(20)], Walk(), 0
+    names, walk, requests = [f"{number:02}" for number in range(20)], FullListing(), 0
     seen = []
     while request := walk.request:
         requests += 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.planner import why_unfinished
+from remote_artwork.core.planner import stability_problem
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 def waits(*, size=1, age=0.0, settle_for=MINUTE, appear_whole=False):
     time = None if age is None else NOW - timedelta(seconds=age)
     file = StoredFile(name="1.pdf", size=size, etag="e", last_modified=time)
-    return why_unfinished([file], now=NOW, settle_for=settle_for, appear_whole=appear_whole)
+    return stability_problem([file], now=NOW, settle_for=settle_for, appear_whole=appear_whole)
 
 
 @pytest.mark.parametrize("age", [0, 59.9, -30])
@@ -46,4 +46,4 @@ def test_nothing_waits_unless_the_shop_says_so():
 
 def test_one_file_that_waits_is_enough():
     old, new = (StoredFile(name=f"{n}.pdf", size=1, etag="e", last_modified=NOW - n * MINUTE) for n in (5, 0))
-    assert why_unfinished([old, new], now=NOW, settle_for=MINUTE, appear_whole=False).startswith("0.pdf ")
+    assert stability_problem([old, new], now=NOW, settle_for=MINUTE, appear_whole=False).startswith("0.pdf ")

@@ -50,10 +50,10 @@ def test_an_answer_to_another_call_of_a_failed_order_is_none():
 
 def test_orders_come_in_their_turn_until_two_in_a_row_had_no_answer_and_are_drawn_then():
     breaker = Breaker(lambda waiting: waiting - 1)
-    chosen = []
+    order_filter = []
     for _ in range(3):
-        chosen.append(breaker.next_of(7))
+        order_filter.append(breaker.next_of(7))
         fail(breaker, "storage")
-    assert chosen == [0, 0, 6]
+    assert order_filter == [0, 0, 6]
     breaker.note(answered={"storage"}, failed=set())
     assert breaker.next_of(7) == 0

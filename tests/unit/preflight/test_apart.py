@@ -8,7 +8,7 @@ import pytest
 from print_files import Reader, pdf, picture, reader
 from remote_artwork.errors import StorageUnreachable
 from remote_artwork.preflight import sandbox as apart
-from remote_artwork.preflight.sandbox import Exhausted, measure_apart
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
 
 CARD = pdf((105, 148))
 
@@ -31,7 +31,7 @@ def test_the_facts_come_back():
 def test_processor_time_is_limited(monkeypatch):
     monkeypatch.setattr(apart, "SECONDS", 1)
     endless = b"%PDF-1.4\n" + b"".join(b"%d 0 obj\n<</A 1>>\nendobj\n" % number for number in range(300_000))
-    with pytest.raises(Exhausted, match="takes more than"):
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
         measure_apart("pdf", reader("1.pdf", endless + b"trailer<</Root 1 0 R>>\n%%EOF\n"))
 
 
@@ -42,7 +42,7 @@ def test_memory_is_limited(monkeypatch):
 
 
 def test_a_process_that_is_killed_has_taken_too_much(monkeypatch):
-    with pytest.raises(Exhausted, match="takes more than 5 seconds"):
+    with pytest.raises(ResourceLimitExceeded, match="takes more than 5 seconds"):
         measured_by(monkeypatch, "os.kill(os.getpid(), signal.SIGKILL)")
 
 
@@ -62,7 +62,7 @@ def test_a_process_that_is_stopped_from_outside_is_started_again(monkeypatch):
 def test_a_process_that_is_always_stopped_is_neither_the_files_fault_nor_tried_for_ever(monkeypatch):
     with pytest.raises(Exception, match="each time it was started") as stopped:
         measured_by(monkeypatch, "os.kill(os.getpid(), signal.SIGTERM)")
-    assert not isinstance(stopped.value, Exhausted)
+    assert not isinstance(stopped.value, ResourceLimitExceeded)
 
 
 def test_ctrl_c_in_a_terminal_is_not_for_the_process(monkeypatch):
@@ -74,7 +74,7 @@ os.write(1, struct.pack('>BQI', 1, 0, len(answer)) + answer)
 
 
 def test_a_process_that_crashes_is_the_files_fault(monkeypatch):
-    with pytest.raises(Exhausted, match="breaks"):
+    with pytest.raises(ResourceLimitExceeded, match="breaks"):
         measured_by(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
 
 
@@ -85,30 +85,30 @@ def test_a_process_that_cannot_start_is_not_the_files_fault(monkeypatch):
 
 @pytest.mark.parametrize("frame", ["0, 0, 2**21", "1, 0, 2**30", "7, 0, 1"])
 def test_a_process_that_talks_nonsense_is_not_listened_to(monkeypatch, frame):
-    with pytest.raises(Exhausted, match="breaks"):
+    with pytest.raises(ResourceLimitExceeded, match="breaks"):
         measured_by(monkeypatch, f"os.write(1, struct.pack('>BQI', {frame})); time.sleep(60)")
 
 
 def test_a_process_that_says_nothing_is_given_up(monkeypatch):
     monkeypatch.setattr(apart, "_SILENCE", 0.3)
-    with pytest.raises(Exhausted, match="takes more than"):
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
         measured_by(monkeypatch, "time.sleep(60)")
 
 
 def test_a_process_that_does_not_listen_is_given_up(monkeypatch):
     monkeypatch.setattr(apart, "_SILENCE", 0.3)
-    with pytest.raises(Exhausted, match="takes more than"):
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
         measured_by(monkeypatch, "os.write(1, struct.pack('>BQI', 0, 0, 2**20)); time.sleep(60)", bytes(2**20))
 
 
 def test_what_a_library_did_not_foresee_is_the_files_fault(monkeypatch):
     answer = b'{"gave_up": "RecursionError"}'
-    with pytest.raises(Exhausted, match="breaks"):
+    with pytest.raises(ResourceLimitExceeded, match="breaks"):
         measured_by(monkeypatch, f"os.write(1, struct.pack('>BQI', 1, 0, {len(answer)}) + {answer!r})")
 
 
 def test_a_process_that_stops_listening_is_noticed(monkeypatch):
-    with pytest.raises(Exhausted, match="breaks"):
+    with pytest.raises(ResourceLimitExceeded, match="breaks"):
         measured_by(monkeypatch, "os.close(0); os.write(1, struct.pack('>BQI', 0, 0, 100)); os.abort()")
 
 

@@ -22,7 +22,7 @@ def only(found):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "colours"),
+    ("name", "data", "colors"),
     [
         ("1.jpg", JPEG, "RGB"),
         ("1.JPEG", picture("JPEG", progressive=True), "RGB"),
@@ -33,11 +33,11 @@ def only(found):
         ("1.PNG", picture("PNG", mode="LA"), "greyscale"),
     ],
 )
-def test_a_good_picture_passes_with_its_figures(name, data, colours):
+def test_a_good_picture_passes_with_its_figures(name, data, colors):
     found = look(data, name)
     assert {finding.severity for finding in found.values()} == {Severity.PASS}
     assert found["pixels"].measured == "400 × 300 pixels"
-    assert found["colour_mode"].measured == colours
+    assert found["color_mode"].measured == colors
 
 
 def test_resolution_is_measured_at_the_print_size():
@@ -63,11 +63,11 @@ def test_the_floor_and_what_it_means_are_the_shops_to_decide():
 
 
 def test_without_a_print_size_no_resolution_is_judged():
-    assert set(look(PNG)) == {"pixels", "colour_mode"}
+    assert set(look(PNG)) == {"pixels", "color_mode"}
 
 
-def test_colours_a_shop_does_not_print_well_are_warned_of():
-    found = look(picture("JPEG", mode="CMYK"), "1.jpg", colour_modes=("rgb", "grey"))["colour_mode"]
+def test_colors_a_shop_does_not_print_well_are_warned_of():
+    found = look(picture("JPEG", mode="CMYK"), "1.jpg", color_modes=("rgb", "gray"))["color_mode"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "CMYK", "RGB or greyscale")
 
 
@@ -129,12 +129,12 @@ ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # where its marker tells how the channe
         LARGE_CMYK,
         LARGE_CMYK[:ADOBE] + b"\2" + LARGE_CMYK[ADOBE + 1 :],
     ],
-    ids=["RGB", "grey", "CMYK", "YCCK"],
+    ids=["RGB", "gray", "CMYK", "YCCK"],
 )
 def test_a_picture_that_lost_its_lower_part_on_the_way_is_warned_of(whole):
-    found = look(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["grey_end"]
+    found = look(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["gray_end"]
     assert found.severity is Severity.WARN
-    assert "grey_end" not in look(whole, "1.jpg")
+    assert "gray_end" not in look(whole, "1.jpg")
 
 
 def test_other_files_are_not_its_business():
@@ -144,11 +144,11 @@ def test_other_files_are_not_its_business():
 
 
 def test_its_warnings_are_among_those_a_policy_may_reject_for():
-    assert {"low_resolution", "colour_mode", "grey_end", "not_decoded"} <= set(WARNINGS)
+    assert {"low_resolution", "color_mode", "gray_end", "not_decoded"} <= set(WARNINGS)
 
 
 def test_it_is_a_preflight_check_whose_name_tells_its_settings():
     assert isinstance(PictureCheck(), PreflightCheck)
     assert repr(PictureCheck(min_dpi=200)) == (
-        "PictureCheck(min_dpi=200, max_pixels=179000000, colour_modes=('grey', 'rgb', 'cmyk'), reject_for=())"
+        "PictureCheck(min_dpi=200, max_pixels=179000000, color_modes=('gray', 'rgb', 'cmyk'), reject_for=())"
     )

@@ -23,24 +23,24 @@ def facts(data, limit=10**6):
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour"),
-    [("1", "grey"), ("L", "grey"), ("LA", "grey"), ("P", "rgb"), ("RGB", "rgb"), ("RGBA", "rgb"), ("I;16", "grey")],
+    ("mode", "color"),
+    [("1", "gray"), ("L", "gray"), ("LA", "gray"), ("P", "rgb"), ("RGB", "rgb"), ("RGBA", "rgb"), ("I;16", "gray")],
 )
-def test_every_kind_of_pixel_is_measured(mode, colour):
+def test_every_kind_of_pixel_is_measured(mode, color):
     file = io.BytesIO()
     Image.new(mode, (37, 21)).save(file, "PNG")
     found = facts(file.getvalue())
-    assert (found.width, found.height, found.colour, found.flaw, found.decoded) == (37, 21, colour, "", True)
+    assert (found.width, found.height, found.color, found.flaw, found.decoded) == (37, 21, color, "", True)
 
 
 def test_an_interlaced_picture_is_walked_pass_by_pass():
-    assert facts(png(5, 5, ADAM7, colour=0, interlaced=1)).flaw == ""
-    assert facts(png(5, 5, ADAM7[:-1], colour=0, interlaced=1)).flaw == "a part of the picture is missing"
+    assert facts(png(5, 5, ADAM7, color=0, interlaced=1)).flaw == ""
+    assert facts(png(5, 5, ADAM7[:-1], color=0, interlaced=1)).flaw == "a part of the picture is missing"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2)])
 def test_small_interlaced_pictures_leave_passes_out(size):
-    file = io.BytesIO(png(*size, b"\0" * 1_000, colour=0, interlaced=1))
+    file = io.BytesIO(png(*size, b"\0" * 1_000, color=0, interlaced=1))
     Image.open(file).load()
     assert facts(file.getvalue()).flaw == ""
 
@@ -65,7 +65,7 @@ def test_a_picture_above_the_limit_is_measured_by_its_header_alone():
 @pytest.mark.parametrize(
     "data",
     [b"", b"\x89PNG\r\n\x1a\n", GOOD[:28], b"GIF89a" + bytes(40), png(0, 5, b""), png(5, 5, b"", depth=3),
-     png(5, 5, b"", colour=5), png(5, 5, b"", interlaced=2), png(2**31, 1, b"")],
+     png(5, 5, b"", color=5), png(5, 5, b"", interlaced=2), png(2**31, 1, b"")],
 )  # fmt: skip
 def test_a_header_that_makes_no_sense_is_a_flaw(data):
     assert facts(data).flaw == "its header is damaged"
@@ -89,8 +89,8 @@ def test_rows_that_lack_or_make_no_sense_are_flaws():
     assert facts(png(10, 20, b"\7" + ROWS[1:])).flaw == "its picture data is damaged"
 
 
-def by_hand(*chunks, methods=b"\0\0", colour=2):
-    header = struct.pack(">IIBB", 10, 20, 8, colour) + methods + b"\0"
+def by_hand(*chunks, methods=b"\0\0", color=2):
+    header = struct.pack(">IIBB", 10, 20, 8, color) + methods + b"\0"
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
 
 
@@ -106,8 +106,8 @@ INDEXED = chunk(b"IDAT", zlib.compress((b"\0" + bytes(10)) * 20))
         (by_hand(WHOLE, methods=b"\0\1"), "its header is damaged"),
         (by_hand(chunk(b"ABCD", b"?"), WHOLE), "it is not built as a PNG has to be"),
         (by_hand(FIRST, chunk(b"tEXt", b"a\0b"), SECOND), "it is not built as a PNG has to be"),
-        (by_hand(INDEXED, colour=3), "its palette is missing"),
-        (by_hand(INDEXED, chunk(b"PLTE", bytes(9)), colour=3), "its palette is missing"),
+        (by_hand(INDEXED, color=3), "its palette is missing"),
+        (by_hand(INDEXED, chunk(b"PLTE", bytes(9)), color=3), "its palette is missing"),
     ],
     ids=["compression", "filtering", "unknown chunk", "scattered data", "no palette", "palette too late"],
 )
@@ -116,7 +116,7 @@ def test_what_the_standard_lets_no_decoder_show_is_a_flaw(data, flaw):
 
 
 def test_a_palette_in_its_place_and_data_in_pieces_are_none():
-    assert facts(by_hand(chunk(b"PLTE", bytes(9)), INDEXED, colour=3)).flaw == ""
+    assert facts(by_hand(chunk(b"PLTE", bytes(9)), INDEXED, color=3)).flaw == ""
     assert facts(by_hand(FIRST, SECOND, chunk(b"tEXt", b"a\0b"))).flaw == ""
 
 

@@ -68,7 +68,7 @@ def photoshop_thumbnail() -> bytes:
     return segment(0xED, body + b"8BIM\x04\x04\0\0\0\0\0\0" + bytes(2_000))
 
 
-def colour_profile() -> bytes:
+def color_profile() -> bytes:
     pieces = [JUNK[at : at + 65_000] for at in range(0, 1_000_000, 65_000)]
     return b"".join(segment(0xE2, b"ICC_PROFILE\0\x01\x10" + piece) for piece in pieces)
 
@@ -95,7 +95,7 @@ WHOLE = {
     "thumbnails.jpg": with_thumbnail(
         picture("JPEG", 600, quality=95), segments=segment(0xE1, bytes(60_000)) + photoshop_thumbnail()
     ),
-    "profile.JPG": with_thumbnail(picture("JPEG", 600, quality=95), segments=colour_profile()),
+    "profile.JPG": with_thumbnail(picture("JPEG", 600, quality=95), segments=color_profile()),
     "small.png": picture("PNG", 8),
     "large.png": picture("PNG", 300),
     "small.pdf": pdf(),
@@ -129,7 +129,7 @@ def test_a_picture_cut_off_right_behind_a_thumbnail_is_truncated():
     assert code("1.jpg", data[: end + 100]) == "truncated"
 
 
-def test_an_end_marker_within_a_colour_profile_is_not_the_end():
+def test_an_end_marker_within_a_color_profile_is_not_the_end():
     profile = WHOLE["profile.JPG"][:500_000]
     early = profile[:-64_000] + bytes(100) + b"\xff\xd9" + profile[-63_898:]
     assert code("1.jpg", early) == "truncated"

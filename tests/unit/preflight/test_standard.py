@@ -22,19 +22,19 @@ def test_a_policy_that_goes_deep_hands_its_figures_on():
         max_pixels=10,
         max_pages=2,
         bleed_mm=3,
-        colour_modes=["rgb"],
+        color_modes=["rgb"],
         reject_for={"bleed"},
     )
     assert preflight_checks(policy) == (
         SignatureCheck(),
-        PictureCheck(min_dpi=200, max_pixels=10, colour_modes=("rgb",), reject_for=("bleed",)),
+        PictureCheck(min_dpi=200, max_pixels=10, color_modes=("rgb",), reject_for=("bleed",)),
         PdfCheck(bleed_mm=3, max_pages=2, reject_for=("bleed",)),
     )
 
 
 def test_the_defaults_are_said_alike_in_both_places():
     _, pictures, documents = preflight_checks(Policy(preflight="deep"))
-    assert set(pictures.colour_modes) == set(PictureCheck().colour_modes)
+    assert set(pictures.color_modes) == set(PictureCheck().color_modes)
     assert (pictures.min_dpi, pictures.max_pixels) == (PictureCheck().min_dpi, PictureCheck().max_pixels)
     assert documents == PdfCheck()
 

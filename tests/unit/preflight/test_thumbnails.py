@@ -23,7 +23,7 @@ def drawn(name, data, side=100):
         ("1.png", picture("PNG", (300, 300), mode="RGBA"), (100, 100)),
         ("1.png", picture("PNG", (300, 300), mode="L"), (100, 100)),
         ("1.png", picture("PNG", (40, 20)), (40, 20)),
-        ("1.png", png(20, 20, b"".join(b"\0" + bytes([200, 0] * 20) for _ in range(20)), depth=16, colour=0), (20, 20)),
+        ("1.png", png(20, 20, b"".join(b"\0" + bytes([200, 0] * 20) for _ in range(20)), depth=16, color=0), (20, 20)),
         ("1.PDF", pdf((105, 148), (10, 10)), (71, 100)),
     ],
 )
@@ -35,7 +35,7 @@ def test_a_file_is_drawn_small_in_its_shape(name, data, size):
 
 def test_sixteen_bits_keep_their_brightness():
     rows = b"".join(b"\0" + bytes([128, 0] * 20) for _ in range(20))
-    assert abs(drawn("1.png", png(20, 20, rows, depth=16, colour=0)).getpixel((5, 5))[0] - 128) < 3
+    assert abs(drawn("1.png", png(20, 20, rows, depth=16, color=0)).getpixel((5, 5))[0] - 128) < 3
 
 
 def test_what_is_see_through_lies_on_white():

@@ -4,8 +4,8 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.expected import Wanted
-from remote_artwork.storage.backends.base import TimeIsUp
+from remote_artwork.core.expected import SearchQuery
+from remote_artwork.storage.backends.base import ListingTimeout
 from remote_artwork.storage.backends.listing import Listed, Lister
 from remote_artwork.storage.backends.web import AT_ONCE
 
@@ -25,7 +25,7 @@ def test_names_of_a_web_folder_are_not_asked_for_after_the_time_limit(web_server
     network = ra.NetworkPolicy(allow_private=True, allow_http=True, listing_timeout=LIMIT)
     storage = ra.open_storage(web_server.url, network=network)
     with pytest.raises(ra.StorageMisbehaved, match="no end after 5 seconds"):
-        list(storage.search(Wanted(stems=[f"{number}_1" for number in range(200)])))
+        list(storage.search(SearchQuery(stems=[f"{number}_1" for number in range(200)])))
     assert LIMIT < len(clock) <= LIMIT + AT_ONCE
 
 
@@ -68,9 +68,9 @@ def test_a_listing_whose_time_is_up_is_not_begun_anew():
     def ask(_kind, request, /, **_about):
         asked.append(request)
         if len(asked) > 1:
-            raise TimeIsUp("later")
+            raise ListingTimeout("later")
         return request()
 
-    with pytest.raises(TimeIsUp):
+    with pytest.raises(ListingTimeout):
         list(Lister().pages(Cut(), ask))
     assert len(asked) == 2

@@ -194,7 +194,7 @@ def test_each_cloud_takes_its_own_credentials(service_account_key):
     assert "hush" not in str(error.value)
 
 
-def test_a_google_storage_shows_and_serialises_no_part_of_its_key(service_account_key):
+def test_a_google_storage_shows_and_serializes_no_part_of_its_key(service_account_key):
     storage = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
     fs = storage._pager._fs
     for text in (repr(storage), storage.location, repr(fs), repr(fs.storage_options)):

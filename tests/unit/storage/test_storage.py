@@ -322,5 +322,5 @@ def test_inside_a_faulty_storage_its_own_faults_break_in_too(storage):
 
 
 def test_how_long_urls_live_is_known_only_where_they_are_signed(storage):
-    assert storage.longest_url is None
-    assert ra.open_storage("s3://prints/in/").longest_url == timedelta(days=7)
+    assert storage.max_url_lifetime is None
+    assert ra.open_storage("s3://prints/in/").max_url_lifetime == timedelta(days=7)

@@ -104,13 +104,13 @@ def test_of_many_threads_one_has_the_effect():
     double = shop()
     order = double.get_order("1")
 
-    def fulfil(key):
+    def fulfill(key):
         try:
             return double.fulfill(order, {"1": [artwork()]}, idempotency_key=key)
         except ra.AlreadyFulfilled:
             return None
 
     with ThreadPoolExecutor(8) as pool:
-        receipts = list(pool.map(fulfil, map(str, range(40))))
+        receipts = list(pool.map(fulfill, map(str, range(40))))
     assert sum(receipt is not None for receipt in receipts) == 1
     assert sum(double.effects.values()) == 1

@@ -14,16 +14,16 @@ from urllib.parse import parse_qs
 from attrs import frozen
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import Ask, Entries, Found, unconfigured
+from remote_artwork.storage.backends.base import Entries, Found, Requester, isolated_fs
 from remote_artwork.storage.backends.listing import Listed, Lister, below
 from remote_artwork.storage.backends.xml import no_listing, number_in, read_xml
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
-from remote_artwork.storage.fetch import wait_for
+from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 
 FOLDER_MARK = "hdi_isfolder"
@@ -112,10 +112,10 @@ def file_system(url: str, account: str, credentials: Credentials, network: Netwo
     from remote_artwork.storage.backends.azure_client import Account, service_client
 
     shared = isinstance(credentials, SasToken) and credentials.share_sas
-    return unconfigured(Account, client=service_client(url, account, credentials, network), share_sas=shared)
+    return isolated_fs(Account, client=service_client(url, account, credentials, network), share_sas=shared)
 
 
-class Pager:
+class Backend:
     """One folder of one container. A file system that was handed in never shares its SAS."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
@@ -135,11 +135,11 @@ class Pager:
         self._once: Mapping[str, Any] = ONCE
         self._same = MatchConditions.IfNotModified
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, ask: Requester) -> Iterator[Entries]:
         """As many blobs a page as the storage gives, by its markers."""
         return self._lister.pages(self, ask)
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
         """By prefixes, where that is cheaper than listing everything: the service begins no page after a name."""
         return self._lister.search(self, wanted, ask)
 
@@ -245,7 +245,7 @@ class Pager:
         return self._client.get_blob_client(self._prefix + name)
 
     def _wait(self, request: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
-        return wait_for(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
+        return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
 
 
 def _is_folder(blob: BlobProperties) -> bool:

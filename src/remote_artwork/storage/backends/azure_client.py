@@ -20,7 +20,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.errors import ConfigurationError, MissingExtra
 from remote_artwork.http import AddressInfo, NetworkPolicy
-from remote_artwork.storage.backends.bounds import BoundedAnswer, refuse_undergrowth
+from remote_artwork.storage.backends.bounds import BoundedAnswer, check_complexity
 from remote_artwork.storage.backends.xml import no_listing
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 
@@ -63,7 +63,7 @@ class OfThisMachine:
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK, for a client or for one call."""
 
-FAREWELL = 1.0
+CLOSE_TIMEOUT = 1.0
 """Seconds that closing connections may take."""
 
 
@@ -112,14 +112,14 @@ class Account(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
 
 
 def _close(client: BlobServiceClient, loop: asyncio.AbstractEventLoop, process: int) -> None:
-    """Runs wherever the file system was dropped, or at the end of the programme."""
+    """Runs wherever the file system was dropped, or at the end of the program."""
     if loop.is_closed() or process != os.getpid():
         return
     closing = asyncio.run_coroutine_threadsafe(_farewell(client), loop)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        wait([closing], timeout=FAREWELL)  # only on a thread without a loop, which nobody else waits for
+        wait([closing], timeout=CLOSE_TIMEOUT)  # only on a thread without a loop, which nobody else waits for
 
 
 async def _farewell(client: BlobServiceClient) -> None:
@@ -146,7 +146,7 @@ async def list_page(client: ContainerClient, prefix: str, marker: str | None, si
     def hand_on(response: Any) -> None:
         answer = response.http_response
         if answer.status_code == HTTPStatus.OK:
-            refuse_undergrowth(answer.body())
+            check_complexity(answer.body())
             raise _Listed(answer.body())
 
     blobs = client.list_blobs(
@@ -188,5 +188,5 @@ class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen throug
         del stream
         answer = await super().send(request, stream=False, **config)
         if "xml" in str(answer.content_type):
-            refuse_undergrowth(answer.body())
+            check_complexity(answer.body())
         return answer

@@ -1,6 +1,6 @@
 """One file a protocol. Each knows how its protocol connects, lists, stats, reads and makes URLs; nothing else does.
 
-A module here offers ``connect(location, credentials, network)``, which gives a file system, and a ``Pager`` around a
+A module here offers ``connect(location, credentials, network)``, which gives a file system, and a ``Backend`` around a
 file system, whoever made it. To add a protocol, add its file and its row below. Counting, retries and the translation
 of errors are not a pager's business: every request to the storage goes through ``ask``.
 
@@ -23,7 +23,7 @@ from attrs import field, frozen
 from fsspec import AbstractFileSystem
 from fsspec.asyn import mirror_sync_methods
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import StorageMisbehaved
 
@@ -62,7 +62,7 @@ def all_plain(names: Sequence[str]) -> bool:
     return "".join(names).isprintable() and not any(text in lines for text in _SUSPICIOUS)
 
 
-def unconfigured(kind: type[AbstractFileSystem], **options: Any) -> AbstractFileSystem:
+def isolated_fs(kind: type[AbstractFileSystem], **options: Any) -> AbstractFileSystem:
     """A new file system of this kind, made with these options and no others.
 
     Calling the kind would mix in what this machine's configuration says of its protocol: also options that another
@@ -78,7 +78,7 @@ def unconfigured(kind: type[AbstractFileSystem], **options: Any) -> AbstractFile
     return fs
 
 
-LONGEST_SIGNATURE = timedelta(days=7)
+MAX_SIGNATURE_LIFETIME = timedelta(days=7)
 """The limit of the signature protocol itself."""
 
 
@@ -117,11 +117,11 @@ LOCAL = frozenset({"file", "memory"})
 """The protocols that reach this machine itself, which the guard of the network does not see."""
 
 
-class TimeIsUp(StorageMisbehaved):
+class ListingTimeout(StorageMisbehaved):
     """A look through a location has taken as long as it may; whatever else it asks for is refused as well."""
 
 
-class Ask(Protocol):
+class Requester(Protocol):
     """Makes one request: counts it, translates its errors, repeats it while that may help."""
 
     def __call__(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
@@ -133,7 +133,7 @@ class Ask(Protocol):
         """
 
 
-class Described(Sequence[tuple[str, Entry]]):
+class LazyEntries(Sequence[tuple[str, Entry]]):
     """Entries of which few are looked at: a description is made when it is asked for.
 
     Args:
@@ -151,17 +151,17 @@ class Described(Sequence[tuple[str, Entry]]):
     @overload
     def __getitem__(self, place: int) -> tuple[str, Entry]: ...
     @overload
-    def __getitem__(self, place: slice) -> Described: ...
-    def __getitem__(self, place: int | slice) -> tuple[str, Entry] | Described:
+    def __getitem__(self, place: slice) -> LazyEntries: ...
+    def __getitem__(self, place: int | slice) -> tuple[str, Entry] | LazyEntries:
         """One entry, or the entries of a slice, which begins at the first."""
         if isinstance(place, slice):
-            return Described(self.names[: place.stop], self._describe)
+            return LazyEntries(self.names[: place.stop], self._describe)
         return self.names[place], self._describe(place)
 
 
 def names_of(entries: Entries) -> Sequence[str]:
     """All names, without making a single description."""
-    return entries.names if isinstance(entries, Described) else [name for name, _ in entries]
+    return entries.names if isinstance(entries, LazyEntries) else [name for name, _ in entries]
 
 
 @frozen(kw_only=True)
@@ -185,9 +185,9 @@ class Found:
 
 @runtime_checkable
 class Searcher(Protocol):
-    """What a ``Pager`` is besides, where wanted files are found without a listing of everything."""
+    """What a ``Backend`` is besides, where wanted files are found without a listing of everything."""
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
         """Every wanted file that is there, in parts and in no order; others that were come by may be among them."""
 
 
@@ -195,7 +195,7 @@ class Searcher(Protocol):
 class Prober(Protocol):
     """What a ``Searcher`` is besides, whose location may have no listing: names are asked for one by one."""
 
-    def outlook(self, ask: Ask) -> str | None:
+    def outlook(self, ask: Requester) -> str | None:
         """What can be told of names that are not there; None where there is a listing.
 
         Raises:
@@ -205,7 +205,7 @@ class Prober(Protocol):
 
 @runtime_checkable
 class Locator(Protocol):
-    """What a ``Pager`` is besides, whose URL may leave out a part of where the location lies."""
+    """What a ``Backend`` is besides, whose URL may leave out a part of where the location lies."""
 
     @property
     def locate(self) -> Callable[[], str] | None:
@@ -214,17 +214,17 @@ class Locator(Protocol):
 
 @runtime_checkable
 class Signer(Protocol):
-    """What a ``Pager`` is besides, whose signed URLs cannot live for ever."""
+    """What a ``Backend`` is besides, whose signed URLs cannot live for ever."""
 
     @property
-    def longest_url(self) -> timedelta:
+    def max_url_lifetime(self) -> timedelta:
         """The longest that one can live. Asks nobody."""
 
 
-class Pager(Protocol):
+class Backend(Protocol):
     """One location through one protocol. Names are relative to the location's folder; thread-safe."""
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, ask: Requester) -> Iterator[Entries]:
         """Every file below the folder. A name may be impossible."""
 
     def head(self, name: str) -> Mapping[str, Any]:
@@ -259,8 +259,8 @@ def protocols_of(fs: AbstractFileSystem) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
-def pager_for(fs: AbstractFileSystem, root: str, *, call_timeout: float) -> Pager:
+def backend_for(fs: AbstractFileSystem, root: str, *, call_timeout: float) -> Backend:
     """The pager for a file system, by its own protocol. ``root`` is in the file system's own spelling."""
     module = module_for(next((protocol for protocol in protocols_of(fs) if protocol in _MODULES), ""))
-    pager: Pager = module.Pager(fs, root, call_timeout=call_timeout)
+    pager: Backend = module.Backend(fs, root, call_timeout=call_timeout)
     return pager

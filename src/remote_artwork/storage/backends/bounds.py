@@ -1,4 +1,4 @@
-"""Answers that end: no storage makes this programme hold more than it asked for. Imports aiohttp."""
+"""Answers that end: no storage makes this program hold more than it asked for. Imports aiohttp."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import aiohttp
 
 from remote_artwork.errors import StorageMisbehaved
 
-LARGEST_ANSWER = 16 * 2**20
+MAX_RESPONSE_BYTES = 16 * 2**20
 """Bytes of the longest answer: four times the longest piece of a file, and more than any provider's page of names."""
 
-MOST_BRANCHES = 500_000
+MAX_NODES = 500_000
 """Tags, brackets and braces of one answer; a full page of Azure's, with 5,000 files, has half of them."""
 
 
-def refuse_undergrowth(body: bytes) -> None:
+def check_complexity(body: bytes) -> None:
     """Refuses XML and JSON with no end of elements, before it is parsed.
 
     Parsing takes a hundred times its size, and keeps every storage of this process waiting for many seconds.
@@ -23,9 +23,9 @@ def refuse_undergrowth(body: bytes) -> None:
     Raises:
         StorageMisbehaved: It holds more elements than any answer may.
     """
-    if len(body) <= MOST_BRANCHES:
+    if len(body) <= MAX_NODES:
         return  # there is no room for more
-    if sum(body.count(opening) for opening in (b"<", b"{", b"[")) > MOST_BRANCHES:
+    if sum(body.count(opening) for opening in (b"<", b"{", b"[")) > MAX_NODES:
         raise StorageMisbehaved("the storage's answer holds far more than its protocol foresees; check the URL")
 
 
@@ -59,7 +59,7 @@ class _Bounded:
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
         self._stream = answer.content
-        self._left = LARGEST_ANSWER
+        self._left = MAX_RESPONSE_BYTES
 
     async def read(self, n: int | None = -1) -> bytes:
         if n is not None and n >= 0:
@@ -77,7 +77,7 @@ class _Bounded:
         if self._left < 0:
             self._answer.close()
             raise StorageMisbehaved(
-                f"the storage's answer is longer than {LARGEST_ANSWER // 2**20} MiB and was broken off; check the URL"
+                f"the storage sent more than {MAX_RESPONSE_BYTES // 2**20} MiB in one response; check the URL"
             )
         return piece
 

@@ -18,7 +18,7 @@ from fsspec import AbstractFileSystem
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import Ask, protocols_of, unconfigured
+from remote_artwork.storage.backends.base import Requester, isolated_fs, protocols_of
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.location import Location
 
@@ -29,10 +29,10 @@ def connect(location: Location, credentials: Credentials, _network: NetworkPolic
     """A file system of this machine; needs no credentials and no network."""
     if not isinstance(credentials, Anonymous):
         raise ConfigurationError(f"{location}: a location on this machine takes no credentials; leave them out")
-    return unconfigured(fsspec.get_filesystem_class(location.protocol), use_listings_cache=False)
+    return isolated_fs(fsspec.get_filesystem_class(location.protocol), use_listings_cache=False)
 
 
-class Pager:
+class Backend:
     """Lists folder by folder, with whatever ``ls``, ``info``, ``cat_file`` and ``sign`` the file system has."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
@@ -41,7 +41,7 @@ class Pager:
         self._root = root
         self._below = root.rstrip("/") + "/" if root else ""
 
-    def pages(self, ask: Ask) -> Iterator[Sequence[tuple[str, Entry]]]:
+    def pages(self, ask: Requester) -> Iterator[Sequence[tuple[str, Entry]]]:
         """One page a folder, from the root down."""
         self._fs.invalidate_cache()
         folders, seen = [self._root], {self._root}

@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import LONGEST_SIGNATURE, Ask, Entries, Found, expiry_of
+from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Entries, Found, Requester, expiry_of
 from remote_artwork.storage.backends.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
-from remote_artwork.storage.fetch import wait_for
+from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 
 _FIELDS = "name,size,generation,updated"
@@ -44,7 +44,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     return guarded_gcsfs(credentials, network)
 
 
-class Pager:
+class Backend:
     """One folder of one bucket."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
@@ -56,11 +56,11 @@ class Pager:
         self._call_timeout = call_timeout
         self._lister = Lister()
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, ask: Requester) -> Iterator[Entries]:
         """As many names a page as the storage gives, by its page tokens."""
         return self._lister.pages(self, ask)
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
         """By skip-scan, where the storage keeps to the protocol."""
         return self._lister.search(self, wanted, ask)
 
@@ -119,7 +119,7 @@ class Pager:
         origin = self._fs.base.removesuffix("/storage/v1/")
         if credentials is None:
             return f"{origin}/{self._bucket}/{quote(key, safe='/~')}", None
-        if not timedelta(seconds=1) <= expires_in <= LONGEST_SIGNATURE:
+        if not timedelta(seconds=1) <= expires_in <= MAX_SIGNATURE_LIFETIME:
             raise ConfigurationError(f"a signed URL lives for one second to seven days, not {expires_in}")
         from google.auth.credentials import Signing
         from google.cloud.storage import Client
@@ -143,10 +143,10 @@ class Pager:
         return url, expiry_of(url, "Goog")
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
-        from remote_artwork.storage.backends.bounds import refuse_undergrowth
+        from remote_artwork.storage.backends.bounds import check_complexity
 
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
-        refuse_undergrowth(content)
+        check_complexity(content)
         try:
             answer = json.loads(content)
         except ValueError as error:
@@ -158,7 +158,7 @@ class Pager:
     def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         from remote_artwork.storage.backends.gcs_client import get
 
-        return wait_for(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
+        return run_sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
 def _entry(item: Entry) -> Entry:

@@ -26,7 +26,7 @@ from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import unconfigured
+from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.bounds import bound
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import AnswerRefused
@@ -64,7 +64,7 @@ def guarded_gcsfs(
 
     Every option that the environment could fill in is given, so that it cannot.
     """
-    return unconfigured(
+    return isolated_fs(
         GCSFileSystem,
         project="",
         access="read_only",
@@ -91,7 +91,7 @@ def _token(credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPo
     return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else signing(credentials, network)
 
 
-class AloneWithGoogle(GoogleCredentials):
+class IsolatedGoogleCredentials(GoogleCredentials):
     """A service account that asks for access tokens without this machine's proxies and ``.netrc``, and follows nobody.
 
     Google's clients bring a session of their own, which the guard of sockets does not see. The address is Google's: a
@@ -109,14 +109,14 @@ class AloneWithGoogle(GoogleCredentials):
             ask(partial(Request(session), timeout=self.call_timeout))
 
 
-def signing(account: ServiceAccount, network: NetworkPolicy) -> AloneWithGoogle:
+def signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleCredentials:
     """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options.
 
     Raises:
         ConfigurationError: The private key is none.
     """
-    make: Any = AloneWithGoogle.from_service_account_info
-    credentials: AloneWithGoogle | None = None
+    make: Any = IsolatedGoogleCredentials.from_service_account_info
+    credentials: IsolatedGoogleCredentials | None = None
     # The error may quote the key, so it is not handed on, not even as a context.
     with suppress(ValueError):
         credentials = make(dict(account.info), scopes=[_SCOPE])

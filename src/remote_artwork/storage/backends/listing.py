@@ -12,12 +12,12 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from remote_artwork.core.expected import Wanted, canonical, split_extension
-from remote_artwork.core.skip_scan import Course, KeyRange, Request, Walk, in_order, spellings, targets_of
+from remote_artwork.core.expected import SearchQuery, canonical, split_extension
+from remote_artwork.core.skip_scan import FullListing, KeyRange, ListingCursor, Request, in_order, spellings, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.base import Ask, Described, Entries, Entry, Found, TimeIsUp, names_of
+from remote_artwork.storage.backends.base import Entries, Entry, Found, LazyEntries, ListingTimeout, Requester, names_of
 
-MOST_AT_ONCE = 32
+MAX_CONCURRENT = 32
 """Requests under way for one look at the most: enough to hide the latency of a far storage."""
 
 
@@ -38,7 +38,7 @@ def below(folder: str, keys: Sequence[str], describe: Callable[[int], Entry]) ->
     """Whole keys as names below the folder. Those that are not below it, and the folder's own marker, are left out."""
     begin = len(folder)
     if keys and min(keys).startswith(folder) and max(keys).startswith(folder) and folder not in keys:
-        return Described([key[begin:] for key in keys], describe)  # all that sorts between these two is below it, too
+        return LazyEntries([key[begin:] for key in keys], describe)  # all that sorts between these two is below it, too
     return [(key[begin:], describe(i)) for i, key in enumerate(keys) if key.startswith(folder) and key != folder]
 
 
@@ -71,12 +71,12 @@ class Lister:
 
     skips: bool = True
 
-    def pages(self, source: Source, ask: Ask) -> Iterator[Entries]:
+    def pages(self, source: Source, ask: Requester) -> Iterator[Entries]:
         """Every file below the folder, in pages."""
-        return _run([Walk()], source.page, ask)
+        return _run([FullListing()], source.page, ask)
 
-    def search(self, source: Source, wanted: Wanted, ask: Ask) -> Iterator[Found]:
-        """The wanted files and their neighbours. Of a storage that shows its disorder late, some come twice."""
+    def search(self, source: Source, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
+        """The wanted files and their neighbors. Of a storage that shows its disorder late, some come twice."""
         stems = {canonical(stem) for stem in wanted.stems}
         for name in wanted.names:
             if canonical(split_extension(name)[0]) not in stems:
@@ -90,33 +90,33 @@ class Lister:
                 self.skips = False
         yield from self._search_unsorted(source, wanted.stems, ask)
 
-    def _search_unsorted(self, source: Source, stems: Sequence[str], ask: Ask) -> Iterator[Found]:
+    def _search_unsorted(self, source: Source, stems: Sequence[str], ask: Requester) -> Iterator[Found]:
         """Lists everything, and once that has cost as much as asking for each name would, asks for each name.
 
         So it costs at most twice what the better of the two ways costs, of which nobody knows beforehand.
         """
         prefixes = sorted(f"{spelling}." for stem in stems for spelling in spellings(stem))
-        walk = Walk()
+        walk = FullListing()
         if prefixes:
             for number, entries in enumerate(_run([walk], source.page, ask), 1):
                 yield Found(entries=entries, whole=walk.request is None, way="listing")
                 if number >= len(prefixes):
                     break
         if walk.request is not None:
-            for entries in _run([Walk(prefix) for prefix in prefixes], source.page, ask):
+            for entries in _run([FullListing(prefix) for prefix in prefixes], source.page, ask):
                 yield Found(entries=entries, way="prefixes")
 
 
-def _look_up(source: Source, name: str, ask: Ask) -> Entries:
+def _look_up(source: Source, name: str, ask: Requester) -> Entries:
     try:
         return [(name, ask("head", partial(source.head, name), name=name))]
     except FileGone:
         return []
 
 
-def _run(courses: Sequence[Course], page: Callable[[Request], Listed], ask: Ask) -> Iterator[Entries]:
+def _run(courses: Sequence[ListingCursor], page: Callable[[Request], Listed], ask: Requester) -> Iterator[Entries]:
     """Follows all courses to their ends; whoever wants one page only causes one request."""
-    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
         pages = _Pages(lambda request: pool.submit(ask, "list", partial(page, request)), list(reversed(courses)))
         pages.start()
         first = True
@@ -135,9 +135,9 @@ class _Pages:
     """Requests under way. Where the storage is overcharged there is one at a time, and then by and by more again."""
 
     submit: Callable[[Request], Future[Listed]]
-    waiting: list[Course]
-    running: dict[Future[Listed], tuple[Course, Request, int]] = field(factory=dict)
-    most: int = MOST_AT_ONCE
+    waiting: list[ListingCursor]
+    running: dict[Future[Listed], tuple[ListingCursor, Request, int]] = field(factory=dict)
+    most: int = MAX_CONCURRENT
 
     def start(self) -> None:
         """Makes as many requests as there may be."""
@@ -157,10 +157,10 @@ class _Pages:
             self.most = 1
             self.waiting.append(course)
             return ()
-        except TimeIsUp:
+        except ListingTimeout:
             raise
         except StorageMisbehaved:
-            if not (isinstance(course, Walk) and request.token is not None and course.resume()):
+            if not (isinstance(course, FullListing) and request.token is not None and course.resume()):
                 raise
             self.waiting.append(course)
             return ()
@@ -168,9 +168,9 @@ class _Pages:
         if isinstance(course, KeyRange) and not in_order(names, request.after):
             raise _OutOfOrder
         own = course.take(names, listed.following)
-        self.most = min(self.most + 1, MOST_AT_ONCE)
+        self.most = min(self.most + 1, MAX_CONCURRENT)
         # More courses than may be followed at once would cost requests and save no time.
-        if len(self.running) + len(self.waiting) + 1 < MOST_AT_ONCE and (farther := course.split()):
+        if len(self.running) + len(self.waiting) + 1 < MAX_CONCURRENT and (farther := course.split()):
             self.waiting.append(farther)
         self.waiting.append(course)
         return listed.entries[:own]

@@ -14,17 +14,17 @@ from urllib.parse import unquote_plus, urlsplit
 from attrs import frozen
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import LONGEST_SIGNATURE, Ask, Entries, Found, expiry_of
+from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Entries, Found, Requester, expiry_of
 from remote_artwork.storage.backends.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.backends.xml import no_listing, number_in, read_xml, texts_in
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.errors import bare_etag
-from remote_artwork.storage.fetch import wait_for
+from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.provider_table import match_host
 
@@ -125,10 +125,10 @@ class Prepared(Protocol):
     """
 
     locate: Callable[[], str] | None
-    longest_url: timedelta | None
+    max_url_lifetime: timedelta | None
 
 
-class Pager:
+class Backend:
     """One folder of one bucket."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
@@ -142,13 +142,13 @@ class Pager:
         self._lister = Lister()
         ours = fs if isinstance(fs, Prepared) else None
         self.locate = ours.locate if ours else None
-        self.longest_url = (ours.longest_url if ours else None) or LONGEST_SIGNATURE
+        self.max_url_lifetime = (ours.max_url_lifetime if ours else None) or MAX_SIGNATURE_LIFETIME
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, ask: Requester) -> Iterator[Entries]:
         """As many keys a page as the storage gives, by its continuation tokens."""
         return self._lister.pages(self, ask)
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
         """By skip-scan, where the storage keeps to the protocol."""
         return self._lister.search(self, wanted, ask)
 
@@ -200,8 +200,8 @@ class Pager:
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """Signed with the location's keys; plain for a public bucket, whose policy seldom lets versions be read."""
         anonymous = bool(self._fs.anon)
-        if not anonymous and not timedelta(seconds=1) <= expires_in <= self.longest_url:
-            raise ConfigurationError(_no_such_life(expires_in, self.longest_url))
+        if not anonymous and not timedelta(seconds=1) <= expires_in <= self.max_url_lifetime:
+            raise ConfigurationError(_no_such_life(expires_in, self.max_url_lifetime))
         parameters = self._object(file)
         if anonymous:
             parameters.pop("VersionId", None)
@@ -209,13 +209,13 @@ class Pager:
         return url, None if anonymous else expiry_of(url, "Amz")
 
     async def _signed(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
-        from remote_artwork.storage.backends.s3_client import outlive
+        from remote_artwork.storage.backends.s3_client import ensure_lifetime
 
         await self._fs.set_session()
         client = await self._fs.get_s3(self._bucket)
         if not self._fs.anon:
             signer = client._request_signer  # noqa: SLF001 - only there the SDK has the credentials of every kind
-            expires_in = await outlive(signer._credentials, expires_in)  # noqa: SLF001
+            expires_in = await ensure_lifetime(signer._credentials, expires_in)  # noqa: SLF001
         return str(await client.generate_presigned_url("get_object", parameters, int(expires_in.total_seconds())))
 
     def _object(self, file: StoredFile) -> dict[str, str]:
@@ -227,7 +227,7 @@ class Pager:
         return self._wait(call, operation, **parameters)
 
     def _wait(self, request: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T:
-        return wait_for(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
+        return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
 
 
 async def _drain(body: StreamingBody) -> bytes:
@@ -236,7 +236,7 @@ async def _drain(body: StreamingBody) -> bytes:
 
 
 def _no_such_life(wanted: timedelta, longest: timedelta) -> str:
-    if longest < LONGEST_SIGNATURE:
+    if longest < MAX_SIGNATURE_LIFETIME:
         return (
             f"a URL dies with the session that signs it, after {longest} at the latest, and shall live for {wanted}; "
             "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "

@@ -32,9 +32,9 @@ from remote_artwork.errors import (
     StorageUnreachable,
 )
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import unconfigured
-from remote_artwork.storage.backends.bounds import bound, refuse_undergrowth
-from remote_artwork.storage.backends.listing import MOST_AT_ONCE
+from remote_artwork.storage.backends.base import isolated_fs
+from remote_artwork.storage.backends.bounds import bound, check_complexity
+from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
 from remote_artwork.storage.errors import RefusedOutright
 from remote_artwork.storage.fetch import ask_once
@@ -145,7 +145,7 @@ def guarded_options(network: NetworkPolicy) -> dict[str, Any]:
 
 
 def isolated_session() -> AioSession:
-    """A session without the profile, configuration and credentials files of whoever runs this programme."""
+    """A session without the profile, configuration and credentials files of whoever runs this program."""
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
     # Written with stars, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
@@ -157,7 +157,7 @@ def isolated_session() -> AioSession:
 def _refuse_undergrowth(response_dict: Mapping[str, Any], **_: object) -> None:
     """Also for what should be an error; the content of a file is not there yet, and is not parsed."""
     if isinstance(response_dict["body"], bytes):
-        refuse_undergrowth(response_dict["body"])
+        check_complexity(response_dict["body"])
 
 
 @cache
@@ -194,7 +194,7 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
         return
     if b"ListBucketResult" not in begin:
         raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
-    refuse_undergrowth(response_dict["body"])
+    check_complexity(response_dict["body"])
     customized_response_dict[_BODY] = response_dict["body"]
     response_dict["body"] = b"<ListBucketResult/>"
 
@@ -379,7 +379,7 @@ def _refusal(role: AssumeRole, error: Any) -> Exception:
     return refusal
 
 
-async def outlive(credentials: Any, expires_in: timedelta, clock: Clock = _now) -> timedelta:
+async def ensure_lifetime(credentials: Any, expires_in: timedelta, clock: Clock = _now) -> timedelta:
     """How long a URL signed now may live: as wanted, or a moment less where a session ends with it.
 
     Args:
@@ -413,12 +413,13 @@ def guarded_s3fs(
 ) -> Any:
     """An s3fs that knows these credentials only, retries nothing, and connects where ``network`` lets it.
 
-    It is ``Prepared``: where a location on AWS names no region, ``locate`` finds it out; for a role ``longest_url`` is
+    It is ``Prepared``: where a location on AWS names no region, ``locate`` finds it out; for a role
+    ``max_url_lifetime`` is
     a session's length.
     """
     keys = credentials if isinstance(credentials, Keys) else None
     changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
-    fs = unconfigured(
+    fs = isolated_fs(
         s3fs.S3FileSystem,
         anon=isinstance(credentials, Anonymous),
         key=keys and keys.access_key,
@@ -431,7 +432,7 @@ def guarded_s3fs(
         client_kwargs={"region_name": location.region or "us-east-1"},
         config_kwargs={
             **guarded_options(network),
-            "max_pool_connections": MOST_AT_ONCE,
+            "max_pool_connections": MAX_CONCURRENT,
             "signature_version": "s3v4",
             "s3": {"addressing_style": location.style},
             # The SDK's own choice, when_supported, breaks most storages that are not Amazon's.
@@ -447,7 +448,7 @@ def guarded_s3fs(
         use_listings_cache=False,
     )
     fs.retries = 1
-    fs.longest_url = credentials.duration if isinstance(credentials, AssumeRole) else None
+    fs.max_url_lifetime = credentials.duration if isinstance(credentials, AssumeRole) else None
     fs.locate = partial(_locate, fs, location, network) if _lacks_region(location) else None
     return fs
 

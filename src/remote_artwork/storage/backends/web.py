@@ -23,9 +23,9 @@ from urllib.parse import unquote, urlencode, urlsplit
 from attrs import define, field, frozen
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core.expected import Wanted, split_extension
+from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
-from remote_artwork.core.skip_scan import Circle
+from remote_artwork.core.skip_scan import CycleDetector
 from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
@@ -36,11 +36,11 @@ from remote_artwork.errors import (
     StorageUnreachable,
 )
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import Ask, Entries, Found, RequestKind, TimeIsUp
+from remote_artwork.storage.backends.base import Entries, Found, ListingTimeout, Requester, RequestKind
 from remote_artwork.storage.backends.xml import number_in, read_xml, texts_in
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.errors import AnswerRefused, is_busy, stored_file, translate
-from remote_artwork.storage.fetch import wait_for
+from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.url_syntax import encoded
 
@@ -226,14 +226,14 @@ async def fetch_listing(fs: Any, folder: str, query: str) -> Listing | None:
 
 async def _listing_only(response: ClientResponse) -> bytes:
     """The body if it may be a listing; of any other page no more than its begin is read, and nothing kept."""
-    from remote_artwork.storage.backends.bounds import LARGEST_ANSWER
+    from remote_artwork.storage.backends.bounds import MAX_RESPONSE_BYTES
 
     begin = await read_slice(response, length=_BEGIN) if response.status == HTTPStatus.OK else b""
     if b"<ListBucketResult" not in begin:
         return b""
-    rest = await read_slice(response, length=LARGEST_ANSWER)
-    if len(rest) == LARGEST_ANSWER:
-        raise StorageMisbehaved(f"the folder's listing is larger than {LARGEST_ANSWER // 1024**2} MiB a page")
+    rest = await read_slice(response, length=MAX_RESPONSE_BYTES)
+    if len(rest) == MAX_RESPONSE_BYTES:
+        raise StorageMisbehaved(f"the folder's listing is larger than {MAX_RESPONSE_BYTES // 1024**2} MiB a page")
     return begin + rest
 
 
@@ -247,9 +247,9 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
     Raises:
         StorageMisbehaved: It is none, or none of this folder.
     """
-    from remote_artwork.storage.backends.bounds import refuse_undergrowth
+    from remote_artwork.storage.backends.bounds import check_complexity
 
-    refuse_undergrowth(document)
+    check_complexity(document)
     page = read_xml(document, file="Contents", name="Key", size="Size")
     if page.root.tag.rpartition("}")[2] != "ListBucketResult":
         raise StorageMisbehaved("the folder's listing is none of S3")
@@ -325,7 +325,7 @@ class Probing:
     _given_up: StorageError | None = None
     _lock: threading.Lock = field(factory=threading.Lock)
 
-    def run(self, wanted: Wanted) -> Iterator[Found]:
+    def run(self, wanted: SearchQuery) -> Iterator[Found]:
         """What is there of ``wanted``, in parts.
 
         Raises:
@@ -416,7 +416,7 @@ class Probing:
             if not isinstance(error, _Forbidden):
                 self._unclear.append(error)
             self._out_of_reach += isinstance(error, StorageUnreachable)
-            if isinstance(error, AnswersEverything | TimeIsUp) or self._out_of_reach > PATIENCE:
+            if isinstance(error, AnswersEverything | ListingTimeout) or self._out_of_reach > PATIENCE:
                 self._given_up = self._given_up or error
 
 
@@ -446,7 +446,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     return guarded_http(network)
 
 
-class Pager:
+class Backend:
     """One folder of one web server."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
@@ -455,7 +455,7 @@ class Pager:
         self._call_timeout = call_timeout
         self._takes_head = True
 
-    def pages(self, ask: Ask) -> Iterator[Entries]:
+    def pages(self, ask: Requester) -> Iterator[Entries]:
         """What the folder's own listing names, where it has one of S3's form."""
         listing = ask("list", self._list)
         if listing is None:
@@ -465,7 +465,7 @@ class Pager:
             )
         yield from self._pages(listing, ask)
 
-    def search(self, wanted: Wanted, ask: Ask) -> Iterator[Found]:
+    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
         """By the folder's listing where it has one, else name by name."""
         listing = ask("list", self._list)
         if listing is None:
@@ -475,7 +475,7 @@ class Pager:
             yield Found(entries=entries, way="listing")
         yield Found(whole=True, way="listing")
 
-    def outlook(self, ask: Ask) -> str | None:
+    def outlook(self, ask: Requester) -> str | None:
         """What this server's answers tell, tried with a name that is not there; None where it can be listed."""
         if ask("list", self._list) is not None:
             return None
@@ -494,14 +494,14 @@ class Pager:
             "can tell which files are missing; have it answer 404"
         )
 
-    def _probing(self, ask: Ask) -> Probing:
+    def _probing(self, ask: Requester) -> Probing:
         return Probing(where=self._folder, look=partial(self._look, ask=ask), describe=described)
 
-    def _pages(self, listing: Listing, ask: Ask) -> Iterator[Entries]:
-        circle = Circle()
+    def _pages(self, listing: Listing, ask: Requester) -> Iterator[Entries]:
+        circle = CycleDetector()
         yield listing.entries
         while query := listing.following:
-            if circle.closes_with(query):
+            if circle.seen(query):
                 raise StorageMisbehaved(f"{self._folder}: the server lists in a circle: it repeats a page's marker")
             following = ask("list", partial(self._list, query))
             if following is None:
@@ -513,7 +513,7 @@ class Pager:
         """A page of the folder's listing, the first one unless told; None where there is none."""
         return self._wait(fetch_listing, self._folder, query)
 
-    def _look(self, name: str, *, ask: Ask) -> Answer:
+    def _look(self, name: str, *, ask: Requester) -> Answer:
         """What the server says of one name, whatever it is; busy servers are errors."""
         url = self._folder + encoded(name)
         if self._takes_head:
@@ -555,7 +555,7 @@ class Pager:
         return self._folder + encoded(file.name), None
 
     def _wait(self, request: Callable[..., Awaitable[T]], *arguments: str, **options: Any) -> T:
-        return wait_for(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
+        return run_sync(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
 
 
 def _at_once(_kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:

@@ -9,7 +9,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.http import HTTPFileSystem
 
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import unconfigured
+from remote_artwork.storage.backends.base import isolated_fs
 
 
 def guarded_http(network: NetworkPolicy) -> AbstractFileSystem:
@@ -26,7 +26,7 @@ def guarded_http(network: NetworkPolicy) -> AbstractFileSystem:
             trust_env=False,
         )
 
-    return unconfigured(
+    return isolated_fs(
         HTTPFileSystem,
         simple_links=False,
         block_size=None,

@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pytest
 
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.skip_scan import KeyRange, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.backends.base import names_of
-from remote_artwork.storage.backends.listing import MOST_AT_ONCE, Listed, Lister, _Pages, below, names_from
+from remote_artwork.storage.backends.listing import MAX_CONCURRENT, Listed, Lister, _Pages, below, names_from
 
 PAGE = 10
 
@@ -75,7 +75,7 @@ def test_whoever_looks_at_the_first_page_only_causes_one_request():
 
 def test_wanted_names_are_found_by_few_requests():
     storage = Storage(*numbers(500))
-    found = list(Lister().search(storage, Wanted(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
+    found = list(Lister().search(storage, SearchQuery(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
     assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) == 2
     assert {part.way for part in found} == {"skip-scan"}
@@ -108,30 +108,30 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
     assert len(found) == len(set(found))
-    assert 1 < most <= MOST_AT_ONCE
+    assert 1 < most <= MAX_CONCURRENT
     assert len(storage.requests) <= 550
 
 
 def test_nothing_wanted_asks_nothing():
     storage = Storage(*numbers(5))
     for skips in (True, False):
-        assert list(Lister(skips=skips).search(storage, Wanted(), storage.ask)) == []
+        assert list(Lister(skips=skips).search(storage, SearchQuery(), storage.ask)) == []
     assert storage.requests == []
 
 
 def test_a_name_that_is_wanted_besides_is_looked_up_directly():
     storage = Storage(*numbers(50), "readme.txt")
-    found = list(Lister().search(storage, Wanted(names=["no.txt", "readme.txt"]), storage.ask))
+    found = list(Lister().search(storage, SearchQuery(names=["no.txt", "readme.txt"]), storage.ask))
     assert names_found(found) == ["readme.txt"]
     assert storage.requests == []
 
 
 def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
     storage = Storage(*numbers(5))
-    found = names_found(Lister().search(storage, Wanted(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
     assert found.count("0001_1.png") == 1
 
 
@@ -139,7 +139,7 @@ def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
 def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_listed(disorder):
     storage = Storage(*numbers(25), **disorder)
     lister = Lister()
-    wanted = Wanted(stems=["0003_1", "0005_1", "0021_1"])
+    wanted = SearchQuery(stems=["0003_1", "0005_1", "0021_1"])
     found = list(lister.search(storage, wanted, storage.ask))
     assert sorted(names_found(found)) == numbers(25)
     assert found[-1].whole
@@ -151,7 +151,7 @@ def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_li
 
 def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
     storage = Storage(*numbers(500), skips=False)
-    found = list(Lister(skips=False).search(storage, Wanted(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
+    found = list(Lister(skips=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
     assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) <= 3 + 1 + 3  # pages, the next one that was under way already, and names
     assert {part.way for part in found} == {"listing", "prefixes"}
@@ -168,7 +168,7 @@ def test_disorder_that_shows_late_loses_nothing():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 200, 20)]
-    found = names_found(Lister().search(storage, Wanted(stems=stems), storage.ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), storage.ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -215,7 +215,7 @@ def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
             busy.release()
 
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, Wanted(stems=stems), ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), ask))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -231,8 +231,8 @@ def test_an_outage_ends_the_look_after_every_course_was_tried():
         return request()
 
     with pytest.raises(StorageUnreachable):
-        list(Lister().search(storage, Wanted(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
-    assert tried <= 40 + MOST_AT_ONCE + 1
+        list(Lister().search(storage, SearchQuery(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
+    assert tried <= 40 + MAX_CONCURRENT + 1
 
 
 def test_an_outage_of_a_single_course_is_seen_at_once():
@@ -281,5 +281,5 @@ def test_no_more_key_ranges_are_open_than_are_asked_at_once():
         pages.ended(next(iter(pages.running)))
         requests += 1
         pages.start()
-    assert most == MOST_AT_ONCE
-    assert requests <= 4_000 + 2 * MOST_AT_ONCE
+    assert most == MAX_CONCURRENT
+    assert requests <= 4_000 + 2 * MAX_CONCURRENT

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.core.expected import Wanted
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.storage.backends.web import AT_ONCE, PATIENCE, Answer, Probing, spellings
 
 
@@ -21,7 +21,7 @@ def probing(answer):
 
 
 def run(probe, *stems, names=()):
-    parts = list(probe.run(Wanted(stems=stems, names=names)))
+    parts = list(probe.run(SearchQuery(stems=stems, names=names)))
     return [name for part in parts for name, _ in part.entries], {k: v for p in parts for k, v in p.unknown.items()}
 
 
