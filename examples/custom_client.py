@@ -11,6 +11,7 @@ import fsspec
 from attrs import evolve
 
 import remote_artwork as ra
+from remote_artwork.client import ArtworkByItem
 
 PICTURES = resources.files("remote_artwork.cli") / "shop"
 
@@ -43,7 +44,7 @@ class MyShop:
             raise ra.ItemNotFound(f"order {now.number} has no item {item.number}")
         self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # sets, never appends
 
-    def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str | None:
+    def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         now = self.get_order(order.id)
         if now.state is ra.OrderState.FULFILLED:
             if now.fulfillment_key == idempotency_key:

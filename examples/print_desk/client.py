@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 import remote_artwork as ra
 from print_desk.database import ArtworkRow, LineRow, OrderRow, utc_now
+from remote_artwork.client import ArtworkByItem
 
 
 @frozen
@@ -47,7 +48,7 @@ class DeskClient:
                 raise ra.ItemNotFound(f"order {row.number} has no line {item.number}")
             line.artwork = [ArtworkRow(name=art.name, placement=art.placement, version=art.version) for art in artworks]
 
-    def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str | None:
+    def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         receipt = f"desk-{order.id}"
         # One statement decides and writes, so two callers at once cannot both go through.
         claim = (

@@ -6,10 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from attrs import field, frozen
+from remote_artwork.credentials import Credentials
 from sqlalchemy.orm import Session
 
 import remote_artwork as ra
 from print_desk.database import StorageRow, utc_now
+from remote_artwork.storage import CheckReport, check_location
 
 _ONLY_ROW = 1
 
@@ -22,7 +24,7 @@ class Pasted:
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
 
-    def credentials(self) -> ra.Credentials | None:
+    def credentials(self) -> Credentials | None:
         """None where there are no keys.
 
         Raises:
@@ -47,22 +49,22 @@ class MerchantStorage:
     engine: sa.Engine
     network: ra.NetworkPolicy
 
-    def check(self, pasted: Pasted) -> ra.CheckReport:
+    def check(self, pasted: Pasted) -> CheckReport:
         """Tries it, and keeps it in place of what was there if nothing failed. May take some seconds."""
         try:
             credentials = pasted.credentials()
         except ra.ConfigurationError as error:
-            return ra.CheckReport.of_refusal("credentials", error)
-        report = ra.check_location(pasted.url, credentials=credentials, network=self.network)
+            return CheckReport.of_refusal("credentials", error)
+        report = check_location(pasted.url, credentials=credentials, network=self.network)
         if report.exit_code == 0:
             self._keep(pasted, report)
         return report
 
-    def check_again(self) -> ra.CheckReport | None:
+    def check_again(self) -> CheckReport | None:
         """Tries what is kept; None where nothing is. It stays, whatever comes of it, unless it is forgotten."""
         if (pasted := self._kept()) is None:
             return None
-        report = ra.check_location(pasted.url, credentials=pasted.credentials(), network=self.network)
+        report = check_location(pasted.url, credentials=pasted.credentials(), network=self.network)
         with Session(self.engine) as session, session.begin():
             row = session.get(StorageRow, _ONLY_ROW)
             if row is not None and _pasted(row) == pasted:
@@ -98,7 +100,7 @@ class MerchantStorage:
             row = session.get(StorageRow, _ONLY_ROW)
             return None if row is None else _pasted(row)
 
-    def _keep(self, pasted: Pasted, report: ra.CheckReport) -> None:
+    def _keep(self, pasted: Pasted, report: CheckReport) -> None:
         with Session(self.engine) as session, session.begin():
             session.merge(
                 StorageRow(
@@ -116,5 +118,5 @@ def _pasted(row: StorageRow) -> Pasted:
     return Pasted(row.url, row.access_key, row.secret_key)
 
 
-def _told(report: ra.CheckReport) -> dict[str, Any]:
+def _told(report: CheckReport) -> dict[str, Any]:
     return {"steps": report.to_dict()["steps"], "verdict": str(report.verdict)}

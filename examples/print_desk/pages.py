@@ -18,6 +18,7 @@ import remote_artwork as ra
 from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import Pasted
 from print_desk.security import SafeHeaders, same_origin
+from remote_artwork.errors import InvalidLocation
 
 HERE = Path(__file__).parent
 SEE_OTHER = 303
@@ -140,7 +141,7 @@ def recognized(request: Request, pasted: FromForm) -> Response:
     """What the URL is taken for, while it is typed in. Nobody is asked, so this is quick."""
     try:
         shown: dict[str, Any] = {"location": ra.Location.parse(pasted.url), "refusal": None}
-    except ra.InvalidLocation as error:
+    except InvalidLocation as error:
         shown = {"location": None, "refusal": str(error)}
     return _PAGES.TemplateResponse(request, "recognized.html.jinja", shown)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from attrs import asdict, define, evolve, frozen
-
-import remote_artwork as ra
+from remote_artwork.events import Event, FilesListed, OrderStarted, PassFinished
 
 
 @frozen(kw_only=True)
@@ -29,14 +28,14 @@ class Progress:
     now: Moment = Moment(doing="Reading the pending orders")
     _names: int = 0
 
-    def on_event(self, event: ra.Event) -> None:
+    def on_event(self, event: Event) -> None:
         match event:
-            case ra.FilesListed():
+            case FilesListed():
                 self._names += event.count
                 self.now = evolve(self.now, doing=f"Looking for files: {self._names:,} seen")
-            case ra.OrderStarted():
+            case OrderStarted():
                 self.now = Moment(doing=f"Order {event.order_number}", done=event.done, total=event.total)
-            case ra.PassFinished():  # pictures of all files are drawn after the pass, which takes a while
+            case PassFinished():  # pictures of all files are drawn after the pass, which takes a while
                 self.now = evolve(self.now, doing="Drawing the contact sheet", done=self.now.total)
             case _:
                 pass

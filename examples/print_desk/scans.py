@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from attrs import define, field
+from remote_artwork.reports import FileOutcome
 from sqlalchemy.orm import Session
 
 import remote_artwork as ra
@@ -37,7 +38,7 @@ class Scans:
     open_storage: Callable[[], ra.ArtworkStorage]
     sheet: Path
     trouble: tuple[str, ...] = field(default=(), init=False)
-    files: tuple[ra.FileOutcome, ...] = field(default=(), init=False)
+    files: tuple[FileOutcome, ...] = field(default=(), init=False)
     progress: Progress = field(factory=Progress, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _starting: threading.Lock = field(factory=threading.Lock, init=False)

@@ -8,6 +8,7 @@ import fsspec
 import pikepdf
 import pytest
 from PIL import Image, ImageFile
+from remote_artwork.reports import Severity
 
 import remote_artwork as ra
 from print_files import JUNK, chunk, object_stream_bomb, pdf, picture, png, standard_font
@@ -94,22 +95,22 @@ def codes(item, severity):
 def test_a_good_file_goes_to_print(shop_of_all, name):
     item = of(shop_of_all[1], name)
     assert item.status is ra.ItemStatus.FULFILLED, item.reason
-    assert codes(item, ra.Severity.WARN) == []
-    assert codes(item, ra.Severity.PASS)
+    assert codes(item, Severity.WARN) == []
+    assert codes(item, Severity.PASS)
 
 
 @pytest.mark.parametrize("name", WARNED)
 def test_a_doubtful_file_goes_to_print_with_a_warning(shop_of_all, name):
     item = of(shop_of_all[1], name)
     assert item.status is ra.ItemStatus.FULFILLED, item.reason
-    assert codes(item, ra.Severity.WARN) == [WARNED[name][1]]
+    assert codes(item, Severity.WARN) == [WARNED[name][1]]
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_rejected_with_its_one_code(shop_of_all, name):
     item = of(shop_of_all[1], name)
     assert item.status is ra.ItemStatus.REJECTED, item
-    assert codes(item, ra.Severity.REJECT) == [BROKEN[name][1]]
+    assert codes(item, Severity.REJECT) == [BROKEN[name][1]]
 
 
 def test_a_rejected_version_is_not_read_again_and_a_new_one_is(shop_of_all):
@@ -137,8 +138,8 @@ def measure(path):
     def fetch(start, end):
         file.seek(start)
         return file.read(end - start)
-    reader = PiecewiseReader(ra.StoredFile(name=path.name, size=path.stat().st_size, etag="e"), fetch)
-    checks = ra.preflight_checks(ra.Policy(preflight="deep"))
+    reader = PiecewiseReader(StoredFile(name=path.name, size=path.stat().st_size, etag="e"), fetch)
+    checks = preflight_checks(ra.Policy(preflight="deep"))
     return [finding.code for check in checks for finding in check.check(reader, ra.OrderItem("1"))]
 
 for path in map(Path, sys.argv[1:]):

@@ -3,8 +3,11 @@
 import threading
 
 import pytest
+from remote_artwork.events import OrderFulfilled, OrderStarted
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageDenied, StorageError
+from remote_artwork.preflight import preflight_checks
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -63,7 +66,7 @@ def storage(place):
 
 def scanner(storage, *checks, **options):
     shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in ALL])
-    checks = checks or ra.preflight_checks(ra.Policy())
+    checks = checks or preflight_checks(ra.Policy())
     return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), checks=checks, **options)
 
 
@@ -106,7 +109,7 @@ def test_no_more_is_read_than_the_next_orders_need(storage):
     def at_start(event):
         ahead.append(len(watched.begun) - event.done)
 
-    scanner(storage, watched, checks_at_once=2, observer=Whenever(ra.OrderStarted, at_start)).scan()
+    scanner(storage, watched, checks_at_once=2, observer=Whenever(OrderStarted, at_start)).scan()
     assert max(ahead) <= 3
 
 
@@ -125,8 +128,8 @@ def test_a_file_that_is_replaced_after_it_was_checked_ahead_is_checked_again(pla
             watched.run_sync("2_1.pdf")
             files.pipe(f"{root}/2_1.pdf", b"no print file any more")
 
-    checks = (*ra.preflight_checks(ra.Policy()), watched)
-    scan = scanner(storage, *checks, observer=Whenever(ra.OrderFulfilled, replace_the_next))
+    checks = (*preflight_checks(ra.Policy()), watched)
+    scan = scanner(storage, *checks, observer=Whenever(OrderFulfilled, replace_the_next))
     report = scan.scan()
     assert report.counts == {ra.ItemStatus.FULFILLED: 11, ra.ItemStatus.REJECTED: 1}
     [second] = [item for item in report.items if item.order_number == "2"]
@@ -138,7 +141,7 @@ def test_a_file_that_cannot_be_read_ahead_stops_no_other(storage):
     class Denied:
         def check(self, artwork, _item):
             if artwork.file.name == "5_1.pdf":
-                raise ra.StorageDenied("5_1.pdf may not be read")
+                raise StorageDenied("5_1.pdf may not be read")
             return []
 
     report = scanner(storage, Denied()).scan()
@@ -161,7 +164,7 @@ def test_a_pass_that_is_interrupted_leaves_no_thread_behind(storage):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scanner(storage, observer=Whenever(ra.OrderFulfilled, interrupt)).scan()
+        scanner(storage, observer=Whenever(OrderFulfilled, interrupt)).scan()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("remote-artwork-check")]
 
 
@@ -177,7 +180,7 @@ def test_a_file_is_not_read_to_its_end_for_a_pass_that_was_interrupted(storage):
                 for _ in range(10**6):
                     artwork.read(0, 10)
                     begun.set()
-            except ra.StorageError:
+            except StorageError:
                 refused.append(artwork.file.name)
                 raise
             return []
@@ -186,7 +189,7 @@ def test_a_file_is_not_read_to_its_end_for_a_pass_that_was_interrupted(storage):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scanner(storage, Thorough(), checks_at_once=2, observer=Whenever(ra.OrderFulfilled, interrupt)).scan()
+        scanner(storage, Thorough(), checks_at_once=2, observer=Whenever(OrderFulfilled, interrupt)).scan()
     assert "2_1.pdf" in refused
 
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from remote_artwork.events import ItemRejected
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop
@@ -97,7 +98,7 @@ def test_a_scan_tells_exactly_what_it_does_in_order(storage, shop):
     assert {event.tenant for event in notes.events} == {"acme"}
     assert notes.events[-1].report is report
     assert notes.events[0].location == report.location
-    [rejected] = [event for event in notes.events if isinstance(event, ra.ItemRejected)]
+    [rejected] = [event for event in notes.events if isinstance(event, ItemRejected)]
     assert (rejected.files, rejected.order_id) == (("3_1.png",), "3")
     assert rejected.reason == report.items[-1].reason
 

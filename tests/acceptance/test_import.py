@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,20 @@ def test_the_core_loads_the_standard_library_and_attrs_only():
     assert ours == {"remote_artwork", "attr", "attrs"}
 
 
-def test_the_public_names_are_sorted():
-    assert list(remote_artwork.__all__) == sorted(set(remote_artwork.__all__))
-    assert list(remote_artwork._HOME) == remote_artwork.__all__
+LAZY_PACKAGES = ["", ".clients", ".ledgers", ".preflight", ".storage", ".testing"]
+EAGER_MODULES = [".client", ".credentials", ".errors", ".events", ".http", ".providers", ".reports", ".retry"]
+
+
+@pytest.mark.parametrize("module", [*LAZY_PACKAGES, *EAGER_MODULES])
+def test_the_public_names_of_a_module_are_sorted_and_resolve(module):
+    public = import_module(f"remote_artwork{module}")
+    assert list(public.__all__) == sorted(set(public.__all__))
+    for name in public.__all__:
+        assert getattr(public, name).__doc__, name
+
+
+def test_the_root_exports_about_45_names():
+    assert len(remote_artwork.__all__) <= 48
 
 
 @pytest.mark.parametrize("name", remote_artwork.__all__)
@@ -88,13 +100,20 @@ def test_an_unknown_name_is_refused_by_its_name():
         remote_artwork.no_such_name  # noqa: B018 - asking for the attribute is the test
 
 
-def test_type_checkers_see_the_names_that_are_loaded():
-    tree = ast.parse(Path(remote_artwork.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("package", LAZY_PACKAGES)
+def test_type_checkers_see_the_names_that_are_loaded(package):
+    public = import_module(f"remote_artwork{package}")
+    tree = ast.parse(Path(public.__file__).read_text(encoding="utf-8"))
     [guarded] = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    seen = {
-        alias.asname: statement.module.removeprefix("remote_artwork.")
+    imported = {
+        alias.name: statement.module.removeprefix("remote_artwork.")
         for statement in guarded.body
         for alias in statement.names
-        if alias.name == alias.asname
     }
-    assert seen == remote_artwork._HOME
+    lazily = next(
+        ast.literal_eval(call.args[1])
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "lazy_exports"
+    )
+    assert imported == {name: module for module, names in lazily.items() for name in names}
+    assert sorted(imported) == list(public.__all__)

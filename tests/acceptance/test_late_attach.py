@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
@@ -21,7 +22,7 @@ class Case:
         self.shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
         self.ledger = ra.MemoryLedger(clock=lambda: self.now)
 
-    def scan(self, faults: Faults | None = None) -> dict[str, ra.ItemOutcome]:
+    def scan(self, faults: Faults | None = None) -> dict[str, ItemOutcome]:
         client, policy = FaultyClient(self.shop, faults or Faults()), ra.Policy(fulfill="per_item")
         report = ra.Scanner(self.storage, client, ledger=self.ledger, policy=policy).scan()
         return {item.item_number: item for item in report.items}
@@ -53,7 +54,7 @@ def case(root: str) -> Case:
 
 
 @pytest.fixture
-def late(case: Case) -> dict[str, ra.ItemOutcome]:
+def late(case: Case) -> dict[str, ItemOutcome]:
     """What a scanner reports that stopped before it attached, was taken over, and then attached the older file."""
 
     def taken_over() -> None:
@@ -75,7 +76,7 @@ def test_what_a_scanner_attached_after_it_was_taken_over_is_set_right_before_the
     assert case.held_when_sent() == newest(case)
 
 
-def test_a_scanner_that_was_taken_over_tells_what_becomes_of_the_item_it_attached(late: dict[str, ra.ItemOutcome]):
+def test_a_scanner_that_was_taken_over_tells_what_becomes_of_the_item_it_attached(late: dict[str, ItemOutcome]):
     assert late["1"].status == "uncertain"
     assert "set again before the order is sent" in late["1"].reason
     assert late["2"].status == "missing", "nothing was attached to the item that has no file"

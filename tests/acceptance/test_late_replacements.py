@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
 from remote_artwork.core.lifecycle import FulfillState, ItemState
+from remote_artwork.errors import FileGone, LeaseLost, StorageDenied
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage, Killed
 from shop_files import JPEG, PNG, memory_folder
 
@@ -36,11 +38,11 @@ class Replaced:
             ledger=FaultyLedger(self.ledger, faults),
         ).scan(**options)
 
-    def item(self, faults: Faults | None = None) -> ra.ItemOutcome:
+    def item(self, faults: Faults | None = None) -> ItemOutcome:
         [item] = self.scan(faults).items
         return item
 
-    def later(self) -> ra.ItemOutcome:
+    def later(self) -> ItemOutcome:
         self.now += timedelta(hours=1)
         return self.item()
 
@@ -87,7 +89,7 @@ def test_a_shop_that_says_it_is_fulfilled_already_does_not_hide_it(root):
     assert case.item(case.faults).status == "late_replacement"
 
 
-@pytest.mark.parametrize("error", [ra.StorageDenied("403"), ra.FileGone("it is gone")], ids=["denied", "gone"])
+@pytest.mark.parametrize("error", [StorageDenied("403"), FileGone("it is gone")], ids=["denied", "gone"])
 def test_a_look_that_cannot_be_made_is_told(root, error):
     case = Replaced(root)
     case.faults.meanwhile("client.fulfill", lambda: case.faults.fail("storage.head", error), moment="after")
@@ -102,7 +104,7 @@ def test_an_alarm_about_an_uncertain_order_that_cannot_be_recorded_is_told_all_t
     case.faults.fail("client.fulfill", LOST)
     case.faults.meanwhile(
         "client.fulfill",
-        lambda: case.faults.meanwhile("storage.head", lambda: case.faults.fail("ledger.advance", ra.LeaseLost("gone"))),
+        lambda: case.faults.meanwhile("storage.head", lambda: case.faults.fail("ledger.advance", LeaseLost("gone"))),
     )
     item = case.item(case.faults)
     assert (item.status, MAY_BE_NEWER in item.reason) == ("uncertain", True)

@@ -14,10 +14,11 @@ from sqlalchemy import event
 import remote_artwork as ra
 from crash_world import World, let_time_pass
 from remote_artwork.core.lifecycle import FulfillState
+from remote_artwork.errors import LedgerUnavailable
 from remote_artwork.testing import Faults
 from shop_files import JPEG, uploaded
 
-UNREACHABLE = ra.LedgerUnavailable("the connection was lost")
+UNREACHABLE = LedgerUnavailable("the connection was lost")
 SENT = {FulfillState.FULFILL_INTENT, FulfillState.FULFILLED, FulfillState.UNCERTAIN}
 
 

@@ -8,11 +8,13 @@ import pytest
 
 import remote_artwork as ra
 from outages import FAULTS, NO_SUCH_HOST, PROTOCOLS, REFUSED, outage
+from remote_artwork.errors import StorageError
+from remote_artwork.storage import StoredFile
 from remote_artwork.testing import FakeShop
 
 HASTY = ra.NetworkPolicy(allow_private=True, allow_http=True, connect_timeout=2.0, read_timeout=0.5, call_timeout=10.0)
 TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
-FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
+FILE = StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
 
 USES = (
     lambda storage: storage.stat(FILE.name),
@@ -77,7 +79,7 @@ def test_one_file_in_an_outage_is_never_a_missing_one(protocol, fault):
         for use in USES:
             server.requests.clear()
             begin = time.monotonic()
-            with pytest.raises(ra.StorageError) as raised:
+            with pytest.raises(StorageError) as raised:
                 use(storage)
             assert time.monotonic() - begin < 20
             assert not isinstance(raised.value, FileNotFoundError)

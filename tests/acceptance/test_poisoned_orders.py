@@ -4,6 +4,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageUnreachable
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -34,7 +35,7 @@ class PoisonedStorage(ra.ArtworkStorage):
     def stat(self, name):
         if name.partition("_")[0] in self.poisoned:
             self.looks += 1
-            raise ra.StorageUnreachable("503 for this key only")
+            raise StorageUnreachable("503 for this key only")
         return super().stat(name)
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
+from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
@@ -33,7 +34,7 @@ class Case:
         self.shop = Breaking([ra.Order("1001", [ra.OrderItem("1")])], recovery=recovery, call_limit=LIMIT)
         self.ledger = ra.MemoryLedger(clock=lambda: self.now)
 
-    def scan(self, faults: Faults | None = None) -> list[ra.ItemOutcome]:
+    def scan(self, faults: Faults | None = None) -> list[ItemOutcome]:
         client = FaultyClient(self.shop, faults or Faults())
         retry = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
         return list(ra.Scanner(self.storage, client, ledger=self.ledger, retry=retry).scan().items)

@@ -8,6 +8,7 @@ import pytest
 import remote_artwork as ra
 from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
 from remote_artwork.cli.options import read_credentials
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.provider_table import BUILT_IN, FILE, MEMORY
 
 URLS = [
@@ -21,7 +22,7 @@ URLS = [
 def test_a_url_is_read_as_its_page_says(provider, url, said):
     mark, _, expected = said.partition(" ")
     if mark == "✗":
-        with pytest.raises(ra.InvalidLocation, match=re.escape(f"refused: {expected}")):
+        with pytest.raises(InvalidLocation, match=re.escape(f"refused: {expected}")):
             ra.Location.parse(url)
         return
     location = ra.Location.parse(url)

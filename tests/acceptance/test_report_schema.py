@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from remote_artwork.reports import Severity
 
 import remote_artwork as ra
 from remote_artwork.core.report import SCHEMA_VERSION
@@ -42,5 +43,5 @@ def test_every_status_and_verdict_is_documented():
     parts = SCHEMA["$defs"]
     assert parts["item"]["properties"]["status"]["enum"] == list(ra.ItemStatus)
     assert parts["file"]["properties"]["status"]["enum"] == list(ra.FileStatus)
-    assert parts["finding"]["properties"]["severity"]["enum"] == list(ra.Severity)
+    assert parts["finding"]["properties"]["severity"]["enum"] == list(Severity)
     assert SCHEMA["properties"]["schema_version"]["const"] == SCHEMA_VERSION

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation, LocationNotFound
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG
 
@@ -109,7 +110,7 @@ def test_a_wrong_region_fulfils_nothing_and_is_put_right_by_what_the_report_says
         storage = ra.open_storage(url, credentials=swift_server.keys, network=local_network)
         return ra.Scanner(storage, shop, ledger=ledger).scan()
 
-    with pytest.raises(ra.InvalidLocation, match=r"add \?region=us-east-1 to the URL"):
+    with pytest.raises(InvalidLocation, match=r"add \?region=us-east-1 to the URL"):
         scan("US")
     assert "fulfill" not in {call.name for call in shop.journal}
 
@@ -121,7 +122,7 @@ def test_a_wrong_region_fulfils_nothing_and_is_put_right_by_what_the_report_says
 
 def test_a_bucket_that_does_not_exist(rclone_server, local_network):
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
-    with pytest.raises(ra.LocationNotFound, match="nowhere"):
+    with pytest.raises(LocationNotFound, match="nowhere"):
         scanner(rclone_server, "nowhere", shop, local_network).scan()
 
 

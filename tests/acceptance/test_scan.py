@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import LedgerUnavailable
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG, memory_folder
 
@@ -612,7 +613,7 @@ class TestLedgerFaults:
             if self.left is not None and steps:
                 self.left -= 1
                 if self.left < 0:
-                    raise ra.LedgerUnavailable("the disk is full")
+                    raise LedgerUnavailable("the disk is full")
             return super().advance(lease, steps, release=release)
 
     @pytest.mark.parametrize("failing_after", range(6))

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidOrdersFile
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -29,7 +30,7 @@ def test_a_failed_pass_is_logged_and_the_next_one_runs(root, caplog):
         def pending_orders(self):
             super().pending_orders()
             if len(self.calls("pending_orders")) == 1:
-                raise ra.InvalidOrdersFile("orders.json, line 3")
+                raise InvalidOrdersFile("orders.json, line 3")
             return super().pending_orders()
 
     shop, stop, reports = Broken(orders("1001")), threading.Event(), []

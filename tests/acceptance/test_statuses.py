@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from remote_artwork.events import FileReported, ItemReported
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageDenied
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyStorage
 from shop_files import PDF, memory_folder
 
@@ -78,7 +80,7 @@ def settling(world):
 
 def unreadable(world):
     world.put("1_1.pdf")
-    world.faults.fail("storage.get", ra.StorageDenied("the storage refuses access; permit s3:GetObject"))
+    world.faults.fail("storage.get", StorageDenied("the storage refuses access; permit s3:GetObject"))
 
 
 def uncertain(world):
@@ -142,7 +144,7 @@ def test_an_item_reaches_the_status_with_its_reason_and_the_observer_is_told(wor
     report = world.scan(**arrange(world) or {})
     first = report.items[0]
     assert (first.status, first.reason.removeprefix(f"{world.storage.location}: ")) == (arrange.__name__, reason)
-    assert [event.outcome for event in world.told if isinstance(event, ra.ItemReported)] == list(report.items)
+    assert [event.outcome for event in world.told if isinstance(event, ItemReported)] == list(report.items)
 
 
 def test_every_status_of_an_item_is_in_the_table():
@@ -209,4 +211,4 @@ def test_a_file_reaches_the_status_with_its_reason_and_the_observer_is_told(worl
     [file] = [file for file in report.files if file.name == name]
     assert (file.status, file.reason) == (status, reason)
     assert file.suggestion == ("1_1.pdf" if status is ra.FileStatus.NEAR_MISS else None)
-    assert file in [event.outcome for event in world.told if isinstance(event, ra.FileReported)]
+    assert file in [event.outcome for event in world.told if isinstance(event, FileReported)]

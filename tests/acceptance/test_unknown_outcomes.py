@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageDenied
 from remote_artwork.testing import FakeShop, Faults, FaultyStorage
 from shop_files import PNG, memory_folder
 
@@ -106,7 +107,7 @@ def test_a_call_is_repeated_later_where_its_file_cannot_be_looked_at(root: str, 
     case, faults = Case(root, recovery, "not done"), Faults()
     case.scan()
     case.scanner.storage = FaultyStorage(case.storage, faults)
-    faults.fail("storage.head", ra.StorageDenied("403"))
+    faults.fail("storage.head", StorageDenied("403"))
     report = case.scanner.scan()
     assert ([item.status for item in report.items], len(case.shop.calls("fulfill"))) == (["uncertain"], 1)
     assert case.scan() == "fulfilled"

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
+from remote_artwork.reports import Finding, Severity
 
 import remote_artwork as ra
 from remote_artwork.core.matching import Page
+from remote_artwork.errors import InvalidLedger, StorageMisbehaved
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.testing import FakeShop, Faults, FaultyLedger
 from shop_files import JPEG, PNG, memory_folder
@@ -46,7 +48,7 @@ class TestVerdicts:
         class TooSmall:
             def check(self, _artwork, item):
                 if item.print_size_mm and item.print_size_mm[0] > 100:
-                    yield ra.Finding(code="small", severity=ra.Severity.REJECT, message="too small for this print")
+                    yield Finding(code="small", severity=Severity.REJECT, message="too small for this print")
 
         _, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([one_item(print_size_mm=(200.0, 300.0))])
@@ -141,7 +143,7 @@ class TestOnePassAndItsHost:
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
         for call in ("ledger.claim", "ledger.advance"):
             faults = Faults()
-            faults.fail(call, ra.InvalidLedger("made by a newer release"))
+            faults.fail(call, InvalidLedger("made by a newer release"))
             shop = FakeShop([one_item("1001"), one_item("1002")])
             report = ra.Scanner(storage, shop, ledger=FaultyLedger(ra.MemoryLedger(), faults)).scan()
             assert [fault.part for fault in report.faults] == ["ledger"]
@@ -179,7 +181,7 @@ class Sizeless(ra.ArtworkStorage):
 
     def pages(self):
         def describe(_place):
-            raise ra.StorageMisbehaved("it names no size")
+            raise StorageMisbehaved("it names no size")
 
         yield Page(["1001_1.jpg"], describe)
 

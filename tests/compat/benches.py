@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from remote_artwork.credentials import Credentials
+
 import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
@@ -63,7 +65,7 @@ class S3Bench:
     def open_nowhere(self) -> ra.ArtworkStorage:
         return self._open(fresh("nowhere"), "in", self.server.keys)
 
-    def _open(self, bucket: str, folder: str, credentials: ra.Credentials) -> ra.ArtworkStorage:
+    def _open(self, bucket: str, folder: str, credentials: Credentials) -> ra.ArtworkStorage:
         url = f"s3+{self.server.endpoint}/{bucket}/{quote(folder)}/?provider={self._provider}"
         return ra.open_storage(url, credentials=credentials, network=self._network)
 

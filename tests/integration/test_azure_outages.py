@@ -7,6 +7,7 @@ import pytest
 import remote_artwork as ra
 from outages import ACCOUNT_KEY, SAS, TWICE, USES, failure, open_azure
 from parts import package
+from remote_artwork.errors import StorageDenied, StorageMisbehaved, StorageUnreachable
 
 package("adlfs")
 
@@ -19,21 +20,21 @@ def storage(faulty_azure, local_network):
 def test_an_account_that_lets_nobody_in_unsigned_is_denied(faulty_azure, local_network):
     faulty_azure.answer("409 private")
     storage = open_azure(faulty_azure, ra.Anonymous(), local_network)
-    assert type(failure(storage, USES["list"])) is ra.StorageDenied
+    assert type(failure(storage, USES["list"])) is StorageDenied
 
 
 @pytest.mark.parametrize("fault", ["empty 200", "html 200", "xhtml 200"])
 def test_a_web_page_is_never_an_empty_listing(storage, faulty_azure, fault):
     faulty_azure.CONTENT_TYPE = "text/html"
     faulty_azure.answer(fault)
-    assert type(failure(storage, USES["list"])) is ra.StorageMisbehaved
+    assert type(failure(storage, USES["list"])) is StorageMisbehaved
     assert len(faulty_azure.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["empty 200", "html 200"])
 def test_an_answer_that_is_no_blob_is_never_read_as_one(storage, faulty_azure, fault):
     faulty_azure.answer(fault)
-    assert type(failure(storage, USES["get"])) is ra.StorageMisbehaved
+    assert type(failure(storage, USES["get"])) is StorageMisbehaved
 
 
 def test_a_redirect_is_not_followed_by_whoever_signs_with_the_account_key(faulty_azure, local_network):
@@ -41,7 +42,7 @@ def test_a_redirect_is_not_followed_by_whoever_signs_with_the_account_key(faulty
     storage = open_azure(faulty_azure, ACCOUNT_KEY, local_network)
     for use in USES.values():
         faulty_azure.answer("redirect", "ok")
-        assert type(failure(storage, use)) is ra.StorageMisbehaved
+        assert type(failure(storage, use)) is StorageMisbehaved
         assert len(faulty_azure.requests) == 1
         assert "internal" not in faulty_azure.requests[0]
 
@@ -55,5 +56,5 @@ def test_a_file_system_handed_over_is_tried_by_our_own_policy_only(faulty_azure)
     storage = ra.ArtworkStorage(fs, "c/in", retry=TWICE)
     for use in USES.values():
         faulty_azure.answer("503")
-        assert type(failure(storage, use)) is ra.StorageUnreachable
+        assert type(failure(storage, use)) is StorageUnreachable
         assert len(faulty_azure.requests) == 2

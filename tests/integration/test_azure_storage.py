@@ -15,6 +15,8 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
+from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import azure
 from remote_artwork.testing.storage import HOUR, download, listed
 
@@ -42,13 +44,13 @@ def test_a_folder_of_a_hierarchical_namespace_is_no_file(azure_server, container
     azure_server.put(container, "in/sub.png/a.png")
     storage = open_azure(container)
     assert set(listed(storage)) == {"sub.png/a.png"}
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         storage.stat("sub.png")
 
 
 def test_a_container_that_does_not_exist_is_no_missing_file(open_azure):
     storage = open_azure("no-such-container")
-    with pytest.raises(ra.LocationNotFound, match="no-such-container"):
+    with pytest.raises(LocationNotFound, match="no-such-container"):
         storage.stat("a.png")
     assert storage.requests == {"list": 0, "head": 1, "get": 0}
 
@@ -69,7 +71,7 @@ def test_a_url_signed_with_the_account_key_opens_one_file(azure_server, containe
 
 def test_a_signed_url_is_pinned_to_the_version_that_was_looked_at(container, open_azure):
     # Azurite keeps no versions, so the service's own answer is not seen here.
-    file = ra.StoredFile(name="a.png", size=1, etag="e", version_id="2026-05-01T12:00:00.0000000Z")
+    file = StoredFile(name="a.png", size=1, etag="e", version_id="2026-05-01T12:00:00.0000000Z")
     query = parse_qs(urlsplit(open_azure(container).url(file, expires_in=HOUR)[0]).query)
     assert query["versionid"] == [file.version_id]
     assert (query["sr"], query["sp"]) == (["bv"], ["r"])
@@ -102,7 +104,7 @@ def test_wrong_keys_and_a_sas_that_ended_are_denied_and_not_shown(azure_server, 
     for credentials in (OTHER_KEY, ended, elsewhere):
         denied = open_azure(container, credentials)
         for use in (listed, lambda of: of.stat("a.png")):
-            with pytest.raises(ra.StorageDenied) as error:
+            with pytest.raises(StorageDenied) as error:
                 use(denied)
             assert "sig=" not in str(error.value)
             assert OTHER_KEY.key not in str(error.value)
@@ -113,7 +115,7 @@ def test_a_sas_that_may_not_list_is_denied(azure_server, container, open_azure):
     azure_server.put(container, "in/a.png")
     storage = open_azure(container, ra.SasToken(azure_server.sas(container, permission="r")))
     assert storage.stat("a.png").size == 1
-    with pytest.raises(ra.StorageDenied, match="list"):
+    with pytest.raises(StorageDenied, match="list"):
         listed(storage)
 
 
@@ -134,7 +136,7 @@ def test_without_credentials_a_private_container_looks_neither_empty_nor_without
     azure_server.put(container, "in/a.png")
     storage = open_azure(container, ra.Anonymous())
     for use in (listed, lambda of: of.stat("a.png")):
-        with pytest.raises((ra.StorageDenied, ra.LocationNotFound)):
+        with pytest.raises((StorageDenied, LocationNotFound)):
             use(storage)
 
 
@@ -199,6 +201,6 @@ def test_nothing_of_this_machines_azure_settings_is_used(
     storage = open_azure(container)
     url, _ = storage.url(listed(storage)["a.png"], expires_in=HOUR)
     assert download(url) == b"x"
-    with pytest.raises((ra.StorageDenied, ra.LocationNotFound)):
+    with pytest.raises((StorageDenied, LocationNotFound)):
         listed(open_azure(container, ra.Anonymous()))
     assert faulty_server.requests == []

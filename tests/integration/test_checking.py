@@ -11,6 +11,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 import gcs_server as gcs
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation, MissingExtra
+from remote_artwork.storage import check_location
 from remote_artwork.storage.doctor import CheckReport, Verdict, check_storage
 
 pytestmark = pytest.mark.server
@@ -311,7 +313,7 @@ def test_a_file_system_that_was_handed_in_is_checked_too(check):
 
 
 def test_one_call_tries_a_url_as_it_was_pasted(s3_server, bucket, local_network):
-    report = ra.check_location(s3_server.url(bucket, "in"), credentials=s3_server.keys, network=local_network)
+    report = check_location(s3_server.url(bucket, "in"), credentials=s3_server.keys, network=local_network)
     assert [step.name for step in report.steps] == ["recognized", "credentials", "network", *ALL]
     assert report.requests == {"list": 2, "head": 2, "get": 1}
     assert report.exit_code == 0
@@ -322,17 +324,17 @@ def test_one_call_tries_a_url_as_it_was_pasted(s3_server, bucket, local_network)
     [("https://user:hush@files.example/in/", "recognized", ""), ("file:///srv/in/", "open", "file:///srv/in/")],
 )
 def test_a_url_that_is_refused_is_a_report_with_its_reason(url, step, where):
-    report = ra.check_location(url)
+    report = check_location(url)
     [refusal] = report.steps
     assert (refusal.name, refusal.verdict, report.location, report.exit_code) == (step, "failed", where, 2)
-    assert isinstance(refusal.error, ra.InvalidLocation)
+    assert isinstance(refusal.error, InvalidLocation)
     assert "hush" not in str(report.to_dict())
 
 
 def test_what_only_an_operator_can_do_is_a_note_and_no_word_of_it_is_for_merchants(s3_server, bucket):
     url = s3_server.url(bucket, "in")
-    [*_, plain] = ra.check_location(url).steps
-    [*_, private] = ra.check_location(url, network=ra.NetworkPolicy(allow_http=True)).steps
+    [*_, plain] = check_location(url).steps
+    [*_, private] = check_location(url, network=ra.NetworkPolicy(allow_http=True)).steps
     for step, setting in ((plain, "allow_http"), (private, "allow_private")):
         assert "NetworkPolicy" not in step.message
         assert f"NetworkPolicy({setting}=True)" in step.error.__notes__[0]
@@ -341,7 +343,7 @@ def test_what_only_an_operator_can_do_is_a_note_and_no_word_of_it_is_for_merchan
 def test_a_folder_that_redirects_says_so(faulty_server, local_network):
     faulty_server.redirect_to = "https://elsewhere.example/in/"
     faulty_server.answer(*["redirect"] * 3)
-    [*_, step] = ra.check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps
+    [*_, step] = check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps
     assert (step.name, step.verdict) == ("list", "failed")
     assert "redirects (HTTP 302), and redirects are not followed; use the address it leads to" in step.message
 
@@ -349,5 +351,5 @@ def test_a_folder_that_redirects_says_so(faulty_server, local_network):
 def test_a_package_that_is_not_installed_is_no_verdict_on_a_url(monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules, "remote_artwork.storage.backends.s3_client", raising=False)
-    with pytest.raises(ra.MissingExtra, match="s3"):
-        ra.check_location("s3://prints/in/?region=eu-south-2")
+    with pytest.raises(MissingExtra, match="s3"):
+        check_location("s3://prints/in/?region=eu-south-2")

@@ -8,6 +8,7 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
+from remote_artwork.errors import FileGone, LocationNotFound
 from remote_artwork.testing.storage import listed
 
 pytestmark = pytest.mark.server
@@ -63,7 +64,7 @@ def test_a_folder_may_have_an_odd_name(server, bucket, open_):
 
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_a_bucket_that_does_not_exist_is_named(open_):
-    with pytest.raises(ra.LocationNotFound, match="no-such-bucket"):
+    with pytest.raises(LocationNotFound, match="no-such-bucket"):
         listed(open_("no-such-bucket", "in"))
 
 
@@ -73,5 +74,5 @@ def test_a_reader_says_that_its_file_was_replaced(server, bucket, open_):
     storage = open_(bucket, "in")
     reader = storage.reader(storage.stat("a.png"))
     server.put(bucket, "in/a.png", b"other")
-    with pytest.raises(ra.FileGone, match="replaced"):
+    with pytest.raises(FileGone, match="replaced"):
         reader.read(0, 5)

@@ -9,6 +9,7 @@ import gcs_server as gcs
 import remote_artwork as ra
 from outages import TOKEN, TWICE, USES, failure
 from parts import package
+from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied, StorageUnreachable
 
 
 @pytest.fixture
@@ -27,14 +28,14 @@ def test_a_404_is_a_missing_bucket_to_a_listing_and_a_missing_file_to_the_others
     storage = gcs.open_gcs(faulty_google, "b", local_network, retry=TWICE)
     faulty_google.answer("404")
     meanings = [type(failure(storage, use)) for use in USES.values()]
-    assert meanings == [ra.LocationNotFound, ra.FileGone, ra.FileGone]
+    assert meanings == [LocationNotFound, FileGone, FileGone]
 
 
 @pytest.mark.parametrize("kind", USES)
 def test_silence_is_given_up_long_before_a_whole_call_would_be(faulty_google, patient_in_all, kind):
     faulty_google.answer("hang")
     storage = gcs.open_gcs(faulty_google, "b", patient_in_all, retry=TWICE)
-    assert type(failure(storage, USES[kind])) is ra.StorageUnreachable
+    assert type(failure(storage, USES[kind])) is StorageUnreachable
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "503", "reset", "redirect nowhere", "html 200"])
@@ -47,7 +48,7 @@ def test_a_token_stands_in_no_error(faulty_google, fault):
 
 @pytest.mark.parametrize(
     ("answer", "meaning"),
-    [("400 invalid grant", ra.StorageDenied), ("refused", ra.StorageUnreachable)],
+    [("400 invalid grant", StorageDenied), ("refused", StorageUnreachable)],
 )
 def test_what_google_says_when_asked_for_a_token_has_a_meaning(faulty_google, service_account_key, answer, meaning):
     account = package("google.oauth2.service_account").Credentials

@@ -13,6 +13,7 @@ import pytest
 import gcs_server as gcs
 import remote_artwork as ra
 from parts import package
+from remote_artwork.storage import StoredFile
 from remote_artwork.testing.storage import HOUR, download, listed
 
 pytestmark = pytest.mark.server
@@ -52,7 +53,7 @@ def test_a_signed_url_holds_for_google_itself(service_account_key):
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     storage = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
-    file = ra.StoredFile(name="a b+ü.png", size=1, etag="17", version_id="17")
+    file = StoredFile(name="a b+ü.png", size=1, etag="17", version_id="17")
     url, _ = storage.url(file, expires_in=timedelta(days=7))
     address, _, signature = url.partition("&X-Goog-Signature=")
     parts = urlsplit(address)

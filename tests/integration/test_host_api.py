@@ -10,6 +10,7 @@ import traceback
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.clients.api import HostApi
 from shop_api_servers import GelatoApi
 
@@ -33,9 +34,9 @@ def api(server):
 @pytest.mark.parametrize("key", ["hush\n", " hush", "hush\u2026", "hu\tsh", ""])
 def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key, caplog):
     with caplog.at_level(logging.DEBUG), pytest.raises(ra.ConfigurationError, match="copy it anew") as refusal:
-        ra.GelatoClient(key, api=server.url)
+        GelatoClient(key, api=server.url)
     with pytest.raises(ra.ConfigurationError, match="copy it anew"):
-        ra.WooCommerceClient(server.url, "ck_of_tests", key)
+        WooCommerceClient(server.url, "ck_of_tests", key)
     told = "".join(traceback.format_exception(refusal.value)) + caplog.text
     assert not key or key not in told
     assert server.requests == []

@@ -13,6 +13,14 @@ import pytest
 import remote_artwork as ra
 from outages import FILE, KEYS, PROTOCOLS, TWICE, USES, WEB_USES, failure
 from parts import package
+from remote_artwork.errors import (
+    FileGone,
+    InvalidLocation,
+    LocationNotFound,
+    StorageDenied,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
 
 LISTED = ["s3", "gcs", "azure"]
 """Protocols with a listing. Of a web folder names are asked for, and some faults have another meaning."""
@@ -31,10 +39,10 @@ OUTAGES = [
     if not (fault in TOLD_BY_A_BODY and (protocol, kind) in NO_BODY)
 ]
 
-LASTING = {"403": ra.StorageDenied, "501": ra.StorageMisbehaved, "redirect nowhere": ra.StorageMisbehaved}
+LASTING = {"403": StorageDenied, "501": StorageMisbehaved, "redirect nowhere": StorageMisbehaved}
 LASTING_BESIDES = {
-    "s3": {"other region": ra.InvalidLocation},
-    "gcs": {"401": ra.StorageDenied, "404 bucket": ra.LocationNotFound},
+    "s3": {"other region": InvalidLocation},
+    "gcs": {"401": StorageDenied, "404 bucket": LocationNotFound},
 }
 MEANINGS = [
     (protocol, fault, meaning)
@@ -93,7 +101,7 @@ def storage(protocol, server, open_, local_network):
 def test_an_outage_is_named_and_tried_twice(storage, server, uses, protocol, fault, kind):
     server.answer(fault)
     error = failure(storage, uses[kind])
-    assert type(error) is ra.StorageUnreachable
+    assert type(error) is StorageUnreachable
     assert error.__cause__ is not None
     # Where nothing whole arrives before a server hangs up, aiohttp itself asks once more on a new connection.
     hangs_up = fault == "reset" or (fault == "cut short" and (protocol, kind) in NO_BODY)
@@ -115,21 +123,21 @@ def test_what_will_not_pass_is_asked_once(storage, server, uses, kind, fault, me
 @pytest.mark.parametrize(("protocol", "fault"), NO_LISTINGS)
 def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, server, uses, fault):
     server.answer(fault)
-    assert type(failure(storage, uses["list"])) is ra.StorageMisbehaved
+    assert type(failure(storage, uses["list"])) is StorageMisbehaved
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("protocol", "fault"), NO_FILES)
 def test_an_answer_that_describes_no_file_is_neither_a_file_nor_a_missing_one(storage, server, uses, fault):
     server.answer(fault)
-    assert type(failure(storage, uses["head"])) is ra.StorageMisbehaved
+    assert type(failure(storage, uses["head"])) is StorageMisbehaved
 
 
 @pytest.mark.parametrize("protocol", LISTED)
 def test_names_that_would_lead_out_of_the_folder_are_left_out(storage, server):
     server.answer("impossible names")
     assert [list(page.names) for page in storage.pages()] == [["good.png", "two..dots.png"]]
-    with pytest.raises(ra.FileGone, match="no name"):
+    with pytest.raises(FileGone, match="no name"):
         storage.stat("../secret.png")
     assert storage.requests == {"list": 1, "head": 0, "get": 0}
 
@@ -137,7 +145,7 @@ def test_names_that_would_lead_out_of_the_folder_are_left_out(storage, server):
 @pytest.mark.parametrize("protocol", LISTED)
 def test_a_listing_in_a_circle_ends_with_an_error(storage, server):
     server.answer("circle")
-    with pytest.raises(ra.StorageMisbehaved, match="circle"):
+    with pytest.raises(StorageMisbehaved, match="circle"):
         list(storage.pages())
     assert len(server.requests) == 2
 
@@ -147,7 +155,7 @@ def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, 
     server.answer("circle", "500")
     pages = storage.pages()
     next(pages)
-    with pytest.raises(ra.StorageUnreachable):
+    with pytest.raises(StorageUnreachable):
         next(pages)
 
 
@@ -156,7 +164,7 @@ def test_a_storage_recovers_when_its_server_does(storage, server, uses):
     server.answer("500", "ok")
     assert [list(page.names) for page in storage.pages()] == [[]]
     server.answer("503", "hang", "ok")
-    assert type(failure(storage, uses["list"])) is ra.StorageUnreachable
+    assert type(failure(storage, uses["list"])) is StorageUnreachable
     assert [list(page.names) for page in storage.pages()] == [[]]
 
 
@@ -167,7 +175,7 @@ def test_nobody_listening_and_no_such_host_are_outages(server, open_, uses, loca
     server.endpoint = server.endpoint.replace("127.0.0.1", host)
     storage = open_(server, local_network, TWICE)
     for use in uses.values():
-        assert type(failure(storage, use)) is ra.StorageUnreachable
+        assert type(failure(storage, use)) is StorageUnreachable
     assert storage.requests == {"list": 2, "head": 2, "get": 2}
 
 
@@ -176,7 +184,7 @@ def test_a_redirect_is_not_followed(storage, server, uses):
     server.redirect_to = f"{server.endpoint}/internal"
     for use in uses.values():
         server.answer("redirect", "ok")
-        assert type(failure(storage, use)) is ra.StorageMisbehaved
+        assert type(failure(storage, use)) is StorageMisbehaved
         assert len(server.requests) == 1
         assert "internal" not in server.requests[0]
 
@@ -187,7 +195,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(server, open_, use
     server.endpoint = server.endpoint.replace("127.0.0.1", host)
     storage = open_(server, attrs.evolve(local_network, allow_private=False), TWICE)
     for use in uses.values():
-        with pytest.raises(ra.InvalidLocation, match="allow_private"):
+        with pytest.raises(InvalidLocation, match="allow_private"):
             use(storage)
     assert server.requests == []
     assert storage.requests == {"list": 1, "head": 1, "get": 1}

@@ -11,12 +11,14 @@ import pytest
 
 import gcs_server as gcs
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageDenied, StorageError
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import azure
 from remote_artwork.storage.errors import RefusedOutright
 
 pytestmark = pytest.mark.server
 
-FILE = ra.StoredFile(name="1001_1.png", size=10, etag="e", version_id="1")
+FILE = StoredFile(name="1001_1.png", size=10, etag="e", version_id="1")
 USES = {
     "list": lambda storage: list(storage.pages()),
     "head": lambda storage: storage.stat(FILE.name),
@@ -43,21 +45,21 @@ def s3_body(code, more=""):
 
 
 S3 = {
-    "no list": ("list", 403, "AccessDenied", ra.StorageDenied, "permit s3:ListBucket on the bucket"),
-    "no read": ("get", 403, "AccessDenied", ra.StorageDenied, "permit s3:GetObject on the bucket's files"),
-    "no read, no words": ("head", 403, "", ra.StorageDenied, "s3:GetObject on the bucket's files and s3:ListBucket"),
-    "unknown key": ("list", 403, "InvalidAccessKeyId", ra.StorageDenied, "copy both keys again, or make new ones"),
-    "wrong key": ("list", 403, "SignatureDoesNotMatch", ra.StorageDenied, "copy both keys again"),
-    "expired token": ("list", 400, "ExpiredToken", ra.StorageDenied, "make new ones"),
-    "expired, no words": ("head", 400, "", ra.StorageDenied, "check whether temporary keys have expired"),
-    "wrong token": ("list", 400, "InvalidToken", ra.StorageDenied, "copy all three again"),
-    "clock": ("list", 403, "RequestTimeTooSkewed", ra.StorageDenied, "set the clock"),
-    "wrong region": ("list", 400, "AuthorizationHeaderMalformed", ra.InvalidLocation, "name it by ?region="),
-    "missing bucket": ("list", 404, "NoSuchBucket", ra.LocationNotFound, "check the URL's spelling"),
-    "closed": ("list", 403, "AllAccessDisabled", ra.StorageDenied, "its owner has to ask the provider"),
-    "account": ("list", 403, "AccountProblem", ra.StorageDenied, "its owner has to ask the provider"),
-    "archived": ("get", 403, "InvalidObjectState", ra.StorageDenied, "restore it"),
-    "anything else": ("list", 403, "NobodyKnows", ra.StorageDenied, "check the keys"),
+    "no list": ("list", 403, "AccessDenied", StorageDenied, "permit s3:ListBucket on the bucket"),
+    "no read": ("get", 403, "AccessDenied", StorageDenied, "permit s3:GetObject on the bucket's files"),
+    "no read, no words": ("head", 403, "", StorageDenied, "s3:GetObject on the bucket's files and s3:ListBucket"),
+    "unknown key": ("list", 403, "InvalidAccessKeyId", StorageDenied, "copy both keys again, or make new ones"),
+    "wrong key": ("list", 403, "SignatureDoesNotMatch", StorageDenied, "copy both keys again"),
+    "expired token": ("list", 400, "ExpiredToken", StorageDenied, "make new ones"),
+    "expired, no words": ("head", 400, "", StorageDenied, "check whether temporary keys have expired"),
+    "wrong token": ("list", 400, "InvalidToken", StorageDenied, "copy all three again"),
+    "clock": ("list", 403, "RequestTimeTooSkewed", StorageDenied, "set the clock"),
+    "wrong region": ("list", 400, "AuthorizationHeaderMalformed", InvalidLocation, "name it by ?region="),
+    "missing bucket": ("list", 404, "NoSuchBucket", LocationNotFound, "check the URL's spelling"),
+    "closed": ("list", 403, "AllAccessDisabled", StorageDenied, "its owner has to ask the provider"),
+    "account": ("list", 403, "AccountProblem", StorageDenied, "its owner has to ask the provider"),
+    "archived": ("get", 403, "InvalidObjectState", StorageDenied, "restore it"),
+    "anything else": ("list", 403, "NobodyKnows", StorageDenied, "check the keys"),
 }
 
 
@@ -89,7 +91,7 @@ def test_a_bucket_in_another_region_is_named_and_not_looked_for(faulty_server, l
     keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
     url = f"{faulty_server.url()}&region=US"
     storage = ra.open_storage(url, credentials=keys, network=local_network)
-    assert sentence(storage, kind, ra.InvalidLocation).endswith("region eu-west-7; add ?region=eu-west-7 to the URL")
+    assert sentence(storage, kind, InvalidLocation).endswith("region eu-west-7; add ?region=eu-west-7 to the URL")
     assert len(faulty_server.requests) == sum(storage.requests.values()) == 1
     signed, _ = storage.url(FILE, expires_in=timedelta(hours=1))
     assert "%2FUS%2Fs3%2F" in signed
@@ -101,7 +103,7 @@ def test_what_names_the_very_region_that_was_signed_for_does_not_send_there(faul
     faulty_server.answer("refusal")
     keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
     storage = ra.open_storage(faulty_server.url(), credentials=keys, network=local_network)
-    assert "add ?region=us-east-1" not in sentence(storage, "list", ra.InvalidLocation)
+    assert "add ?region=us-east-1" not in sentence(storage, "list", InvalidLocation)
 
 
 UNSIGNED = {
@@ -118,27 +120,27 @@ def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server
     faulty_server.BODIES = {"refusal": (status, s3_body(code) if code else b"Bad URL")}
     faulty_server.answer("refusal")
     storage = ra.open_storage(faulty_server.url(), network=local_network)
-    assert "takes no unsigned requests by S3; give keys" in sentence(storage, kind, ra.StorageDenied)
+    assert "takes no unsigned requests by S3; give keys" in sentence(storage, kind, StorageDenied)
     signing = ra.open_storage(faulty_server.url(), credentials=ra.Keys("AKTESTKEY", "x"), network=local_network)
-    with pytest.raises(ra.StorageError) as refused:
+    with pytest.raises(StorageError) as refused:
         USES[kind](signing)
     assert "unsigned" not in str(refused.value)
 
 
 GCS = {
-    "no list": ("list", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.list"),
-    "no read": ("get", 403, "forbidden", "secret words", ra.StorageDenied, "permit storage.objects.get"),
-    "not public": ("list", 401, "required", "Anonymous caller", ra.StorageDenied, "give credentials"),
-    "wrong key": ("list", 401, "authError", "Invalid Credentials", ra.StorageDenied, "make a new JSON key"),
+    "no list": ("list", 403, "forbidden", "secret words", StorageDenied, "permit storage.objects.list"),
+    "no read": ("get", 403, "forbidden", "secret words", StorageDenied, "permit storage.objects.get"),
+    "not public": ("list", 401, "required", "Anonymous caller", StorageDenied, "give credentials"),
+    "wrong key": ("list", 401, "authError", "Invalid Credentials", StorageDenied, "make a new JSON key"),
     "missing bucket": (
         "list", 404, "notFound", "The specified bucket does not exist.",
-        ra.LocationNotFound, "check the URL's spelling",
+        LocationNotFound, "check the URL's spelling",
     ),
     "who pays": (
         "list", 400, "required", "Bucket is a requester pays bucket but no user project provided.",
         ra.ConfigurationError, "use a bucket whose owner pays",
     ),
-    "closed": ("list", 403, "accountDisabled", "secret words", ra.StorageDenied, "its owner has to ask the provider"),
+    "closed": ("list", 403, "accountDisabled", "secret words", StorageDenied, "its owner has to ask the provider"),
 }  # fmt: skip
 
 
@@ -156,34 +158,34 @@ def azure_details(words):
 
 
 AZURE = {
-    "no list": ("list", 403, "AuthorizationPermissionMismatch", "", ra.StorageDenied, "sp=rl"),
-    "no read": ("get", 403, "AuthorizationPermissionMismatch", "", ra.StorageDenied, "Storage Blob Data Reader"),
-    "not public": ("list", 409, "PublicAccessNotPermitted", "", ra.StorageDenied, "give credentials"),
+    "no list": ("list", 403, "AuthorizationPermissionMismatch", "", StorageDenied, "sp=rl"),
+    "no read": ("get", 403, "AuthorizationPermissionMismatch", "", StorageDenied, "Storage Blob Data Reader"),
+    "not public": ("list", 409, "PublicAccessNotPermitted", "", StorageDenied, "give credentials"),
     "wrong key": (
         "list", 403, "AuthenticationFailed", azure_details("Signature did not match. String to sign used was"),
-        ra.StorageDenied, "where the key was replaced",
+        StorageDenied, "where the key was replaced",
     ),
     "expired token": (
         "list", 403, "AuthenticationFailed", azure_details("Signature not valid in the specified time frame: Start"),
-        ra.StorageDenied, "make a new one, and check this machine's clock",
+        StorageDenied, "make a new one, and check this machine's clock",
     ),
     "clock": (
         "list", 403, "AuthenticationFailed", azure_details("Request date header too old:"),
-        ra.StorageDenied, "set the clock",
+        StorageDenied, "set the clock",
     ),
     "cut off": (
         "list", 403, "AuthenticationFailed", azure_details("sr is mandatory. Cannot be empty"),
-        ra.StorageDenied, "from the first letter to the last",
+        StorageDenied, "from the first letter to the last",
     ),
-    "failed": ("list", 403, "AuthenticationFailed", "", ra.StorageDenied, "check the keys or the SAS"),
-    "malformed": ("list", 400, "InvalidAuthenticationInfo", "", ra.StorageDenied, "from the first letter to the last"),
-    "firewall": ("list", 403, "AuthorizationFailure", "", ra.StorageDenied, "firewall (Networking)"),
-    "other service": ("list", 403, "AuthorizationServiceMismatch", "", ra.StorageDenied, "ss=b"),
-    "other kind": ("list", 403, "AuthorizationResourceTypeMismatch", "", ra.StorageDenied, "srt=co"),
-    "other address": ("list", 403, "AuthorizationSourceIPMismatch", "", ra.StorageDenied, "sip"),
-    "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", ra.StorageDenied, "give a SAS"),
-    "closed": ("list", 403, "AccountIsDisabled", "", ra.StorageDenied, "its owner has to ask the provider"),
-    "missing container": ("list", 404, "ContainerNotFound", "", ra.LocationNotFound, "check the URL's spelling"),
+    "failed": ("list", 403, "AuthenticationFailed", "", StorageDenied, "check the keys or the SAS"),
+    "malformed": ("list", 400, "InvalidAuthenticationInfo", "", StorageDenied, "from the first letter to the last"),
+    "firewall": ("list", 403, "AuthorizationFailure", "", StorageDenied, "firewall (Networking)"),
+    "other service": ("list", 403, "AuthorizationServiceMismatch", "", StorageDenied, "ss=b"),
+    "other kind": ("list", 403, "AuthorizationResourceTypeMismatch", "", StorageDenied, "srt=co"),
+    "other address": ("list", 403, "AuthorizationSourceIPMismatch", "", StorageDenied, "sip"),
+    "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", StorageDenied, "give a SAS"),
+    "closed": ("list", 403, "AccountIsDisabled", "", StorageDenied, "its owner has to ask the provider"),
+    "missing container": ("list", 404, "ContainerNotFound", "", LocationNotFound, "check the URL's spelling"),
 }  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, loca
         (ra.Keys("AKNOBODY", "a-secret-of-nobody"), "copy both keys again, or make new ones"),
     ):
         storage = ra.open_storage(rclone_server.url(bucket), credentials=keys, network=local_network)
-        assert sentence(storage, "list", ra.StorageDenied).endswith(remedy)
+        assert sentence(storage, "list", StorageDenied).endswith(remedy)
 
 
 @pytest.mark.parametrize("server", ["rclone_server", "swift_server"])
@@ -214,7 +216,7 @@ def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, l
     running = request.getfixturevalue(server)
     bucket = running.create_bucket("unsigned")
     storage = ra.open_storage(running.url(bucket, "in"), network=local_network)
-    assert "give keys, or paste the public folder's web address" in sentence(storage, "list", ra.StorageDenied)
+    assert "give keys, or paste the public folder's web address" in sentence(storage, "list", StorageDenied)
 
 
 def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):
@@ -227,4 +229,4 @@ def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):
     }
     for credentials, (kind, remedy) in cases.items():
         storage = azure_server.open(f"{container}/in", credentials, local_network)
-        assert remedy in sentence(storage, kind, ra.StorageDenied)
+        assert remedy in sentence(storage, kind, StorageDenied)

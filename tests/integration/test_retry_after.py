@@ -4,6 +4,7 @@ import pytest
 
 import remote_artwork as ra
 from outages import PROTOCOLS, outage
+from remote_artwork.errors import StorageUnreachable
 
 USES = (
     lambda storage: list(storage.pages()),
@@ -28,7 +29,7 @@ def test_it_is_asked_again_when_it_says(local_network, asked_twice, waits, proto
     with outage(protocol, fault, local_network, asked_twice) as (storage, server):
         server.retry_after = "7"
         for use in USES:
-            with pytest.raises(ra.StorageUnreachable) as raised:
+            with pytest.raises(StorageUnreachable) as raised:
                 use(storage)
             assert raised.value.retry_after == 7
     assert waits == [7, 7]
@@ -39,7 +40,7 @@ def test_it_is_asked_again_when_it_says(local_network, asked_twice, waits, proto
 def test_one_that_asks_for_more_than_the_longest_wait_is_not_asked_again(local_network, asked_twice, waits, protocol):
     with outage(protocol, "HTTP 503", local_network, asked_twice) as (storage, server):
         server.retry_after = "21"
-        with pytest.raises(ra.StorageUnreachable):
+        with pytest.raises(StorageUnreachable):
             storage.stat("1001_1.png")
     assert waits == []
     assert len(server.requests) == 1

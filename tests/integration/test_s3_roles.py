@@ -10,6 +10,8 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
+from remote_artwork.errors import InvalidLocation, StorageUnreachable
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.errors import RefusedOutright
 from remote_artwork.testing import FakeShop
 
@@ -131,7 +133,7 @@ def test_a_url_dies_with_its_session_so_one_that_ends_too_early_is_replaced_befo
 
 def test_a_url_for_a_whole_session_says_when_the_session_ends(open_as, sts_server):
     storage = open_as(role(sts_server))
-    _, expires_at = storage.url(ra.StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
+    _, expires_at = storage.url(StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
     assert datetime.now(UTC) + 59 * MINUTE < expires_at <= datetime.now(UTC) + HOUR
 
 
@@ -139,7 +141,7 @@ def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_ask
     storage = open_as(role(sts_server))
     assert storage.max_url_lifetime == HOUR
     with pytest.raises(ra.ConfigurationError, match=r"AssumeRole\.duration.*Scanner\.url_lifetime"):
-        storage.url(ra.StoredFile(name="a.png", size=7, etag="e"), expires_in=24 * HOUR)
+        storage.url(StoredFile(name="a.png", size=7, etag="e"), expires_in=24 * HOUR)
     with pytest.raises(ra.ConfigurationError, match=r"AssumeRole\.duration"):
         ra.Scanner(storage, FakeShop([]), ledger=ra.MemoryLedger())
     assert sts_server.asked == []
@@ -148,7 +150,7 @@ def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_ask
 def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, sts_server):
     sts_server.lives(20 * MINUTE)
     with pytest.raises(ra.ConfigurationError, match="dies with the session"):
-        open_as(role(sts_server)).url(ra.StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
+        open_as(role(sts_server)).url(StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, st
             "maximum session duration",
         ),
         ("RegionDisabledException", "secret words", ra.ConfigurationError, r"AssumeRole\.region"),
-        ("Throttling", "secret words", ra.StorageUnreachable, "try again later"),
+        ("Throttling", "secret words", StorageUnreachable, "try again later"),
     ],
 )
 def test_a_role_that_is_refused_is_one_sentence_with_its_remedy(
@@ -184,13 +186,13 @@ def test_a_role_that_is_refused_is_one_sentence_with_its_remedy(
 
 def test_sessions_are_asked_for_through_the_guard(place, local_network, sts_server):
     guarded = attrs.evolve(local_network, allow_private=False)
-    with pytest.raises(ra.InvalidLocation, match="allow_private"):
+    with pytest.raises(InvalidLocation, match="allow_private"):
         ra.open_storage(place, credentials=role(sts_server), network=guarded).stat("a.png")
     assert sts_server.asked == []
 
 
 def test_sessions_do_not_come_over_plain_http_without_an_operators_word(sts_server):
-    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+    with pytest.raises(InvalidLocation, match="allow_http"):
         ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=role(sts_server))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
+from remote_artwork.errors import StorageDenied
 from remote_artwork.testing.storage import HOUR, download, listed
 
 pytestmark = pytest.mark.server
@@ -94,7 +95,7 @@ def test_wrong_keys_are_denied_and_not_shown(rclone_server, local_network, acces
     keys = ra.Keys(access_key, "another-secret")
     denied = ra.open_storage(rclone_server.url(bucket, "in"), credentials=keys, network=local_network)
     for use in (listed, lambda of: of.stat("a b.png")):
-        with pytest.raises(ra.StorageDenied) as error:
+        with pytest.raises(StorageDenied) as error:
             use(denied)
         assert "another-secret" not in str(error.value)
     assert denied.requests == {"list": 1, "head": 1, "get": 0}

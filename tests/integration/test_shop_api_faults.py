@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.testing import Faults
 from remote_artwork.testing.client import Trial, upload
 from shop_api_servers import GelatoApi, WooCommerceApi
@@ -17,11 +18,11 @@ MATRIX = (429, 503, (409, {"message": "conflict"}, {}), "cut before", "cut after
 
 
 def gelato(api, *, retry=NO_WAIT, **options):
-    return ra.GelatoClient(api.KEY, api=api.url, retry=retry, **options)
+    return GelatoClient(api.KEY, api=api.url, retry=retry, **options)
 
 
 def woocommerce(api, *, retry=NO_WAIT, **options):
-    return ra.WooCommerceClient(api.url, *api.KEYS, retry=retry, **options)
+    return WooCommerceClient(api.url, *api.KEYS, retry=retry, **options)
 
 
 SHOPS = {"gelato": (GelatoApi, gelato, ("1", "2")), "woocommerce": (WooCommerceApi, woocommerce, (11, 12))}

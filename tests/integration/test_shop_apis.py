@@ -7,6 +7,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.clients import GelatoClient, WooCommerceClient
 from shop_api_servers import GelatoApi, WooCommerceApi
 from shop_files import PDF
 
@@ -36,13 +37,13 @@ def woocommerce():
 
 
 def gelato_client(api, **options):
-    client = ra.GelatoClient(api.KEY, api=api.url, retry=NO_WAIT, **options)
+    client = GelatoClient(api.KEY, api=api.url, retry=NO_WAIT, **options)
     client.call_limit = timedelta(microseconds=1)
     return client
 
 
 def woocommerce_client(api, **options):
-    client = ra.WooCommerceClient(api.url, *api.KEYS, retry=NO_WAIT, **options)
+    client = WooCommerceClient(api.url, *api.KEYS, retry=NO_WAIT, **options)
     client.call_limit = timedelta(microseconds=1)
     return client
 
@@ -154,7 +155,7 @@ class TestGelato:
         upload(files, "1001_1.pdf")
         gelato.fail((status, {"message": "conflict"}, {}))
 
-        class Changed(ra.GelatoClient):
+        class Changed(GelatoClient):
             def fulfill(self, order, artworks, *, idempotency_key):
                 gelato.orders[order_id]["fulfillmentStatus"] = state
                 return super().fulfill(order, artworks, idempotency_key=idempotency_key)
@@ -167,7 +168,7 @@ class TestGelato:
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1.pdf")
 
-        class Deleted(ra.GelatoClient):
+        class Deleted(GelatoClient):
             def fulfill(self, order, artworks, *, idempotency_key):
                 gelato.orders.pop(order_id, None)
                 return super().fulfill(order, artworks, idempotency_key=idempotency_key)

@@ -9,16 +9,17 @@ import remote_artwork as ra
 from outages import TWICE, WANTED, failure
 from outages import WEB_USES as USES
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.errors import InvalidLocation, StorageDenied, StorageError, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.backends.bounds import MAX_RESPONSE_BYTES
 from web_server import FaultyWeb, WebServer
 
 LASTING = {
-    "401": ra.StorageDenied,
-    "403": ra.StorageDenied,
-    "501": ra.StorageMisbehaved,
-    "redirect": ra.StorageMisbehaved,
-    "redirect nowhere": ra.StorageMisbehaved,
-    "page 200": ra.StorageMisbehaved,
+    "401": StorageDenied,
+    "403": StorageDenied,
+    "501": StorageMisbehaved,
+    "redirect": StorageMisbehaved,
+    "redirect nowhere": StorageMisbehaved,
+    "page 200": StorageMisbehaved,
 }
 
 
@@ -52,7 +53,7 @@ def test_a_search_without_one_clear_answer_is_an_error(storage, server, fault):
 
 def test_an_outage_after_the_folder_was_asked_for_is_an_error_of_the_search(storage, server):
     server.answer("403", "503")
-    assert type(failure(storage, USES["list"])) is ra.StorageUnreachable
+    assert type(failure(storage, USES["list"])) is StorageUnreachable
     assert len(server.requests) == 1 + 2 * 2
 
 
@@ -66,7 +67,7 @@ def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
     (page,) = storage.search(SearchQuery(stems=["1001_1", "1002_1"]))
     assert "redirects are not followed" in page.unknown["1001_1.jpg"]
     for use in (USES["head"], USES["get"]):
-        with pytest.raises(ra.StorageMisbehaved, match="redirects are not followed"):
+        with pytest.raises(StorageMisbehaved, match="redirects are not followed"):
             use(storage)
     assert forbidden.connections == 0
     forbidden.close()
@@ -92,7 +93,7 @@ def test_a_listing_that_never_ends_is_given_up_and_names_are_asked_for(web_serve
 def test_a_header_without_end_is_an_error(web_server, local_network):
     web_server.folder.files = {"1001_1.jpg": b"x"}
     web_server.folder.content_type = "x" * 10**6
-    with pytest.raises(ra.StorageError):
+    with pytest.raises(StorageError):
         ra.open_storage(web_server.url, network=local_network).stat("1001_1.jpg")
     assert len(web_server.folder.requests) == 1
 
@@ -102,6 +103,6 @@ def test_a_private_address_is_refused_before_anything_is_sent(web_server, local_
     guarded = attrs.evolve(local_network, allow_private=False)
     storage = ra.open_storage(web_server.url.replace("127.0.0.1", host), network=guarded)
     for use in USES.values():
-        with pytest.raises(ra.InvalidLocation, match="allow_private"):
+        with pytest.raises(InvalidLocation, match="allow_private"):
             use(storage)
     assert web_server.connections == 0

@@ -12,6 +12,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.errors import FileGone, StorageMisbehaved
 from remote_artwork.storage.backends import web
 from web_server import PIECE, listing
 
@@ -79,7 +80,7 @@ def test_a_part_is_asked_for_and_no_more(web_server, storage):
 
 def test_another_part_than_was_asked_for_is_not_taken_for_it(web_server, storage):
     web_server.folder.files, web_server.folder.shifted = {"1.jpg": bytes(10)}, 1
-    with pytest.raises(ra.StorageMisbehaved, match="another part"):
+    with pytest.raises(StorageMisbehaved, match="another part"):
         storage.reader(storage.stat("1.jpg")).read(0, 5)
 
 
@@ -88,13 +89,13 @@ def test_a_file_that_was_replaced_is_gone_for_its_reader(web_server, storage, et
     web_server.folder.files, web_server.folder.etag = {"1.jpg": b"old"}, etag
     file = storage.stat("1.jpg")
     web_server.folder.files, web_server.folder.modified = {"1.jpg": b"new"}, web_server.folder.modified + 1
-    with pytest.raises(ra.FileGone, match="replaced"):
+    with pytest.raises(FileGone, match="replaced"):
         storage.reader(file).read(0, 3)
     assert storage.stat("1.jpg").version != file.version
     web_server.folder.files.clear()
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         storage.reader(file).read(0, 3)
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         storage.stat("1.jpg")
 
 
@@ -118,10 +119,10 @@ def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_
 
 def test_a_server_that_answers_everything_is_refused_after_few_requests(web_server, storage):
     web_server.folder.missing = 200
-    with pytest.raises(ra.StorageMisbehaved, match="HTTP 200 for every name"):
+    with pytest.raises(StorageMisbehaved, match="HTTP 200 for every name"):
         search(storage, *map(str, range(200)))
     assert len(web_server.folder.requests) <= 1 + 16 + 1
-    with pytest.raises(ra.StorageMisbehaved, match="answer 404"):
+    with pytest.raises(StorageMisbehaved, match="answer 404"):
         storage.outlook()
 
 
@@ -141,10 +142,10 @@ def test_an_s3_style_listing_is_used_page_by_page(web_server, storage):
 
 def test_a_listing_that_goes_in_a_circle_or_breaks_off_is_an_error(web_server, storage):
     web_server.folder.pages = {"": listing("a.png", following="x"), "x": listing("b.png", following="x")}
-    with pytest.raises(ra.StorageMisbehaved, match="circle"):
+    with pytest.raises(StorageMisbehaved, match="circle"):
         search(storage, "a")
     web_server.folder.pages["x"] = b"<html/>"
-    with pytest.raises(ra.StorageMisbehaved, match="broke off"):
+    with pytest.raises(StorageMisbehaved, match="broke off"):
         search(storage, "a")
     assert len(web_server.folder.requests) == 4
 
@@ -204,7 +205,7 @@ def test_a_server_that_sends_whole_files_is_not_read_through_for_the_end_of_a_hu
     web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(4 * PIECE)}, False
     reader = storage.reader(storage.stat("1.jpg"))
     assert reader.read(PIECE, 1) == b"\0"
-    with pytest.raises(ra.StorageMisbehaved, match="answer Range requests"):
+    with pytest.raises(StorageMisbehaved, match="answer Range requests"):
         reader.read(3 * PIECE, 1)
 
 

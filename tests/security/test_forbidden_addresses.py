@@ -11,6 +11,7 @@ import remote_artwork as ra
 from hostile_server import HostileServer
 from merchant_locations import OPENERS, USES, open_at
 from recording_server import RecordingWire
+from remote_artwork.errors import InvalidLocation, StorageUnreachable
 
 PUBLIC = ra.NetworkPolicy(allow_http=True, connect_timeout=2.0, read_timeout=2.0, call_timeout=4.0)
 ONCE = ra.RetryPolicy(attempts=1)
@@ -55,7 +56,7 @@ def forbidden():
 def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, spelling):
     endpoint = f"http://{SPELLINGS[spelling]}:{forbidden.port}"
     # Endpoints of Google and Azure come from no URL; aiohttp itself refuses the oddest spellings of them.
-    with pytest.raises(ra.InvalidLocation if protocol in ("s3", "web") else ra.RemoteArtworkError):
+    with pytest.raises(InvalidLocation if protocol in ("s3", "web") else ra.RemoteArtworkError):
         USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
     assert forbidden.connections == 0
 
@@ -65,7 +66,7 @@ def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, sp
 def test_an_operator_can_allow_it(forbidden, protocol, host):
     """So the listener does listen, and the test above could fail."""
     allowed = attrs.evolve(PUBLIC, allow_private=True)
-    with pytest.raises(ra.StorageUnreachable):
+    with pytest.raises(StorageUnreachable):
         USES["list"](open_at(protocol, f"http://{host}:{forbidden.port}", "b/in", None, allowed, retry=ONCE))
     assert forbidden.connections > 0
 
@@ -73,14 +74,14 @@ def test_an_operator_can_allow_it(forbidden, protocol, host):
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0177.0.0.1", "[::1]", "localhost", "169.254.169.254"])
 @pytest.mark.parametrize("form", ["https://{}:{}/b/in/", "http://{}:{}/b/in/", "s3+https://{}:{}/b/in/?provider=minio"])
 def test_no_form_of_a_url_does_without_an_operators_leave(forbidden, host, form):
-    with pytest.raises(ra.InvalidLocation):
+    with pytest.raises(InvalidLocation):
         USES["list"](ra.open_storage(form.format(host, forbidden.port), retry=ONCE))
     assert forbidden.connections == 0
 
 
 @pytest.mark.parametrize("account", ["evil.example/x", "a@127.0.0.1", "127.0.0.1:80/a", "a.127.0.0.1", "a?x", "a#x"])
 def test_an_azure_account_is_no_way_to_another_host(account):
-    with pytest.raises(ra.InvalidLocation):
+    with pytest.raises(InvalidLocation):
         ra.open_storage(f"az://prints@{account}/in/")
     # The rest of such a URL is the path of another host's public folder, or nothing: no credentials go there.
     with pytest.raises(ra.ConfigurationError):
@@ -123,11 +124,11 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_refused_then(forbidden, 
     resolver = Resolver(["93.184.215.14"], ["127.0.0.1"])
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     endpoint = f"http://rebinding.example:{forbidden.port}"
-    with pytest.raises(ra.StorageUnreachable):
+    with pytest.raises(StorageUnreachable):
         USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
     # A policy of its own, or it may share the client of the first, which keeps the first answer for some seconds.
     another = attrs.evolve(PUBLIC, connect_timeout=PUBLIC.connect_timeout + 1)
-    with pytest.raises(ra.InvalidLocation, match="allow_private"):
+    with pytest.raises(InvalidLocation, match="allow_private"):
         USES["list"](open_at(protocol, endpoint, "b/in", None, another, retry=ONCE))
     assert resolver.asked == 2
     assert set(no_internet) == {"93.184.215.14"}

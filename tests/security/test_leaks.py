@@ -14,9 +14,11 @@ from typing import get_args
 from urllib.parse import quote, quote_plus
 
 import pytest
+from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from hostile_server import HostileServer
+from remote_artwork.errors import InvalidLocation
 from shop_files import PNG
 
 pytestmark = pytest.mark.server
@@ -93,7 +95,7 @@ NAMES = ["Keys", "Keys without a token", "AssumeRole", "ServiceAccount", "SasTok
 def test_every_type_of_credentials_is_tried():
     tried = {name.partition(",")[0].partition(" ")[0] for name in NAMES}
     without_secrets = {"Anonymous", "Ambient"}
-    assert {kind.__name__ for kind in get_args(ra.Credentials)} - without_secrets == tried
+    assert {kind.__name__ for kind in get_args(Credentials)} - without_secrets == tried
 
 
 def give_out(head):
@@ -215,7 +217,7 @@ PASTED = {
 @pytest.mark.parametrize("name", PASTED)
 def test_a_secret_inside_a_refused_url_is_not_repeated(name):
     secret = "canary+of/a-pasted=secret"
-    with pytest.raises(ra.InvalidLocation) as refusal:
+    with pytest.raises(InvalidLocation) as refusal:
         ra.open_storage(PASTED[name].format(quote(secret, safe="")))
     link = refusal.value
     while link is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
@@ -64,7 +65,7 @@ class AzureServer:
         self.key = ra.AccountKey(KEY)
         self.client = BlobServiceClient(self.endpoint, credential=KEY)
 
-    def open(self, path: str, credentials: ra.Credentials, network: ra.NetworkPolicy, **options: Any) -> Any:
+    def open(self, path: str, credentials: Credentials, network: ra.NetworkPolicy, **options: Any) -> Any:
         """A storage that is connected as one by URL is; a URL names hosts of Azure itself only."""
         fs = azure.file_system(self.endpoint, ACCOUNT, credentials, network)
         return ra.ArtworkStorage(fs, path, call_timeout=network.call_timeout, **options)

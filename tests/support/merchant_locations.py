@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import remote_artwork as ra
+from remote_artwork.storage import StoredFile
 
 ACCOUNT = "devstoreaccount1"
 
@@ -40,7 +41,7 @@ def _limits(network: ra.NetworkPolicy) -> Mapping[str, float]:
 
 OPENERS: Mapping[str, Callable[..., Any]] = {"s3": _open_s3, "gcs": _open_gcs, "azure": _open_azure, "web": _open_web}
 
-FILE = ra.StoredFile(name="1001_1.png", size=10, etag="1", version_id="1")
+FILE = StoredFile(name="1001_1.png", size=10, etag="1", version_id="1")
 USES: Mapping[str, Callable[[Any], object]] = {
     "list": lambda storage: [[page.file(place).name for place in range(len(page.names))] for page in storage.pages()],
     "head": lambda storage: storage.stat(FILE.name),

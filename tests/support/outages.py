@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
+from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from azure_server import FaultyAzure
 from faulty_web_server import FaultyServer
 from gcs_server import FaultyGoogle, open_gcs
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import azure
 from web_server import FaultyWeb
 
@@ -34,7 +36,7 @@ FAULTS: Mapping[str, str] = {
 """A fault's name → what a ``FaultyServer`` is told to answer."""
 
 TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
-FILE = ra.StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
+FILE = StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
 WANTED = SearchQuery(stems=["1001_1", "1002_1"])
 
 Use = Callable[[ra.ArtworkStorage], object]
@@ -89,7 +91,7 @@ def _azure(server: FaultyServer, network: ra.NetworkPolicy, retry: ra.RetryPolic
 
 
 def open_azure(
-    server: FaultyServer, credentials: ra.Credentials, network: ra.NetworkPolicy, retry: ra.RetryPolicy | None = TWICE
+    server: FaultyServer, credentials: Credentials, network: ra.NetworkPolicy, retry: ra.RetryPolicy | None = TWICE
 ) -> ra.ArtworkStorage:
     """A storage on a faulty Azure; no URL leads to one that is not Azure itself."""
     fs = azure.file_system(f"{server.endpoint}/account", "account", credentials, network)

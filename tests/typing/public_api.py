@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_type
 
+from remote_artwork.reports import Explanation, ItemOutcome
+
 import remote_artwork as ra
 from remote_artwork.testing import Faults, FaultyClient, FaultyLedger
 
@@ -58,10 +60,10 @@ scanner = ra.Scanner(
 )
 assert_type(scanner.plan(), ra.ScanReport)
 assert_type(scanner.scan(orders=["1001"]), ra.ScanReport)
-assert_type(scanner.explain("1001-1.pdf"), ra.Explanation)
+assert_type(scanner.explain("1001-1.pdf"), Explanation)
 
 report = scanner.scan(sweep=True)
 assert_type(report.counts, dict[ra.ItemStatus, int])
 assert_type(report.exit_code, int)
 for outcome in report.items:
-    assert_type(outcome, ra.ItemOutcome)
+    assert_type(outcome, ItemOutcome)

@@ -10,6 +10,7 @@ from oscar.core.loading import get_class, get_model
 
 import remote_artwork as ra
 from artwork.models import Artwork, Fulfillment
+from remote_artwork.client import ArtworkByItem
 
 Order = get_model("order", "Order")
 Line = get_model("order", "Line")
@@ -66,7 +67,7 @@ class OscarClient:
         )
 
     @transaction.atomic(durable=True)  # key and status are committed together, here, or neither is
-    def fulfill(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> str:
+    def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:
         row = _locked(order.id)
         if done := Fulfillment.objects.filter(order=row, key=idempotency_key).first():
             return str(done)

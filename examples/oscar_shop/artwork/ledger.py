@@ -9,9 +9,10 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-import remote_artwork as ra
 from artwork.models import LedgerRow
 from artwork.records import fields_of, record_of
+from remote_artwork.errors import LeaseLost, LedgerUnavailable
+from remote_artwork.ledgers import UNRESOLVED_STATES, FulfillState, Lease, OrderKey, OrderRecord, Step, advance_record
 
 PORTION = 500
 """So many values go into one ``IN``: each database has a limit."""
@@ -24,7 +25,7 @@ class DjangoLedger:
     read is written only if nobody wrote since (``writes`` counts). All times are the database's clock.
     """
 
-    def claim(self, key: ra.OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> ra.Lease | None:
+    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
         free = Q(owner=None) | Q(owner=owner) | Q(lease_until__lte=Now())
         with _committed():
             LedgerRow.objects.bulk_create(
@@ -32,7 +33,7 @@ class DjangoLedger:
                     LedgerRow(
                         **attrs.asdict(key),
                         order_number=order_number,
-                        state=ra.FulfillState.OPEN,
+                        state=FulfillState.OPEN,
                         lease_until=Now(),
                         updated_at=Now(),
                         named_at=Now(),
@@ -50,14 +51,14 @@ class DjangoLedger:
             ):
                 return None
             row = _rows(key).get()
-            return ra.Lease(record=record_of(row), owner=owner, epoch=row.epoch, lasts=lease_for)
+            return Lease(record=record_of(row), owner=owner, epoch=row.epoch, lasts=lease_for)
 
-    def advance(self, lease: ra.Lease, steps: Sequence[ra.Step], *, release: bool = False) -> None:
+    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         with _committed():
             row = _rows(lease.key).first()
             if row is None:
-                raise ra.LeaseLost(f"order {lease.key.order_id}: the ledger has forgotten it")
-            record = ra.advance_record(
+                raise LeaseLost(f"order {lease.key.order_id}: the ledger has forgotten it")
+            record = advance_record(
                 record_of(row), steps, lease=lease, owner=row.owner, epoch=row.epoch, now=row.now, release=release
             )
             unchanged = _rows(lease.key).filter(writes=row.writes)
@@ -67,7 +68,7 @@ class DjangoLedger:
                 lease_until=Now() + lease.lasts,
                 writes=F("writes") + 1,
             ):
-                raise ra.LeaseLost(f"order {lease.key.order_id}: another scan has just written it")
+                raise LeaseLost(f"order {lease.key.order_id}: another scan has just written it")
 
     def find(
         self,
@@ -75,8 +76,8 @@ class DjangoLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
-        state: ra.FulfillState | None = None,
-    ) -> list[ra.OrderRecord]:
+        state: FulfillState | None = None,
+    ) -> list[OrderRecord]:
         rows = LedgerRow.objects.filter(tenant=tenant).annotate(now=Now())
         if state is not None:
             rows = rows.filter(state=state)
@@ -100,13 +101,13 @@ class DjangoLedger:
                     updated_at__lte=Now() - min_age,
                     named_at__lte=Now() - min_age,
                 )
-                .exclude(state__in=ra.UNRESOLVED_STATES)
+                .exclude(state__in=UNRESOLVED_STATES)
                 .delete()
             )
         return gone
 
 
-def _rows(key: ra.OrderKey) -> QuerySet:
+def _rows(key: OrderKey) -> QuerySet:
     return LedgerRow.objects.filter(**attrs.asdict(key)).annotate(now=Now())
 
 
@@ -127,6 +128,6 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        raise ra.LedgerUnavailable(
+        raise LedgerUnavailable(
             f"the ledger's table cannot be used: start the database, or run manage.py migrate ({error})"
         ) from error

@@ -5,16 +5,16 @@ from typing import Any
 
 import attrs
 
-import remote_artwork as ra
 from artwork.models import LedgerRow
+from remote_artwork.ledgers import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 
 
-def record_of(row: LedgerRow) -> ra.OrderRecord:
+def record_of(row: LedgerRow) -> OrderRecord:
     """The record of a row that was read together with ``now``, the database's clock."""
-    return ra.OrderRecord(
-        key=ra.OrderKey(row.tenant, row.order_id, row.approval),
+    return OrderRecord(
+        key=OrderKey(row.tenant, row.order_id, row.approval),
         order_number=row.order_number,
-        state=ra.FulfillState(row.state),
+        state=FulfillState(row.state),
         items={number: _item_of(held) for number, held in row.items.items()},
         receipt=row.receipt,
         work=row.work,
@@ -26,7 +26,7 @@ def record_of(row: LedgerRow) -> ra.OrderRecord:
     )
 
 
-def fields_of(record: ra.OrderRecord, *, now: datetime) -> dict[str, Any]:
+def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
     """The fields of the row that a write leaves."""
     return {
         "state": record.state,
@@ -41,15 +41,15 @@ def fields_of(record: ra.OrderRecord, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _held(item: ra.ItemRecord) -> dict[str, Any]:
+def _held(item: ItemRecord) -> dict[str, Any]:
     return attrs.asdict(item)
 
 
-def _item_of(held: dict[str, Any]) -> ra.ItemRecord:
-    return ra.ItemRecord(
+def _item_of(held: dict[str, Any]) -> ItemRecord:
+    return ItemRecord(
         **held
         | {
-            "state": ra.ItemState(held["state"]),
-            "files": tuple(ra.FileRecord(**file) for file in held["files"]),
+            "state": ItemState(held["state"]),
+            "files": tuple(FileRecord(**file) for file in held["files"]),
         }
     )

@@ -10,6 +10,7 @@ from django.conf import settings
 from oscar.core.loading import get_model
 
 import remote_artwork as ra
+from remote_artwork.client import ArtworkByItem
 from remote_artwork.testing import FulfillmentClientContract
 
 OrderStatusChange = get_model("order", "OrderStatusChange")
@@ -63,7 +64,7 @@ class TestOscarClient(FulfillmentClientContract):
         assert [item.number for item in client.get_order(order.id).items] == [item.number for item in order.items[1:]]
 
     def test_a_status_that_cannot_be_changed_leaves_no_key(
-        self, client: OscarClient, order: ra.Order, artworks: ra.ArtworkByItem, monkeypatch: pytest.MonkeyPatch
+        self, client: OscarClient, order: ra.Order, artworks: ArtworkByItem, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Order, "pipeline", {})
         with pytest.raises(Exception, match="not a valid status"):
@@ -72,7 +73,7 @@ class TestOscarClient(FulfillmentClientContract):
         assert (now.state, now.fulfillment_key) == (ra.OrderState.PENDING, None)
 
     def test_the_change_of_status_is_in_oscars_history(
-        self, client: OscarClient, order: ra.Order, artworks: ra.ArtworkByItem
+        self, client: OscarClient, order: ra.Order, artworks: ArtworkByItem
     ) -> None:
         for _ in range(2):
             client.fulfill(order, artworks, idempotency_key="k")

@@ -9,10 +9,11 @@ from artwork.records import record_of
 from django.db import connection, transaction
 from django.db.models import F
 
-import remote_artwork as ra
+from remote_artwork.errors import LeaseLost, LedgerUnavailable
+from remote_artwork.ledgers import FulfillState, Lease, OrderKey, OrderRecord, OrderStep
 from remote_artwork.testing import LedgerContract
 
-INTEND = ra.OrderStep(before=ra.FulfillState.OPEN, after=ra.FulfillState.FULFILL_INTENT)
+INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
 
 
 class TestDjangoLedger(LedgerContract):
@@ -34,23 +35,23 @@ class TestDjangoLedger(LedgerContract):
     ) -> None:
         lease = claim(ledger)
 
-        def meanwhile(row: LedgerRow) -> ra.OrderRecord:
+        def meanwhile(row: LedgerRow) -> OrderRecord:
             LedgerRow.objects.update(reason="somebody else's", writes=F("writes") + 1)
             return record_of(row)
 
         monkeypatch.setattr("artwork.ledger.record_of", meanwhile)
-        with pytest.raises(ra.LeaseLost, match="another scan"):
+        with pytest.raises(LeaseLost, match="another scan"):
             ledger.advance(lease, [INTEND])
-        assert LedgerRow.objects.get().state == ra.FulfillState.OPEN
+        assert LedgerRow.objects.get().state == FulfillState.OPEN
 
     def test_a_lost_table_is_a_ledger_out_of_reach(self, ledger: DjangoLedger) -> None:
         with connection.schema_editor() as editor:
             editor.delete_model(LedgerRow)
-        with pytest.raises(ra.LedgerUnavailable, match="migrate"):
+        with pytest.raises(LedgerUnavailable, match="migrate"):
             ledger.find("acme")
 
 
-def claim(ledger: DjangoLedger) -> ra.Lease:
-    lease = ledger.claim(ra.OrderKey("acme", "1"), order_number="1", owner="us", lease_for=timedelta(hours=1))
+def claim(ledger: DjangoLedger) -> Lease:
+    lease = ledger.claim(OrderKey("acme", "1"), order_number="1", owner="us", lease_for=timedelta(hours=1))
     assert lease is not None
     return lease

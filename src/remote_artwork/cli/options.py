@@ -21,6 +21,7 @@ from attrs import frozen
 import remote_artwork as ra
 from remote_artwork.core.pattern import DEFAULT_PATTERN
 from remote_artwork.core.policy import Preflight
+from remote_artwork.credentials import Credentials
 from remote_artwork.errors import ConfigurationError
 from remote_artwork.storage.storage import read_place
 
@@ -55,7 +56,7 @@ _ROLE = frozenset({"role_arn", "external_id", "session_name", "duration_minutes"
 _KEYS = frozenset({"access_key", "secret_key"})
 
 
-def read_credentials(choice: str) -> ra.Credentials | None:
+def read_credentials(choice: str) -> Credentials | None:
     """``anonymous``, ``ambient``, or the path of a JSON file.
 
     The file holds ``access_key`` with ``secret_key``, ``role_arn`` with what it is assumed with, ``sas_token``,
@@ -89,7 +90,7 @@ def read_credentials(choice: str) -> ra.Credentials | None:
     return found
 
 
-def _in_file(fields: Mapping[str, Any]) -> ra.Credentials | None:
+def _in_file(fields: Mapping[str, Any]) -> Credentials | None:
     named = set(fields)
     if fields.get("type") == "service_account":
         return ra.ServiceAccount(fields)
@@ -240,7 +241,7 @@ class Options:
         # Whoever types a command may read this machine's folders anyway.
         return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
-    def place(self) -> tuple[ra.Location, ra.Credentials]:
+    def place(self) -> tuple[ra.Location, Credentials]:
         """Where the URL leads, and what it is opened with.
 
         Raises:

@@ -18,6 +18,15 @@ from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.events import (
+    Event,
+    FilesListed,
+    ItemRejected,
+    ItemVerified,
+    OrderFulfilled,
+    OrderStarted,
+    PassFinished,
+)
 
 
 def with_notes(message: str, error: ra.RemoteArtworkError | None) -> str:
@@ -101,20 +110,20 @@ class ProgressBar:
     ) -> None:
         self._progress.stop()
 
-    def on_event(self, event: ra.Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Draws what happened."""
         draw = partial(self._progress.update, self._task)
         match event:
-            case ra.FilesListed():
+            case FilesListed():
                 self._listed += event.count
                 draw(description=f"listing: {self._listed:,} files seen")
-            case ra.OrderStarted():
+            case OrderStarted():
                 order = f"order {escape(escape_unprintable(event.order_number))}"
                 draw(description=order, completed=event.done, total=event.total)
-            case ra.ItemVerified() | ra.ItemRejected() | ra.OrderFulfilled():
+            case ItemVerified() | ItemRejected() | OrderFulfilled():
                 self._done[event.event_name.partition("_")[2]] += 1
                 draw(done=", ".join(f"{count} {what}" for what, count in self._done.items()))
-            case ra.PassFinished():
+            case PassFinished():
                 draw(description=f"{len(event.report.items)} items reported")
             case _:
                 pass

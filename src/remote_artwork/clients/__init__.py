@@ -1,1 +1,21 @@
-"""Clients: the systems that hold the orders."""
+"""Fulfillment clients that are ready to use."""
+
+from typing import TYPE_CHECKING
+
+from remote_artwork._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from remote_artwork.clients.gelato import GelatoClient
+    from remote_artwork.clients.orders_file import OrdersFile
+    from remote_artwork.clients.woocommerce import WooCommerceClient
+
+__all__ = ["GelatoClient", "OrdersFile", "WooCommerceClient"]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "clients.gelato": ["GelatoClient"],
+        "clients.orders_file": ["OrdersFile"],
+        "clients.woocommerce": ["WooCommerceClient"],
+    },
+)

@@ -1,1 +1,62 @@
-"""Ledgers: durable memory of what was begun and what is done."""
+"""Ledgers, and the records and rules that a ledger of your own needs."""
+
+from typing import TYPE_CHECKING
+
+from remote_artwork._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from remote_artwork.core.lifecycle import (
+        UNRESOLVED_STATES,
+        FileRecord,
+        FulfillState,
+        ItemRecord,
+        ItemState,
+        ItemStep,
+        Lease,
+        OrderKey,
+        OrderRecord,
+        OrderStep,
+        Step,
+        advance_record,
+    )
+    from remote_artwork.ledgers.memory import MemoryLedger
+    from remote_artwork.ledgers.sql import SqlLedger
+
+__all__ = [
+    "UNRESOLVED_STATES",
+    "FileRecord",
+    "FulfillState",
+    "ItemRecord",
+    "ItemState",
+    "ItemStep",
+    "Lease",
+    "MemoryLedger",
+    "OrderKey",
+    "OrderRecord",
+    "OrderStep",
+    "SqlLedger",
+    "Step",
+    "advance_record",
+]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "core.lifecycle": [
+            "FileRecord",
+            "FulfillState",
+            "ItemRecord",
+            "ItemState",
+            "ItemStep",
+            "Lease",
+            "OrderKey",
+            "OrderRecord",
+            "OrderStep",
+            "Step",
+            "UNRESOLVED_STATES",
+            "advance_record",
+        ],
+        "ledgers.memory": ["MemoryLedger"],
+        "ledgers.sql": ["SqlLedger"],
+    },
+)

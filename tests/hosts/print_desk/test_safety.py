@@ -14,6 +14,7 @@ from print_desk.database import StorageRow, connect, utc_now
 from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import MerchantStorage, Pasted
 from print_desk_host import paste, see
+from remote_artwork.storage import CheckReport
 
 pytestmark = pytest.mark.server
 
@@ -115,7 +116,7 @@ def test_keys_are_in_no_error_of_the_database_and_in_no_folder_that_others_may_o
 def test_what_is_forgotten_or_replaced_while_it_is_checked_again_does_not_come_back(tmp_path, monkeypatch, then):
     engine = connect(f"sqlite:///{tmp_path / 'desk.db'}")
     storage = MerchantStorage(engine, ra.NetworkPolicy())
-    good = ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any"))
+    good = CheckReport.of_refusal("list", ra.ConfigurationError("as good as any"))
     storage._keep(Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"), good)
 
     def meanwhile(*_, **__):
@@ -135,7 +136,7 @@ def test_keys_are_in_no_file_that_others_may_read_where_the_folder_was_there_bef
     desk = Desk.open(Settings(home=tmp_path, hosts=(), network=ra.NetworkPolicy()))
     desk.storage._keep(
         Pasted("s3://prints/in/?region=eu-west-1", "AKIAEXAMPLE", "hush-hush"),
-        ra.CheckReport.of_refusal("list", ra.ConfigurationError("as good as any")),
+        CheckReport.of_refusal("list", ra.ConfigurationError("as good as any")),
     )
     readable = [file for file in tmp_path.glob("desk.db*") if file.stat().st_mode & 0o077]
     desk.close()

@@ -1,14 +1,14 @@
 import io
 
 import pytest
+from remote_artwork.events import FilesListed, ItemFound, ItemRejected, ItemVerified, OrderFulfilled, OrderStarted
 from rich.console import Console
 
-import remote_artwork as ra
 from remote_artwork.cli.output import ProgressBar
 
 ITEM = {"tenant": "t", "order_number": "7", "order_id": "7", "item_number": "1", "files": ("7_1.pdf",)}
-LISTED = ra.FilesListed(tenant="t", count=1_200)
-STARTED = ra.OrderStarted(tenant="t", order_number="[7]\x1b[2J", order_id="7", done=3, total=9)
+LISTED = FilesListed(tenant="t", count=1_200)
+STARTED = OrderStarted(tenant="t", order_number="[7]\x1b[2J", order_id="7", done=3, total=9)
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def drawn(bar):
         ([LISTED, LISTED], "listing: 2,400 files seen"),
         ([STARTED], "order [7]\\x1b[2J"),
         (
-            [ra.ItemVerified(**ITEM), ra.ItemVerified(**ITEM), ra.ItemRejected(**ITEM, reason="r")],
+            [ItemVerified(**ITEM), ItemVerified(**ITEM), ItemRejected(**ITEM, reason="r")],
             "2 verified, 1 rejected",
         ),
-        ([ra.OrderFulfilled(tenant="t", order_number="7", order_id="7", receipt=None)], "1 fulfilled"),
-        ([ra.ItemFound(**ITEM)], "reading the pending orders"),
+        ([OrderFulfilled(tenant="t", order_number="7", order_id="7", receipt=None)], "1 fulfilled"),
+        ([ItemFound(**ITEM)], "reading the pending orders"),
     ],
 )
 def test_the_bar_shows_what_happens(bar, events, text):

@@ -12,6 +12,7 @@ import pytest
 import remote_artwork as ra
 from permissions import read_only, readable_folder
 from remote_artwork.clients import orders_file
+from remote_artwork.errors import InvalidOrdersFile
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 TEXT = """{
@@ -162,7 +163,7 @@ def test_an_unknown_item_changes_nothing(client, path):
 
 def test_a_file_that_is_not_there_is_a_matter_of_configuration(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(ra.InvalidOrdersFile, match="give the path"):
+        with pytest.raises(InvalidOrdersFile, match="give the path"):
             ra.OrdersFile(path).pending_orders()
 
 

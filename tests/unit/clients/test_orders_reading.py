@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidOrdersFile
 
 GOOD = {"number": "1001", "status": "pending_approval", "items": [{"number": "1"}]}
 
@@ -23,7 +24,7 @@ def parse(tmp_path, text):
 
 
 def refusal(tmp_path, text) -> str:
-    with pytest.raises(ra.InvalidOrdersFile) as caught:
+    with pytest.raises(InvalidOrdersFile) as caught:
         parse(tmp_path, text)
     return str(caught.value).removeprefix(f"{tmp_path}/")
 

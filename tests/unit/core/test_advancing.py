@@ -5,17 +5,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-import remote_artwork as ra
+from remote_artwork.errors import LeaseLost
+from remote_artwork.ledgers import (
+    FulfillState,
+    ItemState,
+    ItemStep,
+    Lease,
+    OrderKey,
+    OrderRecord,
+    OrderStep,
+    advance_record,
+)
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-RECORD = ra.OrderRecord(key=ra.OrderKey("acme", "1001"), order_number="1001", intent_age=timedelta(hours=2))
-LEASE = ra.Lease(record=RECORD, owner="us", epoch=3, lasts=timedelta(minutes=5))
-INTEND = ra.OrderStep(before=ra.FulfillState.OPEN, after=ra.FulfillState.FULFILL_INTENT, work="w")
-SELECT = ra.ItemStep(item_number="1", before=None, after=ra.ItemState.SELECTED, files=())
+RECORD = OrderRecord(key=OrderKey("acme", "1001"), order_number="1001", intent_age=timedelta(hours=2))
+LEASE = Lease(record=RECORD, owner="us", epoch=3, lasts=timedelta(minutes=5))
+INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT, work="w")
+SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=())
 
 
 def write(steps, record=RECORD, owner="us", epoch=3, *, release=False):
-    return ra.advance_record(record, steps, lease=LEASE, owner=owner, epoch=epoch, now=NOW, release=release)
+    return advance_record(record, steps, lease=LEASE, owner=owner, epoch=epoch, now=NOW, release=release)
 
 
 def test_steps_are_taken_one_after_another_and_the_change_has_a_time():
@@ -23,7 +33,7 @@ def test_steps_are_taken_one_after_another_and_the_change_has_a_time():
     assert after == evolve(
         RECORD,
         items={"1": SELECT.record},
-        state=ra.FulfillState.FULFILL_INTENT,
+        state=FulfillState.FULFILL_INTENT,
         work="w",
         intent_age=timedelta(0),
         updated_at=NOW,
@@ -50,20 +60,20 @@ def test_a_repeat_changes_nothing(release):
     ids=["another owner", "a newer grant", "given back", "given back before it was written"],
 )
 def test_a_lease_that_is_over_writes_nothing(owner, epoch, release):
-    with pytest.raises(ra.LeaseLost, match="another scanner"):
+    with pytest.raises(LeaseLost, match="another scanner"):
         write([SELECT], owner=owner, epoch=epoch, release=release)
 
 
 def test_a_row_that_has_moved_on_is_not_written():
-    with pytest.raises(ra.LeaseLost, match="item 1 is no longer new"):
+    with pytest.raises(LeaseLost, match="item 1 is no longer new"):
         write([SELECT, INTEND], evolve(RECORD, items={"1": evolve(SELECT.record, reason="somebody else")}))
-    with pytest.raises(ra.LeaseLost, match="the order is no longer open"):
-        write([INTEND], evolve(RECORD, state=ra.FulfillState.CANCELLED))
+    with pytest.raises(LeaseLost, match="the order is no longer open"):
+        write([INTEND], evolve(RECORD, state=FulfillState.CANCELLED))
 
 
 def test_an_arrow_that_does_not_exist_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="no arrow"):
-        write([evolve(INTEND, after=ra.FulfillState.FULFILLED)])
+        write([evolve(INTEND, after=FulfillState.FULFILLED)])
 
 
 def test_a_hosts_words_are_made_fit_for_every_database():

@@ -3,6 +3,7 @@ from typing import get_type_hints
 
 import attrs
 import pytest
+from remote_artwork.events import FilesListed, OrderFulfilled
 
 import remote_artwork as ra
 from remote_artwork.core import events
@@ -40,5 +41,5 @@ def test_an_event_cannot_be_changed_and_a_log_can_hold_what_it_tells(kind):
 
 
 def test_an_event_is_named_like_its_class():
-    assert an(ra.OrderFulfilled).event_name == "order_fulfilled"
-    assert an(ra.FilesListed).event_name == "files_listed"
+    assert an(OrderFulfilled).event_name == "order_fulfilled"
+    assert an(FilesListed).event_name == "files_listed"

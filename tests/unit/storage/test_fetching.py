@@ -1,7 +1,7 @@
 import attrs
 import pytest
 
-import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.fetch import ask_once
 
 LONG = b"x" * 100_000
@@ -32,7 +32,7 @@ def test_neither_proxies_nor_netrc_of_this_machine_are_used(faulty_server, local
 
 
 def test_addresses_and_schemes_are_guarded(faulty_server, local_network):
-    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+    with pytest.raises(InvalidLocation, match="allow_http"):
         ask_once("GET", faulty_server.endpoint, attrs.evolve(local_network, allow_http=False))
     with pytest.raises(OSError):  # aiohttp's own, around the guard's
         ask_once("GET", faulty_server.endpoint, attrs.evolve(local_network, allow_private=False))

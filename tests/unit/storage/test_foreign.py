@@ -16,8 +16,16 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from gcsfs.retry import HttpError
 from google.auth.exceptions import RefreshError, TransportError
 
-import remote_artwork as ra
 from attacks import IMPOSSIBLE_TIMES
+from remote_artwork.errors import (
+    FileGone,
+    InvalidLocation,
+    LocationNotFound,
+    StorageDenied,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.errors import AnswerRefused, RefusedOutright, stored_file, translate
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -35,7 +43,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
     ],
 )
 def test_every_vocabulary_says_the_same(info):
-    assert stored_file("a.png", info) == ra.StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
+    assert stored_file("a.png", info) == StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
 
 
 def test_versions_and_generations_are_version_ids():
@@ -72,7 +80,7 @@ def test_a_time_that_no_clock_can_show_is_unknown(time):
 
 @pytest.mark.parametrize("size", [None, -1, "3", True])
 def test_a_file_without_a_size_is_no_file(size):
-    with pytest.raises(ra.StorageMisbehaved, match="size"):
+    with pytest.raises(StorageMisbehaved, match="size"):
         stored_file("a.png", {"size": size, "ETag": "e"})
 
 
@@ -103,66 +111,66 @@ def other_clients_error(**attributes):
 @pytest.mark.parametrize(
     ("error", "of_listing", "of_file"),
     [
-        (s3_error(404, "NoSuchBucket"), ra.LocationNotFound, ra.LocationNotFound),
-        (s3_error(404, "NoSuchKey"), ra.LocationNotFound, ra.FileGone),
-        (s3_error(404, "404"), ra.LocationNotFound, ra.FileGone),
-        (s3_error(403, "AccessDenied"), ra.StorageDenied, ra.StorageDenied),
+        (s3_error(404, "NoSuchBucket"), LocationNotFound, LocationNotFound),
+        (s3_error(404, "NoSuchKey"), LocationNotFound, FileGone),
+        (s3_error(404, "404"), LocationNotFound, FileGone),
+        (s3_error(403, "AccessDenied"), StorageDenied, StorageDenied),
         (s3_error(400, "ExpiredToken"), RefusedOutright, RefusedOutright),
-        (s3_error(400, "RequestRateLimitExceeded"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (s3_error(400, "AuthorizationHeaderMalformed"), ra.InvalidLocation, ra.InvalidLocation),
-        (s3_error(400, "x y; DROP"), ra.StorageMisbehaved, ra.StorageMisbehaved),
-        (s3_error(412), ra.StorageMisbehaved, ra.FileGone),
-        (s3_error(416), ra.StorageMisbehaved, ra.FileGone),
-        (s3_error(429), ra.StorageUnreachable, ra.StorageUnreachable),
-        (s3_error(501), ra.StorageMisbehaved, ra.StorageMisbehaved),
-        (s3_error(503, "SlowDown"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), ra.StorageDenied, ra.StorageDenied),
-        (azure_error(403, "AuthorizationFailure", ClientAuthenticationError), ra.StorageDenied, ra.StorageDenied),
+        (s3_error(400, "RequestRateLimitExceeded"), StorageUnreachable, StorageUnreachable),
+        (s3_error(400, "AuthorizationHeaderMalformed"), InvalidLocation, InvalidLocation),
+        (s3_error(400, "x y; DROP"), StorageMisbehaved, StorageMisbehaved),
+        (s3_error(412), StorageMisbehaved, FileGone),
+        (s3_error(416), StorageMisbehaved, FileGone),
+        (s3_error(429), StorageUnreachable, StorageUnreachable),
+        (s3_error(501), StorageMisbehaved, StorageMisbehaved),
+        (s3_error(503, "SlowDown"), StorageUnreachable, StorageUnreachable),
+        (azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), StorageDenied, StorageDenied),
+        (azure_error(403, "AuthorizationFailure", ClientAuthenticationError), StorageDenied, StorageDenied),
         (azure_error(400, "InvalidAuthenticationInfo"), RefusedOutright, RefusedOutright),
-        (azure_error(409, "PublicAccessNotPermitted"), ra.StorageDenied, ra.StorageDenied),
-        (azure_error(404, StorageErrorCode.CONTAINER_NOT_FOUND), ra.LocationNotFound, ra.LocationNotFound),
-        (azure_error(404, "ContainerNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.LocationNotFound),
-        (azure_error(404, "ResourceNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.LocationNotFound),
-        (azure_error(404, "BlobNotFound", ResourceNotFoundError), ra.LocationNotFound, ra.FileGone),
-        (azure_error(412, StorageErrorCode.CONDITION_NOT_MET), ra.StorageMisbehaved, ra.FileGone),
-        (azure_error(503, StorageErrorCode.SERVER_BUSY), ra.StorageUnreachable, ra.StorageUnreachable),
-        (azure_error(500, "OperationTimedOut"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (azure_error(302), ra.StorageMisbehaved, ra.StorageMisbehaved),
-        (ServiceRequestError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (ServiceResponseTimeoutError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (azure_error(409, "PublicAccessNotPermitted"), StorageDenied, StorageDenied),
+        (azure_error(404, StorageErrorCode.CONTAINER_NOT_FOUND), LocationNotFound, LocationNotFound),
+        (azure_error(404, "ContainerNotFound", ResourceNotFoundError), LocationNotFound, LocationNotFound),
+        (azure_error(404, "ResourceNotFound", ResourceNotFoundError), LocationNotFound, LocationNotFound),
+        (azure_error(404, "BlobNotFound", ResourceNotFoundError), LocationNotFound, FileGone),
+        (azure_error(412, StorageErrorCode.CONDITION_NOT_MET), StorageMisbehaved, FileGone),
+        (azure_error(503, StorageErrorCode.SERVER_BUSY), StorageUnreachable, StorageUnreachable),
+        (azure_error(500, "OperationTimedOut"), StorageUnreachable, StorageUnreachable),
+        (azure_error(302), StorageMisbehaved, StorageMisbehaved),
+        (ServiceRequestError("secret words"), StorageUnreachable, StorageUnreachable),
+        (ServiceResponseTimeoutError("secret words"), StorageUnreachable, StorageUnreachable),
         # The status decides, whatever class a client made of it.
-        (caused(FileNotFoundError("gone"), s3_error(503)), ra.StorageUnreachable, ra.StorageUnreachable),
-        (caused(OSError("Forbidden"), s3_error(403)), ra.StorageDenied, ra.StorageDenied),
-        (other_clients_error(status=502), ra.StorageUnreachable, ra.StorageUnreachable),
-        (other_clients_error(status_code=404), ra.LocationNotFound, ra.FileGone),
-        (other_clients_error(code=401), ra.StorageDenied, ra.StorageDenied),
-        (HttpError({"code": 401, "message": "secret words"}), ra.StorageDenied, ra.StorageDenied),
-        (HttpError({"code": 404, "message": "secret words"}), ra.LocationNotFound, ra.FileGone),
-        (HttpError({"code": 503, "message": "secret words"}), ra.StorageUnreachable, ra.StorageUnreachable),
-        (AnswerRefused(403, "forbidden"), ra.StorageDenied, ra.StorageDenied),
-        (AnswerRefused(403, "rateLimitExceeded"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (AnswerRefused(404, "NoSuchBucket"), ra.LocationNotFound, ra.LocationNotFound),
-        (TransportError("secret words"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (caused(FileNotFoundError("gone"), s3_error(503)), StorageUnreachable, StorageUnreachable),
+        (caused(OSError("Forbidden"), s3_error(403)), StorageDenied, StorageDenied),
+        (other_clients_error(status=502), StorageUnreachable, StorageUnreachable),
+        (other_clients_error(status_code=404), LocationNotFound, FileGone),
+        (other_clients_error(code=401), StorageDenied, StorageDenied),
+        (HttpError({"code": 401, "message": "secret words"}), StorageDenied, StorageDenied),
+        (HttpError({"code": 404, "message": "secret words"}), LocationNotFound, FileGone),
+        (HttpError({"code": 503, "message": "secret words"}), StorageUnreachable, StorageUnreachable),
+        (AnswerRefused(403, "forbidden"), StorageDenied, StorageDenied),
+        (AnswerRefused(403, "rateLimitExceeded"), StorageUnreachable, StorageUnreachable),
+        (AnswerRefused(404, "NoSuchBucket"), LocationNotFound, LocationNotFound),
+        (TransportError("secret words"), StorageUnreachable, StorageUnreachable),
         (
             caused(HttpError({"code": 401}), RefreshError("secret words", retryable=True)),
-            ra.StorageUnreachable,
-            ra.StorageUnreachable,
+            StorageUnreachable,
+            StorageUnreachable,
         ),
-        (caused(HttpError({"code": 401}), RefreshError("secret words")), ra.StorageDenied, ra.StorageDenied),
-        (FileNotFoundError("x"), ra.LocationNotFound, ra.FileGone),
-        (NotADirectoryError("x"), ra.LocationNotFound, ra.FileGone),
-        (PermissionError("x"), ra.StorageDenied, ra.StorageDenied),
-        (OSError(5, "input/output error"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (TimeoutError(), ra.StorageUnreachable, ra.StorageUnreachable),
-        (EndpointConnectionError(endpoint_url="http://h"), ra.StorageUnreachable, ra.StorageUnreachable),
-        (ReadTimeoutError(endpoint_url="http://h"), ra.StorageUnreachable, ra.StorageUnreachable),
+        (caused(HttpError({"code": 401}), RefreshError("secret words")), StorageDenied, StorageDenied),
+        (FileNotFoundError("x"), LocationNotFound, FileGone),
+        (NotADirectoryError("x"), LocationNotFound, FileGone),
+        (PermissionError("x"), StorageDenied, StorageDenied),
+        (OSError(5, "input/output error"), StorageUnreachable, StorageUnreachable),
+        (TimeoutError(), StorageUnreachable, StorageUnreachable),
+        (EndpointConnectionError(endpoint_url="http://h"), StorageUnreachable, StorageUnreachable),
+        (ReadTimeoutError(endpoint_url="http://h"), StorageUnreachable, StorageUnreachable),
         (
             ConnectionClosedError(endpoint_url="h", error=caused(ClientPayloadError(), ContentLengthError("cut"))),
-            ra.StorageUnreachable,
-            ra.StorageUnreachable,
+            StorageUnreachable,
+            StorageUnreachable,
         ),
-        (caused(OSError("tls"), ssl.SSLCertVerificationError("expired")), ra.StorageMisbehaved, ra.StorageMisbehaved),
-        (KeyError("x"), ra.StorageMisbehaved, ra.StorageMisbehaved),
+        (caused(OSError("tls"), ssl.SSLCertVerificationError("expired")), StorageMisbehaved, StorageMisbehaved),
+        (KeyError("x"), StorageMisbehaved, StorageMisbehaved),
     ],
 )
 def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
@@ -172,7 +180,7 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
         assert str(ours).startswith("s3://b/in/")
         assert "secret" not in str(ours)
         assert "DROP" not in str(ours)
-        assert name is None or meaning is ra.LocationNotFound or name in str(ours)
+        assert name is None or meaning is LocationNotFound or name in str(ours)
 
 
 @pytest.mark.parametrize(
@@ -188,21 +196,21 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
 def test_google_refuses_a_token_for_reasons_that_have_remedies_of_their_own(words, remedy):
     error = caused(HttpError({"code": 401, "message": "Invalid Credentials"}), RefreshError(words, {}))
     refused = translate(error, where="gs://b/")
-    assert type(refused) is (ra.StorageDenied if words == "secret words" else RefusedOutright)
+    assert type(refused) is (StorageDenied if words == "secret words" else RefusedOutright)
     assert remedy in str(refused)
     assert "secret" not in str(refused)
 
 
 def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
-    ours = translate(EndpointConnectionError(endpoint_url="h", error=ra.InvalidLocation("refused")), where="here")
-    assert type(ours) is ra.InvalidLocation
+    ours = translate(EndpointConnectionError(endpoint_url="h", error=InvalidLocation("refused")), where="here")
+    assert type(ours) is InvalidLocation
     assert str(ours) == "here: refused"
 
 
 def test_an_error_that_was_merely_being_handled_decides_nothing():
     error = TimeoutError()
     error.__context__ = s3_error(404)
-    assert type(translate(error, where="here", name="a.png")) is ra.StorageUnreachable
+    assert type(translate(error, where="here", name="a.png")) is StorageUnreachable
 
 
 def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it():

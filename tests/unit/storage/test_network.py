@@ -3,6 +3,7 @@ import socket
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.http import is_public
 
 PUBLIC = ["8.8.8.8", "52.216.0.1", "2600:1f18::1", "2a00:1450:4001::1", "::ffff:8.8.8.8"]
@@ -58,7 +59,7 @@ def test_a_host_of_the_internet_is_public(address):
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_everything_else_is_not_and_gets_no_socket(address):
     assert not is_public(address)
-    with pytest.raises(ra.InvalidLocation, match=r"allow_private=True.*--allow-private-network"):
+    with pytest.raises(InvalidLocation, match=r"allow_private=True.*--allow-private-network"):
         ra.NetworkPolicy().socket_factory(info(address))
 
 
@@ -70,9 +71,9 @@ def test_an_endpoint_is_encrypted_unless_an_operator_allows_otherwise():
     ra.NetworkPolicy().check_endpoint(None)
     ra.NetworkPolicy().check_endpoint("https://s3.example.com")
     ra.NetworkPolicy(allow_http=True).check_endpoint("http://s3.example.com")
-    with pytest.raises(ra.InvalidLocation, match=r"allow_http=True.*--allow-private-network"):
+    with pytest.raises(InvalidLocation, match=r"allow_http=True.*--allow-private-network"):
         ra.NetworkPolicy().check_endpoint("HTTP://s3.example.com")
-    with pytest.raises(ra.InvalidLocation, match="no web address"):
+    with pytest.raises(InvalidLocation, match="no web address"):
         ra.NetworkPolicy(allow_http=True).check_endpoint("ftp://s3.example.com")
 
 

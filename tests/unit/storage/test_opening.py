@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation, MissingExtra
+from remote_artwork.storage import StoredFile
 
 KEYS = ra.Keys("AKTESTKEY", "hush")
 LOCAL = ra.NetworkPolicy(allow_local=True)
@@ -26,21 +28,21 @@ def test_a_location_of_this_machine_takes_no_keys(tmp_path):
 def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
     everything_else = ra.NetworkPolicy(allow_private=True, allow_http=True)
     for network in (None, ra.NetworkPolicy(), everything_else):
-        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+        with pytest.raises(InvalidLocation, match="allow_local=True"):
             ra.open_storage(url, network=network)
-        with pytest.raises(ra.InvalidLocation, match="allow_local=True"):
+        with pytest.raises(InvalidLocation, match="allow_local=True"):
             ra.open_storage(ra.Location.parse(url), network=network)
 
 
 @pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
 def test_a_url_opens_no_other_file_system_of_fsspec(scheme):
-    with pytest.raises(ra.InvalidLocation, match="cannot be opened by URL"):
+    with pytest.raises(InvalidLocation, match="cannot be opened by URL"):
         ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
 
 
 @pytest.mark.parametrize("url", ["simplecache::file:///etc/", "filecache://x/", "reference://x/", "zip://x/", "data:x"])
 def test_a_url_wraps_no_file_system(url):
-    with pytest.raises(ra.InvalidLocation):
+    with pytest.raises(InvalidLocation):
         ra.open_storage(url, network=LOCAL)
 
 
@@ -48,14 +50,14 @@ def test_plain_http_needs_an_operators_word():
     url = "s3+http://s3.example.com/prints/in/"
     network = ra.NetworkPolicy(allow_http=True)
     assert ra.open_storage(url, network=network).location.startswith("s3+http://s3.example.com/prints/in/")
-    with pytest.raises(ra.InvalidLocation):
+    with pytest.raises(InvalidLocation):
         ra.open_storage(url)
 
 
 def test_a_public_web_folder_opens_by_its_url_and_hands_out_plain_urls():
     storage = ra.open_storage("https://Files.example.com/prints%20in")
     assert storage.location == "https://files.example.com/prints%20in/"
-    url, expires_at = storage.url(ra.StoredFile(name="ü +#?.png", size=1, etag="e"), expires_in=timedelta(hours=1))
+    url, expires_at = storage.url(StoredFile(name="ü +#?.png", size=1, etag="e"), expires_in=timedelta(hours=1))
     assert (url, expires_at) == ("https://files.example.com/prints%20in/%C3%BC%20%2B%23%3F.png", None)
 
 
@@ -63,7 +65,7 @@ def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operator
     with pytest.raises(ra.ConfigurationError, match="takes no credentials") as error:
         ra.open_storage("https://files.example.com/in/", credentials=KEYS)
     assert "hush" not in str(error.value)
-    with pytest.raises(ra.InvalidLocation, match="allow_http"):
+    with pytest.raises(InvalidLocation, match="allow_http"):
         ra.open_storage("web+http://files.example.com/in/")
 
 
@@ -80,7 +82,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
         for module in ("gcs_client", "web_client", "s3_client"):
             monkeypatch.delitem(sys.modules, f"remote_artwork.storage.backends.{module}", raising=False)
-        with pytest.raises(ra.MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
+        with pytest.raises(MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url, network=OF_NOBODY_ELSE)
 
 
@@ -94,12 +96,12 @@ def test_nothing_that_is_shown_holds_a_key():
 
 def test_an_aws_url_is_signed_for_its_own_host_and_region():
     storage = ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=KEYS)
-    url, _ = storage.url(ra.StoredFile(name="a.png", size=1, etag="e"), expires_in=timedelta(hours=1))
+    url, _ = storage.url(StoredFile(name="a.png", size=1, etag="e"), expires_in=timedelta(hours=1))
     assert url.startswith("https://prints.s3.eu-west-1.amazonaws.com/in/a.png?")
     assert "%2Feu-west-1%2Fs3%2F" in url
 
 
-FILE = ra.StoredFile(name="a b.png", size=1, etag="e")
+FILE = StoredFile(name="a b.png", size=1, etag="e")
 SAS = "sv=2024-11-04&sp=rl&sr=c&se=2999-01-01T00%3A00%3A00Z&sig=aHVzaA%3D%3D"
 AZURE_HOSTS = {
     "az://prints@account/in/": "https://account.blob.core.windows.net",
@@ -136,7 +138,7 @@ def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
     ids=lambda given: type(given).__name__,
 )
 def test_other_credentials_than_the_sas_of_the_url_are_refused_beside_it(given):
-    with pytest.raises(ra.InvalidLocation, match="holds a SAS, and other credentials were given; ") as refusal:
+    with pytest.raises(InvalidLocation, match="holds a SAS, and other credentials were given; ") as refusal:
         ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}", credentials=given)
     assert "aHVzaA" not in str(refusal.value)
     assert "other&" not in str(refusal.value)
@@ -171,7 +173,7 @@ def test_credentials_of_another_protocol_are_refused_and_never_left_out_silently
 def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "remote_artwork.storage.backends.azure_client", raising=False)
     monkeypatch.setitem(sys.modules, "adlfs", None)
-    with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
         ra.open_storage("az://prints@account/in/", network=OF_NOBODY_ELSE)
 
 

@@ -1,4 +1,5 @@
 import pytest
+from remote_artwork.providers import Provider
 
 import remote_artwork as ra
 from remote_artwork.storage import provider_table as providers
@@ -42,7 +43,7 @@ def test_a_location_that_is_not_known_has_no_hint():
 
 
 def test_a_row_may_bring_its_own_words_for_one_need_and_leave_the_other(monkeypatch):
-    row = ra.Provider(id="acme", title="Acme", custom_hosts=True, permissions={"list": "See of the key for {bucket}"})
+    row = Provider(id="acme", title="Acme", custom_hosts=True, permissions={"list": "See of the key for {bucket}"})
     monkeypatch.setattr(providers, "_from_other_packages", lambda: (row,))
     location = ra.Location.parse("https://files.acme.example/prints/in/?provider=acme&region=moon-1")
     assert hint(location, "list") == " (Acme: See of the key for prints)"
@@ -51,4 +52,4 @@ def test_a_row_may_bring_its_own_words_for_one_need_and_leave_the_other(monkeypa
 
 def test_words_that_could_not_be_filled_in_are_refused_with_the_row():
     with pytest.raises(ra.ConfigurationError, match="permissions"):
-        ra.Provider(id="acme", title="Acme", permissions={"list": "List of {account}"})
+        Provider(id="acme", title="Acme", permissions={"list": "List of {account}"})

@@ -11,6 +11,9 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
+from remote_artwork.client import ArtworkReader
+from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied, StorageMisbehaved, StorageUnreachable
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.reader import HELD, PIECE, PiecewiseReader
 from remote_artwork.testing import Faults, FaultyStorage
 
@@ -59,14 +62,14 @@ def test_files_of_all_folders_are_listed_and_nothing_else(folder, storage):
 def test_an_empty_folder_has_no_files_and_a_missing_one_is_an_error(folder, storage):
     assert files(storage) == {}
     fs, root = folder
-    with pytest.raises(ra.LocationNotFound, match="nowhere"):
+    with pytest.raises(LocationNotFound, match="nowhere"):
         files(ra.ArtworkStorage(fs, f"{root}/nowhere"))
 
 
 def test_a_file_is_no_folder(folder):
     write(folder, "1001_1.png")
     fs, root = folder
-    with pytest.raises(ra.LocationNotFound, match="not a folder"):
+    with pytest.raises(LocationNotFound, match="not a folder"):
         files(ra.ArtworkStorage(fs, f"{root}/1001_1.png"))
 
 
@@ -77,13 +80,13 @@ def test_a_listing_and_a_stat_tell_the_same_until_the_file_is_replaced(folder, s
     write(folder, "a.png", b"longer")
     assert storage.stat("a.png").version != listed.version
     folder[0].rm(f"{folder[1]}/a.png")
-    with pytest.raises(ra.FileGone, match=r"'a\.png'"):
+    with pytest.raises(FileGone, match=r"'a\.png'"):
         storage.stat("a.png")
 
 
 def test_a_folder_is_not_taken_for_a_file(folder, storage):
     write(folder, "sub/a.png")
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         storage.stat("sub")
 
 
@@ -91,9 +94,9 @@ def test_a_folder_is_not_taken_for_a_file(folder, storage):
     "name", ["", "/etc/passwd", "../a.png", "sub/../../a.png", "sub/..", "a\\b.png", "a\nb", "sub/"]
 )
 def test_a_name_that_leads_out_of_the_folder_is_never_asked_for(storage, name):
-    file = ra.StoredFile(name=name, size=1, etag="e")
+    file = StoredFile(name=name, size=1, etag="e")
     for use in (storage.stat, lambda _: storage.reader(file), lambda _: storage.url(file, expires_in=HOUR)):
-        with pytest.raises(ra.FileGone):
+        with pytest.raises(FileGone):
             use(name)
     assert storage.requests == {"list": 0, "head": 0, "get": 0}
 
@@ -101,7 +104,7 @@ def test_a_name_that_leads_out_of_the_folder_is_never_asked_for(storage, name):
 def test_a_file_is_read_in_ranges(folder, storage):
     write(folder, "a.png", bytes(range(256)))
     reader = storage.reader(storage.stat("a.png"))
-    assert isinstance(reader, ra.ArtworkReader)
+    assert isinstance(reader, ArtworkReader)
     assert reader.read(2, 3) == bytes([2, 3, 4])
     assert reader.read(250, 100) == bytes(range(250, 256))
     assert reader.read(300, 1) == b""
@@ -126,7 +129,7 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path):
     (root / "folder").symlink_to(tmp_path)
     storage = ra.ArtworkStorage(fsspec.filesystem("file"), str(root))
     assert files(storage) == {}
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         storage.stat("link.png")
 
 
@@ -166,7 +169,7 @@ def test_an_outage_is_retried_and_every_attempt_counted():
 
 def test_what_will_not_pass_is_asked_once_and_never_an_empty_listing():
     storage = ra.ArtworkStorage(Flaky(1, PermissionError("no")), "in", retry=ra.RetryPolicy(sleep=at_once))
-    with pytest.raises(ra.StorageDenied) as error:
+    with pytest.raises(StorageDenied) as error:
         files(storage)
     assert str(error.value.__cause__) == "builtins.PermissionError"
     assert storage.requests["list"] == 1
@@ -179,7 +182,7 @@ def test_a_folder_below_that_cannot_be_listed_is_an_error():
                 return [{"name": "in/sub", "size": 0, "type": "directory"}]
             return super().ls(path, **options)
 
-    with pytest.raises(ra.StorageDenied):
+    with pytest.raises(StorageDenied):
         files(ra.ArtworkStorage(Half(1, PermissionError("no")), "in"))
 
 
@@ -190,7 +193,7 @@ def test_a_listed_file_that_is_none_is_an_error_with_its_place_and_name(size):
             return [{"name": f"{path}/a.png", "size": size, "type": "file"}]
 
     (page,) = ra.ArtworkStorage(Sizeless(0, None), "in").pages()
-    with pytest.raises(ra.StorageMisbehaved, match=r"flaky://in: .*'a\.png'"):
+    with pytest.raises(StorageMisbehaved, match=r"flaky://in: .*'a\.png'"):
         page.file(0)
 
 
@@ -221,7 +224,7 @@ def reader_of(content):
         fetched.append((start, end))
         return content[start:end]
 
-    file = ra.StoredFile(name="a.pdf", size=len(content), etag="e")
+    file = StoredFile(name="a.pdf", size=len(content), etag="e")
     return PiecewiseReader(file, fetch), fetched
 
 
@@ -250,8 +253,8 @@ def test_what_was_read_is_not_fetched_again_however_reads_overlap():
 
 
 def test_a_short_answer_is_no_end_of_the_file():
-    file = ra.StoredFile(name="a.pdf", size=100, etag="e")
-    with pytest.raises(ra.StorageMisbehaved, match=r"100 bytes were asked for and 5 came"):
+    file = StoredFile(name="a.pdf", size=100, etag="e")
+    with pytest.raises(StorageMisbehaved, match=r"100 bytes were asked for and 5 came"):
         PiecewiseReader(file, lambda _start, _end: b"short").read(0, 10)
 
 
@@ -305,19 +308,19 @@ def test_inside_what_is_asked_is_counted_and_repeated_and_what_is_attempted_is_n
         tries.append(None)
         raise ConnectionResetError("secret words")
 
-    with pytest.raises(ra.StorageUnreachable, match=r"a\.png"):
+    with pytest.raises(StorageUnreachable, match=r"a\.png"):
         storage.inside.attempt(fails, name="a.png")
     assert (len(tries), storage.requests["list"]) == (1, 0)
-    with pytest.raises(ra.StorageUnreachable):
+    with pytest.raises(StorageUnreachable):
         storage.inside.ask("list", fails)
     assert storage.requests["list"] == len(tries) - 1 > 1
 
 
 def test_inside_a_faulty_storage_its_own_faults_break_in_too(storage):
     faults = Faults()
-    faults.fail("storage.list", ra.StorageDenied("told so"))
+    faults.fail("storage.list", StorageDenied("told so"))
     faulty = FaultyStorage(storage, faults)
-    with pytest.raises(ra.StorageDenied, match="told so"):
+    with pytest.raises(StorageDenied, match="told so"):
         faulty.inside.ask("list", list)
 
 

@@ -3,7 +3,7 @@ import ssl
 
 import pytest
 
-import remote_artwork as ra
+from remote_artwork.errors import StorageUnreachable
 from remote_artwork.storage.errors import reason, translate
 
 
@@ -26,7 +26,7 @@ def caused(error, cause):
 )
 def test_each_reason_for_which_no_connection_comes_about_has_its_own_remedy(cause, words):
     ours = translate(caused(ConnectionError("secret words"), cause), where="here")
-    assert type(ours) is ra.StorageUnreachable  # tried again: each of them may be over in a moment
+    assert type(ours) is StorageUnreachable  # tried again: each of them may be over in a moment
     assert words in str(ours)
     assert "secret" not in str(ours)
 

@@ -1,6 +1,7 @@
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageDenied, StorageUnreachable
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage, Killed, crash_points
 from shop_files import memory_folder
 
@@ -57,11 +58,11 @@ def test_requests_of_a_storage_fail_and_are_repeated_by_its_own_policy():
     _, storage = memory_folder("/faulty", "1_1.jpg")
     faults = Faults()
     faulty = FaultyStorage(storage, faults)
-    faults.fail("storage.head", ra.StorageUnreachable("503"))
+    faults.fail("storage.head", StorageUnreachable("503"))
     assert faulty.stat("1_1.jpg").name == "1_1.jpg"
     assert faults.calls == ["storage.head"] * 2
-    faults.fail("storage.list", ra.StorageDenied("403"))
-    with pytest.raises(ra.StorageDenied, match="403"):
+    faults.fail("storage.list", StorageDenied("403"))
+    with pytest.raises(StorageDenied, match="403"):
         list(faulty.pages())
     assert faulty.location == storage.location
 

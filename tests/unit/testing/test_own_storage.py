@@ -2,6 +2,7 @@ import pytest
 from attrs import evolve
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.testing.own_storage import place_named, unused_like
 
 SAS = "sv=2024-11-04&sp=rl&sr=c&se=2999-01-01T00%3A00%3A00Z&sig=aHVzaA%3D%3D"
@@ -19,7 +20,7 @@ def test_a_sas_in_the_url_and_a_file_of_credentials_are_refused(tmp_path):
     keys = tmp_path / "keys.json"
     keys.write_text('{"account_key": "aHVzaA=="}')
     keys.chmod(0o600)
-    with pytest.raises(ra.InvalidLocation, match="holds a SAS"):
+    with pytest.raises(InvalidLocation, match="holds a SAS"):
         place_named(URL, credentials=str(keys))
 
 

@@ -9,8 +9,10 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
+from remote_artwork.errors import MissingExtra
+from remote_artwork.storage import StoredFile
 
-FILE = ra.StoredFile(name="a.png", size=1, etag="1", version_id="1")
+FILE = StoredFile(name="a.png", size=1, etag="1", version_id="1")
 HOUR = timedelta(hours=1)
 
 
@@ -102,5 +104,5 @@ def test_azures_package_for_it_is_named_where_it_is_missing(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "azure.identity.aio", None)
-    with pytest.raises(ra.MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
         ra.open_storage("az://prints@account/in/", credentials=ra.Ambient())

@@ -9,6 +9,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 import remote_artwork as ra
+from remote_artwork.errors import FileGone, StorageMisbehaved
+from remote_artwork.storage import StoredFile
 
 HOUR = timedelta(hours=1)
 
@@ -57,7 +59,7 @@ def test_the_root_of_this_machine_is_no_relative_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "a.png").write_bytes(b"x")
-    with pytest.raises(ra.FileGone):
+    with pytest.raises(FileGone):
         ra.ArtworkStorage(fsspec.filesystem("file"), "/").stat("proc/a.png")
 
 
@@ -78,7 +80,7 @@ class Listing(fsspec.AbstractFileSystem):
 @pytest.mark.parametrize("stray", [{"elsewhere/a.png": "file"}, {"elsewhere": "directory"}, {"inside/a.png": "file"}])
 def test_an_entry_from_elsewhere_is_an_error_and_not_left_out(stray):
     storage = ra.ArtworkStorage(Listing(**{"in/a.png": "file", **stray}), "in")
-    with pytest.raises(ra.StorageMisbehaved, match=r"listing://in: .*not below the folder"):
+    with pytest.raises(StorageMisbehaved, match=r"listing://in: .*not below the folder"):
         files(storage)
     assert storage.requests["list"] == 1
 
@@ -96,6 +98,6 @@ def test_a_slash_in_front_is_no_difference(root):
 
 @pytest.mark.parametrize("fs", [WholeFileCacheFileSystem(target_protocol="memory"), Listing()])
 def test_a_protocol_that_only_sounds_like_a_file_gets_no_url_of_this_machine(fs):
-    file = ra.StoredFile(name="a.png", size=1, etag="e")
+    file = StoredFile(name="a.png", size=1, etag="e")
     with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
         ra.ArtworkStorage(fs, "/in").url(file, expires_in=HOUR)

@@ -3,9 +3,11 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageMisbehaved, StorageUnreachable
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import s3_client as s3_region
 
-FILE = ra.StoredFile(name="a.png", size=1, etag="e")
+FILE = StoredFile(name="a.png", size=1, etag="e")
 HOUR = timedelta(hours=1)
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
 RETRY = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
@@ -53,10 +55,10 @@ def test_nothing_is_asked_where_the_url_names_the_region_or_another_endpoint(ama
 @pytest.mark.parametrize(
     ("answer", "error", "asked"),
     [
-        ("404", ra.LocationNotFound, 1),
-        ("503", ra.StorageUnreachable, 2),
-        ("ok", ra.StorageMisbehaved, 1),
-        ("redirect nowhere", ra.StorageMisbehaved, 1),
+        ("404", LocationNotFound, 1),
+        ("503", StorageUnreachable, 2),
+        ("ok", StorageMisbehaved, 1),
+        ("redirect nowhere", StorageMisbehaved, 1),
     ],
 )
 def test_a_region_that_cannot_be_found_out_is_an_error_and_asked_for_again_later(storage, amazon, answer, error, asked):
@@ -70,6 +72,6 @@ def test_a_region_that_cannot_be_found_out_is_an_error_and_asked_for_again_later
 
 def test_the_guard_holds_for_this_request_too(amazon):
     network = ra.NetworkPolicy(allow_http=True)
-    with pytest.raises(ra.InvalidLocation, match="allow_private"):
+    with pytest.raises(InvalidLocation, match="allow_private"):
         ra.open_storage("s3://prints/in/", credentials=KEYS, network=network).stat("a.png")
     assert amazon.requests == []

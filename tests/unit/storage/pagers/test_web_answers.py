@@ -2,7 +2,7 @@
 
 import pytest
 
-import remote_artwork as ra
+from remote_artwork.errors import FileGone, StorageDenied, StorageMisbehaved
 from remote_artwork.storage.backends.web import Answer, described
 from remote_artwork.storage.errors import stored_file
 
@@ -43,22 +43,22 @@ def test_without_a_strong_etag_time_and_size_are_part_of_the_version(etag):
 @pytest.mark.parametrize(
     ("status", "headers", "error", "says"),
     [
-        (404, {}, ra.FileGone, "not there"),
-        (410, {}, ra.FileGone, "not there"),
-        (412, {}, ra.FileGone, "replaced"),
-        (416, {"content-range": "bytes */5"}, ra.FileGone, "replaced"),
-        (401, {}, ra.StorageDenied, "HTTP 401"),
-        (403, {}, ra.StorageDenied, "let everybody read"),
-        (301, {}, ra.StorageMisbehaved, "redirects are not followed"),
-        (400, {}, ra.StorageMisbehaved, "HTTP 400"),
-        (204, {}, ra.StorageMisbehaved, "HTTP 204"),
-        (200, {"content-type": "text/html; charset=utf-8"}, ra.StorageMisbehaved, "web page"),
-        (200, {"content-encoding": "gzip"}, ra.StorageMisbehaved, "compresses"),
-        (200, {"content-length": ""}, ra.StorageMisbehaved, "how large"),
-        (200, {"content-length": "9" * 5000}, ra.StorageMisbehaved, "how large"),
-        (206, {"content-range": "nonsense"}, ra.StorageMisbehaved, "how large"),
-        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, ra.StorageMisbehaved, "how large"),
-        (200, {"etag": "", "last-modified": ""}, ra.StorageMisbehaved, "neither an ETag"),
+        (404, {}, FileGone, "not there"),
+        (410, {}, FileGone, "not there"),
+        (412, {}, FileGone, "replaced"),
+        (416, {"content-range": "bytes */5"}, FileGone, "replaced"),
+        (401, {}, StorageDenied, "HTTP 401"),
+        (403, {}, StorageDenied, "let everybody read"),
+        (301, {}, StorageMisbehaved, "redirects are not followed"),
+        (400, {}, StorageMisbehaved, "HTTP 400"),
+        (204, {}, StorageMisbehaved, "HTTP 204"),
+        (200, {"content-type": "text/html; charset=utf-8"}, StorageMisbehaved, "web page"),
+        (200, {"content-encoding": "gzip"}, StorageMisbehaved, "compresses"),
+        (200, {"content-length": ""}, StorageMisbehaved, "how large"),
+        (200, {"content-length": "9" * 5000}, StorageMisbehaved, "how large"),
+        (206, {"content-range": "nonsense"}, StorageMisbehaved, "how large"),
+        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, StorageMisbehaved, "how large"),
+        (200, {"etag": "", "last-modified": ""}, StorageMisbehaved, "neither an ETag"),
     ],
 )
 def test_an_answer_that_is_none_of_a_file_is_an_error_that_names_it(status, headers, error, says):

@@ -2,7 +2,7 @@
 
 import pytest
 
-import remote_artwork as ra
+from remote_artwork.errors import StorageError
 from remote_artwork.storage.backends.web import read_listing
 from remote_artwork.storage.errors import stored_file
 from web_server import listing
@@ -24,7 +24,7 @@ def test_keys_of_a_listing_with_a_prefix_are_cut_to_the_folder_that_was_asked_fo
     document = listing("in/1001_1.jpg", "elsewhere/x.png", prefix="in/")
     assert names(document, "/bucket/in/") == ["1001_1.jpg", ""]
     for other in ("/bucket/out/", "/bucket/main/"):
-        with pytest.raises(ra.StorageError, match="another folder"):
+        with pytest.raises(StorageError, match="another folder"):
             read_listing(document, folder=other)
 
 
@@ -70,5 +70,5 @@ def test_the_next_page_is_asked_for_as_the_server_says(more, following):
     ],
 )
 def test_what_is_no_sound_listing_is_refused(document, says):
-    with pytest.raises(ra.StorageError, match=says):
+    with pytest.raises(StorageError, match=says):
         read_listing(document, folder="/in/")

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-import remote_artwork as ra
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.errors import StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.backends.web import AT_ONCE, PATIENCE, Answer, Probing, spellings
 
 
@@ -51,10 +51,10 @@ def test_one_canary_an_extension_stands_for_all_hits():
 
 def test_a_server_that_does_not_come_back_is_given_up_after_a_few_files():
     def never(_name):
-        raise ra.StorageUnreachable("later")
+        raise StorageUnreachable("later")
 
     probe, asked = probing(never)
-    with pytest.raises(ra.StorageUnreachable):
+    with pytest.raises(StorageUnreachable):
         run(probe, *map(str, range(600)))
     assert PATIENCE < asked.total() <= PATIENCE + AT_ONCE
 
@@ -62,7 +62,7 @@ def test_a_server_that_does_not_come_back_is_given_up_after_a_few_files():
 def test_a_file_without_a_clear_answer_is_unknown_and_its_siblings_are_found():
     def one_is_odd(name):
         if name == "2.png":
-            raise ra.StorageMisbehaved("odd")
+            raise StorageMisbehaved("odd")
         return 200 if name in ("1.jpg", "2.jpg") else 404
 
     probe, _ = probing(one_is_odd)
@@ -71,10 +71,10 @@ def test_a_file_without_a_clear_answer_is_unknown_and_its_siblings_are_found():
 
 def test_no_clear_answer_for_any_file_is_an_error_of_the_whole():
     def odd(_name):
-        raise ra.StorageMisbehaved("odd")
+        raise StorageMisbehaved("odd")
 
     probe, _ = probing(odd)
-    with pytest.raises(ra.StorageMisbehaved, match="odd"):
+    with pytest.raises(StorageMisbehaved, match="odd"):
         run(probe, *map(str, range(40)))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from remote_artwork.reports import FileOutcome, ItemOutcome
 
 import remote_artwork as ra
 from artwork.client import OscarClient
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=3) from error
         except KeyboardInterrupt as stopped:
             raise CommandError("Stopped. The next pass goes on from here.", returncode=130) from stopped
-        outcomes: list[ra.ItemOutcome | ra.FileOutcome] = [*report.items, *report.files]
+        outcomes: list[ItemOutcome | FileOutcome] = [*report.items, *report.files]
         for outcome in outcomes:
             self.stdout.write(_line(outcome))
         for fault in report.faults:
@@ -61,8 +62,8 @@ def _keys(file: Path) -> ra.Keys:
         raise ra.ConfigurationError(f"--credentials {file}: it must be JSON with access_key and secret_key") from error
 
 
-def _line(outcome: ra.ItemOutcome | ra.FileOutcome) -> str:
-    name = f"{outcome.order_number}_{outcome.item_number}" if isinstance(outcome, ra.ItemOutcome) else outcome.name
+def _line(outcome: ItemOutcome | FileOutcome) -> str:
+    name = f"{outcome.order_number}_{outcome.item_number}" if isinstance(outcome, ItemOutcome) else outcome.name
     return _printable(f"{name} {outcome.status}: {outcome.reason}")
 
 
