@@ -14,6 +14,8 @@ from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRe
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
 from remote_artwork.core.report import Finding
 
+__all__ = ["ArtworkByItem", "ArtworkReader", "FulfillmentClient", "Ledger", "Observer", "PreflightCheck"]
+
 _LONGEST_CALL = timedelta(days=7)
 
 

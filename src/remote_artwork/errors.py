@@ -39,6 +39,38 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
+__all__ = [
+    "AlreadyFulfilled",
+    "ArtworkRejected",
+    "ArtworkUnreachable",
+    "AuthenticationFailed",
+    "ClientError",
+    "ConfigurationError",
+    "FileGone",
+    "InvalidLedger",
+    "InvalidLocation",
+    "InvalidOrder",
+    "InvalidOrdersFile",
+    "InvalidPattern",
+    "ItemNotFound",
+    "LeaseLost",
+    "LedgerError",
+    "LedgerUnavailable",
+    "LocationNotFound",
+    "MissingExtra",
+    "NotPending",
+    "OrderGone",
+    "OutcomeUnknown",
+    "PaymentRequired",
+    "RateLimited",
+    "RemoteArtworkError",
+    "StorageDenied",
+    "StorageError",
+    "StorageMisbehaved",
+    "StorageUnreachable",
+    "Unavailable",
+]
+
 
 class RemoteArtworkError(Exception):
     """The base of everything this library raises on purpose."""

@@ -16,6 +16,8 @@ from attrs import Attribute, field, frozen
 
 from remote_artwork.errors import ConfigurationError, InvalidLocation
 
+__all__ = ["NetworkPolicy"]
+
 _DENIED_V4 = tuple(
     ip_network(text)
     for text in (

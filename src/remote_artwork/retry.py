@@ -11,6 +11,8 @@ from attrs import define, evolve, field, frozen
 
 from remote_artwork.errors import RemoteArtworkError
 
+__all__ = ["RetryPolicy"]
+
 T = TypeVar("T")
 
 

@@ -3,11 +3,12 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from remote_artwork.events import FilesListed, OrderFulfilled
 
 import remote_artwork as ra
+from remote_artwork import events as public_events
 from remote_artwork.core import events
 from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
+from remote_artwork.events import FilesListed, OrderFulfilled
 
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)]
 VALUES = {
@@ -24,7 +25,7 @@ def an(kind):
 
 
 def test_every_kind_of_event_is_public():
-    assert {kind.__name__ for kind in KINDS} <= set(ra.__all__)
+    assert {kind.__name__ for kind in KINDS} <= set(public_events.__all__)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
