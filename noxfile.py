@@ -132,7 +132,7 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks and write the table of the performance page; arguments go to pytest."""
     session.install(".[all]", *group("test"), *group("bench"))
     session.run("pytest", "tests/benchmarks", *session.posargs)
-    session.run("python", "tests/benchmarks/listing_peers.py", "docs/performance_table.md")
+    session.run("python", "tests/benchmarks/listing_peers.py", "docs/explanation/performance_table.md")
 
 
 @nox.session

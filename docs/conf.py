@@ -13,7 +13,7 @@ copyright = author
 release = version = remote_artwork.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle", "provider_facts", "public_names"]
-exclude_patterns = ["_build", "performance_table.md"]
+exclude_patterns = ["_build", "explanation/performance_table.md"]
 
 html_theme = "furo"
 html_title = f"remote_artwork {release}"

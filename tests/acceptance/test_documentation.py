@@ -34,7 +34,7 @@ def name_of(page):
 
 INSTALLS = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install --quiet \S+ && \.venv/bin/(?P<command>.+)")
 """A line that begins with an environment of its own. Here only its last command runs, in this environment."""
-SHOWS_AN_EXAMPLE = re.compile(r"\{literalinclude\} \.\./examples/\S+")
+SHOWS_AN_EXAMPLE = re.compile(r"\{literalinclude\} (?:\.\./)+examples/\S+")
 """What the tests of the examples run."""
 RUNS_THE_TESTS = "nox --session tests"
 A_PERSON_IS_NEEDED = 1
@@ -116,6 +116,6 @@ def test_the_quick_start_holds_the_demo_and_then_the_line_that_ci_runs():
 
 @pytest.mark.parametrize("statuses", [ItemStatus, FileStatus])
 def test_the_page_of_statuses_has_a_row_for_each(statuses):
-    text = DOCS.joinpath("statuses.md").read_text(encoding="utf-8")
+    text = DOCS.joinpath("reference", "statuses.md").read_text(encoding="utf-8")
     section = text.partition(f"(`{statuses.__name__}`)\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [str(status) for status in statuses]

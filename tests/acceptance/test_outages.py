@@ -28,7 +28,7 @@ NEVER_ARRIVED = {REFUSED: 0, NO_SUCH_HOST: 0}
 WEB_LIKE = 1 + 2 + 1
 """The folder, a name of each of two items, and a name that nobody gave a file."""
 
-PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "outages.md"
 
 
 def limit(fault):

@@ -1,4 +1,4 @@
-"""The package that docs/providers/adding.md shows really adds a provider."""
+"""The package that docs/how-to/providers/adding.md shows really adds a provider."""
 
 import os
 import re

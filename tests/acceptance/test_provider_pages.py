@@ -1,4 +1,4 @@
-"""What docs/providers/ promises is so: its URLs, credentials files and prices."""
+"""What docs/how-to/providers/ promises is so: its URLs, credentials files and prices."""
 
 import re
 import shlex

@@ -204,6 +204,6 @@ class TestKubernetes:
 
 
 def test_each_file_is_shown_on_the_page():
-    page = ROOT.joinpath("docs", "howto_schedule.md").read_text()
+    page = ROOT.joinpath("docs", "how-to", "schedule.md").read_text()
     shown = set(re.findall(r"\{literalinclude\} \.\./examples/schedule/(\S+)", page))
     assert shown == {file.name for file in FILES.iterdir() if file.is_file()}

@@ -1,4 +1,4 @@
-"""Measures what a user gets in each outage, and writes the tables of ``docs/outages.md``. Takes some minutes.
+"""Measures what a user gets in each outage, and writes the tables of ``docs/explanation/outages.md``. Takes some minutes.
 
 All policies are the library's own; only the guard against private addresses is lifted, since the servers are here.
 """
@@ -17,7 +17,7 @@ import remote_artwork as ra
 from outages import FAULTS, PROTOCOLS, outage
 from remote_artwork.testing import FakeShop
 
-PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "outages.md"
 NETWORK = ra.NetworkPolicy(allow_private=True, allow_http=True)
 CLIENTS = ("fsspec", "s3fs", "aiobotocore", "gcsfs", "adlfs", "azure-storage-blob", "aiohttp")
 

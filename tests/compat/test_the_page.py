@@ -8,7 +8,7 @@ from compat.stand_ins import CONTRACT, FRONT_DOORS
 
 from remote_artwork.storage.provider_table import provider_named
 
-PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
 MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
 
 

@@ -11,7 +11,7 @@ import remote_artwork as ra
 from custom_client import MyShop
 from remote_artwork.testing import FulfillmentClientContract
 
-PAGE = Path(__file__).parents[2] / "docs" / "clients" / "writing.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "clients" / "writing.md"
 
 for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
     exec(compile(block, PAGE.name, "exec"), globals())

@@ -1,4 +1,4 @@
-"""The pages of docs/providers/, and what is marked in them to be tested.
+"""The pages of docs/how-to/providers/, and what is marked in them to be tested.
 
 A block is told what it is by a comment on the line above it::
 
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "docs" / "providers"
+FOLDER = Path(__file__).parents[2] / "docs" / "how-to" / "providers"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
 HOW_TO = [name for name in PAGES if name not in ("index", "adding")]
 
