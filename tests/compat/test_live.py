@@ -11,7 +11,7 @@ from compat.stand_ins import FRONT_DOORS
 
 import remote_artwork as ra
 from remote_artwork.cli.options import read_credentials
-from remote_artwork.storage.storage import read_place
+from remote_artwork.storage.storage import resolve_location
 from remote_artwork.testing import StorageContract, StorageReading
 from remote_artwork.testing.own_storage import OwnStorage, declared
 
@@ -30,7 +30,7 @@ def credentials(provider):
 
 def place(provider):
     """Where the URL leads, and what it is opened with: credentials, or a SAS in the URL itself."""
-    return read_place(told(provider, "URL"), credentials(provider), provider if provider == "minio" else None)
+    return resolve_location(told(provider, "URL"), credentials(provider), provider if provider == "minio" else None)
 
 
 READ = [provider for provider in FRONT_DOORS if told(provider, "URL")]

@@ -14,7 +14,7 @@ import remote_artwork as ra
 from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageDenied, StorageError
 from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import azure
-from remote_artwork.storage.errors import RefusedOutright
+from remote_artwork.storage.errors import CredentialsRejected
 
 pytestmark = pytest.mark.server
 
@@ -31,7 +31,7 @@ def sentence(storage, kind, error):
     """What a person reads: one line, one sentence with a remedy after a semicolon, and no secret."""
     with pytest.raises(error) as raised:
         USES[kind](storage)
-    assert type(raised.value) in (error, RefusedOutright)
+    assert type(raised.value) in (error, CredentialsRejected)
     text = str(raised.value)
     assert text.startswith(storage.location)
     assert not any(secret in text for secret in SECRETS)

@@ -12,7 +12,7 @@ import remote_artwork as ra
 from parts import package
 from remote_artwork.errors import InvalidLocation, StorageUnreachable
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.errors import RefusedOutright
+from remote_artwork.storage.errors import CredentialsRejected
 from remote_artwork.testing import FakeShop
 
 guarded_s3fs = package("remote_artwork.storage.backends.s3_client").guarded_s3fs
@@ -156,9 +156,9 @@ def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, st
 @pytest.mark.parametrize(
     ("code", "words", "error", "remedy"),
     [
-        ("AccessDenied", "secret words", RefusedOutright, "trust policy, and the external id"),
-        ("ExpiredToken", "secret words", RefusedOutright, r"renew AssumeRole\.base"),
-        ("InvalidClientTokenId", "secret words", RefusedOutright, r"renew AssumeRole\.base"),
+        ("AccessDenied", "secret words", CredentialsRejected, "trust policy, and the external id"),
+        ("ExpiredToken", "secret words", CredentialsRejected, r"renew AssumeRole\.base"),
+        ("InvalidClientTokenId", "secret words", CredentialsRejected, r"renew AssumeRole\.base"),
         (
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",

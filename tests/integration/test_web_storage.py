@@ -29,7 +29,7 @@ def search(storage, *stems, names=()):
     pages = list(storage.search(SearchQuery(stems=stems, names=names)))
     files = {page.names[place]: page.file(place) for page in pages for place in range(len(page.names))}
     unknown = {name: why for page in pages for name, why in page.unknown.items()}
-    return files, unknown, "".join({page.caveat for page in pages}), any(page.whole for page in pages)
+    return files, unknown, "".join({page.caveat for page in pages}), any(page.complete for page in pages)
 
 
 def test_wanted_names_are_found_and_every_request_is_counted(web_server, storage):
@@ -112,8 +112,8 @@ def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_
     files, unknown, caveat, _ = search(storage, "1", "2")
     assert (set(files), unknown) == ({"1.jpg"}, {})
     assert "HTTP 403" in caveat
-    assert "HTTP 403" in storage.outlook()
-    # A canary for each extension, the outlook's, and those names again by GET that were asked for by HEAD at first.
+    assert "HTTP 403" in storage.probe_capability()
+    # A canary for each extension, the one of probe_capability, and those names again by GET that were asked for by HEAD at first.
     assert 2 * 8 + 8 + 1 < storage.requests["head"] == len(web_server.folder.requests) - 2 <= 2 * 8 + 8 + 1 + 2
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_answers_everything_is_refused_after_few_requests(web_serv
         search(storage, *map(str, range(200)))
     assert len(web_server.folder.requests) <= 1 + 16 + 1
     with pytest.raises(StorageMisbehaved, match="answer 404"):
-        storage.outlook()
+        storage.probe_capability()
 
 
 def test_a_server_that_takes_capitals_for_small_letters_has_one_file_and_not_two(web_server, storage):
@@ -136,7 +136,7 @@ def test_an_s3_style_listing_is_used_page_by_page(web_server, storage):
     files, _, _, whole = search(storage, "c", names=["d.png"])
     assert (set(files), whole) == ({"a.png", "c.png"}, True)
     assert [name for page in storage.pages() for name in page.names] == ["a.png", "c.png"]
-    assert storage.outlook() is None
+    assert storage.probe_capability() is None
     assert storage.requests == {"list": 5, "head": 0, "get": 0}
 
 

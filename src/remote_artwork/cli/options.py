@@ -23,7 +23,7 @@ from remote_artwork.core.pattern import DEFAULT_PATTERN
 from remote_artwork.core.policy import Preflight
 from remote_artwork.credentials import Credentials
 from remote_artwork.errors import ConfigurationError
-from remote_artwork.storage.storage import read_place
+from remote_artwork.storage.storage import resolve_location
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -247,7 +247,7 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        return read_place(self.url, read_credentials(self.credentials), self.provider)
+        return resolve_location(self.url, read_credentials(self.credentials), self.provider)
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):

@@ -15,26 +15,33 @@ from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.errors import StorageMisbehaved
 
 
+def _no_file(position: int) -> StoredFile:
+    raise IndexError(f"the page has no name at {position}")
+
+
 @frozen
 class Page:
-    """One page of a listing.
+    """One page of what a storage found, by a listing or by a search. The only type for such a page.
 
     Args:
         names: Keys relative to the location's folder, as the storage spells them.
-        file: Builds the ``StoredFile`` of ``names[i]`` from what the page already told; raises ``StorageMisbehaved``
-            where that describes no file.
-        unknown: Names of which nobody knows whether they are there → why. They are none of ``names``.
-        caveat: What should be said with each missing file; the last page that has one counts.
-        whole: Whether with this page every file of the location has been seen.
-        way: How it was found, in a word.
+        file: Builds the ``StoredFile`` of ``names[i]`` from the page; raises ``StorageMisbehaved`` if the page does
+            not describe that file properly.
+        next_token: The storage's token for the next page. ``""``: more pages follow, but the storage gave no token.
+            None: this is the last page, or the pages are not linked by tokens.
+        unknown: Name → why the storage could not say whether the file exists. None of them is in ``names``.
+        caveat: A sentence to add to each missing file. The last page that has one counts.
+        complete: Whether every file of the location has been seen once this page is read.
+        strategy: How the page was found: ``listing``, ``skip-scan``, ``prefixes`` or ``probing``.
     """
 
-    names: Sequence[str]
-    file: Callable[[int], StoredFile]
+    names: Sequence[str] = ()
+    file: Callable[[int], StoredFile] = _no_file
+    next_token: str | None = None
     unknown: Mapping[str, str] = field(factory=dict)
     caveat: str = ""
-    whole: bool = False
-    way: str = ""
+    complete: bool = False
+    strategy: str = ""
 
 
 def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[int], list[str]]:
@@ -91,9 +98,9 @@ class Matches:
         """Keeps the hits of one page; returns the names that hit nothing."""
         self.names_seen += len(page.names)
         self.caveat = page.caveat or self.caveat
-        self.whole = self.whole or page.whole
-        if page.way:
-            self.ways[page.way] = None
+        self.whole = self.whole or page.complete
+        if page.strategy:
+            self.ways[page.strategy] = None
         for name, reason in page.unknown.items():
             self.unknown.setdefault(canonical(split_extension(name)[0]), {})[name] = reason
         hits, misses = split_hits(page.names, self.awaited.slots)

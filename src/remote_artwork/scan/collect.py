@@ -76,7 +76,7 @@ class Discovery:
         try:
             for page in pages:
                 misses = self.matches.take(page)
-                if page.way == "skip-scan":
+                if page.strategy == "skip-scan":
                     misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]
                     self._come_by += len(misses)
                 self._misses += misses

@@ -31,11 +31,11 @@ from remote_artwork.storage.credentials import (
     SasToken,
     ServiceAccount,
 )
-from remote_artwork.storage.errors import RefusedOutright, hint
+from remote_artwork.storage.errors import CredentialsRejected, permission_hint
 from remote_artwork.storage.fetch import WebAnswer, ask_once
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.providers import Need
-from remote_artwork.storage.storage import ArtworkStorage, Attempt, open_storage, read_place
+from remote_artwork.storage.storage import ArtworkStorage, Attempt, open_storage, resolve_location
 
 
 @runtime_checkable
@@ -63,10 +63,10 @@ def names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:
     Raises:
         StorageError: The page could not be had.
     """
-    inside = storage.inside
-    if not isinstance(inside.pager, Resumes):
+    internals = storage.internals
+    if not isinstance(internals.backend, Resumes):
         return None
-    return inside.ask("list", partial(inside.pager.names_after, name))
+    return internals.send("list", partial(internals.backend.names_after, name))
 
 
 def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int) -> WebAnswer:
@@ -76,7 +76,7 @@ def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int
         StorageError: Nothing was answered.
     """
     headers = {"Range": f"bytes=0-{length - 1}"}
-    return storage.inside.attempt(partial(ask_once, "GET", url, network, headers=headers), name=None)
+    return storage.internals.attempt(partial(ask_once, "GET", url, network, headers=headers), name=None)
 
 
 def writer_of(storage: ArtworkStorage) -> Writes | None:
@@ -84,8 +84,8 @@ def writer_of(storage: ArtworkStorage) -> Writes | None:
 
     Its errors are the storage's own, as those of ``ArtworkStorage`` are.
     """
-    inside = storage.inside
-    return _Translated(inside.pager, inside.attempt) if isinstance(inside.pager, Writes) else None
+    internals = storage.internals
+    return _Translated(internals.backend, internals.attempt) if isinstance(internals.backend, Writes) else None
 
 
 @frozen
@@ -148,8 +148,8 @@ class Patient:
 
     def failed(self, name: str, error: RemoteArtworkError, need: Need | None = None) -> CheckStep:
         """A step that failed by an error, with what to permit where a permission is lacking."""
-        lacking = isinstance(error, StorageDenied) and not isinstance(error, RefusedOutright)
-        advice = hint(self.location, need) if need is not None and lacking else ""
+        lacking = isinstance(error, StorageDenied) and not isinstance(error, CredentialsRejected)
+        advice = permission_hint(self.location, need) if need is not None and lacking else ""
         return CheckStep(name=name, verdict=Verdict.FAILED, message=f"{error}{advice}", error=error)
 
 
@@ -187,7 +187,7 @@ def list_a_page(patient: Patient) -> tuple[CheckStep, Sequence[str], StoredFile 
     A location that cannot be listed says what can be known there instead.
     """
     try:
-        if (outlook := patient.storage.outlook()) is not None:
+        if (outlook := patient.storage.probe_capability()) is not None:
             return CheckStep(name="list", verdict=Verdict.OK, message=outlook), (), None
         page = next((page for page in patient.storage.pages() if page.names), None)
     except RemoteArtworkError as error:
@@ -232,7 +232,7 @@ def look_for_a_missing_file(patient: Patient) -> CheckStep:
         message = "a file that is not there is said to be missing"
         return CheckStep(name="missing", verdict=Verdict.OK, message=message)
     except StorageDenied as error:
-        advice = hint(patient.location, "list")
+        advice = permission_hint(patient.location, "list")
         message = f"a missing file cannot be told from a forbidden one; permit listing{advice}"
         return CheckStep(name="missing", verdict=Verdict.WARNING, message=message, error=error)
     except RemoteArtworkError as error:
@@ -514,7 +514,7 @@ def check_location(
     """
     location = None
     try:
-        location, credentials = read_place(url, credentials, provider)
+        location, credentials = resolve_location(url, credentials, provider)
         storage = open_storage(location, credentials=credentials, network=network)
     except MissingExtra:
         raise
@@ -560,7 +560,7 @@ def check_storage(
     yield step
     if _is_hopeless(step.error):
         return
-    if isinstance(step.error, RefusedOutright):
+    if isinstance(step.error, CredentialsRejected):
         # Whatever else is tried would be refused as well; only the clocks may tell why.
         yield from (step for step in hand_on(patient, None, None) if step.name == "clock")
         return

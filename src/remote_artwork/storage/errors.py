@@ -34,13 +34,13 @@ from remote_artwork.storage.provider_table import provider_named
 from remote_artwork.storage.providers import Need
 
 
-class ForeignError(Exception):
+class SanitizedCause(Exception):
     """Stands as ``__cause__`` for an error of another library. Its notes tell the lines that the error came through."""
 
 
-def stand_in(error: Exception) -> ForeignError:
+def sanitized_cause(error: Exception) -> SanitizedCause:
     """The error's classes, outermost first, with the numbers of what the system or the storage said."""
-    kept = ForeignError(" from ".join(_described(link) for link in causes(error)))
+    kept = SanitizedCause(" from ".join(_described(link) for link in causes(error)))
     kept.add_note("".join(traceback.format_tb(error.__traceback__)).rstrip())
     return kept
 
@@ -96,7 +96,7 @@ _BY_PROTOCOL: Mapping[str, Mapping[Need, str]] = {
 }
 
 
-def hint(location: Location | None, need: Need) -> str:
+def permission_hint(location: Location | None, need: Need) -> str:
     """What to change at the provider, so that ``need`` is permitted, in brackets; ``""`` where nothing is known."""
     if location is None:
         return ""
@@ -107,7 +107,7 @@ def hint(location: Location | None, need: Need) -> str:
     return f" ({row.title}: {words.format(bucket=location.bucket, prefix=location.prefix)})" if words else ""
 
 
-class RefusedOutright(StorageDenied):
+class CredentialsRejected(StorageDenied):
     """Whoever asks like this is refused whatever is asked for: wrong keys, a closed account. No permission helps."""
 
 
@@ -126,31 +126,31 @@ class Refusal:
     kind: type[RemoteArtworkError] = StorageDenied
 
 
-_EXPIRED = Refusal("the temporary keys have expired", "make new ones", RefusedOutright)
+_EXPIRED = Refusal("the temporary keys have expired", "make new ones", CredentialsRejected)
 _UNKNOWN_KEY = Refusal(
-    "the storage does not know this access key", "copy both keys again, or make new ones", RefusedOutright
+    "the storage does not know this access key", "copy both keys again, or make new ones", CredentialsRejected
 )
-_OTHER_SECRET = Refusal("the secret key does not belong to the access key", "copy both keys again", RefusedOutright)
+_OTHER_SECRET = Refusal("the secret key does not belong to the access key", "copy both keys again", CredentialsRejected)
 _WRONG_TOKEN = Refusal(
-    "the session token does not belong to the keys", "copy all three again, or make new ones", RefusedOutright
+    "the session token does not belong to the keys", "copy all three again, or make new ones", CredentialsRejected
 )
-_CLOCK = Refusal("this machine's clock is too far from the storage's", "set the clock, by NTP", RefusedOutright)
+_CLOCK = Refusal("this machine's clock is too far from the storage's", "set the clock, by NTP", CredentialsRejected)
 _REGION = Refusal("the bucket is in another region", "name it by ?region= in the URL", InvalidLocation)
 _CLOSED = Refusal(
-    "the provider has closed this bucket or account", "its owner has to ask the provider's support", RefusedOutright
+    "the provider has closed this bucket or account", "its owner has to ask the provider's support", CredentialsRejected
 )
 _PAYER = Refusal("whoever asks has to pay for this bucket", "use a bucket whose owner pays", ConfigurationError)
 _PUBLIC = Refusal("nobody may look without credentials", "give credentials")
 _TOKEN_REFUSED = Refusal(
-    "Google does not accept the credentials", "make a new JSON key for the service account", RefusedOutright
+    "Google does not accept the credentials", "make a new JSON key for the service account", CredentialsRejected
 )
 _SAS_TIME = Refusal(
-    "the SAS or the token is not valid now", "make a new one, and check this machine's clock", RefusedOutright
+    "the SAS or the token is not valid now", "make a new one, and check this machine's clock", CredentialsRejected
 )
 _SAS_PARTS = Refusal(
     "the SAS lacks a part, or holds one that is none",
     "copy it again, from the first letter to the last",
-    RefusedOutright,
+    CredentialsRejected,
 )
 
 REFUSALS: Mapping[str, Refusal] = {
@@ -177,14 +177,14 @@ REFUSALS: Mapping[str, Refusal] = {
     "required": _PUBLIC,
     "userProjectMissing": _PAYER,
     "/login": Refusal(
-        "this machine's sign-in at Google has ended", "run gcloud auth application-default login", RefusedOutright
+        "this machine's sign-in at Google has ended", "run gcloud auth application-default login", CredentialsRejected
     ),
     "/account": Refusal(
-        "Google does not know the service account any more", "make one, and a key for it", RefusedOutright
+        "Google does not know the service account any more", "make one, and a key for it", CredentialsRejected
     ),
     "/clock": _CLOCK,
     "/key": Refusal(
-        "Google does not know this key of the service account any more", "make a new JSON key", RefusedOutright
+        "Google does not know this key of the service account any more", "make a new JSON key", CredentialsRejected
     ),
     # Azure Blob Storage
     "AccountIsDisabled": _CLOSED,
@@ -193,7 +193,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "AuthenticationFailed/signature": Refusal(
         "the key or the SAS does not belong to this account or container",
         "copy it again, or make a new one where the key was replaced",
-        RefusedOutright,
+        CredentialsRejected,
     ),
     "AuthenticationFailed/time": _SAS_TIME,
     "AuthorizationFailure": Refusal(
@@ -293,8 +293,8 @@ def refusal_for(code: str, details: str, *, listing: bool) -> Refusal | None:
     return named
 
 
-class AnswerRefused(Exception):
-    """An answer that is of no use, without its words: ``translate`` goes by the status, the code and the headers."""
+class HttpStatusError(Exception):
+    """A response with an error status. Keeps the status, the error code and the headers, but no text of the server."""
 
     def __init__(self, status: int, error_code: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"HTTP {status} {error_code}".rstrip())
@@ -420,7 +420,7 @@ def _parsed(text: str) -> datetime | None:
     return None
 
 
-def translate(error: Exception, *, where: str, name: str | None = None) -> RemoteArtworkError:
+def from_exception(error: Exception, *, where: str, name: str | None = None) -> RemoteArtworkError:
     """Our error for a foreign one. The caller raises it ``from error``.
 
     Args:

@@ -38,16 +38,16 @@ from remote_artwork.storage.backends.base import (
     RequestKind,
     Searcher,
     Signer,
-    all_plain,
+    all_valid_keys,
     backend_for,
-    is_impossible,
+    is_invalid_key,
     module_for,
     names_of,
     protocols_of,
     serves,
 )
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, SasToken
-from remote_artwork.storage.errors import stand_in, stored_file, translate
+from remote_artwork.storage.errors import from_exception, sanitized_cause, stored_file
 from remote_artwork.storage.location import Location, parse_with_secret
 from remote_artwork.storage.provider_table import provider_named
 from remote_artwork.storage.reader import PiecewiseReader
@@ -64,17 +64,17 @@ class Attempt(Protocol):
 
 
 @frozen(kw_only=True)
-class Inside:
+class Internals:
     """What a storage is made of, for what scans do without.
 
     Args:
-        pager: It may have abilities that a storage does not offer.
-        ask: Makes one of the storage's own requests, counted and repeated.
+        backend: It may have abilities that a storage does not offer.
+        send: Makes one of the storage's own requests, counted and repeated.
         attempt: Makes any other.
     """
 
-    pager: Backend
-    ask: Requester
+    backend: Backend
+    send: Requester
     attempt: Attempt
 
 
@@ -163,9 +163,9 @@ class ArtworkStorage:
         return self._pager.max_url_lifetime if isinstance(self._pager, Signer) else None
 
     @property
-    def inside(self) -> Inside:
+    def internals(self) -> Internals:
         """Only for this package itself, such as for a check; it may change at any time."""
-        return Inside(pager=self._pager, ask=self._ask, attempt=self._translated)
+        return Internals(backend=self._pager, send=self._ask, attempt=self._translated)
 
     def pages(self) -> Iterator[Page]:
         """Every file below the folder, page by page, in no order. Markers of folders and impossible names are left out.
@@ -191,15 +191,15 @@ class ArtworkStorage:
             yield from self.pages()
             yield self._page(Found(whole=True, way="listing"))
             return
-        possible = evolve(wanted, names=[name for name in wanted.names if not is_impossible(name)])
+        possible = evolve(wanted, names=[name for name in wanted.names if not is_invalid_key(name)])
         with self._located():
             for found in self._pager.search(possible, self._ask_in_time()):
                 yield self._page(found)
 
     def _page(self, found: Found) -> Page:
         entries, names = found.entries, names_of(found.entries)
-        if not all_plain(names):
-            entries = [entry for entry in entries if not is_impossible(entry[0])]
+        if not all_valid_keys(names):
+            entries = [entry for entry in entries if not is_invalid_key(entry[0])]
             names = [name for name, _ in entries]
 
         def file(place: int) -> StoredFile:
@@ -213,17 +213,17 @@ class ArtworkStorage:
             file,
             unknown=found.unknown,
             caveat=found.caveat,
-            whole=found.whole,
-            way=found.way,
+            complete=found.whole,
+            strategy=found.way,
         )
 
-    def outlook(self) -> str | None:
+    def probe_capability(self) -> str | None:
         """For a location without a listing, what can be told of files that are not there; None for every other.
 
         Raises:
             StorageError: Nothing can be told, or the storage could not be asked.
         """
-        return self._pager.outlook(self._ask) if isinstance(self._pager, Prober) else None
+        return self._pager.probe_capability(self._ask) if isinstance(self._pager, Prober) else None
 
     def stat(self, name: str) -> StoredFile:
         """One file as it is now, with its version where the storage keeps versions.
@@ -312,20 +312,20 @@ class ArtworkStorage:
         except RemoteArtworkError as error:
             if str(error).startswith(f"{self.location}: "):
                 raise
-            raise translate(error, where=self.location) from error
+            raise from_exception(error, where=self.location) from error
 
     def _translated(self, function: Callable[[], T], *, name: str | None) -> T:
         try:
             with suppress_sdk_debug():
                 return function()
         except Exception as error:  # noqa: BLE001 - whatever another library raises
-            told, cause = translate(error, where=self.location, name=name), stand_in(error)
+            told, cause = from_exception(error, where=self.location, name=name), sanitized_cause(error)
         # Not while the error is handled: it would become the new one's context, with all that it holds.
         raise told from cause
 
 
 def _checked(name: str) -> str:
-    if is_impossible(name):
+    if is_invalid_key(name):
         raise FileGone(f"{name[:LONGEST_NAME]!r} is no name that a file of a storage location may have")
     return name
 
@@ -424,7 +424,7 @@ def open_storage(
         InvalidLocation: The URL cannot be understood, or is refused; or it holds a SAS, and credentials were given.
         MissingExtra: The protocol's package is not installed.
     """
-    location, credentials = read_place(url, credentials, provider)
+    location, credentials = resolve_location(url, credentials, provider)
     network = network or NetworkPolicy()
     if not serves(location.protocol):
         raise InvalidLocation(
@@ -448,7 +448,7 @@ def open_storage(
     )
 
 
-def read_place(
+def resolve_location(
     url: str | Location, credentials: Credentials | None = None, provider: str | None = None
 ) -> tuple[Location, Credentials]:
     """What ``open_storage`` makes of a URL: where it leads, and what it is opened with.

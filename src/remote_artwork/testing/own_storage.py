@@ -15,7 +15,7 @@ from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.provider_table import provider_named
 from remote_artwork.storage.providers import Capability
-from remote_artwork.storage.storage import ArtworkStorage, open_storage, read_place
+from remote_artwork.storage.storage import ArtworkStorage, open_storage, resolve_location
 from remote_artwork.testing.storage import Caller
 
 _NOT_TRIED: Mapping[Capability, str] = {
@@ -52,7 +52,7 @@ def place_named(
     """
     from remote_artwork.cli.options import read_credentials
 
-    location, opened_with = read_place(url, read_credentials(credentials), provider)
+    location, opened_with = resolve_location(url, read_credentials(credentials), provider)
     return location, opened_with, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
 

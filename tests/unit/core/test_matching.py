@@ -115,7 +115,7 @@ def test_files_of_one_item_are_listed_by_name_whatever_the_order_of_pages():
 def test_what_nothing_is_known_of_is_kept_by_its_stem_in_either_form_of_its_letters():
     taken = matches(Order("é", [OrderItem("1")]))
     taken.take(Page([], page().file, unknown={NFD: "HTTP 403"}))
-    taken.take(Page([], page().file, unknown={NFC: "HTTP 500"}, whole=True))
+    taken.take(Page([], page().file, unknown={NFC: "HTTP 500"}, complete=True))
     taken.take(Page([], page().file))
     assert taken.unknown == {"é_1": {NFD: "HTTP 403", NFC: "HTTP 500"}}
     assert taken.whole

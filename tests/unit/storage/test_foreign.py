@@ -26,7 +26,7 @@ from remote_artwork.errors import (
     StorageUnreachable,
 )
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.errors import AnswerRefused, RefusedOutright, stored_file, translate
+from remote_artwork.storage.errors import CredentialsRejected, HttpStatusError, from_exception, stored_file
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -115,7 +115,7 @@ def other_clients_error(**attributes):
         (s3_error(404, "NoSuchKey"), LocationNotFound, FileGone),
         (s3_error(404, "404"), LocationNotFound, FileGone),
         (s3_error(403, "AccessDenied"), StorageDenied, StorageDenied),
-        (s3_error(400, "ExpiredToken"), RefusedOutright, RefusedOutright),
+        (s3_error(400, "ExpiredToken"), CredentialsRejected, CredentialsRejected),
         (s3_error(400, "RequestRateLimitExceeded"), StorageUnreachable, StorageUnreachable),
         (s3_error(400, "AuthorizationHeaderMalformed"), InvalidLocation, InvalidLocation),
         (s3_error(400, "x y; DROP"), StorageMisbehaved, StorageMisbehaved),
@@ -126,7 +126,7 @@ def other_clients_error(**attributes):
         (s3_error(503, "SlowDown"), StorageUnreachable, StorageUnreachable),
         (azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), StorageDenied, StorageDenied),
         (azure_error(403, "AuthorizationFailure", ClientAuthenticationError), StorageDenied, StorageDenied),
-        (azure_error(400, "InvalidAuthenticationInfo"), RefusedOutright, RefusedOutright),
+        (azure_error(400, "InvalidAuthenticationInfo"), CredentialsRejected, CredentialsRejected),
         (azure_error(409, "PublicAccessNotPermitted"), StorageDenied, StorageDenied),
         (azure_error(404, StorageErrorCode.CONTAINER_NOT_FOUND), LocationNotFound, LocationNotFound),
         (azure_error(404, "ContainerNotFound", ResourceNotFoundError), LocationNotFound, LocationNotFound),
@@ -147,9 +147,9 @@ def other_clients_error(**attributes):
         (HttpError({"code": 401, "message": "secret words"}), StorageDenied, StorageDenied),
         (HttpError({"code": 404, "message": "secret words"}), LocationNotFound, FileGone),
         (HttpError({"code": 503, "message": "secret words"}), StorageUnreachable, StorageUnreachable),
-        (AnswerRefused(403, "forbidden"), StorageDenied, StorageDenied),
-        (AnswerRefused(403, "rateLimitExceeded"), StorageUnreachable, StorageUnreachable),
-        (AnswerRefused(404, "NoSuchBucket"), LocationNotFound, LocationNotFound),
+        (HttpStatusError(403, "forbidden"), StorageDenied, StorageDenied),
+        (HttpStatusError(403, "rateLimitExceeded"), StorageUnreachable, StorageUnreachable),
+        (HttpStatusError(404, "NoSuchBucket"), LocationNotFound, LocationNotFound),
         (TransportError("secret words"), StorageUnreachable, StorageUnreachable),
         (
             caused(HttpError({"code": 401}), RefreshError("secret words", retryable=True)),
@@ -175,7 +175,7 @@ def other_clients_error(**attributes):
 )
 def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
     for name, meaning in ((None, of_listing), ("a.png", of_file)):
-        ours = translate(error, where="s3://b/in/", name=name)
+        ours = from_exception(error, where="s3://b/in/", name=name)
         assert type(ours) is meaning
         assert str(ours).startswith("s3://b/in/")
         assert "secret" not in str(ours)
@@ -195,14 +195,14 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
 )
 def test_google_refuses_a_token_for_reasons_that_have_remedies_of_their_own(words, remedy):
     error = caused(HttpError({"code": 401, "message": "Invalid Credentials"}), RefreshError(words, {}))
-    refused = translate(error, where="gs://b/")
-    assert type(refused) is (StorageDenied if words == "secret words" else RefusedOutright)
+    refused = from_exception(error, where="gs://b/")
+    assert type(refused) is (StorageDenied if words == "secret words" else CredentialsRejected)
     assert remedy in str(refused)
     assert "secret" not in str(refused)
 
 
 def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
-    ours = translate(EndpointConnectionError(endpoint_url="h", error=InvalidLocation("refused")), where="here")
+    ours = from_exception(EndpointConnectionError(endpoint_url="h", error=InvalidLocation("refused")), where="here")
     assert type(ours) is InvalidLocation
     assert str(ours) == "here: refused"
 
@@ -210,17 +210,17 @@ def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
 def test_an_error_that_was_merely_being_handled_decides_nothing():
     error = TimeoutError()
     error.__context__ = s3_error(404)
-    assert type(translate(error, where="here", name="a.png")) is StorageUnreachable
+    assert type(from_exception(error, where="here", name="a.png")) is StorageUnreachable
 
 
 def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it():
-    denied = translate(azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), where="here")
+    denied = from_exception(azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), where="here")
     assert "(HTTP 403 AuthenticationFailed)" in str(denied)
 
 
 def told_to_wait(headers):
-    error = AnswerRefused(503, "", headers)
-    return translate(error, where="here").retry_after
+    error = HttpStatusError(503, "", headers)
+    return from_exception(error, where="here").retry_after
 
 
 @pytest.mark.parametrize(
@@ -241,5 +241,5 @@ def test_the_time_at_which_a_busy_storage_wants_to_be_asked_is_told_in_seconds(h
 
 
 def test_only_a_busy_storage_is_asked_again():
-    denied = translate(AnswerRefused(403, "forbidden", {"retry-after": "7"}), where="here")
+    denied = from_exception(HttpStatusError(403, "forbidden", {"retry-after": "7"}), where="here")
     assert not hasattr(denied, "retry_after")

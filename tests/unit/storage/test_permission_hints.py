@@ -1,9 +1,9 @@
 import pytest
-from remote_artwork.providers import Provider
 
 import remote_artwork as ra
+from remote_artwork.providers import Provider
 from remote_artwork.storage import provider_table as providers
-from remote_artwork.storage.errors import hint
+from remote_artwork.storage.errors import permission_hint
 
 
 @pytest.mark.parametrize(
@@ -29,25 +29,27 @@ from remote_artwork.storage.errors import hint
 )
 def test_what_to_permit_is_said_in_the_providers_own_words(url, listing, reading):
     location = ra.Location.parse(url)
-    assert (hint(location, "list"), hint(location, "read")) == (listing, reading)
+    assert (permission_hint(location, "list"), permission_hint(location, "read")) == (listing, reading)
 
 
 def test_azure_is_told_of_a_sas_and_of_a_role():
-    said = hint(ra.Location.parse("az://prints@account/in/"), "list")
+    said = permission_hint(ra.Location.parse("az://prints@account/in/"), "list")
     assert "sp=rl" in said
     assert "Storage Blob Data Reader" in said
 
 
 def test_a_location_that_is_not_known_has_no_hint():
-    assert hint(None, "list") == ""
+    assert permission_hint(None, "list") == ""
 
 
 def test_a_row_may_bring_its_own_words_for_one_need_and_leave_the_other(monkeypatch):
     row = Provider(id="acme", title="Acme", custom_hosts=True, permissions={"list": "See of the key for {bucket}"})
     monkeypatch.setattr(providers, "_from_other_packages", lambda: (row,))
     location = ra.Location.parse("https://files.acme.example/prints/in/?provider=acme&region=moon-1")
-    assert hint(location, "list") == " (Acme: See of the key for prints)"
-    assert hint(location, "read") == " (Acme: s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::prints/in/*)"
+    assert permission_hint(location, "list") == " (Acme: See of the key for prints)"
+    assert (
+        permission_hint(location, "read") == " (Acme: s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::prints/in/*)"
+    )
 
 
 def test_words_that_could_not_be_filled_in_are_refused_with_the_row():

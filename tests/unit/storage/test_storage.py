@@ -309,10 +309,10 @@ def test_inside_what_is_asked_is_counted_and_repeated_and_what_is_attempted_is_n
         raise ConnectionResetError("secret words")
 
     with pytest.raises(StorageUnreachable, match=r"a\.png"):
-        storage.inside.attempt(fails, name="a.png")
+        storage.internals.attempt(fails, name="a.png")
     assert (len(tries), storage.requests["list"]) == (1, 0)
     with pytest.raises(StorageUnreachable):
-        storage.inside.ask("list", fails)
+        storage.internals.send("list", fails)
     assert storage.requests["list"] == len(tries) - 1 > 1
 
 
@@ -321,7 +321,7 @@ def test_inside_a_faulty_storage_its_own_faults_break_in_too(storage):
     faults.fail("storage.list", StorageDenied("told so"))
     faulty = FaultyStorage(storage, faults)
     with pytest.raises(StorageDenied, match="told so"):
-        faulty.inside.ask("list", list)
+        faulty.internals.send("list", list)
 
 
 def test_how_long_urls_live_is_known_only_where_they_are_signed(storage):

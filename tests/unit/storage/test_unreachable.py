@@ -4,7 +4,7 @@ import ssl
 import pytest
 
 from remote_artwork.errors import StorageUnreachable
-from remote_artwork.storage.errors import reason, translate
+from remote_artwork.storage.errors import from_exception, reason
 
 
 def caused(error, cause):
@@ -25,7 +25,7 @@ def caused(error, cause):
     ],
 )
 def test_each_reason_for_which_no_connection_comes_about_has_its_own_remedy(cause, words):
-    ours = translate(caused(ConnectionError("secret words"), cause), where="here")
+    ours = from_exception(caused(ConnectionError("secret words"), cause), where="here")
     assert type(ours) is StorageUnreachable  # tried again: each of them may be over in a moment
     assert words in str(ours)
     assert "secret" not in str(ours)
@@ -33,7 +33,7 @@ def test_each_reason_for_which_no_connection_comes_about_has_its_own_remedy(caus
 
 def test_a_certificate_that_is_not_trusted_keeps_its_own_sentence():
     error = caused(ConnectionError("x"), ssl.SSLCertVerificationError("secret words"))
-    assert "certificate is not trusted" in str(translate(error, where="here"))
+    assert "certificate is not trusted" in str(from_exception(error, where="here"))
 
 
 def test_an_error_that_says_nothing_has_no_reason():

@@ -49,12 +49,12 @@ LONGEST_NAME = 1024
 _SUSPICIOUS = ("\n/", "/\n", "\n\n", "\n.", "/.", "\\")
 
 
-def is_impossible(name: str) -> bool:
+def is_invalid_key(name: str) -> bool:
     """Whether a name leads out of its folder, is the folder itself, is too long, or holds what no name may."""
     return len(name) > LONGEST_NAME or _IMPOSSIBLE.search(name) is not None
 
 
-def all_plain(names: Sequence[str]) -> bool:
+def all_valid_keys(names: Sequence[str]) -> bool:
     """Whether not one of a page's names can be impossible. Quick, because it looks at all of them together."""
     if max(map(len, names), default=0) > LONGEST_NAME:
         return False
@@ -195,7 +195,7 @@ class Searcher(Protocol):
 class Prober(Protocol):
     """What a ``Searcher`` is besides, whose location may have no listing: names are asked for one by one."""
 
-    def outlook(self, ask: Requester) -> str | None:
+    def probe_capability(self, ask: Requester) -> str | None:
         """What can be told of names that are not there; None where there is a listing.
 
         Raises:

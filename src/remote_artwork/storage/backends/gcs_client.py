@@ -29,7 +29,7 @@ from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.bounds import bound
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
-from remote_artwork.storage.errors import AnswerRefused
+from remote_artwork.storage.errors import HttpStatusError
 
 
 def own_credentials(scope: str) -> Any:
@@ -153,7 +153,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
     ) as answer:
         content = await bound(answer).read()
         if answer.status >= 400:
-            raise AnswerRefused(answer.status, _reason(content), answer.headers)
+            raise HttpStatusError(answer.status, _reason(content), answer.headers)
         if answer.status >= 300:
             raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
         return bytes(content)

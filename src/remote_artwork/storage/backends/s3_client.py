@@ -36,7 +36,7 @@ from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.bounds import bound, check_complexity
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
-from remote_artwork.storage.errors import RefusedOutright
+from remote_artwork.storage.errors import CredentialsRejected
 from remote_artwork.storage.fetch import ask_once
 from remote_artwork.storage.location import Location
 
@@ -358,12 +358,12 @@ def _refusal(role: AssumeRole, error: Any) -> Exception:
     told = error.response.get("Error", {})
     code, words = str(told.get("Code", "")), str(told.get("Message", ""))
     if code in ("AccessDenied", "AccessDeniedException"):
-        return RefusedOutright(
+        return CredentialsRejected(
             f"AWS does not let this shop assume {role.role_arn}; "
             "check who may in the role's trust policy, and the external id it asks for"
         )
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"):
-        return RefusedOutright(
+        return CredentialsRejected(
             f"AWS does not know the credentials that {role.role_arn} is assumed with ({code}); renew AssumeRole.base"
         )
     if code == "ValidationError" and "DurationSeconds" in words:

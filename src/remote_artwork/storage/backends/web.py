@@ -39,7 +39,7 @@ from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.backends.base import Entries, Found, ListingTimeout, Requester, RequestKind
 from remote_artwork.storage.backends.xml import number_in, read_xml, texts_in
 from remote_artwork.storage.credentials import Anonymous, Credentials
-from remote_artwork.storage.errors import AnswerRefused, is_busy, stored_file, translate
+from remote_artwork.storage.errors import HttpStatusError, from_exception, is_busy, stored_file
 from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.url_syntax import encoded
@@ -96,7 +96,7 @@ async def exchange(
     """One request, not repeated and not redirected; without ``read``, nothing of the body is read.
 
     Raises:
-        AnswerRefused: The server is busy or broken.
+        HttpStatusError: The server is busy or broken.
     """
     from yarl import URL  # comes with aiohttp
 
@@ -108,7 +108,7 @@ async def exchange(
         allow_redirects=False,
     ) as response:
         if is_busy(response.status):
-            raise AnswerRefused(response.status, headers=response.headers)
+            raise HttpStatusError(response.status, headers=response.headers)
         return answer_of(response, b"" if read is None else await read(response))
 
 
@@ -395,7 +395,7 @@ class Probing:
         try:
             return self.describe(name, answer)
         except StorageError as error:
-            raise translate(error, where=self.where, name=name) from error
+            raise from_exception(error, where=self.where, name=name) from error
 
     def _fold(self, name: str, hits: dict[str, Mapping[str, Any]], *, alone: bool) -> None:
         """Drops the capital spelling of a hit where the server does not tell capitals from small letters."""
@@ -475,7 +475,7 @@ class Backend:
             yield Found(entries=entries, way="listing")
         yield Found(whole=True, way="listing")
 
-    def outlook(self, ask: Requester) -> str | None:
+    def probe_capability(self, ask: Requester) -> str | None:
         """What this server's answers tell, tried with a name that is not there; None where it can be listed."""
         if ask("list", self._list) is not None:
             return None
