@@ -47,7 +47,7 @@ def page() -> str:
             clock=lambda: datetime(2026, 5, 4, 12, tzinfo=UTC),
         )
         report = evolve(scanner.scan(), location="file:///home/you/shop/artwork/")
-        report.to_html(Path(home) / "sheet.html")
+        report.to_html(Path(home) / "sheet.html", storage=scanner.storage)
         return (Path(home) / "sheet.html").read_text(encoding="utf-8")
 
 

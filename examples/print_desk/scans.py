@@ -8,13 +8,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from attrs import define, field
-from remote_artwork.reports import FileOutcome
 from sqlalchemy.orm import Session
 
 import remote_artwork as ra
 from print_desk.client import DeskClient
 from print_desk.database import LineRow
 from print_desk.progress import Progress
+from remote_artwork.reports import FileOutcome
 
 _BROKE_OFF = "The scan broke off; the operator finds the reason in the log. It is safe to scan again."
 _ODD = (ra.FileStatus.NEAR_MISS, ra.FileStatus.UNSUPPORTED, ra.FileStatus.EARLY)
@@ -67,12 +67,16 @@ class Scans:
     def _run(self, progress: Progress) -> None:
         try:
             scanner = ra.Scanner(
-                self.open_storage(), DeskClient(self.engine), ledger=self.ledger, tenant="desk", observer=progress
+                storage := self.open_storage(),
+                DeskClient(self.engine),
+                ledger=self.ledger,
+                tenant="desk",
+                observer=progress,
             )
             report = scanner.scan(stop=self._stop)
             self._keep(report)
             self.files = tuple(file for file in report.files if file.status in _ODD)
-            report.to_html(self.sheet)
+            report.to_html(self.sheet, storage=storage)
             self.trouble = tuple(f"The {fault.part} could not be used: {fault.message}" for fault in report.faults)
         except ra.RemoteArtworkError as error:
             self.trouble = (str(error),)

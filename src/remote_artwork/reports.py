@@ -1,5 +1,6 @@
 """Reports: one outcome for every pending item and for every unmatched file."""
 
+from remote_artwork.core.reasons import ENGLISH, Catalog, Reason, reason
 from remote_artwork.core.report import (
     Explanation,
     Fault,
@@ -13,6 +14,8 @@ from remote_artwork.core.report import (
 )
 
 __all__ = [
+    "ENGLISH",
+    "Catalog",
     "Explanation",
     "Fault",
     "FileOutcome",
@@ -20,6 +23,8 @@ __all__ = [
     "Finding",
     "ItemOutcome",
     "ItemStatus",
+    "Reason",
     "ScanReport",
     "Severity",
+    "reason",
 ]

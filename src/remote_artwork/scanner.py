@@ -38,6 +38,7 @@ from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
 from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.policy import Policy
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import (
     Explanation,
     Fault,
@@ -54,7 +55,6 @@ from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavail
 from remote_artwork.fulfillment.runner import Fulfillment, run_orders
 from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.preflight.standard import preflight_checks
-from remote_artwork.reporting.html import ContactSheets
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import CheckPrefetcher, Inspector
 from remote_artwork.scan.collect import Collected, Collector
@@ -168,10 +168,10 @@ def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, tell: Tell) 
     try:
         verdict = ahead.verdict(plan.item, plan.files)
     except StorageError as error:
-        return order.outcome(plan, ItemStatus.UNREADABLE, str(error))
+        return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
     tell(checked(order, plan, verdict.rejection))
-    status, reason = (ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else (plan.status, plan.reason)
-    return evolve(order.outcome(plan, status, reason), findings=verdict.findings)
+    outcome = order.outcome(plan, ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else order.outcome(plan)
+    return evolve(outcome, findings=verdict.findings)
 
 
 def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
@@ -428,7 +428,7 @@ class Scanner:
         try:
             self.retry.call(partial(forget, still_pending=pending), on=LedgerUnavailable)
         except LedgerError as error:
-            survey.faults.append(Fault(part="ledger", message=str(error)))
+            survey.faults.append(Fault.of("ledger", error))
 
     def _report(
         self, survey: Collected, started: datetime, items: Sequence[ItemOutcome], tell: Tell, *, dry_run: bool
@@ -451,7 +451,6 @@ class Scanner:
             strategy=survey.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
             faults=tuple(survey.faults),
-            sheets=ContactSheets(self.storage),
         )
         tell(PassFinished(tenant=self.tenant, report=report))
         return report

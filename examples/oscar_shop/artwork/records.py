@@ -7,6 +7,7 @@ import attrs
 
 from artwork.models import LedgerRow
 from remote_artwork.ledgers import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
+from remote_artwork.reports import Reason
 
 
 def record_of(row: LedgerRow) -> OrderRecord:
@@ -18,7 +19,7 @@ def record_of(row: LedgerRow) -> OrderRecord:
         items={number: _item_of(held) for number, held in row.items.items()},
         receipt=row.receipt,
         work=row.work,
-        reason=row.reason,
+        reason=Reason.from_json(row.reason),
         settled_by=row.settled_by,
         call_limit=row.call_limit,
         intent_age=None if row.intent_at is None else max(row.now - row.intent_at, timedelta(0)),
@@ -33,7 +34,7 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
         "items": {number: _held(item) for number, item in record.items.items()},
         "receipt": record.receipt,
         "work": record.work,
-        "reason": record.reason,
+        "reason": record.reason.to_json() if record.reason else "",
         "settled_by": record.settled_by,
         "call_limit": record.call_limit,
         "intent_at": None if record.intent_age is None else now - record.intent_age,
@@ -42,7 +43,7 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
 
 
 def _held(item: ItemRecord) -> dict[str, Any]:
-    return attrs.asdict(item)
+    return attrs.asdict(item) | {"reason": item.reason.to_dict() if item.reason else None}
 
 
 def _item_of(held: dict[str, Any]) -> ItemRecord:
@@ -51,5 +52,6 @@ def _item_of(held: dict[str, Any]) -> ItemRecord:
         | {
             "state": ItemState(held["state"]),
             "files": tuple(FileRecord(**file) for file in held["files"]),
+            "reason": Reason(**held["reason"]) if held["reason"] else None,
         }
     )

@@ -142,10 +142,14 @@ def watch(
         interrupted = _ctrl_c_sets(stop)
         console = Console()
 
-        def show(report: ra.ScanReport) -> None:
-            _show(report, console, as_json=as_json, indent=None, page=page)
+        scanner = options.scanner()
 
-        options.scanner().run_forever(every=parse_duration(every), stop=stop, on_report=show)
+        def show(report: ra.ScanReport) -> None:
+            _show(report, console, as_json=as_json, indent=None)
+            if page is not None:
+                report.to_html(page, storage=scanner.storage)
+
+        scanner.run_forever(every=parse_duration(every), stop=stop, on_report=show)
         return 130 if interrupted.is_set() else 0
 
     return finish(go_on)
@@ -197,18 +201,19 @@ def _pass(
     with ExitStack() as stack:
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
-        report = one_pass(options.scanner(observer=bar))
-    _show(report, Console(), as_json=as_json, indent=2, page=page)
+        scanner = options.scanner(observer=bar)
+        report = one_pass(scanner)
+    _show(report, Console(), as_json=as_json, indent=2)
+    if page is not None:
+        report.to_html(page, storage=scanner.storage)
     return report.exit_code
 
 
-def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None, page: Path | None) -> None:
+def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
     if as_json:
         typer.echo(report.to_json(indent=indent))
     else:
         print_report(report, console)
-    if page is not None:
-        report.to_html(page)
 
 
 def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:

@@ -26,7 +26,7 @@ from remote_artwork.core.lifecycle import (
     OrderStep,
     resolve_command,
 )
-from remote_artwork.core.planner import format_duration
+from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
 
 ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
@@ -110,7 +110,7 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
             raise
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
         receipt = lease.record.receipt if fulfilled else None
-        why = f"settled by {person}"
+        why = reason("resolved_by_person", person=person)
         step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
         book.advance(lease, [step], release=True)
         typer.echo(f"order {number} is {after} in the ledger now")
@@ -165,7 +165,7 @@ def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> N
     if record.state not in UNRESOLVED_STATES:
         raise ra.ConfigurationError(f"a scan has settled order {number} just now: it is {record.state} in the ledger")
     if not fulfilled and record.remaining_call_time:
-        rounded_up = format_duration(record.remaining_call_time + timedelta(minutes=1))
+        rounded_up = format_duration((record.remaining_call_time + timedelta(minutes=1)).total_seconds())
         raise ra.ConfigurationError(
             f"a fulfill call of order {number} may still be under way, and the next scan would send the order again; "
             f"try again in {rounded_up}, or add --call-is-over if you know that it has ended"
@@ -178,7 +178,13 @@ def _table(records: Iterable[OrderRecord]) -> Table:
         table.add_column(heading, overflow="fold")
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
-        told = (record.order_number, record.state, items, record.receipt or "", record.reason)
+        told = (
+            record.order_number,
+            record.state,
+            items,
+            record.receipt or "",
+            record.reason.render() if record.reason else "",
+        )
         table.add_row(*(Text(escape_unprintable(text)) for text in told))
     return table
 
@@ -186,3 +192,7 @@ def _table(records: Iterable[OrderRecord]) -> Table:
 def _plain(record: OrderRecord) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(json.dumps(asdict(record), default=str))
     return fields
+
+
+def _why(record: OrderRecord) -> str:
+    return record.reason.render() if record.reason else ""

@@ -10,6 +10,7 @@ from attrs import fields, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
 from remote_artwork.core.planner import ItemPlan, OrderPlan
+from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
 
 _NEXT_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
@@ -108,10 +109,15 @@ class ItemRejected(ItemEvent):
     """The item's files did not pass the checks, or the shop refuses them.
 
     Args:
-        reason: What is wrong, and what to do.
+        because: The reason, as data.
     """
 
-    reason: str
+    because: Reason | None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, and what to do, in English."""
+        return self.because.render() if self.because else ""
 
 
 @frozen(kw_only=True)
@@ -154,6 +160,7 @@ class ItemReported(Event):
             "item_number": outcome.item_number,
             "files": outcome.files,
             "status": str(outcome.status),
+            "code": outcome.code,
             "reason": outcome.reason,
         }
 
@@ -175,6 +182,7 @@ class FileReported(Event):
             "tenant": self.tenant,
             "file": outcome.name,
             "status": str(outcome.status),
+            "code": outcome.code,
             "reason": outcome.reason,
             "suggestion": outcome.suggestion,
         }
@@ -237,10 +245,10 @@ def started(plan: OrderPlan, *, done: int, total: int) -> OrderStarted:
     return OrderStarted(**_order(plan), done=done, total=total)
 
 
-def checked(plan: OrderPlan, item: ItemPlan, rejection: str) -> Event:
+def checked(plan: OrderPlan, item: ItemPlan, rejection: Reason | None) -> Event:
     """What the checks say of an item's files, where no ledger is told."""
     if rejection:
-        return ItemRejected(**_planned(plan, item), reason=rejection)
+        return ItemRejected(**_planned(plan, item), because=rejection)
     return ItemVerified(**_planned(plan, item))
 
 
@@ -252,7 +260,7 @@ def of_step(plan: OrderPlan, step: Step) -> Event | None:
         return None
     item = _item(plan, step.item_number, (file.name for file in step.files))
     if step.after is ItemState.REJECTED:
-        return ItemRejected(**item, reason=step.reason)
+        return ItemRejected(**item, because=step.reason)
     if step.after is ItemState.ATTACHED:
         return ItemAttached(**item)
     if (step.before, step.after) == (ItemState.SELECTED, ItemState.VERIFIED):

@@ -10,7 +10,8 @@ from itertools import chain
 from attrs import field, frozen
 
 from remote_artwork.core.orders import Order, OrderItem
-from remote_artwork.core.pattern import PLACEMENT, FilenamePattern
+from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 
 ItemKey = tuple[str, str]
@@ -31,6 +32,12 @@ class ExpectedFile:
         """Which item it belongs to."""
         return self.order.id, self.item.number
 
+    @property
+    def details(self) -> dict[str, str | None]:
+        """The print it is for, as the field of a reason; no placement where the item has only one."""
+        placement = None if len(self.item.placements) == 1 else self.placement
+        return {"order_number": self.order.number, "item_number": self.item.number, "placement": placement}
+
     def __str__(self) -> str:
         side = "" if len(self.item.placements) == 1 else f" ({self.placement})"
         return f"item {self.item.number} of order {self.order.number}{side}"
@@ -41,7 +48,7 @@ class Refusal:
     """Why an item is not looked for at all."""
 
     status: ItemStatus
-    reason: str
+    because: Reason
 
 
 @frozen(kw_only=True)
@@ -109,8 +116,8 @@ def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedF
             try:
                 stem = pattern.render(order, item, placement)
             except ValueError as error:
-                reason = f"{error}; rename it in the shop"
-                refusals[order.id, item.number] = Refusal(status=ItemStatus.FAILED, reason=reason)
+                because = reason("name_not_possible", error=str(error))
+                refusals[order.id, item.number] = Refusal(status=ItemStatus.FAILED, because=because)
             else:
                 stems[order.id, item.number][placement] = stem
                 by_stem[canonical(stem)].append(ExpectedFile(order, item, placement, stem))
@@ -132,17 +139,14 @@ def _needed(order: Order) -> Iterable[tuple[OrderItem, str]]:
 
 
 def _number_of_several(order: Order, ids: Iterable[str]) -> Refusal:
-    reason = (
-        f"{order.number} is the number of several pending orders (ids {', '.join(sorted(ids))}), "
-        "so a file could belong to any of them; settle it in the shop"
-    )
-    return Refusal(status=ItemStatus.CONFLICT, reason=reason)
+    because = reason("number_not_unique", order_number=order.number, order_ids=sorted(ids))
+    return Refusal(status=ItemStatus.CONFLICT, because=because)
 
 
 def _name_of_several(slot: ExpectedFile, slots: Iterable[ExpectedFile], pattern: FilenamePattern) -> Refusal:
     others = sorted(str(other) for other in slots if other.key != slot.key)
     if others:
-        reason = f"the name {slot.stem!r} is also that of {', '.join(others)}; use a pattern that tells them apart"
+        because = reason("name_not_unique", basename=slot.stem, others=others)
     else:
-        reason = f"the pattern {pattern} gives all placements of this item the name {slot.stem!r}; add {{{PLACEMENT}}}"
-    return Refusal(status=ItemStatus.CONFLICT, reason=reason)
+        because = reason("placements_share_name", pattern=str(pattern), basename=slot.stem)
+    return Refusal(status=ItemStatus.CONFLICT, because=because)

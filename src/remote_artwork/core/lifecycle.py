@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.text import redact_signatures
+from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import LeaseLost
 
 
@@ -99,8 +99,8 @@ def replace_unstorable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
-def _words(text: str) -> str:
-    return replace_unstorable(redact_signatures(text))
+def _storable_reason(reason: Reason | None) -> Reason | None:
+    return None if reason is None else reason.with_text(replace_unstorable)
 
 
 def _storable_or_none(text: str | None) -> str | None:
@@ -153,7 +153,7 @@ class ItemRecord:
     item_number: str
     state: ItemState
     files: tuple[FileRecord, ...] = ()
-    reason: str = ""
+    reason: Reason | None = None
     checks: str = ""
 
     def describes(self, files: Mapping[str, StoredFile]) -> bool:
@@ -187,7 +187,7 @@ class OrderRecord:
     items: Mapping[str, ItemRecord] = field(factory=dict)
     receipt: str | None = None
     work: str = ""
-    reason: str = ""
+    reason: Reason | None = None
     settled_by: str = ""
     intent_age: timedelta | None = None
     call_limit: timedelta | None = None
@@ -210,10 +210,9 @@ class OrderRecord:
         return max(timedelta(0), self.call_limit - self.intent_age)
 
     @property
-    def told(self) -> str:
-        """When it was fulfilled, and with which receipt, as far as that is known."""
-        when = f" on {self.updated_at:%Y-%m-%d %H:%M} UTC" if self.updated_at else ""
-        return f"fulfilled{when} (receipt {self.receipt})" if self.receipt else f"fulfilled{when}"
+    def receipt_details(self) -> dict[str, str | None]:
+        """When it was fulfilled, and with which receipt, as fields of a reason."""
+        return {"at": self.updated_at.isoformat() if self.updated_at else None, "receipt": self.receipt}
 
 
 @frozen(kw_only=True)
@@ -224,7 +223,7 @@ class ItemStep:
     before: ItemState | None
     after: ItemState
     files: tuple[FileRecord, ...]
-    reason: str = field(default="", converter=_words)
+    reason: Reason | None = field(default=None, converter=_storable_reason)
     checks: str = ""
 
     @property
@@ -250,7 +249,7 @@ class OrderStep:
     after: FulfillState
     receipt: str | None = field(default=None, converter=_storable_or_none)
     work: str = ""
-    reason: str = field(default="", converter=_words)
+    reason: Reason | None = field(default=None, converter=_storable_reason)
     settled_by: str = field(default="", converter=replace_unstorable)
     call_limit: timedelta | None = None
 

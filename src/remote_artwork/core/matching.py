@@ -114,7 +114,7 @@ class Matches:
             self.ambiguous.append((misses[position], self.awaited.ambiguous[stem]))
         return misses_left
 
-    def files_from_items(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
+    def files_of(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
         """The files found for one placement of one item, by name."""
         by_name = self.found.get(key, {}).get(placement, {})
         return tuple(by_name[name] for name in sorted(by_name))

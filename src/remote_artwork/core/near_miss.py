@@ -53,38 +53,38 @@ def without_front(text: str) -> str:
 
 
 _SLIPS: Mapping[str, Fold] = {
-    "it has two extensions": lambda stem: _TWICE.sub("", stem),
-    "it is marked as a copy or a version": lambda stem: _COPY.sub("", stem),
-    "it lies in a folder": lambda stem: _FOLDERS.sub("", stem),
-    "it has a word in front": without_front,
+    "two_extensions": lambda stem: _TWICE.sub("", stem),
+    "marked_as_copy": lambda stem: _COPY.sub("", stem),
+    "in_a_folder": lambda stem: _FOLDERS.sub("", stem),
+    "word_in_front": without_front,
 }
 """What people and programs add to a file's name; folded on the file's side alone, and only where nothing else helps."""
 
 _FOLDS: Mapping[str, Fold] = {
-    "it has full-width or other compatibility characters": lambda stem: unicodedata.normalize("NFKC", stem),
-    "it has spaces too many": lambda stem: _SPACES.sub("", stem),
-    "it begins with '#', or should": lambda stem: _HASH.sub("", stem),
-    "the letter O stands where a zero should": lambda stem: _LETTER_O.sub(lambda found: "0" * len(found[0]), stem),
-    "capitals and small letters differ": str.casefold,
-    "its zeros in front differ": lambda stem: _ZEROS.sub("", stem),
-    "it has another separator": lambda stem: _SEPARATORS.sub("_", stem),
+    "compatibility_characters": lambda stem: unicodedata.normalize("NFKC", stem),
+    "extra_spaces": lambda stem: _SPACES.sub("", stem),
+    "number_sign": lambda stem: _HASH.sub("", stem),
+    "letter_o": lambda stem: _LETTER_O.sub(lambda found: "0" * len(found[0]), stem),
+    "letter_case": str.casefold,
+    "leading_zeros": lambda stem: _ZEROS.sub("", stem),
+    "other_separator": lambda stem: _SEPARATORS.sub("_", stem),
 }
 """What two spellings of one name differ by; folded on both sides."""
 
 _SLIPS_BY_NEED = [dict(islice(_SLIPS.items(), count)) for count in range(len(_SLIPS) + 1)]
-_SWAPPED = "order and item are swapped"
+_SWAPPED = "swapped_numbers"
 _MUCH_LONGER = 2
 """By so many characters an order's number is longer than an item's, where a swap can be told from another order."""
 
 
 class NearMiss(NamedTuple):
-    """The one awaited file a name nearly is, the rule it broke, and the name it should have.
+    """The one expected file a name nearly is, the codes of the rules it broke, and the name it should have.
 
     ``swapped`` tells that the name, read as it stands, speaks of another order.
     """
 
     slot: ExpectedFile
-    why: str
+    rules: tuple[str, ...]
     suggestion: str
     swapped: bool = False
 
@@ -127,13 +127,13 @@ class NearMisses:
         slot = self._slots[key]
         if slot is None:
             return None
-        broken = ["its upload has not ended"] if whole != name else []
+        broken = ["upload_not_finished"] if whole != name else []
         broken += _broken(stem, canonical(slot.stem), slips)
-        return NearMiss(slot, " and ".join(broken), f"{slot.stem}.{extension.lower()}")
+        return NearMiss(slot, tuple(broken), f"{slot.stem}.{extension.lower()}")
 
     def _swap_of(self, stem: str, extension: str) -> NearMiss | None:
         slot = self._swapped.get(spelling(stem))
-        return NearMiss(slot, _SWAPPED, f"{slot.stem}.{extension.lower()}", swapped=True) if slot else None
+        return NearMiss(slot, (_SWAPPED,), f"{slot.stem}.{extension.lower()}", swapped=True) if slot else None
 
 
 def _distinct(keyed: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:

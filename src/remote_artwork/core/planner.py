@@ -8,31 +8,39 @@ from datetime import datetime, timedelta
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.expected import ExpectedFiles, canonical
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
+from remote_artwork.core.lifecycle import (
+    UNRESOLVED_STATES,
+    FulfillState,
+    ItemRecord,
+    ItemState,
+    OrderKey,
+    OrderRecord,
+    resolve_command,
+)
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy, preferred
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 
 
 def stability_problem(
     files: Iterable[StoredFile], *, now: datetime, settle_for: timedelta | None, appear_whole: bool
-) -> str | None:
-    """Why an item's files should wait, in words; None where they need not, or where their age is not known.
+) -> Reason | None:
+    """Why an item's files should wait; None where they need not, or where their age is not known.
 
     Args:
         files: The files that were found for the item.
         now: The time, with a time zone.
         settle_for: How long they wait after their last change; None: not at all.
-        appear_whole: Whether the storage shows a file only once all of it is there.
+        appear_whole: Whether the storage shows a file only when it is complete.
     """
     for file in files:
         if settle_for is None or file.last_modified is None or (appear_whole and file.size > 0):
             continue
-        if abs(now - file.last_modified) < settle_for:  # a clock that is wrong by years lets nothing wait for ever
-            state = "is empty" if file.size == 0 else "was changed just now"
-            wait = f"{settle_for.total_seconds():g} seconds"
-            return f"{file.name} {state}, so its upload may not have ended; it is looked at once it is {wait} old"
+        if abs(now - file.last_modified) < settle_for:  # a clock that is wrong by years must not delay a file for ever
+            code = "file_empty" if file.size == 0 else "file_just_changed"
+            return reason(code, file=file.name, settle_for=settle_for.total_seconds())
     return None
 
 
@@ -50,18 +58,23 @@ class ItemPlan:
     """One item: its status so far, why, and the file chosen for each placement.
 
     ``state`` is how far the ledger says these very files are, judged by these very checks; None: nothing counts yet.
-    ``waits`` says what its order waits for, where it does.
+    ``notes`` are further reasons, such as what its order waits for.
     """
 
     item: OrderItem
     status: ItemStatus
-    reason: str
+    because: Reason
+    notes: tuple[Reason, ...] = ()
     state: ItemState | None = None
     files: Mapping[str, StoredFile] = field(factory=dict)
     candidates: tuple[str, ...] = ()
-    awaited: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
-    waits: str = ""
+
+    @property
+    def number(self) -> str:
+        """The item's number."""
+        return self.item.number
 
 
 @frozen(kw_only=True)
@@ -89,22 +102,25 @@ class OrderPlan:
         """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
         if self.record.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
             return True
-        return self.complete or any(item.status is ItemStatus.MATCHED and not self._waits(item) for item in self.items)
+        return self.complete or any(
+            item.status is ItemStatus.MATCHED and not self._is_idle(item) for item in self.items
+        )
 
-    def _waits(self, plan: ItemPlan) -> bool:
+    def _is_idle(self, plan: ItemPlan) -> bool:
         """Whether all has been done for the item that can be done before its siblings are there."""
         return plan.state is ItemState.VERIFIED and not self.attach_at_once
 
-    def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, reason: str | None = None) -> ItemOutcome:
+    def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, because: Reason | None = None) -> ItemOutcome:
         """The outcome of one item as planned, or with another status and reason."""
         return ItemOutcome(
             order_number=self.order.number,
             item_number=plan.item.number,
             order_id=self.order.id,
             status=status or plan.status,
-            reason=plan.reason if reason is None else reason,
+            because=because or plan.because,
+            notes=() if because else plan.notes,
             files=plan.candidates,
-            awaited=plan.awaited,
+            expected=plan.expected,
             superseded=plan.superseded,
             receipt=self.record.receipt if plan.status is ItemStatus.FULFILLED else None,
         )
@@ -113,19 +129,19 @@ class OrderPlan:
         """The outcomes of all items as planned."""
         return [self.outcome(plan) for plan in self.items]
 
-    def left(self, status: ItemStatus, reason: str) -> list[ItemOutcome]:
+    def skipped(self, status: ItemStatus, because: Reason) -> list[ItemOutcome]:
         """The outcomes as planned, but for what could have gone on and was left, and why."""
         return [
-            self.outcome(plan, status, reason) if plan.status is ItemStatus.MATCHED else self.outcome(plan)
+            self.outcome(plan, status, because) if plan.status is ItemStatus.MATCHED else self.outcome(plan)
             for plan in self.items
         ]
 
-    def instead(self, status: ItemStatus, reason: str) -> OrderPlan:
+    def with_status(self, status: ItemStatus, because: Reason) -> OrderPlan:
         """The plan when files or ledger are not known: every item that needs artwork, unless it is settled already."""
         items = tuple(
             plan
             if plan.status in _KNOWN_WITHOUT_FILES
-            else evolve(plan, status=status, reason=reason, files={}, candidates=(), awaited=())
+            else evolve(plan, status=status, because=because, notes=(), files={}, candidates=(), expected=())
             for plan in self.items
         )
         return evolve(self, items=items)
@@ -166,16 +182,17 @@ class Planner:
         items: list[ItemPlan] = []
         for item in order.items:
             if not (item.requires_artwork or all_told):
-                items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, reason="needs no artwork"))
+                items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, because=reason("no_artwork_needed")))
             elif settled is not None:
                 row = record.items.get(item.number)
                 names = tuple(file.name for file in row.files) if row else ()
-                status, reason = settled
-                if row and row.state is ItemState.LATE_REPLACEMENT and record.state is FulfillState.UNCERTAIN:
-                    reason = f"{reason}; {row.reason}"
-                elif row and row.state is ItemState.LATE_REPLACEMENT:
-                    status, reason = ItemStatus.LATE_REPLACEMENT, row.reason
-                items.append(ItemPlan(item=item, status=status, reason=reason, candidates=names))
+                status, because, *notes = settled
+                if row and row.state is ItemState.LATE_REPLACEMENT and row.reason:
+                    if record.state is FulfillState.UNCERTAIN:
+                        notes.append(row.reason)
+                    else:
+                        status, because, notes = ItemStatus.LATE_REPLACEMENT, row.reason, []
+                items.append(ItemPlan(item=item, status=status, because=because, notes=tuple(notes), candidates=names))
             else:
                 items.append(self._item(order, item, record.items.get(item.number)))
         return OrderPlan(
@@ -187,46 +204,48 @@ class Planner:
             is_stale_fulfillment=record.is_stale_fulfillment(self.call_limit),
         )
 
-    def _settled(self, record: OrderRecord) -> tuple[ItemStatus, str] | None:
-        """Status and reason of an order that the ledger says is past matching, though the host names it pending."""
+    def _settled(self, record: OrderRecord) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
+        """Status, reason and notes of an order that is past matching by the ledger, though the shop lists it."""
         if record.state is FulfillState.FULFILLED:
             if record.is_stale_fulfillment(self.call_limit):
-                return ItemStatus.UNCERTAIN, f"{record.told}, but the shop still names it pending; look there"
-            when = f" on {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
-            return ItemStatus.FULFILLED, f"fulfilled earlier{when}; nothing was sent again"
+                return ItemStatus.UNCERTAIN, still_pending(record)
+            at = record.updated_at.isoformat() if record.updated_at else None
+            return ItemStatus.FULFILLED, reason("fulfilled_earlier", at=at)
         if record.state is FulfillState.UNCERTAIN:
-            return ItemStatus.UNCERTAIN, record.reason or "nobody knows whether it was fulfilled; look at the shop"
+            because = record.reason or reason("call_started_outcome_unknown")
+            return ItemStatus.UNCERTAIN, because, resolve_note(record.key, record.order_number)
         if record.state is FulfillState.FULFILL_INTENT:
-            return ItemStatus.UNCERTAIN, "a fulfill call was begun, its outcome is not known; the next scan settles it"
+            return ItemStatus.UNCERTAIN, reason("call_unresolved")
         return None
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
         key = (order.id, item.number)
         if refusal := self.awaited.refusals.get(key):
-            return ItemPlan(item=item, status=refusal.status, reason=refusal.reason)
+            return ItemPlan(item=item, status=refusal.status, because=refusal.because)
         if key not in self.awaited.stems:
-            reason = "its order was left out of the expected names, so no file was looked for"
-            return ItemPlan(item=item, status=ItemStatus.FAILED, reason=reason)
-        candidates = {placement: self.matches.files_from_items(key, placement) for placement in item.placements}
+            return ItemPlan(item=item, status=ItemStatus.FAILED, because=reason("name_not_computed"))
+        candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
         for stem in self.awaited.stems[key].values():
             if unknown := self.matches.unknown.get(canonical(stem)):
-                return ItemPlan(item=item, status=ItemStatus.UNREADABLE, reason=why_unknown(unknown))
+                return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=file_not_known(unknown))
         names = tuple(file.name for files in candidates.values() for file in files)
         taken = {placement: self._taken(files) for placement, files in candidates.items() if files}
         several = [file.name for placement, file in taken.items() if file is None for file in candidates[placement]]
         if several:
-            reason = f"several files for one print: {', '.join(several)}; delete all but the right one"
-            return ItemPlan(item=item, status=ItemStatus.CONFLICT, reason=reason, candidates=names)
+            because = reason("several_files", files=several)
+            return ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, candidates=names)
         lacking = tuple(self.awaited.stems[key][placement] for placement, files in candidates.items() if not files)
         if lacking:
-            status, reason = self._missing(order, lacking)
-            return ItemPlan(item=item, status=status, reason=reason, candidates=names, awaited=lacking)
+            status, because = self._missing(order, lacking)
+            caveat = self.matches.caveat
+            notes = (reason("absence_not_proved", caveat=caveat),) if caveat else ()
+            return ItemPlan(item=item, status=status, because=because, notes=notes, candidates=names, expected=lacking)
         chosen = {placement: file for placement, file in taken.items() if file is not None}
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
         plan = self._found(order, item, row, chosen)
         if superseded:
-            reason = f"{plan.reason}; passed over, as the policy says: {', '.join(superseded)}"
-            plan = evolve(plan, reason=reason, superseded=superseded)
+            plan_notes = (*plan.notes, reason("passed_over", files=list(superseded)))
+            plan = evolve(plan, notes=plan_notes, superseded=superseded)
         return plan
 
     def _taken(self, files: Sequence[StoredFile]) -> StoredFile | None:
@@ -237,63 +256,78 @@ class Planner:
         self, order: Order, item: OrderItem, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
     ) -> ItemPlan:
         """The plan of an item that has one file for each placement."""
-        names = ", ".join(file.name for file in chosen.values())
+        names = [file.name for file in chosen.values()]
         state = row.state if row and row.checks == self.checks(item) and row.describes(chosen) else None
-        status, reason = ItemStatus.MATCHED, f"found {names}"
-        if row and state is ItemState.REJECTED:
-            status, reason = ItemStatus.REJECTED, f"{row.reason} (checked earlier, unchanged since)"
+        notes: tuple[Reason, ...] = ()
+        status, because = ItemStatus.MATCHED, reason("found", files=names)
+        if row and row.reason and state is ItemState.REJECTED:
+            status, because, notes = ItemStatus.REJECTED, row.reason, (reason("checked_earlier"),)
         elif used := self._used_elsewhere(order, chosen):
-            status, reason = ItemStatus.CONFLICT, used
+            status, because = ItemStatus.CONFLICT, used
         elif state is ItemState.ATTACHED:
-            status, reason = ItemStatus.ATTACHED, f"attached {names}"
-        elif state is None and (unfinished := self._unfinished(chosen)):
-            status, reason = ItemStatus.SETTLING, unfinished
-        candidates = tuple(file.name for file in chosen.values())
-        return ItemPlan(item=item, status=status, reason=reason, state=state, files=chosen, candidates=candidates)
+            status, because = ItemStatus.ATTACHED, reason("attached", files=names)
+        elif state is None and (unstable := self._unstable(chosen)):
+            status, because = ItemStatus.SETTLING, unstable
+        return ItemPlan(
+            item=item,
+            status=status,
+            because=because,
+            notes=notes,
+            state=state,
+            files=chosen,
+            candidates=tuple(names),
+        )
 
-    def _unfinished(self, chosen: Mapping[str, StoredFile]) -> str | None:
+    def _unstable(self, chosen: Mapping[str, StoredFile]) -> Reason | None:
         settle_for = self.policy.settle_for
         return stability_problem(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
 
-    def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> str | None:
-        """A file that was printed for one order is not printed for another by the likeness of their numbers."""
+    def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> Reason | None:
+        """A file that was printed for one order is not printed for another because their numbers are alike."""
         for file in chosen.values():
             for record in self.used.get(file.name, ()):
                 rows = record.items.values()
                 if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
-                    whose = f"order {record.order_number} (id {record.key.order_id})"
-                    was = "may have been" if record.state in UNRESOLVED_STATES else "was"
-                    return f"{file.name} {was} printed for {whose} already; upload this order's own file in its place"
+                    unresolved = record.state in UNRESOLVED_STATES
+                    code = "may_be_printed_for_other_order" if unresolved else "printed_for_other_order"
+                    return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
         return None
 
-    def _missing(self, order: Order, lacking: Iterable[str]) -> tuple[ItemStatus, str]:
-        wanted = " and ".join(f"{stem}.<jpg|png|pdf>" for stem in lacking)
-        caveat = f"; {self.matches.caveat}" if self.matches.caveat else ""
+    def _missing(self, order: Order, lacking: Sequence[str]) -> tuple[ItemStatus, Reason]:
         age = self.now - order.created_at if order.created_at else None
         if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
-            return (
-                ItemStatus.LATE,
-                f"waits for {wanted} for {format_duration(age)} already; upload it or cancel the order{caveat}",
-            )
-        return ItemStatus.MISSING, f"waits for {wanted}{caveat}"
+            return ItemStatus.LATE, reason("late", basenames=list(lacking), age=age.total_seconds())
+        return ItemStatus.MISSING, reason("waiting_for_files", basenames=list(lacking))
 
 
-def why_unknown(unknown: Mapping[str, str]) -> str:
-    """Why it cannot be told whether a file is there, by the first of the names that it may have."""
+def file_not_known(unknown: Mapping[str, str]) -> Reason:
+    """Why it is not known whether a file exists, for the first of the names that it may have."""
     name = min(unknown)
-    return f"nobody knows whether {name} is there: {unknown[name]}"
+    return reason("file_not_known", file=name, error=unknown[name])
+
+
+def still_pending(record: OrderRecord) -> Reason:
+    """The shop lists an order as pending that the ledger knows as fulfilled."""
+    return reason("pending_after_receipt", **record.receipt_details)
+
+
+def resolve_note(key: OrderKey, number: str) -> Reason:
+    """How a person records what became of an order."""
+    return reason("resolve", command=resolve_command(key, number))
+
+
+def order_waits(items: Iterable[tuple[str, ItemStatus]]) -> Reason:
+    """The note that says which items an order waits for, by number."""
+    return reason("order_waits", items={number: str(status) for number, status in items})
 
 
 def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
-    """In an order that waits, each matched item is told what it waits for."""
+    """In an order that waits, each matched item says what the order waits for."""
     waiting = [item for item in items if item.item.requires_artwork and item.status not in HAS_ITS_FILES]
     if not waiting:
         return tuple(items)
-    waits = f"; the order waits for {', '.join(f'item {item.item.number} ({item.status})' for item in waiting)}"
-    return tuple(
-        evolve(item, reason=item.reason + waits, waits=waits) if item.status in HAS_ITS_FILES else item
-        for item in items
-    )
+    waits = order_waits((item.number, item.status) for item in waiting)
+    return tuple(evolve(item, notes=(*item.notes, waits)) if item.status in HAS_ITS_FILES else item for item in items)
 
 
 def order_of(record: OrderRecord) -> Order:
@@ -302,12 +336,3 @@ def order_of(record: OrderRecord) -> Order:
     return Order(
         record.order_number, items, id=record.key.order_id, approval=record.key.approval, state=OrderState.OTHER
     )
-
-
-def format_duration(age: timedelta) -> str:
-    """A duration for people: its two largest units."""
-    minutes = int(age.total_seconds() // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
-    shown = [f"{count} {unit}{'s' if count > 1 else ''}" for count, unit in units if count][:2]
-    return " ".join(shown) or "less than a minute"

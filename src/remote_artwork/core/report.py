@@ -1,4 +1,4 @@
-"""An explanation: the whole reasoning about one file or one order, step by step."""
+"""The report of a scan: one outcome for every pending item, one for every unmatched file, and what the scan cost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
-from remote_artwork.core.text import escape_unprintable, redact_signatures
-from remote_artwork.errors import ConfigurationError
+from remote_artwork.core.reasons import ENGLISH, Catalog, Reason, join_reasons, reason
+from remote_artwork.core.text import escape_unprintable
 
 Color = Literal["gray", "rgb", "cmyk"]
 """What a picture is made of; transparency and a palette change nothing."""
@@ -59,7 +60,7 @@ class Finding:
     required: str | None = None
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_EXAMPLES = 1000
 
 _DIGITS = re.compile("([0-9]+)")
@@ -122,37 +123,86 @@ class ItemOutcome:
         order_number: The number people know the order by.
         item_number: The number people know the item by.
         status: One of ``ItemStatus``.
-        reason: One true reason, in words a merchant can act on.
-        order_id: The host's own id of the order.
+        because: The reason, as data; ``code``, ``details`` and ``reason`` are read from it.
+        order_id: The shop's own id of the order.
+        notes: Further reasons, for example what the order waits for.
         files: Names of the files that take part.
-        awaited: Names the item waits for, without extension, where files are missing.
-        superseded: Names of files that were passed over for others, as the policy says.
-        findings: What preflight said, beyond a plain pass.
-        receipt: The host's answer to ``fulfill``.
-        now: Whether this very pass brought the item here; False for what an earlier pass had done.
+        expected: Names that the item waits for, without extension.
+        superseded: Names of files that were not used because the policy prefers others.
+        findings: What the checks found, beyond a plain pass.
+        receipt: What the shop returned from ``fulfill``.
+        now: True when this scan brought the item here; False when an earlier one had done so.
     """
 
     order_number: str
     item_number: str
     status: ItemStatus
-    reason: str = field(converter=redact_signatures)
+    because: Reason
     order_id: str
+    notes: tuple[Reason, ...] = ()
     files: tuple[str, ...] = ()
-    awaited: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     receipt: str | None = None
     now: bool = False
 
+    @property
+    def code(self) -> str:
+        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
+        return self.because.code
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The fields of the reason's code."""
+        return self.because.details
+
+    @property
+    def reason(self) -> str:
+        """The reason and its notes in English."""
+        return self.words()
+
+    def words(self, catalog: Catalog = ENGLISH) -> str:
+        """The reason and its notes in the words of a catalog."""
+        return join_reasons((self.because, *self.notes), catalog)
+
 
 @frozen(kw_only=True)
 class FileOutcome:
-    """What a file is that did not simply match, why, and the name it should have had."""
+    """What a file is that did not simply match, why, and the name it should have had.
+
+    Args:
+        name: The file's name, relative to the location's folder.
+        status: One of ``FileStatus``.
+        because: The reason, as data; ``code``, ``details`` and ``reason`` are read from it.
+        suggestion: For a near miss, the name that a pending item waits for.
+        notes: Further reasons.
+    """
 
     name: str
     status: FileStatus
-    reason: str
+    because: Reason
     suggestion: str | None = None
+    notes: tuple[Reason, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
+        return self.because.code
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The fields of the reason's code."""
+        return self.because.details
+
+    @property
+    def reason(self) -> str:
+        """The reason in English."""
+        return self.words()
+
+    def words(self, catalog: Catalog = ENGLISH) -> str:
+        """The reason and its notes in the words of a catalog."""
+        return join_reasons((self.because, *self.notes), catalog)
 
 
 FileListener = Callable[[FileOutcome], None]
@@ -181,25 +231,42 @@ class FileTally:
         return tuple(outcome for status in FileStatus for _, outcome in self._examples.get(status, ()))
 
 
+Part = Literal["storage", "client", "ledger"]
+"""What a scan works with, and cannot work without."""
+
+
 @frozen(kw_only=True)
 class Fault:
-    """A part of the house that could not be used in this pass: ``storage``, ``client`` or ``ledger``."""
+    """A storage, client or ledger that could not be used in this scan."""
 
-    part: Literal["storage", "client", "ledger"]
-    message: str = field(converter=redact_signatures)
+    part: Part
+    because: Reason
+
+    @classmethod
+    def of(cls, part: Part, error: object) -> Fault:
+        """The fault that an error is, in its own words."""
+        return cls(part=part, because=reason(f"{part}_failed", error=str(error)))
+
+    @property
+    def code(self) -> str:
+        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
+        return self.because.code
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The fields of the reason's code."""
+        return self.because.details
+
+    @property
+    def message(self) -> str:
+        """What happened, in English."""
+        return self.because.render()
 
 
 class PathLike(Protocol):
-    """A path that is no text, such as a ``pathlib.Path``."""
+    """A path object, such as a ``pathlib.Path``."""
 
     def __fspath__(self) -> str: ...
-
-
-class Sheets(Protocol):
-    """Draws reports."""
-
-    def write(self, report: ScanReport, path: str | PathLike) -> None:
-        """Writes the report's page to a file."""
 
 
 @frozen(kw_only=True)
@@ -222,7 +289,6 @@ class ScanReport:
             order in which they were tried; empty where it was not asked.
         monthly_cost: US dollars that as many requests every hour cost a month; None where the price is not known.
         faults: What could not be used; exit code 3 when there is any.
-        sheets: Draws it as a page; set by the ``Scanner`` that made it.
     """
 
     dry_run: bool
@@ -239,7 +305,6 @@ class ScanReport:
     strategy: tuple[str, ...] = ()
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
-    sheets: Sheets | None = field(default=None, repr=False, eq=False)
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
@@ -269,12 +334,12 @@ class ScanReport:
             "strategy": list(self.strategy),
             "monthly_cost": self.monthly_cost,
             "counts": {str(status): count for status, count in self.counts.items()},
-            "items": [_plain(item) for item in self.items],
+            "items": [_item(item) for item in self.items],
             "file_counts": {
                 str(status): self.file_counts[status] for status in FileStatus if status in self.file_counts
             },
-            "files": [_plain(file) for file in self.files],
-            "faults": [_plain(fault) for fault in self.faults],
+            "files": [_file(file) for file in self.files],
+            "faults": [_fault(fault) for fault in self.faults],
             "exit_code": self.exit_code,
         }
 
@@ -283,47 +348,87 @@ class ScanReport:
         text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace").decode()
 
-    def to_html(self, path: str | PathLike) -> None:
-        """Writes a contact sheet: one page that holds all it shows, with a small picture of every artwork.
+    def to_html(self, path: str | PathLike, *, storage: Any = None) -> None:
+        """Write a contact sheet: one page with every outcome and a small picture of every artwork.
 
         The pictures are drawn from the storage's files as they are now, up to 500 of them. Needs the extra ``report``.
 
         Args:
             path: Where the page is written, in place of whatever is there.
+            storage: The ``ArtworkStorage`` that the report is about; None: the page has no pictures.
 
         Raises:
             MissingExtra: A package it needs is not installed.
-            ConfigurationError: It cannot be written, or no scanner made this report.
+            ConfigurationError: The page cannot be written.
         """
-        if self.sheets is None:
-            raise ConfigurationError("this report was not made by a Scanner, so nobody can draw its contact sheet")
-        self.sheets.write(self, path)
+        # Drawing needs I/O, so it lives outside of the core; a report only knows where.
+        import_module("remote_artwork.reporting.html").write_contact_sheet(self, path, storage)
+
+    def render(self, catalog: Catalog = ENGLISH) -> dict[str, Any]:
+        """``to_dict`` with every reason in the words of a catalog, for people who speak its language."""
+        document = self.to_dict()
+        for item, row in zip(self.items, document["items"], strict=True):
+            row["reason"] = item.words(catalog)
+        for file, row in zip(self.files, document["files"], strict=True):
+            row["reason"] = file.words(catalog)
+        for fault, row in zip(self.faults, document["faults"], strict=True):
+            row["message"] = fault.because.render(catalog)
+        return document
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    return asdict(value, value_serializer=_as_json)
+def _item(item: ItemOutcome) -> dict[str, Any]:
+    return {
+        "order_number": item.order_number,
+        "item_number": item.item_number,
+        "order_id": item.order_id,
+        "status": str(item.status),
+        **item.because.to_dict(),
+        "notes": [note.to_dict() for note in item.notes],
+        "reason": item.reason,
+        "files": list(item.files),
+        "expected": list(item.expected),
+        "superseded": list(item.superseded),
+        "findings": [asdict(finding, value_serializer=_as_json) for finding in item.findings],
+        "receipt": item.receipt,
+        "now": item.now,
+    }
+
+
+def _file(file: FileOutcome) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "status": str(file.status),
+        **file.because.to_dict(),
+        "notes": [note.to_dict() for note in file.notes],
+        "reason": file.reason,
+        "suggestion": file.suggestion,
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"part": fault.part, **fault.because.to_dict(), "message": fault.message}
 
 
 def _as_json(_owner: object, _field: object, value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return str(value) if isinstance(value, enum.Enum) else value
 
 
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
-    """The files that items were refused for (a rejected one, or several for one print), and those passed over."""
+    """The files that items were refused for (a rejected one, or several for one print), and those not preferred."""
     for item in items:
         for name in item.superseded:
-            reason = f"passed over for {', '.join(item.files)}, as the shop's policy says"
-            yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, reason=reason)
-        if item.status is ItemStatus.REJECTED:
-            blamed = [name for name in item.files if item.reason.startswith(f"{name}: ")] or item.files
-            for name in blamed:
-                reason = item.reason.removeprefix(f"{name}: ")
-                yield FileOutcome(name=name, status=FileStatus.REJECTED, reason=reason)
+            because = reason("not_preferred", files=list(item.files))
+            yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, because=because)
+        if item.status is ItemStatus.REJECTED and item.code == "file_rejected":
+            details = {name: value for name, value in item.details.items() if name != "file"}
+            because = reason("check_rejected", **details)
+            yield FileOutcome(name=item.details["file"], status=FileStatus.REJECTED, because=because, notes=item.notes)
+        elif item.status is ItemStatus.REJECTED:
+            for name in item.files:
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, because=item.because, notes=item.notes)
         elif item.status is ItemStatus.CONFLICT:
             for name in item.files:
-                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=item.reason)
+                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=item.because, notes=item.notes)
 
 
 def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:

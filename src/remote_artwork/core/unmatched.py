@@ -14,9 +14,9 @@ from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
 from remote_artwork.core.near_miss import NearMiss, NearMisses, spelling, without_front
 from remote_artwork.core.orders import MEDIA_TYPES, Order, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import FileOutcome, FileStatus, natural
 
-FORMATS = "JPEG, PNG or PDF"
 _MOST_NAMES = 5
 
 
@@ -77,15 +77,14 @@ class UnmatchedClassifier:
             return self._replaced(file, same_name)
         done = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
         if done:
-            reason = f"order {done[0]} is fulfilled already, with other files; this one was not used"
-            return _outcome(name, FileStatus.UNRELATED, reason)
+            return _outcome(name, FileStatus.UNRELATED, reason("order_fulfilled_already", order_number=done[0]))
         cancelled = [record.order_number for record in records if record.state is FulfillState.CANCELLED]
         if cancelled:
-            return _outcome(name, FileStatus.UNRELATED, f"order {cancelled[0]} is cancelled; this file is not used")
+            return _outcome(name, FileStatus.UNRELATED, reason("order_cancelled", order_number=cancelled[0]))
         near = None if records or _is_hidden(name) else self._near.of(name)
         if near and self._may_be_meant(near, numbers | self._of_folders(name)):
-            reason = f"{near.why}; {near.slot} waits for {near.suggestion}"
-            return _outcome(name, FileStatus.NEAR_MISS, reason, near.suggestion)
+            because = reason("near_miss", rules=list(near.rules), print=near.slot.details, suggestion=near.suggestion)
+            return _outcome(name, FileStatus.NEAR_MISS, because, near.suggestion)
         return self._without_likeness(name, numbers)
 
     def _replaced(self, file: StoredFile | None, known: Sequence[tuple[OrderRecord, FileRecord]]) -> FileOutcome | None:
@@ -93,22 +92,22 @@ class UnmatchedClassifier:
         done = [record.order_number for record, _remembered in known if record.state is FulfillState.FULFILLED]
         if file is None or not done or any(remembered.describes(file) for _record, remembered in known):
             return None
-        reason = f"it was replaced after it was checked for order {done[0]}, which is fulfilled; it is not sent again"
-        return _outcome(file.name, FileStatus.SUPERSEDED, reason)
+        because = reason("replaced_after_fulfillment", order_number=done[0])
+        return _outcome(file.name, FileStatus.SUPERSEDED, because)
 
     def _without_likeness(self, name: str, numbers: Collection[str]) -> FileOutcome:
         printable = split_extension(name)[1].lower() in MEDIA_TYPES
         if _is_hidden(name):
-            return _outcome(name, FileStatus.UNRELATED, "a hidden file, as programs make for themselves")
+            return _outcome(name, FileStatus.UNRELATED, reason("hidden_file"))
         if not numbers:
-            why = f"its name does not follow the pattern {self.pattern}"
-            return _outcome(name, FileStatus.UNRELATED, why if printable else "neither a print file nor named like one")
+            why = reason("other_name", pattern=str(self.pattern)) if printable else reason("other_file")
+            return _outcome(name, FileStatus.UNRELATED, why)
         if not printable:
             return unsupported(name)
         pending = sorted(number for number in numbers if number in self._pending)
         if pending:
             return _outcome(name, FileStatus.NEAR_MISS, self._other_names(pending[0]))
-        return _outcome(name, FileStatus.EARLY, "no pending order awaits it yet; it stays here until its order comes")
+        return _outcome(name, FileStatus.EARLY, reason("no_order_yet"))
 
     def _spoken_of(self, name: str) -> set[str]:
         """The numbers of all orders that the name may speak of."""
@@ -140,7 +139,7 @@ class UnmatchedClassifier:
             return True
         return any(spelling(own) in (spelling(number), spelling(without_front(number))) for number in numbers)
 
-    def _other_names(self, number: str) -> str:
+    def _other_names(self, number: str) -> Reason:
         orders = self._pending[number]
         stems = {
             stem
@@ -149,10 +148,12 @@ class UnmatchedClassifier:
             for stem in self.awaited.stems.get((order.id, item.number), {}).values()
         }
         if not stems:
-            return f"order {orders[0].number} has no item that needs artwork"
+            return reason("order_needs_no_artwork", order_number=orders[0].number)
         names = sorted(stems, key=natural)
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        return f"order {orders[0].number} awaits no file of this name, but {', '.join(names[:_MOST_NAMES])}{more}"
+        shown, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+        if more > 0:
+            return reason("order_expects_more_names", order_number=orders[0].number, basenames=shown, more=more)
+        return reason("order_expects_other_names", order_number=orders[0].number, basenames=shown)
 
     def settle(self, outcome: FileOutcome, served: Collection[tuple[ItemKey, str]]) -> FileOutcome:
         """Takes a suggestion back whose place has a file already.
@@ -164,23 +165,22 @@ class UnmatchedClassifier:
         slot = self.awaited.slots.get(canonical(split_extension(outcome.suggestion)[0])) if outcome.suggestion else None
         if slot is None or (slot.key, slot.placement) not in served:
             return outcome
-        reason = f"{outcome.reason.partition(';')[0]}; {slot} has its file already, so this one is not used"
-        return evolve(outcome, reason=reason, suggestion=None)
+        because = reason("near_miss_has_file", rules=outcome.details["rules"], print=outcome.details["print"])
+        return evolve(outcome, because=because, suggestion=None)
 
 
 def unsupported(name: str) -> FileOutcome:
     """The outcome of a file named like a print file, in a format that is not printed."""
     extension = split_extension(name)[1]
-    flaw = f"{extension!r} is not a format that is printed" if extension else "its name has no extension"
-    reason = f"{flaw}; save it as {FORMATS}"
-    return _outcome(name, FileStatus.UNSUPPORTED, reason)
+    because = reason("format_not_printed", extension=extension) if extension else reason("no_extension")
+    return _outcome(name, FileStatus.UNSUPPORTED, because)
 
 
 def _is_hidden(name: str) -> bool:
     return name.rpartition("/")[2].startswith(".")
 
 
-def _outcome(name: str, status: FileStatus, reason: str, suggestion: str | None = None) -> FileOutcome:
+def _outcome(name: str, status: FileStatus, because: Reason, suggestion: str | None = None) -> FileOutcome:
     """Names that are no valid text are shown with their odd bytes escaped."""
     shown = name.encode("utf-8", "backslashreplace").decode()
-    return FileOutcome(name=shown, status=status, reason=reason, suggestion=suggestion)
+    return FileOutcome(name=shown, status=status, because=because, suggestion=suggestion)

@@ -17,6 +17,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planner import ItemPlan
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.session import Dependencies, Progress
@@ -42,20 +43,23 @@ class Files:
             self.progress.advance(self.progress.selection(number, files))
             verdict = self.tools.ahead.verdict(plan.item, files)
         except FileGone as error:
-            self.progress.set(number, ItemStatus.MISSING, f"{error}; it was there a moment ago")
+            self.progress.set_outcome(number, ItemStatus.MISSING, reason("deleted_during_scan", error=str(error)))
             return False
         except StorageError as error:
             self.progress.failures.append(error)
-            self.progress.set(number, ItemStatus.UNREADABLE, f"{error}; nothing was sent")
+            because = reason("nothing_sent_unreadable", error=str(error))
+            self.progress.set_outcome(number, ItemStatus.UNREADABLE, because)
             return False
         if verdict.rejection:
             rejected = self.progress.item_step(number, ItemState.REJECTED, reason=verdict.rejection, checks=checks)
             self.progress.advance(rejected)
-            self.progress.set(number, ItemStatus.REJECTED, verdict.rejection, findings=verdict.findings, now=True)
+            self.progress.set_outcome(
+                number, ItemStatus.REJECTED, verdict.rejection, findings=verdict.findings, now=True
+            )
             return False
         self.progress.advance(self.progress.item_step(number, ItemState.VERIFIED, checks=checks))
         if verdict.findings:
-            self.progress.set(number, plan.status, plan.reason, findings=verdict.findings)
+            self.progress.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=verdict.findings)
         return True
 
     def now(self, number: str) -> dict[str, StoredFile]:
@@ -131,29 +135,31 @@ class PostSendCheck:
             if row is None or not row.files:
                 continue
             if row.state is ItemState.LATE_REPLACEMENT:
-                self._report(row, row.reason, now=False)
+                self._report(row, row.reason or reason("replaced_after_send", files=_names(row)), now=False)
             elif row.state in VERIFIED_STATES:
                 self._look(row)
 
     def _look(self, row: ItemRecord) -> None:
-        names = ", ".join(file.name for file in row.files)
         try:
             if row.describes(self.files.now(row.item_number)):
                 return
         except StorageError as error:
-            words = f"whether {names} was replaced while the order was sent could not be seen: {error}"
-            self.progress.add(row.item_number, words)
+            note = reason("replacement_not_checked", files=_names(row), error=str(error))
+            self.progress.append_reason(row.item_number, note)
             return
         pinned = all(file.version_id for file in row.files)
-        which = "the earlier file is printed" if pinned else "the earlier file is printed, or the newer one, unchecked"
-        reason = f"{names} was replaced while or after the order was sent; {which}: look at the order"
-        self._report(row, reason, now=True)
+        because = reason("replaced_after_send" if pinned else "replaced_after_send_unpinned", files=_names(row))
+        self._report(row, because, now=True)
         # Where a later scan settles the order, it looks again; until then the file may yet be checked and sent.
         if self.progress.state is not FulfillState.FULFILL_INTENT:
-            self.progress.advance(self.progress.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=reason))
+            self.progress.advance(self.progress.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=because))
 
-    def _report(self, row: ItemRecord, reason: str, *, now: bool) -> None:
+    def _report(self, row: ItemRecord, because: Reason, *, now: bool) -> None:
         if self.progress.state is FulfillState.FULFILLED:
-            self.progress.set(row.item_number, ItemStatus.LATE_REPLACEMENT, reason, now=now)
+            self.progress.set_outcome(row.item_number, ItemStatus.LATE_REPLACEMENT, because, now=now)
         else:
-            self.progress.add(row.item_number, reason)
+            self.progress.append_reason(row.item_number, because)
+
+
+def _names(row: ItemRecord) -> list[str]:
+    return [file.name for file in row.files]

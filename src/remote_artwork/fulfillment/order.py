@@ -12,7 +12,8 @@ from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.orders import Attaching, OrderState
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan
+from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, resolve_note, still_pending
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.artwork import Files, PostSendCheck
@@ -50,9 +51,8 @@ def record_late_call(tools: Dependencies, progress: Progress, lease: Lease) -> N
     if progress.state is FulfillState.CANCELLED:
         progress.advance(progress.order_step(FulfillState.OPEN))
     progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=progress.plan.order.work))
-    what = f"the shop answered with receipt {progress.receipt}" if progress.receipt else "a fulfill call ended"
-    what += " after another scan had taken the order over"
-    ShopSession(tools, progress, Files(tools, progress)).leave_to_a_person(what)
+    because = reason("call_ended_after_lease", receipt=progress.receipt)
+    ShopSession(tools, progress, Files(tools, progress)).mark_uncertain(because)
 
 
 @frozen
@@ -82,15 +82,16 @@ class _Order:
         progress = self.progress
         if progress.state is FulfillState.FULFILLED:
             self._weigh_receipt()
-            raise progress.stop(ItemStatus.FULFILLED, "fulfilled by another scan just now; nothing was sent again")
+            raise progress.stop(ItemStatus.FULFILLED, reason("fulfilled_by_other_scan"))
         if progress.state is FulfillState.UNCERTAIN:
-            raise progress.stop(ItemStatus.UNCERTAIN, progress.lease.record.reason)
+            because = progress.lease.record.reason or reason("call_started_outcome_unknown")
+            note = resolve_note(progress.plan.key, progress.plan.order.number)
+            raise progress.stop(ItemStatus.UNCERTAIN, because, note)
         if progress.state is FulfillState.FULFILL_INTENT:
             Settling(self.tools, progress, self.host).run()
             raise Stop
         if progress.state is FulfillState.CANCELLED:
-            reason = "the shop names it pending again"
-            progress.advance(progress.order_step(FulfillState.OPEN, reason=reason))
+            progress.advance(progress.order_step(FulfillState.OPEN, reason=reason("pending_again")))
 
     def _weigh_receipt(self) -> None:
         """Leaves an order to a person whose receipt the shop contradicts: the order waits there, long after it.
@@ -103,9 +104,9 @@ class _Order:
             return
         order = self.host.look_up()
         if order and order.state is OrderState.PENDING and order.approval == record.key.approval:
-            self.host.leave_to_a_person(f"{record.told}, but the shop still names it pending")
+            self.host.mark_uncertain(still_pending(record))
             raise Stop
-        raise self.progress.stop(ItemStatus.FULFILLED, f"{record.told}; nothing was sent again")
+        raise self.progress.stop(ItemStatus.FULFILLED, reason("fulfilled_before", **record.receipt_details))
 
     def _send(self) -> None:
         self._settle_replacements()
@@ -122,19 +123,18 @@ class _Order:
             if not self.files.verify(plan) or (self._attaches and not self.host.attach(plan, again=True)):
                 raise Stop
         if replaced and self._replaced():
-            raise self.progress.stop(
-                ItemStatus.SETTLING, "its files keep changing; nothing was sent, the next scan looks"
-            )
+            raise self.progress.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
 
     def _refuse_a_second_file(self, number: str) -> None:
         try:
             beside = self.files.beside(number)
         except StorageError as error:
             self.progress.failures.append(error)
-            raise self.progress.stop(ItemStatus.UNREADABLE, f"{error}; nothing was sent") from error
+            raise self.progress.stop(
+                ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error))
+            ) from error
         if beside:
-            reason = f"{', '.join(beside)} came beside a file that was replaced; nothing was sent, the next scan looks"
-            raise self.progress.stop(ItemStatus.SETTLING, reason)
+            raise self.progress.stop(ItemStatus.SETTLING, reason("second_file_arrived", files=beside))
 
     def _replaced(self) -> list[ItemPlan]:
         """Plans with the files as they are now, of the items whose files are no longer the checked ones."""
@@ -144,11 +144,12 @@ class _Order:
             try:
                 now = self.files.now(number)
             except FileGone as error:
-                self.progress.set(number, ItemStatus.MISSING, f"{error}; it was deleted after it was checked")
+                self.progress.set_outcome(number, ItemStatus.MISSING, reason("deleted_after_check", error=str(error)))
                 raise Stop from error
             except StorageError as error:
                 self.progress.failures.append(error)
-                self.progress.set(number, ItemStatus.UNREADABLE, f"{error}; nothing was sent")
+                because = reason("nothing_sent_unreadable", error=str(error))
+                self.progress.set_outcome(number, ItemStatus.UNREADABLE, because)
                 raise Stop from error
             if not self.progress.rows[number].describes(now):
                 changed.append(evolve(plan, files=now))

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.core.orders import Attaching, Order, OrderState, Recovery
-from remote_artwork.core.planner import format_duration
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.session import Dependencies, Progress, Stop
@@ -31,24 +31,23 @@ class Settling:
         """
         order = self.host.look_up()
         if order is not None and order.approval != self.progress.plan.key.approval:
-            self.host.leave_to_a_person("the order was approved anew after a fulfill call was begun")
+            self.host.mark_uncertain(reason("approved_again_in_doubt"))
         elif order is not None and self._is_fulfilled(order):
-            how = self.progress.whose(order)
-            self.host.done(None, f"fulfilled, as the shop says, after a call whose answer was lost ({how})")
+            fulfiller = self.progress.fulfiller(order)
+            self.host.done(None, reason("fulfilled_after_lost_answer", fulfiller=fulfiller))
         elif self.tools.client.recovery is Recovery.NONE:
-            self.host.leave_to_a_person("a fulfill call was begun and its outcome is unknown")
+            self.host.mark_uncertain(reason("call_started_outcome_unknown"))
         elif order is not None and order.state is OrderState.PENDING and order.work != self.progress.lease.record.work:
-            self.host.leave_to_a_person("the order was changed after a fulfill call was begun whose outcome is unknown")
+            self.host.mark_uncertain(reason("order_edited_in_doubt"))
         elif order is not None and order.state is OrderState.PENDING:
             self._still_pending()
         elif self._too_early:
             self._wait()
         elif order is not None and order.state is OrderState.CANCELLED:
-            self.host.cancel("the shop has cancelled it, and has not fulfilled it")
+            self.host.cancel(reason("cancelled_not_fulfilled"))
         else:
-            names = "names the order neither pending, nor fulfilled, nor cancelled"
-            what = names if order is not None else "does not know the order any more"
-            self.host.leave_to_a_person(f"a fulfill call was begun and its outcome is unknown; the shop {what}")
+            code = "order_gone_in_doubt" if order is None else "state_unclear_in_doubt"
+            self.host.mark_uncertain(reason(code))
 
     def _is_fulfilled(self, order: Order) -> bool:
         """Whether the host says so, or has gone on since with an order that carries our key."""
@@ -58,19 +57,18 @@ class Settling:
     def _still_pending(self) -> None:
         idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
         if self.progress.plan.order.state is not OrderState.PENDING:
-            reason = "a fulfill call was begun, and the shop's list does not name the order; the next scan looks again"
-            self.progress.set_required(ItemStatus.UNCERTAIN, reason)
+            self.progress.set_required(ItemStatus.UNCERTAIN, reason("not_listed_in_doubt"))
         elif not idempotent and self._too_early:
             self._wait()
         elif self._same_files():
             self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
             self._repeat()
         elif idempotent:
-            self.host.leave_to_a_person("a file was replaced after a fulfill call was begun whose outcome is unknown")
+            self.host.mark_uncertain(reason("file_replaced_in_doubt"))
         else:
-            reason = "an earlier fulfill call had no effect; the next scan sends the order"
-            self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=reason))
-            self.progress.set_required(ItemStatus.MATCHED, reason)
+            because = reason("call_had_no_effect")
+            self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=because))
+            self.progress.set_required(ItemStatus.MATCHED, because)
 
     def _repeat(self) -> None:
         """Sends the order with the files of the earlier call, by fresh URLs; an attach may have come late since."""
@@ -94,7 +92,7 @@ class Settling:
             return False
         except StorageError as error:
             progress.failures.append(error)
-            raise progress.stop(ItemStatus.UNCERTAIN, f"{error}; the next scan repeats the fulfill call") from error
+            raise progress.stop(ItemStatus.UNCERTAIN, reason("retry_needs_storage", error=str(error))) from error
 
     @property
     def _call_limit(self) -> timedelta:
@@ -107,6 +105,5 @@ class Settling:
         return age is None or age < self._call_limit
 
     def _wait(self) -> None:
-        limit = format_duration(self._call_limit)
-        reason = f"a fulfill call may still be under way; a scan asks the shop again once {limit} have passed since it"
-        self.progress.set_required(ItemStatus.UNCERTAIN, reason)
+        because = reason("call_in_flight", call_limit=self._call_limit.total_seconds())
+        self.progress.set_required(ItemStatus.UNCERTAIN, because)

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Literal
 
 from attrs import define, evolve, field
 
 from remote_artwork.core.events import Tell, reported, started
 from remote_artwork.core.lifecycle import FulfillState, Lease
-from remote_artwork.core.planner import OrderPlan, format_duration
+from remote_artwork.core.planner import OrderPlan
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
 from remote_artwork.errors import (
     AuthenticationFailed,
@@ -113,16 +113,15 @@ class Fulfillment:
         """Brings one order as far as it goes; returns one outcome for each of its items. Raises for bugs alone."""
         if self._down is not None:
             status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
-            return plan.left(status, f"not tried, nothing was sent: {self._down.message}")
+            return plan.skipped(status, reason("not_tried", error=self._down.message))
         try:
             lease = self._claim(plan)
         except (LedgerError, InvalidLedger) as error:
-            self._give_up("ledger", str(error))
-            return plan.left(ItemStatus.FAILED, f"nothing was sent: {error}")
+            self._give_up(Fault.of("ledger", error))
+            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(error)))
         if lease is None:
-            longest = format_duration(self._lease_for)
-            reason = f"another scan holds this order, or one that died did; it is free again in {longest} at the latest"
-            return plan.left(ItemStatus.MATCHED, reason)
+            because = reason("held_by_other_scan", free_within=self._lease_for.total_seconds())
+            return plan.skipped(ItemStatus.MATCHED, because)
         tools = evolve(self.tools, retry=self.tools.retry.for_one_order())
         progress = Progress(plan=plan, ledger=tools.ledger, lease=lease, retry=tools.retry, tell=tools.tell)
         try:
@@ -152,7 +151,7 @@ class Fulfillment:
             if progress.called:
                 self._called_too_late(progress)
         except (LedgerError, InvalidLedger) as error:
-            self._give_up("ledger", str(error))
+            self._give_up(Fault.of("ledger", error))
             _unrecorded(progress, error, ItemStatus.FAILED)
         except ConfigurationError as error:
             progress.failures.append(error)
@@ -185,23 +184,22 @@ class Fulfillment:
         """Spares the other orders a part that does not answer: each would wait for the whole of its time-outs."""
         failures = {part: failure for failure in reversed(progress.failures) if (part := _part_of(failure))}
         for part, failure in failures.items():
-            self._fault(part, str(failure))
+            self._add_fault(Fault.of(part, failure))
         if progress.unanswered:
             failures.setdefault("client", progress.unanswered)
         self._breaker.note(answered=progress.answered, failed=set(failures))
         for part, failure in failures.items():
             if self._breaker.is_down(part):
-                whose = "the shop" if part == "client" else "the storage"
-                self._give_up(part, f"{whose} left {DOWN} orders in a row without an answer: {failure}")
+                code = "shop_not_answering" if part == "client" else "storage_not_answering"
+                self._give_up(Fault(part=part, because=reason(code, orders=DOWN, error=str(failure))))
 
-    def _give_up(self, part: Literal["storage", "client", "ledger"], message: str) -> None:
-        self.faults = [fault for fault in self.faults if fault.part != part]
-        self._fault(part, message)
-        self._down = self.faults[-1]
+    def _give_up(self, fault: Fault) -> None:
+        self.faults = [*(other for other in self.faults if other.part != fault.part), fault]
+        self._down = fault
 
-    def _fault(self, part: Literal["storage", "client", "ledger"], message: str) -> None:
-        if part not in {fault.part for fault in self.faults}:
-            self.faults.append(Fault(part=part, message=message))
+    def _add_fault(self, fault: Fault) -> None:
+        if fault.part not in {other.part for other in self.faults}:
+            self.faults.append(fault)
 
 
 def _part_of(failure: RemoteArtworkError) -> Part | None:
@@ -217,14 +215,12 @@ def _unrecorded(progress: Progress, error: Exception, otherwise: ItemStatus) -> 
     if progress.state in (FulfillState.FULFILLED, FulfillState.UNCERTAIN):
         return  # what became of it is recorded; what broke off came after
     if progress.state is FulfillState.FULFILL_INTENT:
-        answer = f"; the shop answered with receipt {progress.receipt}" if progress.receipt else ""
-        reason = f"a fulfill call was begun, and its end is not recorded ({what}){answer}; the next scan settles it"
-        progress.set_required(ItemStatus.UNCERTAIN, reason)
+        because = reason("call_not_recorded", error=what, receipt=progress.receipt)
+        progress.set_required(ItemStatus.UNCERTAIN, because)
     elif progress.attaching is not None:
-        reason = f"artwork was attached, but that is not recorded ({what}); it is set again before the order is sent"
-        progress.set(progress.attaching, ItemStatus.UNCERTAIN, reason)
+        progress.set_outcome(progress.attaching, ItemStatus.UNCERTAIN, reason("attach_not_recorded", error=what))
     else:
-        progress.set_required(otherwise, f"nothing was sent: {what}")
+        progress.set_required(otherwise, reason("nothing_sent", error=what))
 
 
 def run_orders(
@@ -260,13 +256,11 @@ def run_orders(
     for done in range(total):
         plan = waiting.pop(fulfillment.next_of(len(waiting)))
         if stop.is_set():
-            left = "left for the next scan: this one was stopped before the order"
-            report(plan, plan.left(ItemStatus.MATCHED, left))
+            report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
         else:
             fulfillment.look_ahead([plan, *waiting[: fulfillment.tools.ahead.at_once]])
             tell(started(plan, done=done, total=total))
             report(plan, fulfillment.work(plan))
     for plan in with_work[total:]:
-        left = f"left for the next scan: this one was limited to {total} orders"
-        report(plan, plan.left(ItemStatus.MATCHED, left))
+        report(plan, plan.skipped(ItemStatus.MATCHED, reason("limit_reached", limit=total)))
     return items

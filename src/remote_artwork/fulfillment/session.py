@@ -21,8 +21,9 @@ from remote_artwork.core.lifecycle import (
     Step,
 )
 from remote_artwork.core.orders import Order, StoredFile
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan
+from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, order_waits
 from remote_artwork.core.policy import Policy
+from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import Finding, ItemOutcome, ItemStatus
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.retry import RetryPolicy
@@ -126,15 +127,15 @@ class Progress:
         """Whether a ``fulfill`` was ever begun for this approval of the order."""
         return self.lease.record.intent_age is not None
 
-    def whose(self, order: Order | None) -> str:
-        """What the host tells, in words, of who has fulfilled an order."""
+    def fulfiller(self, order: Order | None) -> str:
+        """Who fulfilled an order by the shop's word, as a word of the catalog."""
         if order is None or order.fulfillment_key is None:
-            return "it does not say by whom"
+            return "fulfiller_unknown"
         if order.fulfillment_key == self.plan.key.fulfillment_key:
-            return "it echoes our key"
-        return "it names another key than ours"
+            return "fulfiller_ours"
+        return "fulfiller_other"
 
-    def item_step(self, number: str, after: ItemState, *, reason: str = "", checks: str = "") -> ItemStep:
+    def item_step(self, number: str, after: ItemState, *, reason: Reason | None = None, checks: str = "") -> ItemStep:
         """The step of one item from where it is, with the files it has; ``checks`` are those it has unless told."""
         row = self.rows[number]
         return ItemStep(
@@ -159,7 +160,7 @@ class Progress:
         *,
         receipt: str | None = None,
         work: str = "",
-        reason: str = "",
+        reason: Reason | None = None,
         call_limit: timedelta | None = None,
     ) -> OrderStep:
         """The step of the order from where it is."""
@@ -182,14 +183,15 @@ class Progress:
             if event := of_step(self.plan, step):
                 self.tell(event)
 
-    def set(
+    def set_outcome(
         self,
         number: str,
         status: ItemStatus,
-        reason: str,
+        because: Reason,
         *,
         findings: tuple[Finding, ...] = (),
         receipt: str | None = None,
+        notes: Sequence[Reason] = (),
         now: bool = False,
     ) -> None:
         """Sets the outcome of one item."""
@@ -197,33 +199,34 @@ class Progress:
         self._outcomes[number] = evolve(
             before,
             status=status,
-            reason=reason,
+            because=because,
+            notes=tuple(notes),
             findings=findings or before.findings,
             receipt=receipt or before.receipt,
             now=now,
         )
 
-    def add(self, number: str, words: str) -> None:
-        """Says more of one item, whose status stays."""
+    def append_reason(self, number: str, note: Reason) -> None:
+        """Adds a reason to the outcome of one item, whose status stays."""
         before = self._outcomes[number]
-        self._outcomes[number] = evolve(before, reason=f"{before.reason}; {words}")
+        self._outcomes[number] = evolve(before, notes=(*before.notes, note))
 
-    def set_required(self, status: ItemStatus, reason: str) -> None:
+    def set_required(self, status: ItemStatus, because: Reason, *notes: Reason) -> None:
         """Sets the outcome of every item that needs artwork."""
         for item in self.required:
-            self.set(item.item.number, status, reason)
+            self.set_outcome(item.number, status, because, notes=notes)
 
-    def stop(self, status: ItemStatus, reason: str) -> Stop:
-        """Sets the outcome of every item that needs artwork, and gives the signal to raise."""
-        self.set_required(status, reason)
+    def stop(self, status: ItemStatus, because: Reason, *notes: Reason) -> Stop:
+        """Sets the outcome of every item that needs artwork, and returns the exception to raise."""
+        self.set_required(status, because, *notes)
         return Stop()
 
     def outcomes(self) -> Sequence[ItemOutcome]:
         """One outcome for every item of the order; what has its files is told what the order came to wait for."""
         outcomes = list(self._outcomes.values())
         required = [self._outcomes[item.item.number] for item in self.required]
-        waiting = [f"item {item.item_number} ({item.status})" for item in required if item.status not in HAS_ITS_FILES]
+        waiting = [(item.item_number, item.status) for item in required if item.status not in HAS_ITS_FILES]
         if not self.plan.complete or not waiting:
             return outcomes
-        waits = f"; the order waits for {', '.join(waiting)}"
-        return [evolve(item, reason=item.reason + waits) if item.status in HAS_ITS_FILES else item for item in outcomes]
+        note = order_waits(waiting)
+        return [evolve(item, notes=(*item.notes, note)) if item.status in HAS_ITS_FILES else item for item in outcomes]

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from remote_artwork.core.lifecycle import FulfillState, ItemState, Step, resolve_command
+from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
 from remote_artwork.core.orders import Order, OrderState, Recovery
-from remote_artwork.core.planner import ItemPlan
+from remote_artwork.core.planner import ItemPlan, order_waits, resolve_note
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import (
     AlreadyFulfilled,
@@ -135,8 +136,7 @@ class ShopSession:
         try:
             self.calls.make(attach, intend=intend)
         except OutcomeUnknown as error:
-            reason = f"nobody knows whether it was attached ({error}); the next scan sets it again"
-            progress.set(number, ItemStatus.UNCERTAIN, reason)
+            progress.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
             return False
         except ClientError as error:
             progress.advance(progress.item_step(number, ItemState.VERIFIED))
@@ -146,8 +146,9 @@ class ShopSession:
             return False
         progress.advance(progress.item_step(number, ItemState.ATTACHED))
         progress.attaching = None
-        names = ", ".join(file.name for file in row.files)
-        progress.set(number, ItemStatus.ATTACHED, f"attached {names}{plan.waits}", now=True)
+        because = reason("attached", files=[file.name for file in row.files])
+        waits = [note for note in plan.notes if note.code == "order_waits"]
+        progress.set_outcome(number, ItemStatus.ATTACHED, because, notes=waits, now=True)
         return True
 
     def read_again(self) -> Order:
@@ -158,25 +159,22 @@ class ShopSession:
         """
         order, progress = self.look_up(), self.progress
         same = order is not None and progress.plan.order.same_work(order, positions=self.tools.positions_matter)
-        state, whose = None if order is None else order.state, progress.whose(order)
+        state, fulfiller = None if order is None else order.state, progress.fulfiller(order)
         as_sent = state is OrderState.FULFILLED or (state is OrderState.PENDING and same)
         if progress.state is FulfillState.FULFILL_INTENT and not as_sent:
-            raise progress.stop(ItemStatus.UNCERTAIN, "the shop has just changed the order; the next scan asks again")
+            raise progress.stop(ItemStatus.UNCERTAIN, reason("order_changed_in_doubt"))
         if order is None:
-            self.cancel("the shop no longer knows the order")
+            self.cancel(reason("order_gone"))
         elif order.state is OrderState.FULFILLED and progress.begun:
             if progress.state is FulfillState.OPEN:
                 progress.advance(progress.order_step(FulfillState.FULFILL_INTENT, work=order.work))
-            self.done(None, f"fulfilled, as the shop says, after an earlier call of this library ({whose})")
+            self.done(None, reason("fulfilled_after_earlier_call", fulfiller=fulfiller))
         elif order.state is OrderState.FULFILLED:
-            self.cancel(f"fulfilled elsewhere, not by this library ({whose})")
+            self.cancel(reason("fulfilled_elsewhere", fulfiller=fulfiller))
         elif order.state is not OrderState.PENDING:
-            self.cancel(f"the shop no longer names it pending ({order.state})")
+            self.cancel(reason("no_longer_pending", state=str(order.state)))
         elif not same:
-            raise progress.stop(
-                ItemStatus.SETTLING,
-                "the order changed while it was worked on; nothing was sent, the next scan looks again",
-            )
+            raise progress.stop(ItemStatus.SETTLING, reason("order_changed"))
         else:
             return order
         raise Stop
@@ -225,13 +223,13 @@ class ShopSession:
             repeated = progress.lease.record.state is FulfillState.FULFILL_INTENT
             if progress.in_doubt or (repeated and isinstance(error, NotPending | OrderGone)):
                 raise self._refused_in_doubt(error) from error
-            progress.advance(progress.order_step(FulfillState.OPEN, reason=str(error)))
+            progress.advance(progress.order_step(FulfillState.OPEN, reason=reason("shop_refused", error=str(error))))
             self._refused(error, items=progress.required)
             raise Stop from error
         progress.receipt = None if receipt is None else str(receipt)
         self.done(progress.receipt)
 
-    def done(self, receipt: str | None, how: str = "") -> None:
+    def done(self, receipt: str | None, how: Reason | None = None) -> None:
         """Writes the receipt; every item that was only checked is attached by the same call.
 
         Args:
@@ -247,9 +245,8 @@ class ShopSession:
         progress.advance(*steps, progress.order_step(FulfillState.FULFILLED, receipt=receipt, reason=how))
         for plan in progress.required:
             row = progress.rows.get(plan.item.number)
-            names = ", ".join(file.name for file in row.files) if row else "unknown files"
-            reason = how or f"fulfilled with {names}"
-            progress.set(plan.item.number, ItemStatus.FULFILLED, reason, receipt=receipt, now=True)
+            because = how or reason("fulfilled", files=[file.name for file in row.files] if row else [])
+            progress.set_outcome(plan.number, ItemStatus.FULFILLED, because, receipt=receipt, now=True)
 
     def look_up(self) -> Order | None:
         """The order as the host has it now; None where the host does not know it any more.
@@ -270,54 +267,48 @@ class ShopSession:
             self.progress.failures.append(error)
             sent = self.progress.state is not FulfillState.OPEN
             status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
-            raise self.progress.stop(status, f"the order could not be read again: {error}") from error
+            raise self.progress.stop(status, reason("order_not_read", error=str(error))) from error
         return order
 
-    def cancel(self, reason: str) -> None:
+    def cancel(self, because: Reason) -> None:
         """Ends the order in the ledger, and says so of its items."""
         if self.progress.state in (FulfillState.OPEN, FulfillState.FULFILL_INTENT):
-            self.progress.advance(self.progress.order_step(FulfillState.CANCELLED, reason=reason))
-        self.progress.set_required(ItemStatus.CANCELLED, reason)
+            self.progress.advance(self.progress.order_step(FulfillState.CANCELLED, reason=because))
+        self.progress.set_required(ItemStatus.CANCELLED, because)
 
-    def leave_to_a_person(self, what: str) -> None:
-        """Marks the order uncertain in the ledger, and says how a person settles it."""
-        tool = resolve_command(self.progress.plan.key, self.progress.plan.order.number)
-        reason = f"{what}; look in the shop, then say so: {tool} (or --not-fulfilled)"
+    def mark_uncertain(self, because: Reason) -> None:
+        """Marks the order uncertain in the ledger, and says how a person records what happened."""
         receipt = self.progress.receipt or self.progress.lease.record.receipt
-        self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=reason))
-        self.progress.set_required(ItemStatus.UNCERTAIN, reason)
+        self.progress.advance(self.progress.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=because))
+        note = resolve_note(self.progress.plan.key, self.progress.plan.order.number)
+        self.progress.set_required(ItemStatus.UNCERTAIN, because, note)
 
     def _fulfilled_already(self) -> None:
-        self.done(None, f"the shop says it is fulfilled already ({self.progress.whose(self.look_up())})")
+        self.done(None, reason("already_fulfilled", fulfiller=self.progress.fulfiller(self.look_up())))
 
     def _unknown(self, error: OutcomeUnknown) -> None:
-        what = f"nobody knows whether the order was fulfilled ({error})"
-        if self.tools.client.recovery is Recovery.NONE:
-            self.leave_to_a_person(what)
-        elif self.tools.client.recovery is Recovery.IDEMPOTENT:
-            then = "the next scan repeats the call with the same key, which has no second effect"
-            self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; {then}")
-        else:
-            self.progress.set_required(ItemStatus.UNCERTAIN, f"{what}; a later scan asks the shop")
+        match self.tools.client.recovery:
+            case Recovery.NONE:
+                self.mark_uncertain(reason("outcome_unknown", error=str(error)))
+            case Recovery.IDEMPOTENT:
+                self.progress.set_required(ItemStatus.UNCERTAIN, reason("outcome_unknown_will_retry", error=str(error)))
+            case _:
+                self.progress.set_required(ItemStatus.UNCERTAIN, reason("outcome_unknown_will_ask", error=str(error)))
 
     def _without_url(self, error: RemoteArtworkError, items: Sequence[ItemPlan]) -> None:
         """Outcomes of items whose files the host could not download."""
         self.progress.failures.append(error)
-        status, then = ItemStatus.UNREADABLE, "nothing was sent"
+        status, code = ItemStatus.UNREADABLE, "no_url"
         if self.progress.state is FulfillState.FULFILL_INTENT:
-            status, then = ItemStatus.UNCERTAIN, "an earlier fulfill call is settled by a later scan"
+            status, code = ItemStatus.UNCERTAIN, "no_url_call_unresolved"
         for plan in items:
-            self.progress.set(plan.item.number, status, f"no URL could be made: {error}; {then}")
+            self.progress.set_outcome(plan.number, status, reason(code, error=str(error)))
 
     def _refused_in_doubt(self, error: ClientError) -> Stop:
         """Nothing is known of a call by another one's refusal: the intent stays, and is settled by a later scan."""
         if isinstance(error, RateLimited | Unavailable | AuthenticationFailed):
             self.progress.failures.append(error)
-        return self.progress.stop(
-            ItemStatus.UNCERTAIN,
-            "nobody knows whether an earlier call fulfilled the order, and the shop does not take its repeat "
-            f"({error}); the next scan asks the shop again",
-        )
+        return self.progress.stop(ItemStatus.UNCERTAIN, reason("retry_refused", error=str(error)))
 
     def _refused(self, error: ClientError, *, items: Sequence[ItemPlan]) -> None:
         """Outcomes of a call that surely had no effect.
@@ -327,24 +318,24 @@ class ShopSession:
         """
         progress = self.progress
         if isinstance(error, OrderGone | NotPending | AlreadyFulfilled):
-            self.cancel(f"the shop no longer takes it: {error}")
+            self.cancel(reason("no_longer_accepted", error=str(error)))
             raise Stop from error
-        status, reason, refused = ItemStatus.FAILED, f"the shop refuses: {error}", list(items)
+        status, because, refused = ItemStatus.FAILED, reason("shop_refused", error=str(error)), list(items)
         if isinstance(error, PaymentRequired):
-            reason = f"the shop holds the order until it is paid for ({error}); the files are fine"
+            because = reason("payment_required", error=str(error))
         elif isinstance(error, ArtworkUnreachable):
-            reason = f"the shop could not download the file ({error}); the next scan hands out a fresh URL"
+            because = reason("artwork_unreachable", error=str(error))
         elif isinstance(error, ArtworkRejected):
-            status, reason = ItemStatus.REJECTED, f"the shop refuses the artwork: {error.reason}"
+            status, because = ItemStatus.REJECTED, reason("artwork_rejected", error=error.reason)
             refused = [plan for plan in items if plan.item.number == error.item_number] or refused
         for plan in items:
             if plan in refused:
-                progress.set(plan.item.number, status, reason)
+                progress.set_outcome(plan.number, status, because)
             else:
-                progress.add(plan.item.number, f"the order waits for item {refused[0].item.number} ({status})")
+                progress.append_reason(plan.number, order_waits([(refused[0].number, status)]))
         if status is ItemStatus.REJECTED and len(refused) == 1:
             number = refused[0].item.number
-            progress.advance(progress.item_step(number, ItemState.REJECTED, reason=reason))
+            progress.advance(progress.item_step(number, ItemState.REJECTED, reason=because))
         if isinstance(error, RateLimited | Unavailable | AuthenticationFailed):
             progress.failures.append(error)
             raise Stop from error

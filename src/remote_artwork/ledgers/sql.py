@@ -32,6 +32,7 @@ from remote_artwork.core.lifecycle import (
     taken_over,
     written_already,
 )
+from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import InvalidLedger, LeaseLost
 from remote_artwork.ledgers.engine import (
     READS,
@@ -102,7 +103,7 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[OrderRecord, int]]
             items={row[_ITEM]: _item(*row[_ITEM:]) for row in of_order if row[_ITEM] is not None},
             receipt=receipt,
             work=work,
-            reason=reason,
+            reason=Reason.from_json(reason),
             settled_by=settled_by,
             call_limit=None if call_limit is None else timedelta(seconds=call_limit),
             # A clock that was set back must not make an age negative.
@@ -117,7 +118,7 @@ def _item(number: str, state: str, files: list[dict[str, Any]], reason: str, che
         item_number=number,
         state=_ITEM_STATES[state],
         files=tuple(FileRecord(**file) for file in files),
-        reason=reason,
+        reason=Reason.from_json(reason),
         checks=checks,
     )
 
@@ -350,7 +351,7 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
         changes = {
             "state": step.after,
             "files": as_json(step.files),
-            "reason": step.reason,
+            "reason": step.reason.to_json() if step.reason else "",
             "checks": step.checks,
             "updated_at": DatabaseNow(),
         }
@@ -361,7 +362,7 @@ def _written(connection: Connection, key: OrderKey, step: Step) -> bool:
         return connection.execute(update(items).where(here).values(changes)).rowcount == 1
     outcome: dict[str, Any] = {
         "state": step.after,
-        "reason": step.reason,
+        "reason": step.reason.to_json() if step.reason else "",
         "settled_by": step.settled_by,
         "receipt": step.receipt,
     }

@@ -7,19 +7,17 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
-
-from attrs import frozen
 
 from remote_artwork.core.report import (
     NEEDS_PERSON,
     FileStatus,
     ItemOutcome,
     ItemStatus,
-    PathLike,
     ScanReport,
     Severity,
 )
@@ -158,37 +156,38 @@ def require_writable(path: Path) -> None:
         raise ConfigurationError(f"the report cannot be written to {path}: there is no such folder")
 
 
-@frozen
-class ContactSheets:
-    """Writes contact sheets of one storage's reports; the pictures are of the files as they are at that moment."""
+def write_contact_sheet(report: ScanReport, path: str | os.PathLike[str], storage: ArtworkStorage | None) -> None:
+    """Write a report's page in place of whatever is at the path, whole or not at all.
 
-    storage: ArtworkStorage
+    Args:
+        report: What to draw.
+        path: Where the page is written.
+        storage: Where the pictures are read, as the files are now; None: the page has no pictures.
 
-    def write(self, report: ScanReport, path: str | PathLike) -> None:
-        """Writes the page in place of whatever was there, at once and whole.
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+        ConfigurationError: The file cannot be written.
+    """
+    page, target = contact_sheet(report, _thumbnails(report, storage) if storage else {}), Path(path)
+    new = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        new.write_text(page, encoding="utf-8")
+        new.replace(target)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise ConfigurationError(f"the report cannot be written to {target}: {error.strerror}") from error
 
-        Raises:
-            MissingExtra: Jinja2 is not installed.
-            ConfigurationError: The file cannot be written.
-        """
-        page, target = contact_sheet(report, self._thumbnails(report)), Path(path)
-        new = target.with_name(f"{target.name}.{os.getpid()}.new")
-        try:
-            new.write_text(page, encoding="utf-8")
-            new.replace(target)
-        except OSError as error:
-            new.unlink(missing_ok=True)
-            raise ConfigurationError(f"the report cannot be written to {target}: {error.strerror}") from error
 
-    def _thumbnails(self, report: ScanReport) -> Mapping[str, bytes]:
-        names = list(dict.fromkeys(name for item in report.items for name in item.files))[:MOST_THUMBNAILS]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            drawn = zip(names, pool.map(self._thumbnail, names), strict=True)
-            return {name: picture for name, picture in drawn if picture is not None}
+def _thumbnails(report: ScanReport, storage: ArtworkStorage) -> Mapping[str, bytes]:
+    names = list(dict.fromkeys(name for item in report.items for name in item.files))[:MOST_THUMBNAILS]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        drawn = zip(names, pool.map(partial(_thumbnail, storage), names), strict=True)
+        return {name: picture for name, picture in drawn if picture is not None}
 
-    def _thumbnail(self, name: str) -> bytes | None:
-        try:
-            file = self.storage.stat(name)
-            return thumbnail(self.storage.reader(file)) if file.size <= LARGEST_DRAWN else None
-        except StorageError:  # the report says what it says; a picture is an extra
-            return None
+
+def _thumbnail(storage: ArtworkStorage, name: str) -> bytes | None:
+    try:
+        file = storage.stat(name)
+        return thumbnail(storage.reader(file)) if file.size <= LARGEST_DRAWN else None
+    except StorageError:  # the report says what it says; a picture is an extra
+        return None

@@ -20,6 +20,7 @@ from remote_artwork.client import ArtworkReader, PreflightCheck
 from remote_artwork.core.lifecycle import VERIFIED_STATES, FileRecord
 from remote_artwork.core.orders import OrderItem, StoredFile
 from remote_artwork.core.planner import OrderPlan
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Finding, ItemStatus, Severity
 from remote_artwork.errors import StorageError
 from remote_artwork.preflight.base import run_checks
@@ -32,7 +33,7 @@ class Verdict:
     """What the checks say of all files of one item."""
 
     findings: tuple[Finding, ...]
-    rejection: str = ""
+    rejection: Reason | None = None
 
 
 @frozen
@@ -85,7 +86,8 @@ class Inspector:
             findings += found
             rejection = next((finding for finding in found if finding.severity is Severity.REJECT), None)
             if rejection is not None:
-                return Verdict(findings=tuple(findings), rejection=f"{file.name}: {rejection.message}")
+                because = reason("file_rejected", file=file.name, finding=rejection.code, message=rejection.message)
+                return Verdict(findings=tuple(findings), rejection=because)
         return Verdict(findings=tuple(findings))
 
 

@@ -20,6 +20,7 @@ from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import OrderPlan, Planner, order_of
 from remote_artwork.core.policy import Policy
+from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemStatus, natural
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, StorageError, StorageMisbehaved
@@ -126,7 +127,7 @@ class Discovery:
             refusal = next(
                 self.matches.awaited.refusals[slot.key] for slot in slots if slot.key in self.matches.awaited.refusals
             )
-            self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, reason=refusal.reason))
+            self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=refusal.because))
 
 
 def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
@@ -153,7 +154,7 @@ log = logging.getLogger(__name__)
 Records = Mapping[OrderKey, OrderRecord]
 _SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
 
-Unknown = tuple[ItemStatus, str] | None
+Unknown = tuple[ItemStatus, Reason] | None
 """Why nothing can be known of files or rows, as the outcome to report; None where all was seen."""
 
 
@@ -274,13 +275,11 @@ class Collector:
             key = OrderKey(self.tenant, order.id, order.approval)
             plan = planner.order(order, key, records.get(key))
             if order.id in pending.malformed:
-                plan = plan.instead(
-                    ItemStatus.FAILED, f"the shop names the id {order.id} twice, with different contents"
-                )
+                plan = plan.with_status(ItemStatus.FAILED, reason("duplicate_id", order_id=order.id))
             elif unknown is not None:
-                plan = plan.instead(*unknown)
+                plan = plan.with_status(*unknown)
             elif order.id in {record.key.order_id for record in unsettled}:
-                plan = plan.instead(ItemStatus.SETTLING, _ANOTHER_APPROVAL)
+                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
             plans.append(plan)
         for plan in plans:
             for event in found(plan):
@@ -342,21 +341,13 @@ class Collector:
             return _unread_ledger(failure, faults)
         if error is None:
             return None
-        faults.append(Fault(part="storage", message=str(error)))
-        return (
-            ItemStatus.UNREADABLE,
-            f"the storage could not be looked through, so nobody knows whether the file is there: {error}",
-        )
+        faults.append(Fault.of("storage", error))
+        return ItemStatus.UNREADABLE, reason("storage_not_read", error=str(error))
 
 
-_ANOTHER_APPROVAL = (
-    "the order was sent under an earlier approval, and nobody knows what became of it; that is settled first"
-)
-
-
-def _unread_ledger(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, str]:
-    faults.append(Fault(part="ledger", message=str(error)))
-    return ItemStatus.FAILED, f"the ledger could not be read, so nothing was sent: {error}"
+def _unread_ledger(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, Reason]:
+    faults.append(Fault.of("ledger", error))
+    return ItemStatus.FAILED, reason("ledger_not_read", error=str(error))
 
 
 def drain(client: FulfillmentClient, retry: RetryPolicy) -> Pending:
@@ -385,5 +376,5 @@ def drain(client: FulfillmentClient, retry: RetryPolicy) -> Pending:
     except Exception as error:  # whatever the host's code raises, the orders received are worked on
         log.warning("pending_orders_broke_off", extra={"received": len(orders)}, exc_info=True)
         message = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
-        fault = Fault(part="client", message=f"the list of pending orders broke off: {message}")
+        fault = Fault(part="client", because=reason("list_broke_off", error=message))
     return Pending(orders=orders, malformed=frozenset(malformed), fault=fault)

@@ -25,6 +25,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     OrderStep,
 )
+from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import LeaseLost
 
 # ruff: noqa: S101 - a contract asserts
@@ -40,8 +41,9 @@ FILES = (FileRecord(placement="default", name="1001_1.pdf", size=3, etag='"e"', 
 SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=FILES)
 VERIFY = ItemStep(item_number="1", before=ItemState.SELECTED, after=ItemState.VERIFIED, files=FILES)
 INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
-FULFIL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason="done")
-DOUBT = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason="no answer")
+REASON = Reason("shop_refused", {"error": "no such paper"})
+FULFIL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason=REASON)
+DOUBT = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason=REASON)
 REOPEN = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN)
 
 
@@ -397,7 +399,7 @@ class LedgerContract(Finding, Forgetting):
         ledger.advance(claim(ledger, KEY), [INTEND])
         ledger.advance(claim(ledger, KEY), [FULFIL])
         found = only(ledger.find("acme"))
-        assert (found.state, found.receipt, found.reason) == (FulfillState.FULFILLED, "r-1", "done")
+        assert (found.state, found.receipt, found.reason) == (FulfillState.FULFILLED, "r-1", REASON)
 
     def test_the_work_of_an_intent_stays_until_another_is_recorded(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
@@ -494,19 +496,28 @@ class LedgerContract(Finding, Forgetting):
         files = (FileRecord(placement=text, name=text, size=0, etag=text, version_id=text),)
         lease = claim(ledger, key, number=text, owner=text)
         ledger.advance(
-            lease, [ItemStep(item_number=text, before=None, after=ItemState.SELECTED, files=files, reason=text)]
+            lease, [ItemStep(item_number=text, before=None, after=ItemState.SELECTED, files=files, reason=Reason(text))]
         )
         for found in (only(ledger.find(text, order_ids=[text])), only(ledger.find(text, order_numbers=[text]))):
             assert (found.key, found.order_number) == (key, text)
-            assert found.items[text] == ItemRecord(item_number=text, state=ItemState.SELECTED, files=files, reason=text)
+            assert found.items[text] == ItemRecord(
+                item_number=text, state=ItemState.SELECTED, files=files, reason=Reason(text)
+            )
 
     def test_words_of_a_host_that_no_database_takes_do_not_stop_a_receipt(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
         ledger.advance(lease, [INTEND])
         receipt = OrderStep(
-            before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r\0\ud800", reason="\0"
+            before=FulfillState.FULFILL_INTENT,
+            after=FulfillState.FULFILLED,
+            receipt="r\0\ud800",
+            reason=Reason("shop_refused", {"error": "\0"}),
         )
         ledger.advance(lease, [receipt])
         ledger.advance(lease, [receipt])  # its answer was lost
         found = only(ledger.find("acme"))
-        assert (found.state, found.receipt, found.reason) == (FulfillState.FULFILLED, "r??", "?")
+        assert (found.state, found.receipt, found.reason) == (
+            FulfillState.FULFILLED,
+            "r??",
+            Reason("shop_refused", {"error": "?"}),
+        )

@@ -1,0 +1,418 @@
+"""Reasons as data: the code and fields of every outcome, and the catalog that puts them into words.
+
+An outcome, an unmatched file and a fault carry a ``Reason``. Nothing reads the words back: a program switches on the
+code and reads the fields. The words are made last, from a catalog. A shop that speaks another language makes a catalog
+of its own with the same codes and gives it to ``ScanReport.render``.
+
+A template is a ``str.format`` template. A format spec says how a field is written:
+
+=============  =====================================================================
+``list``       names, joined by commas
+``and``        names, joined by "and"
+``files``      expected names, each with ``.<jpg|png|pdf>``
+``duration``   seconds, as the two largest units
+``on``         an ISO time as `` on 2026-11-28 10:00 UTC``; nothing where it is None
+``receipt``    a receipt as `` (receipt r-1)``; nothing where it is None
+``items``      item number → status, as ``item 1 (missing), item 2 (late)``
+``print``      order number, item number and placement of one print
+``codes``      codes of this catalog, joined by "and"
+``word``       a word of the catalog
+=============  =====================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from remote_artwork.core.text import redact_signatures
+
+PLANNING = {
+    "no_artwork_needed": "needs no artwork",
+    "found": "found {files:list}",
+    "attached": "attached {files:list}",
+    "passed_over": "not used, because the policy prefers another file: {files:list}",
+    "checked_earlier": "checked earlier, and not changed since",
+    "waiting_for_files": "waits for {basenames:files}",
+    "late": "has been waiting for {basenames:files} for {age:duration}; upload it or cancel the order",
+    "absence_not_proved": "{caveat}",
+    "order_waits": "the order waits for {items:items}",
+    "several_files": "several files for one print: {files:list}; delete all but the right one",
+    "file_empty": (
+        "{file} is empty, so its upload may not be finished; it is checked when it is {settle_for:duration} old"
+    ),
+    "file_just_changed": (
+        "{file} was changed just now, so its upload may not be finished; it is checked when it is "
+        "{settle_for:duration} old"
+    ),
+    "file_not_known": "it is not known whether {file} exists: {error}",
+    "printed_for_other_order": (
+        "{file} was already printed for order {order_number} (id {order_id}); replace it with this order's own file"
+    ),
+    "may_be_printed_for_other_order": (
+        "{file} may have been printed for order {order_number} (id {order_id}); replace it with this order's own file"
+    ),
+    "name_not_possible": "{error}; rename it in the shop",
+    "name_not_computed": "its order was left out of the expected names, so no file was looked for",
+    "number_not_unique": (
+        "{order_number} is the number of several pending orders (ids {order_ids:list}), so a file could belong to any "
+        "of them; change the number in the shop"
+    ),
+    "name_not_unique": ("the name {basename} is also expected by {others:list}; use a pattern that tells them apart"),
+    "placements_share_name": (
+        "the pattern {pattern} gives all placements of this item the name {basename}; add {{placement}} to it"
+    ),
+    "fulfilled_earlier": "fulfilled earlier{at:on}; nothing was sent again",
+    "duplicate_id": "the shop lists the order id {order_id} twice, with different contents; correct it in the shop",
+    "earlier_approval_unresolved": (
+        "the order was sent under an earlier approval, and its outcome is not known; that is resolved first"
+    ),
+    "storage_not_read": "the storage could not be read, so it is not known whether the file exists: {error}",
+    "ledger_not_read": "the ledger could not be read, so nothing was sent: {error}",
+}
+"""What the plan says of an item."""
+
+SENDING = {
+    "fulfilled": "fulfilled with {files:list}",
+    "fulfilled_by_other_scan": "fulfilled by another scan just now; nothing was sent again",
+    "fulfilled_before": "fulfilled{at:on}{receipt:receipt}; nothing was sent again",
+    "fulfilled_after_earlier_call": (
+        "the shop reports it as fulfilled, after an earlier call of this library ({fulfiller:word})"
+    ),
+    "fulfilled_after_lost_answer": (
+        "the shop reports it as fulfilled, after a call whose answer was lost ({fulfiller:word})"
+    ),
+    "already_fulfilled": "the shop reports that it is fulfilled already ({fulfiller:word})",
+    "fulfilled_elsewhere": "fulfilled elsewhere, not by this library ({fulfiller:word})",
+    "pending_after_receipt": (
+        "fulfilled{at:on}{receipt:receipt}, but the shop still lists it as pending; check the order in the shop"
+    ),
+    "pending_again": "the shop lists it as pending again",
+    "order_gone": "the shop no longer knows the order",
+    "no_longer_pending": "the shop no longer lists it as pending ({state})",
+    "no_longer_accepted": "the shop no longer accepts it: {error}",
+    "cancelled_not_fulfilled": "the shop cancelled it and did not fulfill it",
+    "order_changed": (
+        "the order changed while it was being processed; nothing was sent, and the next scan reads it again"
+    ),
+    "order_changed_in_doubt": "the shop has just changed the order; the next scan asks again",
+    "order_not_read": "the order could not be read again: {error}",
+    "not_tried": "not tried, nothing was sent: {error}",
+    "nothing_sent": "nothing was sent: {error}",
+    "nothing_sent_unreadable": "{error}; nothing was sent",
+    "held_by_other_scan": (
+        "another scan is processing this order, or stopped while it did; the order is free again within "
+        "{free_within:duration}"
+    ),
+    "stopped": "left for the next scan: this one was stopped before the order",
+    "limit_reached": "left for the next scan: this one was limited to {limit} orders",
+    "deleted_after_check": "{error}; the file was deleted after it was checked",
+    "deleted_during_scan": "{error}; the file was deleted during the scan",
+    "files_keep_changing": "its files keep changing; nothing was sent, and the next scan checks them again",
+    "second_file_arrived": (
+        "{files:list} appeared beside a file that was replaced; nothing was sent, and the next scan checks them"
+    ),
+    "no_url": "no URL could be made: {error}; nothing was sent",
+    "no_url_call_unresolved": "no URL could be made: {error}; a later scan resolves the earlier fulfill call",
+    "shop_refused": "the shop refused the order: {error}",
+    "payment_required": "the shop holds the order until it is paid for ({error}); the files are fine",
+    "artwork_unreachable": "the shop could not download the file ({error}); the next scan gives it a new URL",
+    "file_rejected": "{file}: {message}",
+    "artwork_rejected": "the shop refused the artwork: {error}",
+    "attach_outcome_unknown": "it is not known whether it was attached ({error}); the next scan attaches it again",
+    "attach_not_recorded": (
+        "artwork was attached, but that is not recorded ({error}); it is attached again before the order is sent"
+    ),
+    "call_not_recorded": (
+        "a fulfill call was started, and its end is not recorded ({error}){receipt:receipt}; the next scan resolves it"
+    ),
+    "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan resolves it",
+    "call_in_flight": (
+        "a fulfill call may still be in flight; a scan asks the shop again when {call_limit:duration} have passed"
+    ),
+    "call_had_no_effect": "an earlier fulfill call had no effect; the next scan sends the order",
+    "outcome_unknown": "it is not known whether the order was fulfilled ({error})",
+    "outcome_unknown_will_retry": (
+        "it is not known whether the order was fulfilled ({error}); the next scan repeats the call with the same key, "
+        "which has no second effect"
+    ),
+    "outcome_unknown_will_ask": "it is not known whether the order was fulfilled ({error}); a later scan asks the shop",
+    "retry_refused": (
+        "the shop refused a retry ({error}); it is not known whether the first call fulfilled the order, and the next "
+        "scan asks the shop again"
+    ),
+    "retry_needs_storage": "{error}; the next scan repeats the fulfill call",
+    "not_listed_in_doubt": (
+        "a fulfill call was started, and the shop's list does not include the order; the next scan asks again"
+    ),
+    "call_started_outcome_unknown": "a fulfill call was started, and its outcome is not known",
+    "approved_again_in_doubt": "the order was approved again after a fulfill call was started",
+    "order_edited_in_doubt": "the order was changed after a fulfill call was started whose outcome is not known",
+    "file_replaced_in_doubt": "a file was replaced after a fulfill call was started whose outcome is not known",
+    "state_unclear_in_doubt": (
+        "a fulfill call was started, and its outcome is not known; in the shop the order is neither pending, nor "
+        "fulfilled, nor cancelled"
+    ),
+    "order_gone_in_doubt": (
+        "a fulfill call was started, and its outcome is not known; the shop does not know the order any more"
+    ),
+    "call_ended_after_lease": "a fulfill call ended after another scan had taken over the order{receipt:receipt}",
+    "resolve": "look in the shop, then record what happened: {command} (or --not-fulfilled)",
+    "look_at_shop": "check the order in the shop",
+    "replacement_not_checked": (
+        "it could not be checked whether {files:list} was replaced while the order was sent: {error}"
+    ),
+    "replaced_after_send": (
+        "{files:list} was replaced while or after the order was sent; the earlier file is printed: check the order"
+    ),
+    "replaced_after_send_unpinned": (
+        "{files:list} was replaced while or after the order was sent; the earlier file is printed, or the newer one, "
+        "unchecked: check the order"
+    ),
+    "resolved_by_person": "recorded by {person}",
+}
+"""What became of an order that a scan processed."""
+
+UNMATCHED = {
+    "no_order_yet": "no pending order expects it yet; it stays here until its order arrives",
+    "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
+    "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
+    "order_expects_other_names": "order {order_number} expects no file of this name, but {basenames:list}",
+    "order_expects_more_names": (
+        "order {order_number} expects no file of this name, but {basenames:list} and {more} more"
+    ),
+    "order_needs_no_artwork": "order {order_number} has no item that needs artwork",
+    "order_fulfilled_already": "order {order_number} is fulfilled already, with other files; this one was not used",
+    "order_cancelled": "order {order_number} is cancelled; this file is not used",
+    "replaced_after_fulfillment": (
+        "it was replaced after it was checked for order {order_number}, which is fulfilled; it is not sent again"
+    ),
+    "hidden_file": "a hidden file, as programs make for themselves",
+    "other_name": "its name does not follow the pattern {pattern}",
+    "other_file": "neither a print file nor named like one",
+    "format_not_printed": "{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
+    "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
+    "check_rejected": "{message}",
+    "not_preferred": "not used, because the policy prefers {files:list}",
+}
+"""What a file is that matched no item."""
+
+NEAR_MISS_RULES = {
+    "upload_not_finished": "its upload has not ended",
+    "two_extensions": "it has two extensions",
+    "marked_as_copy": "it is marked as a copy or a version",
+    "in_a_folder": "it lies in a folder",
+    "word_in_front": "it has a word in front",
+    "compatibility_characters": "it has full-width or other compatibility characters",
+    "extra_spaces": "it has extra spaces",
+    "number_sign": "it begins with '#', or should",
+    "letter_o": "the letter O stands where a zero should",
+    "letter_case": "capitals and small letters differ",
+    "leading_zeros": "its leading zeros differ",
+    "other_separator": "it has another separator",
+    "swapped_numbers": "order and item are swapped",
+}
+"""What is wrong with a name that is nearly an expected one."""
+
+FAULTS = {
+    "storage_failed": "{error}",
+    "client_failed": "{error}",
+    "ledger_failed": "{error}",
+    "list_broke_off": "the list of pending orders broke off: {error}",
+    "shop_not_answering": "the shop left {orders} orders in a row without an answer: {error}",
+    "storage_not_answering": "the storage left {orders} orders in a row without an answer: {error}",
+}
+"""Why a service could not be used."""
+
+WORDS = {
+    "and": " and ",
+    "item": "item",
+    "of_order": "of order",
+    "on": "on",
+    "receipt": "receipt",
+    "less_than_a_minute": "less than a minute",
+    "days": "{} days",
+    "day": "1 day",
+    "hours": "{} hours",
+    "hour": "1 hour",
+    "minutes": "{} minutes",
+    "minute": "1 minute",
+    "seconds": "{} seconds",
+    "second": "1 second",
+    "fulfiller_unknown": "it does not say by whom",
+    "fulfiller_ours": "it reports our idempotency key",
+    "fulfiller_other": "it reports a key that is not ours",
+}
+"""Words that templates are completed with."""
+
+
+@frozen
+class Catalog:
+    """The words of one language.
+
+    Args:
+        templates: Code → template. Every code of ``ENGLISH`` has one.
+        words: The words that templates are completed with; every one of ``ENGLISH`` is there.
+    """
+
+    templates: Mapping[str, str]
+    words: Mapping[str, str]
+
+
+ENGLISH = Catalog({**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **FAULTS}, WORDS)
+"""The catalog that this library speaks."""
+
+
+def fields_of(template: str) -> frozenset[str]:
+    """The names of the fields that a template uses."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+_FIELDS = {code: fields_of(template) for code, template in ENGLISH.templates.items()}
+_NOT_SHOWN = {"file_rejected": {"finding"}, "check_rejected": {"finding"}}
+"""Fields that a program reads and no English template shows."""
+
+
+@frozen
+class Reason:
+    """One reason, as data. It pickles, copies and compares; the words come from a catalog.
+
+    Args:
+        code: A code of the catalog.
+        details: The values of its fields: text, numbers, booleans, None, and lists and dictionaries of these.
+    """
+
+    code: str
+    details: Mapping[str, Any] = field(factory=dict)
+
+    def render(self, catalog: Catalog = ENGLISH) -> str:
+        """The reason in the words of a catalog.
+
+        Raises:
+            KeyError: The catalog has no template for the code.
+        """
+        return _Words(catalog).vformat(catalog.templates[self.code], (), self.details)
+
+    def with_text(self, convert: Any) -> Reason:
+        """The reason with ``convert`` applied to every text in its details."""
+        return evolve(self, details={name: _converted(value, convert) for name, value in self.details.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {"code": self.code, "details": dict(self.details)}
+
+    def to_json(self) -> str:
+        """The reason as one line of JSON, for a ledger's row."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Reason | None:
+        """The reason that ``to_json`` wrote; None for an empty text.
+
+        Raises:
+            ValueError, KeyError, TypeError: It is not one.
+        """
+        return cls(**json.loads(text)) if text else None
+
+
+def reason(code: str, /, **details: Any) -> Reason:
+    """Make a reason of the catalog. Signatures of URLs in its texts are redacted.
+
+    Args:
+        code: One of the catalog's codes.
+        details: Exactly the fields of that code.
+
+    Raises:
+        ValueError: No such code, or other fields than the code has.
+    """
+    expected = _FIELDS.get(code)
+    if expected is None:
+        raise ValueError(f"no reason has the code {code!r}")
+    if details.keys() != expected | _NOT_SHOWN.get(code, set()):
+        raise ValueError(f"the reason {code!r} has the fields {sorted(expected)}, not {sorted(details)}")
+    return Reason(code, details).with_text(redact_signatures)
+
+
+def join_reasons(reasons: Iterable[Reason], catalog: Catalog = ENGLISH) -> str:
+    """Several reasons as one sentence."""
+    return "; ".join(each.render(catalog) for each in reasons)
+
+
+def format_duration(seconds: float, words: Mapping[str, str] = WORDS) -> str:
+    """A duration for people: its two largest units; seconds only below two minutes, and where they are not zero."""
+    whole = int(seconds)
+    if 0 < whole < 2 * 60 and whole % 60:
+        return _counted(whole, "second", words)
+    minutes = whole // 60
+    units = [(minutes // 1440, "day"), (minutes // 60 % 24, "hour"), (minutes % 60, "minute")]
+    shown = [_counted(count, unit, words) for count, unit in units if count][:2]
+    return " ".join(shown) or words["less_than_a_minute"]
+
+
+def _counted(count: int, unit: str, words: Mapping[str, str]) -> str:
+    return words[unit] if count == 1 else words[f"{unit}s"].format(count)
+
+
+def _converted(value: Any, convert: Any) -> Any:
+    if isinstance(value, str):
+        return convert(value)
+    if isinstance(value, Mapping):
+        return {key: _converted(each, convert) for key, each in value.items()}
+    if isinstance(value, Sequence):
+        return [_converted(each, convert) for each in value]
+    return value
+
+
+class _Words(string.Formatter):
+    """Formats the fields of a template as its format specs say."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.templates, self.words = catalog.templates, catalog.words
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if write := _FORMATS.get(format_spec):
+            return write(value, self)
+        return str(super().format_field(value, format_spec))
+
+    def join(self, texts: Iterable[str]) -> str:
+        """Texts joined by "and"."""
+        return self.words["and"].join(texts)
+
+    def print(self, value: Mapping[str, str | None]) -> str:
+        """One print: an item of an order, with its placement where it has several."""
+        placement = f" ({value['placement']})" if value["placement"] else ""
+        return (
+            f"{self.words['item']} {value['item_number']} {self.words['of_order']} {value['order_number']}{placement}"
+        )
+
+    def items(self, value: Mapping[str, str]) -> str:
+        """Items by number, with their status."""
+        return ", ".join(f"{self.words['item']} {number} ({status})" for number, status in value.items())
+
+    def on(self, value: str | None) -> str:
+        """A time in ISO 8601, where it is known."""
+        return f" {self.words['on']} {datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC" if value else ""
+
+    def receipt(self, value: str | None) -> str:
+        """A receipt, where there is one."""
+        return f" ({self.words['receipt']} {value})" if value else ""
+
+
+_FORMATS: Mapping[str, Callable[[Any, _Words], str]] = {
+    "list": lambda value, _words: ", ".join(value),
+    "and": lambda value, words: words.join(value),
+    "files": lambda value, words: words.join(f"{name}.<jpg|png|pdf>" for name in value),
+    "codes": lambda value, words: words.join(words.templates[code] for code in value),
+    "word": lambda value, words: words.words[value],
+    "duration": lambda value, words: format_duration(value, words.words),
+    "items": lambda value, words: words.items(value),
+    "print": lambda value, words: words.print(value),
+    "on": lambda value, words: words.on(value),
+    "receipt": lambda value, words: words.receipt(value),
+}
+"""Format spec → how a field's value is written."""
