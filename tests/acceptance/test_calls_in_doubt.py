@@ -6,6 +6,7 @@ import pytest
 
 import remote_artwork as ra
 from doubt import LOST, Case, statuses
+from reasons import because
 from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderStep
 from remote_artwork.testing import FakeShop, Faults
 from shop_files import JPEG
@@ -129,7 +130,7 @@ def test_a_new_approval_waits_until_the_call_of_the_old_one_is_settled(root, rec
     lease = case.ledger.claim(
         OrderKey("default", "1001", "a"), order_number="1001", owner="a person", lease_for=timedelta(minutes=1)
     )
-    said = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN, reason="settled by a person")
+    said = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN, reason=because("settled by a person"))
     case.ledger.advance(lease, [said], release=True)
     assert statuses(case.scan()) == ["fulfilled"]
 

@@ -85,7 +85,7 @@ class TestGoodOrders:
         scan = scanner(storage, shop, pattern="{order_number}_{order_item_number}[_{placement}]")
 
         waiting = only(scan.scan())
-        assert (waiting.status, waiting.awaited) == ("missing", ("1001_1_back",))
+        assert (waiting.status, waiting.expected) == ("missing", ("1001_1_back",))
         files.pipe(f"{root}/1001_1_back.png", PNG)
         assert only(scan.scan()).status == "fulfilled"
         assert [artwork.placement for artwork in shop.artwork["1001", "1"]] == ["front", "back"]

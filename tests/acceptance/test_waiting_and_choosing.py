@@ -146,7 +146,7 @@ def test_a_side_without_a_file_is_missing_however_many_the_other_has(root):
     _, storage = memory_folder(root, "1_1_front.jpg", "1_1_front.pdf")
     scan, _ = scanner(storage, items=[ra.OrderItem("1", placements=("front", "back"))], several_files="prefer:pdf")
     item = only(scan.scan())
-    assert (item.status, item.awaited) == (ra.ItemStatus.MISSING, ("1_1_back",))
+    assert (item.status, item.expected) == (ra.ItemStatus.MISSING, ("1_1_back",))
 
 
 def test_orders_that_are_not_pending_cost_no_request(root):

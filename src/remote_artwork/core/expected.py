@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemStatus
 
 ItemKey = tuple[str, str]
@@ -44,11 +44,12 @@ class ExpectedFile:
 
 
 @frozen(kw_only=True)
-class Refusal:
+class Refusal(Explained):
     """Why an item is not looked for at all."""
 
     status: ItemStatus
     because: Reason
+    notes: tuple[Reason, ...] = ()
 
 
 @frozen(kw_only=True)

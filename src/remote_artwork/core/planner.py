@@ -20,7 +20,7 @@ from remote_artwork.core.lifecycle import (
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy, preferred
-from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 
 
@@ -54,7 +54,7 @@ _KNOWN_WITHOUT_FILES = (
 
 
 @frozen(kw_only=True)
-class ItemPlan:
+class ItemPlan(Explained):
     """One item: its status so far, why, and the file chosen for each placement.
 
     ``state`` is how far the ledger says these very files are, judged by these very checks; None: nothing counts yet.

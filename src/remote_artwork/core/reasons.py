@@ -195,7 +195,7 @@ UNMATCHED = {
     "hidden_file": "a hidden file, as programs make for themselves",
     "other_name": "its name does not follow the pattern {pattern}",
     "other_file": "neither a print file nor named like one",
-    "format_not_printed": "{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
+    "format_not_printed": ".{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
     "check_rejected": "{message}",
     "not_preferred": "not used, because the policy prefers {files:list}",
@@ -288,7 +288,7 @@ class Reason:
     """
 
     code: str
-    details: Mapping[str, Any] = field(factory=dict)
+    details: Mapping[str, Any] = field(factory=dict, hash=False)
 
     def render(self, catalog: Catalog = ENGLISH) -> str:
         """The reason in the words of a catalog.
@@ -336,6 +336,34 @@ def reason(code: str, /, **details: Any) -> Reason:
     if details.keys() != expected | _NOT_SHOWN.get(code, set()):
         raise ValueError(f"the reason {code!r} has the fields {sorted(expected)}, not {sorted(details)}")
     return Reason(code, details).with_text(redact_signatures)
+
+
+class Explained:
+    """A value that has a reason (``because``), and may have further ones (``notes``)."""
+
+    __slots__ = ()
+
+    because: Reason
+    notes: tuple[Reason, ...]
+
+    @property
+    def code(self) -> str:
+        """The code of the reason, from the catalog."""
+        return self.because.code
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The fields of the reason's code."""
+        return self.because.details
+
+    @property
+    def reason(self) -> str:
+        """The reason and its notes in English."""
+        return self.words()
+
+    def words(self, catalog: Catalog = ENGLISH) -> str:
+        """The reason and its notes in the words of a catalog."""
+        return join_reasons((self.because, *self.notes), catalog)
 
 
 def join_reasons(reasons: Iterable[Reason], catalog: Catalog = ENGLISH) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from attrs import asdict, define, field, frozen
 
-from remote_artwork.core.reasons import ENGLISH, Catalog, Reason, join_reasons, reason
+from remote_artwork.core.reasons import ENGLISH, Catalog, Explained, Reason, reason
 from remote_artwork.core.text import escape_unprintable
 
 Color = Literal["gray", "rgb", "cmyk"]
@@ -116,14 +116,14 @@ class FileStatus(enum.StrEnum):
 
 
 @frozen(kw_only=True)
-class ItemOutcome:
+class ItemOutcome(Explained):
     """What became of one pending item, and why.
 
     Args:
         order_number: The number people know the order by.
         item_number: The number people know the item by.
         status: One of ``ItemStatus``.
-        because: The reason, as data; ``code``, ``details`` and ``reason`` are read from it.
+        because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
         order_id: The shop's own id of the order.
         notes: Further reasons, for example what the order waits for.
         files: Names of the files that take part.
@@ -147,34 +147,15 @@ class ItemOutcome:
     receipt: str | None = None
     now: bool = False
 
-    @property
-    def code(self) -> str:
-        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
-        return self.because.code
-
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """The fields of the reason's code."""
-        return self.because.details
-
-    @property
-    def reason(self) -> str:
-        """The reason and its notes in English."""
-        return self.words()
-
-    def words(self, catalog: Catalog = ENGLISH) -> str:
-        """The reason and its notes in the words of a catalog."""
-        return join_reasons((self.because, *self.notes), catalog)
-
 
 @frozen(kw_only=True)
-class FileOutcome:
+class FileOutcome(Explained):
     """What a file is that did not simply match, why, and the name it should have had.
 
     Args:
         name: The file's name, relative to the location's folder.
         status: One of ``FileStatus``.
-        because: The reason, as data; ``code``, ``details`` and ``reason`` are read from it.
+        because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
         suggestion: For a near miss, the name that a pending item waits for.
         notes: Further reasons.
     """
@@ -184,25 +165,6 @@ class FileOutcome:
     because: Reason
     suggestion: str | None = None
     notes: tuple[Reason, ...] = ()
-
-    @property
-    def code(self) -> str:
-        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
-        return self.because.code
-
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """The fields of the reason's code."""
-        return self.because.details
-
-    @property
-    def reason(self) -> str:
-        """The reason in English."""
-        return self.words()
-
-    def words(self, catalog: Catalog = ENGLISH) -> str:
-        """The reason and its notes in the words of a catalog."""
-        return join_reasons((self.because, *self.notes), catalog)
 
 
 FileListener = Callable[[FileOutcome], None]
@@ -236,11 +198,12 @@ Part = Literal["storage", "client", "ledger"]
 
 
 @frozen(kw_only=True)
-class Fault:
+class Fault(Explained):
     """A storage, client or ledger that could not be used in this scan."""
 
     part: Part
     because: Reason
+    notes: tuple[Reason, ...] = ()
 
     @classmethod
     def of(cls, part: Part, error: object) -> Fault:
@@ -248,19 +211,9 @@ class Fault:
         return cls(part=part, because=reason(f"{part}_failed", error=str(error)))
 
     @property
-    def code(self) -> str:
-        """The code of the reason, from the catalog of ``remote_artwork.reports``."""
-        return self.because.code
-
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """The fields of the reason's code."""
-        return self.because.details
-
-    @property
     def message(self) -> str:
         """What happened, in English."""
-        return self.because.render()
+        return self.words()
 
 
 class PathLike(Protocol):
@@ -372,7 +325,7 @@ class ScanReport:
         for file, row in zip(self.files, document["files"], strict=True):
             row["reason"] = file.words(catalog)
         for fault, row in zip(self.faults, document["faults"], strict=True):
-            row["message"] = fault.because.render(catalog)
+            row["message"] = fault.words(catalog)
         return document
 
 

@@ -107,6 +107,7 @@ class CancellableReader:
     over: threading.Event
 
     def read(self, start: int, length: int) -> bytes:
+        """The bytes from ``start`` on; raises ``StorageError`` when the scan is over."""
         if self.over.is_set():
             raise StorageError(f"{self.file.name!r}: the pass is over, so it is not read to its end")
         return self.reader.read(start, length)

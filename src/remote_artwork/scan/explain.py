@@ -9,7 +9,6 @@ from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, file_not_known
-from remote_artwork.core.reasons import join_reasons
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
 from remote_artwork.scan.collect import Collected
 
@@ -48,7 +47,7 @@ def explain_file(
             if canonical(name) in map(canonical, item.candidates):
                 steps += _ledger_steps(plan, item)
                 step = f"it is there, and item {item.item.number} of order {plan.order.number} awaits it"
-                return verdict(f"{item.status}: {_words(item)}", step)
+                return verdict(f"{item.status}: {item.reason}", step)
     for record in known:
         if any(file.name == name for row in record.items.values() for file in row.files):
             when = f" since {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
@@ -70,7 +69,7 @@ def _of_unseen(name: str, survey: Collected, known: Sequence[OrderRecord]) -> tu
         item = next(items)
         if slot.stem in item.expected:
             return f"{item.status}: upload it as {name}", f"{slot} awaits it, but it is not there"
-        return f"{item.status}: {_words(item)}", f"it is not there, and {slot} does not wait for it"
+        return f"{item.status}: {item.reason}", f"it is not there, and {slot} does not wait for it"
     for record in known:
         if record.state in (FulfillState.FULFILLED, FulfillState.CANCELLED):
             text = f"nothing is to be done with it: order {record.order_number} is {record.state}"
@@ -116,7 +115,7 @@ def _unusable(subject: str, steps: Sequence[str], survey: Collected) -> Explanat
 def _order_steps(plan: OrderPlan) -> list[str]:
     steps = [f"order {plan.order.number} (id {plan.order.id}) is pending with {len(plan.order.items)} items"]
     for item in plan.items:
-        steps.append(f"item {item.item.number}: {item.status}, {_words(item)}")
+        steps.append(f"item {item.item.number}: {item.status}, {item.reason}")
         steps += _ledger_steps(plan, item)
     return steps
 
@@ -127,7 +126,3 @@ def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[str]:
         return []
     names = ", ".join(f"{file.name} version {file.version}" for file in row.files)
     return [f"the ledger has item {item.item.number} as {row.state} ({names}), its order as {plan.record.state}"]
-
-
-def _words(item: ItemPlan) -> str:
-    return join_reasons((item.because, *item.notes))

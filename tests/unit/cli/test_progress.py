@@ -1,10 +1,11 @@
 import io
 
 import pytest
-from remote_artwork.events import FilesListed, ItemFound, ItemRejected, ItemVerified, OrderFulfilled, OrderStarted
 from rich.console import Console
 
+from reasons import because
 from remote_artwork.cli.output import ProgressBar
+from remote_artwork.events import FilesListed, ItemFound, ItemRejected, ItemVerified, OrderFulfilled, OrderStarted
 
 ITEM = {"tenant": "t", "order_number": "7", "order_id": "7", "item_number": "1", "files": ("7_1.pdf",)}
 LISTED = FilesListed(tenant="t", count=1_200)
@@ -32,7 +33,7 @@ def drawn(bar):
         ([LISTED, LISTED], "listing: 2,400 files seen"),
         ([STARTED], "order [7]\\x1b[2J"),
         (
-            [ItemVerified(**ITEM), ItemVerified(**ITEM), ItemRejected(**ITEM, reason="r")],
+            [ItemVerified(**ITEM), ItemVerified(**ITEM), ItemRejected(**ITEM, because=because("r"))],
             "2 verified, 1 rejected",
         ),
         ([OrderFulfilled(tenant="t", order_number="7", order_id="7", receipt=None)], "1 fulfilled"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
+from reasons import because
 from remote_artwork.errors import LeaseLost
 from remote_artwork.ledgers import (
     FulfillState,
@@ -66,7 +67,7 @@ def test_a_lease_that_is_over_writes_nothing(owner, epoch, release):
 
 def test_a_row_that_has_moved_on_is_not_written():
     with pytest.raises(LeaseLost, match="item 1 is no longer new"):
-        write([SELECT, INTEND], evolve(RECORD, items={"1": evolve(SELECT.record, reason="somebody else")}))
+        write([SELECT, INTEND], evolve(RECORD, items={"1": evolve(SELECT.record, reason=because("somebody else"))}))
     with pytest.raises(LeaseLost, match="the order is no longer open"):
         write([INTEND], evolve(RECORD, state=FulfillState.CANCELLED))
 
@@ -77,6 +78,6 @@ def test_an_arrow_that_does_not_exist_is_a_mistake_of_the_caller():
 
 
 def test_a_hosts_words_are_made_fit_for_every_database():
-    step = evolve(INTEND, receipt="r\0\ud800", reason="caf\u00e9\0")
-    assert (step.receipt, step.reason) == ("r??", "café?")
-    assert evolve(SELECT, reason="\ud800").reason == "?"
+    step = evolve(INTEND, receipt="r\0\ud800", reason=because("caf\u00e9\0"))
+    assert (step.receipt, step.reason) == ("r??", because("café?"))
+    assert evolve(SELECT, reason=because("\ud800")).reason == because("?")

@@ -65,14 +65,14 @@ def test_items_of_two_orders_that_render_to_one_name_are_refused_and_siblings_go
     assert set(result.slots) == {"1_4", "1_2_5"}
     assert set(result.ambiguous) == {"1_2_3"}
     assert result.refusals["1", "2_3"].status is ItemStatus.CONFLICT
-    assert "'1_2_3' is also that of item 3 of order 1_2" in result.refusals["1", "2_3"].reason
-    assert "'1_2_3' is also that of item 2_3 of order 1" in result.refusals["1_2", "3"].reason
+    assert "1_2_3 is also expected by item 3 of order 1_2" in result.refusals["1", "2_3"].reason
+    assert "1_2_3 is also expected by item 2_3 of order 1" in result.refusals["1_2", "3"].reason
 
 
 def test_items_of_one_order_that_render_to_one_name_are_refused():
     result = awaited(order("1001", "1", "2"), pattern="{order_number}")
     assert set(result.refusals) == {("1001", "1"), ("1001", "2")}
-    assert "also that of item 2 of order 1001" in result.refusals["1001", "1"].reason
+    assert "also expected by item 2 of order 1001" in result.refusals["1001", "1"].reason
 
 
 def test_items_told_apart_by_their_unicode_form_alone_are_refused():
@@ -83,7 +83,7 @@ def test_items_told_apart_by_their_unicode_form_alone_are_refused():
 def test_several_placements_need_a_pattern_that_tells_them_apart():
     result = awaited(order("1001", OrderItem("1", placements=FRONT_BACK), "2"))
     assert set(result.slots) == {"1001_2"}
-    assert "gives all placements of this item the name '1001_1'; add {placement}" in result.refusals["1001", "1"].reason
+    assert "gives all placements of this item the name 1001_1; add {placement}" in result.refusals["1001", "1"].reason
 
 
 def test_no_placement_of_a_refused_item_is_served():

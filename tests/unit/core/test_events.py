@@ -5,6 +5,7 @@ import attrs
 import pytest
 
 import remote_artwork as ra
+from reasons import because
 from remote_artwork import events as public_events
 from remote_artwork.core import events
 from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
@@ -14,8 +15,10 @@ KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and is
 VALUES = {
     int: 1,
     bool: True,
-    ItemOutcome: ItemOutcome(order_number="1", order_id="1", item_number="1", status=ra.ItemStatus.LATE, reason="r"),
-    FileOutcome: FileOutcome(name="f", status=ra.FileStatus.EARLY, reason="r"),
+    ItemOutcome: ItemOutcome(
+        order_number="1", order_id="1", item_number="1", status=ra.ItemStatus.LATE, because=because("r")
+    ),
+    FileOutcome: FileOutcome(name="f", status=ra.FileStatus.EARLY, because=because("r")),
     ScanReport: ScanReport(dry_run=True, tenant="t", location="l", started_at=None, finished_at=None, items=()),
 }
 

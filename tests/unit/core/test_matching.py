@@ -20,7 +20,7 @@ def matches(*orders, pattern=DEFAULT_PATTERN):
 
 
 def found(taken, order_id, item="1", placement="default"):
-    return [file.name for file in taken.files_from_items((order_id, item), placement)]
+    return [file.name for file in taken.files_of((order_id, item), placement)]
 
 
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
@@ -70,7 +70,7 @@ def test_a_file_is_built_for_hits_alone_and_from_its_own_place_in_the_page():
     taken = matches(ORDER)
     assert taken.take(Page(names, build)) == ["x.pdf", "y.pdf"]
     assert built == [1, 3]
-    assert taken.files_from_items(("1001", "1"), "default")[0].size == 3
+    assert taken.files_of(("1001", "1"), "default")[0].size == 3
     assert taken.names_seen == 4
 
 

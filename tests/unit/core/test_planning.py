@@ -5,19 +5,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
+from reasons import because
 from remote_artwork.core.expected import await_orders
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
-from remote_artwork.core.planner import Planner, format_duration
+from remote_artwork.core.planner import Planner
 from remote_artwork.core.policy import Policy
+from remote_artwork.core.reasons import format_duration
 from remote_artwork.core.report import ItemStatus
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SIDES = "{order_number}_{order_item_number}[_{placement}]"
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 KEY = OrderKey("acme", "1001")
+RESOLVE = (
+    "look in the shop, then record what happened: "
+    "remote-artwork ledger resolve 1001 --tenant=acme --fulfilled (or --not-fulfilled)"
+)
 
 
 def stored(name):
@@ -40,7 +46,7 @@ def record(state=FulfillState.OPEN, **more):
     return OrderRecord(key=KEY, order_number="1001", state=state, **more)
 
 
-def row(state, name="1001_1.pdf", item="1", reason=""):
+def row(state, name="1001_1.pdf", item="1", reason=None):
     return {
         item: ItemRecord(item_number=item, state=state, files=(FileRecord.of("default", stored(name)),), reason=reason)
     }
@@ -58,7 +64,7 @@ def test_all_files_there_is_matched_and_complete():
 def test_a_name_that_nothing_is_known_of_is_unreadable_although_another_one_was_found():
     result = plan("1001_1.pdf", "1001_2.jpg", unknown={"1001_2.png": "HTTP 403", "1001_2.pdf": "HTTP 500"})
     assert statuses(result) == ["matched", "unreadable"]
-    assert result.items[1].reason == "nobody knows whether 1001_2.pdf is there: HTTP 500"
+    assert result.items[1].reason == "it is not known whether 1001_2.pdf exists: HTTP 500"
     assert not result.complete
 
 
@@ -75,7 +81,7 @@ def test_a_missing_file_is_named_and_its_sibling_is_told_what_it_waits_for():
     assert statuses(result) == ["matched", "missing"]
     assert result.items[0].reason == "found 1001_1.pdf; the order waits for item 2 (missing)"
     assert result.items[1].reason == "waits for 1001_2.<jpg|png|pdf>"
-    assert result.items[1].awaited == ("1001_2",)
+    assert result.items[1].expected == ("1001_2",)
     assert not result.complete
 
 
@@ -83,7 +89,7 @@ def test_every_missing_side_is_named():
     order = Order("1001", [OrderItem("1", placements=("front", "back", "neck"))])
     result = plan("1001_1_back.pdf", order=order, pattern=SIDES)
     assert statuses(result) == ["missing"]
-    assert result.items[0].awaited == ("1001_1_front", "1001_1_neck")
+    assert result.items[0].expected == ("1001_1_front", "1001_1_neck")
     assert result.items[0].candidates == ("1001_1_back.pdf",)
     assert not result.has_work
 
@@ -95,7 +101,7 @@ def test_an_item_is_late_once_it_waits_longer_than_the_policy_says(age, status):
     assert statuses(result) == ["matched", status]
     if status == "late":
         assert result.items[1].reason == (
-            "waits for 1001_2.<jpg|png|pdf> for 2 days 1 minute already; upload it or cancel the order"
+            "has been waiting for 1001_2.<jpg|png|pdf> for 2 days 1 minute; upload it or cancel the order"
         )
 
 
@@ -150,10 +156,10 @@ def test_an_order_in_which_nothing_requires_artwork_is_never_complete():
 
 
 def test_a_file_that_was_rejected_stays_rejected_until_it_changes():
-    refused = record(items=row(ItemState.REJECTED, reason="truncated"))
+    refused = record(items=row(ItemState.REJECTED, reason=because("truncated")))
     again = plan("1001_1.pdf", "1001_2.pdf", record=refused)
     assert statuses(again) == ["rejected", "matched"]
-    assert again.items[0].reason == "truncated (checked earlier, unchanged since)"
+    assert again.items[0].reason == "truncated; checked earlier, and not changed since"
     assert statuses(plan("1001_1.png", "1001_2.pdf", record=refused)) == ["matched", "matched"]
 
 
@@ -183,7 +189,10 @@ def test_an_order_the_shop_still_names_pending_long_after_its_receipt_is_uncerta
     result = plan(record=record(FulfillState.FULFILLED, intent_age=age, receipt="R1"))
     assert statuses(result) == [status, status]
     if status == "uncertain":
-        assert result.items[0].reason == "fulfilled (receipt R1), but the shop still names it pending; look there"
+        assert (
+            result.items[0].reason
+            == "fulfilled (receipt R1), but the shop still lists it as pending; check the order in the shop"
+        )
 
 
 def test_it_is_work_until_it_is_left_to_a_person():
@@ -194,17 +203,19 @@ def test_it_is_work_until_it_is_left_to_a_person():
 
 
 def test_a_replacement_is_told_beside_what_a_person_has_to_settle():
-    rows = row(ItemState.LATE_REPLACEMENT, reason="1001_1.pdf was replaced")
-    result = plan(record=record(FulfillState.UNCERTAIN, reason="timed out", items=rows))
+    rows = row(ItemState.LATE_REPLACEMENT, reason=because("1001_1.pdf was replaced"))
+    result = plan(record=record(FulfillState.UNCERTAIN, reason=because("timed out"), items=rows))
     assert [(str(item.status), item.reason) for item in result.items] == [
-        ("uncertain", "timed out; 1001_1.pdf was replaced"),
-        ("uncertain", "timed out"),
+        ("uncertain", f"timed out; {RESOLVE}; 1001_1.pdf was replaced"),
+        ("uncertain", f"timed out; {RESOLVE}"),
     ]
 
 
 def test_an_uncertain_order_waits_for_a_person():
-    result = plan("1001_1.pdf", "1001_2.pdf", record=record(FulfillState.UNCERTAIN, reason="timed out"))
-    assert [(item.status, item.reason) for item in result.items] == [(ItemStatus.UNCERTAIN, "timed out")] * 2
+    result = plan("1001_1.pdf", "1001_2.pdf", record=record(FulfillState.UNCERTAIN, reason=because("timed out")))
+    assert [(item.status, item.reason) for item in result.items] == [
+        (ItemStatus.UNCERTAIN, f"timed out; {RESOLVE}")
+    ] * 2
     assert not result.has_work
     assert plan(record=record(FulfillState.UNCERTAIN)).items[0].reason
 
@@ -229,7 +240,7 @@ def test_a_file_that_was_checked_is_no_work_while_its_order_waits(state, work):
 
 
 def test_what_could_have_gone_on_and_was_left_says_why():
-    left = plan("1001_1.pdf").left(ItemStatus.SETTLING, "later")
+    left = plan("1001_1.pdf").skipped(ItemStatus.SETTLING, because("later"))
     assert [(outcome.status, outcome.reason) for outcome in left] == [
         (ItemStatus.SETTLING, "later"),
         (ItemStatus.MISSING, "waits for 1001_2.<jpg|png|pdf>"),
@@ -238,10 +249,10 @@ def test_what_could_have_gone_on_and_was_left_says_why():
 
 def test_when_nothing_is_known_of_files_only_what_needs_none_keeps_its_status():
     order = Order("1001", [OrderItem("1"), OrderItem("2", requires_artwork=False)])
-    result = plan("1001_1.pdf", order=order).instead(ItemStatus.UNREADABLE, "down")
+    result = plan("1001_1.pdf", order=order).with_status(ItemStatus.UNREADABLE, because("down"))
     assert statuses(result) == ["unreadable", "not_required"]
     assert not result.items[0].files
-    fulfilled = plan(record=record(FulfillState.FULFILLED)).instead(ItemStatus.UNREADABLE, "down")
+    fulfilled = plan(record=record(FulfillState.FULFILLED)).with_status(ItemStatus.UNREADABLE, because("down"))
     assert statuses(fulfilled) == ["fulfilled", "fulfilled"]
 
 
@@ -256,7 +267,8 @@ def test_an_order_that_was_left_out_of_the_expected_names_fails_alone():
 @pytest.mark.parametrize(
     ("age", "words"),
     [
-        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(0), "less than a minute"),
+        (timedelta(seconds=59), "59 seconds"),
         (timedelta(minutes=1), "1 minute"),
         (timedelta(hours=2, minutes=3), "2 hours 3 minutes"),
         (timedelta(days=1, hours=2, minutes=3), "1 day 2 hours"),
@@ -264,4 +276,4 @@ def test_an_order_that_was_left_out_of_the_expected_names_fails_alone():
     ],
 )
 def test_ages_are_told_in_two_units(age, words):
-    assert format_duration(age) == words
+    assert format_duration(age.total_seconds()) == words

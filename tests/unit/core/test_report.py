@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from reasons import because
 from remote_artwork.core.report import (
     MAX_EXAMPLES,
     NEEDS_PERSON,
@@ -27,12 +28,17 @@ BEGUN = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 def item(status=ItemStatus.MATCHED, order="1001", number="1", order_id=None, **more):
     return ItemOutcome(
-        order_number=order, item_number=number, status=status, reason="because", order_id=order_id or order, **more
+        order_number=order,
+        item_number=number,
+        status=status,
+        because=because("because"),
+        order_id=order_id or order,
+        **more,
     )
 
 
 def odd(name, status=FileStatus.UNRELATED, **more):
-    return FileOutcome(name=name, status=status, reason="because", **more)
+    return FileOutcome(name=name, status=status, because=because("because"), **more)
 
 
 def report(*items, **more):
@@ -42,11 +48,11 @@ def report(*items, **more):
 
 FULL = report(
     item(ItemStatus.REJECTED, files=("a.pdf",), findings=(Finding(severity=Severity.REJECT, code="c", message="m"),)),
-    item(ItemStatus.MISSING, awaited=("1001_2",), number="2"),
+    item(ItemStatus.MISSING, expected=("1001_2",), number="2"),
     files=(odd("b.pdf", FileStatus.NEAR_MISS, suggestion="c.pdf"),),
     file_counts={FileStatus.UNRELATED: 3, FileStatus.EARLY: 2, FileStatus.NEAR_MISS: 1},
     requests={"get": 1, "list": 2},
-    faults=(Fault(part="ledger", message="locked"),),
+    faults=(Fault.of("ledger", "locked"),),
 )
 
 
@@ -66,13 +72,25 @@ def test_the_dictionary_holds_plain_values_alone():
 
 def test_the_dictionary_holds_everything():
     form = FULL.to_dict()
-    assert form["schema_version"] == 1
+    assert form["schema_version"] == 2
     assert form["items"][0]["findings"][0] == {
         "severity": "reject", "code": "c", "message": "m", "measured": None, "required": None,
     }  # fmt: skip
-    assert form["items"][1]["awaited"] == ["1001_2"]
-    assert form["files"] == [{"name": "b.pdf", "status": "near_miss", "reason": "because", "suggestion": "c.pdf"}]
-    assert form["faults"] == [{"part": "ledger", "message": "locked"}]
+    assert form["items"][1]["expected"] == ["1001_2"]
+    assert form["files"] == [
+        {
+            "name": "b.pdf",
+            "status": "near_miss",
+            "code": "client_failed",
+            "details": {"error": "because"},
+            "notes": [],
+            "reason": "because",
+            "suggestion": "c.pdf",
+        }
+    ]
+    assert form["faults"] == [
+        {"part": "ledger", "code": "ledger_failed", "details": {"error": "locked"}, "message": "locked"}
+    ]
     assert form["requests"] == {"list": 2, "head": 0, "get": 1}
     assert (form["strategy"], form["monthly_cost"]) == ([], None)
     assert form["exit_code"] == 3
@@ -105,7 +123,7 @@ def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
 
 
 def test_a_fault_outweighs_a_person():
-    fault = Fault(part="storage", message="down")
+    fault = Fault.of("storage", "down")
     assert report(faults=(fault,)).exit_code == 3
     assert report(item(ItemStatus.FAILED), faults=(fault,)).exit_code == 3
     assert report().exit_code == 0
@@ -115,7 +133,7 @@ def test_a_name_that_is_no_text_breaks_no_json():
     broken = report(
         item(files=("a\udcff.pdf",)),
         files=(odd("\ud800.pdf"),),
-        faults=(Fault(part="client", message="\udc80"),),
+        faults=(Fault.of("client", "\udc80"),),
         tenant="\udfff é",
     )
     text = broken.to_json().encode()

@@ -8,6 +8,7 @@ from attrs import evolve
 from sqlalchemy import event
 
 from permissions import read_only, readable_folder
+from reasons import because
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
@@ -56,7 +57,7 @@ def test_a_full_disk_writes_nothing_of_an_advance(ledger: SqlLedger):
     lease = claim(ledger, KEY)
     always(ledger, "max_page_count = 1")
     with pytest.raises(LedgerUnavailable, match="the disk is full; free some space"):
-        ledger.advance(lease, [SELECT, evolve(VERIFY, reason="x" * 100_000)])
+        ledger.advance(lease, [SELECT, evolve(VERIFY, reason=because("x" * 100_000))])
     assert not only(ledger.find("acme")).items
 
 

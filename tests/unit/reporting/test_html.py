@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
+from reasons import because
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.errors import MissingExtra
 from remote_artwork.preflight.base import passed, warning
@@ -16,7 +17,7 @@ EMPTY = ScanReport(dry_run=False, tenant="t", location="s3://b/in/", started_at=
 
 
 def item(status, **more):
-    fields = {"order_number": "1001", "item_number": "1", "reason": "why", "order_id": "1001"}
+    fields = {"order_number": "1001", "item_number": "1", "because": because("why"), "order_id": "1001"}
     return ItemOutcome(status=status, **(fields | more))
 
 
@@ -40,7 +41,7 @@ def test_every_status_of_an_item_is_said_in_words_with_what_to_do(status):
 
 @pytest.mark.parametrize("status", FileStatus)
 def test_every_status_of_a_file_is_said_in_words_with_what_to_do(status):
-    file = FileOutcome(name="1001-1.pdf", status=status, reason="why", suggestion="1001_1.pdf")
+    file = FileOutcome(name="1001-1.pdf", status=status, because=because("why"), suggestion="1001_1.pdf")
     text = page(files=(file,), file_counts={status: 1})
     assert status.replace("_", " ") in text
     assert FILE_ADVICE[status] in text
@@ -58,7 +59,7 @@ def test_warnings_stand_out_and_every_figure_is_in_the_table():
 
 
 def test_what_could_not_be_used_stands_on_top():
-    text = page(faults=(Fault(part="storage", message="it is <down>"),))
+    text = page(faults=(Fault.of("storage", "it is <down>"),))
     assert "The storage could not be used." in text
     assert "it is &lt;down&gt;" in text
 
@@ -70,7 +71,7 @@ def test_a_picture_is_part_of_the_page_and_a_file_without_one_is_named():
 
 
 def test_a_side_that_is_awaited_is_named_beside_one_that_is_there():
-    text = page(item(ItemStatus.MISSING, files=("1_front.png",), awaited=("1_back",)))
+    text = page(item(ItemStatus.MISSING, files=("1_front.png",), expected=("1_back",)))
     assert "<bdi>1_front.png</bdi>" in text
     assert "<bdi>1_back</bdi>" in text
     assert "no file" not in text

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from reasons import because
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.reporting.terminal import print_report
 
@@ -53,9 +54,11 @@ def test_a_plan_says_what_it_costs_where_that_is_known():
 
 def test_no_name_turns_the_order_of_what_is_printed_or_hides():
     name = "1001_1\u202egnp.\x1b[8m\u200bx"
-    file = FileOutcome(name=name, status=FileStatus.UNRELATED, reason=f"{name} is odd")
-    item = ItemOutcome(order_number=name, item_number=name, status=ItemStatus.MISSING, reason=name, order_id=name)
-    fault = Fault(part="storage", message=name)
+    file = FileOutcome(name=name, status=FileStatus.UNRELATED, because=because(f"{name} is odd"))
+    item = ItemOutcome(
+        order_number=name, item_number=name, status=ItemStatus.MISSING, because=because(name), order_id=name
+    )
+    fault = Fault.of("storage", name)
     told = printed(items=(item,), files=(file,), file_counts={FileStatus.UNRELATED: 1}, faults=(fault,))
     assert not {"\u202e", "\x1b", "\u200b"} & set(told)
     assert told.count(r"\u202egnp.\x1b[8m\u200bx") == 6
