@@ -1,4 +1,4 @@
-"""Sphinx's settings. The build needs no network."""
+"""Configuration of Sphinx. The build needs no network."""
 
 import sys
 from pathlib import Path
@@ -12,17 +12,30 @@ author = "the remote_artwork authors"
 copyright = author
 release = version = remote_artwork.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle", "provider_facts", "public_names"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "lifecycle",
+    "provider_facts",
+    "public_names",
+    "signatures",
+]
 exclude_patterns = ["_build", "explanation/performance_table.md"]
 
 html_theme = "furo"
 html_title = f"remote_artwork {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+
+maximum_signature_line_length = 80
 
 myst_heading_anchors = 3
 
 autodoc_class_signature = "mixed"
 autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

@@ -1,11 +1,14 @@
-"""``.. public-names:: MODULE …`` documents the public names that live in these modules.
+"""``{public-names} MODULE [NAME …]`` documents public names: all names of the module, or only those given.
 
-A build in which a public name has no place fails, so the reference cannot fall behind ``remote_artwork.__all__``.
+A name that the root also exports appears under the root. The build warns about a public name without a place, so the
+reference cannot miss one.
 """
 
 from __future__ import annotations
 
 import inspect
+import pkgutil
+from importlib import import_module
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -21,40 +24,50 @@ PLACED = "public_names_placed"
 
 
 class PublicNames(SphinxDirective):
-    """Writes one autodoc directive for each public name of the named modules."""
+    """Writes one autodoc directive for each name."""
 
     required_arguments = 1
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        """The documentation of the names, in the order of the modules, then of the names."""
-        modules = self.arguments[0].split()
-        names = [name for module in modules for name, home in remote_artwork._HOME.items() if home == module]  # noqa: SLF001 - the one table of homes
+        """Return the documentation of the names, in the given order or in the order of the module's ``__all__``."""
+        home, *chosen = self.arguments[0].split()
+        module = import_module(home)
+        names = chosen or module.__all__
         self.env.metadata[PLACED].update(dict.fromkeys(names, self.env.docname))
         lines = StringList()
         for name in names:
-            kind = _kind(getattr(remote_artwork, name))
-            lines.append(f".. {kind}:: remote_artwork.{name}", self.env.docname)
+            path = f"remote_artwork.{name}" if name in remote_artwork.__all__ else f"{home}.{name}"
+            lines.append(f".. {_directive(getattr(module, name))}:: {path}", self.env.docname)
             lines.append("", self.env.docname)
         holder = nodes.Element()
         self.state.nested_parse(lines, self.content_offset, holder)
         return holder.children
 
 
-def _kind(value: object) -> str:
+def public_names() -> set[str]:
+    """Return every name that the root or a public submodule exports."""
+    modules = [remote_artwork]
+    for found in pkgutil.iter_modules(remote_artwork.__path__):
+        if not found.name.startswith("_") and found.name not in ("cli", "core"):
+            modules.append(import_module(f"remote_artwork.{found.name}"))
+    return {name for module in modules for name in getattr(module, "__all__", ())}
+
+
+def _directive(value: object) -> str:
     if isinstance(value, type):
         return "autoexception" if issubclass(value, BaseException) else "autoclass"
     return "autofunction" if inspect.isfunction(value) else "autodata"
 
 
-def _all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
-    lacking = sorted(set(remote_artwork.__all__) - env.metadata.get(PLACED, {}).keys())
-    if lacking:
-        logging.getLogger(__name__).warning("the reference has no place for %s", ", ".join(lacking))
+def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
+    missing = sorted(public_names() - env.metadata.get(PLACED, {}).keys())
+    if missing:
+        logging.getLogger(__name__).warning("the reference has no place for %s", ", ".join(missing))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Registers the directive and the check."""
+    """Register the directive and the check."""
     app.add_directive("public-names", PublicNames)
-    app.connect("env-check-consistency", _all_placed)
+    app.connect("env-check-consistency", _check_all_placed)
     return {"version": "1", "parallel_read_safe": False}
