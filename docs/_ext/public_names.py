@@ -21,6 +21,7 @@ from sphinx.util.typing import ExtensionMetadata
 import remote_artwork
 
 PLACED = "public_names_placed"
+_PRIVATE = ("_lazy", "cli", "core")
 
 
 class PublicNames(SphinxDirective):
@@ -35,23 +36,20 @@ class PublicNames(SphinxDirective):
         module = import_module(home)
         names = chosen or module.__all__
         self.env.metadata[PLACED].update(dict.fromkeys(names, self.env.docname))
-        lines = StringList()
+        lines = ["```{eval-rst}"]
         for name in names:
             path = f"remote_artwork.{name}" if name in remote_artwork.__all__ else f"{home}.{name}"
-            lines.append(f".. {_directive(getattr(module, name))}:: {path}", self.env.docname)
-            lines.append("", self.env.docname)
+            lines += [f".. {_directive(getattr(module, name))}:: {path}", ""]
         holder = nodes.Element()
-        self.state.nested_parse(lines, self.content_offset, holder)
+        self.state.nested_parse(StringList([*lines, "```"], self.env.docname), self.content_offset, holder)
         return holder.children
 
 
 def public_names() -> set[str]:
     """Return every name that the root or a public submodule exports."""
-    modules = [remote_artwork]
-    for found in pkgutil.iter_modules(remote_artwork.__path__):
-        if not found.name.startswith("_") and found.name not in ("cli", "core"):
-            modules.append(import_module(f"remote_artwork.{found.name}"))
-    return {name for module in modules for name in getattr(module, "__all__", ())}
+    found = (module.name for module in pkgutil.iter_modules(remote_artwork.__path__))
+    modules = [import_module(f"remote_artwork.{name}") for name in found if name not in _PRIVATE]
+    return {name for module in (remote_artwork, *modules) for name in getattr(module, "__all__", ())}
 
 
 def _directive(value: object) -> str:

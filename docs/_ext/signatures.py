@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
+from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -35,8 +38,7 @@ def defaults_of(cls: type) -> dict[str, str]:
         if not attrs.has(base):
             continue
         [definition] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(definition, ast.ClassDef)
-        for line in definition.body:
+        for line in getattr(definition, "body", ()):
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
                 text = _default(line.value)
                 if text is not None:
@@ -59,36 +61,64 @@ def _default(value: ast.expr) -> str | None:
 def signature_of(cls: type) -> str:
     """Return the signature of an attrs class, without the return annotation."""
     signature = inspect.signature(cls)
-    names = {attribute.alias: attribute.name for attribute in attrs.fields(cls)}
+    attributes = {attribute.alias: attribute for attribute in attrs.fields(cls)}
     sources = defaults_of(cls)
     shown = []
     for parameter in signature.parameters.values():
-        if parameter.default is inspect.Parameter.empty or parameter.name.startswith("_"):
-            shown.append(parameter)
+        attribute = attributes.get(parameter.name)
+        if attribute is None or attribute.name.startswith("_"):
             continue
-        source = sources.get(names.get(parameter.name, parameter.name), repr(parameter.default))
-        shown.append(parameter.replace(default=_Source(readable(source, parameter.default))))
-    kept = [parameter for parameter in shown if not names.get(parameter.name, "").startswith("_")]
+        if attribute.name in sources:
+            text = readable(sources[attribute.name], attribute.default)
+            parameter = parameter.replace(default=_Source(text))  # noqa: PLW2901 - shown in its place
+        shown.append(parameter)
     return stringify_signature(
-        signature.replace(parameters=kept, return_annotation=inspect.Signature.empty), unqualified_typehints=True
+        signature.replace(parameters=shown, return_annotation=inspect.Signature.empty), unqualified_typehints=True
     )
 
 
 def readable(source: str, value: object) -> str:
-    """Return the text of a default; a private name or a lambda says nothing to a reader, so its value is shown."""
-    if source.startswith("lambda"):
+    """Return the text of a default. The name of a constant says nothing to a reader, so its value is shown."""
+    if source.startswith(("lambda", "partial(", "functools.partial(")):
         return "…"
-    if source.lstrip("(").startswith("_") or source.isupper():
-        return repr(value) if isinstance(value, str | int | float | tuple) else "…"
-    if source.startswith(("partial(", "functools.partial(")):
-        return "…"
+    if re.fullmatch(r"_\w+|[A-Z][A-Z_0-9]+", source):
+        return literal(value)
     return source
 
 
-def _process(_app: Sphinx, what: str, _name: str, value: Any, _options: Any, *_given: Any) -> tuple[str, str] | None:
+def literal(value: object) -> str:
+    """Return a value as it is typed in code, or ``…`` for one that has no short form."""
+    if isinstance(value, timedelta):
+        return _timedelta(value)
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    return repr(value) if value is None or isinstance(value, str | int | float | tuple) else "…"
+
+
+def _timedelta(value: timedelta) -> str:
+    seconds = value.total_seconds()
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"timedelta({unit}={seconds / size:.0f})"
+    return f"timedelta(seconds={seconds:g})"
+
+
+def _process(
+    _app: Sphinx, what: str, _name: str, value: Any, _options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None] | None:
     if what in ("class", "exception") and isinstance(value, type) and attrs.has(value):
         return signature_of(value), ""
-    return None
+    if signature is None:
+        return None
+    names = getattr(inspect.unwrap(getattr(value, "__init__", value) if what == "class" else value), "__globals__", {})
+
+    def show(found: re.Match[str]) -> str:
+        if found[2] not in names:
+            return found[0]
+        text = literal(names[found[2]])
+        return f"={found[1]}{found[2] if text == '…' and not found[2].startswith('_') else text}"
+
+    return re.sub(r"=( ?)(_\w+|[A-Z][A-Z_0-9]+)\b(?!\()", show, signature), returns
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
