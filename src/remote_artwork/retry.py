@@ -1,48 +1,128 @@
-"""The one retry policy. Nothing else in the house repeats a call, and nothing else imports tenacity."""
+"""Retries: one policy per call path, one budget per scan.
+
+Calls can be nested: a scan lists the orders of a shop, and the client of that shop sends several requests for one list.
+The innermost policy retries, because it repeats the least. When it gives up, the policies around it do not start over,
+so a refused request is sent ``attempts`` times and never ``attempts`` squared.
+
+All waits of one scan, for the shop, the storage and the ledger, draw on one ``Budget``. It travels in a context
+variable, because the storage and the client exist before the scan and may serve several scans at once.
+
+Only this module imports tenacity.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
 import tenacity
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from remote_artwork.errors import RemoteArtworkError
 
 __all__ = ["RetryPolicy"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-
-_SHARE = 0.2
-"""How much of what a pass has left for waits one order may use: whatever it takes, some is left for the next."""
+ORDER_SHARE = 0.2
+"""The share of a scan's remaining budget that one order may use. It leaves something for the orders after it."""
 
 
 @define
-class _Purse:
-    seconds: float
-    """How long may still be waited."""
-    part_of: _Purse | None = None
+class Budget:
+    """Seconds that may still be spent on waits between attempts. Thread-safe.
 
-    def take(self, seconds: float) -> None:
-        self.seconds -= seconds
-        if self.part_of is not None:
-            self.part_of.take(seconds)
+    Args:
+        seconds: What is left.
+        parent: The budget that this one is a part of; every wait counts against both.
+    """
+
+    seconds: float
+    parent: Budget | None = None
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    def covers(self, seconds: float) -> bool:
+        """Whether a wait of this length fits, here and in every parent."""
+        return seconds <= self.seconds and (self.parent is None or self.parent.covers(seconds))
+
+    def spend(self, seconds: float) -> None:
+        """Deducts a wait, here and from every parent."""
+        with self._lock:
+            self.seconds -= seconds
+        if self.parent is not None:
+            self.parent.spend(seconds)
+
+
+@define
+class _Call:
+    """One running ``RetryPolicy.call``.
+
+    Args:
+        exhausted: Weak reference to the error that a policy inside this call gave up on.
+    """
+
+    exhausted: weakref.ref[RemoteArtworkError] | None = None
+
+    def is_exhausted(self, error: BaseException | None) -> bool:
+        """Whether a policy inside gave up on this error, or on one that it was raised from."""
+        given_up = self.exhausted() if self.exhausted is not None else None
+        while error is not None and given_up is not None:
+            if error is given_up:
+                return True
+            error = error.__cause__
+        return False
+
+
+_budget: ContextVar[Budget | None] = ContextVar("remote_artwork_retry_budget", default=None)
+_call: ContextVar[_Call | None] = ContextVar("remote_artwork_retry_call", default=None)
+
+
+@contextmanager
+def _spending(budget: Budget | None) -> Iterator[None]:
+    token = _budget.set(budget)
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+@contextmanager
+def order_budget() -> Iterator[None]:
+    """Limits the waits in this block to ``ORDER_SHARE`` of what the scan has left. Outside a scan there is no limit."""
+    scan = _budget.get()
+    with _spending(None if scan is None else Budget(scan.seconds * ORDER_SHARE, scan)):
+        yield
+
+
+def share_budget(function: Callable[P, T]) -> Callable[P, T]:
+    """Returns ``function`` bound to the caller's budget, for use in other threads."""
+    budget = _budget.get()
+
+    def bound(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _spending(budget):
+            return function(*args, **kwargs)
+
+    return bound
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
-    """Repeats a call that failed with a named temporary error, after an exponential wait with jitter.
+    """Repeats a call that failed with a temporary error, after an exponential wait with jitter.
 
     Args:
-        attempts: How often a call is made at the most.
-        first_wait: Seconds the wait before the second attempt is drawn from, from 0 up; doubled for each further one.
-        longest_wait: Seconds no wait exceeds; whoever asks for more is not asked again in this pass.
-        budget: Seconds that the orders of one pass may wait together; one order, a fifth of what is left. A call whose
-            wait would exceed that is not repeated.
-        sleep: Waits so many seconds; tests pass their own.
+        attempts: The most times a call is made.
+        first_wait: The wait before the second attempt is random, up to this many seconds. The bound doubles for each
+            further attempt.
+        longest_wait: The longest single wait in seconds. A call is not repeated if the error asks for a longer one.
+        budget: The most seconds that all waits of one scan may take together. One order may use a fifth of what is
+            left. A call is not repeated if its wait exceeds the budget.
+        sleep: Waits for a number of seconds; tests pass their own.
     """
 
     attempts: int = 3
@@ -50,54 +130,61 @@ class RetryPolicy:
     longest_wait: float = 20.0
     budget: float = 300.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-    _purse: _Purse | None = field(default=None, repr=False, eq=False)
 
-    def for_one_pass(self) -> RetryPolicy:
-        """The same policy with a fresh budget; without one, waits are not added up."""
-        return evolve(self, purse=_Purse(self.budget))
+    @contextmanager
+    def scan_budget(self) -> Iterator[None]:
+        """Gives the block one new budget for all waits of all policies, including those of the storage and the client.
 
-    def for_one_order(self) -> RetryPolicy:
-        """The same policy for one order of a pass; those that come after it will have something left of the budget."""
-        if self._purse is None:
-            return self
-        return evolve(self, purse=_Purse(self._purse.seconds * _SHARE, self._purse))
+        Other threads share the budget if they run in a copy of the context, or call through ``share_budget``.
+        """
+        with _spending(Budget(self.budget)):
+            yield
 
     def call(
         self, function: Callable[[], T], *, on: type[RemoteArtworkError] | tuple[type[RemoteArtworkError], ...]
     ) -> T:
-        """Calls ``function`` until it succeeds, fails for good, or the attempts are used up.
+        """Calls ``function`` until it succeeds, fails permanently, or may not be repeated.
+
+        It is not repeated once the attempts or the budget are used up, nor after an error that another policy inside
+        ``function`` gave up on. A policy with one attempt never retries, so it leaves that decision to the policy
+        around it.
 
         Args:
-            function: Takes no argument; must be safe to repeat after an error of ``on``.
+            function: Takes no argument. Must be safe to repeat after an error of ``on``.
             on: The errors to retry; of these, only temporary ones are.
 
         Raises:
             RemoteArtworkError: The last error, unchanged.
         """
+        budget, outer, current = _budget.get(), _call.get(), _Call()
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)
 
-        def worth_it(error: BaseException) -> bool:
-            asked = getattr(error, "retry_after", None) or 0.0
-            return isinstance(error, on) and error.temporary and asked <= self.longest_wait
+        def is_retryable(error: BaseException) -> bool:
+            requested = getattr(error, "retry_after", None) or 0.0
+            temporary = isinstance(error, on) and error.temporary and requested <= self.longest_wait
+            return temporary and not current.is_exhausted(error)
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             return max(backoff(state), getattr(error, "retry_after", None) or 0.0)
 
-        def enough(state: tenacity.RetryCallState) -> bool:
-            spent = self._purse is not None and state.upcoming_sleep > self._purse.seconds
-            return spent or state.attempt_number >= self.attempts
+        def stop(state: tenacity.RetryCallState) -> bool:
+            return state.attempt_number >= self.attempts or not (budget is None or budget.covers(state.upcoming_sleep))
 
         def sleep(seconds: float) -> None:
-            if self._purse is not None:
-                self._purse.take(seconds)
+            if budget is not None:
+                budget.spend(seconds)
             self.sleep(seconds)
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(worth_it),
-            stop=enough,
-            wait=wait,
-            sleep=sleep,
-            reraise=True,
+            retry=tenacity.retry_if_exception(is_retryable), stop=stop, wait=wait, sleep=sleep, reraise=True
         )
-        return retrying(function)
+        token = _call.set(current)
+        try:
+            return retrying(function)
+        except on as error:
+            if outer is not None and self.attempts > 1:
+                outer.exhausted = weakref.ref(error)
+            raise
+        finally:
+            _call.reset(token)

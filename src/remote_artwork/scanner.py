@@ -272,7 +272,7 @@ class Scanner:
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.retry.scan_budget():
             started, tell = self.clock(), self._start(dry_run=True)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
@@ -300,7 +300,7 @@ class Scanner:
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.retry.scan_budget():
             started, tell = self.clock(), self._start(dry_run=False)
             survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
@@ -317,7 +317,7 @@ class Scanner:
         """
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.retry.scan_budget():
             seen: list[FileOutcome] = []
             tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
             survey = self._surveyor(ignore).look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
@@ -410,7 +410,7 @@ class Scanner:
             inspector=ahead.inspector,
             ahead=ahead,
             policy=self.policy,
-            retry=self.retry.for_one_pass(),
+            retry=self.retry,
             url_lifetime=self.url_lifetime,
             clock=self.clock,
             tell=tell,

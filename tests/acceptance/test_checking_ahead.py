@@ -38,9 +38,9 @@ class Watched:
             self.now -= 1
         return []
 
-    def run_sync(self, name):
+    def wait_for(self, name):
         with self.changed:
-            assert self.changed.run_sync(lambda: name in self.begun and not self.now, PATIENCE)
+            assert self.changed.wait_for(lambda: name in self.begun and not self.now, PATIENCE)
 
 
 class Whenever:
@@ -125,7 +125,7 @@ def test_a_file_that_is_replaced_after_it_was_checked_ahead_is_checked_again(pla
 
     def replace_the_next(event):
         if event.order_number == "1":
-            watched.run_sync("2_1.pdf")
+            watched.wait_for("2_1.pdf")
             files.pipe(f"{root}/2_1.pdf", b"no print file any more")
 
     checks = (*preflight_checks(ra.Policy()), watched)

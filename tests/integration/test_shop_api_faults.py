@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from outages import outage
 from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.testing import Faults
 from remote_artwork.testing.client import Trial, upload
@@ -135,3 +136,24 @@ def test_any_one_request_may_break(api, trial, fault):
         trial.scan()
         assert trial.times_fulfilled() <= 1, number
         ends_fulfilled_once(trial)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_a_refused_list_is_requested_as_often_as_the_policy_says(api, attempts):
+    """Not its square: the scan does not repeat what the client has given up on."""
+    policy = ra.RetryPolicy(attempts=attempts, sleep=lambda _seconds: None)
+    storage = ra.ArtworkStorage(fsspec.filesystem("memory"), "/nowhere")
+    api.fail(503, 99, on="read")
+    ra.Scanner(storage, api.client(retry=policy), ledger=ra.MemoryLedger(), retry=policy).plan()
+    assert len(api.requests) == attempts
+
+
+def test_the_shop_and_the_storage_draw_on_one_budget(api, local_network):
+    waits = []
+    policy = ra.RetryPolicy(budget=15.0, sleep=waits.append)
+    with outage("s3", "HTTP 503", local_network, policy) as (storage, server):
+        server.retry_after = "10"
+        api.fail((429, {}, {"Retry-After": "10"}), on="read")
+        ra.Scanner(storage, api.client(retry=policy), ledger=ra.MemoryLedger(), retry=policy).plan()
+        assert len(server.requests) == 1
+    assert waits == [10]

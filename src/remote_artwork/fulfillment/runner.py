@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from remote_artwork.core.events import Tell, reported, started
 from remote_artwork.core.lifecycle import FulfillState, Lease
@@ -31,6 +31,7 @@ from remote_artwork.errors import (
 )
 from remote_artwork.fulfillment.order import bring_forward, record_late_call
 from remote_artwork.fulfillment.session import Dependencies, Part, Progress
+from remote_artwork.retry import order_budget
 
 _SUSPECT = 2
 """After so many orders in a row that a part left without an answer, the next ones are drawn from all that wait."""
@@ -122,10 +123,11 @@ class Fulfillment:
         if lease is None:
             because = reason("held_by_other_scan", free_within=self._lease_for.total_seconds())
             return plan.skipped(ItemStatus.MATCHED, because)
-        tools = evolve(self.tools, retry=self.tools.retry.for_one_order())
+        tools = self.tools
         progress = Progress(plan=plan, ledger=tools.ledger, lease=lease, retry=tools.retry, tell=tools.tell)
         try:
-            self._bring_forward(tools, progress)
+            with order_budget():
+                self._bring_forward(tools, progress)
         finally:
             self._release(lease)
         self._notice_silence(progress)

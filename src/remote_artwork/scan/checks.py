@@ -25,6 +25,7 @@ from remote_artwork.core.report import Finding, ItemStatus, Severity
 from remote_artwork.errors import StorageError
 from remote_artwork.preflight.base import run_checks
 from remote_artwork.preflight.signature import SignatureCheck
+from remote_artwork.retry import share_budget
 from remote_artwork.storage.storage import ArtworkStorage
 
 
@@ -155,7 +156,8 @@ class CheckPrefetcher:
             for item in plan.items:
                 names = _names(item.files)
                 if item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES and names not in self._begun:
-                    verdict = self._pool.submit(self.inspector.verdict, item.item, item.files, reader=self._reader)
+                    check = share_budget(self.inspector.verdict)
+                    verdict = self._pool.submit(check, item.item, item.files, reader=self._reader)
                     self._begun[names] = (item.files, verdict)
 
     def _reader(self, file: StoredFile) -> ArtworkReader:

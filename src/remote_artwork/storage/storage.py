@@ -25,7 +25,7 @@ from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
 from remote_artwork.http import NetworkPolicy, for_an_operator
-from remote_artwork.retry import RetryPolicy
+from remote_artwork.retry import RetryPolicy, share_budget
 from remote_artwork.storage.backends.base import (
     LOCAL,
     LONGEST_NAME,
@@ -275,7 +275,7 @@ class ArtworkStorage:
 
     def _ask_in_time(self) -> Requester:
         """As ``_ask``, for one look that begins now and has to end."""
-        return partial(self._ask, until=monotonic() + self._listing_timeout)
+        return share_budget(partial(self._ask, until=monotonic() + self._listing_timeout))
 
     def _ask(
         self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf
