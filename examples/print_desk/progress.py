@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from attrs import asdict, define, evolve, frozen
-from remote_artwork.events import Event, FilesListed, OrderStarted, PassFinished
+
+from remote_artwork.events import Event, FilesListed, OrderStarted, ScanFinished
 
 
 @frozen(kw_only=True)
@@ -35,7 +36,7 @@ class Progress:
                 self.now = evolve(self.now, doing=f"Looking for files: {self._names:,} seen")
             case OrderStarted():
                 self.now = Moment(doing=f"Order {event.order_number}", done=event.done, total=event.total)
-            case PassFinished():  # pictures of all files are drawn after the pass, which takes a while
+            case ScanFinished():  # pictures of all files are drawn after the pass, which takes a while
                 self.now = evolve(self.now, doing="Drawing the contact sheet", done=self.now.total)
             case _:
                 pass

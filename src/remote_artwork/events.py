@@ -12,8 +12,8 @@ from remote_artwork.core.events import (
     ItemVerified,
     OrderFulfilled,
     OrderStarted,
-    PassFinished,
-    PassStarted,
+    ScanFinished,
+    ScanStarted,
 )
 
 __all__ = [
@@ -28,6 +28,6 @@ __all__ = [
     "ItemVerified",
     "OrderFulfilled",
     "OrderStarted",
-    "PassFinished",
-    "PassStarted",
+    "ScanFinished",
+    "ScanStarted",
 ]

@@ -20,14 +20,14 @@ from attrs import Attribute, define, evolve, field
 
 from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, client_problem
 from remote_artwork.core.events import (
+    Emit,
     Event,
     FileReported,
     FilesListed,
     ItemFound,
     ItemReported,
-    PassFinished,
-    PassStarted,
-    Tell,
+    ScanFinished,
+    ScanStarted,
     checked,
     ignore,
     reported,
@@ -52,7 +52,7 @@ from remote_artwork.core.report import (
     sorted_items,
 )
 from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable, StorageError
-from remote_artwork.fulfillment.runner import Fulfillment, run_orders
+from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.preflight.standard import preflight_checks
 from remote_artwork.retry import RetryPolicy
@@ -138,13 +138,13 @@ class EventDispatcher:
             self._raised = True
 
 
-def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, tell: Tell) -> list[ItemOutcome]:
+def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
     Args:
         plans: All orders of the pass.
         ahead: Checks the matched files; None: nobody looks at them.
-        tell: Is told what the checks say, and each outcome.
+        emit: Receives what the checks find, and each outcome.
     """
     with_work = [plan for plan in plans if ahead and any(item.status is ItemStatus.MATCHED for item in plan.items)]
     done = {plan.key: number for number, plan in enumerate(with_work)}
@@ -152,24 +152,24 @@ def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, tell: 
     for plan in plans:
         if ahead is not None and plan.key in done:
             begun = done[plan.key]
-            tell(started(plan, done=begun, total=len(with_work)))
+            emit(started(plan, done=begun, total=len(with_work)))
             ahead.begin(with_work[begun : begun + 1 + ahead.at_once])
         for item in plan.items:
             if ahead is not None and item.status is ItemStatus.MATCHED:
-                outcome = _look(plan, item, ahead, tell)
+                outcome = _look(plan, item, ahead, emit)
             else:
                 outcome = plan.outcome(item)
-            tell(reported(plan, outcome))
+            emit(reported(plan, outcome))
             items.append(outcome)
     return items
 
 
-def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, tell: Tell) -> ItemOutcome:
+def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, emit: Emit) -> ItemOutcome:
     try:
         verdict = ahead.verdict(plan.item, plan.files)
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
-    tell(checked(order, plan, verdict.rejection))
+    emit(checked(order, plan, verdict.rejection))
     outcome = order.outcome(plan, ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else order.outcome(plan)
     return evolve(outcome, findings=verdict.findings)
 
@@ -273,11 +273,11 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         with self._one_at_a_time, self.retry.scan_budget():
-            started, tell = self.clock(), self._start(dry_run=True)
-            survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
+            started, emit = self.clock(), self._start(dry_run=True)
+            survey = self._survey(started, emit, orders=orders, sweep=sweep, on_file=on_file)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
-                items = preview(survey.plans, ahead if verify else None, tell=tell)
-            return self._report(survey, started, items, tell, dry_run=True)
+                items = preview(survey.plans, ahead if verify else None, emit=emit)
+            return self._report(survey, started, items, emit, dry_run=True)
 
     def scan(
         self,
@@ -301,13 +301,13 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         with self._one_at_a_time, self.retry.scan_budget():
-            started, tell = self.clock(), self._start(dry_run=False)
-            survey = self._survey(started, tell, orders=orders, sweep=sweep, on_file=on_file)
+            started, emit = self.clock(), self._start(dry_run=False)
+            survey = self._survey(started, emit, orders=orders, sweep=sweep, on_file=on_file)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
-                items = self._work(survey, ahead, tell, limit, stop or threading.Event())
+                items = self._work(survey, ahead, emit, limit, stop or threading.Event())
             if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
                 self._forget(survey)
-            return self._report(survey, started, items, tell, dry_run=False)
+            return self._report(survey, started, items, emit, dry_run=False)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
         """The whole reasoning about one file name, or about one order number. Writes nothing anywhere.
@@ -362,15 +362,15 @@ class Scanner:
 
         repeat(one_pass, every=every, stop=stop)
 
-    def _start(self, *, dry_run: bool) -> Tell:
-        tell = EventDispatcher(self.observer)
-        tell(PassStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
-        return tell
+    def _start(self, *, dry_run: bool) -> Emit:
+        emit = EventDispatcher(self.observer)
+        emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
+        return emit
 
     def _survey(
         self,
         started: datetime,
-        tell: Tell,
+        emit: Emit,
         *,
         orders: Collection[str] | None,
         sweep: bool,
@@ -379,11 +379,11 @@ class Scanner:
         def listen(file: FileOutcome) -> None:
             if on_file is not None:
                 on_file(file)
-            tell(FileReported(tenant=self.tenant, outcome=file))
+            emit(FileReported(tenant=self.tenant, outcome=file))
 
-        return self._surveyor(tell).look(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
+        return self._surveyor(emit).look(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
 
-    def _surveyor(self, tell: Tell) -> Collector:
+    def _surveyor(self, emit: Emit) -> Collector:
         return Collector(
             storage=self.storage,
             client=self.client,
@@ -393,7 +393,7 @@ class Scanner:
             tenant=self.tenant,
             retry=self.retry,
             inspector=self._inspector,
-            tell=tell,
+            emit=emit,
         )
 
     @property
@@ -401,25 +401,25 @@ class Scanner:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
     def _work(
-        self, survey: Collected, ahead: CheckPrefetcher, tell: Tell, limit: int | None, stop: threading.Event
+        self, survey: Collected, ahead: CheckPrefetcher, emit: Emit, limit: int | None, stop: threading.Event
     ) -> list[ItemOutcome]:
-        tools = Dependencies(
+        services = Dependencies(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
             inspector=ahead.inspector,
-            ahead=ahead,
+            checks=ahead,
             policy=self.policy,
             retry=self.retry,
             url_lifetime=self.url_lifetime,
             clock=self.clock,
-            tell=tell,
+            emit=emit,
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
-        fulfillment = Fulfillment(tools=tools, owner=owner)
-        items = run_orders(survey.plans, fulfillment, limit=limit, stop=stop, tell=tell)
-        survey.faults.extend(fulfillment.faults)
+        runner = OrderRunner(services=services, owner=owner)
+        items = run_orders(survey.plans, runner, limit=limit, stop=stop, emit=emit)
+        survey.faults.extend(runner.faults)
         return items
 
     def _forget(self, survey: Collected) -> None:
@@ -431,7 +431,7 @@ class Scanner:
             survey.faults.append(Fault.of("ledger", error))
 
     def _report(
-        self, survey: Collected, started: datetime, items: Sequence[ItemOutcome], tell: Tell, *, dry_run: bool
+        self, survey: Collected, started: datetime, items: Sequence[ItemOutcome], emit: Emit, *, dry_run: bool
     ) -> ScanReport:
         for file in files_from_items(items):
             survey.tally.add(file)
@@ -452,5 +452,5 @@ class Scanner:
             monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
             faults=tuple(survey.faults),
         )
-        tell(PassFinished(tenant=self.tenant, report=report))
+        emit(ScanFinished(tenant=self.tenant, report=report))
         return report

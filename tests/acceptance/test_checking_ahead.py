@@ -3,10 +3,10 @@
 import threading
 
 import pytest
-from remote_artwork.events import OrderFulfilled, OrderStarted
 
 import remote_artwork as ra
 from remote_artwork.errors import StorageDenied, StorageError
+from remote_artwork.events import OrderFulfilled, OrderStarted
 from remote_artwork.preflight import preflight_checks
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder

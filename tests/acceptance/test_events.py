@@ -3,9 +3,9 @@
 import logging
 
 import pytest
-from remote_artwork.events import ItemRejected
 
 import remote_artwork as ra
+from remote_artwork.events import ItemRejected
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -77,7 +77,7 @@ def test_a_scan_tells_exactly_what_it_does_in_order(storage, shop):
     notes = Notes()
     report = scanner(storage, shop, notes).scan()
     assert notes.lines == [
-        "pass_started False",
+        "scan_started False",
         *SURVEY,
         "order_started 1 0 3",
         "item_verified 1 1",
@@ -93,7 +93,7 @@ def test_a_scan_tells_exactly_what_it_does_in_order(storage, shop):
         "item_rejected 3 1",
         "item_reported 3 1 rejected",
         "file_reported 3_1.png rejected",
-        "pass_finished 1",
+        "scan_finished 1",
     ]
     assert {event.tenant for event in notes.events} == {"acme"}
     assert notes.events[-1].report is report
@@ -108,7 +108,7 @@ def test_a_plan_tells_no_more_than_it_does(storage, shop):
     scanner(storage, shop, notes).plan()
     reported = ["1 1 matched", "1 2 not_required", "2 1 matched", "2 2 missing", "3 1 matched"]
     assert notes.lines == [
-        "pass_started True", *SURVEY, *(f"item_reported {line}" for line in reported), "pass_finished 0",
+        "scan_started True", *SURVEY, *(f"item_reported {line}" for line in reported), "scan_finished 0",
     ]  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def test_an_observer_that_raises_stops_nothing_and_is_logged_once_a_pass(storage
     scan = scanner(storage, shop, Broken())
     assert scan.scan().counts[ra.ItemStatus.FULFILLED] == 1
     [record] = [record for record in caplog.records if record.message == "observer_raised"]
-    assert (record.event, record.levelname) == ("pass_started", "ERROR")
+    assert (record.event, record.levelname) == ("scan_started", "ERROR")
     assert "the metrics are down" in caplog.text
     scan.scan()
     assert sum(record.message == "observer_raised" for record in caplog.records) == 2
@@ -194,8 +194,8 @@ def test_the_log_carries_the_same_names_with_or_without_an_observer(storage, sho
     caplog.set_level(logging.INFO, logger="remote_artwork.scanner")
     scanner(storage, shop, None).scan()
     names = [record.message for record in caplog.records]
-    assert names[0] == "pass_started"
-    assert names[-1] == "pass_finished"
+    assert names[0] == "scan_started"
+    assert names[-1] == "scan_finished"
     assert names.count("order_fulfilled") == 1
     assert "item_reported" not in names
     assert "files_listed" not in names

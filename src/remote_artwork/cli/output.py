@@ -25,7 +25,7 @@ from remote_artwork.events import (
     ItemVerified,
     OrderFulfilled,
     OrderStarted,
-    PassFinished,
+    ScanFinished,
 )
 
 
@@ -123,7 +123,7 @@ class ProgressBar:
             case ItemVerified() | ItemRejected() | OrderFulfilled():
                 self._done[event.event_name.partition("_")[2]] += 1
                 draw(done=", ".join(f"{count} {what}" for what, count in self._done.items()))
-            case PassFinished():
+            case ScanFinished():
                 draw(description=f"{len(event.report.items)} items reported")
             case _:
                 pass

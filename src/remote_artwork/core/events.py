@@ -37,8 +37,8 @@ class Event:
 
 
 @frozen(kw_only=True)
-class PassStarted(Event):
-    """A pass begins. It ends with ``PassFinished``, unless it raises.
+class ScanStarted(Event):
+    """A pass begins. It ends with ``ScanFinished``, unless it raises.
 
     Args:
         location: The canonical URL of the storage location, without secrets.
@@ -189,7 +189,7 @@ class FileReported(Event):
 
 
 @frozen(kw_only=True)
-class PassFinished(Event):
+class ScanFinished(Event):
     """The pass ended.
 
     Args:
@@ -204,7 +204,7 @@ class PassFinished(Event):
         return {"tenant": self.tenant, "counts": counts, "exit_code": self.report.exit_code}
 
 
-Tell = Callable[[Event], None]
+Emit = Callable[[Event], None]
 """Takes an event; never raises."""
 
 

@@ -1,4 +1,4 @@
-"""The last look: whether the files are still those that were checked, once the order may have been sent."""
+"""The files of one order: checked before they are sent, signed for the shop, and compared again afterwards."""
 
 from __future__ import annotations
 
@@ -20,81 +20,83 @@ from remote_artwork.core.planner import ItemPlan
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.session import Dependencies, Progress
+from remote_artwork.fulfillment.session import Dependencies, OrderSession
 
 
 @frozen
-class Files:
-    """The file side of one order."""
+class ArtworkFiles:
+    """The files of one order."""
 
-    tools: Dependencies
-    progress: Progress
+    services: Dependencies
+    session: OrderSession
 
     def verify(self, plan: ItemPlan) -> bool:
-        """Whether the item's files are checked, now or in an earlier pass; else its outcome says why not."""
-        number = plan.item.number
-        row = self.progress.rows.get(number)
-        checks = self.tools.inspector.digest(plan.item)
+        """Whether the item's files passed the checks, now or in an earlier scan; otherwise its outcome says why not."""
+        number, session = plan.number, self.session
+        row = session.rows.get(number)
+        checks = self.services.inspector.digest(plan.item)
         if row and row.state in VERIFIED_STATES and row.checks == checks and row.describes(plan.files):
             return True
         try:
-            files = self.tools.inspector.pin(plan.files)
-            self.progress.answered.add("storage")
-            self.progress.advance(self.progress.selection(number, files))
-            verdict = self.tools.ahead.verdict(plan.item, files)
+            files = self.services.inspector.pin(plan.files)
+            session.answered.add("storage")
+            session.advance(session.selection(number, files))
+            verdict = self.services.checks.verdict(plan.item, files)
         except FileGone as error:
-            self.progress.set_outcome(number, ItemStatus.MISSING, reason("deleted_during_scan", error=str(error)))
+            session.set_outcome(number, ItemStatus.MISSING, reason("deleted_during_scan", error=str(error)))
             return False
         except StorageError as error:
-            self.progress.failures.append(error)
+            session.failures.append(error)
             because = reason("nothing_sent_unreadable", error=str(error))
-            self.progress.set_outcome(number, ItemStatus.UNREADABLE, because)
+            session.set_outcome(number, ItemStatus.UNREADABLE, because)
             return False
+        findings = verdict.findings
         if verdict.rejection:
-            rejected = self.progress.item_step(number, ItemState.REJECTED, reason=verdict.rejection, checks=checks)
-            self.progress.advance(rejected)
-            self.progress.set_outcome(
-                number, ItemStatus.REJECTED, verdict.rejection, findings=verdict.findings, now=True
-            )
+            session.advance(session.item_step(number, ItemState.REJECTED, reason=verdict.rejection, checks=checks))
+            session.set_outcome(number, ItemStatus.REJECTED, verdict.rejection, findings=findings, now=True)
             return False
-        self.progress.advance(self.progress.item_step(number, ItemState.VERIFIED, checks=checks))
-        if verdict.findings:
-            self.progress.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=verdict.findings)
+        session.advance(session.item_step(number, ItemState.VERIFIED, checks=checks))
+        if findings:
+            session.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=findings)
         return True
 
-    def now(self, number: str) -> dict[str, StoredFile]:
+    def current_files(self, number: str) -> dict[str, StoredFile]:
         """The checked files of one item as they are now, by placement.
 
         Raises:
             FileGone: One of them was deleted.
-            StorageError: One of them could not be looked at.
+            StorageError: One of them could not be read.
         """
-        found = {file.placement: self.tools.storage.stat(file.name) for file in self.progress.rows[number].files}
-        self.progress.answered.add("storage")
+        files = self.session.rows[number].files
+        found = {file.placement: self.services.storage.stat(file.name) for file in files}
+        self.session.answered.add("storage")
         return found
 
-    def beside(self, number: str) -> list[str]:
-        """Other files for the same prints of one item as the checked ones, that are there now.
+    def sibling_files(self, number: str) -> list[str]:
+        """Other files that exist now for the same prints of one item.
 
         Raises:
-            StorageError: The storage could not be looked through.
+            StorageError: The storage could not be listed.
         """
-        own = {file.name for file in self.progress.rows[number].files}
-        spelled = {split_extension(name)[0] for name in own}
-        names = {name for page in self.tools.storage.search(SearchQuery(stems=sorted(spelled))) for name in page.names}
-        stems = {canonical(stem) for stem in spelled}
+        own = {file.name for file in self.session.rows[number].files}
+        basenames = {split_extension(name)[0] for name in own}
+        pages = self.services.storage.search(SearchQuery(stems=sorted(basenames)))
+        names = {name for page in pages for name in page.names}
+        expected = {canonical(basename) for basename in basenames}
         parts = ((name, *split_extension(name)) for name in names - own)
         return sorted(
-            name for name, stem, extension in parts if canonical(stem) in stems and extension.lower() in MEDIA_TYPES
+            name
+            for name, basename, extension in parts
+            if canonical(basename) in expected and extension.lower() in MEDIA_TYPES
         )
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:
-        """The checked files of one item as the host gets them, with fresh URLs, in the order of its placements.
+        """The checked files of one item as the shop gets them, with new URLs, in the order of its placements.
 
         Raises:
             StorageError, ConfigurationError: A URL could not be made.
         """
-        records = {record.placement: record for record in self.progress.rows[plan.item.number].files}
+        records = {record.placement: record for record in self.session.rows[plan.number].files}
         return [self._artwork(records[placement], plan.files) for placement in plan.item.placements]
 
     def _artwork(self, record: FileRecord, listed: Mapping[str, StoredFile]) -> Artwork:
@@ -106,59 +108,58 @@ class Files:
             version_id=record.version_id,
             last_modified=known.last_modified if known and record.describes(known) else None,
         )
-        return self.tools.storage.artwork(file, record.placement, expires_in=self.tools.url_lifetime)
-
-
-_SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
+        return self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
 
 
 @frozen
 class PostSendCheck:
-    """Looks at the files of one order after its call, whatever became of the call, in this pass or in an earlier one.
+    """Compares the files of one order after its call, whatever the call's outcome, in this scan or an earlier one.
 
-    A replaced file is an alarm, never acted on: what was sent is sent.
+    A replaced file is an alarm for a person. Nothing is sent again.
     """
 
-    progress: Progress
-    files: Files
+    session: OrderSession
+    files: ArtworkFiles
 
     def run(self) -> None:
-        """Adds to the outcomes what is seen.
+        """Add what is found to the outcomes.
 
         Raises:
             LedgerError: An alarm could not be recorded; the outcomes hold it all the same.
         """
-        if self.progress.state not in _SENT:
+        if self.session.state not in (FulfillState.FULFILLED, *UNRESOLVED_STATES):
             return
-        for plan in self.progress.required:
-            row = self.progress.rows.get(plan.item.number)
+        for plan in self.session.required:
+            row = self.session.rows.get(plan.number)
             if row is None or not row.files:
                 continue
             if row.state is ItemState.LATE_REPLACEMENT:
-                self._report(row, row.reason or reason("replaced_after_send", files=_names(row)), now=False)
+                because = row.reason or reason("replaced_after_send", files=_names(row))
+                self._report(row, because, now=False)
             elif row.state in VERIFIED_STATES:
-                self._look(row)
+                self._compare(row)
 
-    def _look(self, row: ItemRecord) -> None:
+    def _compare(self, row: ItemRecord) -> None:
+        session = self.session
         try:
-            if row.describes(self.files.now(row.item_number)):
+            if row.describes(self.files.current_files(row.item_number)):
                 return
         except StorageError as error:
             note = reason("replacement_not_checked", files=_names(row), error=str(error))
-            self.progress.append_reason(row.item_number, note)
+            session.append_reason(row.item_number, note)
             return
         pinned = all(file.version_id for file in row.files)
         because = reason("replaced_after_send" if pinned else "replaced_after_send_unpinned", files=_names(row))
         self._report(row, because, now=True)
-        # Where a later scan settles the order, it looks again; until then the file may yet be checked and sent.
-        if self.progress.state is not FulfillState.FULFILL_INTENT:
-            self.progress.advance(self.progress.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=because))
+        # With an unresolved call a later scan compares again; until then the file may still be checked and sent.
+        if session.state is not FulfillState.FULFILL_INTENT:
+            session.advance(session.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=because))
 
     def _report(self, row: ItemRecord, because: Reason, *, now: bool) -> None:
-        if self.progress.state is FulfillState.FULFILLED:
-            self.progress.set_outcome(row.item_number, ItemStatus.LATE_REPLACEMENT, because, now=now)
+        if self.session.state is FulfillState.FULFILLED:
+            self.session.set_outcome(row.item_number, ItemStatus.LATE_REPLACEMENT, because, now=now)
         else:
-            self.progress.append_reason(row.item_number, because)
+            self.session.append_reason(row.item_number, because)
 
 
 def _names(row: ItemRecord) -> list[str]:

@@ -1,109 +1,73 @@
-"""Settling: what became of a fulfill call that was begun by an earlier pass and whose end is not recorded."""
+"""Resolves a ``fulfill`` call of an earlier scan whose outcome is unknown."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from attrs import frozen
 
-from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.core.orders import Attaching, Order, OrderState, Recovery
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.sending import Action, Decision, resolve_unknown_call
 from remote_artwork.errors import FileGone, StorageError
-from remote_artwork.fulfillment.session import Dependencies, Progress, Stop
+from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
 from remote_artwork.fulfillment.shop import ShopSession
 
 
 @frozen
-class Settling:
-    """Finds out what became of an earlier call, as the client's ``recovery`` allows."""
+class UnknownCallResolver:
+    """Asks the shop, and does what ``core.sending`` decides."""
 
-    tools: Dependencies
-    progress: Progress
-    host: ShopSession
+    services: Dependencies
+    session: OrderSession
+    shop: ShopSession
 
     def run(self) -> None:
-        """Leaves the order fulfilled, open again, cancelled, to a person, or to a later pass.
+        """Leave the order fulfilled, open, cancelled, for a person, or for a later scan.
 
         Raises:
-            Stop: The host could not be asked, or a repeated call did not confirm.
+            Stop: The shop could not be asked, or a repeated call was not confirmed.
         """
-        order = self.host.look_up()
-        if order is not None and order.approval != self.progress.plan.key.approval:
-            self.host.mark_uncertain(reason("approved_again_in_doubt"))
-        elif order is not None and self._is_fulfilled(order):
-            fulfiller = self.progress.fulfiller(order)
-            self.host.done(None, reason("fulfilled_after_lost_answer", fulfiller=fulfiller))
-        elif self.tools.client.recovery is Recovery.NONE:
-            self.host.mark_uncertain(reason("call_started_outcome_unknown"))
-        elif order is not None and order.state is OrderState.PENDING and order.work != self.progress.lease.record.work:
-            self.host.mark_uncertain(reason("order_edited_in_doubt"))
-        elif order is not None and order.state is OrderState.PENDING:
-            self._still_pending()
-        elif self._too_early:
-            self._wait()
-        elif order is not None and order.state is OrderState.CANCELLED:
-            self.host.cancel(reason("cancelled_not_fulfilled"))
-        else:
-            code = "order_gone_in_doubt" if order is None else "state_unclear_in_doubt"
-            self.host.mark_uncertain(reason(code))
+        order = self.shop.look_up()
+        decision = self._decide(order)
+        if decision.action is Action.CHECK_FILES:
+            decision = self._decide(order, same_files=self._same_files())
+        if decision.action is not Action.RESEND:
+            self.shop.carry_out(decision)
+            return
+        if self.services.client.recovery is not Recovery.IDEMPOTENT:
+            self.session.calls = self.session.calls.earlier_had_no_effect()  # the shop lists the order as pending
+        self._resend()
 
-    def _is_fulfilled(self, order: Order) -> bool:
-        """Whether the host says so, or has gone on since with an order that carries our key."""
-        ours = order.fulfillment_key == self.progress.plan.key.fulfillment_key
-        return order.state is OrderState.FULFILLED or (ours and order.state is OrderState.OTHER)
+    def _decide(self, order: Order | None, *, same_files: bool | None = None) -> Decision:
+        return resolve_unknown_call(
+            self.session.lease.record,
+            order,
+            recovery=self.services.client.recovery,
+            call_limit=self.services.client.call_limit,
+            listed=self.session.plan.order.state is OrderState.PENDING,
+            same_files=same_files,
+        )
 
-    def _still_pending(self) -> None:
-        idempotent = self.tools.client.recovery is Recovery.IDEMPOTENT
-        if self.progress.plan.order.state is not OrderState.PENDING:
-            self.progress.set_required(ItemStatus.UNCERTAIN, reason("not_listed_in_doubt"))
-        elif not idempotent and self._too_early:
-            self._wait()
-        elif self._same_files():
-            self.progress.in_doubt = idempotent  # of any other client the shop has just told that nothing came of it
-            self._repeat()
-        elif idempotent:
-            self.host.mark_uncertain(reason("file_replaced_in_doubt"))
-        else:
-            because = reason("call_had_no_effect")
-            self.progress.advance(self.progress.order_step(FulfillState.OPEN, reason=because))
-            self.progress.set_required(ItemStatus.MATCHED, because)
-
-    def _repeat(self) -> None:
-        """Sends the order with the files of the earlier call, by fresh URLs; an attach may have come late since."""
-        if self.tools.client.attaching is Attaching.SEPARATE:
-            for plan in self.progress.required:
-                if not self.host.attach(plan, again=True):
+    def _resend(self) -> None:
+        """Send the files of the earlier call with new URLs. They are attached again: an attach may have come late."""
+        if self.services.client.attaching is Attaching.SEPARATE:
+            for plan in self.session.required:
+                if not self.shop.attach(plan, again=True):
                     raise Stop
-        self.host.fulfill(self.host.read_again())
+        self.shop.fulfill(self.shop.read_again())
 
     def _same_files(self) -> bool:
-        """Whether a repeat would send the files that the call was begun with.
+        """Whether a repeated call would send the files of the earlier one.
 
         Raises:
-            Stop: They could not be looked at.
+            Stop: The storage could not be read.
         """
-        progress = self.progress
+        session = self.session
         try:
-            numbers = [plan.item.number for plan in progress.required]
-            return all(progress.rows[number].describes(self.host.files.now(number)) for number in numbers)
+            numbers = [plan.number for plan in session.required]
+            return all(session.rows[number].describes(self.shop.files.current_files(number)) for number in numbers)
         except FileGone:
             return False
         except StorageError as error:
-            progress.failures.append(error)
-            raise progress.stop(ItemStatus.UNCERTAIN, reason("retry_needs_storage", error=str(error))) from error
-
-    @property
-    def _call_limit(self) -> timedelta:
-        """How long the call may be in flight, by the promise of the client that made it."""
-        return self.progress.lease.record.call_limit or self.tools.client.call_limit
-
-    @property
-    def _too_early(self) -> bool:
-        age = self.progress.lease.record.intent_age
-        return age is None or age < self._call_limit
-
-    def _wait(self) -> None:
-        because = reason("call_in_flight", call_limit=self._call_limit.total_seconds())
-        self.progress.set_required(ItemStatus.UNCERTAIN, because)
+            session.failures.append(error)
+            raise session.stop(ItemStatus.UNCERTAIN, reason("retry_needs_storage", error=str(error))) from error

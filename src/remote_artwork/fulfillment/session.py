@@ -1,4 +1,4 @@
-"""Progress: how far one order is, in the ledger first and in memory after it."""
+"""One order during a scan: its lease, its state in the ledger, and the outcomes of its items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import define, evolve, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
-from remote_artwork.core.events import Tell, of_step
+from remote_artwork.core.events import Emit, of_step
 from remote_artwork.core.lifecycle import (
     FileRecord,
     FulfillState,
@@ -20,35 +20,36 @@ from remote_artwork.core.lifecycle import (
     OrderStep,
     Step,
 )
-from remote_artwork.core.orders import Order, StoredFile
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, order_waits
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import Finding, ItemOutcome, ItemStatus
+from remote_artwork.core.sending import FulfillCalls
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import CheckPrefetcher, Inspector
 from remote_artwork.storage.storage import ArtworkStorage
 
-Part = Literal["storage", "client"]
-"""A service that may be unavailable for the rest of the scan."""
+Service = Literal["storage", "client"]
+"""A service that may be down for the rest of the scan."""
 
 
 @frozen(kw_only=True)
 class Dependencies:
-    """What working on an order takes.
+    """What the processing of an order uses.
 
     Args:
         storage: Where the files are.
-        client: The host.
-        ledger: What was begun and what is done.
-        inspector: Pins files.
-        ahead: Checks files.
+        client: The shop.
+        ledger: What was started and what is done.
+        inspector: Reads which version of a file is current.
+        checks: Runs the preflight checks.
         policy: The shop's decisions.
-        retry: How temporary errors are repeated.
+        retry: How temporary errors are retried.
         url_lifetime: How long a signed URL works.
-        clock: Tells the time, with a time zone; for the URLs alone.
-        tell: Is told of each step that the ledger has.
+        clock: Returns the time, with a time zone; used only for URLs.
+        emit: Receives an event for each step that the ledger has recorded.
         positions_matter: Whether file names hold the items' positions.
     """
 
@@ -56,87 +57,77 @@ class Dependencies:
     client: FulfillmentClient
     ledger: Ledger
     inspector: Inspector
-    ahead: CheckPrefetcher
+    checks: CheckPrefetcher
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta
     clock: Callable[[], datetime]
-    tell: Tell
+    emit: Emit
     positions_matter: bool
 
 
 class Stop(Exception):
-    """The order goes no further in this pass; its outcomes are set."""
+    """The order goes no further in this scan; its outcomes are set."""
 
 
 @define(kw_only=True)
-class Progress:
-    """How far one order is. Every change is written to the ledger before it is believed.
+class OrderSession:
+    """The state of one order during a scan. Every change is written to the ledger first.
 
     Args:
         plan: What was planned for the order.
         ledger: Where each step is written.
         lease: The right to write.
-        retry: How a ledger that is out of reach for a moment is asked again.
-        tell: Is told of each step that the ledger has.
+        retry: How an unavailable ledger is retried.
+        emit: Receives an event for each step that the ledger has recorded.
         failures: Errors that may concern more than this order.
-        answered: Which parts have answered.
-        state: Where the order is.
-        rows: Where its items are.
-        attaching: The number of the item whose attach call was begun and is not recorded as ended yet.
-        unanswered: What the last call of the host ended with, where nobody knows its outcome.
-        receipt: The host's answer to ``fulfill``, from when it came.
-        called: Whether a ``fulfill`` of this pass had its effect, or may have had it.
-        in_doubt: Whether nobody knows what became of a ``fulfill``, of this pass or an earlier one.
+        answered: The services that have answered.
+        state: The order's state in the ledger.
+        rows: The ledger's rows of its items.
+        calls: What is known of its ``fulfill`` calls.
+        attaching: Number of the item whose attach call was started and has no recorded end.
+        unanswered: The error of the shop's last call, when its outcome is unknown.
+        receipt: What the shop returned from ``fulfill``.
     """
 
     plan: OrderPlan
     ledger: Ledger
     lease: Lease
     retry: RetryPolicy
-    tell: Tell
+    emit: Emit
     failures: list[RemoteArtworkError] = field(factory=list)
-    answered: set[Part] = field(factory=set)
+    answered: set[Service] = field(factory=set)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
+    calls: FulfillCalls = field(init=False)
     attaching: str | None = None
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
-    called: bool = False
-    in_doubt: bool = field(init=False)
     _outcomes: dict[str, ItemOutcome] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.hold(self.lease)
-        self._outcomes = {item.item.number: self.plan.outcome(item) for item in self.plan.items}
+        self.adopt_lease(self.lease)
+        self._outcomes = {item.number: self.plan.outcome(item) for item in self.plan.items}
 
-    def hold(self, lease: Lease) -> None:
-        """Goes on under this lease, from where its record says that the order is."""
+    def adopt_lease(self, lease: Lease) -> None:
+        """Continue under this lease, from the state in its record."""
         self.lease = lease
         self.state = lease.record.state
-        self.in_doubt = self.state is FulfillState.FULFILL_INTENT
+        self.calls = FulfillCalls.of(lease.record)
         self.rows = dict(lease.record.items)
 
     @property
     def required(self) -> list[ItemPlan]:
-        """The items that need artwork; all of an order of which none does, once it was sent with some."""
+        """The items that need artwork; all items when none needs any now, but the order was sent with some."""
         return [item for item in self.plan.items if item.item.requires_artwork] or list(self.plan.items)
 
     @property
-    def begun(self) -> bool:
-        """Whether a ``fulfill`` was ever begun for this approval of the order."""
+    def was_started(self) -> bool:
+        """Whether a ``fulfill`` call was ever started for this approval of the order."""
         return self.lease.record.intent_age is not None
 
-    def fulfiller(self, order: Order | None) -> str:
-        """Who fulfilled an order by the shop's word, as a word of the catalog."""
-        if order is None or order.fulfillment_key is None:
-            return "fulfiller_unknown"
-        if order.fulfillment_key == self.plan.key.fulfillment_key:
-            return "fulfiller_ours"
-        return "fulfiller_other"
-
     def item_step(self, number: str, after: ItemState, *, reason: Reason | None = None, checks: str = "") -> ItemStep:
-        """The step of one item from where it is, with the files it has; ``checks`` are those it has unless told."""
+        """The step of one item from its state, with its files; ``checks`` are the row's unless given."""
         row = self.rows[number]
         return ItemStep(
             item_number=number,
@@ -163,16 +154,16 @@ class Progress:
         reason: Reason | None = None,
         call_limit: timedelta | None = None,
     ) -> OrderStep:
-        """The step of the order from where it is."""
+        """The step of the order from its state."""
         return OrderStep(
             before=self.state, after=after, receipt=receipt, work=work, reason=reason, call_limit=call_limit
         )
 
     def advance(self, *steps: Step) -> None:
-        """Writes the steps, all or none; without any, makes sure that the order is still ours.
+        """Write the steps, all or none. Without steps, check that this scan still holds the lease.
 
         Raises:
-            LedgerError: They may not be believed.
+            LedgerError: The steps do not count as written.
         """
         self.retry.call(lambda: self.ledger.advance(self.lease, steps), on=LedgerUnavailable)
         for step in steps:
@@ -181,7 +172,7 @@ class Progress:
             else:
                 self.rows[step.item_number] = step.record
             if event := of_step(self.plan, step):
-                self.tell(event)
+                self.emit(event)
 
     def set_outcome(
         self,
@@ -189,12 +180,12 @@ class Progress:
         status: ItemStatus,
         because: Reason,
         *,
+        notes: Sequence[Reason] = (),
         findings: tuple[Finding, ...] = (),
         receipt: str | None = None,
-        notes: Sequence[Reason] = (),
         now: bool = False,
     ) -> None:
-        """Sets the outcome of one item."""
+        """Set the outcome of one item."""
         before = self._outcomes[number]
         self._outcomes[number] = evolve(
             before,
@@ -207,24 +198,24 @@ class Progress:
         )
 
     def append_reason(self, number: str, note: Reason) -> None:
-        """Adds a reason to the outcome of one item, whose status stays."""
+        """Add a reason to the outcome of one item; its status stays."""
         before = self._outcomes[number]
         self._outcomes[number] = evolve(before, notes=(*before.notes, note))
 
     def set_required(self, status: ItemStatus, because: Reason, *notes: Reason) -> None:
-        """Sets the outcome of every item that needs artwork."""
+        """Set the outcome of every item that needs artwork."""
         for item in self.required:
             self.set_outcome(item.number, status, because, notes=notes)
 
     def stop(self, status: ItemStatus, because: Reason, *notes: Reason) -> Stop:
-        """Sets the outcome of every item that needs artwork, and returns the exception to raise."""
+        """Set the outcome of every item that needs artwork, and return the exception to raise."""
         self.set_required(status, because, *notes)
         return Stop()
 
     def outcomes(self) -> Sequence[ItemOutcome]:
-        """One outcome for every item of the order; what has its files is told what the order came to wait for."""
+        """One outcome for every item. An item that has its files also says what the order waits for in the end."""
         outcomes = list(self._outcomes.values())
-        required = [self._outcomes[item.item.number] for item in self.required]
+        required = [self._outcomes[item.number] for item in self.required]
         waiting = [(item.item_number, item.status) for item in required if item.status not in HAS_ITS_FILES]
         if not self.plan.complete or not waiting:
             return outcomes

@@ -12,7 +12,7 @@ from typing import Literal
 from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
-from remote_artwork.core.events import FilesListed, Tell, found, ignore
+from remote_artwork.core.events import Emit, FilesListed, found, ignore
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, await_orders, split_extension
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
@@ -57,7 +57,7 @@ class Discovery:
     tally: FileTally
     ledger: Ledger
     tenant: str
-    tell: Tell = ignore
+    emit: Emit = ignore
     _misses: list[str] = field(factory=list)
     _pages: list[Page] = field(factory=list)
     _near: list[FileOutcome] = field(factory=list)
@@ -86,7 +86,7 @@ class Discovery:
                 if sum(len(kept.names) for kept in self._pages) >= _JUDGED_AT_ONCE:
                     self._judge()
                 if page.names:
-                    self.tell(FilesListed(tenant=self.tenant, count=len(page.names)))
+                    self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))
         except StorageError as error:
             return error
         finally:
@@ -218,7 +218,7 @@ class Collector:
     tenant: str
     retry: RetryPolicy
     inspector: Inspector
-    tell: Tell = ignore
+    emit: Emit = ignore
 
     def look(
         self,
@@ -283,7 +283,7 @@ class Collector:
             plans.append(plan)
         for plan in plans:
             for event in found(plan):
-                self.tell(event)
+                self.emit(event)
         return Collected(
             plans=plans,
             awaited=awaited,
@@ -333,7 +333,7 @@ class Collector:
             tally=tally,
             ledger=self.ledger,
             tenant=self.tenant,
-            tell=self.tell,
+            emit=self.emit,
         )
         try:
             error = discovery.run()
