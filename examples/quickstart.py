@@ -10,7 +10,7 @@ from pathlib import Path
 
 import remote_artwork as ra
 
-PICTURES = resources.files("remote_artwork.cli") / "shop"  # any JPEG, PNG or PDF will do
+PICTURES = resources.files("remote_artwork.cli") / "shop"  # any JPEG, PNG or PDF works
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
             ra.open_storage(uploads.as_uri(), network=ra.NetworkPolicy(allow_local=True)),
             ra.OrdersFile(orders),
             ledger=ra.SqlLedger(f"sqlite:///{home / 'ledger.db'}"),
-            policy=ra.Policy(settle_for=None),  # nobody is still writing these files, so none has to wait
+            policy=ra.Policy(settle_for=None),  # these files are complete, so none has to wait
         )
         show("plan", scanner.plan())
         show("scan", scanner.scan())
@@ -51,7 +51,7 @@ def show(title: str, report: ra.ScanReport) -> None:
         print(f"  order {item.order_number}, item {item.item_number}: {item.status}: {item.reason}")
     for file in report.files:
         print(f"  file {file.name}: {file.status}: {file.reason}")
-    print(f"  bytes were read by {report.requests['get']} requests")
+    print(f"  {report.requests['get']} requests read bytes")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A private S3 bucket, at Amazon or at any endpoint that speaks S3.
+"""Scan a private S3 bucket, at Amazon or at any S3-compatible endpoint.
 
 Run it with: python examples/s3_bucket.py URL ACCESS_KEY SECRET_KEY ORDERS_FILE, for example
 python examples/s3_bucket.py "s3+https://minio.example.com/prints/incoming/?provider=minio" KEY SECRET orders.json
 
-Add --local when the endpoint is your own machine: private addresses and plain http are refused unless you say so.
+Add --local if the endpoint is your own machine: by default, private addresses and plain http are refused.
 """
 
 import sys

@@ -1,11 +1,11 @@
-"""Celery: `celery -A celery_app beat` sends a pass every hour, `celery -A celery_app worker` does it."""
+"""Celery: `celery -A celery_app beat` queues a scan every hour, `celery -A celery_app worker` runs it."""
 
 import os
 
 from celery import Celery, Task
 from celery.schedules import crontab
 
-from shop_scanner import scanner, tell
+from shop_scanner import alert, scanner
 
 OUTAGE = 3
 
@@ -14,17 +14,17 @@ app.conf.beat_schedule = {
     "hourly": {
         "task": "prints.scan",
         "schedule": crontab(minute="17"),
-        "options": {"expires": 3000},  # a queue that stood still does not make up for passes
+        "options": {"expires": 3000},  # after a stop, old scans are dropped
     }
 }
 
 
 @app.task(bind=True, name="prints.scan", max_retries=2, acks_late=True, ignore_result=True)
 def scan(self: Task, orders: list[str] | None = None) -> None:
-    """One pass over all pending orders, or over some."""
+    """Scan all pending orders, or only some."""
     report = scanner().scan(orders=orders)
     last = self.request.retries == self.max_retries
     if report.exit_code == OUTAGE and not last:
         raise self.retry(countdown=300)
     if report.exit_code:
-        tell(report)
+        alert(report)

@@ -1,14 +1,14 @@
-"""Nothing but this library: a pass at once and then every hour, until SIGTERM."""
+"""Only this library: scan now and then every hour, until SIGTERM."""
 
 from datetime import timedelta
 
 import remote_artwork as ra
-from shop_scanner import scanner, tell
+from shop_scanner import alert, scanner
 
 
-def look(report: ra.ScanReport) -> None:
+def on_report(report: ra.ScanReport) -> None:
     if report.exit_code:
-        tell(report)
+        alert(report)
 
 
-scanner().run_forever(every=timedelta(hours=1), on_report=look)
+scanner().run_forever(every=timedelta(hours=1), on_report=on_report)

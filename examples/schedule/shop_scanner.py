@@ -1,4 +1,4 @@
-"""What a shop's passes are made of, for schedulers that call Python. Your own client takes the place of OrdersFile."""
+"""The scanner of a shop, for schedulers that call Python. Replace OrdersFile with your own client."""
 
 import logging
 import os
@@ -11,14 +11,14 @@ log = logging.getLogger("prints")
 
 @cache
 def scanner() -> ra.Scanner:
-    """One for each process: it keeps the connections to the storage and the ledger."""
-    local = ra.NetworkPolicy(allow_local=True)  # for a folder of this machine; a bucket needs credentials instead
-    storage = ra.open_storage(os.environ["PLACE"], network=local)
+    """Return the scanner of this process, which keeps the connections to the storage and the ledger."""
+    local = ra.NetworkPolicy(allow_local=True)  # for a local folder; a bucket needs credentials instead
+    storage = ra.open_storage(os.environ["LOCATION"], network=local)
     return ra.Scanner(storage, ra.OrdersFile("orders.json"), ledger=ra.SqlLedger("sqlite:///ledger.db"))
 
 
-def tell(report: ra.ScanReport) -> None:
-    """Somebody has to look; send a mail or a page from here."""
+def alert(report: ra.ScanReport) -> None:
+    """A person is needed: log it. Send a mail or a page from here."""
     for item in report.items:
         if item.status.needs_person:
             log.error("order %s, item %s: %s: %s", item.order_number, item.item_number, item.status, item.reason)

@@ -1,4 +1,4 @@
-"""APScheduler, in a process of its own: a pass at once and then every hour, until SIGTERM."""
+"""APScheduler in a process of its own: scan now and then every hour, until SIGTERM."""
 
 import signal
 import threading
@@ -6,26 +6,26 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from shop_scanner import scanner, tell
+from shop_scanner import alert, scanner
 
 stop = threading.Event()
 
 
-def one_pass() -> None:
-    report = scanner().scan(stop=stop)  # once it is set, no further order is begun
+def scan_once() -> None:
+    report = scanner().scan(stop=stop)  # once stop is set, no other order starts
     if report.exit_code:
-        tell(report)
+        alert(report)
 
 
 signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
 scheduler = BackgroundScheduler(timezone=UTC)
 scheduler.add_job(
-    one_pass,
+    scan_once,
     "cron",
     minute=17,
     next_run_time=datetime.now(UTC),
     max_instances=1,
-    coalesce=True,  # several passes that were missed are one
+    coalesce=True,  # several missed scans become one
     misfire_grace_time=600,
 )
 scheduler.start()

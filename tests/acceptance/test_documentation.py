@@ -1,10 +1,10 @@
-"""Every code block of the README and of the documentation runs; the tables in them are whole.
+"""Every code block of the README and of the documentation runs, and the tables of statuses are complete.
 
-``python`` blocks of one page share their names. ``sh`` blocks run line by line in the same folder, which holds nothing
-but ``key.json``, a service account's key. ``json`` and ``toml`` must parse; ``text`` is output or a layout. A block
-that cannot run says why, in a comment on the line above::
+``python`` blocks of one page share their names. ``sh`` blocks run line by line in a folder that contains only
+``key.json``, the key of a service account. ``json`` and ``toml`` blocks must parse. ``text`` blocks show output or a
+layout. A block that cannot run says why, in a comment on the line above::
 
-    <!-- skip: next "needs a bucket of your own" -->
+    <!-- skip: next "needs your own bucket" -->
 """
 
 import json
@@ -33,9 +33,9 @@ def name_of(page):
 
 
 INSTALLS = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install --quiet \S+ && \.venv/bin/(?P<command>.+)")
-"""A line that begins with an environment of its own. Here only its last command runs, in this environment."""
+"""A line that creates a virtual environment first. Here only its last command runs, in this environment."""
 SHOWS_AN_EXAMPLE = re.compile(r"\{literalinclude\} (?:\.\./)+examples/\S+")
-"""What the tests of the examples run."""
+"""The tests of the examples run these files."""
 RUNS_THE_TESTS = "nox --session tests"
 A_PERSON_IS_NEEDED = 1
 
@@ -81,7 +81,7 @@ LANGUAGES = {"python", "text", *HANDLED}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, service_account_key):
+def test_code_blocks_of_a_page_run(page, tmp_path, monkeypatch, service_account_key):
     monkeypatch.chdir(tmp_path)
     Path("key.json").write_text(json.dumps(dict(service_account_key)), encoding="utf-8")
     for example in SYBIL.parse(page):
@@ -92,7 +92,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, service_account_ke
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page):
+def test_every_code_block_has_a_language_that_is_tested(page):
     document = SYBIL.parse(page)
     infos = [block.lexemes["language"].strip() for block in FencedCodeBlockLexer(r"[^\n]*")(document)]
     directives = {info for info in infos if info.startswith("{")}
@@ -102,20 +102,33 @@ def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_a_block_that_is_skipped_says_why(page):
+def test_a_skipped_block_says_why(page):
     skips = re.findall(r"<!--.*skip.*", page.read_text(encoding="utf-8"))
     assert [skip for skip in skips if not re.fullmatch(r'<!-- skip: next "[^"]{10,}" -->', skip)] == []
 
 
-def test_the_quick_start_holds_the_demo_and_then_the_line_that_ci_runs():
+def test_the_quick_start_has_the_demo_and_then_the_line_that_ci_runs():
     _, _, rest = ROOT.joinpath("README.md").read_text(encoding="utf-8").partition("## Quick start\n")
     blocks = re.findall(r"```sh\n(.*?)\n```", rest.partition("\n## ")[0], re.DOTALL)
     commands = [INSTALLS.fullmatch(block)["command"] for block in blocks[:2]]
     assert commands == ["remote-artwork demo", RUNS_THE_TESTS]
 
 
-@pytest.mark.parametrize("statuses", [ItemStatus, FileStatus])
-def test_the_page_of_statuses_has_a_row_for_each(statuses):
+def status_rows(statuses):
     text = DOCS.joinpath("reference", "statuses.md").read_text(encoding="utf-8")
     section = text.partition(f"(`{statuses.__name__}`)\n")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [str(status) for status in statuses]
+    return re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("statuses", [ItemStatus, FileStatus])
+def test_the_page_of_statuses_has_one_row_per_status(statuses):
+    assert [status for status, _ in status_rows(statuses)] == [str(status) for status in statuses]
+
+
+def test_the_page_of_statuses_says_which_items_need_a_person():
+    needs_person = {status for status, who in status_rows(ItemStatus) if "**a person**" in who}
+    assert needs_person == {str(status) for status in ItemStatus if status.needs_person}
+
+
+def test_the_readme_has_at_most_600_words():
+    assert len(ROOT.joinpath("README.md").read_text(encoding="utf-8").split()) <= 600

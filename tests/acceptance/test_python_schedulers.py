@@ -28,12 +28,12 @@ def fulfilled(shop) -> bool:
 
 def python(shop, *arguments, **environment):
     """A process of the shop's own, in its folder, with warnings as errors."""
-    own = {"PLACE": shop.artwork.as_uri(), **environment}
+    own = {"LOCATION": shop.artwork.as_uri(), **environment}
     return started(sys.executable, "-W", "error", *arguments, cwd=shop.home, **own)
 
 
 @pytest.mark.parametrize("name", ["with_apscheduler", "forever"])
-def test_a_process_that_stays_makes_a_pass_at_once_and_ends_on_sigterm(shop, name):
+def test_a_running_process_scans_at_once_and_ends_on_sigterm(shop, name):
     package("apscheduler")
     with python(shop, f"{name}.py") as process:
         assert comes_true(lambda: fulfilled(shop) or process.poll() is not None)
@@ -44,7 +44,7 @@ def test_a_process_that_stays_makes_a_pass_at_once_and_ends_on_sigterm(shop, nam
 
 
 @pytest.mark.parametrize("name", ["with_apscheduler", "forever"])
-def test_it_tells_of_what_needs_a_person(shop, name):
+def test_it_logs_items_that_need_a_person(shop, name):
     package("apscheduler")
     uploaded(shop.artwork / "1001_1.jpg", b"no picture")
     with python(shop, f"{name}.py") as process:
@@ -75,7 +75,7 @@ print("ended")
 
 def test_celery_beat_sends_a_pass_and_a_worker_does_it(shop):
     package("celery")
-    own = {"PLACE": shop.artwork.as_uri(), "BROKER": "memory://"}
+    own = {"LOCATION": shop.artwork.as_uri(), "BROKER": "memory://"}
     with started(sys.executable, "-c", CELERY, cwd=shop.home, **own) as process:
         assert comes_true(lambda: fulfilled(shop) or process.poll() is not None)
         output, errors = process.communicate("\n", timeout=60)

@@ -58,17 +58,17 @@ def understood(arguments: list[str]) -> None:
 
 
 def settings_of(shop) -> Path:
-    """``place.env`` with other values: a folder, for which there are no keys."""
+    """``prints.env`` with other values: a folder, for which there are no keys."""
     given = {
-        "PLACE": shop.artwork.as_uri(),
+        "LOCATION": shop.artwork.as_uri(),
         "OPTIONS": f"--orders {shop.orders}",
         "KEYS": "anonymous",
     }
-    text = FILES.joinpath("place.env").read_text()
+    text = FILES.joinpath("prints.env").read_text()
     for name, value in given.items():
         text, found = re.subn(rf'^{name}=".*"$', f'{name}="{value}"', text, flags=re.MULTILINE)
         assert found == 1
-    path = shop.home / "place.env"
+    path = shop.home / "prints.env"
     path.write_text(text)
     return path
 
@@ -85,11 +85,11 @@ class TestCron:
         fields, command = job.split(maxsplit=5)[:5], job.split(maxsplit=5)[5]
         assert is_hourly(" ".join(fields))
         assert "%" not in command
-        assert command.split() == ["/srv/prints/scan-and-tell", "/etc/prints/place.env"]
+        assert command.split() == ["/srv/prints/scan-and-report", "/etc/prints/prints.env"]
 
     def run(self, shop, command, **more):
         environment = {**os.environ, "PATH": f"{command}:/usr/bin:/bin", "WAIT": "0", **more}
-        job = [shop.home / "scan-and-tell", settings_of(shop)]
+        job = [shop.home / "scan-and-report", settings_of(shop)]
         return subprocess.run(job, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def test_a_pass_that_needs_nobody_prints_nothing_and_leaves_no_file_behind(self, shop, command, tmp_path):
@@ -118,7 +118,7 @@ class TestCron:
 
 
 class TestSystemd:
-    UNITS = ("prints.service", "prints.timer", "prints-tell.service", "prints-watch.service")
+    UNITS = ("prints.service", "prints.timer", "prints-alert.service", "prints-watch.service")
 
     @staticmethod
     def setting(unit, section, name):
@@ -154,10 +154,10 @@ class TestSystemd:
 
     @pytest.mark.parametrize("unit", ["prints.service", "prints-watch.service"])
     def test_the_command_line_understands_the_service(self, unit):
-        settings = dict(re.findall(r'^(\w+)="(.*)"$', FILES.joinpath("place.env").read_text(), re.MULTILINE))
+        settings = dict(re.findall(r'^(\w+)="(.*)"$', FILES.joinpath("prints.env").read_text(), re.MULTILINE))
         executable, *arguments = shlex.split(self.setting(unit, "Service", "ExecStart"))
         assert Path(executable).name == "remote-artwork"
-        whole = [settings["PLACE"] if argument == "${PLACE}" else argument for argument in arguments]
+        whole = [settings["LOCATION"] if argument == "${LOCATION}" else argument for argument in arguments]
         place = whole.index("$OPTIONS")
         understood([*whole[:place], *settings["OPTIONS"].split(), *whole[place + 1 :]])
 
@@ -205,5 +205,5 @@ class TestKubernetes:
 
 def test_each_file_is_shown_on_the_page():
     page = ROOT.joinpath("docs", "how-to", "schedule.md").read_text()
-    shown = set(re.findall(r"\{literalinclude\} \.\./examples/schedule/(\S+)", page))
+    shown = set(re.findall(r"\{literalinclude\} \.\./\.\./examples/schedule/(\S+)", page))
     assert shown == {file.name for file in FILES.iterdir() if file.is_file()}

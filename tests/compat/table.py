@@ -1,4 +1,4 @@
-"""What was shown about each provider, as a table: made from the outcome of a run, by nobody's hand."""
+"""Builds the table of the compatibility page from the outcome of a test run."""
 
 from __future__ import annotations
 
@@ -15,28 +15,36 @@ FAILED = "FAILED"
 NOT_RUN = "not run"
 COLUMNS = (*get_args(Capability), SCAN)
 PARTS = ((slice(1, 8), "Files"), (slice(8, 14), "Changes and access"), (slice(14, None), "From plan to fulfilled"))
-"""Which cells of a row stand together on the page, and under which heading: all of them are wider than a page."""
+"""The cells of each table on the page and its heading. One table with all cells would be wider than a page."""
 INTRODUCTION = """\
 # Compatibility
 
-What `nox --session compat` has shown, on servers that the tests start themselves. Each row is a provider, played by a
-server that keeps `remote_artwork.testing.StorageContract`. A dash is a difference that is declared, below.
+`nox --session compat` runs the storage contract, `remote_artwork.testing.StorageContract`, on
+servers that the tests start themselves. Each row is a provider, tested with the named server. A
+dash is a known difference, listed at the end.
 
-None of this is shown on the provider's own servers. To try your own bucket, without writing to it:
-`pytest --pyargs remote_artwork.testing --storage-url URL --storage-credentials FILE`.
+None of this was tested on the provider's own servers. To test your own bucket without writing to
+it, run `pytest --pyargs remote_artwork.testing --storage-url URL --storage-credentials FILE`.
 """
 LEGENDS = (
     """\
-**listing** names every file of the folder and no other · **order** is that of the names' bytes · **start_after**
-begins a listing after a name · **pages** follow each other to the end · **odd_names** such as `a+b%2F.png` come back as
-they are · **reading** of any part.""",
+- **listing**: a listing contains every file of the folder and no other
+- **order**: names are sorted by their bytes
+- **start_after**: a listing can start after a given name
+- **pages**: each page leads to the next, until the end
+- **odd_names**: names such as `a+b%2F.png` stay unchanged
+- **reading**: any part of a file can be read""",
     """\
-**replacement** of a file is noticed · **versions** that were overwritten can still be read · **missing_bucket** is
-an error, no empty folder · **access** with wrong credentials is denied · **signed_url** gives the file to whoever
-has it · **public** folders need no credentials.""",
+- **replacement**: the replacement of a file is detected
+- **versions**: overwritten versions can still be read
+- **missing_bucket**: a missing bucket is an error, not an empty folder
+- **access**: wrong credentials are denied
+- **signed_url**: a signed URL works without credentials
+- **public**: public folders need no credentials""",
     """\
-The main job, at the command line: by the URL that the provider's console shows, with its host names leading to each of
-the servers named, over TLS, and with the attached URL downloaded by somebody without credentials.""",
+A whole scan on the command line, with the URL that the provider's console shows. The provider's
+host names lead to each of the named servers, over TLS, and a client without credentials downloads
+the attached URL.""",
 )
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]
@@ -70,7 +78,7 @@ def line(cells: list[str]) -> str:
 
 def rows(outcomes: Outcomes) -> list[list[str]]:
     """The whole table, with its head."""
-    return [["Provider", "played by", *COLUMNS], *(row_of(provider, outcomes) for provider in CONTRACT)]
+    return [["Provider", "Tested with", *COLUMNS], *(row_of(provider, outcomes) for provider in CONTRACT)]
 
 
 def drawn(outcomes: Outcomes) -> str:
@@ -84,7 +92,7 @@ def drawn(outcomes: Outcomes) -> str:
 
 
 def lines_of(cells: list[str]) -> list[str]:
-    """One row of the table, as it stands in each part of the page."""
+    """One row of the table, split into the parts of the page."""
     return [line([cells[0], *cells[part]]) for part, _ in PARTS]
 
 
@@ -94,9 +102,9 @@ def page(outcomes: Outcomes) -> str:
     parts = zip(*map(lines_of, rows(outcomes)), strict=True)
     for (_, title), legend, (head, *body) in zip(PARTS, LEGENDS, parts, strict=True):
         lines += [f"## {title}\n", head, line(["---"] * (head.count("|") - 1)), *body, "", legend, ""]
-    lines.append("## What is not there\n")
+    lines += ["## Known differences\n", line(["Provider", "Tested with", "Difference"]), line(["---"] * 3)]
     for provider, [server] in CONTRACT.items():
         reasons = [f"{name} ({reason})" for name, reason in what_is_lacked(provider, server).items()]
         if reasons:
-            lines.append(f"- {provider_named(provider).title}, on {server}: {', '.join(reasons)}.")
+            lines.append(line([provider_named(provider).title, server, ", ".join(reasons)]))
     return "\n".join(lines) + "\n"
