@@ -1,30 +1,45 @@
-"""The egress guard: which network addresses a merchant's URL may lead to.
+"""The one guarded HTTP client: which addresses may be contacted, how much is read, how long it may take.
 
-A URL is hostile input. The guard looks at the address a socket is about to connect to, after every name was resolved
-and every number decoded, so DNS rebinding and odd spellings of an address change nothing. Behind an HTTP proxy it would
-see the proxy's address only, so the proxies of this machine's environment are not used.
+The URL of a storage comes from a merchant, so it is hostile input. The guard checks the address that a socket is about
+to connect to, after every name was resolved and every number decoded. DNS rebinding and unusual spellings of an address
+therefore change nothing. Behind a proxy the guard would only see the address of the proxy, so proxies of the
+environment are not used; neither are cookies, redirects and ``.netrc``.
+
+Storages and shop APIs share this module: ``session_options`` for SDKs that bring their own client, ``request`` for a
+single request from synchronous code. It imports aiohttp only when a request is made.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, define, field, frozen
 
-from remote_artwork.errors import ConfigurationError, InvalidLocation
+from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["NetworkPolicy"]
+
+T = TypeVar("T")
+
+# --- Which addresses may be contacted ---
 
 _DENIED_V4 = tuple(
     ip_network(text)
     for text in (
         "0.0.0.0/8",
-        "100.64.0.0/10",  # shared by carriers; the metadata service of one cloud
-        "168.63.129.16/32",  # the host agent of Azure
-        "192.0.0.0/24",  # 192.0.0.192 is the metadata service of Oracle
+        "100.64.0.0/10",  # carrier-grade NAT; one cloud has its metadata service here
+        "168.63.129.16/32",  # the virtual machine agent of Azure
+        "192.0.0.0/24",  # 192.0.0.192 is the metadata service of Oracle Cloud
         "192.88.99.0/24",  # anycast to 6to4 relays
         "240.0.0.0/4",
     )
@@ -32,43 +47,41 @@ _DENIED_V4 = tuple(
 _DENIED_V6 = tuple(
     ip_network(text)
     for text in (
-        "2001::/23",  # Teredo and other protocols that hold an IPv4 address
-        "2002::/16",  # 6to4: holds one too
+        "2001::/23",  # Teredo and other protocols that embed an IPv4 address
+        "2002::/16",  # 6to4, which embeds one too
         "3fff::/20",  # documentation
     )
 )
 _GLOBAL_V6 = IPv6Network("2000::/3")
-"""The only part of IPv6 that is given out for the open Internet; NAT64 and IPv4 in disguise lie outside of it."""
+"""The only part of IPv6 that is assigned for the public Internet. NAT64 and IPv4-mapped addresses lie outside it."""
 
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
-"""One answer of ``socket.getaddrinfo``: family, type, protocol, canonical name, (address, port, …)."""
+"""One result of ``socket.getaddrinfo``: family, type, protocol, canonical name, (address, port, …)."""
 
 
 class AddressRefused(InvalidLocation, PermissionError):
-    """A host name leads to an address that is not of the open Internet.
+    """A host name resolves to an address that is not public.
 
-    Also a ``PermissionError``: connectors collect the ``OSError`` of each address, and let no other kind through.
+    Also a ``PermissionError``: aiohttp's connector collects the ``OSError`` of each address, and no other exceptions.
     """
 
 
 Refusal = TypeVar("Refusal", bound=InvalidLocation)
 
 
-def for_an_operator(refusal: Refusal, how: str) -> Refusal:
-    """Adds what an operator can do, as a note (PEP 678): the message is also for merchants, who cannot do it.
+def with_operator_note(error: Refusal, setting: str) -> Refusal:
+    """Adds a note (PEP 678) with the setting that an operator can change.
 
-    Args:
-        refusal: Its message says what is refused, and what to paste instead.
-        how: What allows it.
+    The message itself also reaches merchants, who cannot change settings.
     """
-    refusal.add_note(f"an operator may allow it: {how}")
-    return refusal
+    error.add_note(f"an operator can allow it: {setting}")
+    return error
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to a host of the open Internet.
+    """Whether an IP address belongs to the public Internet.
 
-    ``ipaddress.is_global`` alone holds NAT64, 6to4, multicast and some clouds' metadata services for global.
+    ``ipaddress.is_global`` is not enough: it accepts NAT64, 6to4, multicast and the metadata services of some clouds.
 
     Args:
         address: An IPv4 or IPv6 address as the system's resolver prints it. Anything else is not public.
@@ -86,7 +99,7 @@ def is_public(address: str) -> bool:
     return ip in _GLOBAL_V6 and not any(ip in network for network in _DENIED_V6)
 
 
-def _seconds(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+def _positive_seconds(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         where = f"{type(instance).__name__}.{attribute.name}"
         raise ConfigurationError(f"{where} must be a number of seconds above 0, not {value!r}")
@@ -94,44 +107,43 @@ def _seconds(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 @frozen(kw_only=True)
 class NetworkPolicy:
-    """What only an operator may allow, and how long a storage may keep us waiting.
+    """What only an operator may allow, and the timeouts of a storage.
 
     Args:
-        allow_private: Lets connections go to any address, also this machine and its neighbors.
-        allow_http: Lets endpoints be plain ``http://``.
-        allow_local: Lets locations be folders of this machine, ``file:`` and ``memory:``.
-        connect_timeout: Seconds until a connection must stand.
-        read_timeout: Seconds between two pieces of an answer.
-        call_timeout: Seconds one request may take altogether, against servers that drip.
-        listing_timeout: Seconds that one look through a location may take, by a listing or name by name; after them
-            nothing is asked for.
+        allow_private: Allows connections to private addresses, including this machine and its network.
+        allow_http: Allows endpoints with ``http://``, which is not encrypted.
+        allow_local: Allows locations on this machine: ``file:`` and ``memory:``.
+        connect_timeout: The most seconds that connecting may take.
+        read_timeout: The most seconds between two parts of a response.
+        call_timeout: The most seconds that one request may take in total. It stops servers that send very slowly.
+        listing_timeout: The most seconds that one listing or search may take. No further request is made after it.
 
     Raises:
-        ConfigurationError: A time is not above 0.
+        ConfigurationError: A timeout is not above 0.
     """
 
     allow_private: bool = False
     allow_http: bool = False
     allow_local: bool = False
-    connect_timeout: float = field(default=4.0, validator=_seconds)
-    read_timeout: float = field(default=8.0, validator=_seconds)
-    call_timeout: float = field(default=60.0, validator=_seconds)
-    listing_timeout: float = field(default=3600.0, validator=_seconds)
+    connect_timeout: float = field(default=4.0, validator=_positive_seconds)
+    read_timeout: float = field(default=8.0, validator=_positive_seconds)
+    call_timeout: float = field(default=60.0, validator=_positive_seconds)
+    listing_timeout: float = field(default=3600.0, validator=_positive_seconds)
 
     def check_endpoint(self, endpoint: str | None) -> None:
-        """Refuses an origin with a scheme that is not allowed. None is a provider's own https endpoint.
+        """Refuses an origin whose scheme is not allowed. None stands for the https endpoint of a provider.
 
         Raises:
-            InvalidLocation: It is plain http, or no web address at all.
+            InvalidLocation: It is not encrypted, or not a web address.
         """
         scheme = "https" if endpoint is None else endpoint.partition("://")[0].lower()
         if scheme == "http" and not self.allow_http:
-            raise for_an_operator(
+            raise with_operator_note(
                 InvalidLocation(f"{endpoint} is not encrypted; use https"),
                 "NetworkPolicy(allow_http=True), on the command line --allow-private-network",
             )
         if scheme not in ("http", "https"):
-            raise InvalidLocation(f"{endpoint} is no web address; an endpoint begins with https://")
+            raise InvalidLocation(f"{endpoint} is not a web address; an endpoint begins with https://")
 
     @property
     def socket_factory(self) -> Callable[[AddressInfo], socket.socket]:
@@ -140,11 +152,11 @@ class NetworkPolicy:
 
     def _public_socket(self, info: AddressInfo) -> socket.socket:
         if not is_public(str(info[4][0])):
-            # Names no address: hosts with several are refused by one and the same message, and none is betrayed.
-            raise for_an_operator(
+            # The message names no address. It is the same for hosts with several addresses, and reveals none of them.
+            raise with_operator_note(
                 AddressRefused(
-                    "the host's address is not of the open Internet, so no connection was made; "
-                    "use a storage that everybody can reach"
+                    "the server has a private network address, so no connection was made; "
+                    "use a storage that is reachable on the public Internet"
                 ),
                 "NetworkPolicy(allow_private=True), on the command line --allow-private-network",
             )
@@ -154,3 +166,258 @@ class NetworkPolicy:
     def _any_socket(info: AddressInfo) -> socket.socket:
         family, kind, protocol, _, _ = info
         return socket.socket(family=family, type=kind, proto=protocol)
+
+
+# --- How much of a response is read ---
+
+MAX_RESPONSE_BYTES = 16 * 2**20
+"""The longest response. Four times the longest part of a file that is read at once, and more than any listing page."""
+
+MAX_NODES = 500_000
+"""The most tags, brackets and braces in one response. A full page of Azure, with 5,000 files, has half of them."""
+
+
+def check_complexity(body: bytes) -> None:
+    """Refuses XML and JSON with too many elements before it is parsed.
+
+    Parsing takes a hundred times the size of the text, and blocks every storage of this process for many seconds.
+
+    Raises:
+        StorageMisbehaved: It holds more elements than any response may.
+    """
+    if len(body) <= MAX_NODES:
+        return  # too short to hold more
+    if sum(body.count(opening) for opening in (b"<", b"{", b"[")) > MAX_NODES:
+        raise StorageMisbehaved("the server's response holds more elements than any valid one; check the URL")
+
+
+def bound(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """Makes reading a response fail with ``StorageMisbehaved`` once it is too long. Returns the same response."""
+    response.content = _BoundedStream(response)  # type: ignore[assignment] # has what responses and SDKs use of it
+    return response
+
+
+class _BoundedStream:
+    """The part of ``aiohttp.StreamReader`` that reads a body, with a limit."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._stream = response.content
+        self._left = MAX_RESPONSE_BYTES
+
+    async def read(self, n: int | None = -1) -> bytes:
+        if n is not None and n >= 0:
+            return self._counted(await self._stream.read(n))
+        chunks = []
+        while chunk := await self.readany():
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def readany(self) -> bytes:
+        return self._counted(await self._stream.readany())
+
+    def _counted(self, chunk: bytes) -> bytes:
+        self._left -= len(chunk)
+        if self._left < 0:
+            self._response.close()
+            raise StorageMisbehaved(
+                f"the server sent more than {MAX_RESPONSE_BYTES // 2**20} MiB in one response; check the URL"
+            )
+        return chunk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+# --- Sessions and single requests ---
+
+
+async def session_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Options of a guarded ``aiohttp.ClientSession``; await it on the loop that uses the session. Connects to nothing.
+
+    A session cannot refuse redirects in general: pass ``allow_redirects=False`` with each request.
+    """
+    from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
+
+    return {
+        "connector": TCPConnector(socket_factory=network.socket_factory),
+        "cookie_jar": DummyCookieJar(),
+        # ``run_sync`` limits the total time.
+        "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
+        "trust_env": False,
+    }
+
+
+@frozen(kw_only=True)
+class Response:
+    """The response to one request.
+
+    Args:
+        status: The HTTP status; also 300 to 399, because redirects are not followed.
+        headers: Names in lower case; of a repeated name, the last value.
+        body: The body, or its first bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:
+        """The body parsed as JSON; None if it is not JSON.
+
+        Raises:
+            StorageMisbehaved: It holds more elements than any response may.
+        """
+        check_complexity(self.body)
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+def request(
+    method: str,
+    url: str,
+    network: NetworkPolicy,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    first_bytes: int | None = None,
+) -> Response:
+    """Sends one request from synchronous code, over a connection of its own. Never sends it again.
+
+    aiohttp repeats some requests, PUT among them, when the server has just closed a connection that it reuses. A new
+    connection for each request avoids that.
+
+    Args:
+        method: The HTTP method.
+        url: Already percent-encoded; sent as it is.
+        network: Guards the address, and limits the time.
+        headers: Additional headers. An ``Accept-Encoding`` other than ``identity`` also decompresses the response.
+        body: The body of the request.
+        first_bytes: Reads no more than this, and succeeds for longer responses.
+
+    Raises:
+        InvalidLocation: The scheme is not allowed.
+        StorageMisbehaved: The response is too long.
+        Exception: Errors of aiohttp, and ``TimeoutError``; see ``request_errors``.
+    """
+    from fsspec.asyn import get_loop
+
+    parts = urlsplit(url)
+    network.check_endpoint(f"{parts.scheme}://{parts.hostname}")
+    sent = {"Accept-Encoding": "identity", **(headers or {})}
+    return run_sync(get_loop(), _send, method, url, network, sent, body, first_bytes, timeout=network.call_timeout)
+
+
+async def _send(
+    method: str,
+    url: str,
+    network: NetworkPolicy,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    first_bytes: int | None,
+) -> Response:
+    from aiohttp import ClientSession
+    from yarl import URL
+
+    decompress = headers["Accept-Encoding"] != "identity"
+    async with (
+        ClientSession(**await session_options(network), auto_decompress=decompress) as session,
+        session.request(method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False) as response,
+    ):
+        content = await bound(response).read() if first_bytes is None else await _read_start(response, first_bytes)
+        named = {name.lower(): value for name, value in response.headers.items()}
+        return Response(status=response.status, headers=named, body=content)
+
+
+async def _read_start(response: aiohttp.ClientResponse, length: int) -> bytes:
+    start = bytearray()
+    while chunk := await response.content.read(length - len(start)):
+        start += chunk
+    return bytes(start)
+
+
+class RequestFailed(Exception):
+    """No complete response arrived.
+
+    Args:
+        reason: A short explanation without secrets.
+        sent: False only if the server certainly never received the request.
+    """
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+@contextmanager
+def request_errors() -> Iterator[None]:
+    """Translates the errors of ``request`` for callers that need to know whether the request was sent.
+
+    Raises:
+        RequestFailed: No complete response arrived.
+    """
+    from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
+
+    try:
+        yield
+    except ClientConnectorError as error:
+        refused = isinstance(error.os_error, AddressRefused)
+        why = str(error.os_error) if refused else f"no connection ({type(error).__name__})"
+        raise RequestFailed(why, sent=False) from error
+    except ConnectionTimeoutError as error:
+        raise RequestFailed("no connection in time", sent=False) from error
+    except TimeoutError as error:
+        raise RequestFailed("no complete response in time", sent=True) from error
+    except StorageMisbehaved as error:
+        raise RequestFailed(str(error), sent=True) from error
+    except (ClientError, OSError) as error:
+        raise RequestFailed(f"no complete response ({type(error).__name__})", sent=True) from error
+
+
+# --- Coroutines from synchronous code ---
+
+
+@define(repr=False)
+class _Outcome(Generic[T]):
+    result: T | None = None
+    error: Exception | None = None
+
+
+def run_sync(
+    loop: asyncio.AbstractEventLoop,
+    function: Callable[..., Awaitable[T]],
+    *arguments: object,
+    timeout: float,
+    **options: object,
+) -> T:
+    """Runs ``function(*arguments, **options)`` on a loop in another thread, and returns its result.
+
+    Args:
+        loop: A running loop, of another thread.
+        function: Returns the awaitable to run.
+        arguments: Positional arguments of ``function``.
+        timeout: Seconds until it is cancelled.
+        options: Keyword arguments of ``function``.
+
+    Raises:
+        TimeoutError: It took longer.
+        Exception: The exception of ``function``.
+    """
+    from fsspec.asyn import sync
+
+    async def capture() -> _Outcome[T]:
+        try:
+            return _Outcome(result=await function(*arguments, **options))
+        except Exception as error:  # noqa: BLE001 - raised again in the calling thread
+            return _Outcome(error=error)  # the loop must not keep the exception, nor the frames it refers to
+
+    outcome: Any = sync(loop, capture, timeout=timeout)
+    try:
+        if outcome.error is not None:
+            raise outcome.error
+        result: T = outcome.result
+        return result
+    finally:
+        del outcome  # it refers to the exception, whose frames refer to it

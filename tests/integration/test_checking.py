@@ -202,7 +202,7 @@ def test_the_url_is_fetched_through_the_guard(s3_server, bucket, local_network, 
     storage = opened(s3_server.url(bucket, "in"), local_network, s3_server.keys)
     report = check(storage, network=ra.NetworkPolicy(allow_http=True))
     assert verdicts(report)["fetch"] is Verdict.FAILED
-    assert "the host's address is not of the open Internet" in message(report, "fetch")
+    assert "the server has a private network address" in message(report, "fetch")
     assert report.exit_code == 2
 
 

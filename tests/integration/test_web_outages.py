@@ -10,7 +10,7 @@ from outages import TWICE, WANTED, failure
 from outages import WEB_USES as USES
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.errors import InvalidLocation, StorageDenied, StorageError, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.bounds import MAX_RESPONSE_BYTES
+from remote_artwork.http import MAX_RESPONSE_BYTES
 from web_server import FaultyWeb, WebServer
 
 LASTING = {

@@ -93,7 +93,7 @@ def test_the_orders_of_a_hostile_merchant_are_unreadable_and_those_of_the_next_a
         ]
     assert [[item.status.value for item in report.items] for report in reports] == [["unreadable"], ["fulfilled"]]
     (fault,) = reports[0].faults
-    assert "longer than 16 MiB" in fault.message
+    assert "more than 16 MiB" in fault.message
 
 
 @pytest.mark.parametrize("time", IMPOSSIBLE_TIMES)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import remote_artwork as ra
 from merchant_locations import USES, open_at

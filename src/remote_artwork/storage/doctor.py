@@ -20,7 +20,7 @@ from attrs import frozen
 
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, MissingExtra, RemoteArtworkError, StorageDenied
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, Response, request
 from remote_artwork.storage.credentials import (
     AccountKey,
     Ambient,
@@ -32,7 +32,6 @@ from remote_artwork.storage.credentials import (
     ServiceAccount,
 )
 from remote_artwork.storage.errors import CredentialsRejected, permission_hint
-from remote_artwork.storage.fetch import WebAnswer, ask_once
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.providers import Need
 from remote_artwork.storage.storage import ArtworkStorage, Attempt, open_storage, resolve_location
@@ -69,14 +68,15 @@ def names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:
     return internals.send("list", partial(internals.backend.names_after, name))
 
 
-def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int) -> WebAnswer:
+def fetch(storage: ArtworkStorage, url: str, network: NetworkPolicy, length: int) -> Response:
     """The first bytes that a URL of the storage gives to somebody without its credentials.
 
     Raises:
         StorageError: Nothing was answered.
     """
     headers = {"Range": f"bytes=0-{length - 1}"}
-    return storage.internals.attempt(partial(ask_once, "GET", url, network, headers=headers), name=None)
+    get = partial(request, "GET", url, network, headers=headers, first_bytes=length)
+    return storage.internals.attempt(get, name=None)
 
 
 def writer_of(storage: ArtworkStorage) -> Writes | None:
@@ -298,7 +298,7 @@ def _signing(patient: Patient, url: str, ends: datetime | None, wanted: timedelt
     return CheckStep(name="sign", verdict=Verdict.OK, message=message)
 
 
-def _fetching(answer: WebAnswer, begin: bytes, *, signed: bool) -> CheckStep:
+def _fetching(answer: Response, begin: bytes, *, signed: bool) -> CheckStep:
     nothing_to_give = answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and not begin
     if nothing_to_give or (answer.status in (200, 206) and answer.body[:A_FEW_BYTES] == begin):
         message = "the URL gives the file to whoever has it"

@@ -24,7 +24,7 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
-from remote_artwork.http import NetworkPolicy, for_an_operator
+from remote_artwork.http import NetworkPolicy, with_operator_note
 from remote_artwork.retry import RetryPolicy, share_budget
 from remote_artwork.storage.backends.base import (
     LOCAL,
@@ -432,7 +432,7 @@ def open_storage(
             "open it with fsspec and hand it over: ArtworkStorage(file_system, folder)"
         )
     if location.protocol in LOCAL and not network.allow_local:
-        raise for_an_operator(
+        raise with_operator_note(
             InvalidLocation(f"{location} is a folder of this machine, where no URL may lead; use the URL of a bucket"),
             "NetworkPolicy(allow_local=True)",
         )

@@ -19,7 +19,8 @@ from remote_artwork.storage import CheckReport
 pytestmark = pytest.mark.server
 
 PRIVATE = (
-    "the host's address is not of the open Internet, so no connection was made; use a storage that everybody can reach"
+    "the server has a private network address, so no connection was made; "
+    "use a storage that is reachable on the public Internet"
 )
 A_NUMBER = "its host is a number or an IP address; use the host's name"
 A_PASSWORD = "it holds a user name or password before an '@'; leave it out and pass credentials on their own"

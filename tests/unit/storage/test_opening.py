@@ -80,7 +80,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
         ("aiohttp", "web", "https://files.example.com/in/"),
     ):
         monkeypatch.setitem(sys.modules, package, None)
-        for module in ("gcs_client", "web_client", "s3_client"):
+        for module in ("gcs_client", "s3_client"):
             monkeypatch.delitem(sys.modules, f"remote_artwork.storage.backends.{module}", raising=False)
         with pytest.raises(MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
             ra.open_storage(url, network=OF_NOBODY_ELSE)

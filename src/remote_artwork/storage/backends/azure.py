@@ -18,12 +18,11 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, run_sync
 from remote_artwork.storage.backends.base import Entries, Found, Requester, isolated_fs
 from remote_artwork.storage.backends.listing import Listed, Lister, below
 from remote_artwork.storage.backends.xml import no_listing, number_in, read_xml
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
-from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 
 FOLDER_MARK = "hdi_isfolder"

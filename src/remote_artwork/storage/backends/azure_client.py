@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import wait
 from http import HTTPStatus
 from typing import Any
@@ -19,8 +19,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.errors import ConfigurationError, MissingExtra
-from remote_artwork.http import AddressInfo, NetworkPolicy
-from remote_artwork.storage.backends.bounds import BoundedAnswer, check_complexity
+from remote_artwork.http import NetworkPolicy, bound, check_complexity, session_options
 from remote_artwork.storage.backends.xml import no_listing
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 
@@ -159,6 +158,24 @@ async def list_page(client: ContainerClient, prefix: str, marker: str | None, si
     raise no_listing()
 
 
+class BoundedResponse(aiohttp.ClientResponse):
+    """A response that is bounded from the start, because the SDK reads it itself.
+
+    It hides ``Content-Encoding``. Files are read as they are stored, and the SDK would decompress without a limit.
+    """
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Waits for the headers."""
+        return bound(await super().start(connection))
+
+    @property
+    def headers(self) -> Any:
+        """All headers except ``Content-Encoding``."""
+        kept = super().headers.copy()
+        kept.popall("Content-Encoding", None)
+        return kept
+
+
 class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it
     """The SDK's transport with a guard on its sockets. It reads an answer whole, so that nothing is asked for again."""
 
@@ -168,18 +185,16 @@ class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen throug
             read_timeout=network.read_timeout,
             use_env_settings=False,
         )
-        self._socket_factory: Callable[[AddressInfo], Any] = network.socket_factory
+        self._network = network
 
     async def open(self) -> None:
         """Makes the session on the loop it is used on. It reads neither ``.netrc`` nor the proxies of this machine."""
         if getattr(self, "session", None) is None:
             self.session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=self._socket_factory),
-                cookie_jar=aiohttp.DummyCookieJar(),
+                **await session_options(self._network),
                 headers={"Accept-Encoding": "identity"},
-                response_class=BoundedAnswer,
+                response_class=BoundedResponse,
                 auto_decompress=False,
-                trust_env=False,
             )
         await super().open()
 

@@ -18,11 +18,10 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, check_complexity, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Entries, Found, Requester, expiry_of
 from remote_artwork.storage.backends.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
-from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 
 _FIELDS = "name,size,generation,updated"
@@ -143,8 +142,6 @@ class Backend:
         return url, expiry_of(url, "Goog")
 
     def _json(self, path: str, **parameters: str) -> dict[str, Any]:
-        from remote_artwork.storage.backends.bounds import check_complexity
-
         content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
         check_complexity(content)
         try:

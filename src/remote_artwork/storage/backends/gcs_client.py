@@ -15,7 +15,6 @@ from typing import Any
 
 import google.auth
 import requests
-from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
 from fsspec import AbstractFileSystem
 from fsspec.asyn import get_loop, sync
 from gcsfs.core import GCSFileSystem
@@ -25,9 +24,8 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, bound, session_options
 from remote_artwork.storage.backends.base import isolated_fs
-from remote_artwork.storage.backends.bounds import bound
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
 
@@ -70,7 +68,7 @@ def guarded_gcsfs(
         access="read_only",
         token=_token(credentials, network),
         endpoint_url=endpoint,
-        session_kwargs=sync(get_loop(), _session_options, network),
+        session_kwargs=sync(get_loop(), session_options, network),
         requests_timeout=None,
         timeout=network.call_timeout,
         requester_pays=False,
@@ -126,17 +124,6 @@ def signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleCr
         )
     credentials.call_timeout = network.call_timeout
     return credentials
-
-
-async def _session_options(network: NetworkPolicy) -> dict[str, Any]:
-    """Of the session that gcsfs makes; a connector has to be made on the loop it is used on. Connects to nothing."""
-    return {
-        "connector": TCPConnector(socket_factory=network.socket_factory),
-        # The whole request is timed by whoever waits for it.
-        "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),
-        "trust_env": False,
-        "cookie_jar": DummyCookieJar(),
-    }
 
 
 async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:

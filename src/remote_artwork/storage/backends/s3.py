@@ -18,13 +18,12 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, MissingExtra, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Entries, Found, Requester, expiry_of
 from remote_artwork.storage.backends.listing import Listed, Lister, below, names_from
 from remote_artwork.storage.backends.xml import no_listing, number_in, read_xml, texts_in
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.errors import bare_etag
-from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.provider_table import match_host
 

@@ -31,13 +31,11 @@ from remote_artwork.errors import (
     StorageMisbehaved,
     StorageUnreachable,
 )
-from remote_artwork.http import NetworkPolicy
+from remote_artwork.http import NetworkPolicy, bound, check_complexity, request
 from remote_artwork.storage.backends.base import isolated_fs
-from remote_artwork.storage.backends.bounds import bound, check_complexity
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
 from remote_artwork.storage.errors import CredentialsRejected
-from remote_artwork.storage.fetch import ask_once
 from remote_artwork.storage.location import Location
 
 ORIGIN = "https://s3.us-east-1.amazonaws.com"
@@ -69,7 +67,7 @@ def region_of(bucket: str, network: NetworkPolicy) -> str:
         StorageUnreachable: Amazon cannot answer now.
         StorageMisbehaved: The answer names no region.
     """
-    answer = ask_once("HEAD", f"{ORIGIN}/{quote(bucket, safe='')}", network)
+    answer = request("HEAD", f"{ORIGIN}/{quote(bucket, safe='')}", network)
     region = region_in(answer.headers)
     if region is not None:
         return region

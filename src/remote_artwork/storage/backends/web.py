@@ -6,6 +6,7 @@ read whole files for a part of one, and follow redirects.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import threading
@@ -35,12 +36,11 @@ from remote_artwork.errors import (
     StorageMisbehaved,
     StorageUnreachable,
 )
-from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import Entries, Found, ListingTimeout, Requester, RequestKind
+from remote_artwork.http import MAX_RESPONSE_BYTES, NetworkPolicy, check_complexity, run_sync, session_options
+from remote_artwork.storage.backends.base import Entries, Found, ListingTimeout, Requester, RequestKind, isolated_fs
 from remote_artwork.storage.backends.xml import number_in, read_xml, texts_in
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.errors import HttpStatusError, from_exception, is_busy, stored_file
-from remote_artwork.storage.fetch import run_sync
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.url_syntax import encoded
 
@@ -226,8 +226,6 @@ async def fetch_listing(fs: Any, folder: str, query: str) -> Listing | None:
 
 async def _listing_only(response: ClientResponse) -> bytes:
     """The body if it may be a listing; of any other page no more than its begin is read, and nothing kept."""
-    from remote_artwork.storage.backends.bounds import MAX_RESPONSE_BYTES
-
     begin = await read_slice(response, length=_BEGIN) if response.status == HTTPStatus.OK else b""
     if b"<ListBucketResult" not in begin:
         return b""
@@ -247,8 +245,6 @@ def read_listing(document: bytes, *, folder: str) -> Listing:
     Raises:
         StorageMisbehaved: It is none, or none of this folder.
     """
-    from remote_artwork.storage.backends.bounds import check_complexity
-
     check_complexity(document)
     page = read_xml(document, file="Contents", name="Key", size="Size")
     if page.root.tag.rpartition("}")[2] != "ListBucketResult":
@@ -440,10 +436,29 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
     if not isinstance(credentials, Anonymous):
         raise ConfigurationError(f"{location}: a public web folder takes no credentials; leave them out")
     try:
-        from remote_artwork.storage.backends.web_client import guarded_http
+        import aiohttp
+        from fsspec.implementations.http import HTTPFileSystem
     except ImportError as error:
         raise MissingExtra(f"{location} needs aiohttp: pip install 'remote_artwork[web]'") from error
-    return guarded_http(network)
+
+    async def client(*, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        del loop  # the running one
+        return aiohttp.ClientSession(**await session_options(network), auto_decompress=False)
+
+    return isolated_fs(
+        HTTPFileSystem,
+        simple_links=False,
+        block_size=None,
+        same_scheme=True,
+        size_policy=None,
+        cache_type="none",
+        cache_options=None,
+        client_kwargs={},
+        get_client=client,
+        encoded=True,
+        asynchronous=False,
+        use_listings_cache=False,
+    )
 
 
 class Backend:

@@ -73,7 +73,7 @@ def test_an_endpoint_is_encrypted_unless_an_operator_allows_otherwise():
     ra.NetworkPolicy(allow_http=True).check_endpoint("http://s3.example.com")
     with pytest.raises(InvalidLocation, match=r"allow_http=True.*--allow-private-network"):
         ra.NetworkPolicy().check_endpoint("HTTP://s3.example.com")
-    with pytest.raises(InvalidLocation, match="no web address"):
+    with pytest.raises(InvalidLocation, match="not a web address"):
         ra.NetworkPolicy(allow_http=True).check_endpoint("ftp://s3.example.com")
 
 
