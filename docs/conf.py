@@ -19,6 +19,7 @@ extensions = [
     "lifecycle",
     "provider_facts",
     "public_names",
+    "send_decision",
     "signatures",
 ]
 exclude_patterns = ["_build", "explanation/performance_table.md"]

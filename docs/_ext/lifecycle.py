@@ -1,7 +1,7 @@
-"""``{lifecycle} item`` and ``{lifecycle} order`` draw the ledger's states and arrows from the tables of the code.
+"""``{lifecycle} item`` and ``{lifecycle} order`` draw the states and transitions of the ledger from the code's tables.
 
-The states stand in a row, in the order the code lists them. An arrow forwards is an arc above the row, an arrow back
-is one below it, an arrow to the state itself is left to the words.
+The states are in one row, in the order of the code. A transition forward is an arc above the row, a transition back is
+an arc below it. A transition from a state to itself is not drawn.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from remote_artwork.core.lifecycle import ITEM_TRANSITIONS, ORDER_TRANSITIONS
 
 TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_TRANSITIONS, "order": ORDER_TRANSITIONS}
 
-STEP = 146
-WIDTH = 130
+STEP = 122
+WIDTH = 114
 HEIGHT = 26
 HEAD = 5
 RISE = 22
@@ -33,13 +33,13 @@ class Lifecycle(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The drawing, as an SVG that takes the page's own colors."""
+        """Return the drawing, an SVG in the colors of the page."""
         table = TABLES[directives.choice(self.arguments[0], tuple(TABLES))]
         return [nodes.raw("", drawing(table), format="html")]
 
 
 def drawing(table: Mapping[str | None, Iterable[str]]) -> str:
-    """The SVG of one table: from → to."""
+    """Return the SVG of one table: state → following states."""
     states = [str(state or NO_ROW) for state in table]
     place = {state: number for number, state in enumerate(states)}
     arrows = [
@@ -51,10 +51,10 @@ def drawing(table: Mapping[str | None, Iterable[str]]) -> str:
     reach = RISE * max(abs(place[after] - place[before]) for before, after in arrows) + HEIGHT
     boxes = "".join(_box(state, number) for state, number in place.items())
     arcs = "".join(_arc(place[before], place[after]) for before, after in arrows)
-    words = "; ".join(f"{before} to {after}" for before, after in arrows)
+    label = "; ".join(f"{before} to {after}" for before, after in arrows)
     return (
         f'<div style="overflow-x: auto"><svg viewBox="0 {-reach} {STEP * len(states)} {2 * reach}" role="img" '
-        f'style="width: 100%; min-width: 40rem" aria-label="Arrows: {escape(words)}" '
+        f'style="width: 100%; max-width: {STEP * len(states)}px; min-width: {STEP * len(states) * 4 // 5}px" aria-label="Transitions: {escape(label)}" '
         f'fill="none" stroke="currentColor" font-size="13">{boxes}{arcs}</svg></div>'
     )
 
@@ -73,7 +73,7 @@ def _box(state: str, number: int) -> str:
 
 
 def _arc(before: int, after: int) -> str:
-    """Leaves on the side that faces the goal and comes in on the side that faces the start, so ends never meet."""
+    """Draw an arc that leaves and enters a box on the sides that face each other, so that ends never meet."""
     forwards = 1 if after > before else -1
     start, end = _middle(before) + forwards * WIDTH / 4, _middle(after) - forwards * WIDTH / 4
     edge = -forwards * HEIGHT / 2
@@ -86,6 +86,6 @@ def _arc(before: int, after: int) -> str:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Registers the directive."""
+    """Register the directive."""
     app.add_directive("lifecycle", Lifecycle)
     return {"version": "1", "parallel_read_safe": True}
