@@ -127,7 +127,7 @@ MEASURE = r"""
 import json, re, resource, sys
 from pathlib import Path
 import remote_artwork as ra
-from remote_artwork.storage.reader import PiecewiseReader
+from remote_artwork.storage.reader import RangeReader
 
 def seconds_so_far():
     own, apart = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -138,7 +138,7 @@ def measure(path):
     def fetch(start, end):
         file.seek(start)
         return file.read(end - start)
-    reader = PiecewiseReader(StoredFile(name=path.name, size=path.stat().st_size, etag="e"), fetch)
+    reader = RangeReader(StoredFile(name=path.name, size=path.stat().st_size, etag="e"), fetch)
     checks = preflight_checks(ra.Policy(preflight="deep"))
     return [finding.code for check in checks for finding in check.check(reader, ra.OrderItem("1"))]
 

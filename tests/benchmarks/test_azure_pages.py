@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.storage.blob.aio import ContainerClient
 
-from remote_artwork.storage.backends.azure import PAGE, read_page
+from remote_artwork.storage.backends.azure import PAGE_SIZE, read_page
 from remote_artwork.storage.backends.azure_client import list_page
 
 BLOB = (
@@ -22,7 +22,7 @@ BLOB = (
 )
 LISTING = (
     '<?xml version="1.0" encoding="utf-8"?><EnumerationResults ContainerName="prints"><Blobs>'
-    f"{''.join(BLOB % number for number in range(PAGE))}</Blobs><NextMarker>more</NextMarker></EnumerationResults>"
+    f"{''.join(BLOB % number for number in range(PAGE_SIZE))}</Blobs><NextMarker>more</NextMarker></EnumerationResults>"
 ).encode()
 
 

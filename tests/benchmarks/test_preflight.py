@@ -46,7 +46,7 @@ class Slow(ra.ArtworkStorage):
         super().__init__(*place)
         self.bytes_read, self._counting = 0, threading.Lock()
 
-    def _ask(self, kind, request, /, *, name=None, until=math.inf):
+    def _send(self, kind, request, /, *, name=None, deadline=math.inf):
         def slowly():
             time.sleep(ANSWER)
             answer = request()
@@ -55,7 +55,7 @@ class Slow(ra.ArtworkStorage):
                     self.bytes_read += len(answer)
             return answer
 
-        return super()._ask(kind, slowly, name=name, until=until)
+        return super()._send(kind, slowly, name=name, deadline=deadline)
 
 
 @pytest.fixture(scope="module")

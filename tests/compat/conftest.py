@@ -104,7 +104,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     package("adlfs")
     from remote_artwork.storage.backends import azure
 
-    monkeypatch.setattr(azure, "PAGE", AzureBench.page)
+    monkeypatch.setattr(azure, "PAGE_SIZE", AzureBench.page)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import remote_artwork as ra
 from parts import package
 from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.backends import azure
+from remote_artwork.storage.backends import azure_client
 from remote_artwork.testing.storage import HOUR, download, listed
 
 pytestmark = pytest.mark.server
@@ -141,7 +141,7 @@ def test_without_credentials_a_private_container_looks_neither_empty_nor_without
 
 
 def test_a_storage_that_nobody_uses_any_more_closes_its_connections(azure_server, container, local_network):
-    fs = azure.file_system(azure_server.endpoint, "devstoreaccount1", azure_server.key, local_network)
+    fs = azure_client.guarded_adlfs(azure_server.endpoint, "devstoreaccount1", azure_server.key, local_network)
     storage = ra.ArtworkStorage(fs, container)
     assert listed(storage) == {}
     transport, gone = fs.service_client._pipeline._transport, weakref.ref(fs)

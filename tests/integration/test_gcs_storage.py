@@ -115,7 +115,7 @@ def test_nothing_of_this_machines_google_settings_is_used(
     assert storage.url(file, expires_in=HOUR)[0].startswith(gcs_server.endpoint)
     at_google = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
     assert at_google.url(file, expires_in=HOUR)[0].startswith("https://storage.googleapis.com/prints/in/a.png?")
-    fs = ra.open_storage("gs://prints/in/")._pager._fs
+    fs = ra.open_storage("gs://prints/in/")._backend._fs
     assert fs.base == "https://storage.googleapis.com/storage/v1/"
     assert fs.credentials.credentials is None
     assert not fs.requester_pays

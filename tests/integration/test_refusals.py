@@ -13,7 +13,7 @@ import gcs_server as gcs
 import remote_artwork as ra
 from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageDenied, StorageError
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.backends import azure
+from remote_artwork.storage.backends import azure_client
 from remote_artwork.storage.errors import CredentialsRejected
 
 pytestmark = pytest.mark.server
@@ -194,7 +194,7 @@ def test_what_azure_refuses(faulty_azure, local_network, case):
     kind, status, code, details, error, remedy = AZURE[case]
     faulty_azure.BODIES = {"refusal": (status, s3_body(code, details))}
     faulty_azure.answer("refusal")
-    fs = azure.file_system(faulty_azure.endpoint, "account", ra.AccountKey("aHVzaA=="), local_network)
+    fs = azure_client.guarded_adlfs(faulty_azure.endpoint, "account", ra.AccountKey("aHVzaA=="), local_network)
     text = sentence(ra.ArtworkStorage(fs, "prints/in"), kind, error)
     assert remedy in text
     assert f"(HTTP {status} {code})" in text

@@ -69,7 +69,7 @@ def opened():
     retry = ra.RetryPolicy(attempts=2, first_wait=0.01)
     storage = open_at(given["protocol"], given["endpoint"], given["path"], credentials, network, retry=retry)
     if given["protocol"] == "gcs":
-        storage._pager._fs.credentials.credentials._token_uri = given["token_uri"]  # a key names Google's only
+        storage._backend._fs.credentials.credentials._token_uri = given["token_uri"]  # a key names Google's only
     return storage
 
 

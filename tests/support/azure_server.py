@@ -19,7 +19,7 @@ from remote_artwork.credentials import Credentials
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
 from parts import cached, missing, package
-from remote_artwork.storage.backends import azure
+from remote_artwork.storage.backends import azure_client
 from servers import free_port, running
 
 AZURITE = "azurite@3.37.0"
@@ -67,7 +67,7 @@ class AzureServer:
 
     def open(self, path: str, credentials: Credentials, network: ra.NetworkPolicy, **options: Any) -> Any:
         """A storage that is connected as one by URL is; a URL names hosts of Azure itself only."""
-        fs = azure.file_system(self.endpoint, ACCOUNT, credentials, network)
+        fs = azure_client.guarded_adlfs(self.endpoint, ACCOUNT, credentials, network)
         return ra.ArtworkStorage(fs, path, call_timeout=network.call_timeout, **options)
 
     def create_container(self, name: str, *, public: str | None = None) -> str:

@@ -25,9 +25,9 @@ def _open_gcs(endpoint: str, path: str, credentials: Any, network: ra.NetworkPol
 
 def _open_azure(endpoint: str, path: str, credentials: Any, network: ra.NetworkPolicy, **options: Any) -> Any:
     """What ``open_storage`` makes; no URL names another host than Azure's."""
-    from remote_artwork.storage.backends import azure
+    from remote_artwork.storage.backends import azure_client
 
-    fs = azure.file_system(f"{endpoint}/{ACCOUNT}", ACCOUNT, credentials or ra.Anonymous(), network)
+    fs = azure_client.guarded_adlfs(f"{endpoint}/{ACCOUNT}", ACCOUNT, credentials or ra.Anonymous(), network)
     return ra.ArtworkStorage(fs, path, **_limits(network), **options)
 
 

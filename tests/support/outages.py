@@ -15,7 +15,7 @@ from faulty_web_server import FaultyServer
 from gcs_server import FaultyGoogle, open_gcs
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.backends import azure
+from remote_artwork.storage.backends import azure_client
 from web_server import FaultyWeb
 
 REFUSED, NO_SUCH_HOST = "connection refused", "no such host"
@@ -94,7 +94,7 @@ def open_azure(
     server: FaultyServer, credentials: Credentials, network: ra.NetworkPolicy, retry: ra.RetryPolicy | None = TWICE
 ) -> ra.ArtworkStorage:
     """A storage on a faulty Azure; no URL leads to one that is not Azure itself."""
-    fs = azure.file_system(f"{server.endpoint}/account", "account", credentials, network)
+    fs = azure_client.guarded_adlfs(f"{server.endpoint}/account", "account", credentials, network)
     return ra.ArtworkStorage(fs, "c/in", retry=retry, call_timeout=network.call_timeout)
 
 

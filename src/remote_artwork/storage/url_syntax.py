@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from attrs import frozen
 
 from remote_artwork.errors import InvalidLocation
-from remote_artwork.storage.backends.base import UNPRINTABLE
+from remote_artwork.storage.key_validation import UNPRINTABLE
 
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -264,11 +264,11 @@ class FaultyStorage(ArtworkStorage):
         self.faults = faults
         self.concurrent_reads = False  # each call has its number only where they come one after another
 
-    def _ask(
-        self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, until: float = math.inf
+    def _send(
+        self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, deadline: float = math.inf
     ) -> T:
         def watched() -> T:
             with self.faults.around(f"storage.{kind}"):
                 return request()
 
-        return super()._ask(kind, watched, name=name, until=until)
+        return super()._send(kind, watched, name=name, deadline=deadline)

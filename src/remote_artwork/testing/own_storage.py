@@ -10,7 +10,7 @@ from fsspec import AbstractFileSystem
 
 from remote_artwork.errors import ConfigurationError
 from remote_artwork.http import NetworkPolicy
-from remote_artwork.storage.backends.base import module_for
+from remote_artwork.storage.backends.base import connect
 from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.provider_table import provider_named
@@ -84,7 +84,7 @@ class OwnStorage:
         self._location = location
         self._credentials = credentials
         self._network = network
-        self._fs: AbstractFileSystem = module_for(location.protocol).connect(location, credentials, network)
+        self._fs: AbstractFileSystem = connect(location, credentials, network)
         self._written: set[str] = set()
         self.lost_names = frozenset[str]() if location.bucket else frozenset({"a//b.png"})
         self.lacks: Mapping[Capability, str] = {

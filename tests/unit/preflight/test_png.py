@@ -9,7 +9,7 @@ from PIL import Image
 
 from print_files import chunk, picture, png, reader
 from remote_artwork.preflight.pictures import png_facts
-from remote_artwork.storage.reader import PiecewiseReader
+from remote_artwork.storage.reader import RangeReader
 
 GOOD = picture("PNG")
 ROWS = b"".join(b"\4" + bytes(range(30)) for _ in range(20))  # of 10 by 20 pixels
@@ -139,5 +139,5 @@ def test_short_chunks_do_not_cost_a_request_each():
         requests.append(start)
         return file.data[start:end]
 
-    assert png_facts(PiecewiseReader(file.file, fetch), max_pixels=10**6).flaw == ""
+    assert png_facts(RangeReader(file.file, fetch), max_pixels=10**6).flaw == ""
     assert len(requests) < 20

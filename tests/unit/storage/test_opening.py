@@ -36,7 +36,7 @@ def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
 
 @pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
 def test_a_url_opens_no_other_file_system_of_fsspec(scheme):
-    with pytest.raises(InvalidLocation, match="cannot be opened by URL"):
+    with pytest.raises(InvalidLocation, match="cannot be opened; make its fsspec file system"):
         ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
 
 
@@ -138,7 +138,7 @@ def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
     ids=lambda given: type(given).__name__,
 )
 def test_other_credentials_than_the_sas_of_the_url_are_refused_beside_it(given):
-    with pytest.raises(InvalidLocation, match="holds a SAS, and other credentials were given; ") as refusal:
+    with pytest.raises(InvalidLocation, match="contains a SAS, and other credentials were given, too; ") as refusal:
         ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}", credentials=given)
     assert "aHVzaA" not in str(refusal.value)
     assert "other&" not in str(refusal.value)
@@ -198,6 +198,6 @@ def test_each_cloud_takes_its_own_credentials(service_account_key):
 
 def test_a_google_storage_shows_and_serializes_no_part_of_its_key(service_account_key):
     storage = ra.open_storage("gs://prints/in/", credentials=ra.ServiceAccount(service_account_key))
-    fs = storage._pager._fs
+    fs = storage._backend._fs
     for text in (repr(storage), storage.location, repr(fs), repr(fs.storage_options)):
         assert service_account_key["private_key"][40:80] not in text

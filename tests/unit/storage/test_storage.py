@@ -14,7 +14,7 @@ from parts import package
 from remote_artwork.client import ArtworkReader
 from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.reader import HELD, PIECE, PiecewiseReader
+from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, RangeReader
 from remote_artwork.testing import Faults, FaultyStorage
 
 HOUR = timedelta(hours=1)
@@ -225,7 +225,7 @@ def reader_of(content):
         return content[start:end]
 
     file = StoredFile(name="a.pdf", size=len(content), etag="e")
-    return PiecewiseReader(file, fetch), fetched
+    return RangeReader(file, fetch), fetched
 
 
 def test_reading_from_front_to_back_needs_few_requests():
@@ -254,13 +254,13 @@ def test_what_was_read_is_not_fetched_again_however_reads_overlap():
 
 def test_a_short_answer_is_no_end_of_the_file():
     file = StoredFile(name="a.pdf", size=100, etag="e")
-    with pytest.raises(StorageMisbehaved, match=r"100 bytes were asked for and 5 came"):
-        PiecewiseReader(file, lambda _start, _end: b"short").read(0, 10)
+    with pytest.raises(StorageMisbehaved, match=r"sent 5 bytes instead of 100"):
+        RangeReader(file, lambda _start, _end: b"short").read(0, 10)
 
 
 def test_a_reader_refuses_figures_below_zero():
     reader, _ = reader_of(b"content")
-    with pytest.raises(ValueError, match="below 0"):
+    with pytest.raises(ValueError, match="must not be negative"):
         reader.read(-1, 2)
 
 
@@ -286,13 +286,13 @@ def test_a_file_system_that_was_handed_over_has_no_known_price():
 
 
 def test_the_pieces_of_a_large_file_are_kept_on_disk_and_are_gone_with_the_reader():
-    content = os.urandom(HELD + PIECE + 5)
+    content = os.urandom(MAX_IN_MEMORY + PIECE + 5)
     reader, fetched = reader_of(content)
     tracemalloc.start()
     whole = hashlib.sha256()
     for start in range(0, len(content), PIECE):
         whole.update(reader.read(start, PIECE))
-    assert tracemalloc.get_traced_memory()[1] < HELD
+    assert tracemalloc.get_traced_memory()[1] < MAX_IN_MEMORY
     tracemalloc.stop()
     assert whole.digest() == hashlib.sha256(content).digest()
     requests = len(fetched)

@@ -1,4 +1,8 @@
-"""What keeps Azure's SDK to itself: no redirects, no retries, nothing of this machine's settings. Imports the SDK."""
+"""Azure's SDK: a client without redirects, retries and this machine's settings. Imports adlfs and the SDK.
+
+- ``guarded_adlfs`` makes the file system of an account.
+- ``list_page`` makes one list request and returns the response unparsed.
+"""
 
 from __future__ import annotations
 
@@ -16,64 +20,30 @@ from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from remote_artwork.errors import ConfigurationError, MissingExtra
+from remote_artwork.errors import ConfigurationError
 from remote_artwork.http import NetworkPolicy, bound, check_complexity, session_options
-from remote_artwork.storage.backends.xml import no_listing
+from remote_artwork.storage.backends.base import isolated_fs
+from remote_artwork.storage.backends.xml import not_a_listing
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
 
-
-class OfThisMachine:
-    """Azure's default credential: environment, workload or managed identity, or a signed-in tool. Asks when it is used.
-
-    Raises:
-        MissingExtra: Azure's package for it is not installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            from azure.identity.aio import DefaultAzureCredential
-        except ImportError as error:
-            raise MissingExtra(
-                "Ambient() on Azure needs azure-identity: pip install 'remote_artwork[azure]'"
-            ) from error
-        self._found = DefaultAzureCredential()
-
-    async def get_token(self, *scopes: str, **options: Any) -> Any:
-        """A token for the SDK.
-
-        Raises:
-            ConfigurationError: This machine has no credentials that Azure takes.
-        """
-        try:
-            return await self._found.get_token(*scopes, **options)
-        except ClientAuthenticationError as error:
-            raise ConfigurationError(
-                "this machine has no credentials for Azure that can be used; "
-                "run az login, give it a managed identity, or pass a SasToken"
-            ) from error
-
-    async def close(self) -> None:
-        """Ends the connections to whoever gives out tokens."""
-        await self._found.close()
-
-
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
-"""Options of the SDK, for a client or for one call."""
+"""Options of the SDK for a client or one call: no retries, no redirects."""
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that closing connections may take."""
 
 
-def service_client(url: str, account: str, credentials: Credentials, network: NetworkPolicy) -> BlobServiceClient:
-    """A client of one account, which connects where ``network`` lets it. Makes no request.
+def guarded_adlfs(url: str, account: str, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
+    """An adlfs with these credentials only, without retries, which connects only where ``network`` allows it.
 
     Args:
         url: The account's address, from a location and never from a merchant's text.
-        account: Its name, to sign with.
+        account: The account's name, for signatures.
         credentials: ``AccountKey``, ``SasToken``, ``Ambient``, or anything else for none.
-        network: Guards addresses, and gives the time-outs.
+        network: Guards addresses, and sets the timeouts.
     """
     credential: Any = None
     if isinstance(credentials, AccountKey):
@@ -81,24 +51,22 @@ def service_client(url: str, account: str, credentials: Credentials, network: Ne
     elif isinstance(credentials, SasToken):
         credential = AzureSasCredential(credentials.token)
     elif isinstance(credentials, Ambient):
-        credential = OfThisMachine()
-    return BlobServiceClient(
-        url,
-        credential=credential,
-        transport=Guarded(network),
-        user_agent_use_env=False,
-        **ONCE,
+        credential = AmbientCredential()
+    client = BlobServiceClient(
+        url, credential=credential, transport=_GuardedTransport(network), user_agent_use_env=False, **ONCE
     )
+    share_sas = isinstance(credentials, SasToken) and credentials.share_sas
+    return isolated_fs(GuardedAzureFileSystem, client=client, share_sas=share_sas)
 
 
-class Account(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
+class GuardedAzureFileSystem(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
     """An adlfs around a client of our own.
 
-    It leaves out the constructor of adlfs, which reads ``AZURE_STORAGE_*`` and keeps every instance for ever.
+    It does not run adlfs's constructor, which reads ``AZURE_STORAGE_*`` and keeps every instance forever.
 
     Args:
-        client: What every request goes through; closed when nobody uses the file system any more.
-        share_sas: Whether the client's SAS may be handed on.
+        client: Makes every request. Closed when the file system is no longer used.
+        share_sas: Whether the client's SAS may be shared.
     """
 
     cachable = False
@@ -111,61 +79,62 @@ class Account(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
 
 
 def _close(client: BlobServiceClient, loop: asyncio.AbstractEventLoop, process: int) -> None:
-    """Runs wherever the file system was dropped, or at the end of the program."""
+    """Close the client's connections. Runs on any thread, when the file system is collected or the program ends."""
     if loop.is_closed() or process != os.getpid():
         return
-    closing = asyncio.run_coroutine_threadsafe(_farewell(client), loop)
+    closing = asyncio.run_coroutine_threadsafe(_close_connections(client), loop)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        wait([closing], timeout=CLOSE_TIMEOUT)  # only on a thread without a loop, which nobody else waits for
+        wait([closing], timeout=CLOSE_TIMEOUT)  # waiting on a thread with a running loop would block that loop
 
 
-async def _farewell(client: BlobServiceClient) -> None:
+async def _close_connections(client: BlobServiceClient) -> None:
     await client.close()
-    close = getattr(client.credential, "close", None)  # this machine's own have connections of their own
+    close = getattr(client.credential, "close", None)  # ambient credentials have connections of their own
     if close is not None:
         await close()
 
 
-class _Listed(Exception):
-    """Hands a listing on as it came."""
+class AmbientCredential:
+    """Azure's default credential: environment, workload or managed identity, or a signed-in tool.
 
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self.body = body
-
-
-async def list_page(client: ContainerClient, prefix: str, marker: str | None, size: int) -> bytes:
-    """One List Blobs of up to ``size`` blobs, signed and sent as all requests of the SDK are, but not read by it.
-
-    Their metadata come along: without them the folders of a hierarchical namespace look like empty files.
+    Raises:
+        ImportError: azure-identity is not installed.
     """
 
-    def hand_on(response: Any) -> None:
-        answer = response.http_response
-        if answer.status_code == HTTPStatus.OK:
-            check_complexity(answer.body())
-            raise _Listed(answer.body())
+    def __init__(self) -> None:
+        from azure.identity.aio import DefaultAzureCredential
 
-    blobs = client.list_blobs(
-        prefix or None, include=["metadata"], results_per_page=size, raw_response_hook=hand_on, **ONCE
-    )
-    try:
-        await anext(blobs.by_page(marker))
-    except _Listed as listed:
-        return listed.body
-    raise no_listing()
+        self._credential = DefaultAzureCredential()
+
+    async def get_token(self, *scopes: str, **options: Any) -> Any:
+        """A token for the SDK.
+
+        Raises:
+            ConfigurationError: This machine has no credentials that Azure accepts.
+        """
+        try:
+            return await self._credential.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise ConfigurationError(
+                "this machine has no usable credentials for Azure; "
+                "run az login, give it a managed identity, or use a SasToken"
+            ) from error
+
+    async def close(self) -> None:
+        """Close the connections to the services that issue tokens."""
+        await self._credential.close()
 
 
-class BoundedResponse(aiohttp.ClientResponse):
-    """A response that is bounded from the start, because the SDK reads it itself.
+class _BoundedResponse(aiohttp.ClientResponse):
+    """A response with a limit on its body from the start, because the SDK reads it itself.
 
-    It hides ``Content-Encoding``. Files are read as they are stored, and the SDK would decompress without a limit.
+    It hides ``Content-Encoding``: files are read as they are stored, and the SDK would decompress without a limit.
     """
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Waits for the headers."""
+        """Wait for the headers."""
         return bound(await super().start(connection))
 
     @property
@@ -176,8 +145,8 @@ class BoundedResponse(aiohttp.ClientResponse):
         return kept
 
 
-class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen through the package that exports it
-    """The SDK's transport with a guard on its sockets. It reads an answer whole, so that nothing is asked for again."""
+class _GuardedTransport(AioHttpTransport):  # type: ignore[misc] # untyped in the package that exports it
+    """The SDK's transport with guarded sockets. It reads each response completely, so the SDK never resumes one."""
 
     def __init__(self, network: NetworkPolicy) -> None:
         super().__init__(
@@ -188,20 +157,50 @@ class Guarded(AioHttpTransport):  # type: ignore[misc] # untyped, as seen throug
         self._network = network
 
     async def open(self) -> None:
-        """Makes the session on the loop it is used on. It reads neither ``.netrc`` nor the proxies of this machine."""
+        """Make the session on the loop that uses it, without this machine's ``.netrc`` and proxies."""
         if getattr(self, "session", None) is None:
             self.session = aiohttp.ClientSession(
                 **await session_options(self._network),
                 headers={"Accept-Encoding": "identity"},
-                response_class=BoundedResponse,
+                response_class=_BoundedResponse,
                 auto_decompress=False,
             )
         await super().open()
 
     async def send(self, request: Any, *, stream: bool = False, **config: Any) -> Any:
-        """The SDK repeats a download whose body breaks off by itself; a body that was read already cannot."""
+        """Send a request. The SDK itself repeats a download whose body breaks off, unless the body was read here."""
         del stream
-        answer = await super().send(request, stream=False, **config)
-        if "xml" in str(answer.content_type):
-            check_complexity(answer.body())
-        return answer
+        response = await super().send(request, stream=False, **config)
+        if "xml" in str(response.content_type):
+            check_complexity(response.body())
+        return response
+
+
+class _RawPage(Exception):
+    """Carries the body of a listing out of the SDK's hook."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+
+async def list_page(client: ContainerClient, prefix: str, marker: str | None, size: int) -> bytes:
+    """One List Blobs of up to ``size`` blobs: the SDK signs and sends it, but does not parse the response.
+
+    It includes metadata: without them the folders of a hierarchical namespace look like empty files.
+    """
+
+    def take_body(response: Any) -> None:
+        http_response = response.http_response
+        if http_response.status_code == HTTPStatus.OK:
+            check_complexity(http_response.body())
+            raise _RawPage(http_response.body())
+
+    blobs = client.list_blobs(
+        prefix or None, include=["metadata"], results_per_page=size, raw_response_hook=take_body, **ONCE
+    )
+    try:
+        await anext(blobs.by_page(marker))
+    except _RawPage as page:
+        return page.body
+    raise not_a_listing()

@@ -1,105 +1,119 @@
-"""One file a protocol. Each knows how its protocol connects, lists, stats, reads and makes URLs; nothing else does.
+"""What a storage backend is, and which module serves which protocol.
 
-A module here offers ``connect(location, credentials, network)``, which gives a file system, and a ``Backend`` around a
-file system, whoever made it. To add a protocol, add its file and its row below. Counting, retries and the translation
-of errors are not a pager's business: every request to the storage goes through ``ask``.
+A backend serves one protocol. Its module offers two things:
 
-A location is looked through in the way its pager has. Each can list everything, or says that it cannot; one that is a
-``Searcher`` too finds the wanted files with less, or at all.
+- ``connect(location, credentials, network)`` makes an fsspec file system that uses these credentials only, and connects
+  only where the network policy allows it.
+- ``Backend(fs, root, call_timeout=…)`` lists, looks up, reads and makes URLs for one folder of such a file system, or
+  of one that the user made.
+
+To add a protocol, add its module here and its row to ``_MODULES``. A backend makes each request through the
+``Requester`` it receives, which counts, retries and translates errors.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from attrs import field, frozen
 from fsspec import AbstractFileSystem
 from fsspec.asyn import mirror_sync_methods
 
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.errors import StorageMisbehaved
-
-# Control characters, lone surrogates, line and paragraph separators: nobody means them, and logs break on them.
-_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"
-
-UNPRINTABLE = re.compile(f"[{_UNPRINTABLE}]")
-"""What neither the name of a file may hold, nor the URL of its folder."""
-
-_IMPOSSIBLE = re.compile(
-    rf"""
-      ^ (?: / | $ )                  # outside of the folder, or the folder itself
-    | / $                            # a marker for a folder
-    | (?: ^ | / ) \.\.? (?: / | $ )  # would lead elsewhere when joined to a path
-    | [\\{_UNPRINTABLE}]
-    """,
-    re.VERBOSE,
-)
-
-LONGEST_NAME = 1024
-"""Characters of a file's name; no provider takes a longer one."""
-
-_SUSPICIOUS = ("\n/", "/\n", "\n\n", "\n.", "/.", "\\")
-
-
-def is_invalid_key(name: str) -> bool:
-    """Whether a name leads out of its folder, is the folder itself, is too long, or holds what no name may."""
-    return len(name) > LONGEST_NAME or _IMPOSSIBLE.search(name) is not None
-
-
-def all_valid_keys(names: Sequence[str]) -> bool:
-    """Whether not one of a page's names can be impossible. Quick, because it looks at all of them together."""
-    if max(map(len, names), default=0) > LONGEST_NAME:
-        return False
-    lines = "\n".join(("", *names, ""))
-    return "".join(names).isprintable() and not any(text in lines for text in _SUSPICIOUS)
-
-
-def isolated_fs(kind: type[AbstractFileSystem], **options: Any) -> AbstractFileSystem:
-    """A new file system of this kind, made with these options and no others.
-
-    Calling the kind would mix in what this machine's configuration says of its protocol: also options that another
-    release of its package adds, and such as no constructor names. Nor is it kept among fsspec's instances.
-    """
-    fs = type.__call__(kind, **options)
-    # What fsspec's own way of calling does besides. Its token stands for options, here for this one file system.
-    fs._fs_token_ = uuid4().hex
-    fs.storage_args = ()
-    fs.storage_options = {}
-    if fs.async_impl and fs.mirror_sync_methods:
-        mirror_sync_methods(fs)
-    return fs
-
-
-MAX_SIGNATURE_LIFETIME = timedelta(days=7)
-"""The limit of the signature protocol itself."""
-
-
-def expiry_of(url: str, vendor: str) -> datetime:
-    """When a signed URL stops working, by what stands in it.
-
-    Args:
-        url: As it was signed.
-        vendor: What its parameters are called after: ``Amz`` or ``Goog``.
-    """
-    query = parse_qs(urlsplit(url).query)
-    signed_at = datetime.strptime(query[f"X-{vendor}-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return signed_at + timedelta(seconds=int(query[f"X-{vendor}-Expires"][0]))
-
+from remote_artwork.errors import MissingExtra, StorageMisbehaved
+from remote_artwork.http import NetworkPolicy
+from remote_artwork.storage.credentials import Credentials
+from remote_artwork.storage.location import Location
 
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
-Entry = Mapping[str, Any]
-"""The client's own description of a file."""
-Entries = Sequence[tuple[str, Entry]]
-"""Files by their names, each with its description."""
+
+
+class ListingTimeout(StorageMisbehaved):
+    """The time limit of this listing or search has passed. Every further request of it fails with the same error."""
+
+
+class Requester(Protocol):
+    """Makes one request to the storage: counts it, retries it, translates its errors."""
+
+    def __call__(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
+        """Return what ``request`` returns. ``name``: the file it concerns; None: it concerns the folder.
+
+        Raises:
+            ListingTimeout: The time limit has passed; no request was made.
+            StorageError: The request failed.
+        """
+
+
+class Backend(Protocol):
+    """One location, through one protocol. Names are relative to the location's folder. Thread-safe."""
+
+    def pages(self, send: Requester) -> Iterator[Page]:
+        """Every file below the folder. The pages may contain invalid keys."""
+
+    def head(self, name: str) -> StoredFile:
+        """Look up one file, with one request."""
+
+    def get(self, file: StoredFile, start: int, end: int) -> bytes:
+        """Read bytes ``start`` to ``end`` (exclusive) of exactly this version of a file, with one request.
+
+        Raises:
+            FileGone: The file was replaced.
+        """
+
+    def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
+        """A URL from which a shop downloads the file, and when it expires (None: never).
+
+        Makes no request, unless credentials must be renewed first.
+        """
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A backend that can find expected files without listing everything."""
+
+    def search(self, query: SearchQuery, send: Requester) -> Iterator[Page]:
+        """Every expected file that exists, in any order. The pages may contain other files, too."""
+
+
+@runtime_checkable
+class Probeable(Protocol):
+    """A ``Searcher`` whose location may have no listing: it then requests each expected name."""
+
+    def probe_capability(self, send: Requester) -> str | None:
+        """What the server's responses say about missing files; None if the location can be listed.
+
+        Raises:
+            StorageMisbehaved: Missing files cannot be detected.
+        """
+
+
+@runtime_checkable
+class RegionResolver(Protocol):
+    """A backend whose URL may leave out the bucket's region."""
+
+    def needs_region(self) -> bool:
+        """Whether the region is still unknown."""
+
+    def resolve_region(self) -> str:
+        """Find the region with one request, and use it from now on."""
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """A backend whose signed URLs have a maximum lifetime."""
+
+    @property
+    def max_url_lifetime(self) -> timedelta:
+        """The longest lifetime of a signed URL. Makes no request."""
+
 
 _MODULES: Mapping[str, str] = {
     "abfs": "azure",
@@ -111,156 +125,84 @@ _MODULES: Mapping[str, str] = {
     "memory": "fsspec",
     "s3": "s3",
 }
-"""A location's or a file system's protocol → the module here that serves it."""
+"""fsspec protocol → the module of this package that serves it, which is also the name of the extra it needs."""
 
 LOCAL = frozenset({"file", "memory"})
-"""The protocols that reach this machine itself, which the guard of the network does not see."""
+"""Protocols that reach this machine itself. The network policy does not see them."""
 
 
-class ListingTimeout(StorageMisbehaved):
-    """A look through a location has taken as long as it may; whatever else it asks for is refused as well."""
-
-
-class Requester(Protocol):
-    """Makes one request: counts it, translates its errors, repeats it while that may help."""
-
-    def __call__(self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:
-        """What ``request`` returns. ``name`` is the file that it is about; without one, it is about the folder.
-
-        Raises:
-            TimeIsUp: No more may be asked in this look.
-            StorageError: What became of the request.
-        """
-
-
-class LazyEntries(Sequence[tuple[str, Entry]]):
-    """Entries of which few are looked at: a description is made when it is asked for.
-
-    Args:
-        names: All names.
-        describe: Makes the description of ``names[i]``.
-    """
-
-    def __init__(self, names: Sequence[str], describe: Callable[[int], Entry]) -> None:
-        self.names = names
-        self._describe = describe
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @overload
-    def __getitem__(self, place: int) -> tuple[str, Entry]: ...
-    @overload
-    def __getitem__(self, place: slice) -> LazyEntries: ...
-    def __getitem__(self, place: int | slice) -> tuple[str, Entry] | LazyEntries:
-        """One entry, or the entries of a slice, which begins at the first."""
-        if isinstance(place, slice):
-            return LazyEntries(self.names[: place.stop], self._describe)
-        return self.names[place], self._describe(place)
-
-
-def names_of(entries: Entries) -> Sequence[str]:
-    """All names, without making a single description."""
-    return entries.names if isinstance(entries, LazyEntries) else [name for name, _ in entries]
-
-
-@frozen(kw_only=True)
-class Found:
-    """A part of what a ``Searcher`` finds.
-
-    Args:
-        entries: Files, as in a page of ``Pager.pages``.
-        unknown: Names of which nobody knows whether they are there → why.
-        caveat: What should be said with each missing file.
-        whole: Whether with this part every file of the location has been seen.
-        way: How it was found, in a word.
-    """
-
-    entries: Entries = ()
-    unknown: Mapping[str, str] = field(factory=dict)
-    caveat: str = ""
-    whole: bool = False
-    way: str = ""
-
-
-@runtime_checkable
-class Searcher(Protocol):
-    """What a ``Backend`` is besides, where wanted files are found without a listing of everything."""
-
-    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
-        """Every wanted file that is there, in parts and in no order; others that were come by may be among them."""
-
-
-@runtime_checkable
-class Prober(Protocol):
-    """What a ``Searcher`` is besides, whose location may have no listing: names are asked for one by one."""
-
-    def probe_capability(self, ask: Requester) -> str | None:
-        """What can be told of names that are not there; None where there is a listing.
-
-        Raises:
-            StorageMisbehaved: Nothing can be told.
-        """
-
-
-@runtime_checkable
-class Locator(Protocol):
-    """What a ``Backend`` is besides, whose URL may leave out a part of where the location lies."""
-
-    @property
-    def locate(self) -> Callable[[], str] | None:
-        """Makes one request and returns the location's whole name; called once, before all else. None: it is known."""
-
-
-@runtime_checkable
-class Signer(Protocol):
-    """What a ``Backend`` is besides, whose signed URLs cannot live for ever."""
-
-    @property
-    def max_url_lifetime(self) -> timedelta:
-        """The longest that one can live. Asks nobody."""
-
-
-class Backend(Protocol):
-    """One location through one protocol. Names are relative to the location's folder; thread-safe."""
-
-    def pages(self, ask: Requester) -> Iterator[Entries]:
-        """Every file below the folder. A name may be impossible."""
-
-    def head(self, name: str) -> Mapping[str, Any]:
-        """The client's own description of one file, by one request."""
-
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """Bytes ``start`` to ``end`` (exclusive) of these very bytes, by one request.
-
-        Raises:
-            FileGone: The file was replaced.
-        """
-
-    def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Where a host downloads the file, and until when; None: as long as the file is there.
-
-        Asks nobody, unless credentials have to be renewed for it.
-        """
-
-
-def serves(protocol: str) -> bool:
-    """Whether a location of this fsspec protocol can be opened."""
+def is_supported(protocol: str) -> bool:
+    """Whether a location of this fsspec protocol can be opened by URL."""
     return protocol in _MODULES
 
 
-def module_for(protocol: str) -> ModuleType:
-    """The module that serves an fsspec protocol; the generic one for a file system that was handed in."""
-    return import_module(f"{__package__}.{_MODULES.get(protocol, 'fsspec')}")
+def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
+    """Make the file system of a location. Makes no request.
 
-
-def protocols_of(fs: AbstractFileSystem) -> tuple[str, ...]:
-    """The names a file system goes by; fsspec gives a word or several."""
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+    Raises:
+        ConfigurationError: The protocol does not support these credentials.
+        InvalidLocation: The network policy does not allow the endpoint.
+        MissingExtra: The protocol's package is not installed.
+    """
+    name = _MODULES[location.protocol]
+    try:
+        fs: AbstractFileSystem = _module(name).connect(location, credentials, network)
+    except ImportError as error:
+        raise MissingExtra(
+            f"{location}: a package for this storage is not installed; run: pip install 'remote_artwork[{name}]'"
+        ) from error
+    return fs
 
 
 def backend_for(fs: AbstractFileSystem, root: str, *, call_timeout: float) -> Backend:
-    """The pager for a file system, by its own protocol. ``root`` is in the file system's own spelling."""
-    module = module_for(next((protocol for protocol in protocols_of(fs) if protocol in _MODULES), ""))
-    pager: Backend = module.Backend(fs, root, call_timeout=call_timeout)
-    return pager
+    """The backend for a file system, chosen by its protocol; the generic one if the protocol is not known.
+
+    Args:
+        fs: A file system that ``connect`` or the user made.
+        root: The folder, as the file system spells it.
+        call_timeout: Seconds that one request may take.
+    """
+    name = next((_MODULES[protocol] for protocol in protocols_of(fs) if protocol in _MODULES), "fsspec")
+    backend: Backend = _module(name).Backend(fs, root, call_timeout=call_timeout)
+    return backend
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__package__}.{name}")
+
+
+def protocols_of(fs: AbstractFileSystem) -> tuple[str, ...]:
+    """The protocol names of a file system. fsspec allows one or several."""
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+def isolated_fs(fs_class: type[AbstractFileSystem], **options: Any) -> AbstractFileSystem:
+    """Make a file system with exactly these options, independent of this machine's fsspec configuration.
+
+    Calling the class would add options from that configuration, also options that no constructor names, and would keep
+    the instance in fsspec's cache.
+    """
+    fs = type.__call__(fs_class, **options)
+    # The other steps of fsspec's own call. Its token stands for the options; here it stands for this one instance.
+    fs._fs_token_ = uuid4().hex
+    fs.storage_args = ()
+    fs.storage_options = {}
+    if fs.async_impl and fs.mirror_sync_methods:
+        mirror_sync_methods(fs)
+    return fs
+
+
+MAX_SIGNATURE_LIFETIME = timedelta(days=7)
+"""The longest lifetime that the signature protocol of S3 and Google Cloud Storage allows."""
+
+
+def expiry_of(url: str, vendor: str) -> datetime:
+    """When a signed URL expires, according to its own parameters.
+
+    Args:
+        url: The signed URL.
+        vendor: The vendor name in its parameters: ``Amz`` or ``Goog``.
+    """
+    query = parse_qs(urlsplit(url).query)
+    signed_at = datetime.strptime(query[f"X-{vendor}-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return signed_at + timedelta(seconds=int(query[f"X-{vendor}-Expires"][0]))

@@ -1,7 +1,7 @@
-"""Google Cloud Storage, through gcsfs.
+"""The backend for Google Cloud Storage, through gcsfs.
 
-gcsfs gives the session, the credentials and the address; listing, stat and read go to Google's JSON API here. Its own
-calls repeat each request six times, follow redirects, and turn answers into exceptions without their status.
+gcsfs provides the session, the credentials and the address. Listing, lookup and read call Google's JSON API here,
+because gcsfs's own calls repeat each request six times, follow redirects, and lose the status of a response.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from urllib.parse import quote
 from fsspec import AbstractFileSystem
 
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
-from remote_artwork.errors import ConfigurationError, InvalidLocation, MissingExtra, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, check_complexity, run_sync
-from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Entries, Found, Requester, expiry_of
-from remote_artwork.storage.backends.listing import Listed, Lister, below, names_from
+from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
+from remote_artwork.storage.backends.listing import Lister, names_below, page_below
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
+from remote_artwork.storage.metadata import stored_file
 
 _FIELDS = "name,size,generation,updated"
 
-Entry = Mapping[str, Any]
+_NOT_GOOGLE = "the response is not one of Google Cloud Storage; check the bucket in the URL"
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
-    """A gcsfs for Google's own address; a location of this protocol names no other."""
+    """A gcsfs for Google's own address; a location of this protocol has no other."""
     if not isinstance(credentials, Anonymous | ServiceAccount | Ambient):
         raise ConfigurationError(
-            f"{location} takes a ServiceAccount, Ambient or Anonymous; for a pair of HMAC keys write the location as "
-            "s3+https://storage.googleapis.com/bucket/folder/"
+            f"{location}: Google Cloud Storage takes a ServiceAccount, Ambient or Anonymous, not "
+            f"{type(credentials).__name__}; for HMAC keys use s3+https://storage.googleapis.com/bucket/folder/"
         )
-    try:
-        from remote_artwork.storage.backends.gcs_client import guarded_gcsfs
-    except ImportError as error:
-        raise MissingExtra(f"{location} needs gcsfs: pip install 'remote_artwork[gcs]'") from error
+    from remote_artwork.storage.backends.gcs_client import guarded_gcsfs
+
     return guarded_gcsfs(credentials, network)
 
 
@@ -49,62 +49,62 @@ class Backend:
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
         self._bucket, _, folder = root.partition("/")
         if not self._bucket:
-            raise InvalidLocation("a location of Google Cloud Storage needs a bucket: bucket/folder")
+            raise InvalidLocation(f"{root!r}: a location of Google Cloud Storage needs a bucket; use bucket/folder")
         self._fs = fs
         self._prefix = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister()
 
-    def pages(self, ask: Requester) -> Iterator[Entries]:
-        """As many names a page as the storage gives, by its page tokens."""
-        return self._lister.pages(self, ask)
+    def pages(self, send: Requester) -> Iterator[Page]:
+        """List by page tokens, with as many names per page as the storage returns."""
+        return self._lister.pages(self, send)
 
-    def search(self, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
-        """By skip-scan, where the storage keeps to the protocol."""
-        return self._lister.search(self, wanted, ask)
+    def search(self, query: SearchQuery, send: Requester) -> Iterator[Page]:
+        """Search by skip-scan, as long as the storage lists in order."""
+        return self._lister.search(self, query, send)
 
-    def page(self, request: Request) -> Listed:
-        """One page."""
-        items, following = self._listed(request)
-        names = [item["name"] for item in items]
-        return Listed(below(self._prefix, names, [_entry(item) for item in items].__getitem__), following)
-
-    def _listed(self, request: Request) -> tuple[list[dict[str, Any]], str | None]:
-        """One page's objects and the token of what follows: a page of HTML must not pass for an empty bucket."""
-        # The offset's own name is among the answers, so it is not asked for by itself.
-        begin = self._prefix + request.after
-        place = {"startOffset": begin} if request.after else {}
-        if request.token is not None:
-            place |= {"pageToken": request.token}
-        fields = f"kind,nextPageToken,items({_FIELDS})"
-        answer = self._json("", prefix=self._prefix + request.prefix, fields=fields, **place)
-        items = answer.get("items", [])
-        if answer.get("kind") != "storage#objects" or not isinstance(items, list):
-            raise StorageMisbehaved("the answer is no listing of a bucket; check the bucket in the URL")
-        if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in items):
-            raise StorageMisbehaved("the storage lists an object without a name")
-        following = answer.get("nextPageToken")
-        if not isinstance(following, str | None):
-            raise StorageMisbehaved("the storage cuts its listing short without saying how to go on")
-        return [item for item in items if item["name"] != begin], following or None
+    def page(self, request: Request) -> Page:
+        """One list request."""
+        objects, next_token = self._list(request)
+        names = [each["name"] for each in objects]
+        return page_below(self._prefix, names, lambda i, name: _file(name, objects[i]), next_token)
 
     def names_after(self, name: str) -> Sequence[str]:
-        """One page of the names after this one, for a check."""
-        items, _ = self._listed(Request(after=name))
-        return names_from(self._prefix, [item["name"] for item in items])
+        """One page of the names after this one, for ``check``."""
+        objects, _ = self._list(Request(after=name))
+        return names_below(self._prefix, [each["name"] for each in objects])
 
-    def head(self, name: str) -> Entry:
-        """One GET of the object's description."""
-        return _entry(self._json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
+    def _list(self, request: Request) -> tuple[list[dict[str, Any]], str | None]:
+        """The objects of one page, and the next page's token. Checks the form: a web page is not an empty bucket."""
+        start_name = self._prefix + request.after
+        start = {"startOffset": start_name} if request.after else {}
+        if request.token is not None:
+            start |= {"pageToken": request.token}
+        fields = f"kind,nextPageToken,items({_FIELDS})"
+        answer = self._get_json("", prefix=self._prefix + request.prefix, fields=fields, **start)
+        objects = answer.get("items", [])
+        if answer.get("kind") != "storage#objects" or not isinstance(objects, list):
+            raise StorageMisbehaved("the storage's response is not a listing of a bucket; check the bucket in the URL")
+        if not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in objects):
+            raise StorageMisbehaved("the storage lists an object without a name; check the bucket in the URL")
+        next_token = answer.get("nextPageToken")
+        if not isinstance(next_token, str | None):
+            raise StorageMisbehaved("the storage cuts its listing short without a page token; check the URL")
+        # startOffset includes the name itself, which was not requested.
+        return [each for each in objects if each["name"] != start_name], next_token or None
+
+    def head(self, name: str) -> StoredFile:
+        """One GET of the object's metadata."""
+        return _file(name, self._get_json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """One ranged GET of the pinned generation, which is not there (404) once the file was replaced.
+        """One ranged GET of the pinned generation, which no longer exists (404) once the file was replaced.
 
-        Content that is stored compressed comes as it is stored, so that sizes and ranges hold.
+        Content that is stored compressed is returned as it is stored, so that sizes and ranges are right.
         """
         if file.version_id is None:
-            raise StorageMisbehaved("a file of Google Cloud Storage has a generation; take it from a listing or a stat")
-        return self._call(
+            raise StorageMisbehaved(f"{file.name!r} has no generation; take the file from a listing or a stat")
+        return self._get(
             f"{self._fs.base.replace('/storage/v1/', '/download/storage/v1/')}b/{quote(self._bucket, safe='')}"
             f"/o/{quote(self._prefix + file.name, safe='')}",
             {"alt": "media", "generation": file.version_id},
@@ -112,20 +112,22 @@ class Backend:
         )
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """Signed by the service account; plain for a public bucket."""
+        """A URL signed by the service account; unsigned for a public bucket."""
         key = self._prefix + file.name
         credentials = self._fs.credentials.credentials
         origin = self._fs.base.removesuffix("/storage/v1/")
         if credentials is None:
             return f"{origin}/{self._bucket}/{quote(key, safe='/~')}", None
         if not timedelta(seconds=1) <= expires_in <= MAX_SIGNATURE_LIFETIME:
-            raise ConfigurationError(f"a signed URL lives for one second to seven days, not {expires_in}")
+            raise ConfigurationError(
+                f"a signed URL can work for one second to seven days, not {expires_in}; change Scanner.url_lifetime"
+            )
         from google.auth.credentials import Signing
         from google.cloud.storage import Client
 
         if not isinstance(credentials, Signing):
             raise ConfigurationError(
-                "these credentials of Google hold no private key, so they sign no URLs; give a ServiceAccount"
+                "these Google credentials have no private key, so they cannot sign URLs; use a ServiceAccount"
             )
         url = str(
             Client(project="none", credentials=credentials)
@@ -141,26 +143,29 @@ class Backend:
         )
         return url, expiry_of(url, "Goog")
 
-    def _json(self, path: str, **parameters: str) -> dict[str, Any]:
-        content = self._call(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+    def _get_json(self, path: str, **parameters: str) -> dict[str, Any]:
+        content = self._get(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
         check_complexity(content)
         try:
             answer = json.loads(content)
         except ValueError as error:
-            raise StorageMisbehaved("the answer is none of Google's; check the bucket in the URL") from error
+            raise StorageMisbehaved(_NOT_GOOGLE) from error
         if not isinstance(answer, dict):
-            raise StorageMisbehaved("the answer is none of Google's; check the bucket in the URL")
+            raise StorageMisbehaved(_NOT_GOOGLE)
         return answer
 
-    def _call(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+    def _get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         from remote_artwork.storage.backends.gcs_client import get
 
         return run_sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
-def _entry(item: Entry) -> Entry:
-    """An object as ``stored_file`` reads it. Its ETag would change with its metadata; the generation does not."""
-    size, generation = str(item.get("size", "")), str(item.get("generation", ""))
+def _file(name: str, metadata: Mapping[str, Any]) -> StoredFile:
+    size, generation = str(metadata.get("size", "")), str(metadata.get("generation", ""))
     if not (size.isdecimal() and generation.isdecimal()):
-        raise StorageMisbehaved("the storage describes an object without its size and generation")
-    return {**item, "size": int(size), "generation": generation, "etag": generation}
+        raise StorageMisbehaved(
+            f"{name!r}: the storage does not report this file's size and generation; check the bucket in the URL"
+        )
+    return stored_file(
+        name, size=int(size), etag=generation, version_id=generation, last_modified=metadata.get("updated")
+    )

@@ -1,7 +1,7 @@
-"""How requests go to Google Cloud Storage: a gcsfs that is guarded, and one GET through a gcsfs. Imports the SDK.
+"""Google's SDK: a gcsfs without this machine's settings, its credentials, and one GET. Imports gcsfs and google-auth.
 
-``gcsfs.GCSFileSystem`` would ask for every bucket's kind by gRPC; the class beneath it, taken here, does not. So no
-environment variable has to be set, and a file system of either class may be handed in.
+``gcsfs.GCSFileSystem`` asks for the kind of every bucket by gRPC. Its base class, which is used here, does not, so no
+environment variable must be set. A user may pass a file system of either class.
 """
 
 from __future__ import annotations
@@ -29,38 +29,16 @@ from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
 
-
-def own_credentials(scope: str) -> Any:
-    """Google's application default credentials; looks for them on this machine, and asks its metadata service.
-
-    Args:
-        scope: What they are to be good for.
-
-    Raises:
-        ConfigurationError: There are none, or they cannot be used.
-    """
-    try:
-        credentials, _ = google.auth.default(scopes=[scope])
-    except (GoogleAuthError, OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"this machine has no credentials for Google Cloud that can be used ({type(error).__name__}); "
-            "run gcloud auth application-default login, or give a ServiceAccount"
-        ) from error
-    return credentials
-
-
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
-_NO_BUCKET = "bucket does not exist"
-_REQUESTER_PAYS = "requester pays bucket"
 
 
 def guarded_gcsfs(
     credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy, *, endpoint: str = ENDPOINT
 ) -> AbstractFileSystem:
-    """A gcsfs that knows these credentials only, and connects where ``network`` lets it.
+    """A gcsfs with these credentials only, which connects only where ``network`` allows it.
 
-    Every option that the environment could fill in is given, so that it cannot.
+    It sets every option that gcsfs would otherwise read from the environment.
     """
     return isolated_fs(
         GCSFileSystem,
@@ -83,77 +61,103 @@ def guarded_gcsfs(
 
 
 def _token(credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy) -> Any:
-    """What gcsfs asks with: a word, or Google's own credentials."""
+    """The credentials as gcsfs takes them: ``anon``, or an object of google-auth."""
     if isinstance(credentials, Anonymous):
         return "anon"
-    return own_credentials(_SCOPE) if isinstance(credentials, Ambient) else signing(credentials, network)
+    return ambient_credentials(_SCOPE) if isinstance(credentials, Ambient) else _signing(credentials, network)
+
+
+def ambient_credentials(scope: str) -> Any:
+    """Google's application default credentials, from this machine or its metadata service.
+
+    Args:
+        scope: What they are used for.
+
+    Raises:
+        ConfigurationError: There are none, or they cannot be used.
+    """
+    try:
+        credentials, _ = google.auth.default(scopes=[scope])
+    except (GoogleAuthError, OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"this machine has no usable credentials for Google Cloud ({type(error).__name__}); "
+            "run gcloud auth application-default login, or use a ServiceAccount"
+        ) from error
+    return credentials
 
 
 class IsolatedGoogleCredentials(GoogleCredentials):
-    """A service account that asks for access tokens without this machine's proxies and ``.netrc``, and follows nobody.
+    """A service account that requests access tokens without this machine's proxies and ``.netrc``, and no redirects.
 
-    Google's clients bring a session of their own, which the guard of sockets does not see. The address is Google's: a
-    ``ServiceAccount`` holds no other.
+    google-auth makes a session of its own, which the network policy does not guard. Its address is Google's: a
+    ``ServiceAccount`` cannot contain another.
     """
 
     call_timeout: float = 60.0
 
     def refresh(self, _request: object) -> None:
-        """Gets a new token, whatever the caller would have asked with."""
+        """Request a new token, with a session of its own instead of the caller's."""
         with requests.Session() as session:
             session.trust_env = False
             session.max_redirects = 0
-            ask: Any = super().refresh  # google-auth has no types
-            ask(partial(Request(session), timeout=self.call_timeout))
+            refresh: Any = super().refresh  # google-auth has no types
+            refresh(partial(Request(session), timeout=self.call_timeout))
 
 
-def signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleCredentials:
-    """Google's own credentials, made here: from a dictionary, gcsfs would keep the key among its options.
+def _signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleCredentials:
+    """google-auth's credentials of a service account. gcsfs would keep the key in its options if it made them.
 
     Raises:
-        ConfigurationError: The private key is none.
+        ConfigurationError: The private key cannot be read.
     """
     make: Any = IsolatedGoogleCredentials.from_service_account_info
     credentials: IsolatedGoogleCredentials | None = None
-    # The error may quote the key, so it is not handed on, not even as a context.
+    # The error may quote the key, so it must not become a cause or a context.
     with suppress(ValueError):
         credentials = make(dict(account.info), scopes=[_SCOPE])
     if credentials is None:
         raise ConfigurationError(
-            "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it as it is"
+            "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it unchanged"
         )
     credentials.call_timeout = network.call_timeout
     return credentials
 
 
 async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
-    """One GET, not repeated and not redirected."""
-    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no other way to its session
-    # Asks Google for an access token now and then, and blocks meanwhile.
+    """One GET through a gcsfs, without retries and redirects.
+
+    Raises:
+        HttpStatusError: The response has an error status.
+    """
+    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no public way to its session
+    # Requests an access token if necessary, and blocks meanwhile.
     signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
     async with session.get(
         URL(url, encoded=True),
-        params=fs._get_params(parameters),  # noqa: SLF001 - who pays, for a file system that was handed in
+        params=fs._get_params(parameters),  # noqa: SLF001 - adds who pays, if the user's file system says so
         headers=signed,
         allow_redirects=False,
         auto_decompress="Accept-Encoding" not in headers,
-    ) as answer:
-        content = await bound(answer).read()
-        if answer.status >= 400:
-            raise HttpStatusError(answer.status, _reason(content), answer.headers)
-        if answer.status >= 300:
-            raise StorageMisbehaved(f"the storage redirects (HTTP {answer.status}); redirects are not followed")
+    ) as response:
+        content = await bound(response).read()
+        if response.status >= 400:
+            raise HttpStatusError(response.status, _error_code(content), response.headers)
+        if response.status >= 300:
+            raise StorageMisbehaved(
+                f"the storage redirects (HTTP {response.status}), and redirects are not followed; check the URL"
+            )
         return bytes(content)
 
 
-def _reason(content: bytes) -> str:
-    """Google's code of an error. Some have none of their own; their words say it."""
+_MESSAGES = {"bucket does not exist": "NoSuchBucket", "requester pays bucket": "userProjectMissing"}
+"""Part of an error message → a code, for errors to which Google gives no code of their own."""
+
+
+def _error_code(content: bytes) -> str:
+    """Google's code for an error; empty if there is none."""
     try:
         error = json.loads(content)["error"]
-        if _NO_BUCKET in error["message"]:
-            return "NoSuchBucket"
-        if _REQUESTER_PAYS in error["message"]:
-            return "userProjectMissing"
-        return str(error["errors"][0]["reason"])
+        known = next((code for text, code in _MESSAGES.items() if text in error["message"]), None)
+        return known or str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""

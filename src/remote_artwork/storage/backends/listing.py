@@ -1,6 +1,7 @@
-"""Looking through a storage that lists page by page: in several courses at once where that pays.
+"""List and search a storage that returns its keys in pages, with several requests at once where that saves time.
 
-What a page is, the pager of a protocol knows. Which one is next, ``core.skipscan`` knows. Here they are fetched.
+``core.skip_scan`` decides which page comes next. The backend of the protocol fetches one page. This module runs the
+requests and chooses the strategy of a search: ``skip-scan``, ``listing`` or ``prefixes``.
 """
 
 from __future__ import annotations
@@ -10,167 +11,178 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field
 
 from remote_artwork.core.expected import SearchQuery, canonical, split_extension
+from remote_artwork.core.matching import Page
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import FullListing, KeyRange, ListingCursor, Request, in_order, spellings, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.base import Entries, Entry, Found, LazyEntries, ListingTimeout, Requester, names_of
+from remote_artwork.storage.backends.base import ListingTimeout, Requester
 
 MAX_CONCURRENT = 32
-"""Requests under way for one look at the most: enough to hide the latency of a far storage."""
+"""Concurrent requests of one listing or search: enough to hide the latency of a distant storage."""
 
 
-@frozen
-class Listed:
-    """The answer to a request for a page.
+class PageSource(Protocol):
+    """A backend that lists keys in pages."""
 
-    Args:
-        entries: Files below the folder, in the storage's order.
-        following: The token of what follows, empty where the storage names none; None where the listing ends.
-    """
+    def page(self, request: Request) -> Page:
+        """Fetch one page, with one request. The page has a ``next_token`` unless the listing ends with it."""
 
-    entries: Entries
-    following: str | None
-
-
-def below(folder: str, keys: Sequence[str], describe: Callable[[int], Entry]) -> Entries:
-    """Whole keys as names below the folder. Those that are not below it, and the folder's own marker, are left out."""
-    begin = len(folder)
-    if keys and min(keys).startswith(folder) and max(keys).startswith(folder) and folder not in keys:
-        return LazyEntries([key[begin:] for key in keys], describe)  # all that sorts between these two is below it, too
-    return [(key[begin:], describe(i)) for i, key in enumerate(keys) if key.startswith(folder) and key != folder]
-
-
-def names_from(folder: str, keys: Sequence[str]) -> Sequence[str]:
-    """Whole keys as names below the folder, ``""`` for each that is not below it; its own marker is left out."""
-    return [key.removeprefix(folder) if key.startswith(folder) else "" for key in keys if key != folder]
-
-
-class _OutOfOrder(Exception):
-    """A page is not sorted, or does not begin where it was to begin."""
-
-
-class Source(Protocol):
-    """A pager of a storage that lists page by page."""
-
-    def page(self, request: Request) -> Listed:
-        """Makes one request for a page."""
-
-    def head(self, name: str) -> Entry:
-        """Describes one file by one request, as ``Pager.head`` does."""
+    def head(self, name: str) -> StoredFile:
+        """Look up one file, with one request."""
 
 
 @define
 class Lister:
-    """Looks through one folder, and remembers how its storage keeps to its protocol.
+    """Lists and searches one folder, and remembers whether its storage lists in order.
 
     Args:
-        skips: Whether pages are sorted and begin after a name that is given; False once the answers show otherwise.
+        in_order: Whether pages are sorted and can start after a given name. Becomes False once a page shows otherwise.
     """
 
-    skips: bool = True
+    in_order: bool = True
 
-    def pages(self, source: Source, ask: Requester) -> Iterator[Entries]:
-        """Every file below the folder, in pages."""
-        return _run([FullListing()], source.page, ask)
+    def pages(self, source: PageSource, send: Requester) -> Iterator[Page]:
+        """Every file below the folder."""
+        for page in _fetch([FullListing()], source, send):
+            yield evolve(page, strategy="listing")
 
-    def search(self, source: Source, wanted: SearchQuery, ask: Requester) -> Iterator[Found]:
-        """The wanted files and their neighbors. Of a storage that shows its disorder late, some come twice."""
-        stems = {canonical(stem) for stem in wanted.stems}
-        for name in wanted.names:
+    def search(self, source: PageSource, query: SearchQuery, send: Requester) -> Iterator[Page]:
+        """The expected files and their neighbors. A storage whose order breaks late may return some files twice."""
+        stems = {canonical(stem) for stem in query.stems}
+        for name in query.names:
             if canonical(split_extension(name)[0]) not in stems:
-                yield Found(entries=_look_up(source, name, ask))
-        if self.skips:
+                yield from _look_up(source, name, send)
+        if self.in_order:
             try:
-                for entries in _run([KeyRange(targets_of(wanted.stems))], source.page, ask):
-                    yield Found(entries=entries, way="skip-scan")
+                for page in _fetch([KeyRange(targets_of(query.stems))], source, send):
+                    yield evolve(page, strategy="skip-scan")
                 return
-            except _OutOfOrder:
-                self.skips = False
-        yield from self._search_unsorted(source, wanted.stems, ask)
+            except _UnsortedPage:
+                self.in_order = False
+        yield from self._search_unsorted(source, query.stems, send)
 
-    def _search_unsorted(self, source: Source, stems: Sequence[str], ask: Requester) -> Iterator[Found]:
-        """Lists everything, and once that has cost as much as asking for each name would, asks for each name.
+    def _search_unsorted(self, source: PageSource, stems: Sequence[str], send: Requester) -> Iterator[Page]:
+        """List everything; after as many pages as there are prefixes to list, list each prefix instead.
 
-        So it costs at most twice what the better of the two ways costs, of which nobody knows beforehand.
+        It is not known beforehand which is cheaper. This costs at most twice as much as the cheaper one.
         """
         prefixes = sorted(f"{spelling}." for stem in stems for spelling in spellings(stem))
-        walk = FullListing()
+        listing = FullListing()
         if prefixes:
-            for number, entries in enumerate(_run([walk], source.page, ask), 1):
-                yield Found(entries=entries, whole=walk.request is None, way="listing")
+            for number, page in enumerate(_fetch([listing], source, send), 1):
+                yield evolve(page, complete=listing.request is None, strategy="listing")
                 if number >= len(prefixes):
                     break
-        if walk.request is not None:
-            for entries in _run([FullListing(prefix) for prefix in prefixes], source.page, ask):
-                yield Found(entries=entries, way="prefixes")
+        if listing.request is not None:
+            for page in _fetch([FullListing(prefix) for prefix in prefixes], source, send):
+                yield evolve(page, strategy="prefixes")
 
 
-def _look_up(source: Source, name: str, ask: Requester) -> Entries:
+def _look_up(source: PageSource, name: str, send: Requester) -> Iterator[Page]:
     try:
-        return [(name, ask("head", partial(source.head, name), name=name))]
+        file = send("head", partial(source.head, name), name=name)
     except FileGone:
-        return []
+        return
+    yield Page([name], lambda _: file)
 
 
-def _run(courses: Sequence[ListingCursor], page: Callable[[Request], Listed], ask: Requester) -> Iterator[Entries]:
-    """Follows all courses to their ends; whoever wants one page only causes one request."""
+class _UnsortedPage(Exception):
+    """A page is not sorted, or does not start where it should."""
+
+
+def _fetch(cursors: Sequence[ListingCursor], source: PageSource, send: Requester) -> Iterator[Page]:
+    """Fetch the pages of all cursors. A caller that stops after the first page has caused one request only."""
     with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
-        pages = _Pages(lambda request: pool.submit(ask, "list", partial(page, request)), list(reversed(courses)))
-        pages.start()
+        fetcher = _PageFetcher(
+            lambda request: pool.submit(send, "list", partial(source.page, request)), list(reversed(cursors))
+        )
+        fetcher.start()
         first = True
-        while pages.running:
-            for future in wait(pages.running, return_when=FIRST_COMPLETED).done:
-                entries = pages.ended(future)
+        while fetcher.running:
+            for future in wait(fetcher.running, return_when=FIRST_COMPLETED).done:
+                page = fetcher.finish(future)
                 if not first:
-                    pages.start()
+                    fetcher.start()
                 first = False
-                yield entries
-            pages.start()
+                yield page
+            fetcher.start()
 
 
 @define
-class _Pages:
-    """Requests under way. Where the storage is overcharged there is one at a time, and then by and by more again."""
+class _PageFetcher:
+    """The running requests. On throttling, drops to one request at a time, then increases with each success.
 
-    submit: Callable[[Request], Future[Listed]]
+    Args:
+        submit: Starts a request for a page.
+        waiting: The cursors with no running request; the last one is next.
+    """
+
+    submit: Callable[[Request], Future[Page]]
     waiting: list[ListingCursor]
-    running: dict[Future[Listed], tuple[ListingCursor, Request, int]] = field(factory=dict)
-    most: int = MAX_CONCURRENT
+    running: dict[Future[Page], tuple[ListingCursor, Request, int]] = field(factory=dict)
+    limit: int = MAX_CONCURRENT
 
     def start(self) -> None:
-        """Makes as many requests as there may be."""
-        while self.waiting and len(self.running) < self.most:
-            course = self.waiting.pop()
-            if (request := course.request) is not None:
-                self.running[self.submit(request)] = course, request, self.most
+        """Start as many requests as the limit allows."""
+        while self.waiting and len(self.running) < self.limit:
+            cursor = self.waiting.pop()
+            if (request := cursor.request) is not None:
+                self.running[self.submit(request)] = cursor, request, self.limit
 
-    def ended(self, future: Future[Listed]) -> Entries:
-        """Takes one answer. Raises what ended the request, where there is no other way to go on."""
-        course, request, most = self.running.pop(future)
+    def finish(self, future: Future[Page]) -> Page:
+        """Take one response. Raises the request's error if the listing cannot continue without it."""
+        cursor, request, limit = self.running.pop(future)
         try:
-            listed = future.result()
+            page = future.result()
         except StorageUnreachable:
-            if most == 1 or not (self.running or self.waiting):
+            if limit == 1 or not (self.running or self.waiting):
                 raise
-            self.most = 1
-            self.waiting.append(course)
-            return ()
+            self.limit = 1
+            self.waiting.append(cursor)
+            return Page()
         except ListingTimeout:
             raise
         except StorageMisbehaved:
-            if not (isinstance(course, FullListing) and request.token is not None and course.resume()):
+            if not (isinstance(cursor, FullListing) and request.token is not None and cursor.resume()):
                 raise
-            self.waiting.append(course)
-            return ()
-        names = names_of(listed.entries)
-        if isinstance(course, KeyRange) and not in_order(names, request.after):
-            raise _OutOfOrder
-        own = course.take(names, listed.following)
-        self.most = min(self.most + 1, MAX_CONCURRENT)
-        # More courses than may be followed at once would cost requests and save no time.
-        if len(self.running) + len(self.waiting) + 1 < MAX_CONCURRENT and (farther := course.split()):
-            self.waiting.append(farther)
-        self.waiting.append(course)
-        return listed.entries[:own]
+            self.waiting.append(cursor)
+            return Page()
+        if isinstance(cursor, KeyRange) and not in_order(page.names, request.after):
+            raise _UnsortedPage
+        own = cursor.take(page.names, page.next_token)
+        self.limit = min(self.limit + 1, MAX_CONCURRENT)
+        # More cursors than concurrent requests would cost requests and save no time.
+        if len(self.running) + len(self.waiting) + 1 < MAX_CONCURRENT and (other_half := cursor.split()):
+            self.waiting.append(other_half)
+        self.waiting.append(cursor)
+        return page if own == len(page.names) else evolve(page, names=page.names[:own])
+
+
+def page_below(
+    folder: str, keys: Sequence[str], file: Callable[[int, str], StoredFile], next_token: str | None
+) -> Page:
+    """A page of whole keys as a page of names below a folder.
+
+    Args:
+        folder: The folder's prefix: empty, or with a slash at its end. Its own marker and other folders' keys are
+            left out.
+        keys: Whole keys, as the storage lists them.
+        file: Makes the ``StoredFile`` of ``keys[i]``, given ``i`` and its name below the folder.
+        next_token: As ``Page.next_token``.
+    """
+    start = len(folder)
+    # In a sorted page, everything between the smallest and the largest key shares their prefix.
+    if keys and min(keys).startswith(folder) and max(keys).startswith(folder) and folder not in keys:
+        names = [key[start:] for key in keys]
+        return Page(names, lambda i: file(i, names[i]), next_token)
+    positions = [i for i, key in enumerate(keys) if key.startswith(folder) and key != folder]
+    names = [keys[i][start:] for i in positions]
+    return Page(names, lambda i: file(positions[i], names[i]), next_token)
+
+
+def names_below(folder: str, keys: Sequence[str]) -> Sequence[str]:
+    """Whole keys as names below a folder, without its marker. A key of another folder becomes ``""``."""
+    return [key.removeprefix(folder) if key.startswith(folder) else "" for key in keys if key != folder]

@@ -1,4 +1,11 @@
-"""Makes the s3fs of a location. Imports the SDK."""
+"""The AWS SDK: sessions and clients without this machine's settings, roles, regions. Imports s3fs and aiobotocore.
+
+- ``guarded_s3fs`` makes the file system of a location.
+- ``list_page`` makes one list request and returns the response unparsed.
+- ``region_of`` and the hooks of a session translate what S3 says about regions and unsigned requests.
+- ``session_for`` makes the session of credentials that change: a role's, or this machine's.
+- ``ensure_lifetime`` makes sure that a session outlives the URL it signs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +26,6 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
-from attrs import evolve
 from botocore import UNSIGNED
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -35,188 +41,114 @@ from remote_artwork.http import NetworkPolicy, bound, check_complexity, request
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
-from remote_artwork.storage.errors import CredentialsRejected
+from remote_artwork.storage.errors import CredentialsRejected, is_busy
 from remote_artwork.storage.location import Location
 
-ORIGIN = "https://s3.us-east-1.amazonaws.com"
-"""Any region of the public partition answers for the buckets of all of them; the others have hosts that name theirs."""
-
-_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,38}")
+# File systems
 
 
-def region_in(headers: Mapping[str, str]) -> str | None:
-    """The region that an answer of S3 names, where it looks like one."""
-    return plain_region(headers.get("x-amz-bucket-region"))
+class GuardedS3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
+    """An s3fs that also knows what the location's backend needs.
 
-
-def plain_region(named: object) -> str | None:
-    """What an answer of a storage's calls a region, where it looks like one."""
-    return named if isinstance(named, str) and _REGION.fullmatch(named) else None
-
-
-def elsewhere(region: str) -> InvalidLocation:
-    """The error for a bucket whose region the storage names."""
-    return InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
-
-
-def region_of(bucket: str, network: NetworkPolicy) -> str:
-    """Asks for a bucket's region. Refusals tell it as well as answers do.
-
-    Raises:
-        LocationNotFound: There is no such bucket.
-        StorageUnreachable: Amazon cannot answer now.
-        StorageMisbehaved: The answer names no region.
+    Args:
+        network: Guards the request that finds a bucket's region.
+        needs_region: Whether that request is necessary before the first one to the bucket.
+        session_lifetime: The length of the sessions that sign URLs; None: the keys do not expire.
+        options: The options of s3fs.
     """
-    answer = request("HEAD", f"{ORIGIN}/{quote(bucket, safe='')}", network)
-    region = region_in(answer.headers)
-    if region is not None:
+
+    def __init__(
+        self, *, network: NetworkPolicy, needs_region: bool, session_lifetime: timedelta | None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.retries = 1
+        self.needs_region = needs_region
+        self.session_lifetime = session_lifetime
+        self._network = network
+
+    def resolve_region(self, bucket: str) -> str:
+        """Find the bucket's region with one request, and sign for it from now on."""
+        region = region_of(bucket, self._network)
+        self.client_kwargs: dict[str, Any] = {**self.client_kwargs, "region_name": region}
         return region
-    if answer.status == HTTPStatus.NOT_FOUND:
-        raise LocationNotFound("Amazon S3 has no bucket of this name; check the URL's spelling")
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise StorageUnreachable(f"Amazon S3 cannot serve now (HTTP {answer.status}); try again later")
-    raise StorageMisbehaved(
-        f"Amazon S3 does not tell the bucket's region (HTTP {answer.status}); add it to the URL as ?region=…"
+
+
+def guarded_s3fs(
+    location: Location, credentials: Anonymous | Keys | AssumeRole | Ambient, network: NetworkPolicy
+) -> GuardedS3FileSystem:
+    """An s3fs with these credentials only, without retries, which connects only where ``network`` allows it."""
+    keys = credentials if isinstance(credentials, Keys) else None
+    changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
+    fs = isolated_fs(
+        GuardedS3FileSystem,
+        network=network,
+        # The name of an access point contains its region; another endpoint has a region of its own.
+        needs_region=location.endpoint is None and location.region is None and not location.bucket.startswith("arn:"),
+        session_lifetime=credentials.duration if isinstance(credentials, AssumeRole) else None,
+        anon=isinstance(credentials, Anonymous),
+        key=keys and keys.access_key,
+        secret=keys and keys.secret_key,
+        token=keys and keys.token,
+        username=None,
+        password=None,
+        endpoint_url=location.endpoint,
+        use_ssl=True,
+        client_kwargs={"region_name": location.region or "us-east-1"},
+        config_kwargs={
+            **_client_options(network),
+            "max_pool_connections": MAX_CONCURRENT,
+            "signature_version": "s3v4",
+            "s3": {"addressing_style": location.style},
+            # The SDK's default, when_supported, breaks most storages other than Amazon's.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        },
+        s3_additional_kwargs={},
+        requester_pays=False,
+        version_aware=False,
+        cache_regions=False,
+        session=session_for(changing, network, region=location.region),
+        asynchronous=False,
+        use_listings_cache=False,
     )
+    assert isinstance(fs, GuardedS3FileSystem)  # noqa: S101 - for the type checker
+    return fs
 
 
-_OTHER_REGION = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
-"""What S3 calls a request that was signed for another region than the bucket's."""
-
-_NO_SIGNATURE = frozenset({"400", "412", "MissingAuthenticationToken", "MissingSecurityHeader", "UnsupportedAlgorithm"})
-"""What servers call a request without a signature, where they do not refuse it with 403. Swift's S3 leaves such a
-request to Swift, which answers 412: the bucket's path is none of its own.
-"""
-
-
-def understand(request_dict: Mapping[str, Any], response: tuple[Any, Any] | None, **_: object) -> None:
-    """Looks at each answer before the SDK decides whether to ask again.
-
-    Raises:
-        InvalidLocation: The bucket is in another region, which the answer names.
-        StorageDenied: The storage takes no request without a signature.
-    """
-    context = request_dict["context"]
-    redirection = context.get("s3_redirect")
-    if redirection is None or response is None:
-        return
-    # The SDK would ask the other region by itself, in a request that nobody counts, and would sign URLs as before.
-    redirection["redirected"] = True  # it looks here whether it has done so, and does it once only
-    _, answer = response
-    code = answer.get("Error", {}).get("Code")
-    if code in _OTHER_REGION:
-        _refuse_region(answer, context)
-    if code in _NO_SIGNATURE and _status(answer) < HTTPStatus.INTERNAL_SERVER_ERROR and _is_unsigned(context):
-        raise StorageDenied(
-            "this storage takes no unsigned requests by S3; "
-            "give keys, or paste the public folder's web address (Swift: https://HOST/v1/AUTH_…/CONTAINER/)"
-        )
-
-
-def _refuse_region(answer: Mapping[str, Any], context: Mapping[str, Any]) -> None:
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    region = region_in(headers) or plain_region(answer["Error"].get("Region"))
-    if region is not None and region != context.get("client_region"):
-        raise elsewhere(region)
-
-
-def _status(answer: Mapping[str, Any]) -> int:
-    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _is_unsigned(context: Mapping[str, Any]) -> bool:
-    return context["client_config"].signature_version is UNSIGNED
-
-
-def guarded_options(network: NetworkPolicy) -> dict[str, Any]:
-    """Options of a client of the SDK, for whatever service: where it may connect, how long it waits; asks once."""
+def _client_options(network: NetworkPolicy) -> dict[str, Any]:
+    """Options for a client of any AWS service: where it may connect, how long it waits, no retries."""
     return {
         "ignore_configured_endpoint_urls": True,
         "connect_timeout": network.connect_timeout,
         "read_timeout": network.read_timeout,
         "retries": {"max_attempts": 0},
         "proxies": {},
-        "user_agent": "remote_artwork",  # the SDK's own would tell about this machine
+        "user_agent": "remote_artwork",  # the SDK's own describes this machine
         "connector_args": {"socket_factory": network.socket_factory},
-        "http_session_cls": NoRedirects,
+        "http_session_cls": _GuardedHttpSession,
     }
 
 
-def isolated_session() -> AioSession:
-    """A session without the profile, configuration and credentials files of whoever runs this program."""
-    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-    session = AioSession(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
-    # Written with stars, it comes before the SDK's own look at the same event, which turns such answers into HTTP 500.
-    session.register("before-parse.*.*", _refuse_undergrowth)
-    session.register("needs-retry.*.*", understand)
-    return session
+_ssl_contexts: dict[object, ssl.SSLContext] = {}
 
 
-def _refuse_undergrowth(response_dict: Mapping[str, Any], **_: object) -> None:
-    """Also for what should be an error; the content of a file is not there yet, and is not parsed."""
-    if isinstance(response_dict["body"], bytes):
-        check_complexity(response_dict["body"])
+class _GuardedHttpSession(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
+    """The SDK's HTTP session with a limit on responses, and with every redirect as an error.
 
-
-@cache
-def shared_session() -> AioSession:
-    """The isolated session of all whose keys are given to each client: the SDK's description of S3 is loaded once."""
-    return isolated_session()
-
-
-_WHOLE_PAGE: ContextVar[bool] = ContextVar("whole_page", default=False)
-_BODY = "remote_artwork.body"
-
-
-async def list_page(fs: Any, bucket: str, parameters: Mapping[str, str]) -> bytes:
-    """One ListObjectsV2 through an s3fs, signed and sent as all its requests are, but not read by the SDK.
-
-    botocore also asks for percent-encoded keys.
-
-    Raises:
-        StorageMisbehaved: The answer has not the root element of a listing.
-    """
-    await fs.set_session()
-    client = await fs.get_s3(bucket)
-    # Written with a star, it comes before the SDK's own look at the same event, which would parse the whole answer.
-    client.meta.events.register_first("before-parse.*.ListObjectsV2", _keep_body, unique_id=_BODY)
-    _WHOLE_PAGE.set(True)  # in this task alone: the owner of a file system that was handed in may list, too
-    answer = await fs._call_s3("list_objects_v2", Bucket=bucket, **parameters)  # noqa: SLF001 - no loop is waited for
-    return bytes(answer[_BODY])
-
-
-def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Hands a listing on as it came, and leaves an empty one to the SDK, as well as S3's own errors."""
-    begin = response_dict["body"][:1024]
-    if not _WHOLE_PAGE.get() or response_dict["status_code"] != HTTPStatus.OK or b"<Error" in begin:
-        return
-    if b"ListBucketResult" not in begin:
-        raise StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
-    check_complexity(response_dict["body"])
-    customized_response_dict[_BODY] = response_dict["body"]
-    response_dict["body"] = b"<ListBucketResult/>"
-
-
-_trusting: dict[object, ssl.SSLContext] = {}
-
-
-class NoRedirects(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
-    """The SDK's HTTP session, which takes a redirect for an error.
-
-    A redirect could lead to an internal address, and one without a target makes the SDK go round in circles.
+    A redirect could lead to an internal address, and one without a target makes the SDK loop.
     """
 
     def _build_verify_context(self) -> ssl.SSLContext:
-        """One for all sessions: the certificates of the world's authorities take most of a megabyte."""
-        if self._verify not in _trusting:
-            _trusting[self._verify] = super()._build_verify_context()
-        return _trusting[self._verify]
+        """One context for all sessions: the certificates of the public authorities need most of a megabyte."""
+        if self._verify not in _ssl_contexts:
+            _ssl_contexts[self._verify] = super()._build_verify_context()
+        return _ssl_contexts[self._verify]
 
-    async def _get_session(self, proxy_url: str | None) -> _Direct:
-        return _Direct(await super()._get_session(proxy_url))
+    async def _get_session(self, proxy_url: str | None) -> _GuardedRequests:
+        return _GuardedRequests(await super()._get_session(proxy_url))
 
 
-class _Direct:
+class _GuardedRequests:
     """The part of ``aiohttp.ClientSession`` that the SDK uses."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
@@ -227,18 +159,135 @@ class _Direct:
         self._session.cookie_jar.clear()
         if 300 <= response.status < 400:
             response.close()
-            region = region_in(response.headers)
+            region = _region_in(response.headers)
             if region is not None:
-                raise elsewhere(region)
-            raise StorageMisbehaved(f"the storage redirects (HTTP {response.status}); use the address it redirects to")
+                raise _other_region(region)
+            raise StorageMisbehaved(
+                f"the storage redirects (HTTP {response.status}), and redirects are not followed; "
+                "use the address to which it redirects"
+            )
         return bound(response)
 
 
-_HOME_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-"""Partition → the region to ask for sessions where nothing names one; ``us-east-1`` for all others."""
+# One page of a listing
 
-CLOSE_TO = timedelta(minutes=1)
-"""By how much a new session may end before a URL was to: asking for it takes a while."""
+_RAW_PAGE: ContextVar[bool] = ContextVar("raw_page", default=False)
+_BODY = "remote_artwork.body"
+
+
+async def list_page(fs: Any, bucket: str, parameters: Mapping[str, str]) -> bytes:
+    """One ListObjectsV2 through an s3fs: the SDK signs and sends it, but does not parse the response.
+
+    botocore also requests percent-encoded keys.
+
+    Raises:
+        StorageMisbehaved: The response does not have the root element of a listing.
+    """
+    await fs.set_session()
+    client = await fs.get_s3(bucket)
+    # The SDK's own hook for this event would parse the whole response. A name with a star runs before it.
+    client.meta.events.register_first("before-parse.*.ListObjectsV2", _keep_body, unique_id=_BODY)
+    _RAW_PAGE.set(True)  # for this task only: the user of the file system may list, too
+    response = await fs._call_s3("list_objects_v2", Bucket=bucket, **parameters)  # noqa: SLF001 - already on the loop
+    return bytes(response[_BODY])
+
+
+def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Return a listing unparsed, and give the SDK an empty one. The SDK still parses S3's error responses."""
+    start = response_dict["body"][:1024]
+    if not _RAW_PAGE.get() or response_dict["status_code"] != HTTPStatus.OK or b"<Error" in start:
+        return
+    if b"ListBucketResult" not in start:
+        raise StorageMisbehaved("the storage's response is not a listing of a bucket; check host and bucket in the URL")
+    check_complexity(response_dict["body"])
+    customized_response_dict[_BODY] = response_dict["body"]
+    response_dict["body"] = b"<ListBucketResult/>"
+
+
+# Regions, and what S3 says about unsigned requests
+
+_REGION_LOOKUP = "https://s3.us-east-1.amazonaws.com"
+"""Any region of AWS's public partition knows the buckets of all its regions. Other partitions have other hosts."""
+
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,38}")
+
+_OTHER_REGION = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
+"""S3's error codes for a request that is signed for another region than the bucket's."""
+
+_UNSIGNED = frozenset({"400", "412", "MissingAuthenticationToken", "MissingSecurityHeader", "UnsupportedAlgorithm"})
+"""Error codes for an unsigned request, of servers that do not respond with 403. Swift's S3 API passes such a request to
+Swift, which responds with 412, because it does not know the bucket's path.
+"""
+
+
+def region_of(bucket: str, network: NetworkPolicy) -> str:
+    """Find a bucket's region, with one request. Refusals name the region, too.
+
+    Raises:
+        LocationNotFound: The bucket does not exist.
+        StorageUnreachable: Amazon cannot respond now.
+        StorageMisbehaved: The response does not name the region.
+    """
+    response = request("HEAD", f"{_REGION_LOOKUP}/{quote(bucket, safe='')}", network)
+    region = _region_in(response.headers)
+    if region is not None:
+        return region
+    if response.status == HTTPStatus.NOT_FOUND:
+        raise LocationNotFound("Amazon S3 has no bucket with this name; check the spelling in the URL")
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or is_busy(response.status):
+        raise StorageUnreachable(f"Amazon S3 is not available now (HTTP {response.status}); try again later")
+    raise StorageMisbehaved(
+        f"Amazon S3 does not report the bucket's region (HTTP {response.status}); add it to the URL as ?region=…"
+    )
+
+
+def _region_in(headers: Mapping[str, str]) -> str | None:
+    return _valid_region(headers.get("x-amz-bucket-region"))
+
+
+def _valid_region(name: object) -> str | None:
+    return name if isinstance(name, str) and _REGION.fullmatch(name) else None
+
+
+def _other_region(region: str) -> InvalidLocation:
+    return InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
+
+
+def _check_response(request_dict: Mapping[str, Any], response: tuple[Any, Any] | None, **_: object) -> None:
+    """Translate a response before the SDK decides about a retry.
+
+    Raises:
+        InvalidLocation: The bucket is in another region, which the response names.
+        StorageDenied: The storage takes no unsigned requests.
+    """
+    context = request_dict["context"]
+    redirection = context.get("s3_redirect")
+    if redirection is None or response is None:
+        return
+    # Otherwise the SDK repeats the request in the other region, uncounted, and signs URLs for the first region.
+    redirection["redirected"] = True  # the SDK's own mark: it follows one redirect only
+    _, answer = response
+    code = answer.get("Error", {}).get("Code")
+    metadata = answer.get("ResponseMetadata", {})
+    if code in _OTHER_REGION:
+        region = _region_in(metadata.get("HTTPHeaders", {})) or _valid_region(answer["Error"].get("Region"))
+        if region is not None and region != context.get("client_region"):
+            raise _other_region(region)
+    unsigned = context["client_config"].signature_version is UNSIGNED
+    if code in _UNSIGNED and unsigned and int(metadata.get("HTTPStatusCode", 0)) < HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise StorageDenied(
+            "this storage takes no unsigned S3 requests; "
+            "use keys, or paste the public folder's web address (Swift: https://HOST/v1/AUTH_…/CONTAINER/)"
+        )
+
+
+# Sessions and credentials
+
+_DEFAULT_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""Partition → the region whose STS is used if no region is named; ``us-east-1`` for all others."""
+
+TOLERANCE = timedelta(minutes=1)
+"""How much earlier than requested a URL may expire: requesting the session that signs it takes time."""
 
 Clock = Callable[[], datetime]
 _now: Clock = partial(datetime.now, UTC)
@@ -251,35 +300,57 @@ def session_for(
     region: str | None = None,
     clock: Clock = _now,
 ) -> AioSession:
-    """A session of the SDK with these credentials only; None for none. Asks nobody before it is used.
+    """A session of the SDK with these credentials only. Makes no request before it is used.
 
     Args:
-        credentials: ``Keys`` may also be given to the SDK by other ways; here they are the session's own.
-        network: Guards whoever gives out credentials too, but the services of the machine itself.
-        region: Where a role's sessions are asked for, unless the role says it.
-        clock: Tells when a session has to be renewed.
+        credentials: None: each client receives its own keys.
+        network: Also guards the requests for credentials, except those to this machine's own services.
+        region: The region of the STS that issues a role's sessions, unless the role names one.
+        clock: Decides when a session must be renewed.
     """
     if credentials is None:
-        return shared_session()
-    session = isolated_session()
+        return _shared_session()
+    session = _isolated_session()
     if isinstance(credentials, Keys):
         session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)
     elif isinstance(credentials, Ambient):
-        session.register_component("credential_provider", _OfThisMachine(network))
+        session.register_component("credential_provider", _AmbientProvider(network))
     elif isinstance(credentials, AssumeRole):
-        session.register_component("credential_provider", _OfARole(credentials, network, region, clock))
+        session.register_component("credential_provider", _RoleProvider(credentials, network, region, clock))
     return session
+
+
+@cache
+def _shared_session() -> AioSession:
+    """The session of all clients with keys of their own: it loads the SDK's description of S3 once."""
+    return _isolated_session()
+
+
+def _isolated_session() -> AioSession:
+    """A session that reads no profile, configuration or credentials file of this machine."""
+    ignored = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    session = AioSession(session_vars={name: (None, None, value, None) for name, value in ignored.items()})
+    # The SDK's own hook for this event turns an error of ours into HTTP 500. A name with stars runs before it.
+    session.register("before-parse.*.*", _check_body)
+    session.register("needs-retry.*.*", _check_response)
+    return session
+
+
+def _check_body(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Check every XML body, also of an error. The content of a file is a stream, which is not parsed."""
+    if isinstance(response_dict["body"], bytes):
+        check_complexity(response_dict["body"])
 
 
 def own_session(network: NetworkPolicy) -> AioSession:
-    """A session with this machine's settings, for credentials alone: guarded, and at Amazon's own addresses."""
+    """A session with this machine's settings, used for credentials only; guarded, and at Amazon's own addresses."""
     session = AioSession()
-    session.set_default_client_config(AioConfig(**guarded_options(network)))
+    session.set_default_client_config(AioConfig(**_client_options(network)))
     return session
 
 
-class _OfThisMachine:
-    """Finds what the SDK would find by itself."""
+class _AmbientProvider:
+    """Finds this machine's own credentials, as the SDK does by default."""
 
     def __init__(self, network: NetworkPolicy) -> None:
         self._network = network
@@ -288,46 +359,46 @@ class _OfThisMachine:
         try:
             found = await own_session(self._network).get_credentials()
             if found is not None:
-                await found.get_frozen_credentials()  # those of a sign-in are fetched only now
+                await found.get_frozen_credentials()  # those of a sign-in are requested only now
         except HTTPClientError:
             raise
         except BotoCoreError as error:
             raise ConfigurationError(
-                f"this machine's own credentials for AWS cannot be used ({type(error).__name__}); "
-                "check AWS_PROFILE and its files, or give keys"
+                f"this machine's AWS credentials cannot be used ({type(error).__name__}); "
+                "check AWS_PROFILE and its files, or use Keys"
             ) from error
         if found is None:
             raise ConfigurationError(
-                "this machine has no credentials for AWS: no variables, no profile, no role; set them up, or give keys"
+                "this machine has no AWS credentials: no variables, no profile, no role; set them up, or use Keys"
             )
         return found
 
 
-class _OfARole:
-    """Asks for a role's sessions, and again before one ends."""
+class _RoleProvider:
+    """Requests a role's sessions, and a new one before each expires."""
 
     def __init__(self, role: AssumeRole, network: NetworkPolicy, region: str | None, clock: Clock) -> None:
         self._role = role
-        self._options = guarded_options(network)
+        self._options = _client_options(network)
         self._session = session_for(role.base, network)
-        self._region = role.region or region or _HOME_REGIONS.get(role.partition, "us-east-1")
+        self._region = role.region or region or _DEFAULT_REGIONS.get(role.partition, "us-east-1")
         self._clock = clock
 
     async def load_credentials(self) -> AioRefreshableCredentials:
-        first = await self._begin_session()
-        ends = datetime.fromisoformat(first["expiry_time"])
-        length = (ends - self._clock()).total_seconds()
+        first = await self._start_session()
+        expires_at = datetime.fromisoformat(first["expiry_time"])
+        lifetime = (expires_at - self._clock()).total_seconds()
         return AioRefreshableCredentials(
-            **{**first, "expiry_time": ends},
-            refresh_using=self._begin_session,
+            **{**first, "expiry_time": expires_at},
+            refresh_using=self._start_session,
             method="assume-role",
             time_fetcher=self._clock,
-            # The SDK's own 15 and 10 minutes would renew a short session with every request.
-            advisory_timeout=length / 4,
-            mandatory_timeout=length / 8,
+            # The SDK's defaults of 15 and 10 minutes would renew a short session with every request.
+            advisory_timeout=lifetime / 4,
+            mandatory_timeout=lifetime / 8,
         )
 
-    async def _begin_session(self) -> Mapping[str, str]:
+    async def _start_session(self) -> Mapping[str, str]:
         role = self._role
         parameters = {
             "RoleArn": role.role_arn,
@@ -340,124 +411,67 @@ class _OfARole:
             async with self._session.create_client(
                 "sts", region_name=self._region, endpoint_url=role.sts_endpoint, config=AioConfig(**self._options)
             ) as sts:
-                answer = (await sts.assume_role(**parameters))["Credentials"]
+                session = (await sts.assume_role(**parameters))["Credentials"]
         except ClientError as error:
-            raise _refusal(role, error) from error
+            raise _role_error(role, error) from error
         return {
-            "access_key": answer["AccessKeyId"],
-            "secret_key": answer["SecretAccessKey"],
-            "token": answer["SessionToken"],
-            "expiry_time": answer["Expiration"].isoformat(),
+            "access_key": session["AccessKeyId"],
+            "secret_key": session["SecretAccessKey"],
+            "token": session["SessionToken"],
+            "expiry_time": session["Expiration"].isoformat(),
         }
 
 
-def _refusal(role: AssumeRole, error: Any) -> Exception:
-    """One sentence for a merchant or an operator; an answer that says something else stays what it is."""
-    told = error.response.get("Error", {})
-    code, words = str(told.get("Code", "")), str(told.get("Message", ""))
+def _role_error(role: AssumeRole, error: Any) -> Exception:
+    """The error for a merchant or an operator; the same error if its code is not known."""
+    details = error.response.get("Error", {})
+    code, text = str(details.get("Code", "")), str(details.get("Message", ""))
     if code in ("AccessDenied", "AccessDeniedException"):
         return CredentialsRejected(
-            f"AWS does not let this shop assume {role.role_arn}; "
-            "check who may in the role's trust policy, and the external id it asks for"
+            f"AWS does not let this shop assume the role {role.role_arn}; "
+            "check the role's trust policy, and the external id it requires"
         )
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"):
         return CredentialsRejected(
-            f"AWS does not know the credentials that {role.role_arn} is assumed with ({code}); renew AssumeRole.base"
+            f"AWS rejects the credentials that assume the role {role.role_arn} ({code}); renew AssumeRole.base"
         )
-    if code == "ValidationError" and "DurationSeconds" in words:
+    if code == "ValidationError" and "DurationSeconds" in text:
         return ConfigurationError(
-            f"{role.role_arn} gives no sessions of {role.duration}; raise its maximum session duration, which cannot "
-            "be above one hour for a role that assumes another, or lower AssumeRole.duration (duration_minutes)"
+            f"the role {role.role_arn} does not allow sessions of {role.duration}; raise its maximum session duration "
+            "(one hour at most for a role that assumes another), "
+            "or lower AssumeRole.duration (duration_minutes in a credentials file)"
         )
     if code == "RegionDisabledException":
         return ConfigurationError(
-            f"{role.role_arn}: this region gives out no sessions; name another, AssumeRole.region"
+            f"the role {role.role_arn} gets no session in this region; set another one, AssumeRole.region"
         )
-    refusal: Exception = error
-    return refusal
+    unknown: Exception = error
+    return unknown
 
 
 async def ensure_lifetime(credentials: Any, expires_in: timedelta, clock: Clock = _now) -> timedelta:
-    """How long a URL signed now may live: as wanted, or a moment less where a session ends with it.
+    """How long a URL signed now can work: as requested, or a moment less if the session expires before.
 
     Args:
-        credentials: The SDK's. A session that ends too early is replaced by a new one first.
-        expires_in: How long the URL shall live.
-        clock: Tells the time.
+        credentials: The SDK's. A session that expires too early is renewed first.
+        expires_in: How long the URL should work.
+        clock: Returns the time.
 
     Raises:
-        ConfigurationError: Even a new session ends earlier.
+        ConfigurationError: Even a new session expires earlier.
     """
-    ends = getattr(credentials, "_expiry_time", None)
-    if ends is None:
+    if getattr(credentials, "_expiry_time", None) is None:
         return expires_in
     await credentials.get_frozen_credentials()
-    if credentials._expiry_time - clock() < expires_in:  # noqa: SLF001 - the SDK does not tell it otherwise
-        async with credentials._refresh_lock:  # noqa: SLF001 - nor renews a session early otherwise
-            if credentials._expiry_time - clock() < expires_in - CLOSE_TO:  # noqa: SLF001
+    if credentials._expiry_time - clock() < expires_in:  # noqa: SLF001 - the SDK offers no public way to read it,
+        async with credentials._refresh_lock:  # noqa: SLF001 - nor to renew a session early
+            if credentials._expiry_time - clock() < expires_in - TOLERANCE:  # noqa: SLF001
                 await credentials._protected_refresh(is_mandatory=True)  # noqa: SLF001
     left: timedelta = credentials._expiry_time - clock()  # noqa: SLF001
-    if left < expires_in - CLOSE_TO:
+    if left < expires_in - TOLERANCE:
         raise ConfigurationError(
-            f"a URL dies with the session that signs it: in {left}, and shall live for {expires_in}; "
+            f"a URL cannot work for {expires_in}: it expires with the session that signs it, in {left}; "
             "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
             "or URLs shorter (Scanner.url_lifetime)"
         )
     return min(left, expires_in)
-
-
-def guarded_s3fs(
-    location: Location, credentials: Anonymous | Keys | AssumeRole | Ambient, network: NetworkPolicy
-) -> Any:
-    """An s3fs that knows these credentials only, retries nothing, and connects where ``network`` lets it.
-
-    It is ``Prepared``: where a location on AWS names no region, ``locate`` finds it out; for a role
-    ``max_url_lifetime`` is
-    a session's length.
-    """
-    keys = credentials if isinstance(credentials, Keys) else None
-    changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
-    fs = isolated_fs(
-        s3fs.S3FileSystem,
-        anon=isinstance(credentials, Anonymous),
-        key=keys and keys.access_key,
-        secret=keys and keys.secret_key,
-        token=keys and keys.token,
-        username=None,
-        password=None,
-        endpoint_url=location.endpoint,
-        use_ssl=True,
-        client_kwargs={"region_name": location.region or "us-east-1"},
-        config_kwargs={
-            **guarded_options(network),
-            "max_pool_connections": MAX_CONCURRENT,
-            "signature_version": "s3v4",
-            "s3": {"addressing_style": location.style},
-            # The SDK's own choice, when_supported, breaks most storages that are not Amazon's.
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        },
-        s3_additional_kwargs={},
-        requester_pays=False,
-        version_aware=False,
-        cache_regions=False,
-        session=session_for(changing, network, region=location.region),
-        asynchronous=False,
-        use_listings_cache=False,
-    )
-    fs.retries = 1
-    fs.max_url_lifetime = credentials.duration if isinstance(credentials, AssumeRole) else None
-    fs.locate = partial(_locate, fs, location, network) if _lacks_region(location) else None
-    return fs
-
-
-def _lacks_region(location: Location) -> bool:
-    """An access point's name holds its region; another endpoint has one of its own."""
-    return location.endpoint is None and location.region is None and not location.bucket.startswith("arn:")
-
-
-def _locate(fs: Any, location: Location, network: NetworkPolicy) -> str:
-    """Finds out the region, and signs for it from now on; returns the location's whole name. One request."""
-    region = region_of(location.bucket, network)
-    fs.client_kwargs = {**fs.client_kwargs, "region_name": region}
-    return str(evolve(location, region=region))

@@ -1,7 +1,7 @@
-"""Reading a page of a listing in XML: its names at once, and what else it tells of a file when that is asked for.
+"""Read a page of a listing in XML: the keys at once, the other fields of a file only when they are needed.
 
-The SDKs make a record of every file, which takes many times as long as all the rest. A page is as hostile as whoever
-serves it: a document type, and with it every entity, is refused before an XML parser sees it.
+The SDKs build a record for every file, which takes most of the time. A page is hostile input: a document type, and
+with it every entity, is refused before an XML parser reads it.
 """
 
 from __future__ import annotations
@@ -12,96 +12,87 @@ from html import unescape
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from attrs import frozen
-
 from remote_artwork.errors import StorageMisbehaved
 
 _FIELD = re.compile(r"<([A-Za-z0-9_-]+)>([^<]*)</")
-_LONGEST_NUMBER = 20
+_MAX_DIGITS = 19
+
+Fields = Callable[[int], dict[str, str]]
+"""The fields of the file at a position: tag → text, at any depth; the first of two with the same tag."""
 
 
-@frozen
-class ListedXml:
-    """One page.
-
-    Args:
-        root: Its root element; the files in it may have been left out.
-        names: The name of each file, in the storage's order.
-        fields: What the page tells of ``names[i]``: the texts of its elements, at whatever depth, by their tags; of
-            two with one tag, the first.
-    """
-
-    root: ET.Element
-    names: Sequence[str]
-    fields: Callable[[int], dict[str, str]]
-
-
-def read_xml(body: bytes, *, file: str, name: str, size: str) -> ListedXml:
-    """Reads a page.
+def parse_listing(body: bytes, *, file: str, name: str, size: str) -> tuple[ET.Element, Sequence[str], Fields]:
+    """Parse one page.
 
     Args:
         body: XML in UTF-8.
-        file: The tag of the element that is a file.
-        name: The tag of the element in it that is its name.
-        size: The tag of the element in it that is its size, which every file has.
+        file: The tag of a file's element.
+        name: The tag of its key.
+        size: The tag of its size, which every file has.
+
+    Returns:
+        The root element, possibly without the files in it; the keys, in the storage's order; the fields of each file.
 
     Raises:
-        StorageMisbehaved: It is no XML, or not all of it, or it has a document type, or a file without a name.
+        StorageMisbehaved: The page is not complete XML, has a document type, or has a file without a key.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise no_listing() from error
+        raise not_a_listing() from error
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise StorageMisbehaved("the storage's listing has a document type, which no listing needs; it was not read")
+        raise StorageMisbehaved(
+            "the storage's listing has a document type, which is not allowed, so it was not read; check the URL"
+        )
     head, *files = text.split(f"<{file}>")
     names = [xml.partition(f"<{name}>")[2].partition(f"</{name}>")[0] for xml in files]
     if not _are_plain(names) or text.count(f"</{file}>") != len(names):
-        return _read_all(_parsed(text), file, name)
-    # As every server sends them. What stands around the files is little, and is parsed as it would be with them.
-    around = _parsed(head + files[-1].partition(f"</{file}>")[2] if files else text)
-    if next(_elements(around, file), None) is not None:
-        return _read_all(_parsed(text), file, name)
+        return _parse_completely(text, file, name)
+    # The form that every known server sends. The XML around the files is short, so a parser checks it.
+    root = _parse(head + files[-1].partition(f"</{file}>")[2] if files else text)
+    if next(_elements(root, file), None) is not None:
+        return _parse_completely(text, file, name)
 
-    def fields(place: int) -> dict[str, str]:
-        xml = files[place].partition(f"</{file}>")[0].replace("&quot;", '"')  # around every ETag of S3
-        told = dict(reversed(_FIELD.findall(xml)))
+    def fields(position: int) -> dict[str, str]:
+        xml = files[position].partition(f"</{file}>")[0].replace("&quot;", '"')  # around every ETag of S3
+        found = dict(reversed(_FIELD.findall(xml)))
         if "&" in xml:
-            told = {tag: unescape(text) for tag, text in told.items()}
-        return told if size in told else texts_in(_parsed(f"<{file}>{xml}</{file}>"))
+            found = {tag: unescape(text) for tag, text in found.items()}
+        return found if size in found else fields_in(_parse(f"<{file}>{xml}</{file}>"))
 
-    return ListedXml(around, names, fields)
-
-
-def texts_in(element: ET.Element) -> dict[str, str]:
-    """The texts below an element, at whatever depth, by their tags without name space; of two alike, the first."""
-    below = [(each.tag.rpartition("}")[2], (each.text or "").strip()) for each in element.iter()][1:]
-    return dict(reversed(below))
+    return root, names, fields
 
 
-def number_in(text: str) -> int | None:
-    """A whole number as a listing writes it; None for anything else, and for one that no file's size can be."""
-    return int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else None
+def fields_in(element: ET.Element) -> dict[str, str]:
+    """The texts below an element, at any depth, by tag without namespace; the first of two with the same tag."""
+    found = [(each.tag.rpartition("}")[2], (each.text or "").strip()) for each in element.iter()][1:]
+    return dict(reversed(found))
 
 
-def no_listing() -> StorageMisbehaved:
-    """What to say of an answer that is none."""
-    return StorageMisbehaved("the answer is no listing of a bucket; check host and bucket in the URL")
+def parse_size(text: str) -> int | None:
+    """A file size; None for anything that cannot be one."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
+
+
+def not_a_listing() -> StorageMisbehaved:
+    """The error for a response that is not a listing."""
+    return StorageMisbehaved("the storage's response is not a listing of a bucket; check host and bucket in the URL")
 
 
 def _are_plain(names: Sequence[str]) -> bool:
-    """Whether each file has a name, and all stand there as they are."""
+    """Whether every file has a key, and no key contains markup."""
     joined = "".join(names)
     return all(names) and "&" not in joined and "<" not in joined
 
 
-def _read_all(root: ET.Element, file: str, name: str) -> ListedXml:
-    """Reads a page that is written in another way than usual, for example with a prefix for its name space."""
+def _parse_completely(text: str, file: str, name: str) -> tuple[ET.Element, Sequence[str], Fields]:
+    """Parse a page in an unusual form, for example with a namespace prefix."""
+    root = _parse(text)
     files = list(_elements(root, file))
     names = [_name_in(next(_elements(each, name), None)) for each in files]
     if not all(names):
-        raise StorageMisbehaved("the storage lists a file without a name")
-    return ListedXml(root, names, lambda place: texts_in(files[place]))
+        raise StorageMisbehaved("the storage lists a file without a name; check host and bucket in the URL")
+    return root, names, lambda position: fields_in(files[position])
 
 
 def _elements(root: ET.Element, tag: str) -> Iterator[ET.Element]:
@@ -109,13 +100,13 @@ def _elements(root: ET.Element, tag: str) -> Iterator[ET.Element]:
 
 
 def _name_in(element: ET.Element | None) -> str:
-    """Azure percent-encodes a name that XML cannot hold, and says so there."""
+    """Azure percent-encodes a name that XML cannot contain, and marks it."""
     text = "" if element is None else element.text or ""
     return unquote(text) if element is not None and element.get("Encoded") == "true" else text
 
 
-def _parsed(xml: str) -> ET.Element:
+def _parse(xml: str) -> ET.Element:
     try:
-        return ET.fromstring(xml)  # noqa: S314 - it has no document type, so there is nothing to expand
+        return ET.fromstring(xml)  # noqa: S314 - without a document type there are no entities to expand
     except ET.ParseError as error:
-        raise no_listing() from error
+        raise not_a_listing() from error

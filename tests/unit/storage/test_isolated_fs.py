@@ -19,7 +19,7 @@ OPENED = {
 @pytest.mark.parametrize("protocol", OPENED)
 def test_fsspecs_own_configuration_has_no_part_in_a_file_system(protocol, monkeypatch):
     url, credentials = OPENED[protocol]
-    before = ra.open_storage(url, credentials=credentials, network=MINE)._pager._fs
+    before = ra.open_storage(url, credentials=credentials, network=MINE)._backend._fs
     kind = type(before)
     of_this_machine = object()
     named = {
@@ -48,7 +48,7 @@ def test_fsspecs_own_configuration_has_no_part_in_a_file_system(protocol, monkey
 
 def test_each_file_system_is_equal_to_itself_alone():
     one, other = (
-        ra.open_storage("s3://prints/in/?region=eu-west-1", network=ra.NetworkPolicy(read_timeout=seconds))._pager._fs
+        ra.open_storage("s3://prints/in/?region=eu-west-1", network=ra.NetworkPolicy(read_timeout=seconds))._backend._fs
         for seconds in (6.5, 7.5)
     )
     assert one == one  # noqa: PLR0124

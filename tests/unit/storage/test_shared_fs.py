@@ -8,7 +8,7 @@ import pytest
 
 import remote_artwork as ra
 from parts import package
-from remote_artwork.storage.storage import shared
+from remote_artwork.storage.storage import shared_fs
 
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
 URL = "s3+https://minio.example.com/{}/?provider=minio&region=eu-1"
@@ -17,7 +17,7 @@ URL = "s3+https://minio.example.com/{}/?provider=minio&region=eu-1"
 def file_system(url="s3+https://minio.example.com/prints/in/?provider=minio&region=eu-1", **options):
     options.setdefault("credentials", KEYS)
     storage = ra.open_storage(url, **options)
-    return storage, storage._pager._fs
+    return storage, storage._backend._fs
 
 
 @pytest.fixture(autouse=True)
@@ -81,39 +81,44 @@ def place(port):
     return ra.Location.parse(f"https://minio.example.com:{port}/prints/in/?provider=minio")
 
 
-def test_nobody_waits_while_another_place_is_connected_to():
+def test_a_slow_connection_does_not_block_another_endpoint(monkeypatch):
     begun, go_on, made = threading.Event(), threading.Event(), []
 
-    def slow(*_place):
-        begun.set()
-        assert go_on.wait(30)
+    def connect(location, *_):
+        if location.endpoint.endswith(":9001"):
+            begun.set()
+            assert go_on.wait(30)
         return Client()
 
-    def other():
-        made.append(shared(lambda *_: Client(), place(9002), KEYS, ra.NetworkPolicy()))
+    monkeypatch.setattr("remote_artwork.storage.storage.connect", connect)
 
-    waiting = threading.Thread(target=shared, args=(slow, place(9001), KEYS, ra.NetworkPolicy()))
+    def other():
+        made.append(shared_fs(place(9002), KEYS, ra.NetworkPolicy()))
+
+    slow = threading.Thread(target=shared_fs, args=(place(9001), KEYS, ra.NetworkPolicy()))
     quick = threading.Thread(target=other)
-    waiting.start()
+    slow.start()
     assert begun.wait(30)
     quick.start()
     quick.join(10)
     was_made = list(made)
     go_on.set()
-    waiting.join()
+    slow.join()
     quick.join()
     assert len(was_made) == 1
 
 
-def test_whoever_connects_to_one_place_at_the_same_time_shares_one_client():
+def test_two_threads_that_connect_to_one_endpoint_at_the_same_time_share_one_client(monkeypatch):
     together, made = threading.Barrier(2), []
 
-    def connect(*_place):
+    def connect(*_):
         together.wait(30)
         return Client()
 
+    monkeypatch.setattr("remote_artwork.storage.storage.connect", connect)
+
     def take():
-        made.append(shared(connect, place(9003), KEYS, ra.NetworkPolicy()))
+        made.append(shared_fs(place(9003), KEYS, ra.NetworkPolicy()))
 
     threads = [threading.Thread(target=take) for _ in range(2)]
     for thread in threads:

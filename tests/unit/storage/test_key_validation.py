@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote_artwork.storage.backends.base import all_valid_keys, is_invalid_key
+from remote_artwork.storage.key_validation import all_valid_keys, is_invalid_key
 from remote_artwork.storage.url_syntax import unprintable
 
 IMPOSSIBLE = [

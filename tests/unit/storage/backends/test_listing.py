@@ -1,4 +1,4 @@
-"""The way through pages, against a storage in memory that keeps to its protocol or, on demand, does not."""
+"""Listing and searching in pages, against an in-memory storage that lists in order or, on request, does not."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from contextlib import suppress
 import pytest
 
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.core.matching import Page
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import KeyRange, targets_of
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.base import names_of
-from remote_artwork.storage.backends.listing import MAX_CONCURRENT, Listed, Lister, _Pages, below, names_from
+from remote_artwork.storage.backends.listing import MAX_CONCURRENT, Lister, _PageFetcher, names_below, page_below
 
 PAGE = 10
 
 
 class Storage:
-    """Lists ten names a page, and heads nothing but names it has."""
+    """Lists ten names per page, and looks up only names that it has."""
 
     def __init__(self, *names, skips=True, shuffled=False):
         self.names = sorted(names)
@@ -29,7 +30,7 @@ class Storage:
         self.lock = threading.Lock()
 
     @staticmethod
-    def ask(_kind, request, /, **_about):
+    def send(_kind, request, /, **_about):
         return request()
 
     def page(self, request):
@@ -43,31 +44,35 @@ class Storage:
         if self.shuffled:
             some = some[::-1]
         more = begin + PAGE < len(names)
-        return Listed([(name, {"size": 1}) for name in some], str(begin + PAGE) if more else None)
+        return page_of(some, str(begin + PAGE) if more else None)
 
     def head(self, name):
         if name not in self.names:
             raise FileGone(name)
-        return {"size": 2}
+        return StoredFile(name=name, size=2, etag="e")
+
+
+def page_of(names, next_token=None):
+    return Page(names, lambda i: StoredFile(name=names[i], size=1, etag="e"), next_token)
 
 
 def numbers(count):
     return [f"{number:04}_1.png" for number in range(count)]
 
 
-def names_found(parts):
-    return [name for part in parts for name in names_of(part.entries)]
+def names_found(pages):
+    return [name for page in pages for name in page.names]
 
 
 def test_a_folder_is_listed_in_pages_each_asked_for_once():
     storage = Storage(*numbers(35))
-    assert [len(page) for page in Lister().pages(storage, storage.ask)] == [10, 10, 10, 5]
+    assert [len(page.names) for page in Lister().pages(storage, storage.send)] == [10, 10, 10, 5]
     assert len(storage.requests) == 4
 
 
 def test_whoever_looks_at_the_first_page_only_causes_one_request():
     storage = Storage(*numbers(35))
-    pages = Lister().pages(storage, storage.ask)
+    pages = Lister().pages(storage, storage.send)
     next(pages)
     pages.close()
     assert len(storage.requests) == 1
@@ -75,18 +80,18 @@ def test_whoever_looks_at_the_first_page_only_causes_one_request():
 
 def test_wanted_names_are_found_by_few_requests():
     storage = Storage(*numbers(500))
-    found = list(Lister().search(storage, SearchQuery(stems=["0003_1", "0490_1", "0499_1"]), storage.ask))
+    found = list(Lister().search(storage, SearchQuery(stems=["0003_1", "0490_1", "0499_1"]), storage.send))
     assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) == 2
-    assert {part.way for part in found} == {"skip-scan"}
-    assert not any(part.whole for part in found)
+    assert {page.strategy for page in found} == {"skip-scan"}
+    assert not any(page.complete for page in found)
 
 
 def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
     storage = Storage(*numbers(5000))
     together, most = 0, 0
 
-    def ask(_kind, request, /):
+    def send(_kind, request, /):
         nonlocal together, most
         with storage.lock:
             together += 1
@@ -108,7 +113,7 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
     assert len(found) == len(set(found))
     assert 1 < most <= MAX_CONCURRENT
@@ -117,21 +122,21 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
 
 def test_nothing_wanted_asks_nothing():
     storage = Storage(*numbers(5))
-    for skips in (True, False):
-        assert list(Lister(skips=skips).search(storage, SearchQuery(), storage.ask)) == []
+    for in_order in (True, False):
+        assert list(Lister(in_order=in_order).search(storage, SearchQuery(), storage.send)) == []
     assert storage.requests == []
 
 
 def test_a_name_that_is_wanted_besides_is_looked_up_directly():
     storage = Storage(*numbers(50), "readme.txt")
-    found = list(Lister().search(storage, SearchQuery(names=["no.txt", "readme.txt"]), storage.ask))
+    found = list(Lister().search(storage, SearchQuery(names=["no.txt", "readme.txt"]), storage.send))
     assert names_found(found) == ["readme.txt"]
     assert storage.requests == []
 
 
 def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
     storage = Storage(*numbers(5))
-    found = names_found(Lister().search(storage, SearchQuery(stems=["0001_1"], names=["0001_1.png"]), storage.ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=["0001_1"], names=["0001_1.png"]), storage.send))
     assert found.count("0001_1.png") == 1
 
 
@@ -140,22 +145,24 @@ def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_li
     storage = Storage(*numbers(25), **disorder)
     lister = Lister()
     wanted = SearchQuery(stems=["0003_1", "0005_1", "0021_1"])
-    found = list(lister.search(storage, wanted, storage.ask))
+    found = list(lister.search(storage, wanted, storage.send))
     assert sorted(names_found(found)) == numbers(25)
-    assert found[-1].whole
+    assert found[-1].complete
     assert len(storage.requests) == 1 + 3
     storage.requests.clear()
-    list(lister.search(storage, wanted, storage.ask))
+    list(lister.search(storage, wanted, storage.send))
     assert len(storage.requests) == 3  # it is remembered
 
 
 def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
     storage = Storage(*numbers(500), skips=False)
-    found = list(Lister(skips=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.ask))
+    found = list(
+        Lister(in_order=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.send)
+    )
     assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) <= 3 + 1 + 3  # pages, the next one that was under way already, and names
-    assert {part.way for part in found} == {"listing", "prefixes"}
-    assert not any(part.whole for part in found)
+    assert {page.strategy for page in found} == {"listing", "prefixes"}
+    assert not any(page.complete for page in found)
 
 
 def test_disorder_that_shows_late_loses_nothing():
@@ -168,7 +175,7 @@ def test_disorder_that_shows_late_loses_nothing():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 200, 20)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), storage.ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), storage.send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -182,7 +189,7 @@ def test_a_page_whose_token_is_refused_is_asked_for_by_the_last_name():
         return plain_page(request)
 
     storage.page = page
-    assert [name for page in Lister().pages(storage, storage.ask) for name in names_of(page)] == numbers(35)
+    assert [name for page in Lister().pages(storage, storage.send) for name in page.names] == numbers(35)
 
 
 def test_a_page_that_is_refused_in_any_case_ends_the_look():
@@ -196,7 +203,7 @@ def test_a_page_that_is_refused_in_any_case_ends_the_look():
 
     storage.page = page
     with pytest.raises(StorageMisbehaved, match="no"):
-        list(Lister().pages(storage, storage.ask))
+        list(Lister().pages(storage, storage.send))
 
 
 def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
@@ -204,7 +211,7 @@ def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
     busy = threading.Lock()
     refused = 0
 
-    def ask(_kind, request, /):
+    def send(_kind, request, /):
         nonlocal refused
         if not busy.acquire(blocking=False):
             refused += 1
@@ -215,7 +222,7 @@ def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
             busy.release()
 
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), ask))
+    found = names_found(Lister().search(storage, SearchQuery(stems=stems), send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -223,7 +230,7 @@ def test_an_outage_ends_the_look_after_every_course_was_tried():
     storage = Storage(*numbers(5000))
     tried = 0
 
-    def ask(_kind, request, /):
+    def send(_kind, request, /):
         nonlocal tried
         tried += 1
         if tried > 40:
@@ -231,36 +238,35 @@ def test_an_outage_ends_the_look_after_every_course_was_tried():
         return request()
 
     with pytest.raises(StorageUnreachable):
-        list(Lister().search(storage, SearchQuery(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), ask))
+        list(Lister().search(storage, SearchQuery(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), send))
     assert tried <= 40 + MAX_CONCURRENT + 1
 
 
 def test_an_outage_of_a_single_course_is_seen_at_once():
     tried = 0
 
-    def ask(_kind, _request, /):
+    def send(_kind, _request, /):
         nonlocal tried
         tried += 1
         raise StorageUnreachable("down")
 
     with pytest.raises(StorageUnreachable):
-        list(Lister().pages(Storage(), ask))
+        list(Lister().pages(Storage(), send))
     assert tried == 1
 
 
-def test_names_are_below_the_folder_without_its_marker_and_strangers():
+def test_a_page_has_the_names_below_the_folder_without_its_marker():
     keys = ["elsewhere.png", "in/", "in/a.png", "in/b/c.png", "india.png"]
-    entries = below("in/", keys, lambda place: {"key": keys[place]})
-    assert list(entries) == [("a.png", {"key": "in/a.png"}), ("b/c.png", {"key": "in/b/c.png"})]
-    entries = below("in/", keys[2:4], lambda place: {"key": keys[2:4][place]})
-    assert list(entries) == [("a.png", {"key": "in/a.png"}), ("b/c.png", {"key": "in/b/c.png"})]
-    assert list(names_of(entries[:1])) == ["a.png"]
-    assert list(below("in/", [], dict)) == []
+    for some in (keys, keys[2:4]):
+        page = page_below("in/", some, lambda i, name, some=some: (some[i], name), "more")
+        assert [page.file(i) for i, _ in enumerate(page.names)] == [("in/a.png", "a.png"), ("in/b/c.png", "b/c.png")]
+        assert page.next_token == "more"
+    assert list(page_below("in/", [], StoredFile, None).names) == []
 
 
-def test_for_a_check_keys_that_are_not_below_the_folder_are_shown_as_nameless():
-    assert names_from("in/", ["elsewhere.png", "in/", "in/a.png", "india.png"]) == ["", "a.png", ""]
-    assert names_from("", ["a.png", "b/c.png"]) == ["a.png", "b/c.png"]
+def test_for_a_check_keys_of_other_folders_become_empty_names():
+    assert names_below("in/", ["elsewhere.png", "in/", "in/a.png", "india.png"]) == ["", "a.png", ""]
+    assert names_below("", ["a.png", "b/c.png"]) == ["a.png", "b/c.png"]
 
 
 def test_no_more_key_ranges_are_open_than_are_asked_at_once():
@@ -270,16 +276,16 @@ def test_no_more_key_ranges_are_open_than_are_asked_at_once():
         begin = bisect_right(names, request.after)
         answer = Future()
         more = str(begin + PAGE) if begin + PAGE < len(names) else None
-        answer.set_result(Listed([(name, {}) for name in names[begin : begin + PAGE]], more))
+        answer.set_result(page_of(names[begin : begin + PAGE], more))
         return answer
 
-    pages = _Pages(submit, [KeyRange(targets_of(name.removesuffix(".png") for name in names))])
+    fetcher = _PageFetcher(submit, [KeyRange(targets_of(name.removesuffix(".png") for name in names))])
     requests, most = 0, 0
-    pages.start()
-    while pages.running:
-        most = max(most, len(pages.running) + len(pages.waiting))
-        pages.ended(next(iter(pages.running)))
+    fetcher.start()
+    while fetcher.running:
+        most = max(most, len(fetcher.running) + len(fetcher.waiting))
+        fetcher.finish(next(iter(fetcher.running)))
         requests += 1
-        pages.start()
+        fetcher.start()
     assert most == MAX_CONCURRENT
     assert requests <= 4_000 + 2 * MAX_CONCURRENT

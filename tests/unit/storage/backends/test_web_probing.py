@@ -6,28 +6,29 @@ import pytest
 
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.errors import StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.web import AT_ONCE, PATIENCE, Answer, Probing, spellings
+from remote_artwork.storage.backends.web import MAX_CONCURRENT_PROBES, MAX_UNREACHABLE, NameProbe, names_of
+from remote_artwork.http import Response
 
 
 def probing(answer):
-    """A probing, and how often each name was asked for; ``answer`` gives a status or raises."""
+    """A probe, and how often each name was requested; ``answer`` gives a status or raises."""
     asked = Counter()
 
-    def look(name):
+    def request(name):
         asked[name] += 1
-        return Answer(status=answer(name), headers={})
+        return Response(status=answer(name), headers={"content-length": "1", "etag": "e"}, body=b"")
 
-    return Probing(where="https://host/in/", look=look, describe=lambda name, _: {"size": len(name)}), asked
+    return NameProbe("https://host/in/", request), asked
 
 
 def run(probe, *stems, names=()):
-    parts = list(probe.run(SearchQuery(stems=stems, names=names)))
-    return [name for part in parts for name, _ in part.entries], {k: v for p in parts for k, v in p.unknown.items()}
+    pages = list(probe.run(SearchQuery(stems=stems, names=names)))
+    return [name for page in pages for name in page.names], {k: v for page in pages for k, v in page.unknown.items()}
 
 
 def test_a_name_is_spelled_in_small_letters_and_capitals_and_in_both_forms_of_its_letters():
-    assert spellings("1") == ["1.jpg", "1.jpeg", "1.png", "1.pdf", "1.JPG", "1.JPEG", "1.PNG", "1.PDF"]
-    assert set(spellings("é")) == {f"{e}{name[1:]}" for e in ("é", "e\u0301") for name in spellings("1")}
+    assert names_of("1") == ["1.jpg", "1.jpeg", "1.png", "1.pdf", "1.JPG", "1.JPEG", "1.PNG", "1.PDF"]
+    assert set(names_of("é")) == {f"{e}{name[1:]}" for e in ("é", "e\u0301") for name in names_of("1")}
 
 
 def test_nothing_wanted_asks_nothing():
@@ -39,7 +40,7 @@ def test_nothing_wanted_asks_nothing():
 def test_names_besides_are_asked_for_once():
     probe, asked = probing(lambda _: 404)
     run(probe, "1", names=["1.jpg", "other.txt"])
-    assert asked == dict.fromkeys([*spellings("1"), "other.txt"], 1)
+    assert asked == dict.fromkeys([*names_of("1"), "other.txt"], 1)
 
 
 def test_one_canary_an_extension_stands_for_all_hits():
@@ -56,7 +57,7 @@ def test_a_server_that_does_not_come_back_is_given_up_after_a_few_files():
     probe, asked = probing(never)
     with pytest.raises(StorageUnreachable):
         run(probe, *map(str, range(600)))
-    assert PATIENCE < asked.total() <= PATIENCE + AT_ONCE
+    assert MAX_UNREACHABLE < asked.total() <= MAX_UNREACHABLE + MAX_CONCURRENT_PROBES
 
 
 def test_a_file_without_a_clear_answer_is_unknown_and_its_siblings_are_found():
@@ -83,7 +84,7 @@ def test_two_awaited_names_that_a_server_takes_for_one_are_both_unknown():
     hits, unknown = run(probe, "1", "A", "a")
     assert hits == ["1.jpg"]
     assert set(unknown) == {"A.jpg", "a.jpg"}
-    assert "capitals for small letters" in unknown["a.jpg"]
+    assert "ignores upper and lower case" in unknown["a.jpg"]
 
 
 def test_capitals_and_small_letters_that_are_two_files_stay_two():

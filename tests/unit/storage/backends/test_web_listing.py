@@ -4,7 +4,6 @@ import pytest
 
 from remote_artwork.errors import StorageError
 from remote_artwork.storage.backends.web import read_listing
-from remote_artwork.storage.errors import stored_file
 from web_server import listing
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
@@ -13,7 +12,7 @@ OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE x SYSTEM "file:///etc/hostname"><Li
 
 
 def names(document, folder="/in/"):
-    return [name for name, _ in read_listing(document, folder=folder).entries]
+    return list(read_listing(document, folder=folder).names)
 
 
 def test_keys_are_names_below_the_folder():
@@ -29,8 +28,7 @@ def test_keys_of_a_listing_with_a_prefix_are_cut_to_the_folder_that_was_asked_fo
 
 
 def test_an_entry_tells_size_etag_and_time_of_a_file():
-    (entry,) = read_listing(listing("a.png"), folder="/in/").entries
-    file = stored_file(*entry)
+    file = read_listing(listing("a.png"), folder="/in/").file(0)
     assert (file.size, file.etag) == (1, "2d711642b726b044")
     assert file.last_modified.isoformat() == "2023-11-14T22:13:20+00:00"
 
@@ -38,7 +36,7 @@ def test_an_entry_tells_size_etag_and_time_of_a_file():
 @pytest.mark.parametrize(
     ("more", "following"),
     [
-        ("<IsTruncated>false</IsTruncated>", ""),
+        ("<IsTruncated>false</IsTruncated>", None),
         ("<IsTruncated>true</IsTruncated>", "marker=z"),
         ("<IsTruncated>true</IsTruncated><NextMarker>a b&amp;c</NextMarker>", "marker=a+b%26c"),
         (
@@ -49,7 +47,7 @@ def test_an_entry_tells_size_etag_and_time_of_a_file():
 )
 def test_the_next_page_is_asked_for_as_the_server_says(more, following):
     document = f"<ListBucketResult>{more}<Contents><Key>z</Key><Size>1</Size></Contents></ListBucketResult>"
-    assert read_listing(document.encode(), folder="/").following == following
+    assert read_listing(document.encode(), folder="/").next_token == following
 
 
 @pytest.mark.parametrize(
@@ -57,10 +55,10 @@ def test_the_next_page_is_asked_for_as_the_server_says(more, following):
     [
         (BOMB, "document type"),
         (OUTSIDE, "document type"),
-        (b"<ListBucketResult><Contents>", "no listing"),
-        (b"<ListBucketResult><Contents><Key>a\x01</Key></Contents></ListBucketResult>", "no listing"),
-        (b"<html><!-- <ListBucketResult --></html>", "none of S3"),
-        (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "how to go on"),
+        (b"<ListBucketResult><Contents>", "not a listing"),
+        (b"<ListBucketResult><Contents><Key>a\x01</Key></Contents></ListBucketResult>", "not a listing"),
+        (b"<html><!-- <ListBucketResult --></html>", "not in the form of S3"),
+        (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "without a token"),
         (b"<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>", "without its size"),
         (b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", "without its size"),
         (

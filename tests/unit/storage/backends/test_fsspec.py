@@ -1,5 +1,5 @@
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import fsspec
 import pytest
@@ -11,6 +11,7 @@ from fsspec.implementations.zip import ZipFileSystem
 import remote_artwork as ra
 from remote_artwork.errors import FileGone, StorageMisbehaved
 from remote_artwork.storage import StoredFile
+from remote_artwork.storage.backends.fsspec import file_from_info
 
 HOUR = timedelta(hours=1)
 
@@ -80,7 +81,7 @@ class Listing(fsspec.AbstractFileSystem):
 @pytest.mark.parametrize("stray", [{"elsewhere/a.png": "file"}, {"elsewhere": "directory"}, {"inside/a.png": "file"}])
 def test_an_entry_from_elsewhere_is_an_error_and_not_left_out(stray):
     storage = ra.ArtworkStorage(Listing(**{"in/a.png": "file", **stray}), "in")
-    with pytest.raises(StorageMisbehaved, match=r"listing://in: .*not below the folder"):
+    with pytest.raises(StorageMisbehaved, match=r"listing://in: .*outside the folder"):
         files(storage)
     assert storage.requests["list"] == 1
 
@@ -101,3 +102,36 @@ def test_a_protocol_that_only_sounds_like_a_file_gets_no_url_of_this_machine(fs)
     file = StoredFile(name="a.png", size=1, etag="e")
     with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
         ra.ArtworkStorage(fs, "/in").url(file, expires_in=HOUR)
+
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"Size": 3, "ETag": '"abc"', "LastModified": NOON},
+        {"size": 3, "ETag": "abc", "LastModified": NOON.astimezone(timezone(timedelta(hours=2)))},
+        {"ContentLength": 3, "ETag": '"abc"', "LastModified": NOON, "VersionId": "null"},
+        {"size": 3, "etag": "abc", "updated": "2026-05-01T12:00:00.000Z"},
+        {"size": 3, "etag": '"abc"', "last_modified": NOON.replace(tzinfo=None)},
+        {"size": 3, "ETag": 'W/"abc"', "Last-Modified": "Fri, 01 May 2026 12:00:00 GMT"},
+    ],
+)
+def test_every_vocabulary_gives_the_same_file(info):
+    assert file_from_info("a.png", info) == StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
+
+
+def test_versions_and_generations_are_version_ids():
+    assert file_from_info("a.png", {"size": 1, "ETag": "e", "VersionId": "v1"}).version_id == "v1"
+    assert file_from_info("a.png", {"size": 1, "etag": "e", "generation": 17}).version_id == "17"
+
+
+def test_a_file_without_an_etag_gets_a_change_token():
+    before = {"size": 3, "mtime": 1000.25, "ino": 7}
+    token = file_from_info("a.png", before).etag
+    assert token == file_from_info("a.png", dict(before)).etag
+    for change in ({"size": 4}, {"mtime": 1000.5}, {"ino": 8}):
+        assert token != file_from_info("a.png", before | change).etag
+    created = {"size": 3, "created": NOON}
+    assert file_from_info("a.png", created) == file_from_info("a.png", created | {"created": NOON.timestamp()})

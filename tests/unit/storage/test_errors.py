@@ -1,5 +1,6 @@
+import pickle
+import socket
 import ssl
-from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from aiohttp import ClientPayloadError
@@ -16,7 +17,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from gcsfs.retry import HttpError
 from google.auth.exceptions import RefreshError, TransportError
 
-from attacks import IMPOSSIBLE_TIMES
 from remote_artwork.errors import (
     FileGone,
     InvalidLocation,
@@ -25,63 +25,7 @@ from remote_artwork.errors import (
     StorageMisbehaved,
     StorageUnreachable,
 )
-from remote_artwork.storage import StoredFile
-from remote_artwork.storage.errors import CredentialsRejected, HttpStatusError, from_exception, stored_file
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "info",
-    [
-        {"Size": 3, "ETag": '"abc"', "LastModified": NOON},
-        {"size": 3, "ETag": "abc", "LastModified": NOON.astimezone(timezone(timedelta(hours=2)))},
-        {"ContentLength": 3, "ETag": '"abc"', "LastModified": NOON, "VersionId": "null"},
-        {"size": 3, "etag": "abc", "updated": "2026-05-01T12:00:00.000Z"},
-        {"size": 3, "etag": '"abc"', "last_modified": NOON.replace(tzinfo=None)},
-        {"size": 3, "ETag": 'W/"abc"', "Last-Modified": "Fri, 01 May 2026 12:00:00 GMT"},
-    ],
-)
-def test_every_vocabulary_says_the_same(info):
-    assert stored_file("a.png", info) == StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
-
-
-def test_versions_and_generations_are_version_ids():
-    assert stored_file("a.png", {"size": 1, "ETag": "e", "VersionId": "v1"}).version_id == "v1"
-    assert stored_file("a.png", {"size": 1, "etag": "e", "generation": 17}).version_id == "17"
-
-
-def test_without_an_etag_a_change_token_stands_in():
-    before = {"size": 3, "mtime": 1000.25, "ino": 7}
-    token = stored_file("a.png", before).etag
-    assert token == stored_file("a.png", dict(before)).etag
-    for change in ({"size": 4}, {"mtime": 1000.5}, {"ino": 8}):
-        assert token != stored_file("a.png", before | change).etag
-    created = {"size": 3, "created": NOON}
-    assert stored_file("a.png", created) == stored_file("a.png", created | {"created": NOON.timestamp()})
-
-
-@pytest.mark.parametrize(
-    "time",
-    [
-        *IMPOSSIBLE_TIMES,
-        datetime.max.replace(tzinfo=timezone(timedelta(hours=-10))),
-        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
-        1e30,
-        10**400,
-        float("inf"),
-        float("nan"),
-    ],
-)
-def test_a_time_that_no_clock_can_show_is_unknown(time):
-    assert stored_file("a.png", {"size": 1, "ETag": "e", "LastModified": time}).last_modified is None
-    assert stored_file("a.png", {"size": 1, "mtime": time}).last_modified is None
-
-
-@pytest.mark.parametrize("size", [None, -1, "3", True])
-def test_a_file_without_a_size_is_no_file(size):
-    with pytest.raises(StorageMisbehaved, match="size"):
-        stored_file("a.png", {"size": size, "ETag": "e"})
+from remote_artwork.storage.errors import CredentialsRejected, HttpStatusError, from_exception
 
 
 def s3_error(status, code=""):
@@ -173,7 +117,7 @@ def other_clients_error(**attributes):
         (KeyError("x"), StorageMisbehaved, StorageMisbehaved),
     ],
 )
-def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
+def test_every_error_of_a_client_has_one_meaning(error, of_listing, of_file):
     for name, meaning in ((None, of_listing), ("a.png", of_file)):
         ours = from_exception(error, where="s3://b/in/", name=name)
         assert type(ours) is meaning
@@ -190,10 +134,10 @@ def test_every_clients_error_has_one_meaning(error, of_listing, of_file):
         ("invalid_grant: Invalid JWT: Token must be in a reasonable timeframe.", "set the clock"),
         ("invalid_grant: Invalid grant: account not found", "make one, and a key for it"),
         ("invalid_grant: Token has been expired or revoked.", "gcloud auth application-default login"),
-        ("secret words", "check the keys"),
+        ("secret words", "check the credentials"),
     ],
 )
-def test_google_refuses_a_token_for_reasons_that_have_remedies_of_their_own(words, remedy):
+def test_each_cause_of_a_refused_google_token_has_its_own_remedy(words, remedy):
     error = caused(HttpError({"code": 401, "message": "Invalid Credentials"}), RefreshError(words, {}))
     refused = from_exception(error, where="gs://b/")
     assert type(refused) is (StorageDenied if words == "secret words" else CredentialsRejected)
@@ -201,13 +145,13 @@ def test_google_refuses_a_token_for_reasons_that_have_remedies_of_their_own(word
     assert "secret" not in str(refused)
 
 
-def test_an_error_of_ours_keeps_its_kind_inside_of_a_clients_error():
+def test_an_error_of_this_library_inside_a_clients_error_keeps_its_class():
     ours = from_exception(EndpointConnectionError(endpoint_url="h", error=InvalidLocation("refused")), where="here")
     assert type(ours) is InvalidLocation
     assert str(ours) == "here: refused"
 
 
-def test_an_error_that_was_merely_being_handled_decides_nothing():
+def test_the_context_of_an_error_decides_nothing():
     error = TimeoutError()
     error.__context__ = s3_error(404)
     assert type(from_exception(error, where="here", name="a.png")) is StorageUnreachable
@@ -218,7 +162,7 @@ def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it()
     assert "(HTTP 403 AuthenticationFailed)" in str(denied)
 
 
-def told_to_wait(headers):
+def retry_after(headers):
     error = HttpStatusError(503, "", headers)
     return from_exception(error, where="here").retry_after
 
@@ -236,10 +180,41 @@ def told_to_wait(headers):
         (None, None),
     ],
 )
-def test_the_time_at_which_a_busy_storage_wants_to_be_asked_is_told_in_seconds(headers, seconds):
-    assert told_to_wait(headers) == seconds
+def test_the_retry_after_of_a_busy_storage_is_in_seconds(headers, seconds):
+    assert retry_after(headers) == seconds
 
 
-def test_only_a_busy_storage_is_asked_again():
+def test_only_an_unavailable_storage_has_a_retry_after():
     denied = from_exception(HttpStatusError(403, "forbidden", {"retry-after": "7"}), where="here")
     assert not hasattr(denied, "retry_after")
+
+
+def test_a_translated_error_knows_its_location_and_keeps_it_in_a_pickle():
+    ours = pickle.loads(pickle.dumps(from_exception(TimeoutError(), where="s3://b/in/", name="a.png")))
+    assert ours.location == "s3://b/in/"
+    assert StorageDenied("not about a location").location is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "secret words"), "the host name is not known; check host and region"),
+        (socket.gaierror(socket.EAI_AGAIN, "secret words"), "could not be looked up; check this machine's network"),
+        (ConnectionRefusedError("secret words"), "no server accepts connections at this host and port; check them"),
+        (ssl.SSLError(1, "secret words"), "does not support https at this port; check host and port"),
+        (ssl.SSLEOFError(8, "secret words"), "the storage does not respond"),
+        (ConnectionResetError("secret words"), "the storage does not respond"),
+        (TimeoutError("secret words"), "the storage does not respond"),
+        (OSError(5, "secret words"), "the storage does not respond"),
+    ],
+)
+def test_each_cause_of_a_failed_connection_has_its_own_remedy(cause, words):
+    ours = from_exception(caused(ConnectionError("secret words"), cause), where="here")
+    assert type(ours) is StorageUnreachable  # retried: each of these may be over in a moment
+    assert words in str(ours)
+    assert "secret" not in str(ours)
+
+
+def test_an_untrusted_certificate_has_a_message_of_its_own():
+    error = caused(ConnectionError("x"), ssl.SSLCertVerificationError("secret words"))
+    assert "certificate is not trusted" in str(from_exception(error, where="here"))

@@ -24,7 +24,7 @@ def test_googles_own_key_file_of_this_machine_signs(service_account_key, monkeyp
     url, _ = storage.url(FILE, expires_in=HOUR)
     assert url.startswith("https://storage.googleapis.com/prints/in/a.png?")
     assert "shop%40prints.iam.gserviceaccount.com" in url
-    assert service_account_key["private_key"][40:80] not in repr(storage._pager._fs.storage_options)
+    assert service_account_key["private_key"][40:80] not in repr(storage._backend._fs.storage_options)
 
 
 def test_a_person_who_is_signed_in_at_google_signs_no_url(monkeypatch, tmp_path):
@@ -38,7 +38,7 @@ def test_a_person_who_is_signed_in_at_google_signs_no_url(monkeypatch, tmp_path)
     (tmp_path / "adc.json").write_text(json.dumps(person))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "adc.json"))
     storage = ra.open_storage("gs://prints/in/", credentials=ra.Ambient())
-    with pytest.raises(ra.ConfigurationError, match=r"no private key.*give a ServiceAccount") as error:
+    with pytest.raises(ra.ConfigurationError, match=r"no private key.*use a ServiceAccount") as error:
         storage.url(FILE, expires_in=HOUR)
     assert "hush" not in str(error.value)
 
@@ -65,7 +65,7 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
     monkeypatch.setattr(DefaultAzureCredential, "close", _noting(DefaultAzureCredential.close, closed))
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=other;AccountKey=aHVzaA==")
     storage = ra.open_storage("az://prints@account/in/", credentials=ra.Ambient())
-    with pytest.raises(ra.ConfigurationError, match="give an AccountKey"):
+    with pytest.raises(ra.ConfigurationError, match="use an AccountKey"):
         storage.url(FILE, expires_in=HOUR)
     del storage
     gc.collect()
@@ -74,14 +74,14 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
 
 def test_a_machine_without_credentials_of_azure_says_so(monkeypatch):
     package("adlfs")
-    from remote_artwork.storage.backends.azure_client import OfThisMachine
+    from remote_artwork.storage.backends.azure_client import AmbientCredential
 
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_USERNAME"):
         monkeypatch.delenv(name, raising=False)
 
     async def token():
-        own = OfThisMachine()
+        own = AmbientCredential()
         try:
             await own.get_token("https://storage.azure.com/.default")
         finally:

@@ -3,16 +3,20 @@
 import pytest
 
 from remote_artwork.errors import FileGone, StorageDenied, StorageMisbehaved
-from remote_artwork.storage.backends.web import Answer, described
-from remote_artwork.storage.errors import stored_file
+from remote_artwork.storage.backends.web import file_from_response
+from remote_artwork.http import Response
 
 MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 WHOLE = {"content-length": "10", "etag": '"e"', "last-modified": MODIFIED}
 
 
+def described(status, headers):
+    return file_from_response("a.png", Response(status=status, headers=headers, body=b""))
+
+
 def version(status=200, **headers):
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return stored_file("a.png", described("a.png", Answer(status=status, headers=WHOLE | told))).etag
+    return described(status, WHOLE | told).etag
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,7 @@ def version(status=200, **headers):
     ],
 )
 def test_the_size_is_that_of_the_whole_file(status, headers, size):
-    assert described("a.png", Answer(status=status, headers=WHOLE | headers))["size"] == size
+    assert described(status, WHOLE | headers).size == size
 
 
 def test_a_strong_etag_alone_is_the_version():
@@ -43,26 +47,26 @@ def test_without_a_strong_etag_time_and_size_are_part_of_the_version(etag):
 @pytest.mark.parametrize(
     ("status", "headers", "error", "says"),
     [
-        (404, {}, FileGone, "not there"),
-        (410, {}, FileGone, "not there"),
+        (404, {}, FileGone, "does not exist"),
+        (410, {}, FileGone, "does not exist"),
         (412, {}, FileGone, "replaced"),
         (416, {"content-range": "bytes */5"}, FileGone, "replaced"),
         (401, {}, StorageDenied, "HTTP 401"),
-        (403, {}, StorageDenied, "let everybody read"),
+        (403, {}, StorageDenied, "make the file public"),
         (301, {}, StorageMisbehaved, "redirects are not followed"),
         (400, {}, StorageMisbehaved, "HTTP 400"),
         (204, {}, StorageMisbehaved, "HTTP 204"),
         (200, {"content-type": "text/html; charset=utf-8"}, StorageMisbehaved, "web page"),
         (200, {"content-encoding": "gzip"}, StorageMisbehaved, "compresses"),
-        (200, {"content-length": ""}, StorageMisbehaved, "how large"),
-        (200, {"content-length": "9" * 5000}, StorageMisbehaved, "how large"),
-        (206, {"content-range": "nonsense"}, StorageMisbehaved, "how large"),
-        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, StorageMisbehaved, "how large"),
-        (200, {"etag": "", "last-modified": ""}, StorageMisbehaved, "neither an ETag"),
+        (200, {"content-length": ""}, StorageMisbehaved, "file's size"),
+        (200, {"content-length": "9" * 5000}, StorageMisbehaved, "file's size"),
+        (206, {"content-range": "nonsense"}, StorageMisbehaved, "file's size"),
+        (206, {"content-range": f"bytes 0-0/{'9' * 5000}"}, StorageMisbehaved, "file's size"),
+        (200, {"etag": "", "last-modified": ""}, StorageMisbehaved, "neither ETag nor Last-Modified"),
     ],
 )
 def test_an_answer_that_is_none_of_a_file_is_an_error_that_names_it(status, headers, error, says):
     with pytest.raises(error, match=says) as raised:
-        described("a.png", Answer(status=status, headers=WHOLE | headers))
+        described(status, WHOLE | headers)
     assert type(raised.value) is error
     assert "a.png" in str(raised.value)

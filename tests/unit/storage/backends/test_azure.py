@@ -2,7 +2,6 @@ import pytest
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.backends.azure import read_page
-from remote_artwork.storage.errors import stored_file
 
 BLOB = (
     "<Blob><Name>{}</Name><VersionId>2026-01-01T00:00:00.0000000Z</VersionId><IsCurrentVersion>true</IsCurrentVersion>"
@@ -24,14 +23,14 @@ def blob(name, metadata="<Metadata />"):
 def test_names_come_in_their_order_and_the_rest_when_it_is_asked_for():
     read = read_page(page(blob("in/b.png"), blob("in/a.png")))
     assert list(read.names) == ["in/b.png", "in/a.png"]
-    assert read.following is None
-    file = stored_file("a.png", read.describe(1))
+    assert read.next_token is None
+    file = read.file(1)
     assert (file.size, file.etag, file.version_id) == (12, "0x8D1", "2026-01-01T00:00:00.0000000Z")
     assert file.last_modified.isoformat() == "2026-01-01T00:00:00+00:00"
 
 
 def test_the_marker_of_the_next_page_is_unescaped():
-    assert read_page(page(marker="<NextMarker>a&amp;b</NextMarker>")).following == "a&b"
+    assert read_page(page(marker="<NextMarker>a&amp;b</NextMarker>")).next_token == "a&b"
 
 
 def test_a_name_that_xml_cannot_hold_is_decoded():
@@ -43,11 +42,11 @@ def test_a_folder_is_no_file_and_what_comes_after_it_keeps_its_description():
     later = blob("in/c.png").replace("<Content-Length>12<", "<Content-Length>34<")
     read = read_page(page(blob("in/a"), blob("in/b", METADATA.format("hdi_isfolder")), later))
     assert list(read.names) == ["in/a", "in/c.png"]
-    assert [read.describe(place)["size"] for place in (0, 1)] == [12, 34]
+    assert [read.file(i).size for i in (0, 1)] == [12, 34]
 
 
 def test_metadata_that_somebody_gave_a_blob_change_nothing_of_its_description():
-    assert read_page(page(blob("a", METADATA.format("Content-Length")))).describe(0)["etag"] == "0x8D1"
+    assert read_page(page(blob("a", METADATA.format("Content-Length")))).file(0).etag == "0x8D1"
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html></html>", page(blob("a"))[:-5], page(blob("")), page(blob("a<b"))])
@@ -58,5 +57,5 @@ def test_what_is_no_listing_is_refused(answer):
 
 def test_a_blob_without_its_etag_is_refused_when_it_is_looked_at():
     read = read_page(page(blob("a").replace("<Etag>0x8D1</Etag>", "")))
-    with pytest.raises(StorageMisbehaved, match="without its ETag"):
-        read.describe(0)
+    with pytest.raises(StorageMisbehaved, match="without an ETag"):
+        read.file(0)

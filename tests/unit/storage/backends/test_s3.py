@@ -6,7 +6,6 @@ import pytest
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.backends.s3 import read_page
-from remote_artwork.storage.errors import stored_file
 
 SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 OBJECT = (
@@ -24,26 +23,26 @@ def page(*keys, end=END, head='<?xml version="1.0" encoding="UTF-8"?>\n'):
 
 def test_keys_come_in_their_order_and_the_rest_when_it_is_asked_for():
     read = read_page(page("in/b.png", "in/a.png"))
-    assert list(read.keys) == ["in/b.png", "in/a.png"]
-    assert read.following is None
-    file = stored_file("a.png", read.describe(1))
+    assert list(read.names) == ["in/b.png", "in/a.png"]
+    assert read.next_token is None
+    file = read.file(1)
     assert (file.size, file.etag, file.last_modified.isoformat()) == (12, "e1", "2026-01-01T00:00:00+00:00")
 
 
 def test_the_token_of_the_next_page_is_unescaped():
-    assert read_page(page("a", end=MORE)).following == "a&b=="
-    assert read_page(page(end=MORE.replace("a&amp;b==", ""))).following == ""
-    assert read_page(page("a", end="<IsTruncated>true</IsTruncated>")).following == ""
+    assert read_page(page("a", end=MORE)).next_token == "a&b=="
+    assert read_page(page(end=MORE.replace("a&amp;b==", ""))).next_token == ""
+    assert read_page(page("a", end="<IsTruncated>true</IsTruncated>")).next_token == ""
 
 
 def test_an_empty_listing_has_no_keys():
-    assert list(read_page(page()).keys) == []
+    assert list(read_page(page()).names) == []
 
 
 def test_keys_are_decoded_where_the_storage_says_that_it_encoded_them():
     encoded = page("a%2Bb+c%0A%C3%A9", end=f"<EncodingType>url</EncodingType>{END}")
-    assert list(read_page(encoded).keys) == ["a+b c\né"]
-    assert list(read_page(page("a%2Bb+c")).keys) == ["a%2Bb+c"]
+    assert list(read_page(encoded).names) == ["a+b c\né"]
+    assert list(read_page(page("a%2Bb+c")).names) == ["a%2Bb+c"]
 
 
 USUAL = page("a&amp;b", "cé").decode()
@@ -63,8 +62,8 @@ USUAL = page("a&amp;b", "cé").decode()
 )
 def test_a_listing_may_be_written_in_unusual_xml(unusual):
     read = read_page(unusual.encode())
-    assert list(read.keys) == ["a&b", "cé"]
-    assert stored_file("cé", read.describe(1)).size == 12
+    assert list(read.names) == ["a&b", "cé"]
+    assert read.file(1).size == 12
 
 
 @pytest.mark.parametrize(
@@ -109,15 +108,15 @@ def test_an_outer_file_is_never_read():
 def test_a_size_that_is_no_number_is_seen_when_the_file_is_looked_at(size):
     read = read_page(page("a").replace(b"<Size>12<", f"<Size>{size}<".encode()))
     with pytest.raises(StorageMisbehaved, match="size"):
-        stored_file("a", read.describe(0))
+        read.file(0)
 
 
 def test_an_object_that_is_no_xml_is_refused_when_it_is_looked_at():
     read = read_page(page("a").replace(b"<Size>", b"<Size size>"))
     with pytest.raises(StorageMisbehaved):
-        read.describe(0)
+        read.file(0)
 
 
 def test_an_object_in_unusual_xml_is_read_all_the_same():
     read = read_page(page("a").replace(b"<Size>", b'<Size unit="byte">'))
-    assert read.describe(0)["Size"] == 12
+    assert read.file(0).size == 12

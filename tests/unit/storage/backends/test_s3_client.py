@@ -5,7 +5,7 @@ import pytest
 import remote_artwork as ra
 from remote_artwork.errors import InvalidLocation, LocationNotFound, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.backends import s3_client as s3_region
+from remote_artwork.storage.backends import s3_client
 
 FILE = StoredFile(name="a.png", size=1, etag="e")
 HOUR = timedelta(hours=1)
@@ -16,7 +16,7 @@ RETRY = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 @pytest.fixture
 def amazon(faulty_server, monkeypatch):
     """Stands where Amazon tells the regions of buckets. No other request goes there."""
-    monkeypatch.setattr(s3_region, "ORIGIN", faulty_server.endpoint)
+    monkeypatch.setattr(s3_client, "_REGION_LOOKUP", faulty_server.endpoint)
     return faulty_server
 
 

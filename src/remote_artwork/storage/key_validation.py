@@ -1,0 +1,44 @@
+"""Object keys: which names a file of a location may have.
+
+A storage may list any key. A key that could lead out of its folder, or that breaks logs and URLs, is left out of
+every page, and no request is made for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"
+
+UNPRINTABLE = re.compile(f"[{_UNPRINTABLE}]")
+"""Control characters, lone surrogates, line and paragraph separators. Not allowed in keys, nor in a location's URL."""
+
+MAX_KEY_LENGTH = 1024
+"""The longest key, in characters. No provider allows a longer one."""
+
+_INVALID = re.compile(
+    rf"""
+      ^ (?: / | $ )                  # outside the folder, or the folder itself
+    | / $                            # a folder marker
+    | (?: ^ | / ) \.\.? (?: / | $ )  # "." or ".." as a path segment
+    | [\\{_UNPRINTABLE}]
+    """,
+    re.VERBOSE,
+)
+
+_SUSPICIOUS = ("\n/", "/\n", "\n\n", "\n.", "/.", "\\")
+"""What an invalid key contains, once the keys of a page are joined by line breaks. Valid keys may contain it, too."""
+
+
+def is_invalid_key(key: str) -> bool:
+    """Whether a key leaves its folder, is the folder itself, is too long, or has characters that no key may have."""
+    return len(key) > MAX_KEY_LENGTH or _INVALID.search(key) is not None
+
+
+def all_valid_keys(keys: Sequence[str]) -> bool:
+    """Whether all keys of a page are certainly valid. Fast: it checks them together. False: check each of them."""
+    if max(map(len, keys), default=0) > MAX_KEY_LENGTH:
+        return False
+    lines = "\n".join(("", *keys, ""))
+    return "".join(keys).isprintable() and not any(text in lines for text in _SUSPICIOUS)
