@@ -92,14 +92,14 @@ def test_a_server_that_answers_everything_fulfils_nothing(furnished, shop):
     report = scanner(furnished, shop).scan()
     assert set(statuses(report)) == {"unreadable"}
     assert report.exit_code == 3
-    assert "HTTP 200 for every name" in report.faults[0].message
+    assert "reports a random name ending in .jpg as existing" in report.faults[0].message
 
 
 def test_where_a_403_is_what_missing_files_get_the_reason_says_so(furnished, shop):
     furnished.folder.missing = 403
     report = scanner(furnished, shop).plan()
     assert statuses(report) == ["matched", "matched", "matched", "missing"]
-    assert "answers HTTP 403 for every name that is not there" in report.items[3].reason
+    assert "responds with HTTP 403 for every missing file" in report.items[3].reason
 
 
 @pytest.mark.parametrize("fault", ["501", "redirect nowhere"])
@@ -165,12 +165,12 @@ def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
 def test_the_command_line_says_that_such_a_folder_cannot_be_swept(furnished, orders, capsys):
     place = [furnished.url, "--orders", str(orders), "--allow-private-network"]
     assert run(["plan", *place, "--sweep"]) == 2
-    assert "without a listing" in capsys.readouterr().err
+    assert "has no listing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("missing", "code", "says"),
-    [(404, 0, "answered by HTTP 404, as it should be"), (403, 0, "looks the same"), (200, 3, "have it answer 404")],
+    [(404, 0, "responds with HTTP 404, as it should"), (403, 0, "looks missing, too"), (200, 3, "respond with 404")],
 )
 def test_check_tells_what_the_servers_answers_are_worth(furnished, capsys, missing, code, says):
     furnished.folder.missing = missing

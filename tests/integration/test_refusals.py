@@ -120,7 +120,7 @@ def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server
     faulty_server.BODIES = {"refusal": (status, s3_body(code) if code else b"Bad URL")}
     faulty_server.answer("refusal")
     storage = ra.open_storage(faulty_server.url(), network=local_network)
-    assert "takes no unsigned requests by S3; give keys" in sentence(storage, kind, StorageDenied)
+    assert "takes no unsigned S3 requests; use keys" in sentence(storage, kind, StorageDenied)
     signing = ra.open_storage(faulty_server.url(), credentials=ra.Keys("AKTESTKEY", "x"), network=local_network)
     with pytest.raises(StorageError) as refused:
         USES[kind](signing)
@@ -183,7 +183,7 @@ AZURE = {
     "other service": ("list", 403, "AuthorizationServiceMismatch", "", StorageDenied, "ss=b"),
     "other kind": ("list", 403, "AuthorizationResourceTypeMismatch", "", StorageDenied, "srt=co"),
     "other address": ("list", 403, "AuthorizationSourceIPMismatch", "", StorageDenied, "sip"),
-    "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", StorageDenied, "give a SAS"),
+    "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", StorageDenied, "use a SAS"),
     "closed": ("list", 403, "AccountIsDisabled", "", StorageDenied, "its owner has to ask the provider"),
     "missing container": ("list", 404, "ContainerNotFound", "", LocationNotFound, "check the URL's spelling"),
 }  # fmt: skip
@@ -216,7 +216,7 @@ def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, l
     running = request.getfixturevalue(server)
     bucket = running.create_bucket("unsigned")
     storage = ra.open_storage(running.url(bucket, "in"), network=local_network)
-    assert "give keys, or paste the public folder's web address" in sentence(storage, "list", StorageDenied)
+    assert "use keys, or paste the public folder's web address" in sentence(storage, "list", StorageDenied)
 
 
 def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):

@@ -157,7 +157,7 @@ def test_a_listing_that_cannot_be_read_is_none_and_names_are_asked_for(web_serve
 
 
 def test_a_folder_without_a_listing_cannot_be_swept_and_says_so(web_server, storage):
-    with pytest.raises(ra.ConfigurationError, match="without a listing"):
+    with pytest.raises(ra.ConfigurationError, match="has no listing"):
         list(storage.pages())
     assert web_server.folder.requests == ["GET /in/"]
 

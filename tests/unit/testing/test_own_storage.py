@@ -20,7 +20,7 @@ def test_a_sas_in_the_url_and_a_file_of_credentials_are_refused(tmp_path):
     keys = tmp_path / "keys.json"
     keys.write_text('{"account_key": "aHVzaA=="}')
     keys.chmod(0o600)
-    with pytest.raises(InvalidLocation, match="holds a SAS"):
+    with pytest.raises(InvalidLocation, match="contains a SAS"):
         place_named(URL, credentials=str(keys))
 
 
