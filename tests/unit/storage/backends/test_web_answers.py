@@ -3,8 +3,8 @@
 import pytest
 
 from remote_artwork.errors import FileGone, StorageDenied, StorageMisbehaved
-from remote_artwork.storage.backends.web import file_from_response
 from remote_artwork.http import Response
+from remote_artwork.storage.backends.web import file_from_response
 
 MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 WHOLE = {"content-length": "10", "etag": '"e"', "last-modified": MODIFIED}

@@ -6,8 +6,8 @@ import pytest
 
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.errors import StorageMisbehaved, StorageUnreachable
-from remote_artwork.storage.backends.web import MAX_CONCURRENT_PROBES, MAX_UNREACHABLE, NameProbe, names_of
 from remote_artwork.http import Response
+from remote_artwork.storage.backends.web import MAX_CONCURRENT_PROBES, MAX_UNREACHABLE, NameProbe, names_of
 
 
 def probing(answer):
