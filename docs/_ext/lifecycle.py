@@ -19,8 +19,8 @@ from remote_artwork.core.lifecycle import ITEM_TRANSITIONS, ORDER_TRANSITIONS
 
 TABLES: Mapping[str, Mapping[str | None, Iterable[str]]] = {"item": ITEM_TRANSITIONS, "order": ORDER_TRANSITIONS}
 
-STEP = 122
-WIDTH = 114
+STEP = 126
+WIDTH = 120
 HEIGHT = 26
 HEAD = 5
 RISE = 22
@@ -52,10 +52,12 @@ def drawing(table: Mapping[str | None, Iterable[str]]) -> str:
     boxes = "".join(_box(state, number) for state, number in place.items())
     arcs = "".join(_arc(place[before], place[after]) for before, after in arrows)
     label = "; ".join(f"{before} to {after}" for before, after in arrows)
+    width = STEP * len(states)
+    style = f"width: 100%; max-width: {width}px; min-width: {width * 4 // 5}px"
     return (
-        f'<div style="overflow-x: auto"><svg viewBox="0 {-reach} {STEP * len(states)} {2 * reach}" role="img" '
-        f'style="width: 100%; max-width: {STEP * len(states)}px; min-width: {STEP * len(states) * 4 // 5}px" aria-label="Transitions: {escape(label)}" '
-        f'fill="none" stroke="currentColor" font-size="13">{boxes}{arcs}</svg></div>'
+        f'<div style="overflow-x: auto"><svg viewBox="0 {-reach} {width} {2 * reach}" role="img" style="{style}" '
+        f'aria-label="Transitions: {escape(label)}" fill="none" stroke="currentColor" font-size="12.5">'
+        f"{boxes}{arcs}</svg></div>"
     )
 
 

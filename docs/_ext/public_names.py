@@ -39,7 +39,8 @@ class PublicNames(SphinxDirective):
         lines = ["```{eval-rst}"]
         for name in names:
             path = f"remote_artwork.{name}" if name in remote_artwork.__all__ else f"{home}.{name}"
-            lines += [f".. {_directive(getattr(module, name))}:: {path}", ""]
+            directive = _directive(getattr(module, name))
+            lines += [f".. {directive}:: {path}", *["   :show-inheritance:"] * (directive == "autoexception"), ""]
         holder = nodes.Element()
         self.state.nested_parse(StringList([*lines, "```"], self.env.docname), self.content_offset, holder)
         return holder.children

@@ -68,6 +68,8 @@ def signature_of(cls: type) -> str:
         attribute = attributes.get(parameter.name)
         if attribute is None or attribute.name.startswith("_"):
             continue
+        if parameter.annotation in (object, "object"):  # a converter accepts everything; it returns the field's type
+            parameter = parameter.replace(annotation=attribute.type)  # noqa: PLW2901
         if attribute.name in sources:
             text = readable(sources[attribute.name], attribute.default)
             parameter = parameter.replace(default=_Source(text))  # noqa: PLW2901 - shown in its place
@@ -79,15 +81,19 @@ def signature_of(cls: type) -> str:
 
 def readable(source: str, value: object) -> str:
     """Return the text of a default. The name of a constant says nothing to a reader, so its value is shown."""
+    if source.isdecimal():
+        return f"{int(source):_}"
+    if source.startswith("get_args("):
+        return literal(value)
     if source.startswith(("lambda", "partial(", "functools.partial(")):
-        return "…"
+        return "..."
     if re.fullmatch(r"_\w+|[A-Z][A-Z_0-9]+", source):
         return literal(value)
     return source
 
 
 def literal(value: object) -> str:
-    """Return a value as it is typed in code, or ``…`` for one that has no short form."""
+    """Return a value as it is typed in code, or ``...`` for one that has no short form."""
     if isinstance(value, timedelta):
         return _timedelta(value)
     if isinstance(value, Enum):
@@ -116,7 +122,7 @@ def _process(
         if found[2] not in names:
             return found[0]
         text = literal(names[found[2]])
-        return f"={found[1]}{found[2] if text == '…' and not found[2].startswith('_') else text}"
+        return f"={found[1]}{found[2] if text == '...' and not found[2].startswith('_') else text}"
 
     return re.sub(r"=( ?)(_\w+|[A-Z][A-Z_0-9]+)\b(?!\()", show, signature), returns
 
