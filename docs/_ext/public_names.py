@@ -1,5 +1,7 @@
 """``{public-names} MODULE [NAME …]`` documents public names: all names of the module, or only those given.
 
+A final ``...`` stands for the names of the module that no page has yet.
+
 A name that the root also exports appears under the root. The build warns about a public name without a place, so the
 reference cannot miss one.
 """
@@ -34,8 +36,13 @@ class PublicNames(SphinxDirective):
         """Return the documentation of the names, in the given order or in the order of the module's ``__all__``."""
         home, *chosen = self.arguments[0].split()
         module = import_module(home)
-        names = chosen or module.__all__
-        self.env.metadata[PLACED].update(dict.fromkeys(names, self.env.docname))
+        placed = self.env.metadata[PLACED]
+        names = chosen or list(module.__all__)
+        if names[-1] == "...":
+            names[-1:] = [name for name in module.__all__ if name not in names and name not in placed]
+        if unknown := [name for name in names if not hasattr(module, name)]:
+            raise self.error(f"{home} has no {', '.join(unknown)}")
+        placed.update(dict.fromkeys(names, self.env.docname))
         lines = ["```{eval-rst}"]
         for name in names:
             path = f"remote_artwork.{name}" if name in remote_artwork.__all__ else f"{home}.{name}"
@@ -65,8 +72,14 @@ def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
         logging.getLogger(__name__).warning("the reference has no place for %s", ", ".join(missing))
 
 
+def _skip_tests(_app: Sphinx, _what: str, name: str, _value: object, _skip: bool, _options: object) -> bool | None:  # noqa: FBT001 - Sphinx calls it so
+    """Leave out the tests of a contract: a reader overrides its fixtures."""
+    return True if name.startswith("test_") else None
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the check."""
     app.add_directive("public-names", PublicNames)
+    app.connect("autodoc-skip-member", _skip_tests)
     app.connect("env-check-consistency", _check_all_placed)
     return {"version": "1", "parallel_read_safe": False}
