@@ -345,7 +345,7 @@ def test_a_folder_that_redirects_says_so(faulty_server, local_network):
     faulty_server.answer(*["redirect"] * 3)
     [*_, step] = check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps
     assert (step.name, step.verdict) == ("list", "failed")
-    assert "redirects (HTTP 302), and redirects are not followed; use the address it leads to" in step.message
+    assert "redirects (HTTP 302), and redirects are not followed; use the address to which it redirects" in step.message
 
 
 def test_a_package_that_is_not_installed_is_no_verdict_on_a_url(monkeypatch):

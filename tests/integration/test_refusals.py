@@ -51,15 +51,15 @@ S3 = {
     "unknown key": ("list", 403, "InvalidAccessKeyId", StorageDenied, "copy both keys again, or make new ones"),
     "wrong key": ("list", 403, "SignatureDoesNotMatch", StorageDenied, "copy both keys again"),
     "expired token": ("list", 400, "ExpiredToken", StorageDenied, "make new ones"),
-    "expired, no words": ("head", 400, "", StorageDenied, "check whether temporary keys have expired"),
+    "expired, no words": ("head", 400, "", StorageDenied, "check the expiry of temporary keys"),
     "wrong token": ("list", 400, "InvalidToken", StorageDenied, "copy all three again"),
     "clock": ("list", 403, "RequestTimeTooSkewed", StorageDenied, "set the clock"),
-    "wrong region": ("list", 400, "AuthorizationHeaderMalformed", InvalidLocation, "name it by ?region="),
+    "wrong region": ("list", 400, "AuthorizationHeaderMalformed", InvalidLocation, "add it to the URL as ?region="),
     "missing bucket": ("list", 404, "NoSuchBucket", LocationNotFound, "check the URL's spelling"),
-    "closed": ("list", 403, "AllAccessDisabled", StorageDenied, "its owner has to ask the provider"),
-    "account": ("list", 403, "AccountProblem", StorageDenied, "its owner has to ask the provider"),
+    "closed": ("list", 403, "AllAccessDisabled", StorageDenied, "ask its owner to contact the provider"),
+    "account": ("list", 403, "AccountProblem", StorageDenied, "ask its owner to contact the provider"),
     "archived": ("get", 403, "InvalidObjectState", StorageDenied, "restore it"),
-    "anything else": ("list", 403, "NobodyKnows", StorageDenied, "check the keys"),
+    "anything else": ("list", 403, "NobodyKnows", StorageDenied, "check the credentials"),
 }
 
 
@@ -130,7 +130,7 @@ def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server
 GCS = {
     "no list": ("list", 403, "forbidden", "secret words", StorageDenied, "permit storage.objects.list"),
     "no read": ("get", 403, "forbidden", "secret words", StorageDenied, "permit storage.objects.get"),
-    "not public": ("list", 401, "required", "Anonymous caller", StorageDenied, "give credentials"),
+    "not public": ("list", 401, "required", "Anonymous caller", StorageDenied, "use credentials"),
     "wrong key": ("list", 401, "authError", "Invalid Credentials", StorageDenied, "make a new JSON key"),
     "missing bucket": (
         "list", 404, "notFound", "The specified bucket does not exist.",
@@ -140,7 +140,7 @@ GCS = {
         "list", 400, "required", "Bucket is a requester pays bucket but no user project provided.",
         ra.ConfigurationError, "use a bucket whose owner pays",
     ),
-    "closed": ("list", 403, "accountDisabled", "secret words", StorageDenied, "its owner has to ask the provider"),
+    "closed": ("list", 403, "accountDisabled", "secret words", StorageDenied, "ask its owner to contact the provider"),
 }  # fmt: skip
 
 
@@ -160,10 +160,10 @@ def azure_details(words):
 AZURE = {
     "no list": ("list", 403, "AuthorizationPermissionMismatch", "", StorageDenied, "sp=rl"),
     "no read": ("get", 403, "AuthorizationPermissionMismatch", "", StorageDenied, "Storage Blob Data Reader"),
-    "not public": ("list", 409, "PublicAccessNotPermitted", "", StorageDenied, "give credentials"),
+    "not public": ("list", 409, "PublicAccessNotPermitted", "", StorageDenied, "use credentials"),
     "wrong key": (
         "list", 403, "AuthenticationFailed", azure_details("Signature did not match. String to sign used was"),
-        StorageDenied, "where the key was replaced",
+        StorageDenied, "if the key was replaced",
     ),
     "expired token": (
         "list", 403, "AuthenticationFailed", azure_details("Signature not valid in the specified time frame: Start"),
@@ -175,16 +175,16 @@ AZURE = {
     ),
     "cut off": (
         "list", 403, "AuthenticationFailed", azure_details("sr is mandatory. Cannot be empty"),
-        StorageDenied, "from the first letter to the last",
+        StorageDenied, "copy all of it again",
     ),
-    "failed": ("list", 403, "AuthenticationFailed", "", StorageDenied, "check the keys or the SAS"),
-    "malformed": ("list", 400, "InvalidAuthenticationInfo", "", StorageDenied, "from the first letter to the last"),
+    "failed": ("list", 403, "AuthenticationFailed", "", StorageDenied, "check the credentials"),
+    "malformed": ("list", 400, "InvalidAuthenticationInfo", "", StorageDenied, "copy all of it again"),
     "firewall": ("list", 403, "AuthorizationFailure", "", StorageDenied, "firewall (Networking)"),
     "other service": ("list", 403, "AuthorizationServiceMismatch", "", StorageDenied, "ss=b"),
     "other kind": ("list", 403, "AuthorizationResourceTypeMismatch", "", StorageDenied, "srt=co"),
     "other address": ("list", 403, "AuthorizationSourceIPMismatch", "", StorageDenied, "sip"),
     "no keys": ("list", 403, "KeyBasedAuthenticationNotPermitted", "", StorageDenied, "use a SAS"),
-    "closed": ("list", 403, "AccountIsDisabled", "", StorageDenied, "its owner has to ask the provider"),
+    "closed": ("list", 403, "AccountIsDisabled", "", StorageDenied, "ask its owner to contact the provider"),
     "missing container": ("list", 404, "ContainerNotFound", "", LocationNotFound, "check the URL's spelling"),
 }  # fmt: skip
 
@@ -222,10 +222,10 @@ def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, l
 def test_a_real_azure_server_refuses_keys_and_sas(azure_server, local_network):
     container = azure_server.create_container("refusals")
     cases = {
-        ra.AccountKey("aHVzaA=="): ("list", "check the key, or what the SAS is for"),
+        ra.AccountKey("aHVzaA=="): ("list", "check the key or the SAS's scope"),
         ra.SasToken(azure_server.sas(container, permission="r")): ("list", "sp=rl"),
         ra.SasToken(azure_server.sas(container, permission="l")): ("get", "sp=rl"),
-        ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1))): ("list", "what the SAS is for"),
+        ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1))): ("list", "the key or the SAS's scope"),
     }
     for credentials, (kind, remedy) in cases.items():
         storage = azure_server.open(f"{container}/in", credentials, local_network)

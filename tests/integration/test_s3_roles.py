@@ -149,7 +149,7 @@ def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_ask
 
 def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, sts_server):
     sts_server.lives(20 * MINUTE)
-    with pytest.raises(ra.ConfigurationError, match="dies with the session"):
+    with pytest.raises(ra.ConfigurationError, match="expires with the session"):
         open_as(role(sts_server)).url(StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
 
 

@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from remote_artwork.core.expected import ExpectedFile, ExpectedFiles, ItemKey, canonical, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
+from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import StorageMisbehaved
 
 
@@ -30,7 +31,7 @@ class Page:
         next_token: The storage's token for the next page. ``""``: more pages follow, but the storage gave no token.
             None: this is the last page, or the pages are not linked by tokens.
         unknown: Name → why the storage could not say whether the file exists. None of them is in ``names``.
-        caveat: A sentence to add to each missing file. The last page that has one counts.
+        caveat: What to add to the reason of each missing file. The last page that has one counts.
         complete: Whether every file of the location has been seen once this page is read.
         strategy: How the page was found: ``listing``, ``skip-scan``, ``prefixes`` or ``probing``.
     """
@@ -39,7 +40,7 @@ class Page:
     file: Callable[[int], StoredFile] = _no_file
     next_token: str | None = None
     unknown: Mapping[str, str] = field(factory=dict)
-    caveat: str = ""
+    caveat: Reason | None = None
     complete: bool = False
     strategy: str = ""
 
@@ -79,7 +80,7 @@ class Matches:
         contested: Names that several items expect.
         unsupported: Names that are awaited, in a format that is not printed.
         names_seen: Of all files.
-        caveat: What should be said with each missing file.
+        caveat: What to add to the reason of each missing file.
         whole: Whether every file of the location has been seen.
         ways: How files were looked for, in words, in the order in which that was tried.
     """
@@ -90,7 +91,7 @@ class Matches:
     ambiguous: list[tuple[str, tuple[ExpectedFile, ...]]] = field(factory=list)
     unsupported: list[tuple[str, ExpectedFile]] = field(factory=list)
     names_seen: int = 0
-    caveat: str = ""
+    caveat: Reason | None = None
     whole: bool = False
     ways: dict[str, None] = field(factory=dict)
 

@@ -237,8 +237,7 @@ class Planner:
         lacking = tuple(self.awaited.stems[key][placement] for placement, files in candidates.items() if not files)
         if lacking:
             status, because = self._missing(order, lacking)
-            caveat = self.matches.caveat
-            notes = (reason("absence_not_proved", caveat=caveat),) if caveat else ()
+            notes = (self.matches.caveat,) if self.matches.caveat else ()
             return ItemPlan(item=item, status=status, because=because, notes=notes, candidates=names, expected=lacking)
         chosen = {placement: file for placement, file in taken.items() if file is not None}
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})

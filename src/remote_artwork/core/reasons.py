@@ -40,7 +40,6 @@ PLANNING = {
     "checked_earlier": "checked earlier, and not changed since",
     "waiting_for_files": "waits for {basenames:files}",
     "late": "has been waiting for {basenames:files} for {age:duration}; upload it or cancel the order",
-    "absence_not_proved": "{caveat}",
     "order_waits": "the order waits for {items:items}",
     "several_files": "several files for one print: {files:list}; delete all but the right one",
     "file_empty": (
@@ -219,6 +218,13 @@ NEAR_MISS_RULES = {
 }
 """What is wrong with a name that is nearly an expected one."""
 
+STORAGE = {
+    "private_looks_missing": (
+        "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
+    ),
+}
+"""What a storage says about files that were not found."""
+
 FAULTS = {
     "storage_failed": "{error}",
     "client_failed": "{error}",
@@ -264,7 +270,7 @@ class Catalog:
     words: Mapping[str, str]
 
 
-ENGLISH = Catalog({**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **FAULTS}, WORDS)
+ENGLISH = Catalog({**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **STORAGE, **FAULTS}, WORDS)
 """The catalog that this library speaks."""
 
 

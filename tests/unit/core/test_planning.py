@@ -13,7 +13,7 @@ from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.planner import Planner
 from remote_artwork.core.policy import Policy
-from remote_artwork.core.reasons import format_duration
+from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.report import ItemStatus
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -68,12 +68,13 @@ def test_a_name_that_nothing_is_known_of_is_unreadable_although_another_one_was_
     assert not result.complete
 
 
-def test_what_a_storage_says_of_all_missing_files_stands_with_each():
-    result = plan("1001_1.pdf", caveat="a private file looks the same")
-    assert result.items[1].reason == "waits for 1001_2.<jpg|png|pdf>; a private file looks the same"
+def test_a_caveat_of_the_storage_is_added_to_each_missing_file():
+    caveat = "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
+    result = plan("1001_1.pdf", caveat=reason("private_looks_missing"))
+    assert result.items[1].reason == f"waits for 1001_2.<jpg|png|pdf>; {caveat}"
     order = evolve(ORDER, created_at=NOW - timedelta(days=9))
-    late = plan(order=order, policy=Policy(late_after=timedelta(days=1)), caveat="a private file looks the same")
-    assert late.items[0].reason.endswith("cancel the order; a private file looks the same")
+    late = plan(order=order, policy=Policy(late_after=timedelta(days=1)), caveat=reason("private_looks_missing"))
+    assert late.items[0].reason.endswith(f"cancel the order; {caveat}")
 
 
 def test_a_missing_file_is_named_and_its_sibling_is_told_what_it_waits_for():

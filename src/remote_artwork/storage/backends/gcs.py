@@ -87,6 +87,8 @@ class Backend:
             raise StorageMisbehaved("the storage's response is not a listing of a bucket; check the bucket in the URL")
         if not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in objects):
             raise StorageMisbehaved("the storage lists an object without a name; check the bucket in the URL")
+        if not all(map(_is_described, objects)):
+            raise StorageMisbehaved(f"the storage lists a file {_UNDESCRIBED}")
         next_token = answer.get("nextPageToken")
         if not isinstance(next_token, str | None):
             raise StorageMisbehaved("the storage cuts its listing short without a page token; check the URL")
@@ -160,12 +162,21 @@ class Backend:
         return run_sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
+_UNDESCRIBED = "without its size and generation; check the bucket in the URL"
+
+
+def _is_described(metadata: Mapping[str, Any]) -> bool:
+    return all(str(metadata.get(each, "")).isdecimal() for each in ("size", "generation"))
+
+
 def _file(name: str, metadata: Mapping[str, Any]) -> StoredFile:
-    size, generation = str(metadata.get("size", "")), str(metadata.get("generation", ""))
-    if not (size.isdecimal() and generation.isdecimal()):
-        raise StorageMisbehaved(
-            f"{name!r}: the storage does not report this file's size and generation; check the bucket in the URL"
-        )
+    if not _is_described(metadata):
+        raise StorageMisbehaved(f"{name!r}: the storage describes this file {_UNDESCRIBED}")
+    generation = str(metadata["generation"])
     return stored_file(
-        name, size=int(size), etag=generation, version_id=generation, last_modified=metadata.get("updated")
+        name,
+        size=int(metadata["size"]),
+        etag=generation,
+        version_id=generation,
+        last_modified=metadata.get("updated"),
     )

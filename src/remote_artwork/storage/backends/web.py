@@ -34,6 +34,7 @@ from remote_artwork.core import skip_scan
 from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.skip_scan import CycleDetector
 from remote_artwork.errors import (
     ConfigurationError,
@@ -152,7 +153,7 @@ class Backend:
         if status in (404, 410):
             return f"{start} for a missing file the server responds with HTTP {status}, as it should"
         if status == 403:
-            return f"{start} {CAVEAT}"
+            return f"{start} {CAVEAT.render()}"
         if 300 <= status < 400:
             raise StorageMisbehaved(
                 f"the server redirects (HTTP {status}), and redirects are not followed; "
@@ -427,7 +428,8 @@ MAX_CONCURRENT_PROBES = 16
 MAX_UNREACHABLE = 3
 """Files without a response, after which the whole server counts as unreachable."""
 
-CAVEAT = "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
+CAVEAT = reason("private_looks_missing")
+"""Added to the reason of each missing file if the server responds with HTTP 403 to a random name."""
 
 _BATCH = 512
 _EXISTS = (200, 206)
@@ -486,7 +488,7 @@ class NameProbe:
                     [file.name for file in found],
                     found.__getitem__,
                     unknown={name: problem for _, unknown in results for name, problem in unknown.items()},
-                    caveat=CAVEAT if 403 in self._random_names.values() else "",
+                    caveat=CAVEAT if 403 in self._random_names.values() else None,
                     strategy="probing",
                 )
         if files and len(self._unclear) == len(files):
