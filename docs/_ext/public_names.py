@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from enum import Enum
 from importlib import import_module
 
 from docutils import nodes
@@ -46,8 +47,7 @@ class PublicNames(SphinxDirective):
         lines = ["```{eval-rst}"]
         for name in names:
             path = f"remote_artwork.{name}" if name in remote_artwork.__all__ else f"{home}.{name}"
-            directive = _directive(getattr(module, name))
-            lines += [f".. {directive}:: {path}", *["   :show-inheritance:"] * (directive == "autoexception"), ""]
+            lines += [*_directive(getattr(module, name), path), ""]
         holder = nodes.Element()
         self.state.nested_parse(StringList([*lines, "```"], self.env.docname), self.content_offset, holder)
         return holder.children
@@ -60,10 +60,14 @@ def public_names() -> set[str]:
     return {name for module in (remote_artwork, *modules) for name in getattr(module, "__all__", ())}
 
 
-def _directive(value: object) -> str:
-    if isinstance(value, type):
-        return "autoexception" if issubclass(value, BaseException) else "autoclass"
-    return "autofunction" if inspect.isfunction(value) else "autodata"
+def _directive(value: object, path: str) -> list[str]:
+    if inspect.isfunction(value):
+        return [f".. autofunction:: {path}"]
+    if not isinstance(value, type):
+        return [f".. autodata:: {path}", "   :no-value:"]
+    if issubclass(value, BaseException):
+        return [f".. autoexception:: {path}", "   :show-inheritance:"]
+    return [f".. autoclass:: {path}", *["   :undoc-members:"] * issubclass(value, Enum)]
 
 
 def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:

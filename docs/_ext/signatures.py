@@ -68,7 +68,12 @@ def signature_of(cls: type) -> str:
         attribute = attributes.get(parameter.name)
         if attribute is None or attribute.name.startswith("_"):
             continue
-        if parameter.annotation in (object, "object"):  # a converter accepts everything; it returns the field's type
+        if parameter.annotation in (
+            object,
+            Any,
+            "object",
+            "Any",
+        ):  # a converter accepts everything; it returns the field's type
             parameter = parameter.replace(annotation=attribute.type)  # noqa: PLW2901
         if attribute.name in sources:
             text = readable(sources[attribute.name], attribute.default)
@@ -114,6 +119,8 @@ def _process(
 ) -> tuple[str | None, str | None] | None:
     if what in ("class", "exception") and isinstance(value, type) and attrs.has(value):
         return signature_of(value), ""
+    if what == "class" and (getattr(value, "_is_protocol", False) or issubclass(value, Enum)):
+        return "", ""  # nobody calls it
     if signature is None:
         return None
     names = getattr(inspect.unwrap(getattr(value, "__init__", value) if what == "class" else value), "__globals__", {})
@@ -127,7 +134,13 @@ def _process(
     return re.sub(r"=( ?)(_\w+|[A-Z][A-Z_0-9]+)\b(?!\()", show, signature), returns
 
 
+def _keep_colons(_app: Sphinx, what: str, _name: str, _value: Any, _options: Any, lines: list[str]) -> None:
+    if what in ("attribute", "data", "property"):  # napoleon takes the text before a colon for a type
+        lines.insert(0, "")
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the hook."""
+    """Register the hooks."""
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)
     app.connect("autodoc-process-signature", _process)
     return {"version": "1", "parallel_read_safe": True}
