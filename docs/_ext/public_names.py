@@ -77,8 +77,8 @@ def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def _skip_tests(_app: Sphinx, _what: str, name: str, _value: object, _skip: bool, _options: object) -> bool | None:  # noqa: FBT001 - Sphinx calls it so
-    """Leave out the tests of a contract: a reader overrides its fixtures."""
-    return True if name.startswith("test_") else None
+    """Leave out the tests of a contract, whose fixtures a reader overrides, and what is not for the public."""
+    return True if name.startswith("test_") or name == "internals" else None
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -11,7 +11,8 @@ import re
 import textwrap
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_origin
 
 import attrs
 from sphinx.application import Sphinx
@@ -134,13 +135,15 @@ def _process(
     return re.sub(r"=( ?)(_\w+|[A-Z][A-Z_0-9]+)\b(?!\()", show, signature), returns
 
 
-def _keep_colons(_app: Sphinx, what: str, _name: str, _value: Any, _options: Any, lines: list[str]) -> None:
-    if what in ("attribute", "data", "property"):  # napoleon takes the text before a colon for a type
-        lines.insert(0, "")
+def _prepare(_app: Sphinx, what: str, _name: str, value: Any, _options: Any, lines: list[str]) -> None:
+    if isinstance(value, GenericAlias) or get_origin(value):
+        lines.clear()  # the docstring of the generic type says nothing about the alias
+    elif what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]  # otherwise napoleon takes the text before a colon for a type
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    app.connect("autodoc-process-docstring", _keep_colons, priority=400)
+    app.connect("autodoc-process-docstring", _prepare, priority=400)
     app.connect("autodoc-process-signature", _process)
     return {"version": "1", "parallel_read_safe": True}
