@@ -41,7 +41,7 @@ def test_a_refused_repeat_tells_nothing_of_the_call_before_it(root, refusal):
     case.shop.fail_next("fulfill", refusal)
     [item] = case.scan()
     assert item.status == "uncertain"
-    assert "does not take its repeat" in item.reason
+    assert "refused a retry" in item.reason
     assert case.states == {"": "fulfill_intent"}
     case.shop._faults.clear()
     assert statuses(case.scan()) == ["fulfilled"]
@@ -87,7 +87,7 @@ def test_an_order_that_has_gone_on_with_our_key_is_fulfilled(root):
     case.edit(state=ra.OrderState.OTHER)
     [item] = case.scan()
     assert item.status == "fulfilled"
-    assert "it echoes our key" in item.reason
+    assert "it reports our idempotency key" in item.reason
 
 
 def test_a_queryable_shop_that_still_names_the_order_pending_is_sent_it_with_the_same_file(root):
@@ -176,7 +176,7 @@ def test_an_order_that_carries_another_key_says_so(root):
     faults.meanwhile("client.get_order", lambda: case.edit(**by_another))
     [item] = case.scan(faults)
     assert item.status == "cancelled"
-    assert "it names another key than ours" in item.reason
+    assert "it reports a key that is not ours" in item.reason
 
 
 def test_the_answer_about_another_order_is_none(root):
@@ -188,7 +188,7 @@ def test_the_answer_about_another_order_is_none(root):
     case = Case(root, kind=Mistaken)
     [item] = case.scan()
     assert item.status == "failed"
-    assert "get_order returned '1002'" in item.reason
+    assert "returned '1002'" in item.reason
     assert not case.shop.effects
 
 
@@ -231,7 +231,7 @@ def test_a_repeat_that_nothing_signs_leaves_the_call_in_doubt(root, attaching):
     case.storage = Unsigned(case.files, root)
     [item] = case.scan()
     assert item.status == "uncertain"
-    assert "an earlier fulfill call is settled by a later scan" in item.reason
+    assert "a later scan resolves the earlier fulfill call" in item.reason
     assert case.states == {"": "fulfill_intent"}
 
 

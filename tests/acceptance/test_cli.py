@@ -51,7 +51,7 @@ class TestNewFiles:
         os.utime(shop.artwork / "1001_1.jpg")
         waiting = shop.run("scan")
         assert (waiting.returncode, shop.statuses()["1001"]) == (0, "pending_approval")
-        assert "its upload may not have ended" in waiting.stdout
+        assert "its upload may not be finished" in waiting.stdout
         assert shop.run("scan", "--settle-for", "none").returncode == 0
         assert set(shop.statuses().values()) == {"fulfilled"}
 
@@ -75,7 +75,7 @@ class TestScan:
     def test_json_is_alone_on_stdout(self, shop):
         ended = shop.run("scan", "--json")
         report = json.loads(ended.stdout)
-        assert report["schema_version"] == 1
+        assert report["schema_version"] == 2
         assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
         assert ended.stderr == ""
 

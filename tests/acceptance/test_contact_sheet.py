@@ -49,7 +49,7 @@ def page(tmp_path_factory):
     )
     path = tmp_path_factory.mktemp("sheet") / "sheet.html"
     report = scanner.scan()
-    report.to_html(path)
+    report.to_html(path, storage=scanner.storage)
     yield path
     files.rm("/sheet", recursive=True)
 

@@ -56,7 +56,7 @@ def case(root, tmp_path):
 def test_the_order_is_uncertain_and_its_receipt_is_kept(case):
     [item] = case.scanner.scan().items
     assert item.status == "uncertain"
-    assert "(receipt receipt-1001), but the shop still names it pending" in item.reason
+    assert "(receipt receipt-1001), but the shop still lists it as pending" in item.reason
     assert "ledger resolve 1001" in item.reason
     assert case.row == (FulfillState.UNCERTAIN, "receipt-1001")
     assert case.scan() == ("uncertain", 1)

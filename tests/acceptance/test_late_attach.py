@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
+from remote_artwork.reports import ItemOutcome
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
 from shop_files import JPEG, memory_folder
 
@@ -78,7 +78,7 @@ def test_what_a_scanner_attached_after_it_was_taken_over_is_set_right_before_the
 
 def test_a_scanner_that_was_taken_over_tells_what_becomes_of_the_item_it_attached(late: dict[str, ItemOutcome]):
     assert late["1"].status == "uncertain"
-    assert "set again before the order is sent" in late["1"].reason
+    assert "attached again before the order is sent" in late["1"].reason
     assert late["2"].status == "missing", "nothing was attached to the item that has no file"
 
 

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
 from remote_artwork.core.lifecycle import FulfillState, ItemState
 from remote_artwork.errors import FileGone, LeaseLost, StorageDenied
+from remote_artwork.reports import ItemOutcome
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage, Killed
 from shop_files import JPEG, PNG, memory_folder
 
@@ -95,7 +95,7 @@ def test_a_look_that_cannot_be_made_is_told(root, error):
     case.faults.meanwhile("client.fulfill", lambda: case.faults.fail("storage.head", error), moment="after")
     item = case.item(case.faults)
     assert item.status == "fulfilled"
-    assert "whether 1001_1.jpg was replaced while the order was sent could not be seen: " in item.reason
+    assert "whether 1001_1.jpg was replaced while the order was sent: " in item.reason
     assert item.reason.endswith(str(error))
 
 
@@ -139,6 +139,6 @@ def test_a_second_file_that_comes_beside_a_replaced_one_is_a_conflict_for_the_ne
     case.faults.meanwhile("client.attach_artwork", replace_and_add, moment="after")
     waits = case.item(case.faults)
     assert waits.status == "settling"
-    assert "1001_1.png came beside" in waits.reason
+    assert "1001_1.png appeared beside" in waits.reason
     assert case.item().status == "conflict"
     assert not case.shop.effects

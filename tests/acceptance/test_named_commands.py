@@ -32,7 +32,9 @@ class Case:
         self.shop.fail_next("fulfill", LOST, after_effect=True)
         [item] = [item for item in self.scanner.scan().items if item.order_id == order.id]
         self.shop.forget(order.id)
-        named = re.fullmatch(r"(?s).*; look in the shop, then say so: (.*) \(or --not-fulfilled\)", item.reason)
+        named = re.fullmatch(
+            r"(?s).*; look in the shop, then record what happened: (.*) \(or --not-fulfilled\)", item.reason
+        )
         return named[1]
 
     def run(self, command):

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
-from remote_artwork.reports import ItemOutcome
 
 import remote_artwork as ra
+from remote_artwork.reports import ItemOutcome
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
 from shop_files import memory_folder
 
@@ -85,7 +85,7 @@ def test_an_order_is_held_for_as_long_as_its_call_may_be_in_flight(root):
     assert case.status(faults) == "fulfilled"
     [item] = others
     assert item.status == "matched"
-    assert "another scan holds this order" in item.reason
+    assert "another scan is processing this order" in item.reason
     assert len(case.shop.calls("fulfill")) == len(case.shop.calls("attach_artwork")) == 1
 
 

@@ -244,7 +244,7 @@ class TestTheOrderThatWasMatchedIsTheOrderThatIsSent:
         shop.put(one_item())
         item = only(scan.scan())
         assert item.status == "uncertain"
-        assert "still names it pending" in item.reason
+        assert "still lists it as pending" in item.reason
         assert sum(shop.effects.values()) == 1
 
 
@@ -319,7 +319,7 @@ class TestFaultsOfTheHost:
         [
             (ra.PaymentRequired("card declined"), "failed", "paid"),
             (ra.ArtworkRejected("too small"), "rejected", "too small"),
-            (ra.ArtworkUnreachable("404"), "failed", "fresh URL"),
+            (ra.ArtworkUnreachable("404"), "failed", "new URL"),
             (ra.OrderGone("1001"), "cancelled", "no longer"),
             (ra.NotPending("1001"), "cancelled", "no longer"),
         ],

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from remote_artwork.events import FileReported, ItemReported
 
 import remote_artwork as ra
 from remote_artwork.errors import StorageDenied
+from remote_artwork.events import FileReported, ItemReported
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyStorage
 from shop_files import PDF, memory_folder
 
@@ -110,25 +110,25 @@ ITEMS = [
     (matched, "found 1_1.pdf; the order waits for item 2 (missing)"),
     (not_required, "needs no artwork"),
     (missing, "waits for 1_1.<jpg|png|pdf>"),
-    (late, "waits for 1_1.<jpg|png|pdf> for 3 days already; upload it or cancel the order"),
+    (late, "has been waiting for 1_1.<jpg|png|pdf> for 3 days; upload it or cancel the order"),
     (conflict, "several files for one print: 1_1.pdf, 1_1.png; delete all but the right one"),
     (rejected, "1_1.pdf: the file begins as a PDF but its end is missing: the upload broke off; upload it again"),
-    (settling, "1_1.pdf is empty, so its upload may not have ended; it is looked at once it is 90 seconds old"),
+    (settling, "1_1.pdf is empty, so its upload may not be finished; it is checked when it is 90 seconds old"),
     (unreadable, "the storage refuses access; permit s3:GetObject; nothing was sent"),
     (
         uncertain,
         (
-            "nobody knows whether the order was fulfilled (time-out); look in the shop, then say so: "
+            "it is not known whether the order was fulfilled (time-out); look in the shop, then record what happened: "
             "remote-artwork ledger resolve 1 --fulfilled (or --not-fulfilled)"
         ),
     ),
     (failed, "the shop holds the order until it is paid for (invoice 7 is open); the files are fine"),
-    (cancelled, "the shop no longer takes it: order '1' no longer waits for approval: it is cancelled"),
+    (cancelled, "the shop no longer accepts it: order '1' no longer waits for approval: it is cancelled"),
     (
         late_replacement,
         (
             "1_1.pdf was replaced while or after the order was sent; the earlier file is printed, or the newer one, "
-            "unchecked: look at the order"
+            "unchecked: check the order"
         ),
     ),
 ]
@@ -189,9 +189,9 @@ def unrelated(world):
 
 
 FILES = [
-    (early, "no pending order awaits it yet; it stays here until its order comes"),
+    (early, "no pending order expects it yet; it stays here until its order arrives"),
     (near_miss, "it has another separator; item 1 of order 1 waits for 1_1.pdf"),
-    (unsupported, "'tiff' is not a format that is printed; save it as JPEG, PNG or PDF"),
+    (unsupported, ".tiff is not a format that is printed; save it as JPEG, PNG or PDF"),
     (refused, "the file begins as a PDF but its end is missing: the upload broke off; upload it again"),
     (superseded, "it was replaced after it was checked for order 1, which is fulfilled; it is not sent again"),
     (ambiguous, "several files for one print: 1_1.pdf, 1_1.png; delete all but the right one"),

@@ -44,7 +44,7 @@ def test_a_file_that_is_being_written_waits_and_then_goes(tmp_path):
 
     waiting = scan.scan()
     assert only(waiting).status is ra.ItemStatus.SETTLING
-    assert "it is looked at once it is 60 seconds old" in only(waiting).reason
+    assert "it is checked when it is 1 minute old" in only(waiting).reason
     assert (waiting.requests["get"], waiting.exit_code) == (0, 0)
 
     local_file(tmp_path, "1_1.pdf", PDF, NOON)
@@ -107,7 +107,7 @@ def test_the_newest_of_several_files_is_printed_and_the_other_is_told_of(tmp_pat
     assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1.png"]
     [file] = report.files
     assert (file.name, file.status) == ("1_1.pdf", ra.FileStatus.SUPERSEDED)
-    assert file.reason == "passed over for 1_1.png, as the shop's policy says"
+    assert file.reason == "not used, because the policy prefers 1_1.png"
     assert report.exit_code == 0
 
 

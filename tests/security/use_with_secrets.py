@@ -86,7 +86,7 @@ def main():
         show(report)
         show(report.to_dict())
         print(report.to_json())
-        report.to_html("sheet.html")
+        report.to_html("sheet.html", storage=storage)
         print(Path("sheet.html").read_text(encoding="utf-8"))
         show_pickle(report)
     show(scanner)

@@ -10,8 +10,8 @@ from artwork.client import PRINTED
 
 Basket = get_model("basket", "Basket")
 Partner = get_model("partner", "Partner")
-Product = get_model("catalog", "Product")
-ProductClass = get_model("catalog", "ProductClass")
+Product = get_model("catalogue", "Product")
+ProductClass = get_model("catalogue", "ProductClass")
 Free = get_class("shipping.methods", "Free")
 OrderNumberGenerator = get_class("order.utils", "OrderNumberGenerator")
 OrderPlacementMixin = get_class("checkout.mixins", "OrderPlacementMixin")

@@ -208,7 +208,7 @@ class Planner:
         """Status, reason and notes of an order that is past matching by the ledger, though the shop lists it."""
         if record.state is FulfillState.FULFILLED:
             if record.is_stale_fulfillment(self.call_limit):
-                return ItemStatus.UNCERTAIN, still_pending(record)
+                return ItemStatus.UNCERTAIN, still_pending(record), reason("look_at_shop")
             at = record.updated_at.isoformat() if record.updated_at else None
             return ItemStatus.FULFILLED, reason("fulfilled_earlier", at=at)
         if record.state is FulfillState.UNCERTAIN:

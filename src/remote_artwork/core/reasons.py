@@ -88,9 +88,7 @@ SENDING = {
     ),
     "already_fulfilled": "the shop reports that it is fulfilled already ({fulfiller:word})",
     "fulfilled_elsewhere": "fulfilled elsewhere, not by this library ({fulfiller:word})",
-    "pending_after_receipt": (
-        "fulfilled{at:on}{receipt:receipt}, but the shop still lists it as pending; check the order in the shop"
-    ),
+    "pending_after_receipt": ("fulfilled{at:on}{receipt:receipt}, but the shop still lists it as pending"),
     "pending_again": "the shop lists it as pending again",
     "order_gone": "the shop no longer knows the order",
     "no_longer_pending": "the shop no longer lists it as pending ({state})",

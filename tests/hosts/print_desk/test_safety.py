@@ -126,7 +126,7 @@ def test_what_is_forgotten_or_replaced_while_it_is_checked_again_does_not_come_b
             storage._keep(then, good)
         return good
 
-    monkeypatch.setattr(ra, "check_location", meanwhile)
+    monkeypatch.setattr("print_desk.merchant_storage.check_location", meanwhile)
     storage.check_again()
     assert storage._kept() == then
     engine.dispose()
