@@ -127,6 +127,8 @@ MEASURE = r"""
 import json, re, resource, sys
 from pathlib import Path
 import remote_artwork as ra
+from remote_artwork.preflight import preflight_checks
+from remote_artwork.storage import StoredFile
 from remote_artwork.storage.reader import RangeReader
 
 def seconds_so_far():
