@@ -1,4 +1,4 @@
-"""Draws ``docs/_static/demo.svg``, what the demo prints, for the README: python docs/_ext/demo_picture.py."""
+"""Draws ``docs/_static/demo.svg``, the output of the demo: python docs/_ext/demo_picture.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH = 118
 
 
 def drawn() -> str:
-    """The picture as SVG: no fonts from elsewhere, and the same for every run."""
+    """Return the picture as SVG, without external fonts, and the same in every run."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as home:
         with contextlib.chdir(home):

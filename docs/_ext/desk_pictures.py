@@ -1,6 +1,6 @@
 """Takes the pictures of the example ``print_desk`` in ``docs/_static``: python docs/_ext/desk_pictures.py.
 
-Needs Chromium and its driver, and moto. Each picture holds a digest, by which a test knows when it is old.
+Needs Chromium and its driver, and moto. Each picture contains a digest, so that a test can tell when it is old.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ _UPLOADS = {
     "1003_1.pdf": "card.pdf",
     "1004_1.png": "card.pdf",
 }
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 def picture(name: str) -> Path:
-    """Where the picture of a page is kept."""
+    """Return the path of the picture of a page."""
     return ROOT / "docs" / "_static" / f"print_desk_{name}.png"
 
 
 def digests() -> dict[str, str]:
-    """Name of a page → what its picture has to hold."""
+    """Return name of a page → the digest that its picture must contain."""
     return {name: digest(text) for name, text in pages().items()}
 
 
 def pages() -> dict[str, str]:
-    """Name → the page as text, with its style inside; the same for every run."""
+    """Return name → the page as text with its style inside. It is the same in every run."""
     with tempfile.TemporaryDirectory() as home, _storage() as s3, _desk(Path(home)) as desk:
         keys = {"access_key": "AKIAEXAMPLE", "secret_key": "no-secret"}
         url = f"s3+{s3}/prints/incoming/?provider=minio"
@@ -58,11 +58,11 @@ def pages() -> dict[str, str]:
         desk.post("/scan").raise_for_status()
         _wait(lambda: not desk.get("/scan").json()["running"])
         style = desk.get("/static/desk.css").text
-        return {name: _settled(desk.get(f"/{name}").text, s3, style) for name in ("storage", "orders")}
+        return {name: _normalized(desk.get(f"/{name}").text, s3, style) for name in ("storage", "orders")}
 
 
-def _settled(text: str, s3: str, style: str) -> str:
-    """Without what differs from run to run, and from machine to machine."""
+def _normalized(text: str, s3: str, style: str) -> str:
+    """Return the page without what differs between runs and machines."""
     text = text.replace(s3, "http://minio.example:9000")
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-05-04 12:00 UTC", text)
     text = re.sub(r"are \d+ s apart", "are 0 s apart", text)
@@ -96,7 +96,7 @@ def _desk(home: Path) -> Iterator[httpx.Client]:
         _wait(lambda: server.started)
         origin = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         headers = {"Origin": origin}
-        with httpx.Client(base_url=origin, headers=headers, follow_redirects=True, timeout=_PATIENCE) as client:
+        with httpx.Client(base_url=origin, headers=headers, follow_redirects=True, timeout=_TIMEOUT) as client:
             yield client
     finally:
         server.should_exit = True
@@ -104,7 +104,7 @@ def _desk(home: Path) -> Iterator[httpx.Client]:
 
 
 def _wait(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not done():
         if time.monotonic() > deadline:
             raise TimeoutError

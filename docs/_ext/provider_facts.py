@@ -1,6 +1,6 @@
-"""``{provider} ID …`` says what the provider table says of these rows: how they were verified, and their quirks.
+"""``{provider} ID …`` lists the facts of these rows of the provider table: their quirks and how they were verified.
 
-A build in which a row that can be opened by URL has no place fails, so the pages cannot fall behind the table.
+The build warns about a row without a place, so the pages cannot miss a provider.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ PLACED = "providers_placed"
 ROWS = {row.id: row for row in BUILT_IN if row not in (FILE, MEMORY)}
 
 VERIFIED = {
-    "live": "Verified against the real thing ({by}).",
+    "live": "Verified against the live service ({by}).",
     "same server software": "Verified against {by}: the same server software; not against the live service.",
     "stand-in": "Verified against {by}, which speaks the same protocol; not against the live service.",
-    "not": "Only its URLs are verified. Its behavior is taken to be that of any other S3 server.",
+    "not": "Only its URLs are verified. The library assumes that it behaves like any other S3 server.",
 }
 
 
 class ProviderFacts(SphinxDirective):
-    """A list of facts for one row; for several, a list for each under its title."""
+    """Lists the facts of one row, or of several rows with their titles."""
 
     required_arguments = 1
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        """The lists, in the order of the arguments."""
+        """Return the lists, in the order of the arguments."""
         ids = self.arguments[0].split()
         if unknown := [each for each in ids if each not in ROWS]:
             raise self.error(f"no row of the provider table: {', '.join(unknown)}")
@@ -52,14 +52,14 @@ def _facts(row: Provider) -> nodes.bullet_list:
     return nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=sentence)) for sentence in sentences))
 
 
-def _all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
-    lacking = sorted(ROWS.keys() - env.metadata.get(PLACED, {}).keys())
-    if lacking:
-        logging.getLogger(__name__).warning("no page tells of the providers %s", ", ".join(lacking))
+def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
+    missing = sorted(ROWS.keys() - env.metadata.get(PLACED, {}).keys())
+    if missing:
+        logging.getLogger(__name__).warning("no page describes the providers %s", ", ".join(missing))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Registers the directive and the check."""
+    """Register the directive and the check."""
     app.add_directive("provider", ProviderFacts)
-    app.connect("env-check-consistency", _all_placed)
+    app.connect("env-check-consistency", _check_all_placed)
     return {"version": "1", "parallel_read_safe": False}

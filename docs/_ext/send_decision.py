@@ -106,7 +106,7 @@ def _resolved(
 
 
 def _first_calls() -> list[str]:
-    lines = _head("The shop shows the order as", "No call was started", "A call was started and settled")
+    lines = _head("The shop shows the order as", "No call was started", "A call was started and resolved")
     for title, order, same_work in _FIRST:
         decisions = [
             before_sending(FulfillState.OPEN, order, _KEY, same_work=same_work, was_started=was_started)

@@ -1,6 +1,6 @@
 """Takes ``docs/_static/contact_sheet.png``, the contact sheet of the demo's shop: python docs/_ext/sheet_picture.py.
 
-Needs Chromium and its driver. The picture holds a digest of the page's words, by which a test knows when it is old.
+Needs Chromium and its driver. The picture contains a digest of the page's text, so that a test can tell when it is old.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from remote_artwork.cli.demo import write_shop
 
 PICTURE = Path(__file__).parents[1] / "_static" / "contact_sheet.png"
 DIGEST = "Words"
-WIDTH, SCALE, COLOURS = 1_000, 1.5, 128
+WIDTH, SCALE, COLORS = 1_000, 1.5, 128
 _SIZES = {"1001": [300, 300], "1003": [148, 105], "1004": [105, 105]}
-"""Order → the print size of its item, in millimetres: it makes some of the warnings."""
+"""Order → the print size of its item in millimeters, which causes some of the warnings."""
 
 
 def page() -> str:
-    """The page, the same for every run but for what draws its pictures."""
+    """Return the page. It is the same in every run, except for the bytes of its pictures."""
     with tempfile.TemporaryDirectory() as home:
         orders, artwork = write_shop(Path(home))
         document = json.loads(orders.read_text(encoding="utf-8"))
@@ -52,12 +52,12 @@ def page() -> str:
 
 
 def digest(text: str) -> str:
-    """Of everything the page is made of but its pictures."""
+    """Return the digest of the page without its pictures."""
     return hashlib.sha256(re.sub('data:image/jpeg;base64,[^"]*', "", text).encode()).hexdigest()
 
 
 def taken(text: str) -> Image.Image:
-    """The page as Chromium shows it, all of it, in light colors."""
+    """Return the whole page as Chromium renders it, in light colors."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -80,11 +80,11 @@ def taken(text: str) -> Image.Image:
 
 
 def keep(text: str, picture: Path) -> None:
-    """Takes the page's picture, and writes it with the digest."""
+    """Take the picture of the page and write it with the digest."""
     notes = PngInfo()
     notes.add_text(DIGEST, digest(text))
     picture.parent.mkdir(exist_ok=True)
-    taken(text).convert("RGB").quantize(COLOURS).save(picture, optimize=True, pnginfo=notes)
+    taken(text).convert("RGB").quantize(COLORS).save(picture, optimize=True, pnginfo=notes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures of the documentation show what is so today."""
+"""The pictures of the documentation are up to date."""
 
 import json
 import re
@@ -39,7 +39,9 @@ def test_the_pictures_of_the_print_desk_are_up_to_date():
         f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import json, desk_pictures as d; "
         "print(json.dumps(d.digests()))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True).stdout
-    for name, digest in json.loads(told.splitlines()[-1]).items():
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
+    ).stdout
+    for name, digest in json.loads(output.splitlines()[-1]).items():
         with Image.open(DOCS / "_static" / f"print_desk_{name}.png") as kept:
             assert kept.text["Words"] == digest, "take it again: python docs/_ext/desk_pictures.py"
