@@ -157,7 +157,7 @@ def test_the_context_of_an_error_decides_nothing():
     assert type(from_exception(error, where="here", name="a.png")) is StorageUnreachable
 
 
-def test_an_error_code_that_is_an_enumeration_is_named_as_the_service_names_it():
+def test_an_error_code_that_is_an_enumeration_is_shown_by_value():
     denied = from_exception(azure_error(403, StorageErrorCode.AUTHENTICATION_FAILED), where="here")
     assert "(HTTP 403 AuthenticationFailed)" in str(denied)
 

@@ -17,7 +17,7 @@ OPENED = {
 
 
 @pytest.mark.parametrize("protocol", OPENED)
-def test_fsspecs_own_configuration_has_no_part_in_a_file_system(protocol, monkeypatch):
+def test_fsspecs_configuration_does_not_affect_a_file_system(protocol, monkeypatch):
     url, credentials = OPENED[protocol]
     before = ra.open_storage(url, credentials=credentials, network=MINE)._backend._fs
     kind = type(before)
@@ -46,7 +46,7 @@ def test_fsspecs_own_configuration_has_no_part_in_a_file_system(protocol, monkey
     assert of_this_machine not in given
 
 
-def test_each_file_system_is_equal_to_itself_alone():
+def test_two_file_systems_are_never_equal():
     one, other = (
         ra.open_storage("s3://prints/in/?region=eu-west-1", network=ra.NetworkPolicy(read_timeout=seconds))._backend._fs
         for seconds in (6.5, 7.5)

@@ -31,34 +31,34 @@ POSSIBLE = ["a", "a/b", ".a", "..a", "a/.b", "a/..b", "a..b", "a b", "é", "a\u0
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_a_name_that_leads_elsewhere_or_is_no_text_is_impossible(name):
+def test_a_key_that_leaves_the_folder_or_is_unprintable_is_invalid(name):
     assert is_invalid_key(name)
     assert not all_valid_keys(["a.png", name, "b.png"])
 
 
 @pytest.mark.parametrize("name", POSSIBLE)
-def test_an_odd_name_is_possible(name):
+def test_an_unusual_key_is_valid(name):
     assert not is_invalid_key(name)
 
 
 @pytest.mark.parametrize("names", [[], ["a.png"], ["1_1.png", "in/1_2.jpg", "é b+c%.pdf"]])
-def test_usual_names_are_passed_without_a_look_at_each(names):
+def test_usual_keys_are_validated_together(names):
     assert all_valid_keys(names)
 
 
 @pytest.mark.parametrize("character", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xD800, 0xDFFF])
-def test_what_no_name_may_hold_no_folder_may(character):
+def test_characters_that_are_invalid_in_keys_are_invalid_in_urls(character):
     assert is_invalid_key(f"a{chr(character)}b")
     assert unprintable(f"a{chr(character)}b") == "a control character"
 
 
 @pytest.mark.parametrize("character", ["\u202e", "\u200d", "\xa0", "\ufeff", "\ue000"])
-def test_what_a_name_may_hold_a_folder_may(character):
+def test_characters_that_are_valid_in_keys_are_valid_in_urls(character):
     assert not is_invalid_key(f"a{character}b")
     assert unprintable(f"a{character}b") is None
 
 
 @given(st.lists(st.text(st.sampled_from("a./\\\n\x7f\ud800\u2028 "), max_size=4), max_size=4))
-def test_names_that_are_all_plain_are_all_possible(names):
+def test_keys_that_are_valid_together_are_valid_one_by_one(names):
     if all_valid_keys(names):
         assert not any(is_invalid_key(name) for name in names)

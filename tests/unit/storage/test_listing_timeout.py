@@ -22,7 +22,7 @@ def clock(monkeypatch):
     return ticks
 
 
-def test_names_of_a_web_folder_are_not_asked_for_after_the_time_limit(web_server, clock):
+def test_a_web_folder_is_not_probed_after_the_time_limit(web_server, clock):
     web_server.folder.requests = clock
     network = ra.NetworkPolicy(allow_private=True, allow_http=True, listing_timeout=LIMIT)
     storage = ra.open_storage(web_server.url, network=network)
@@ -45,7 +45,7 @@ def test_folders_are_not_listed_after_the_time_limit(clock):
     assert len(clock) == LIMIT + 1
 
 
-def test_a_request_is_not_repeated_after_the_time_limit(clock):
+def test_a_request_is_not_retried_after_the_time_limit(clock):
     class Down(fsspec.AbstractFileSystem):
         protocol = "down"
         cachable = False
@@ -60,7 +60,7 @@ def test_a_request_is_not_repeated_after_the_time_limit(clock):
     assert len(clock) == LIMIT + 1
 
 
-def test_a_listing_whose_time_is_up_is_not_begun_anew():
+def test_a_listing_is_not_resumed_after_the_time_limit():
     asked = []
 
     class Cut:

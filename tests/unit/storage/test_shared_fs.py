@@ -25,7 +25,7 @@ def _needs_s3():
     package("s3fs")
 
 
-def test_folders_and_buckets_at_one_place_share_a_client():
+def test_folders_and_buckets_of_one_endpoint_share_a_client():
     kept, first = file_system()
     for folder in ("prints/in", "prints/other", "posters/in"):
         assert file_system(URL.format(folder), credentials=ra.Keys("AKTESTKEY", "a-secret-of-tests"))[1] is first
@@ -46,26 +46,26 @@ def test_folders_and_buckets_at_one_place_share_a_client():
     ],
     ids=lambda other: str(next(iter(other))),
 )
-def test_whoever_has_other_credentials_another_policy_or_another_place_has_a_client_of_his_own(other):
+def test_other_credentials_policies_and_endpoints_share_no_client(other):
     kept, first = file_system()
     assert file_system(**other)[1] is not first
     assert kept
 
 
-def test_buckets_whose_region_is_not_known_share_nothing():
+def test_buckets_with_an_unknown_region_share_no_client():
     kept, first = file_system("s3://prints/in/")
     assert file_system("s3://prints/other/")[1] is first
     assert file_system("s3://posters/in/")[1] is not first
     assert kept
 
 
-def test_credentials_of_the_machine_are_looked_for_anew():
+def test_ambient_credentials_share_no_client():
     kept, first = file_system("s3://prints/in/?region=eu-west-1", credentials=ra.Ambient())
     assert file_system("s3://prints/in/?region=eu-west-1", credentials=ra.Ambient())[1] is not first
     assert kept
 
 
-def test_a_client_that_no_storage_uses_is_let_go():
+def test_an_unused_client_is_released():
     storage, first = file_system(URL.format("let-go"), credentials=ra.Keys("AKLETGO", "a-secret-of-tests"))
     gone = weakref.ref(first)
     del storage, first

@@ -16,7 +16,7 @@ FILE = StoredFile(name="a.png", size=1, etag="1", version_id="1")
 HOUR = timedelta(hours=1)
 
 
-def test_googles_own_key_file_of_this_machine_signs(service_account_key, monkeypatch, tmp_path):
+def test_google_application_credentials_sign_urls(service_account_key, monkeypatch, tmp_path):
     (tmp_path / "key.json").write_text(json.dumps(service_account_key))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
@@ -27,7 +27,7 @@ def test_googles_own_key_file_of_this_machine_signs(service_account_key, monkeyp
     assert service_account_key["private_key"][40:80] not in repr(storage._backend._fs.storage_options)
 
 
-def test_a_person_who_is_signed_in_at_google_signs_no_url(monkeypatch, tmp_path):
+def test_a_google_user_sign_in_cannot_sign_urls(monkeypatch, tmp_path):
     person = {
         "type": "authorized_user",
         "client_id": "1",
@@ -43,7 +43,7 @@ def test_a_person_who_is_signed_in_at_google_signs_no_url(monkeypatch, tmp_path)
     assert "hush" not in str(error.value)
 
 
-def test_a_machine_without_credentials_of_google_says_so_when_the_location_is_opened(monkeypatch, tmp_path):
+def test_missing_google_credentials_are_an_error_when_the_location_opens(monkeypatch, tmp_path):
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -51,13 +51,13 @@ def test_a_machine_without_credentials_of_google_says_so_when_the_location_is_op
         ra.open_storage("gs://prints/in/", credentials=ra.Ambient())
 
 
-def test_nothing_of_this_machine_is_looked_at_unless_it_is_said(service_account_key, monkeypatch, tmp_path):
+def test_ambient_credentials_are_used_only_on_request(service_account_key, monkeypatch, tmp_path):
     (tmp_path / "key.json").write_text(json.dumps(service_account_key))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
     assert ra.open_storage("gs://prints/in/").url(FILE, expires_in=HOUR)[1] is None
 
 
-def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(monkeypatch):
+def test_azures_default_credential_cannot_sign_and_is_closed_with_the_storage(monkeypatch):
     package("adlfs")
     from azure.identity.aio import DefaultAzureCredential
 
@@ -72,7 +72,7 @@ def test_azures_default_credential_signs_no_url_and_is_closed_with_the_storage(m
     assert closed == [True]
 
 
-def test_a_machine_without_credentials_of_azure_says_so(monkeypatch):
+def test_missing_azure_credentials_are_an_error(monkeypatch):
     package("adlfs")
     from remote_artwork.storage.backends.azure_client import AmbientCredential
 
@@ -99,7 +99,7 @@ def _noting(close, closed):
     return noted
 
 
-def test_azures_package_for_it_is_named_where_it_is_missing(monkeypatch):
+def test_a_missing_azure_identity_is_an_error_with_the_pip_command(monkeypatch):
     package("adlfs")
     import sys
 

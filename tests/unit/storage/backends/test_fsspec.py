@@ -44,7 +44,7 @@ def memory(path):
 
 @pytest.mark.parametrize("make", [whole_folder, archive, memory])
 @pytest.mark.parametrize("root", ["", "/"])
-def test_a_file_system_may_be_used_from_its_root(tmp_path, make, root):
+def test_the_root_of_a_file_system_can_be_the_folder(tmp_path, make, root):
     (tmp_path / "in" / "sub").mkdir(parents=True)
     (tmp_path / "in" / "1001_1.png").write_bytes(b"one")
     (tmp_path / "in" / "sub" / "2.pdf").write_bytes(b"second")
@@ -56,7 +56,7 @@ def test_a_file_system_may_be_used_from_its_root(tmp_path, make, root):
     assert storage.reader(listed["sub/2.pdf"]).read(0, 3) == b"sec"
 
 
-def test_the_root_of_this_machine_is_no_relative_path(tmp_path, monkeypatch):
+def test_the_root_of_this_machine_is_not_a_relative_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "a.png").write_bytes(b"x")
@@ -79,26 +79,26 @@ class Listing(fsspec.AbstractFileSystem):
 
 
 @pytest.mark.parametrize("stray", [{"elsewhere/a.png": "file"}, {"elsewhere": "directory"}, {"inside/a.png": "file"}])
-def test_an_entry_from_elsewhere_is_an_error_and_not_left_out(stray):
+def test_a_listed_path_outside_the_folder_is_an_error(stray):
     storage = ra.ArtworkStorage(Listing(**{"in/a.png": "file", **stray}), "in")
     with pytest.raises(StorageMisbehaved, match=r"listing://in: .*outside the folder"):
         files(storage)
     assert storage.requests["list"] == 1
 
 
-def test_the_folder_itself_and_those_above_it_are_no_files():
+def test_the_folder_and_its_parents_are_left_out():
     above = {"": "directory", "x": "directory", "x/in": "directory", "x/in/": "file"}
     assert set(files(ra.ArtworkStorage(Listing(**above, **{"x/in/a.png": "file"}), "x/in"))) == {"a.png"}
 
 
 @pytest.mark.parametrize("root", ["in", "/in"])
-def test_a_slash_in_front_is_no_difference(root):
+def test_a_leading_slash_makes_no_difference(root):
     entries = Listing(**{"in/a.png": "file", "/in/b.png": "file"})
     assert set(files(ra.ArtworkStorage(entries, root))) == {"a.png", "b.png"}
 
 
 @pytest.mark.parametrize("fs", [WholeFileCacheFileSystem(target_protocol="memory"), Listing()])
-def test_a_protocol_that_only_sounds_like_a_file_gets_no_url_of_this_machine(fs):
+def test_a_protocol_with_a_similar_name_gets_no_file_url(fs):
     file = StoredFile(name="a.png", size=1, etag="e")
     with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
         ra.ArtworkStorage(fs, "/in").url(file, expires_in=HOUR)

@@ -64,13 +64,13 @@ def names_found(pages):
     return [name for page in pages for name in page.names]
 
 
-def test_a_folder_is_listed_in_pages_each_asked_for_once():
+def test_each_page_of_a_folder_is_requested_once():
     storage = Storage(*numbers(35))
     assert [len(page.names) for page in Lister().pages(storage, storage.send)] == [10, 10, 10, 5]
     assert len(storage.requests) == 4
 
 
-def test_whoever_looks_at_the_first_page_only_causes_one_request():
+def test_the_first_page_alone_costs_one_request():
     storage = Storage(*numbers(35))
     pages = Lister().pages(storage, storage.send)
     next(pages)
@@ -78,7 +78,7 @@ def test_whoever_looks_at_the_first_page_only_causes_one_request():
     assert len(storage.requests) == 1
 
 
-def test_wanted_names_are_found_by_few_requests():
+def test_expected_names_are_found_with_few_requests():
     storage = Storage(*numbers(500))
     found = list(Lister().search(storage, SearchQuery(stems=["0003_1", "0490_1", "0499_1"]), storage.send))
     assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
@@ -87,7 +87,7 @@ def test_wanted_names_are_found_by_few_requests():
     assert not any(page.complete for page in found)
 
 
-def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
+def test_a_sparse_search_reads_several_key_ranges_concurrently():
     storage = Storage(*numbers(5000))
     together, most = 0, 0
 
@@ -120,28 +120,28 @@ def test_a_sparse_search_is_made_in_several_key_ranges_at_once():
     assert len(storage.requests) <= 550
 
 
-def test_nothing_wanted_asks_nothing():
+def test_an_empty_search_makes_no_request():
     storage = Storage(*numbers(5))
     for in_order in (True, False):
         assert list(Lister(in_order=in_order).search(storage, SearchQuery(), storage.send)) == []
     assert storage.requests == []
 
 
-def test_a_name_that_is_wanted_besides_is_looked_up_directly():
+def test_a_whole_name_is_looked_up_directly():
     storage = Storage(*numbers(50), "readme.txt")
     found = list(Lister().search(storage, SearchQuery(names=["no.txt", "readme.txt"]), storage.send))
     assert names_found(found) == ["readme.txt"]
     assert storage.requests == []
 
 
-def test_a_name_of_a_stem_that_is_wanted_is_not_looked_up_twice():
+def test_a_whole_name_with_an_expected_stem_is_not_looked_up_again():
     storage = Storage(*numbers(5))
     found = names_found(Lister().search(storage, SearchQuery(stems=["0001_1"], names=["0001_1.png"]), storage.send))
     assert found.count("0001_1.png") == 1
 
 
 @pytest.mark.parametrize("disorder", [{"skips": False}, {"shuffled": True}])
-def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_listed(disorder):
+def test_a_storage_that_does_not_list_in_order_is_listed_completely(disorder):
     storage = Storage(*numbers(25), **disorder)
     lister = Lister()
     wanted = SearchQuery(stems=["0003_1", "0005_1", "0021_1"])
@@ -154,7 +154,7 @@ def test_a_storage_that_begins_where_it_likes_or_does_not_sort_is_noticed_and_li
     assert len(storage.requests) == 3  # it is remembered
 
 
-def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
+def test_few_names_in_a_large_unsorted_folder_are_listed_by_prefix():
     storage = Storage(*numbers(500), skips=False)
     found = list(
         Lister(in_order=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.send)
@@ -165,7 +165,7 @@ def test_without_order_few_names_in_a_large_folder_are_asked_for_one_by_one():
     assert not any(page.complete for page in found)
 
 
-def test_disorder_that_shows_late_loses_nothing():
+def test_an_order_that_breaks_late_loses_no_file():
     storage = Storage(*numbers(200))
     plain_page = storage.page
 
@@ -179,7 +179,7 @@ def test_disorder_that_shows_late_loses_nothing():
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
-def test_a_page_whose_token_is_refused_is_asked_for_by_the_last_name():
+def test_a_listing_resumes_after_the_last_name_if_its_token_is_refused():
     storage = Storage(*numbers(35))
     plain_page = storage.page
 
@@ -192,7 +192,7 @@ def test_a_page_whose_token_is_refused_is_asked_for_by_the_last_name():
     assert [name for page in Lister().pages(storage, storage.send) for name in page.names] == numbers(35)
 
 
-def test_a_page_that_is_refused_in_any_case_ends_the_look():
+def test_a_page_that_is_always_refused_ends_the_listing():
     storage = Storage(*numbers(35))
     plain_page = storage.page
 
@@ -206,7 +206,7 @@ def test_a_page_that_is_refused_in_any_case_ends_the_look():
         list(Lister().pages(storage, storage.send))
 
 
-def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
+def test_throttling_reduces_the_concurrency():
     storage = Storage(*numbers(5000))
     busy = threading.Lock()
     refused = 0
@@ -226,7 +226,7 @@ def test_a_storage_that_serves_one_at_a_time_is_asked_one_at_a_time():
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
-def test_an_outage_ends_the_look_after_every_course_was_tried():
+def test_an_outage_ends_a_search_after_every_cursor_was_tried():
     storage = Storage(*numbers(5000))
     tried = 0
 
@@ -242,7 +242,7 @@ def test_an_outage_ends_the_look_after_every_course_was_tried():
     assert tried <= 40 + MAX_CONCURRENT + 1
 
 
-def test_an_outage_of_a_single_course_is_seen_at_once():
+def test_an_outage_ends_a_listing_at_once():
     tried = 0
 
     def send(_kind, _request, /):
@@ -269,7 +269,7 @@ def test_for_a_check_keys_of_other_folders_become_empty_names():
     assert names_below("", ["a.png", "b/c.png"]) == ["a.png", "b/c.png"]
 
 
-def test_no_more_key_ranges_are_open_than_are_asked_at_once():
+def test_there_are_never_more_key_ranges_than_concurrent_requests():
     names = [f"{number:05}_1.png" for number in range(40_000)]
 
     def submit(request):

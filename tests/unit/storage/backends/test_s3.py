@@ -21,7 +21,7 @@ def page(*keys, end=END, head='<?xml version="1.0" encoding="UTF-8"?>\n'):
     return f"{head}<ListBucketResult {SPACE}><Name>b</Name>{objects}{end}</ListBucketResult>".encode()
 
 
-def test_keys_come_in_their_order_and_the_rest_when_it_is_asked_for():
+def test_keys_are_in_order_and_files_are_parsed_on_demand():
     read = read_page(page("in/b.png", "in/a.png"))
     assert list(read.names) == ["in/b.png", "in/a.png"]
     assert read.next_token is None
@@ -39,7 +39,7 @@ def test_an_empty_listing_has_no_keys():
     assert list(read_page(page()).names) == []
 
 
-def test_keys_are_decoded_where_the_storage_says_that_it_encoded_them():
+def test_keys_are_decoded_if_the_storage_says_they_are_encoded():
     encoded = page("a%2Bb+c%0A%C3%A9", end=f"<EncodingType>url</EncodingType>{END}")
     assert list(read_page(encoded).names) == ["a+b c\né"]
     assert list(read_page(page("a%2Bb+c")).names) == ["a%2Bb+c"]
@@ -60,7 +60,7 @@ USUAL = page("a&amp;b", "cé").decode()
     ],
     ids=["entities", "a space", "a name space", "mixed", "CDATA", "a prefix"],
 )
-def test_a_listing_may_be_written_in_unusual_xml(unusual):
+def test_a_listing_in_unusual_xml_is_read(unusual):
     read = read_page(unusual.encode())
     assert list(read.names) == ["a&b", "cé"]
     assert read.file(1).size == 12
@@ -81,7 +81,7 @@ def test_a_listing_may_be_written_in_unusual_xml(unusual):
     ],
     ids=["empty", "html", "not UTF-8", "cut", "open", "no end", "another root", "no such entity", "stray"],
 )
-def test_what_is_no_listing_is_refused(answer):
+def test_a_response_that_is_not_a_listing_is_refused(answer):
     with pytest.raises(StorageMisbehaved):
         read_page(answer)
 
@@ -98,25 +98,25 @@ def test_entities_are_never_expanded():
         read_page(page("x&b;", head=laughs))
 
 
-def test_an_outer_file_is_never_read():
+def test_external_entities_are_never_read():
     outer = '<!DOCTYPE x [<!ENTITY % f SYSTEM "file:///etc/hostname">]>'
     with pytest.raises(StorageMisbehaved, match="document type"):
         read_page(page("x", head=outer))
 
 
 @pytest.mark.parametrize("size", ["", "-1", "12 apples", "9" * 5000])
-def test_a_size_that_is_no_number_is_seen_when_the_file_is_looked_at(size):
+def test_a_size_that_is_not_a_number_is_an_error_when_the_file_is_used(size):
     read = read_page(page("a").replace(b"<Size>12<", f"<Size>{size}<".encode()))
     with pytest.raises(StorageMisbehaved, match="size"):
         read.file(0)
 
 
-def test_an_object_that_is_no_xml_is_refused_when_it_is_looked_at():
+def test_an_object_in_broken_xml_is_refused_when_it_is_used():
     read = read_page(page("a").replace(b"<Size>", b"<Size size>"))
     with pytest.raises(StorageMisbehaved):
         read.file(0)
 
 
-def test_an_object_in_unusual_xml_is_read_all_the_same():
+def test_an_object_in_unusual_xml_is_read():
     read = read_page(page("a").replace(b"<Size>", b'<Size unit="byte">'))
     assert read.file(0).size == 12

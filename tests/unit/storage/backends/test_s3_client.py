@@ -27,7 +27,7 @@ def storage(amazon, local_network):
 
 
 @pytest.mark.parametrize("answer", ["other region", "denied in a region"])
-def test_a_region_that_the_url_leaves_out_costs_one_request_ever(storage, amazon, answer):
+def test_resolving_a_region_costs_one_request(storage, amazon, answer):
     amazon.answer(answer)
     assert amazon.requests == []
     for _ in range(3):
@@ -44,7 +44,16 @@ def test_reports_name_the_location_with_its_region(storage):
     assert storage.location == "s3://prints/in/?region=eu-west-1"
 
 
-def test_nothing_is_asked_where_the_url_names_the_region_or_another_endpoint(amazon, local_network):
+def test_folders_of_one_bucket_keep_their_own_locations_once_the_region_is_known(storage, amazon, local_network):
+    amazon.answer("other region", "other region")
+    other = ra.open_storage("s3://prints/other/", credentials=KEYS, network=local_network, retry=RETRY)
+    for opened in (storage, other):
+        opened.url(FILE, expires_in=HOUR)
+    assert storage.location == "s3://prints/in/?region=eu-west-1"
+    assert other.location == "s3://prints/other/?region=eu-west-1"
+
+
+def test_a_known_region_or_another_endpoint_costs_no_request(amazon, local_network):
     for url in ("s3://prints/in/?region=eu-west-1", "s3+https://s3.example.com/prints/?provider=minio"):
         storage = ra.open_storage(url, credentials=KEYS, network=local_network)
         storage.url(FILE, expires_in=HOUR)
@@ -61,7 +70,7 @@ def test_nothing_is_asked_where_the_url_names_the_region_or_another_endpoint(ama
         ("redirect nowhere", StorageMisbehaved, 1),
     ],
 )
-def test_a_region_that_cannot_be_found_out_is_an_error_and_asked_for_again_later(storage, amazon, answer, error, asked):
+def test_a_region_that_cannot_be_resolved_is_an_error_and_requested_again(storage, amazon, answer, error, asked):
     for uses in (1, 2):
         amazon.answer(answer)
         with pytest.raises(error, match="s3://prints/in/"):
@@ -70,7 +79,7 @@ def test_a_region_that_cannot_be_found_out_is_an_error_and_asked_for_again_later
         assert storage.requests["head"] == asked * uses
 
 
-def test_the_guard_holds_for_this_request_too(amazon):
+def test_the_network_policy_guards_this_request(amazon):
     network = ra.NetworkPolicy(allow_http=True)
     with pytest.raises(InvalidLocation, match="allow_private"):
         ra.open_storage("s3://prints/in/", credentials=KEYS, network=network).stat("a.png")

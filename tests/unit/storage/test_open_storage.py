@@ -19,13 +19,13 @@ def test_a_local_folder_and_memory_open_by_url(tmp_path):
     assert ra.open_storage(ra.Location.parse("memory://somewhere/"), network=LOCAL).location == "memory://somewhere/"
 
 
-def test_a_location_of_this_machine_takes_no_keys(tmp_path):
+def test_a_local_location_takes_no_credentials(tmp_path):
     with pytest.raises(ra.ConfigurationError, match="takes no credentials"):
         ra.open_storage(tmp_path.as_uri(), credentials=KEYS, network=LOCAL)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/", "FILE://localhost/etc", "local:///etc/", "/etc/", "memory://other/"])
-def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
+def test_a_local_location_needs_the_operators_permission(url):
     everything_else = ra.NetworkPolicy(allow_private=True, allow_http=True)
     for network in (None, ra.NetworkPolicy(), everything_else):
         with pytest.raises(InvalidLocation, match="allow_local=True"):
@@ -35,18 +35,18 @@ def test_a_url_leads_to_this_machine_only_with_an_operators_leave(url):
 
 
 @pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
-def test_a_url_opens_no_other_file_system_of_fsspec(scheme):
+def test_other_fsspec_protocols_cannot_be_opened_by_url(scheme):
     with pytest.raises(InvalidLocation, match="cannot be opened; make its fsspec file system"):
         ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
 
 
 @pytest.mark.parametrize("url", ["simplecache::file:///etc/", "filecache://x/", "reference://x/", "zip://x/", "data:x"])
-def test_a_url_wraps_no_file_system(url):
+def test_chained_fsspec_urls_are_refused(url):
     with pytest.raises(InvalidLocation):
         ra.open_storage(url, network=LOCAL)
 
 
-def test_plain_http_needs_an_operators_word():
+def test_plain_http_needs_the_operators_permission():
     url = "s3+http://s3.example.com/prints/in/"
     network = ra.NetworkPolicy(allow_http=True)
     assert ra.open_storage(url, network=network).location.startswith("s3+http://s3.example.com/prints/in/")
@@ -54,14 +54,14 @@ def test_plain_http_needs_an_operators_word():
         ra.open_storage(url)
 
 
-def test_a_public_web_folder_opens_by_its_url_and_hands_out_plain_urls():
+def test_a_public_web_folder_opens_by_url_and_makes_unsigned_urls():
     storage = ra.open_storage("https://Files.example.com/prints%20in")
     assert storage.location == "https://files.example.com/prints%20in/"
     url, expires_at = storage.url(StoredFile(name="ü +#?.png", size=1, etag="e"), expires_in=timedelta(hours=1))
     assert (url, expires_at) == ("https://files.example.com/prints%20in/%C3%BC%20%2B%23%3F.png", None)
 
 
-def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operators_word():
+def test_a_public_web_folder_takes_no_credentials_and_no_plain_http():
     with pytest.raises(ra.ConfigurationError, match="takes no credentials") as error:
         ra.open_storage("https://files.example.com/in/", credentials=KEYS)
     assert "hush" not in str(error.value)
@@ -69,24 +69,25 @@ def test_a_public_web_folder_takes_no_keys_and_no_plain_http_without_an_operator
         ra.open_storage("web+http://files.example.com/in/")
 
 
-OF_NOBODY_ELSE = ra.NetworkPolicy(connect_timeout=1.25)
-"""Who has a policy of his own shares no client that is there already."""
+UNSHARED = ra.NetworkPolicy(connect_timeout=1.25)
+"""A policy of its own, so that no client that another test made is shared."""
 
 
-def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
+def test_a_missing_package_is_an_error_with_the_pip_command(monkeypatch):
     for package, extra, url in (
         ("s3fs", "s3", "s3://prints/in/?region=eu-west-1"),
         ("gcsfs.core", "gcs", "gs://b/"),
+        ("adlfs", "azure", "az://prints@account/in/"),
         ("aiohttp", "web", "https://files.example.com/in/"),
     ):
         monkeypatch.setitem(sys.modules, package, None)
-        for module in ("gcs_client", "s3_client"):
+        for module in ("azure_client", "gcs_client", "s3_client"):
             monkeypatch.delitem(sys.modules, f"remote_artwork.storage.backends.{module}", raising=False)
         with pytest.raises(MissingExtra, match=rf"pip install 'remote_artwork\[{extra}\]'"):
-            ra.open_storage(url, network=OF_NOBODY_ELSE)
+            ra.open_storage(url, network=UNSHARED)
 
 
-def test_nothing_that_is_shown_holds_a_key():
+def test_a_storage_shows_no_keys():
     storage = ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=KEYS)
     for text in (repr(storage), str(storage), storage.location):
         assert "s3://prints/in/" in text
@@ -124,7 +125,7 @@ def test_an_azure_account_key_signs_urls_of_a_file():
     assert expires_at is not None
 
 
-def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
+def test_the_sas_of_a_url_becomes_the_credential_and_is_never_shown():
     storage = ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}")
     assert "sig" not in repr(storage) + storage.location
     with pytest.raises(ra.ConfigurationError, match=r"share_sas=True.*share_sas: true") as error:
@@ -137,20 +138,20 @@ def test_the_sas_of_a_pasted_url_becomes_the_credential_and_is_shown_nowhere():
     [ra.SasToken("sv=1&se=2999-01-01&sig=other"), ra.AccountKey("b3RoZXI="), ra.Ambient(), ra.Anonymous()],
     ids=lambda given: type(given).__name__,
 )
-def test_other_credentials_than_the_sas_of_the_url_are_refused_beside_it(given):
+def test_a_sas_in_the_url_and_other_credentials_are_refused(given):
     with pytest.raises(InvalidLocation, match="contains a SAS, and other credentials were given, too; ") as refusal:
         ra.open_storage(f"https://account.blob.core.windows.net/prints/in?{SAS}", credentials=given)
     assert "aHVzaA" not in str(refusal.value)
     assert "other&" not in str(refusal.value)
 
 
-def test_the_sas_of_the_url_may_be_given_once_more_to_let_it_be_handed_on():
+def test_the_sas_of_the_url_may_be_given_again_to_allow_sharing():
     url = f"https://account.blob.core.windows.net/prints/in?{SAS}"
     storage = ra.open_storage(url, credentials=ra.SasToken(SAS, share_sas=True))
     assert storage.url(FILE, expires_in=timedelta(hours=1))[0].endswith(f"/a%20b.png?{SAS}")
 
 
-def test_a_shared_sas_that_names_no_end_is_refused():
+def test_a_shared_sas_without_an_expiry_time_is_refused():
     storage = ra.open_storage("az://prints@account/", credentials=ra.SasToken("si=policy&sig=hush", share_sas=True))
     with pytest.raises(ra.ConfigurationError, match=r"\(se\)") as error:
         storage.url(FILE, expires_in=timedelta(hours=1))
@@ -165,16 +166,9 @@ def test_a_shared_sas_that_names_no_end_is_refused():
         ("s3://prints/in/?region=eu-west-1", ra.AccountKey("aHVzaA==")),
     ],
 )
-def test_credentials_of_another_protocol_are_refused_and_never_left_out_silently(url, credentials):
+def test_credentials_of_another_protocol_are_refused(url, credentials):
     with pytest.raises(ra.ConfigurationError, match=f"not {type(credentials).__name__}"):
         ra.open_storage(url, credentials=credentials)
-
-
-def test_adlfs_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.delitem(sys.modules, "remote_artwork.storage.backends.azure_client", raising=False)
-    monkeypatch.setitem(sys.modules, "adlfs", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'remote_artwork\[azure\]'"):
-        ra.open_storage("az://prints@account/in/", network=OF_NOBODY_ELSE)
 
 
 def test_no_sdk_is_loaded_before_a_location_needs_it():

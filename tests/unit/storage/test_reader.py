@@ -1,0 +1,74 @@
+"""Reading a file in ranges."""
+
+import hashlib
+import os
+import tracemalloc
+
+import pytest
+
+from remote_artwork.errors import StorageMisbehaved
+from remote_artwork.storage import StoredFile
+from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, RangeReader
+
+
+def reader_of(content):
+    fetched = []
+
+    def fetch(start, end):
+        fetched.append((start, end))
+        return content[start:end]
+
+    file = StoredFile(name="a.pdf", size=len(content), etag="e")
+    return RangeReader(file, fetch), fetched
+
+
+def test_a_sequential_read_needs_few_requests():
+    content = os.urandom(PIECE * 40 + 5)
+    reader, fetched = reader_of(content)
+    whole = b"".join(reader.read(start, 1000) for start in range(0, len(content), 1000))
+    assert whole == content
+    assert len(fetched) <= 7
+    assert sum(end - start for start, end in fetched) == len(content)
+
+
+def test_reading_both_ends_of_a_file_fetches_only_them():
+    reader, fetched = reader_of(bytes(PIECE * 40))
+    reader.read(0, 8)
+    reader.read(PIECE * 40 - 100, 100)
+    assert fetched == [(0, 8), (PIECE * 40 - 100, PIECE * 40)]
+
+
+def test_overlapping_reads_fetch_nothing_twice():
+    content = os.urandom(PIECE * 3)
+    reader, fetched = reader_of(content)
+    for start, length in [(10, 10), (30, 10), (0, 50), (15, 20), (PIECE * 2, 9), (PIECE * 2 - 5, 20), (0, PIECE * 3)]:
+        assert reader.read(start, length) == content[start : start + length]
+    assert sum(end - start for start, end in fetched) == len(content)
+
+
+def test_a_response_that_is_too_short_is_an_error():
+    file = StoredFile(name="a.pdf", size=100, etag="e")
+    with pytest.raises(StorageMisbehaved, match=r"sent 5 bytes instead of 100"):
+        RangeReader(file, lambda _start, _end: b"short").read(0, 10)
+
+
+def test_a_reader_refuses_negative_positions():
+    reader, _ = reader_of(b"content")
+    with pytest.raises(ValueError, match="must not be negative"):
+        reader.read(-1, 2)
+
+
+def test_ranges_of_a_large_file_are_kept_on_disk_until_the_reader_is_gone():
+    content = os.urandom(MAX_IN_MEMORY + PIECE + 5)
+    reader, fetched = reader_of(content)
+    tracemalloc.start()
+    whole = hashlib.sha256()
+    for start in range(0, len(content), PIECE):
+        whole.update(reader.read(start, PIECE))
+    assert tracemalloc.get_traced_memory()[1] < MAX_IN_MEMORY
+    tracemalloc.stop()
+    assert whole.digest() == hashlib.sha256(content).digest()
+    requests = len(fetched)
+    assert reader.read(PIECE * 3 - 7, PIECE) == content[PIECE * 3 - 7 : PIECE * 4 - 7]
+    assert len(fetched) == requests
+    del reader  # a temporary file that is left open would be a warning, and so an error
