@@ -8,10 +8,10 @@ import fsspec
 import pikepdf
 import pytest
 from PIL import Image, ImageFile
-from remote_artwork.reports import Severity
 
 import remote_artwork as ra
 from print_files import JUNK, chunk, object_stream_bomb, pdf, picture, png, standard_font
+from remote_artwork.reports import Severity
 from remote_artwork.testing import FakeShop
 
 A6 = (105, 148)

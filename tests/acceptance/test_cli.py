@@ -227,7 +227,7 @@ class TestExitCodes:
         [
             (["--pattern", "{order}_{order_item_number}"], "position 1: unknown variable {order}"),
             (["--pattern", "{order_number}.pdf"], "the extension is never part of it"),
-            (["--client", "a:b"], "--orders FILE or --client"),
+            (["--client", "a:b"], "--orders-file FILE or --client"),
             (["--ledger", "ledger.db"], "sqlite:///"),
             (["--credentials", "nowhere.json"], "nowhere.json"),
             (["--limit", "0"], "greater than or equal to 1"),
@@ -247,13 +247,13 @@ class TestExitCodes:
     def test_2_for_a_service_accounts_key_that_is_none(self, shop, tmp_path):
         key = tmp_path / "key.json"
         key.write_text('{"type": "service_account", "token_uri": "https://hush.example.com"}')
-        ended = run("scan", "gs://prints/in/", "--orders", shop.orders, "--credentials", key)
+        ended = run("scan", "gs://prints/in/", "--orders-file", shop.orders, "--credentials", key)
         assert ended.returncode == 2
         assert "ServiceAccount: token_uri is not" in ended.stderr.replace("\n", " ")
         assert "hush" not in ended.stderr
 
     def test_2_for_a_location_that_does_not_exist(self, shop):
-        ended = run("scan", (shop.home / "nowhere").as_uri(), "--orders", shop.orders)
+        ended = run("scan", (shop.home / "nowhere").as_uri(), "--orders-file", shop.orders)
         assert ended.returncode == 2
         assert "nowhere" in ended.stderr
         assert set(shop.statuses().values()) == {"pending_approval"}
@@ -342,10 +342,10 @@ class TestLedger:
         )
         subprocess.run([sys.executable, "-c", stuck], check=True)
         assert shop.run("scan").returncode == 1
-        assert run("ledger", "resolve", "1001", "--not-fulfilled", "--orders", shop.orders).returncode == 0
+        assert run("ledger", "resolve", "1001", "--not-fulfilled", "--orders-file", shop.orders).returncode == 0
         assert shop.run("scan").returncode == 0
         assert set(shop.statuses().values()) == {"fulfilled"}
 
     def test_an_order_it_does_not_know(self, shop):
-        ended = run("ledger", "show", "7", "--orders", shop.orders)
+        ended = run("ledger", "show", "7", "--orders-file", shop.orders)
         assert (ended.returncode, "knows no order 7" in ended.stderr) == (2, True)

@@ -162,7 +162,7 @@ def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, cap
     orders = tmp_path / "orders.json"
     order = {"number": "1", "status": "pending_approval", "items": [{"number": "1"}]}
     orders.write_text(json.dumps({"orders": [order]}), encoding="utf-8")
-    command = [(tmp_path / "in").as_uri(), "--orders", str(orders), "--report", str(tmp_path / "sheet.html")]
+    command = [(tmp_path / "in").as_uri(), "--orders-file", str(orders), "--report", str(tmp_path / "sheet.html")]
     from remote_artwork.cli.app import run
 
     assert run(["plan", *command, "--deep", "--verify"]) == 0

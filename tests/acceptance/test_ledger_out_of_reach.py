@@ -158,7 +158,7 @@ def test_a_damaged_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: World,
 
 def scan_with_a_limit(folder: Path, kilobytes: int) -> subprocess.CompletedProcess:
     program = Path(sys.executable).with_name("remote-artwork")
-    command = f"ulimit -f {kilobytes}; exec {program} scan file://{folder}/prints --orders orders.json"
+    command = f"ulimit -f {kilobytes}; exec {program} scan file://{folder}/prints --orders-file orders.json"
     return subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False, timeout=100)
 
 

@@ -61,7 +61,7 @@ def settings_of(shop) -> Path:
     """``prints.env`` with other values: a folder, for which there are no keys."""
     given = {
         "LOCATION": shop.artwork.as_uri(),
-        "OPTIONS": f"--orders {shop.orders}",
+        "OPTIONS": f"--orders-file {shop.orders}",
         "KEYS": "anonymous",
     }
     text = FILES.joinpath("prints.env").read_text()

@@ -149,7 +149,7 @@ def orders(tmp_path):
 
 
 def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
-    place = [furnished.url, "--orders", str(orders), "--allow-private-network", "--json"]
+    place = [furnished.url, "--orders-file", str(orders), "--allow-private-network", "--json"]
     assert run(["plan", *place]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert [item["status"] for item in plan["items"]] == ["matched", "matched"]
@@ -158,12 +158,12 @@ def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
     assert "Only awaited names were asked for" in capsys.readouterr().out
     assert run(["scan", *place]) == 0
     assert json.loads(orders.read_text())["orders"][0]["status"] == "fulfilled"
-    assert run(["plan", furnished.url, "--orders", str(orders)]) == 2
+    assert run(["plan", furnished.url, "--orders-file", str(orders)]) == 2
     assert "allow_http" in capsys.readouterr().err
 
 
 def test_the_command_line_says_that_such_a_folder_cannot_be_swept(furnished, orders, capsys):
-    place = [furnished.url, "--orders", str(orders), "--allow-private-network"]
+    place = [furnished.url, "--orders-file", str(orders), "--allow-private-network"]
     assert run(["plan", *place, "--sweep"]) == 2
     assert "has no listing" in capsys.readouterr().err
 

@@ -59,7 +59,7 @@ def test_the_url_of_the_console_leads_from_plan_to_fulfilled(
     entrance.authority.cert_pem.write_to_path(str(certificates))
     orders.write_text(json.dumps(ORDERS))
     keys.write_text(json.dumps(credentials))
-    options = [url, "--orders", str(orders), "--credentials", str(keys), "--allow-private-network", "--json"]
+    options = [url, "--orders-file", str(orders), "--credentials", str(keys), "--allow-private-network", "--json"]
 
     program = [sys.executable, str(Path(__file__).with_name("local_world.py")), str(entrance.port), str(certificates)]
     done = subprocess.run(

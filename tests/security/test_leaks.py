@@ -14,10 +14,10 @@ from typing import get_args
 from urllib.parse import quote, quote_plus
 
 import pytest
-from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from hostile_server import HostileServer
+from remote_artwork.credentials import Credentials
 from remote_artwork.errors import InvalidLocation
 from shop_files import PNG
 
@@ -260,9 +260,9 @@ def test_wrong_credentials_are_not_repeated(name):
 
 COMMANDS = {
     "check": ["check"],
-    "plan": ["plan", "--orders", "orders.json"],
-    "scan --json": ["scan", "--orders", "orders.json", "--json"],
-    "explain": ["explain", "1001_1.png", "--orders", "orders.json"],
+    "plan": ["plan", "--orders-file", "orders.json"],
+    "scan --json": ["scan", "--orders-file", "orders.json", "--json"],
+    "explain": ["explain", "1001_1.png", "--orders-file", "orders.json"],
 }
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
 from parts import cached, missing, package
+from remote_artwork.credentials import Credentials
 from remote_artwork.storage.backends import azure_client
 from servers import free_port, running
 

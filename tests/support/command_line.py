@@ -44,7 +44,7 @@ class Shop:
         numbers = orders or {name.partition("_")[0]: [{"number": "1"}] for name in names}
         document = [{"number": n, "status": "pending_approval", "items": items} for n, items in numbers.items()]
         self.orders.write_text(json.dumps({"orders": document}, indent=2))
-        self.place = (self.artwork.as_uri(), "--orders", self.orders)
+        self.place = (self.artwork.as_uri(), "--orders-file", self.orders)
 
     def run(self, command, *more, **options):
         return run(command, *self.place, *more, **options)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
-from remote_artwork.credentials import Credentials
 
 import remote_artwork as ra
 from azure_server import FaultyAzure
 from faulty_web_server import FaultyServer
 from gcs_server import FaultyGoogle, open_gcs
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.credentials import Credentials
 from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends import azure_client
 from web_server import FaultyWeb

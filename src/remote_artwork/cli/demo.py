@@ -127,7 +127,7 @@ def _orders() -> list[Mapping[str, Any]]:
 
 def _say_what_next(console: Console, program: str, orders: Path, artwork: Path) -> None:
     near, right = (shlex.quote(str(artwork / name)) for name in ("1006-1.png", "1006_1.png"))
-    options = f"{shlex.quote(artwork.resolve().as_uri())} --orders {shlex.quote(str(orders))}"
+    options = f"{shlex.quote(artwork.resolve().as_uri())} --orders-file {shlex.quote(str(orders))}"
     lines = [
         f"cat {shlex.quote(str(orders))}",
         f"{program} scan {options}",

@@ -33,7 +33,7 @@ ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.",
 
 _LEASE = timedelta(minutes=1)
 
-Orders = Annotated[Path | None, typer.Option("--orders", metavar="FILE", help="The ledger is the one beside it.")]
+Orders = Annotated[Path | None, typer.Option("--orders-file", metavar="FILE", help="The ledger is the one beside it.")]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="For example sqlite:///ledger.db.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Whose orders.")]
 Number = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]

@@ -124,7 +124,7 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
     url: Annotated[str, typer.Argument(metavar="URL", help="The storage location, for example s3://bucket/folder/.")],
     *,
     orders: Annotated[
-        Path | None, typer.Option("--orders", metavar="FILE", help="A JSON file with the orders.")
+        Path | None, typer.Option("--orders-file", metavar="FILE", help="A JSON file with the orders.")
     ] = None,
     client: Annotated[
         str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="Makes a client of your own.")
@@ -251,7 +251,7 @@ class Options:
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):
-            raise ra.ConfigurationError("say where the orders are: --orders FILE or --client module:factory")
+            raise ra.ConfigurationError("say where the orders are: --orders-file FILE or --client module:factory")
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))

@@ -11,7 +11,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
-from remote_artwork.ledgers.engine import first_bytes, shown
+from remote_artwork.ledgers.engine import shown
+from remote_artwork.ledgers.snapshot import first_bytes
 
 _MAGIC = b"SQLite format 3\0"
 _OTHER_TABLES = "does not hold a ledger's tables as this release knows them"

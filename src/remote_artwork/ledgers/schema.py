@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 VERSION_TABLE = "remote_artwork_version"
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001",)
 """Every migration this release knows, oldest first. Any other revision is one of a newer release."""
 
 metadata = MetaData()

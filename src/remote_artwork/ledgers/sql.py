@@ -39,7 +39,6 @@ from remote_artwork.ledgers.engine import (
     DatabaseNow,
     Identity,
     among,
-    copied,
     identity,
     insert_if_missing,
     migrate,
@@ -50,6 +49,7 @@ from remote_artwork.ledgers.engine import (
 )
 from remote_artwork.ledgers.errors import DamagedRow, translated
 from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
+from remote_artwork.ledgers.snapshot import copied
 
 _KEY = ("tenant", "order_id", "approval")
 _PLAIN = ("order_number", "state", "receipt", "work", "reason", "settled_by", "call_limit")

@@ -10,15 +10,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from remote_artwork.errors import InvalidLedger
-from remote_artwork.ledgers.engine import SCRIPTS, migrate, open_engine, parse_ledger_url, revision_of
+from remote_artwork.ledgers.engine import SCRIPTS, migrate, open_engine, parse_ledger_url
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, metadata
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, claim, ids
-
-OLD_ORDER = (
-    "INSERT INTO remote_artwork_order (tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "
-    "VALUES ('acme', 'order-1', '', '1001', 'open', '', 4, 1000000000.5)"
-)
 
 
 @pytest.fixture
@@ -33,14 +28,6 @@ def engine(file: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def older(engine: Engine) -> Engine:
-    with engine.begin() as connection:
-        migrate(connection, "ledger", to="0001")
-        connection.exec_driver_sql(OLD_ORDER)
-    return engine
-
-
 def test_the_release_knows_exactly_the_migrations_it_ships():
     shipped = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
     assert list(reversed(shipped)) == list(REVISIONS)
@@ -53,13 +40,6 @@ def test_the_migrations_lead_to_the_tables_the_code_uses(engine: Engine):
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, metadata) == []
-
-
-def test_a_ledger_of_an_older_release_is_brought_up_to_date_by_the_first_write(older: Engine, file: Path):
-    with SqlLedger(f"sqlite:///{file}") as ledger:
-        assert claim(ledger, KEY).epoch == 5
-    with older.connect() as connection:
-        assert revision_of(connection, "ledger") == REVISIONS[-1]
 
 
 def test_a_ledger_of_a_newer_release_is_refused(engine: Engine, file: Path):
@@ -104,27 +84,3 @@ def test_a_folder_with_odd_characters_is_no_trouble(tmp_path: Path):
     url = parse_ledger_url("sqlite:///x").set(database=str(folder / "ledger.db"))
     with SqlLedger(url.render_as_string()) as ledger:
         claim(ledger, KEY)
-
-
-def test_a_person_who_settled_an_order_is_still_known_after_the_reason_has_become_a_column(engine: Engine, file: Path):
-    with engine.begin() as connection:
-        migrate(connection, "ledger", to="0003")
-        for number, reason in enumerate(["settled by ann", "settled by", "no answer"]):
-            connection.exec_driver_sql(
-                OLD_ORDER.replace("order-1", f"order-{number}").replace("'', 4", f"'{reason}', 4")
-            )
-    with SqlLedger(f"sqlite:///{file}") as ledger:
-        claim(ledger, KEY)
-        assert {record.key.order_id: record.settled_by for record in ledger.find("acme")} == {
-            "order-0": "ann",
-            "order-1": "",
-            "order-2": "",
-        }
-
-
-def test_orders_of_an_older_ledger_count_as_named_at_its_migration(older: Engine, file: Path):
-    assert older.dialect.name == "sqlite"
-    week = timedelta(days=7)
-    with SqlLedger(f"sqlite:///{file}") as ledger:
-        assert [ledger.forget("acme", still_pending=(), min_age=week, silent_passes=1) for _ in range(3)] == [0, 0, 0]
-        assert ids(ledger.find("acme")) == {"order-1"}

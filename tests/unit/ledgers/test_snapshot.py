@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
-from remote_artwork.ledgers.engine import Clock, copied, migrate, open_engine, parse_ledger_url
+from remote_artwork.ledgers.engine import migrate, open_engine, parse_ledger_url
+from remote_artwork.ledgers.snapshot import Clock, copied
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, claim, ids, only, settle
 

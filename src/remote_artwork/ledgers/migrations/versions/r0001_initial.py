@@ -1,4 +1,4 @@
-"""Orders with their leases, and their items."""
+"""The tables of the first release: orders with their leases, their items, and the scans of each tenant."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Creates the two tables."""
+    """Create the tables."""
     op.create_table(
         "remote_artwork_order",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -24,6 +24,10 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.Double),
         sa.Column("intent_at", sa.Double),
         sa.Column("updated_at", sa.Double, nullable=False),
+        sa.Column("named_pass", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("settled_by", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("call_limit", sa.Double),
+        sa.Column("named_at", sa.Double, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     )
     op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])
@@ -33,6 +37,7 @@ def upgrade() -> None:
         ["tenant", "state", "order_id", "approval"],
         unique=True,
     )
+    op.create_index("remote_artwork_order_by_age", "remote_artwork_order", ["tenant", "updated_at"])
     op.create_table(
         "remote_artwork_item",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -43,6 +48,7 @@ def upgrade() -> None:
         sa.Column("files", sa.JSON, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("updated_at", sa.Double, nullable=False),
+        sa.Column("checks", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
         sa.ForeignKeyConstraint(
             ["tenant", "order_id", "approval"],
@@ -50,4 +56,10 @@ def upgrade() -> None:
             name="remote_artwork_item_of_order",
             ondelete="CASCADE",
         ),
+    )
+    op.create_table(
+        "remote_artwork_pass",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("passes", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="remote_artwork_pass_key"),
     )
