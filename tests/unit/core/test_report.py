@@ -1,12 +1,17 @@
 """ScanReport: counts, order, exit code, and its form as plain JSON."""
 
+import copy
 import json
+import pickle
 import random
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from attrs import evolve
 
+from german_catalog import GERMAN
 from reasons import because
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import (
     MAX_EXAMPLES,
     NEEDS_PERSON,
@@ -196,3 +201,17 @@ def test_a_listener_is_told_of_every_file():
     for outcome in outcomes:
         tally.add(outcome)
     assert told == outcomes
+
+
+def test_a_report_speaks_the_language_of_a_catalog():
+    waiting = reason("waiting_for_files", basenames=["1001_1"])
+    missing = evolve(item(ItemStatus.MISSING), because=waiting)
+    spoken = report(missing, faults=(Fault.of("ledger", "locked"),)).render(GERMAN)
+    assert spoken["items"][0]["reason"] == "wartet auf 1001_1.<jpg|png|pdf>"
+    assert spoken["faults"][0]["message"] == "Kontobuch: locked"
+    assert spoken["items"][0]["code"] == "waiting_for_files"
+
+
+def test_a_report_is_plain_data():
+    assert pickle.loads(pickle.dumps(FULL)) == copy.deepcopy(FULL) == FULL
+    assert report(item()) != report(item(ItemStatus.MISSING))
