@@ -1,4 +1,4 @@
-"""What only Azure's storage can meet, besides ``test_outages``."""
+"""Outages and faults that only Azure has; ``test_outages`` covers those of all protocols."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def storage(faulty_azure, local_network):
     return open_azure(faulty_azure, SAS, local_network)
 
 
-def test_an_account_that_lets_nobody_in_unsigned_is_denied(faulty_azure, local_network):
+def test_a_private_account_denies_unsigned_requests(faulty_azure, local_network):
     faulty_azure.answer("409 private")
     storage = open_azure(faulty_azure, ra.Anonymous(), local_network)
     assert type(failure(storage, USES["list"])) is StorageDenied
@@ -32,12 +32,12 @@ def test_a_web_page_is_never_an_empty_listing(storage, faulty_azure, fault):
 
 
 @pytest.mark.parametrize("fault", ["empty 200", "html 200"])
-def test_an_answer_that_is_no_blob_is_never_read_as_one(storage, faulty_azure, fault):
+def test_a_response_that_is_not_a_blob_is_never_read_as_one(storage, faulty_azure, fault):
     faulty_azure.answer(fault)
     assert type(failure(storage, USES["get"])) is StorageMisbehaved
 
 
-def test_a_redirect_is_not_followed_by_whoever_signs_with_the_account_key(faulty_azure, local_network):
+def test_a_redirect_is_not_followed_with_an_account_key(faulty_azure, local_network):
     faulty_azure.redirect_to = f"{faulty_azure.endpoint}/internal"
     storage = open_azure(faulty_azure, ACCOUNT_KEY, local_network)
     for use in USES.values():
@@ -47,7 +47,7 @@ def test_a_redirect_is_not_followed_by_whoever_signs_with_the_account_key(faulty
         assert "internal" not in faulty_azure.requests[0]
 
 
-def test_a_file_system_handed_over_is_tried_by_our_own_policy_only(faulty_azure):
+def test_a_users_file_system_is_retried_by_this_librarys_policy_only(faulty_azure):
     adlfs = package("adlfs")
     fs = adlfs.AzureBlobFileSystem(
         connection_string=f"BlobEndpoint={faulty_azure.endpoint}/account;SharedAccessSignature={SAS.token}",

@@ -1,4 +1,4 @@
-"""What only Azure's storage does, besides the contract of storages and ``test_cloud_storages``."""
+"""Behavior of Azure storages beyond the storage contract and ``test_cloud_storages``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def open_azure(azure_server, local_network):
     return open_
 
 
-def test_a_folder_of_a_hierarchical_namespace_is_no_file(azure_server, container, open_azure):
+def test_a_folder_of_a_hierarchical_namespace_is_not_a_file(azure_server, container, open_azure):
     azure_server.put(container, "in/sub.png", b"", metadata={"hdi_isfolder": "true"})
     azure_server.put(container, "in/sub.png/a.png")
     storage = open_azure(container)
@@ -48,7 +48,7 @@ def test_a_folder_of_a_hierarchical_namespace_is_no_file(azure_server, container
         storage.stat("sub.png")
 
 
-def test_a_container_that_does_not_exist_is_no_missing_file(open_azure):
+def test_a_missing_container_is_not_a_missing_file(open_azure):
     storage = open_azure("no-such-container")
     with pytest.raises(LocationNotFound, match="no-such-container"):
         storage.stat("a.png")
@@ -69,15 +69,15 @@ def test_a_url_signed_with_the_account_key_opens_one_file(azure_server, containe
         storage.url(file, expires_in=timedelta(0))
 
 
-def test_a_signed_url_is_pinned_to_the_version_that_was_looked_at(container, open_azure):
-    # Azurite keeps no versions, so the service's own answer is not seen here.
+def test_a_signed_url_is_pinned_to_the_files_version(container, open_azure):
+    # Azurite keeps no versions, so the service's own response is not tested here.
     file = StoredFile(name="a.png", size=1, etag="e", version_id="2026-05-01T12:00:00.0000000Z")
     query = parse_qs(urlsplit(open_azure(container).url(file, expires_in=HOUR)[0]).query)
     assert query["versionid"] == [file.version_id]
     assert (query["sr"], query["sp"]) == (["bv"], ["r"])
 
 
-def test_a_sas_lists_and_reads_and_is_handed_on_only_where_that_was_allowed(azure_server, container, open_azure):
+def test_a_sas_lists_and_reads_and_is_shared_only_if_allowed(azure_server, container, open_azure):
     azure_server.put(container, "in/a b.png", b"content")
     sas = azure_server.sas(container)
     storage = open_azure(container, ra.SasToken(sas))
@@ -97,7 +97,7 @@ def test_a_sas_lists_and_reads_and_is_handed_on_only_where_that_was_allowed(azur
         sharing.url(file, expires_in=3 * HOUR)
 
 
-def test_wrong_keys_and_a_sas_that_ended_are_denied_and_not_shown(azure_server, container, open_azure):
+def test_wrong_keys_and_an_expired_sas_are_denied_and_not_shown(azure_server, container, open_azure):
     azure_server.put(container, "in/a.png")
     ended = ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1)))
     elsewhere = ra.SasToken(azure_server.sas("another-container"))
@@ -111,7 +111,7 @@ def test_wrong_keys_and_a_sas_that_ended_are_denied_and_not_shown(azure_server, 
         assert denied.requests == {"list": 1, "head": 1, "get": 0}
 
 
-def test_a_sas_that_may_not_list_is_denied(azure_server, container, open_azure):
+def test_a_sas_without_list_permission_is_denied(azure_server, container, open_azure):
     azure_server.put(container, "in/a.png")
     storage = open_azure(container, ra.SasToken(azure_server.sas(container, permission="r")))
     assert storage.stat("a.png").size == 1
@@ -119,7 +119,7 @@ def test_a_sas_that_may_not_list_is_denied(azure_server, container, open_azure):
         listed(storage)
 
 
-def test_a_plain_url_of_a_public_container_names_no_version(azure_server, open_azure):
+def test_an_unsigned_url_of_a_public_container_has_no_version(azure_server, open_azure):
     container = azure_server.create_container(f"prints-{next(numbers)}", public="container")
     azure_server.put(container, "in/a b+ü.png", b"content")
     storage = open_azure(container, ra.Anonymous())
@@ -130,9 +130,7 @@ def test_a_plain_url_of_a_public_container_names_no_version(azure_server, open_a
     assert download(url) == b"content"
 
 
-def test_without_credentials_a_private_container_looks_neither_empty_nor_without_files(
-    azure_server, container, open_azure
-):
+def test_a_private_container_without_credentials_is_not_empty(azure_server, container, open_azure):
     azure_server.put(container, "in/a.png")
     storage = open_azure(container, ra.Anonymous())
     for use in (listed, lambda of: of.stat("a.png")):
@@ -140,7 +138,7 @@ def test_without_credentials_a_private_container_looks_neither_empty_nor_without
             use(storage)
 
 
-def test_a_storage_that_nobody_uses_any_more_closes_its_connections(azure_server, container, local_network):
+def test_an_unused_storage_closes_its_connections(azure_server, container, local_network):
     fs = azure_client.guarded_adlfs(azure_server.endpoint, "devstoreaccount1", azure_server.key, local_network)
     storage = ra.ArtworkStorage(fs, container)
     assert listed(storage) == {}
@@ -156,7 +154,7 @@ def test_a_storage_that_nobody_uses_any_more_closes_its_connections(azure_server
 
 
 @pytest.mark.parametrize("kind", ["key", "sas"])
-def test_a_file_system_handed_over_works_like_a_url(azure_server, container, kind):
+def test_a_users_file_system_works_like_a_url(azure_server, container, kind):
     adlfs = package("adlfs")
     azure_server.put(container, "in/a.png", b"content")
     secret = {
@@ -180,9 +178,7 @@ def test_a_file_system_handed_over_works_like_a_url(azure_server, container, kin
             storage.url(storage.stat("a.png"), expires_in=HOUR)
 
 
-def test_nothing_of_this_machines_azure_settings_is_used(
-    azure_server, container, open_azure, faulty_server, monkeypatch
-):
+def test_this_machines_azure_settings_are_not_used(azure_server, container, open_azure, faulty_server, monkeypatch):
     import fsspec.config
 
     azure_server.put(container, "in/a.png")

@@ -1,4 +1,4 @@
-"""What every cloud's storage does besides the contract of storages, which ``compat`` holds it to."""
+"""Behavior of all cloud storages beyond the storage contract, which ``compat`` runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_(server, cloud, local_network):
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_folders_namesake_and_markers_are_no_files_and_a_whole_bucket_can_be_opened(server, bucket, open_):
+def test_folder_markers_are_not_files_and_a_whole_bucket_can_be_opened(server, bucket, open_):
     for name in ["in/1001_1.png", "in/sub/2.pdf", "in/", "in/sub/", "in", "in2/3.png"]:
         server.put(bucket, name)
     assert set(listed(open_(bucket, "in"))) == {"1001_1.png", "sub/2.pdf"}
@@ -54,7 +54,7 @@ def test_a_folders_namesake_and_markers_are_no_files_and_a_whole_bucket_can_be_o
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_folder_may_have_an_odd_name(server, bucket, open_):
+def test_a_folder_can_have_an_unusual_name(server, bucket, open_):
     server.put(bucket, "in #1+%41?ü/a.png", b"content")
     storage = open_(bucket, "in #1+%41?ü")
     file = listed(storage)["a.png"]
@@ -63,13 +63,13 @@ def test_a_folder_may_have_an_odd_name(server, bucket, open_):
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_bucket_that_does_not_exist_is_named(open_):
+def test_a_missing_bucket_is_named(open_):
     with pytest.raises(LocationNotFound, match="no-such-bucket"):
         listed(open_("no-such-bucket", "in"))
 
 
-@pytest.mark.parametrize("cloud", ["s3_server", "azure_server"])  # Google's answer is that of a file that was removed
-def test_a_reader_says_that_its_file_was_replaced(server, bucket, open_):
+@pytest.mark.parametrize("cloud", ["s3_server", "azure_server"])  # Google responds as for a deleted file
+def test_a_reader_reports_a_replaced_file(server, bucket, open_):
     server.put(bucket, "in/a.png", b"first")
     storage = open_(bucket, "in")
     reader = storage.reader(storage.stat("a.png"))

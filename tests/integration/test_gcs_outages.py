@@ -1,4 +1,4 @@
-"""What only Google's storage can meet, besides ``test_outages``."""
+"""Outages and faults that only Google has; ``test_outages`` covers those of all protocols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from remote_artwork.errors import FileGone, LocationNotFound, StorageDenied, Sto
 
 @pytest.fixture
 def patient_in_all(local_network):
-    """Waits long for a whole call, and hardly for the next byte."""
+    """A long timeout for a whole call, and a short one between bytes."""
     return attrs.evolve(local_network, read_timeout=0.4, call_timeout=30.0)
 
 
@@ -24,7 +24,7 @@ def handed_over(server, credentials):
     return ra.ArtworkStorage(fs, "b/in", retry=TWICE, call_timeout=5)
 
 
-def test_a_404_is_a_missing_bucket_to_a_listing_and_a_missing_file_to_the_others(faulty_google, local_network):
+def test_a_404_is_a_missing_bucket_for_listings_and_a_missing_file_otherwise(faulty_google, local_network):
     storage = gcs.open_gcs(faulty_google, "b", local_network, retry=TWICE)
     faulty_google.answer("404")
     meanings = [type(failure(storage, use)) for use in USES.values()]
@@ -32,14 +32,14 @@ def test_a_404_is_a_missing_bucket_to_a_listing_and_a_missing_file_to_the_others
 
 
 @pytest.mark.parametrize("kind", USES)
-def test_silence_is_given_up_long_before_a_whole_call_would_be(faulty_google, patient_in_all, kind):
+def test_a_silent_server_times_out_before_the_call_timeout(faulty_google, patient_in_all, kind):
     faulty_google.answer("hang")
     storage = gcs.open_gcs(faulty_google, "b", patient_in_all, retry=TWICE)
     assert type(failure(storage, USES[kind])) is StorageUnreachable
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "503", "reset", "redirect nowhere", "html 200"])
-def test_a_token_stands_in_no_error(faulty_google, fault):
+def test_no_error_contains_the_token(faulty_google, fault):
     storage = handed_over(faulty_google, package("google.oauth2.credentials").Credentials(TOKEN))
     faulty_google.answer(fault)
     failure(storage, USES["list"])
@@ -50,7 +50,7 @@ def test_a_token_stands_in_no_error(faulty_google, fault):
     ("answer", "meaning"),
     [("400 invalid grant", StorageDenied), ("refused", StorageUnreachable)],
 )
-def test_what_google_says_when_asked_for_a_token_has_a_meaning(faulty_google, service_account_key, answer, meaning):
+def test_errors_of_googles_token_endpoint_are_translated(faulty_google, service_account_key, answer, meaning):
     account = package("google.oauth2.service_account").Credentials
     key = service_account_key | {"token_uri": f"{faulty_google.endpoint}/token"}
     storage = handed_over(faulty_google, account.from_service_account_info(key, scopes=["read"]))

@@ -1,4 +1,4 @@
-"""What only Google's storage does, besides the contract of storages and ``test_cloud_storages``."""
+"""Behavior of Google storages beyond the storage contract and ``test_cloud_storages``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_gcs(gcs_server, local_network):
     return open_
 
 
-def test_a_signed_url_is_of_one_generation_and_signing_asks_nobody(gcs_server, bucket, open_gcs, service_account_key):
+def test_a_signed_url_has_a_generation_and_needs_no_request(gcs_server, bucket, open_gcs, service_account_key):
     generation = gcs_server.put(bucket, "in/a b.png", b"first")
     file = open_gcs(bucket).stat("a b.png")
     storage = open_gcs(bucket, credentials=ra.ServiceAccount(service_account_key))
@@ -47,7 +47,7 @@ def test_a_signed_url_is_of_one_generation_and_signing_asks_nobody(gcs_server, b
     assert storage.requests == {"list": 0, "head": 0, "get": 0}
 
 
-def test_a_signed_url_holds_for_google_itself(service_account_key):
+def test_a_signed_url_is_valid_for_google(service_account_key):
     padding = package("cryptography.hazmat.primitives.asymmetric.padding")
     from cryptography.hazmat.primitives.hashes import SHA256, Hash
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -61,7 +61,7 @@ def test_a_signed_url_holds_for_google_itself(service_account_key):
     query = {name: value for name, [value] in parse_qs(parts.query).items()}
     assert query["generation"] == "17"
     assert query["X-Goog-Expires"] == "604800"
-    # As Google's documents describe it, put together here a second time.
+    # The signature as Google's documentation describes it, computed here independently.
     request = f"GET\n{parts.path}\n{parts.query}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
     digest = Hash(SHA256())
     digest.update(request.encode())
@@ -74,7 +74,7 @@ def test_a_signed_url_holds_for_google_itself(service_account_key):
 
 
 @pytest.mark.parametrize("module", ["gcsfs", "gcsfs.core"])
-def test_a_file_system_handed_over_works_like_a_url(gcs_server, bucket, module):
+def test_a_users_file_system_works_like_a_url(gcs_server, bucket, module):
     gcs_server.put(bucket, "in/a.png", b"content")
     fs = package(module).GCSFileSystem(token="anon", endpoint_url=gcs_server.endpoint, project="tests")
     storage = ra.ArtworkStorage(fs, f"gs://{bucket}/in")
@@ -85,7 +85,7 @@ def test_a_file_system_handed_over_works_like_a_url(gcs_server, bucket, module):
     assert download(storage.url(file, expires_in=HOUR)[0]) == b"content"
 
 
-def test_nothing_of_this_machines_google_settings_is_used(
+def test_this_machines_google_settings_are_not_used(
     gcs_server, bucket, open_gcs, faulty_google, monkeypatch, tmp_path, service_account_key
 ):
     bait = tmp_path / "bait.json"

@@ -1,6 +1,6 @@
-"""Each protocol meets each fault: what it means, how often is asked, and that nothing passes for an empty folder.
+"""Each fault with each protocol: its error, the number of requests, and that it is never an empty folder.
 
-What only one protocol can meet stands in that protocol's own file beside this one.
+Faults that only one protocol has are tested in the file of that protocol.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from remote_artwork.errors import (
 )
 
 LISTED = ["s3", "gcs", "azure"]
-"""Protocols with a listing. Of a web folder names are asked for, and some faults have another meaning."""
+"""Protocols with a listing. A web folder is probed by name, so some faults have another meaning there."""
 
 NO_BODY = [("s3", "head"), ("azure", "head"), ("web", "head")]
-"""Asked by HEAD, whose answer is its head alone. Google describes a file in a body."""
+"""Protocols that look a file up by HEAD, whose response has no body. Google's has one."""
 
 PASSING = ["429", "500", "503", "reset", "cut short", "hang", "drip"]
 PASSING_BESIDES = {"s3": ["400 throttled"], "gcs": ["403 throttled", "408"]}
@@ -61,7 +61,7 @@ NO_LISTINGS = NO_FILES + [
 
 @pytest.fixture(scope="module")
 def loaded():
-    """The SDK for S3, whose loading takes a busy machine longer than these tests wait. Signing asks nobody."""
+    """Loads the SDK for S3, which can take longer than these tests wait. Signing makes no request."""
     place = "s3+https://prints.example.com/b/in/?provider=minio"
     storage = ra.open_storage(place, credentials=KEYS)
     storage.url(FILE, expires_in=timedelta(hours=1))
@@ -91,22 +91,22 @@ def uses(protocol):
 
 @pytest.fixture
 def storage(protocol, server, open_, local_network):
-    """Tries twice, waits hardly at all."""
-    # Each storage of S3 also reads the SDK's description of it, which takes a busy machine a second.
+    """Two attempts, almost without a wait."""
+    # Each S3 storage also loads the SDK's description of S3, which can take a second on a busy machine.
     read, call = (0.8, 2.5) if protocol == "s3" else (0.4, 1.0)
     return open_(server, attrs.evolve(local_network, read_timeout=read, call_timeout=call), TWICE)
 
 
 @pytest.mark.parametrize(("protocol", "fault", "kind"), OUTAGES)
-def test_an_outage_is_named_and_tried_twice(storage, server, uses, protocol, fault, kind):
+def test_an_outage_is_named_and_retried_once(storage, server, uses, protocol, fault, kind):
     server.answer(fault)
     error = failure(storage, uses[kind])
     assert type(error) is StorageUnreachable
     assert error.__cause__ is not None
-    # Where nothing whole arrives before a server hangs up, aiohttp itself asks once more on a new connection.
+    # If a server closes the connection before a complete response, aiohttp itself repeats the request once.
     hangs_up = fault == "reset" or (fault == "cut short" and (protocol, kind) in NO_BODY)
     most = 4 if hangs_up else 2
-    # Reading the SDK's description may use up the first attempt on a busy machine.
+    # Loading the SDK's description may use up the first attempt on a busy machine.
     fewest = 1 if (protocol, fault) == ("s3", "drip") else most
     assert fewest <= len(server.requests) <= most
     assert storage.requests[kind] == 2
@@ -114,27 +114,27 @@ def test_an_outage_is_named_and_tried_twice(storage, server, uses, protocol, fau
 
 @pytest.mark.parametrize("kind", USES)
 @pytest.mark.parametrize(("protocol", "fault", "meaning"), MEANINGS)
-def test_what_will_not_pass_is_asked_once(storage, server, uses, kind, fault, meaning):
+def test_a_permanent_error_is_requested_once(storage, server, uses, kind, fault, meaning):
     server.answer(fault)
     assert type(failure(storage, uses[kind])) is meaning
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("protocol", "fault"), NO_LISTINGS)
-def test_an_answer_that_is_no_listing_is_never_an_empty_one(storage, server, uses, fault):
+def test_a_response_that_is_not_a_listing_is_not_an_empty_listing(storage, server, uses, fault):
     server.answer(fault)
     assert type(failure(storage, uses["list"])) is StorageMisbehaved
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("protocol", "fault"), NO_FILES)
-def test_an_answer_that_describes_no_file_is_neither_a_file_nor_a_missing_one(storage, server, uses, fault):
+def test_a_response_that_does_not_describe_a_file_is_not_a_missing_file(storage, server, uses, fault):
     server.answer(fault)
     assert type(failure(storage, uses["head"])) is StorageMisbehaved
 
 
 @pytest.mark.parametrize("protocol", LISTED)
-def test_names_that_would_lead_out_of_the_folder_are_left_out(storage, server):
+def test_keys_that_leave_the_folder_are_left_out(storage, server):
     server.answer("impossible names")
     assert [list(page.names) for page in storage.pages()] == [["good.png", "two..dots.png"]]
     with pytest.raises(FileGone, match="not a valid file name"):
@@ -143,7 +143,7 @@ def test_names_that_would_lead_out_of_the_folder_are_left_out(storage, server):
 
 
 @pytest.mark.parametrize("protocol", LISTED)
-def test_a_listing_in_a_circle_ends_with_an_error(storage, server):
+def test_a_listing_that_repeats_a_page_is_an_error(storage, server):
     server.answer("circle")
     with pytest.raises(StorageMisbehaved, match="circle"):
         list(storage.pages())
@@ -151,7 +151,7 @@ def test_a_listing_in_a_circle_ends_with_an_error(storage, server):
 
 
 @pytest.mark.parametrize("protocol", LISTED)
-def test_a_listing_that_breaks_off_is_an_error_and_not_a_short_listing(storage, server):
+def test_a_listing_that_breaks_off_is_an_error(storage, server):
     server.answer("circle", "500")
     pages = storage.pages()
     next(pages)
@@ -170,7 +170,7 @@ def test_a_storage_recovers_when_its_server_does(storage, server, uses):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-def test_nobody_listening_and_no_such_host_are_outages(server, open_, uses, local_network, host):
+def test_a_refused_connection_and_an_unknown_host_are_outages(server, open_, uses, local_network, host):
     server.close()
     server.endpoint = server.endpoint.replace("127.0.0.1", host)
     storage = open_(server, local_network, TWICE)
@@ -201,7 +201,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(server, open_, use
     assert storage.requests == {"list": 1, "head": 1, "get": 1}
 
 
-def test_the_default_patience_with_a_hanging_server_is_below_half_a_minute():
+def test_the_default_timeouts_end_within_half_a_minute():
     network, retry = ra.NetworkPolicy(), ra.RetryPolicy()
     waits = sum(retry.first_wait * 2**attempt for attempt in range(retry.attempts - 1))
     assert timedelta(seconds=retry.attempts * network.read_timeout + waits) < timedelta(seconds=30)

@@ -1,6 +1,6 @@
-"""Each way in which a storage refuses becomes one clear sentence with its remedy.
+"""Each refusal of a storage becomes one clear sentence with a remedy.
 
-The answers are the ones that the providers document; rclone and Azurite, which do check credentials, give theirs.
+The responses are those in the documentation of the providers. rclone and Azurite check credentials and give their own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECRETS = ("secret words", "a-secret-of-tests", "AKTESTKEY", "aHVzaA", "a-token-
 
 
 def sentence(storage, kind, error):
-    """What a person reads: one line, one sentence with a remedy after a semicolon, and no secret."""
+    """The message: one line, one sentence with a remedy after a semicolon, and no secret."""
     with pytest.raises(error) as raised:
         USES[kind](storage)
     assert type(raised.value) in (error, CredentialsRejected)
@@ -64,7 +64,7 @@ S3 = {
 
 
 @pytest.mark.parametrize("case", S3)
-def test_what_s3_refuses(faulty_server, local_network, case):
+def test_refusals_of_s3(faulty_server, local_network, case):
     kind, status, code, error, remedy = S3[case]
     faulty_server.BODIES = {"refusal": (status, s3_body(code))}
     faulty_server.answer("refusal")
@@ -85,7 +85,7 @@ def test_what_s3_refuses(faulty_server, local_network, case):
         ("list", 200, "PermanentRedirect"),
     ],
 )
-def test_a_bucket_in_another_region_is_named_and_not_looked_for(faulty_server, local_network, kind, status, code):
+def test_the_region_of_a_bucket_is_named_and_not_requested(faulty_server, local_network, kind, status, code):
     faulty_server.BODIES = {**faulty_server.BODIES, "refusal": (status, s3_body(code, "<Region>eu-west-7</Region>"))}
     faulty_server.answer("refusal", "ok")
     keys = ra.Keys("AKTESTKEY", "a-secret-of-tests", "a-token-of-tests")
@@ -97,7 +97,7 @@ def test_a_bucket_in_another_region_is_named_and_not_looked_for(faulty_server, l
     assert "%2FUS%2Fs3%2F" in signed
 
 
-def test_what_names_the_very_region_that_was_signed_for_does_not_send_there(faulty_server, local_network):
+def test_an_error_that_names_the_signed_region_is_not_about_the_region(faulty_server, local_network):
     body = s3_body("AuthorizationHeaderMalformed", "<Region>us-east-1</Region>")
     faulty_server.BODIES = {"refusal": (400, body)}
     faulty_server.answer("refusal")
@@ -115,7 +115,7 @@ UNSIGNED = {
 
 
 @pytest.mark.parametrize("case", UNSIGNED)
-def test_where_only_signed_requests_are_taken_anonymous_is_told_so(faulty_server, local_network, case):
+def test_a_storage_that_takes_no_unsigned_requests_is_explained(faulty_server, local_network, case):
     kind, status, code = UNSIGNED[case]
     faulty_server.BODIES = {"refusal": (status, s3_body(code) if code else b"Bad URL")}
     faulty_server.answer("refusal")
@@ -145,7 +145,7 @@ GCS = {
 
 
 @pytest.mark.parametrize("case", GCS)
-def test_what_google_refuses(faulty_google, local_network, case):
+def test_refusals_of_google(faulty_google, local_network, case):
     kind, status, reason, words, error, remedy = GCS[case]
     faulty_google.BODIES = {"refusal": faulty_google._error(status, reason, words)}
     faulty_google.answer("refusal")
@@ -190,7 +190,7 @@ AZURE = {
 
 
 @pytest.mark.parametrize("case", AZURE)
-def test_what_azure_refuses(faulty_azure, local_network, case):
+def test_refusals_of_azure(faulty_azure, local_network, case):
     kind, status, code, details, error, remedy = AZURE[case]
     faulty_azure.BODIES = {"refusal": (status, s3_body(code, details))}
     faulty_azure.answer("refusal")
@@ -201,7 +201,7 @@ def test_what_azure_refuses(faulty_azure, local_network, case):
     assert len(faulty_azure.requests) == 1
 
 
-def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, local_network):
+def test_a_real_s3_server_reports_which_key_is_wrong(rclone_server, local_network):
     bucket = rclone_server.create_bucket("refusals")
     for keys, remedy in (
         (ra.Keys("AKTESTKEY", "a-secret-of-nobody"), "copy both keys again"),
@@ -212,7 +212,7 @@ def test_a_real_s3_server_names_the_wrong_half_of_a_key_pair(rclone_server, loca
 
 
 @pytest.mark.parametrize("server", ["rclone_server", "swift_server"])
-def test_real_s3_servers_that_take_only_signed_requests_have_a_remedy(request, local_network, server):
+def test_real_s3_servers_that_take_no_unsigned_requests_have_a_remedy(request, local_network, server):
     running = request.getfixturevalue(server)
     bucket = running.create_bucket("unsigned")
     storage = ra.open_storage(running.url(bucket, "in"), network=local_network)

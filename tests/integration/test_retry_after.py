@@ -1,4 +1,4 @@
-"""A storage that names the time at which it wants to be asked again is asked then, by every protocol."""
+"""Every protocol waits as long as the storage's Retry-After says."""
 
 import pytest
 
@@ -14,7 +14,7 @@ USES = (
 
 @pytest.fixture
 def waits():
-    """Seconds that were waited for, one after another."""
+    """The waits in seconds, in order."""
     return []
 
 
@@ -25,7 +25,7 @@ def asked_twice(waits):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", ["HTTP 429", "HTTP 503"])
-def test_it_is_asked_again_when_it_says(local_network, asked_twice, waits, protocol, fault):
+def test_a_request_is_retried_when_the_server_asks_for_it(local_network, asked_twice, waits, protocol, fault):
     with outage(protocol, fault, local_network, asked_twice) as (storage, server):
         server.retry_after = "7"
         for use in USES:
@@ -37,7 +37,7 @@ def test_it_is_asked_again_when_it_says(local_network, asked_twice, waits, proto
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_one_that_asks_for_more_than_the_longest_wait_is_not_asked_again(local_network, asked_twice, waits, protocol):
+def test_a_wait_above_the_longest_wait_is_not_retried(local_network, asked_twice, waits, protocol):
     with outage(protocol, "HTTP 503", local_network, asked_twice) as (storage, server):
         server.retry_after = "21"
         with pytest.raises(StorageUnreachable):

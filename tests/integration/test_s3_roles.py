@@ -48,9 +48,9 @@ def open_as(place, local_network):
     return open_
 
 
-def test_a_session_is_asked_for_once_with_all_that_the_role_says(open_as, sts_server):
+def test_a_session_is_requested_once_with_all_settings_of_the_role(open_as, sts_server):
     storage = open_as(role(sts_server, external_id="merchant-7", session_name="shop", duration=2 * HOUR))
-    sts_server.lives(15 * MINUTE)  # for which the SDK's own measures would renew it with each request
+    sts_server.lives(15 * MINUTE)  # with the SDK's defaults each request would renew it
     assert sts_server.asked == []
     for _ in range(3):
         assert storage.reader(storage.stat("a.png")).read(0, 7) == b"content"
@@ -72,7 +72,7 @@ def test_without_an_external_id_none_is_sent(open_as, sts_server):
     assert "ExternalId" not in sts_server.asked[0]
 
 
-def test_a_real_service_gives_a_session_and_the_storage_takes_it(open_as, s3_server):
+def test_a_session_of_a_real_service_opens_the_storage(open_as, s3_server):
     storage = open_as(role(s3_server, external_id="merchant-7"))
     url, _ = storage.url(storage.stat("a.png"), expires_in=HOUR / 2)
     query = parse_qs(urlsplit(url).query)
@@ -80,7 +80,7 @@ def test_a_real_service_gives_a_session_and_the_storage_takes_it(open_as, s3_ser
     assert query["X-Amz-Security-Token"][0]
 
 
-def test_a_long_lived_process_renews_its_session_before_it_ends(sts_server, local_network):
+def test_a_session_is_renewed_before_it_expires(sts_server, local_network):
     now = datetime.now(UTC)
 
     async def keys_used():
@@ -101,7 +101,7 @@ def test_a_long_lived_process_renews_its_session_before_it_ends(sts_server, loca
     assert asyncio.run(keys_used()) == ["ASIASESSION1", "ASIASESSION1", "ASIASESSION2", "ASIASESSION2"]
 
 
-def test_a_role_may_be_assumed_with_what_this_machine_has(open_as, sts_server, monkeypatch):
+def test_a_role_can_be_assumed_with_ambient_credentials(open_as, sts_server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKOURS")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ours")
     open_as(role(sts_server)).stat("a.png")
@@ -109,7 +109,7 @@ def test_a_role_may_be_assumed_with_what_this_machine_has(open_as, sts_server, m
     assert ["AKOURS" in asked["signed"] for asked in sts_server.asked] == [False, True]
 
 
-def test_whoever_gives_out_this_machines_credentials_is_asked_at_its_own_address(local_network, monkeypatch):
+def test_the_service_of_ambient_credentials_is_called_at_its_own_address(local_network, monkeypatch):
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
@@ -120,7 +120,7 @@ def test_whoever_gives_out_this_machines_credentials_is_asked_at_its_own_address
     assert asyncio.run(address()) == "https://sts.eu-west-1.amazonaws.com"
 
 
-def test_a_url_dies_with_its_session_so_one_that_ends_too_early_is_replaced_before_signing(open_as, sts_server):
+def test_a_session_that_expires_too_early_is_renewed_before_signing(open_as, sts_server):
     sts_server.lives(30 * MINUTE, HOUR)
     storage = open_as(role(sts_server))
     file = storage.stat("a.png")
@@ -131,13 +131,13 @@ def test_a_url_dies_with_its_session_so_one_that_ends_too_early_is_replaced_befo
     assert len(sts_server.asked) == 2
 
 
-def test_a_url_for_a_whole_session_says_when_the_session_ends(open_as, sts_server):
+def test_a_url_for_a_whole_session_expires_with_the_session(open_as, sts_server):
     storage = open_as(role(sts_server))
     _, expires_at = storage.url(StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
     assert datetime.now(UTC) + 59 * MINUTE < expires_at <= datetime.now(UTC) + HOUR
 
 
-def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_asked(open_as, sts_server):
+def test_a_url_longer_than_any_session_is_refused_without_a_request(open_as, sts_server):
     storage = open_as(role(sts_server))
     assert storage.max_url_lifetime == HOUR
     with pytest.raises(ra.ConfigurationError, match=r"AssumeRole\.duration.*Scanner\.url_lifetime"):
@@ -147,7 +147,7 @@ def test_a_url_that_would_outlive_every_session_is_refused_before_anybody_is_ask
     assert sts_server.asked == []
 
 
-def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, sts_server):
+def test_a_session_that_is_too_short_signs_no_url(open_as, sts_server):
     sts_server.lives(20 * MINUTE)
     with pytest.raises(ra.ConfigurationError, match="expires with the session"):
         open_as(role(sts_server)).url(StoredFile(name="a.png", size=7, etag="e"), expires_in=HOUR)
@@ -169,9 +169,7 @@ def test_sessions_that_are_shorter_than_asked_for_sign_no_longer_url(open_as, st
         ("Throttling", "secret words", StorageUnreachable, "try again later"),
     ],
 )
-def test_a_role_that_is_refused_is_one_sentence_with_its_remedy(
-    place, local_network, sts_server, code, words, error, remedy
-):
+def test_a_refused_role_is_an_error_with_a_remedy(place, local_network, sts_server, code, words, error, remedy):
     sts_server.refuse(code, words)
     once = ra.RetryPolicy(attempts=1)
     storage = ra.open_storage(
@@ -184,27 +182,27 @@ def test_a_role_that_is_refused_is_one_sentence_with_its_remedy(
     assert len(sts_server.asked) == 1
 
 
-def test_sessions_are_asked_for_through_the_guard(place, local_network, sts_server):
+def test_the_network_policy_guards_session_requests(place, local_network, sts_server):
     guarded = attrs.evolve(local_network, allow_private=False)
     with pytest.raises(InvalidLocation, match="allow_private"):
         ra.open_storage(place, credentials=role(sts_server), network=guarded).stat("a.png")
     assert sts_server.asked == []
 
 
-def test_sessions_do_not_come_over_plain_http_without_an_operators_word(sts_server):
+def test_sessions_over_plain_http_need_the_operators_permission(sts_server):
     with pytest.raises(InvalidLocation, match="allow_http"):
         ra.open_storage("s3://prints/in/?region=eu-west-1", credentials=role(sts_server))
 
 
 @pytest.mark.parametrize("credentials", [ra.Ambient(), ra.AssumeRole(ARN, base=ra.Keys("AKSHOP", "hush"))])
-def test_what_opens_aws_is_shown_to_no_other_endpoint(place, local_network, credentials):
+def test_aws_credentials_are_sent_to_no_other_endpoint(place, local_network, credentials):
     with pytest.raises(ra.ConfigurationError, match="buckets of AWS"):
         ra.open_storage(place, credentials=credentials, network=local_network)
     for url in ("https://prints.s3.eu-west-1.amazonaws.com/in/", "https://prints.s3-fips.us-east-1.amazonaws.com/in/"):
         ra.open_storage(url, credentials=credentials)
 
 
-def test_this_machines_own_credentials_are_used_and_its_endpoints_are_not(place, local_network, monkeypatch, tmp_path):
+def test_ambient_credentials_are_used_without_this_machines_endpoints(place, local_network, monkeypatch, tmp_path):
     for name in AWS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "config").write_text(
@@ -223,7 +221,7 @@ def test_this_machines_own_credentials_are_used_and_its_endpoints_are_not(place,
 
 
 @pytest.mark.parametrize("profile", ["", "there-is-no-such-profile"])
-def test_a_machine_without_credentials_says_so(place, local_network, monkeypatch, tmp_path, profile):
+def test_missing_ambient_credentials_are_an_error(place, local_network, monkeypatch, tmp_path, profile):
     for name in AWS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

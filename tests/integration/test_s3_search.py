@@ -1,4 +1,4 @@
-"""Looking for awaited names in real S3 servers: odd keys, small pages, and a server that is asked too much."""
+"""Searching real S3 servers for expected names: unusual keys, small pages, and a server that throttles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ODD = (
     "\U0001f600_1",
     "a" * 1016,
 )
-"""Stems of keys that servers and clients get wrong; the last makes a key of 1,024 bytes with its folder."""
+"""Stems that servers and clients often get wrong. The last one makes a key of 1,024 bytes with its folder."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def found(storage, *stems, names=()):
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["all at once", "each by itself"])
-def test_odd_names_are_found_among_others(s3_server, bucket, storage, at_once):
+def test_unusual_names_are_found(s3_server, bucket, storage, at_once):
     for stem in ODD:
         s3_server.put(bucket, f"in/{stem}.png")
     s3_server.put(bucket, "in/")
@@ -65,7 +65,7 @@ def test_both_unicode_forms_of_a_name_are_found(s3_server, bucket, storage):
     assert found(storage, NFC) == {f"{unicodedata.normalize(form, NFC)}.png" for form in ("NFC", "NFD")}
 
 
-def test_a_page_tells_of_a_file_what_a_look_at_it_tells(s3_server, bucket, storage):
+def test_a_page_and_a_lookup_agree_about_a_file(s3_server, bucket, storage):
     s3_server.put(bucket, "in/1001_1.png", b"some content")
     [page] = [page for page in storage.search(SearchQuery(stems=["1001_1"])) if page.names]
     listed, looked_at = page.file(0), storage.stat("1001_1.png")
@@ -79,7 +79,7 @@ def test_a_name_is_looked_up_directly(s3_server, bucket, storage):
     assert storage.requests == {"list": 0, "head": 2, "get": 0}
 
 
-def test_a_file_system_that_was_handed_over_lists_for_its_owner_as_before(s3_server, bucket):
+def test_a_users_file_system_still_lists_for_the_user(s3_server, bucket):
     import s3fs
 
     s3_server.put(bucket, "in/1001_1.png")

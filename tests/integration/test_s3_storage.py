@@ -1,4 +1,4 @@
-"""What only S3 storage does, besides the contract of storages and ``test_cloud_storages``."""
+"""Behavior of S3 storages beyond the storage contract and ``test_cloud_storages``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def open_s3(s3_server, local_network):
     return open_
 
 
-def test_a_url_keeps_to_the_version_that_was_looked_at(s3_server, open_s3):
+def test_a_url_is_pinned_to_the_files_version(s3_server, open_s3):
     bucket = s3_server.create_bucket(f"prints-{next(numbers)}", versioned=True)
     version = s3_server.put(bucket, "in/a.png", b"first")
     storage = open_s3(bucket)
@@ -50,7 +50,7 @@ def test_a_url_is_signed_for_seven_days_at_most(s3_server, bucket, open_s3):
         storage.url(file, expires_in=timedelta(days=8))
 
 
-def test_a_file_system_handed_over_works_like_a_url(s3_server, bucket):
+def test_a_users_file_system_works_like_a_url(s3_server, bucket):
     s3fs = package("s3fs")
     s3_server.put(bucket, "in/a.png", b"content")
     fs = s3fs.S3FileSystem(
@@ -65,7 +65,7 @@ def test_a_file_system_handed_over_works_like_a_url(s3_server, bucket):
     assert s3_server.keys.secret_key not in repr(storage) + storage.location
 
 
-def test_nothing_of_this_machines_aws_settings_is_used(s3_server, bucket, open_s3, monkeypatch, tmp_path):
+def test_this_machines_aws_settings_are_not_used(s3_server, bucket, open_s3, monkeypatch, tmp_path):
     (tmp_path / "config").write_text("[profile ours]\nregion = nowhere\n")
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AKOURS",

@@ -1,4 +1,4 @@
-"""What only a public web folder can meet, besides ``test_outages``: never is an outage read as a missing file."""
+"""Outages of public web folders beyond ``test_outages``: an outage is never read as a missing file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def storage(server, local_network):
 
 @pytest.mark.parametrize("kind", ["head", "get"])
 @pytest.mark.parametrize("fault", LASTING)
-def test_what_will_not_pass_is_not_repeated(storage, server, kind, fault):
+def test_a_permanent_error_is_not_retried(storage, server, kind, fault):
     server.answer(fault)
     assert type(failure(storage, USES[kind])) is LASTING[fault]
     again_by_get = kind == "head" and fault in ("403", "501")
@@ -45,13 +45,13 @@ def test_what_will_not_pass_is_not_repeated(storage, server, kind, fault):
 
 
 @pytest.mark.parametrize("fault", ["401", "501", "redirect", "redirect nowhere"])
-def test_a_search_without_one_clear_answer_is_an_error(storage, server, fault):
+def test_a_search_without_a_clear_response_is_an_error(storage, server, fault):
     server.answer(fault)
     assert type(failure(storage, USES["list"])) is LASTING[fault]
     assert len(server.requests) <= 1 + 2 * 2
 
 
-def test_an_outage_after_the_folder_was_asked_for_is_an_error_of_the_search(storage, server):
+def test_an_outage_after_the_first_request_is_an_error_of_the_search(storage, server):
     server.answer("403", "503")
     assert type(failure(storage, USES["list"])) is StorageUnreachable
     assert len(server.requests) == 1 + 2 * 2
@@ -73,15 +73,15 @@ def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
     forbidden.close()
 
 
-def test_a_folders_page_that_never_ends_is_read_no_further_than_its_begin(web_server, local_network):
+def test_only_the_start_of_an_endless_page_is_read(web_server, local_network):
     web_server.folder.pages = {"": b"<html>" + bytes(32 * 1024**2)}
     storage = ra.open_storage(web_server.url, network=local_network)
     assert [page.unknown for page in storage.search(WANTED)] == [{}]
-    # What is on its way when a connection is closed lies in the buffers of both ends.
+    # Data already sent when the connection closes stays in the buffers of both ends.
     assert web_server.folder.bytes_sent < 16 * 1024**2
 
 
-def test_a_listing_that_never_ends_is_given_up_and_names_are_asked_for(web_server, local_network):
+def test_an_endless_listing_is_abandoned_and_names_are_requested(web_server, local_network):
     web_server.folder.pages = {"": b"<ListBucketResult>" + b" " * 64 * 1024**2}
     web_server.folder.files = {"1001_1.jpg": b"x"}
     storage = ra.open_storage(web_server.url, network=local_network)

@@ -26,14 +26,14 @@ def storage(web_server, local_network):
 
 
 def search(storage, *stems, names=()):
-    """The files found, what is unknown, the caveat, and whether all was seen."""
+    """The files found, the unknown names, the caveats, and whether everything was seen."""
     pages = list(storage.search(SearchQuery(stems=stems, names=names)))
     files = {page.names[place]: page.file(place) for page in pages for place in range(len(page.names))}
     unknown = {name: why for page in pages for name, why in page.unknown.items()}
     return files, unknown, {page.caveat for page in pages} - {None}, any(page.complete for page in pages)
 
 
-def test_wanted_names_are_found_and_every_request_is_counted(web_server, storage):
+def test_expected_names_are_found_and_every_request_is_counted(web_server, storage):
     web_server.folder.files = {"1001_1.jpg": b"x", "1002_1.PDF": b"y", "9999_1.png": b"z"}
     files, unknown, caveat, whole = search(storage, "1001_1", "1002_1", "1003_1")
     assert (set(files), unknown, caveat, whole) == ({"1001_1.jpg", "1002_1.PDF"}, {}, set(), False)
@@ -44,7 +44,7 @@ def test_wanted_names_are_found_and_every_request_is_counted(web_server, storage
 @pytest.mark.parametrize("etag", ["strong", "weak", "none"])
 @pytest.mark.parametrize("head", [None, 403, 405])
 @pytest.mark.parametrize("ranges", [True, False])
-def test_odd_names_are_looked_up_read_and_handed_on_whatever_the_server_can_do(web_server, storage, etag, head, ranges):
+def test_unusual_names_work_with_every_kind_of_server(web_server, storage, etag, head, ranges):
     odd = ["a b", "a+b", "a%2Fb", "%41", "é", "a&<>'\"", "x?y=1", "#1", "a;b", "sub/a", "~$!*(),=:@"]
     web_server.folder.files = {f"{stem}.png": stem.encode() for stem in odd} | {"e\u0301.pdf": b"decomposed"}
     web_server.folder.etag, web_server.folder.head, web_server.folder.ranges = etag, head, ranges
@@ -62,31 +62,31 @@ def test_odd_names_are_looked_up_read_and_handed_on_whatever_the_server_can_do(w
             assert answer.read() == content
 
 
-def test_a_server_that_sends_whole_files_is_read_no_further_than_needed(web_server, storage):
+def test_a_server_that_ignores_ranges_is_read_only_as_far_as_needed(web_server, storage):
     size = 8 * 1024**2
     web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(size - 3) + b"end"}, False
     file = storage.stat("1.jpg")
     assert storage.reader(file).read(0, 16) == bytes(16)
-    # What is on its way when a connection is closed lies in the buffers of both ends.
+    # Data already sent when the connection closes stays in the buffers of both ends.
     assert web_server.folder.bytes_sent < size
     assert storage.reader(file).read(size - 3, 3) == b"end"
 
 
-def test_a_part_is_asked_for_and_no_more(web_server, storage):
+def test_only_the_needed_range_is_requested(web_server, storage):
     web_server.folder.files = {"1.jpg": bytes(10 * PIECE)}
     assert storage.reader(storage.stat("1.jpg")).read(9 * PIECE, 10) == bytes(10)
     assert web_server.folder.ranges_asked == [f"bytes={9 * PIECE}-{9 * PIECE + 9}"]
     assert web_server.folder.bytes_sent == 10
 
 
-def test_another_part_than_was_asked_for_is_not_taken_for_it(web_server, storage):
+def test_a_wrong_range_is_an_error(web_server, storage):
     web_server.folder.files, web_server.folder.shifted = {"1.jpg": bytes(10)}, 1
     with pytest.raises(StorageMisbehaved, match="another part"):
         storage.reader(storage.stat("1.jpg")).read(0, 5)
 
 
 @pytest.mark.parametrize("etag", ["strong", "weak", "none"])
-def test_a_file_that_was_replaced_is_gone_for_its_reader(web_server, storage, etag):
+def test_a_replaced_file_is_gone_for_its_reader(web_server, storage, etag):
     web_server.folder.files, web_server.folder.etag = {"1.jpg": b"old"}, etag
     file = storage.stat("1.jpg")
     web_server.folder.files, web_server.folder.modified = {"1.jpg": b"new"}, web_server.folder.modified + 1
@@ -100,7 +100,7 @@ def test_a_file_that_was_replaced_is_gone_for_its_reader(web_server, storage, et
         storage.stat("1.jpg")
 
 
-def test_a_403_is_unknown_where_other_names_that_are_not_there_get_a_404(web_server, storage):
+def test_a_403_is_unknown_if_missing_files_get_a_404(web_server, storage):
     web_server.folder.files, web_server.folder.refused = {"1.jpg": b"x"}, frozenset({"2.png"})
     files, unknown, caveat, _ = search(storage, "1", "2")
     assert set(files) == {"1.jpg"}
@@ -108,7 +108,7 @@ def test_a_403_is_unknown_where_other_names_that_are_not_there_get_a_404(web_ser
     assert caveat == set()
 
 
-def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_it(web_server, storage):
+def test_a_403_is_missing_with_a_caveat_if_missing_files_get_a_403(web_server, storage):
     web_server.folder.files, web_server.folder.missing = {"1.jpg": b"x"}, 403
     files, unknown, caveat, _ = search(storage, "1", "2")
     assert (set(files), unknown) == ({"1.jpg"}, {})
@@ -118,7 +118,7 @@ def test_a_403_is_missing_with_a_caveat_where_every_name_that_is_not_there_gets_
     assert 2 * 8 + 8 + 1 < storage.requests["head"] == len(web_server.folder.requests) - 2 <= 2 * 8 + 8 + 1 + 2
 
 
-def test_a_server_that_answers_everything_is_refused_after_few_requests(web_server, storage):
+def test_a_server_that_reports_every_name_is_refused_after_few_requests(web_server, storage):
     web_server.folder.missing = 200
     with pytest.raises(StorageMisbehaved, match="a random name"):
         search(storage, *map(str, range(200)))
@@ -127,12 +127,12 @@ def test_a_server_that_answers_everything_is_refused_after_few_requests(web_serv
         storage.probe_capability()
 
 
-def test_a_server_that_takes_capitals_for_small_letters_has_one_file_and_not_two(web_server, storage):
+def test_a_server_that_ignores_case_has_one_file_and_not_two(web_server, storage):
     web_server.folder.files, web_server.folder.folds_case = {"1.JPG": b"x"}, True
     assert set(search(storage, "1")[0]) == {"1.jpg"}
 
 
-def test_an_s3_style_listing_is_used_page_by_page(web_server, storage):
+def test_a_listing_in_s3s_form_is_read_page_by_page(web_server, storage):
     web_server.folder.pages = {"": listing("a.png", "../b.png", following="a.png"), "a.png": listing("c.png")}
     files, _, _, whole = search(storage, "c", names=["d.png"])
     assert (set(files), whole) == ({"a.png", "c.png"}, True)
@@ -141,7 +141,7 @@ def test_an_s3_style_listing_is_used_page_by_page(web_server, storage):
     assert storage.requests == {"list": 5, "head": 0, "get": 0}
 
 
-def test_a_listing_that_goes_in_a_circle_or_breaks_off_is_an_error(web_server, storage):
+def test_a_listing_that_repeats_a_page_or_breaks_off_is_an_error(web_server, storage):
     web_server.folder.pages = {"": listing("a.png", following="x"), "x": listing("b.png", following="x")}
     with pytest.raises(StorageMisbehaved, match="repeats a page"):
         search(storage, "a")
@@ -151,13 +151,13 @@ def test_a_listing_that_goes_in_a_circle_or_breaks_off_is_an_error(web_server, s
     assert len(web_server.folder.requests) == 4
 
 
-def test_a_listing_that_cannot_be_read_is_none_and_names_are_asked_for(web_server, storage):
+def test_an_unreadable_listing_is_ignored_and_names_are_requested(web_server, storage):
     web_server.folder.pages = {"": b"<!DOCTYPE a [<!ENTITY b 'c'>]><ListBucketResult>&b;</ListBucketResult>"}
     web_server.folder.files = {"1.jpg": b"x"}
     assert set(search(storage, "1")[0]) == {"1.jpg"}
 
 
-def test_a_folder_without_a_listing_cannot_be_swept_and_says_so(web_server, storage):
+def test_a_folder_without_a_listing_cannot_be_swept(web_server, storage):
     with pytest.raises(ra.ConfigurationError, match="has no listing"):
         list(storage.pages())
     assert web_server.folder.requests == ["GET /in/"]
@@ -178,7 +178,7 @@ def test_pythons_own_web_server_serves_a_folder(tmp_path, local_network):
         server.shutdown()
 
 
-def test_neither_cookies_nor_settings_of_this_machine_are_sent(
+def test_no_cookies_and_no_settings_of_this_machine_are_sent(
     web_server, faulty_server, local_network, monkeypatch, tmp_path
 ):
     import fsspec.config
@@ -199,9 +199,7 @@ def test_neither_cookies_nor_settings_of_this_machine_are_sent(
     assert faulty_server.requests == []
 
 
-def test_a_server_that_sends_whole_files_is_not_read_through_for_the_end_of_a_huge_one(
-    web_server, storage, monkeypatch
-):
+def test_a_server_that_ignores_ranges_is_not_read_to_the_end_of_a_huge_file(web_server, storage, monkeypatch):
     monkeypatch.setattr(web, "MAX_SKIPPED", PIECE)
     web_server.folder.files, web_server.folder.ranges = {"1.jpg": bytes(4 * PIECE)}, False
     reader = storage.reader(storage.stat("1.jpg"))

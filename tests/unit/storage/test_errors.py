@@ -82,7 +82,7 @@ def other_clients_error(**attributes):
         (azure_error(302), StorageMisbehaved, StorageMisbehaved),
         (ServiceRequestError("secret words"), StorageUnreachable, StorageUnreachable),
         (ServiceResponseTimeoutError("secret words"), StorageUnreachable, StorageUnreachable),
-        # The status decides, whatever class a client made of it.
+        # The status decides, whatever exception class the client uses.
         (caused(FileNotFoundError("gone"), s3_error(503)), StorageUnreachable, StorageUnreachable),
         (caused(OSError("Forbidden"), s3_error(403)), StorageDenied, StorageDenied),
         (other_clients_error(status=502), StorageUnreachable, StorageUnreachable),
@@ -210,7 +210,7 @@ def test_a_translated_error_knows_its_location_and_keeps_it_in_a_pickle():
 )
 def test_each_cause_of_a_failed_connection_has_its_own_remedy(cause, words):
     ours = from_exception(caused(ConnectionError("secret words"), cause), where="here")
-    assert type(ours) is StorageUnreachable  # retried: each of these may be over in a moment
+    assert type(ours) is StorageUnreachable  # retried, because each of these may be temporary
     assert words in str(ours)
     assert "secret" not in str(ours)
 

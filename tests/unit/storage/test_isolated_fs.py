@@ -40,7 +40,9 @@ def test_fsspecs_configuration_does_not_affect_a_file_system(protocol, monkeypat
         construct(self, *arguments, **options)
 
     monkeypatch.setattr(kind, "__init__", recorded)
-    fresh = ra.NetworkPolicy(allow_local=True, read_timeout=7.5)  # a file system in use is shared by whoever agrees
+    fresh = ra.NetworkPolicy(
+        allow_local=True, read_timeout=7.5
+    )  # a policy of its own, so that no file system is shared
     ra.open_storage(url, credentials=credentials, network=fresh)
     assert given
     assert of_this_machine not in given

@@ -16,7 +16,7 @@ LIMIT = 5
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A list; the clock shows its length."""
+    """A list whose length is the time."""
     ticks = []
     monkeypatch.setattr("remote_artwork.storage.storage.monotonic", lambda: float(len(ticks)))
     return ticks

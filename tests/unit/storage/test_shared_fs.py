@@ -74,7 +74,7 @@ def test_an_unused_client_is_released():
 
 
 class Client:
-    """Stands for a file system; can be referred to weakly."""
+    """A stand-in for a file system that allows weak references."""
 
 
 def place(port):

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 
 def at_once(_seconds):
-    """Lets a retry wait for nothing."""
+    """A retry without a wait."""
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -142,7 +142,7 @@ def test_a_replacement_with_the_same_time_stamp_is_noticed(tmp_path):
 
 
 class Flaky(fsspec.AbstractFileSystem):
-    """Fails a given number of times, then lists one file; counts what it was asked."""
+    """Fails a given number of times, then lists one file."""
 
     protocol = "flaky"
     cachable = False

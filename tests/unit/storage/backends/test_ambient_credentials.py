@@ -1,4 +1,4 @@
-"""This machine's own credentials for Google and Azure; those for AWS are tested with its roles."""
+"""Ambient credentials for Google and Azure. Those for AWS are tested with roles."""
 
 import asyncio
 import gc

@@ -21,7 +21,7 @@ def files(storage):
 
 
 def whole_folder(path):
-    """A file system whose paths begin in the folder itself."""
+    """A file system whose root is the folder itself."""
     return DirFileSystem(path=str(path), fs=fsspec.filesystem("file"), skip_instance_cache=True)
 
 
@@ -34,7 +34,7 @@ def archive(path):
 
 
 def memory(path):
-    """The folder as all that a memory of its own holds."""
+    """A memory file system of its own with the folder's files."""
     own = type("OwnMemory", (MemoryFileSystem,), {"store": {}, "pseudo_dirs": [""]})
     fs = own(skip_instance_cache=True)
     for file in path.rglob("*.*"):
@@ -65,7 +65,7 @@ def test_the_root_of_this_machine_is_not_a_relative_path(tmp_path, monkeypatch):
 
 
 class Listing(fsspec.AbstractFileSystem):
-    """Lists the same entries whatever is asked."""
+    """Lists the same entries for every path."""
 
     protocol = ("listing", "profile")
     cachable = False

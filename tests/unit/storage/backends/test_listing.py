@@ -108,7 +108,7 @@ def test_a_sparse_search_reads_several_key_ranges_concurrently():
     def page(request):
         if request.after > "3":
             with suppress(threading.BrokenBarrierError):
-                gate.wait(0.2)  # gives the other ranges time to come, and goes on without them
+                gate.wait(0.2)  # waits for the other ranges, but not forever
         return plain_page(request)
 
     storage.page = page
@@ -151,7 +151,7 @@ def test_a_storage_that_does_not_list_in_order_is_listed_completely(disorder):
     assert len(storage.requests) == 1 + 3
     storage.requests.clear()
     list(lister.search(storage, wanted, storage.send))
-    assert len(storage.requests) == 3  # it is remembered
+    assert len(storage.requests) == 3  # the lister remembers the missing order
 
 
 def test_few_names_in_a_large_unsorted_folder_are_listed_by_prefix():
@@ -160,7 +160,7 @@ def test_few_names_in_a_large_unsorted_folder_are_listed_by_prefix():
         Lister(in_order=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.send)
     )
     assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
-    assert len(storage.requests) <= 3 + 1 + 3  # pages, the next one that was under way already, and names
+    assert len(storage.requests) <= 3 + 1 + 3  # pages, one page that was already requested, and prefixes
     assert {page.strategy for page in found} == {"listing", "prefixes"}
     assert not any(page.complete for page in found)
 

@@ -15,7 +15,7 @@ RETRY = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 @pytest.fixture
 def amazon(faulty_server, monkeypatch):
-    """Stands where Amazon tells the regions of buckets. No other request goes there."""
+    """Replaces Amazon's server that reports the regions of buckets. It receives no other request."""
     monkeypatch.setattr(s3_client, "_REGION_LOOKUP", faulty_server.endpoint)
     return faulty_server
 
