@@ -248,6 +248,36 @@ async def session_options(network: NetworkPolicy) -> dict[str, Any]:
     }
 
 
+async def open_session(network: NetworkPolicy, **options: Any) -> aiohttp.ClientSession:
+    """Opens a guarded session with further options; await it on the loop that uses it."""
+    from aiohttp import ClientSession
+
+    return send_once(ClientSession(**await session_options(network), **options))
+
+
+def send_once(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    """Stops a session from sending requests again by itself. Returns the same session.
+
+    aiohttp repeats GET, PUT and DELETE when the connection breaks, even after the server received the request. Only
+    ``RetryPolicy`` may repeat a request, and never one that has an effect.
+    """
+    session._retry_connection = False  # noqa: SLF001 - there is no public option; tests count the requests
+    return session
+
+
+def encode_url(url: str) -> str:
+    """Encodes a URL as ``request`` needs it, international host names included.
+
+    Raises:
+        ImportError: aiohttp is not installed.
+        ValueError: It is not a URL.
+    """
+    import aiohttp  # noqa: F401 - sends the requests; yarl comes with it
+    from yarl import URL
+
+    return str(URL(url))
+
+
 @frozen(kw_only=True)
 class Response:
     """The response to one request.
@@ -284,10 +314,10 @@ def request(
     body: bytes | None = None,
     first_bytes: int | None = None,
 ) -> Response:
-    """Sends one request from synchronous code, over a connection of its own. Never sends it again.
+    """Sends one request from synchronous code, once, over a connection of its own.
 
-    aiohttp repeats some requests, PUT among them, when the server has just closed a connection that it reuses. A new
-    connection for each request avoids that.
+    A reused connection may have been closed by the server a moment ago. The failure would look as if the request had
+    been sent.
 
     Args:
         method: The HTTP method.
@@ -318,12 +348,11 @@ async def _send(
     body: bytes | None,
     first_bytes: int | None,
 ) -> Response:
-    from aiohttp import ClientSession
     from yarl import URL
 
     decompress = headers["Accept-Encoding"] != "identity"
     async with (
-        ClientSession(**await session_options(network), auto_decompress=decompress) as session,
+        await open_session(network, auto_decompress=decompress) as session,
         session.request(method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False) as response,
     ):
         content = await bound(response).read() if first_bytes is None else await _read_start(response, first_bytes)

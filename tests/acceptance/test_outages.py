@@ -32,9 +32,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "outages.md"
 
 
 def limit(fault):
-    """Requests that may reach a server: two attempts, each repeated by aiohttp where the server hangs up."""
-    hangs_up = fault in ("connection reset", "answer cut short")
-    return (ANSWERED | NEVER_ARRIVED).get(fault, 4 if hangs_up else 2)
+    """Requests that may reach a server in two attempts."""
+    return (ANSWERED | NEVER_ARRIVED).get(fault, 2)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class TestGelato:
         gelato.add("1001", "1")
         client = gelato_client(gelato)
         [order] = client.pending_orders()
-        with pytest.raises(ra.ClientError, match="with the confirmation only"):
+        with pytest.raises(ra.ClientError, match="only with the confirmation"):
             client.attach_artwork(order, order.items[0], [], idempotency_key="k")
         assert gelato.changes == []
 

@@ -1,20 +1,21 @@
-"""A host's API over HTTP: one request, and what its answer means in this library's errors.
+"""Helpers for a fulfillment client that talks to the JSON API of a shop over HTTP.
 
-Requests that change nothing may be repeated, so their failures are ``Unavailable``. A request that changes something
-and is cut off, or answered by a server error, may have had its effect: ``OutcomeUnknown``.
+``ShopApi`` sends requests and translates every response into an error of this library or a ``Response``. The functions
+around it build orders from JSON. ``clients/gelato.py`` and ``clients/woocommerce.py`` show how they fit together.
 """
 
 from __future__ import annotations
 
-import json as json_text
-import time
+import json
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-from attrs import frozen
+from attrs import evolve
 
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState
 from remote_artwork.errors import (
@@ -31,135 +32,48 @@ from remote_artwork.errors import (
     RateLimited,
     Unavailable,
 )
+from remote_artwork.http import NetworkPolicy, RequestFailed, Response, encode_url, request, request_errors
 from remote_artwork.retry import RetryPolicy
 
+__all__ = [
+    "Placements",
+    "Response",
+    "ShopApi",
+    "iter_valid_orders",
+    "parse_item",
+    "parse_text",
+    "parsing",
+    "require_pending",
+]
 
-def readable(shop: str, orders: Iterable[tuple[str, Callable[[], Order]]]) -> Iterator[Order]:
-    """Those that can be read; one that cannot does not stop the others.
+# --- Requests ---
 
-    Args:
-        shop: Whose they are, for the error.
-        orders: The id of each, and what reads it; one that has gone in the meantime is left out.
+_MAX_QUOTED = 300
+"""Characters of a shop's error message that an error of this library repeats."""
 
-    Raises:
-        ClientError: At the end, where orders contradict themselves. Names them.
-    """
-    unreadable: list[str] = []
-    for order_id, read in orders:
-        try:
-            order = read()
-        except OrderGone:
-            continue
-        except InvalidOrder as error:
-            unreadable.append(f"{order_id}: {error}")
-            continue
-        yield order
-    if unreadable:
-        raise ClientError(f"{shop} holds orders that contradict themselves: {'; '.join(unreadable)}")
+_CALL_TIMEOUTS = 4
+"""A whole request may take this many times ``timeout``, so that a slow but steady response succeeds."""
 
 
-Placements = Callable[[Mapping[str, Any]], Sequence[str]]
-"""Which sides of an item, as the API describes it, need a file; none: the item needs no artwork."""
+class ShopApi:
+    """The JSON API of one shop. Thread-safe.
 
-
-@contextmanager
-def as_an_order() -> Iterator[None]:
-    """Around what makes an order of an API's answer: one of another form is that order's own fault, not the list's.
-
-    Raises:
-        InvalidOrder: The answer, or what the host's own code makes of it, is no order.
-    """
-    try:
-        yield
-    except InvalidOrder:
-        raise
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise InvalidOrder(f"it is told in a form that cannot be read ({type(error).__name__}: {error})") from error
-
-
-def text(value: object) -> str:
-    """A number or a name as text.
-
-    Raises:
-        InvalidOrder: It is neither.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidOrder(f"a number or an id must be text or a whole number, not {value!r}")
-    return str(value)
-
-
-def item_of(told: Mapping[str, Any], *, number: str, placements: Placements) -> OrderItem:
-    """An item with the ``id`` and the ``quantity`` that the API tells.
+    It follows no redirect and uses nothing from the environment, including proxies. Responses are limited in size and
+    time.
 
     Args:
-        told: The item as the API describes it.
-        number: The field that holds what file names call it.
-        placements: Says which sides need a file.
+        base_url: The origin and the start of every path.
+        headers: Sent with every request. May hold a key: no error, log or repr shows it.
+        auth: User name and password for HTTP basic authentication. Not shown either.
+        timeout: Seconds to connect, and to wait for each part of a response.
+        retry: Retries requests that have no effect. A long list then continues at the page that failed.
+        network: Which addresses may be contacted. By default any, because the operator chose the URL. Pass
+            ``NetworkPolicy()`` where merchants enter it. Its timeouts are not used.
 
     Raises:
-        InvalidOrder: It is no item.
-    """
-    sides = tuple(placements(told))
-    return OrderItem(
-        text(told.get(number)),
-        id=text(told.get("id")),
-        requires_artwork=bool(sides),
-        placements=sides or DEFAULT_PLACEMENTS,
-        quantity=told.get("quantity") or 1,
-    )
-
-
-def refuse_unless_pending(state: OrderState, why: str, cause: Exception | None = None) -> None:
-    """Says of an order that does not wait why nothing may be done to it.
-
-    Raises:
-        AlreadyFulfilled, NotPending: As its state is.
-    """
-    if state is OrderState.FULFILLED:
-        raise AlreadyFulfilled(why) from cause
-    if state is not OrderState.PENDING:
-        raise NotPending(why) from cause
-
-
-try:
-    import httpx
-except ImportError as error:
-    raise MissingExtra("a shop's API needs httpx: pip install 'remote_artwork[gelato,woocommerce]'") from error
-
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_LONGEST_QUOTE = 300
-"""Characters of a host's own words that go into an error."""
-_LONGEST_ANSWER = 64 * 2**20
-"""Bytes; a page of a hundred orders has a few million at most."""
-_PATIENCE = 4
-"""Times the time-out: so long may an answer arrive in small pieces."""
-
-
-@frozen
-class Answer:
-    """What a host answers that takes a request.
-
-    Args:
-        document: Its JSON.
-        headers: By name, in any case.
-    """
-
-    document: Any
-    headers: Mapping[str, str]
-
-
-class HostApi:
-    """One host. Follows no redirect, and takes nothing from this machine's environment, proxies included.
-
-    Args:
-        base_url: The origin, and the path that every request begins with.
-        headers: Sent with every request; may hold a key, which no error, log or repr shows.
-        auth: User and password, where the host wants them; shown as little.
-        timeout: Seconds until a connection stands, and between two pieces of an answer, which has four times as long.
-        retry: How often a request without effect is repeated; a long list is not read from its start for one refusal.
-
-    Raises:
-        ConfigurationError: The URL is none, or not https (plain http is for this machine alone); or a key is none.
+        ConfigurationError: The URL is invalid or not https (plain http is accepted for this machine only), or a key
+            contains characters that no key has.
+        MissingExtra: aiohttp is not installed.
     """
 
     def __init__(
@@ -170,127 +84,223 @@ class HostApi:
         auth: tuple[str, str] | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        network: NetworkPolicy | None = None,
     ) -> None:
-        try:
-            url = httpx.URL(base_url)
-        except httpx.InvalidURL as error:
-            raise ConfigurationError(f"{base_url!r} is no URL of a shop's API: {error}") from None
-        if url.userinfo:
-            raise ConfigurationError("the URL of a shop's API holds no user or password; pass them by name")
-        local = url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")
-        if not url.host or not (url.scheme == "https" or local):
-            raise ConfigurationError(f"{base_url!r}: a shop's API is reached by https://")
-        self._secrets = (*(headers or {}).values(), *(auth or ()))
-        for secret in self._secrets:
-            _refuse_what_is_no_key(secret, url.host)
-        self._host = url.host
+        url = _valid_url(base_url)
+        self._host = str(url.hostname)
+        for secret in (*(headers or {}).values(), *(auth or ())):
+            _check_key(secret, self._host)
+        token = b64encode(":".join(auth).encode()).decode() if auth else ""
+        self._secrets = [secret for secret in (*(headers or {}).values(), token, *(auth or ())) if secret]
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": "remote_artwork",
+            **({"Authorization": f"Basic {token}"} if auth else {}),
+            **(headers or {}),
+        }
+        self._base_url = url.geturl().rstrip("/")
         self._retry = retry or RetryPolicy()
-        self._patience = _PATIENCE * timeout
-        self._client = httpx.Client(
-            base_url=url, headers=headers, auth=auth, timeout=timeout, follow_redirects=False, trust_env=False
+        self._network = evolve(
+            network or NetworkPolicy(allow_private=True, allow_http=url.scheme == "http"),
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            call_timeout=_CALL_TIMEOUTS * timeout,
         )
 
     def __repr__(self) -> str:
-        return f"HostApi({self._host!r})"
+        return f"ShopApi({self._host!r})"
 
     def read(
         self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: object = None
-    ) -> Answer:
-        """A request without effect; repeated as the policy says.
+    ) -> Response:
+        """Sends a request that has no effect. Retries it as the policy says.
+
+        Args:
+            method: The HTTP method.
+            path: Begins with ``/``; already percent-encoded.
+            params: The query.
+            json: The body, for APIs that search by POST.
 
         Raises:
-            Unavailable, RateLimited, AuthenticationFailed, OrderGone, ClientError: as the answer says.
+            Unavailable: The shop gave no usable response.
+            RateLimited, AuthenticationFailed, OrderGone, ClientError: The shop refused.
         """
-        once = partial(self._ask, method, path, otherwise=Unavailable, params=params, json=json)
-        return self._retry.call(once, on=ClientError)
+        target = f"{path}?{urlencode(params)}" if params else path
+        return self._retry.call(partial(self._send, method, target, json, unclear=Unavailable), on=ClientError)
 
-    def change(self, method: str, path: str, *, json: object) -> Answer:
-        """A request with an effect, sent once.
+    def change(self, method: str, path: str, *, json: object) -> Response:
+        """Sends a request that has an effect, once.
 
         Raises:
-            OutcomeUnknown: It was cut off, or the answer does not tell what became of it.
-            Unavailable: It was never sent.
-            RateLimited, AuthenticationFailed, OrderGone, NotPending, PaymentRequired, ClientError: refused.
+            OutcomeUnknown: The request was sent, and no usable response arrived: it may have had its effect.
+            Unavailable: The request was never sent.
+            RateLimited, AuthenticationFailed, OrderGone, NotPending, PaymentRequired, ClientError: The shop refused,
+                so there was no effect.
         """
-        return self._ask(method, path, otherwise=OutcomeUnknown, json=json)
+        return self._send(method, path, json, unclear=OutcomeUnknown)
 
-    def _ask(self, method: str, path: str, *, otherwise: type[ClientError], **content: Any) -> Answer:
-        """One request; ``otherwise`` where nobody knows what became of it."""
+    def _send(self, method: str, target: str, document: object, *, unclear: type[ClientError]) -> Response:
+        """Sends one request; raises ``unclear`` if no response says what became of it."""
+        headers, body = self._headers, None
+        if document is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+            body = json.dumps(document, ensure_ascii=False).encode()
         try:
-            with self._client.stream(method, path, **content) as response:
-                body = self._body(response, otherwise=otherwise)
-        except _NEVER_SENT as error:
-            raise Unavailable(f"{self._host} cannot be reached ({type(error).__name__})") from error
-        except httpx.RequestError as error:
-            raise otherwise(f"{self._host} gave no answer that can be read ({type(error).__name__})") from error
-        return self._understood(response, _document(body), otherwise=otherwise)
+            with request_errors():
+                response = request(method, self._base_url + target, self._network, headers=headers, body=body)
+                content = response.json()
+        except RequestFailed as error:
+            kind = unclear if error.sent else Unavailable
+            raise kind(f"{self._host}: {error}; check the URL of the shop, or try again later") from error
+        self._check(response, content, unclear=unclear)
+        return response
 
-    def _body(self, response: httpx.Response, *, otherwise: type[ClientError]) -> bytes:
-        """The whole answer; ``otherwise`` where it never comes to its end."""
-        body, until = bytearray(), time.monotonic() + self._patience
-        for piece in response.iter_bytes():
-            body += piece
-            if len(body) > _LONGEST_ANSWER or time.monotonic() > until:
-                raise otherwise(f"{self._host} gave an answer that does not end")
-        return bytes(body)
-
-    def _understood(self, response: httpx.Response, document: Any, *, otherwise: type[ClientError]) -> Answer:
-        """The answer, where it is one; ``otherwise`` where the server broke, or something before it answers."""
-        said = self._said(response, document)
-        match response.status_code:
+    def _check(self, response: Response, content: Any, *, unclear: type[ClientError]) -> None:
+        """Raises the error that a response stands for. ``unclear``: the server failed, or the API did not answer."""
+        said = self._describe(response.status, content)
+        match response.status:
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-                raise otherwise(said)
+                raise unclear(said)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                raise AuthenticationFailed(f"{said}; check the key and what it may do")
+                raise AuthenticationFailed(f"{said}; check the key and its permissions")
             case HTTPStatus.PAYMENT_REQUIRED:
                 raise PaymentRequired(said)
             case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
-                if not _is_of_the_api(document):
-                    raise otherwise(f"{said}, not in its API's own words; is the address right?")
+                if not _is_from_api(content):
+                    raise unclear(f"{said}, but not from the shop's API; check the URL of the shop")
                 raise OrderGone(said)
             case HTTPStatus.CONFLICT:
                 raise NotPending(said)
             case HTTPStatus.TOO_MANY_REQUESTS:
-                raise RateLimited(said, retry_after=response.headers.get("Retry-After"))
+                raise RateLimited(said, retry_after=response.headers.get("retry-after"))
             case status if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise ClientError(said)
-        if document is None:
-            raise otherwise(f"{self._host} answers something that is not JSON")
-        return Answer(document, response.headers)
+        if content is None:
+            raise unclear(f"{self._host} sent a response that is not JSON; check the URL of the shop")
 
-    def _said(self, response: httpx.Response, document: Any) -> str:
-        """The host's words, without the keys that it may quote."""
-        words = _words(document)
-        for sent in (*self._secrets, *response.request.headers.get("Authorization", "").split()[1:]):
-            words = words.replace(sent, "***")
-        words = words[:_LONGEST_QUOTE]
-        status = f"{self._host} answers HTTP {response.status_code}"
-        return f"{status}: {words}" if words else status
+    def _describe(self, status: int, content: Any) -> str:
+        """The status and the shop's own message, with every key in it replaced."""
+        message = content.get("message") if isinstance(content, dict) else None
+        text = "".join(c for c in " ".join(str(message or "").split()) if c.isprintable())
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        said = f"{self._host} responded with HTTP {status}"
+        return f"{said}: {text[:_MAX_QUOTED]}" if text else said
 
 
-def _refuse_what_is_no_key(secret: str, host: str) -> None:
-    """A line end from a file, or a typographic sign; httpx would show the whole header in its complaint."""
+def _valid_url(base_url: str) -> SplitResult:
+    try:
+        url = urlsplit(encode_url(base_url))
+    except ImportError as error:
+        raise MissingExtra("a shop's API needs aiohttp: pip install 'remote_artwork[gelato,woocommerce]'") from error
+    except ValueError as error:
+        raise ConfigurationError(f"the URL of the shop's API is invalid ({error}); write https://HOST") from None
+    if "@" in url.netloc:
+        raise ConfigurationError("the URL of the shop's API contains a user name or password; pass them as arguments")
+    is_local = url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost")
+    if not url.hostname or not (url.scheme == "https" or is_local):
+        raise ConfigurationError(f"{base_url!r} is not encrypted; the URL of a shop's API begins with https://")
+    return url
+
+
+def _check_key(secret: str, host: str) -> None:
+    """Refuses a key with a line end or a typographic character, which an HTTP library would quote in its error."""
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise ConfigurationError(
-            f"a key for {host} is empty, or holds a space, a line end or another sign that no key has; copy it anew"
+            f"a key for {host} is empty, or contains a space, a line end or a special character; copy it again"
         )
 
 
-def _document(body: bytes) -> Any:
-    """The JSON of an answer; None where it is none, or says nothing."""
+def _is_from_api(content: Any) -> bool:
+    """Whether the API itself answered: not another server, nor WordPress without the plug-in that adds the API."""
+    return isinstance(content, dict) and content.get("code") != "rest_no_route"
+
+
+# --- From JSON to orders ---
+
+Placements = Callable[[Mapping[str, Any]], Sequence[str]]
+"""Receives an item as the API sends it, and returns the placements that need a file; none if it needs no artwork."""
+
+
+def iter_valid_orders(shop: str, orders: Iterable[tuple[str, Callable[[], Order]]]) -> Iterator[Order]:
+    """Yields the valid orders; an invalid order does not stop the others.
+
+    Args:
+        shop: The name of the shop, for the error.
+        orders: Pairs of an order id and a function that reads the order. Orders that are gone by then are left out.
+
+    Raises:
+        ClientError: After the last order, if any order was invalid. Names these orders.
+    """
+    invalid: list[str] = []
+    for order_id, read in orders:
+        try:
+            order = read()
+        except OrderGone:
+            continue
+        except InvalidOrder as error:
+            invalid.append(f"{order_id}: {error}")
+            continue
+        yield order
+    if invalid:
+        raise ClientError(f"{shop} has orders that cannot be used; correct them there: {'; '.join(invalid)}")
+
+
+@contextmanager
+def parsing() -> Iterator[None]:
+    """Turns errors of the block into ``InvalidOrder``, so that an unexpected format affects one order, not the list.
+
+    Raises:
+        InvalidOrder: The JSON is not an order, or the caller's own code cannot read it.
+    """
     try:
-        return json_text.loads(body)
-    except (ValueError, RecursionError):
-        return None
+        yield
+    except InvalidOrder:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidOrder(f"the shop sent it in an unexpected format ({type(error).__name__}: {error})") from error
 
 
-def _is_of_the_api(document: Any) -> bool:
-    """Whether the API itself answers, not a server before it, nor WordPress without the plug-in that has the API."""
-    return isinstance(document, dict) and document.get("code") != "rest_no_route"
+def parse_text(value: object) -> str:
+    """Returns a number or an id as text.
+
+    Raises:
+        InvalidOrder: It is neither text nor a whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidOrder(f"a number or an id must be text or a whole number, not {value!r}")
+    return str(value)
 
 
-def _words(document: Any) -> str:
-    """What the host says of a failure, in the one line that most APIs have for it."""
-    message = document.get("message") if isinstance(document, dict) else None
-    text = " ".join(str(message or "").split())
-    return "".join(c for c in text if c.isprintable())
+def parse_item(content: Mapping[str, Any], *, number: str, placements: Placements) -> OrderItem:
+    """Builds an item from its JSON, with the fields ``id`` and ``quantity``.
+
+    Args:
+        content: The item as the API sends it.
+        number: The field that holds the item number used in file names.
+        placements: Returns the placements that need a file.
+
+    Raises:
+        InvalidOrder: It is not an item.
+    """
+    needed = tuple(placements(content))
+    return OrderItem(
+        parse_text(content.get(number)),
+        id=parse_text(content.get("id")),
+        requires_artwork=bool(needed),
+        placements=needed or DEFAULT_PLACEMENTS,
+        quantity=content.get("quantity") or 1,
+    )
+
+
+def require_pending(state: OrderState, message: str, cause: Exception | None = None) -> None:
+    """Does nothing for a pending order.
+
+    Raises:
+        AlreadyFulfilled, NotPending: The order is not pending.
+    """
+    if state is OrderState.FULFILLED:
+        raise AlreadyFulfilled(message) from cause
+    if state is not OrderState.PENDING:
+        raise NotPending(message) from cause

@@ -1,4 +1,4 @@
-"""Gelato's Order API v4 as a fulfillment client: drafts wait, one PATCH sets their files and confirms them."""
+"""A fulfillment client for Gelato's Order API v4: one PATCH sets the files of a draft and confirms it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from remote_artwork.clients.api import Placements, as_an_order, item_of, readable, refuse_unless_pending, text
+from remote_artwork.clients.api import (
+    Placements,
+    ShopApi,
+    iter_valid_orders,
+    parse_item,
+    parse_text,
+    parsing,
+    require_pending,
+)
 from remote_artwork.core.orders import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -23,47 +31,44 @@ from remote_artwork.core.orders import (
 from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
-if TYPE_CHECKING:
-    from remote_artwork.clients.api import HostApi
-
-API = "https://order.gelatoapis.com"
-PAGE = 100
-"""Orders a page of a search; the host's maximum."""
+API_URL = "https://order.gelatoapis.com"
+PAGE_SIZE = 100
+"""Orders in one page of a search; Gelato's maximum."""
 
 PENDING = ("draft", "pending_approval")
+_FULFILLED = ("created", "uploading", "passed", "digitizing", "in_production", "printed", "shipped")
 _STATES = {
     **dict.fromkeys(PENDING, OrderState.PENDING),
-    **dict.fromkeys(
-        ("created", "uploading", "passed", "digitizing", "in_production", "printed", "shipped"), OrderState.FULFILLED
-    ),
+    **dict.fromkeys(_FULFILLED, OrderState.FULFILLED),
     "canceled": OrderState.CANCELLED,
 }
-"""What a ``fulfillmentStatus`` means; any other is ``OTHER``, which settles nothing."""
+"""``fulfillmentStatus`` → state. Any other status is ``OTHER``."""
 
 _log = logging.getLogger(__name__)
 
 
 def one_file(item: Mapping[str, Any]) -> Sequence[str]:
-    """One file for an item that has none; an item that has one keeps it."""
+    """One file for an item without files. An item that already has files keeps them."""
     return () if item.get("files") else DEFAULT_PLACEMENTS
 
 
 class GelatoClient:
-    """Drafts and orders that wait for approval, of one account.
+    """The drafts and the orders that wait for approval in one Gelato account.
 
-    An order's number is its ``orderReferenceId``, an item's number its ``itemReferenceId``. Placements are Gelato's
-    types of files: ``default``, ``front``, ``back``, ``neck-inner``, …
+    The order number is Gelato's ``orderReferenceId``, and the item number its ``itemReferenceId``. Placements are
+    Gelato's file types: ``default``, ``front``, ``back``, ``neck-inner``, …
 
     Args:
-        api_key: Of the account. Shown nowhere.
-        placements: Which sides of an item, as the API describes it, need a file; none: the item is sent as it is.
-        stores: Only orders of these stores, by id; all where empty.
-        api: Where the API is.
-        timeout: Seconds until a connection stands, and between two pieces of an answer.
-        retry: How often a question is repeated.
+        api_key: The API key of the account. Never shown.
+        placements: Returns the placements of an item that need a file; none to send the item as it is.
+        stores: Store ids; only their orders are read. Empty: all stores.
+        api: The URL of the API.
+        timeout: Seconds to connect, and to wait for each part of a response.
+        retry: Retries requests that have no effect.
 
     Raises:
-        MissingExtra: httpx is not installed.
+        ConfigurationError: The key or the URL is invalid.
+        MissingExtra: aiohttp is not installed.
     """
 
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
@@ -76,13 +81,11 @@ class GelatoClient:
         *,
         placements: Placements = one_file,
         stores: Sequence[str] = (),
-        api: str = API,
+        api: str = API_URL,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        from remote_artwork.clients.api import HostApi
-
-        self._api: HostApi = HostApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
+        self._api = ShopApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
         self._placements = placements
         self._stores = tuple(stores)
 
@@ -90,79 +93,82 @@ class GelatoClient:
         return f"GelatoClient({self._api!r})"
 
     def pending_orders(self) -> Iterator[Order]:
-        """Searches, then reads each order: a search tells no items. One that cannot be read does not stop the others.
+        """Searches, then reads each order, because search results contain no items.
 
         Raises:
-            ClientError: At the end, where an order could not be read as one.
+            ClientError: After the last order, if any order was invalid.
         """
-        return readable("Gelato", ((each, partial(self.get_order, each)) for each in self._waiting()))
+        return iter_valid_orders("Gelato", ((each, partial(self.get_order, each)) for each in self._search()))
 
-    def _waiting(self) -> Iterator[str]:
-        seen: set[str] = set()
-        question: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE}
+    def _search(self) -> Iterator[str]:
+        query: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE_SIZE}
         if self._stores:
-            question["storeIds"] = list(self._stores)
+            query["storeIds"] = list(self._stores)
+        seen: set[str] = set()
         offset = 0
-        while True:  # a page that is shorter than asked for need not be the last
-            answer = self._api.read("POST", "/v4/orders:search", json={**question, "offset": offset}).document
-            page = [str(summary["id"]) for summary in answer.get("orders", ())]
+        while True:  # a short page is not always the last one
+            results = self._api.read("POST", "/v4/orders:search", json={**query, "offset": offset}).json()
+            page = [str(result["id"]) for result in results.get("orders", ())]
             if seen.issuperset(page):
                 return
-            yield from (each for each in page if each not in seen)
+            yield from (order_id for order_id in page if order_id not in seen)
             seen.update(page)
             offset += len(page)
 
     def get_order(self, order_id: str) -> Order:
-        """One order as it is now.
+        """Reads one order.
 
         Raises:
-            OrderGone: Gelato does not know it.
-            InvalidOrder: What Gelato tells is no order.
+            OrderGone: Gelato does not know the order.
+            InvalidOrder: Gelato's response is not a valid order.
         """
-        return self._order(self._api.read("GET", _path(order_id)).document)
+        return self._parse(self._api.read("GET", _path(order_id)).json())
 
     def attach_artwork(
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
-        """Not called, as ``attaching`` says: Gelato takes files and confirmation by one request.
+        """Never called, because ``attaching`` is ``WITH_FULFILL``.
 
         Raises:
             ClientError: Always; nothing was sent.
         """
         del artworks, idempotency_key
-        raise ClientError(f"order {order.number}, item {item.number}: Gelato takes files with the confirmation only")
+        raise ClientError(f"order {order.number}, item {item.number}: Gelato accepts files only with the confirmation")
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - Gelato takes no key
-        """Sets the files and confirms, by one PATCH. It names every item: Gelato removes those that it does not name.
+        """Sets the files and confirms the order with one PATCH.
+
+        The PATCH lists every item, because Gelato removes items that it does not list.
 
         Returns:
-            The id of the order at Gelato.
+            Gelato's order id.
 
         Raises:
-            AlreadyFulfilled, NotPending: It no longer waits.
-            OutcomeUnknown: Nobody knows; ``get_order`` tells once ``call_limit`` has passed.
+            AlreadyFulfilled, NotPending: The order is no longer pending.
+            OutcomeUnknown: The order may be confirmed. ``get_order`` shows its state once ``call_limit`` has passed.
         """
         items = [{"id": item.id, **_files(artworks.get(item.number, ()))} for item in order.items]
         try:
-            answer = self._api.change("PATCH", _path(order.id), json={"orderType": "order", "items": items})
+            response = self._api.change("PATCH", _path(order.id), json={"orderType": "order", "items": items})
         except ClientError as error:
-            if type(error) in (ClientError, NotPending):  # a refusal says little; the order tells whether it waits
-                refuse_unless_pending(self.get_order(order.id).state, str(error), error)
+            if type(error) in (ClientError, NotPending):  # Gelato refused without a clear reason; the state tells more
+                require_pending(self.get_order(order.id).state, str(error), error)
                 raise ClientError(str(error)) from error
             raise
-        return str(answer.document.get("id") or order.id)
+        return str(response.json().get("id") or order.id)
 
-    @as_an_order()
-    def _order(self, told: Mapping[str, Any]) -> Order:
-        status = str(told.get("fulfillmentStatus"))
+    @parsing()
+    def _parse(self, content: Mapping[str, Any]) -> Order:
+        status = str(content.get("fulfillmentStatus"))
         state = _STATES.get(status, OrderState.OTHER)
         if state is OrderState.OTHER:
-            _log.info("gelato_status_settles_nothing", extra={"order_id": told.get("id"), "status": status})
-        created_at = told.get("createdAt")
+            _log.info("gelato_status_unknown", extra={"order_id": content.get("id"), "status": status})
+        created_at = content.get("createdAt")
+        items = content.get("items") or ()
         return Order(
-            text(told.get("orderReferenceId")),
-            [item_of(each, number="itemReferenceId", placements=self._placements) for each in told.get("items") or ()],
-            id=text(told.get("id")),
+            parse_text(content.get("orderReferenceId")),
+            [parse_item(item, number="itemReferenceId", placements=self._placements) for item in items],
+            id=parse_text(content.get("id")),
             state=state,
             created_at=datetime.fromisoformat(created_at) if created_at else None,
         )
@@ -173,5 +179,5 @@ def _path(order_id: str) -> str:
 
 
 def _files(artworks: Sequence[Artwork]) -> Mapping[str, Any]:
-    """A bare id keeps an item as it is."""
+    """The files of an item. Without them, Gelato keeps the item as it is."""
     return {"files": [{"type": each.placement, "url": each.url} for each in artworks]} if artworks else {}

@@ -1,4 +1,4 @@
-"""Fulfillment client for the WooCommerce REST API v3: on-hold orders wait; confirmed orders become processing."""
+"""A fulfillment client for the WooCommerce REST API v3: on-hold orders are pending; confirmed ones are processing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from remote_artwork.clients.api import Placements, as_an_order, item_of, readable, refuse_unless_pending, text
+from remote_artwork.clients.api import (
+    Placements,
+    Response,
+    ShopApi,
+    iter_valid_orders,
+    parse_item,
+    parse_text,
+    parsing,
+    require_pending,
+)
 from remote_artwork.core.orders import (
     DEFAULT_PLACEMENTS,
     Artwork,
@@ -21,19 +30,17 @@ from remote_artwork.core.orders import (
     Recovery,
 )
 from remote_artwork.errors import ItemNotFound
+from remote_artwork.http import NetworkPolicy
 from remote_artwork.retry import RetryPolicy
 
-if TYPE_CHECKING:
-    from remote_artwork.clients.api import Answer, HostApi
-
-PAGE = 100
-"""Orders a page; the host's maximum."""
+PAGE_SIZE = 100
+"""Orders in one page; the API's maximum."""
 
 ARTWORK_META = "_remote_artwork"
-"""The field of a line that holds its print files: a list of objects. Its underscore keeps it from the customer."""
+"""Metadata field of a line item: the list of its files. The underscore hides it from customers."""
 
 KEY_META = "_remote_artwork_key"
-"""The field of an order that holds the idempotency key it was confirmed with."""
+"""Metadata field of an order: the idempotency key it was confirmed with."""
 
 _STATES = {
     "on-hold": OrderState.PENDING,
@@ -44,31 +51,34 @@ _STATES = {
     "failed": OrderState.CANCELLED,
     "trash": OrderState.CANCELLED,
 }
-"""What an order's ``status`` means; any other, such as a plug-in's own, is ``OTHER``."""
+"""``status`` → state. Any other status, such as one of a plug-in, is ``OTHER``."""
 
 
 def one_file(_line: Mapping[str, Any]) -> Sequence[str]:
-    """Every line needs one file."""
+    """One file for every line item."""
     return DEFAULT_PLACEMENTS
 
 
 class WooCommerceClient:
-    """The orders of one shop that are on hold.
+    """The on-hold orders of one shop.
 
-    An order's number is its ``number``, an item's number the id of its line. Confirming an order stores our key in it,
-    so that a lost answer is settled for certain. Attaching writes the files, with their URLs, into a field of the line.
+    The order number is WooCommerce's ``number``, and the item number the id of the line item. Attaching writes the
+    files with their URLs to metadata of the line item. Confirming an order also stores the idempotency key in it, so
+    the outcome of a call without a response can be read from the order.
 
     Args:
-        url: The shop's address, where WordPress is: ``https://shop.example``.
-        consumer_key: Of a REST API key that may read and write. Shown nowhere.
-        consumer_secret: Its secret.
-        placements: Which sides of a line, as the API describes it, need a file; none: the line needs no artwork.
-        timeout: Seconds until a connection stands, and between two pieces of an answer.
-        retry: How often a question is repeated.
+        url: The address of WordPress, for example ``https://shop.example``.
+        consumer_key: Of a REST API key with read and write permission. Never shown.
+        consumer_secret: The secret of that key. Never shown.
+        placements: Returns the placements of a line item that need a file; none if it needs no artwork.
+        timeout: Seconds to connect, and to wait for each part of a response.
+        retry: Retries requests that have no effect.
+        network: Which addresses may be contacted. By default any, because the operator chose the URL. Pass
+            ``NetworkPolicy()`` where merchants enter it.
 
     Raises:
-        ConfigurationError: The address is not https; the key would be read on its way.
-        MissingExtra: httpx is not installed.
+        ConfigurationError: The address is not https, or a key is invalid.
+        MissingExtra: aiohttp is not installed.
     """
 
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
@@ -84,122 +94,124 @@ class WooCommerceClient:
         placements: Placements = one_file,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
+        network: NetworkPolicy | None = None,
     ) -> None:
-        from remote_artwork.clients.api import HostApi
-
-        base = f"{url.rstrip('/')}/wp-json/wc/v3"
-        self._api: HostApi = HostApi(base, auth=(consumer_key, consumer_secret), timeout=timeout, retry=retry)
+        base_url, auth = f"{url.rstrip('/')}/wp-json/wc/v3", (consumer_key, consumer_secret)
+        self._api = ShopApi(base_url, auth=auth, timeout=timeout, retry=retry, network=network)
         self._placements = placements
 
     def __repr__(self) -> str:
         return f"WooCommerceClient({self._api!r})"
 
     def pending_orders(self) -> Iterator[Order]:
-        """Page by page, the oldest first. An order that cannot be read does not stop the others.
+        """Reads page by page, oldest order first.
 
         Raises:
-            ClientError: At the end, where an order could not be read as one.
+            ClientError: After the last order, if any order was invalid.
         """
-        return readable("WooCommerce", ((str(told["id"]), partial(self._order, told)) for told in self._on_hold()))
+        return iter_valid_orders(
+            "WooCommerce", ((str(each["id"]), partial(self._parse, each)) for each in self._list())
+        )
 
-    def _on_hold(self) -> Iterator[Mapping[str, Any]]:
-        question: dict[str, str | int] = {"status": "on-hold", "per_page": PAGE, "orderby": "id", "order": "asc"}
+    def _list(self) -> Iterator[Mapping[str, Any]]:
+        query: dict[str, str | int] = {"status": "on-hold", "per_page": PAGE_SIZE, "orderby": "id", "order": "asc"}
         seen: set[int] = set()
         for page in itertools.count(1):
-            answer = self._api.read("GET", "/orders", params={**question, "page": page})
-            orders = answer.document
-            fresh = [told for told in orders if told["id"] not in seen]
-            if not fresh:
+            response = self._api.read("GET", "/orders", params={**query, "page": page})
+            orders = response.json()
+            new = [order for order in orders if order["id"] not in seen]
+            if not new:
                 return  # orders have left the list since its first page
-            yield from fresh
-            seen.update(told["id"] for told in fresh)
-            if len(orders) < PAGE and len(seen) >= _total(answer):
+            yield from new
+            seen.update(order["id"] for order in new)
+            if len(orders) < PAGE_SIZE and len(seen) >= _total(response):
                 return
 
     def get_order(self, order_id: str) -> Order:
-        """One order as it is now.
+        """Reads one order.
 
         Raises:
-            OrderGone: The shop does not know it.
-            InvalidOrder: What the shop tells is no order.
+            OrderGone: The shop does not know the order.
+            InvalidOrder: The shop's response is not a valid order.
         """
-        return self._order(self._told(order_id))
+        return self._parse(self._read(order_id))
 
     def attach_artwork(
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
-        """Writes the files into their line; a repeat overwrites them.
+        """Writes the files to the line item; replaces earlier ones.
 
         Raises:
-            ItemNotFound: The order has no such line.
-            AlreadyFulfilled, NotPending, OrderGone: It no longer waits.
+            ItemNotFound: The order has no such line item.
+            AlreadyFulfilled, NotPending, OrderGone: The order is no longer pending.
         """
-        told = self._waiting(order.id)
-        lines = [{"id": line["id"]} for line in told["line_items"]]  # not every release keeps those that are not named
+        current = self._read_pending(order.id)
+        lines = [{"id": line["id"]} for line in current["line_items"]]  # some releases remove lines that are left out
         line = next((line for line in lines if str(line["id"]) == item.id), None)
         if line is None:
-            raise ItemNotFound(f"order {order.number} has no line {item.id} any more")
+            raise ItemNotFound(f"order {order.number} no longer has line item {item.id}")
         line["meta_data"] = [{"key": ARTWORK_META, "value": [_stored(each, idempotency_key) for each in artworks]}]
         self._api.change("PUT", _path(order.id), json={"line_items": lines})
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - attached already
-        """Puts the order to work: status ``processing``, with our key beside it.
+        """Sets the status to ``processing``, and stores the idempotency key in the order.
 
         Returns:
-            The id of the order at the shop.
+            The shop's order id.
 
         Raises:
-            AlreadyFulfilled, NotPending, OrderGone: It no longer waits.
-            OutcomeUnknown: Nobody knows; ``get_order`` tells once ``call_limit`` has passed.
+            AlreadyFulfilled, NotPending, OrderGone: The order is no longer pending.
+            OutcomeUnknown: The order may be confirmed. ``get_order`` shows its state once ``call_limit`` has passed.
         """
-        self._waiting(order.id)
+        self._read_pending(order.id)
         change = {"status": "processing", "meta_data": [{"key": KEY_META, "value": idempotency_key}]}
         self._api.change("PUT", _path(order.id), json=change)
         return order.id
 
-    def _waiting(self, order_id: str) -> Mapping[str, Any]:
-        """The order as the shop tells it. A change of status would put a finished order back to work.
+    def _read_pending(self, order_id: str) -> Mapping[str, Any]:
+        """Reads an order that is about to be changed. A change of status would reopen a completed order.
 
         Raises:
-            AlreadyFulfilled, NotPending: It does not wait.
+            AlreadyFulfilled, NotPending: The order is not pending.
         """
-        told = self._told(order_id)
-        refuse_unless_pending(_state(told), f"the shop calls it {told.get('status')}")
-        return told
+        content = self._read(order_id)
+        require_pending(_state(content), f"the order has the status {content.get('status')} in the shop")
+        return content
 
-    def _told(self, order_id: str) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = self._api.read("GET", _path(order_id)).document
-        return told
+    def _read(self, order_id: str) -> Mapping[str, Any]:
+        content: Mapping[str, Any] = self._api.read("GET", _path(order_id)).json()
+        return content
 
-    @as_an_order()
-    def _order(self, told: Mapping[str, Any]) -> Order:
-        created_at = told.get("date_created_gmt")
+    @parsing()
+    def _parse(self, content: Mapping[str, Any]) -> Order:
+        created_at = content.get("date_created_gmt")
+        lines = content.get("line_items") or ()
         return Order(
-            text(told.get("number")),
-            [item_of(line, number="id", placements=self._placements) for line in told.get("line_items") or ()],
-            id=text(told.get("id")),
-            state=_state(told),
+            parse_text(content.get("number")),
+            [parse_item(line, number="id", placements=self._placements) for line in lines],
+            id=parse_text(content.get("id")),
+            state=_state(content),
             created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC) if created_at else None,
-            fulfillment_key=_meta(told, KEY_META),
+            fulfillment_key=_metadata(content, KEY_META),
         )
 
 
-def _total(answer: Answer) -> int:
-    """How many orders a list says it has; a cache may have lost the header, and an old one may say too few."""
-    told = answer.headers.get("X-WP-Total", "")
-    return int(told) if told.isdecimal() else 0
+def _total(response: Response) -> int:
+    """The number of orders in the list; 0 if a cache removed the header. A cached header may be too low."""
+    total = response.headers.get("x-wp-total", "")
+    return int(total) if total.isdecimal() else 0
 
 
 def _path(order_id: str) -> str:
     return f"/orders/{quote(order_id, safe='')}"
 
 
-def _state(told: Mapping[str, Any]) -> OrderState:
-    return _STATES.get(str(told.get("status")), OrderState.OTHER)
+def _state(content: Mapping[str, Any]) -> OrderState:
+    return _STATES.get(str(content.get("status")), OrderState.OTHER)
 
 
-def _meta(told: Mapping[str, Any], key: str) -> str | None:
-    return next((str(each["value"]) for each in told.get("meta_data") or () if each.get("key") == key), None)
+def _metadata(content: Mapping[str, Any], key: str) -> str | None:
+    return next((str(each["value"]) for each in content.get("meta_data") or () if each.get("key") == key), None)
 
 
 def _stored(artwork: Artwork, idempotency_key: str) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
 from remote_artwork.errors import ConfigurationError
-from remote_artwork.http import NetworkPolicy, bound, check_complexity, session_options
+from remote_artwork.http import NetworkPolicy, bound, check_complexity, open_session
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.xml import not_a_listing
 from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials, SasToken
@@ -159,8 +159,8 @@ class _GuardedTransport(AioHttpTransport):  # type: ignore[misc] # untyped in th
     async def open(self) -> None:
         """Make the session on the loop that uses it, without this machine's ``.netrc`` and proxies."""
         if getattr(self, "session", None) is None:
-            self.session = aiohttp.ClientSession(
-                **await session_options(self._network),
+            self.session = await open_session(
+                self._network,
                 headers={"Accept-Encoding": "identity"},
                 response_class=_BoundedResponse,
                 auto_decompress=False,

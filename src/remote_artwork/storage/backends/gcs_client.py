@@ -24,7 +24,7 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, bound, session_options
+from remote_artwork.http import NetworkPolicy, bound, send_once, session_options
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
@@ -129,7 +129,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
     Raises:
         HttpStatusError: The response has an error status.
     """
-    session = await fs._set_session()  # noqa: SLF001 - gcsfs offers no public way to its session
+    session = send_once(await fs._set_session())  # noqa: SLF001 - gcsfs offers no public way to its session
     # Requests an access token if necessary, and blocks meanwhile.
     signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
     async with session.get(

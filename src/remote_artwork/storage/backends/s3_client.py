@@ -37,7 +37,7 @@ from remote_artwork.errors import (
     StorageMisbehaved,
     StorageUnreachable,
 )
-from remote_artwork.http import NetworkPolicy, bound, check_complexity, request
+from remote_artwork.http import NetworkPolicy, bound, check_complexity, request, send_once
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
@@ -145,7 +145,7 @@ class _GuardedHttpSession(AIOHTTPSession):  # type: ignore[misc] # aiobotocore h
         return _ssl_contexts[self._verify]
 
     async def _get_session(self, proxy_url: str | None) -> _GuardedRequests:
-        return _GuardedRequests(await super()._get_session(proxy_url))
+        return _GuardedRequests(send_once(await super()._get_session(proxy_url)))
 
 
 class _GuardedRequests:

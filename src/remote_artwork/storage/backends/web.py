@@ -49,8 +49,8 @@ from remote_artwork.http import (
     NetworkPolicy,
     Response,
     check_complexity,
+    open_session,
     run_sync,
-    session_options,
 )
 from remote_artwork.storage.backends.base import ListingTimeout, Requester, RequestKind, isolated_fs
 from remote_artwork.storage.backends.xml import fields_in, parse_listing, parse_size
@@ -82,7 +82,7 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
 
     async def make_session(*, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         del loop  # the running one
-        return aiohttp.ClientSession(**await session_options(network), auto_decompress=False)
+        return await open_session(network, auto_decompress=False)
 
     return isolated_fs(
         HTTPFileSystem,

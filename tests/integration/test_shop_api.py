@@ -1,4 +1,4 @@
-"""One request to a shop's API: what is refused before it, and what its answer means."""
+"""One request to a shop's API: what is refused before it is sent, and what the response means."""
 
 import base64
 import contextlib
@@ -11,7 +11,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.clients import GelatoClient, WooCommerceClient
-from remote_artwork.clients.api import HostApi
+from remote_artwork.clients.api import ShopApi
 from shop_api_servers import GelatoApi
 
 ONCE = ra.RetryPolicy(attempts=1)
@@ -28,14 +28,14 @@ def server():
 
 @pytest.fixture
 def api(server):
-    return HostApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE)
+    return ShopApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE)
 
 
 @pytest.mark.parametrize("key", ["hush\n", " hush", "hush\u2026", "hu\tsh", ""])
 def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key, caplog):
-    with caplog.at_level(logging.DEBUG), pytest.raises(ra.ConfigurationError, match="copy it anew") as refusal:
+    with caplog.at_level(logging.DEBUG), pytest.raises(ra.ConfigurationError, match="copy it again") as refusal:
         GelatoClient(key, api=server.url)
-    with pytest.raises(ra.ConfigurationError, match="copy it anew"):
+    with pytest.raises(ra.ConfigurationError, match="copy it again"):
         WooCommerceClient(server.url, "ck_of_tests", key)
     told = "".join(traceback.format_exception(refusal.value)) + caplog.text
     assert not key or key not in told
@@ -89,12 +89,12 @@ def test_a_key_that_the_shop_quotes_is_not_passed_on(server):
     for words in (f"no such key: {user}, {secret}, Basic {pair}", f"{'so ' * 99}{secret}"):
         server.fail((401, {"message": words}, {}), on="any")
         with pytest.raises(ra.AuthenticationFailed, match=r"\*\*\*|so so") as refusal:
-            HostApi(server.url, auth=(user, secret), retry=ONCE).read("GET", "/v4/orders/id-1")
+            ShopApi(server.url, auth=(user, secret), retry=ONCE).read("GET", "/v4/orders/id-1")
         told = "".join(traceback.format_exception(refusal.value))
         assert not [each for each in (user, secret, pair, "cs_") if each in told]
     server.fail((401, {"message": f"no such key: {server.KEY}"}, {}), on="any")
     with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*;"):
-        HostApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE).read("GET", "/v4/orders/id-1")
+        ShopApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE).read("GET", "/v4/orders/id-1")
 
 
 class Dripping:
@@ -121,22 +121,22 @@ class Dripping:
 
 def test_an_answer_that_does_not_end_is_given_up():
     server = Dripping()
-    api = HostApi(server.url, timeout=0.1, retry=ONCE)
-    with pytest.raises(ra.OutcomeUnknown, match="does not end"):
+    api = ShopApi(server.url, timeout=0.1, retry=ONCE)
+    with pytest.raises(ra.OutcomeUnknown, match="no complete response in time"):
         api.change("PATCH", "/v4/orders/id-1", json={})
     server.close()
 
 
 def test_an_answer_that_is_too_long_is_given_up(server, api, monkeypatch):
-    monkeypatch.setattr("remote_artwork.clients.api._LONGEST_ANSWER", 1000)
+    monkeypatch.setattr("remote_artwork.http.MAX_RESPONSE_BYTES", 1000)
     server.fail((200, b'"' + b"a" * 2000 + b'"', {}), on="any")
-    with pytest.raises(ra.Unavailable, match="does not end"):
+    with pytest.raises(ra.Unavailable, match="sent more than"):
         api.read("GET", "/v4/orders/id-1")
 
 
 def test_nobody_who_listens_means_that_nothing_was_sent():
-    nobody = HostApi("http://127.0.0.1:9", retry=ONCE)
-    with pytest.raises(ra.Unavailable, match="cannot be reached"):
+    nobody = ShopApi("http://127.0.0.1:9", retry=ONCE)
+    with pytest.raises(ra.Unavailable, match="no connection"):
         nobody.change("PATCH", "/v4/orders/id-1", json={})
 
 
@@ -155,12 +155,12 @@ def test_how_long_a_shop_wants_to_be_left_alone(server, api, told, seconds):
     [
         ("http://shop.example", "https"),
         ("ftp://shop.example", "https"),
-        ("https://user:secret@shop.example", "by name"),
+        ("https://user:secret@shop.example", "as arguments"),
         ("shop.example", "https"),
         ("https://", "https"),
     ],
 )
 def test_an_address_that_would_betray_the_key_is_refused(url, said):
     with pytest.raises(ra.ConfigurationError, match=said) as refusal:
-        HostApi(url)
+        ShopApi(url)
     assert "secret" not in str(refusal.value)
