@@ -20,8 +20,11 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
+from typer.main import get_command
 
+import remote_artwork
 from remote_artwork import FileStatus, ItemStatus
+from remote_artwork.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -132,3 +135,21 @@ def test_the_page_of_statuses_says_which_items_need_a_person():
 
 def test_the_readme_has_at_most_600_words():
     assert len(ROOT.joinpath("README.md").read_text(encoding="utf-8").split()) <= 600
+
+
+def options_of(command):
+    for child in getattr(command, "commands", {}).values():
+        yield from options_of(child)
+    for parameter in command.params:
+        yield from (name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("--"))
+
+
+def test_the_page_of_the_command_line_has_every_option_and_no_other():
+    documented = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", DOCS.joinpath("reference", "command_line.md").read_text()))
+    assert documented - {"--help"} == set(options_of(get_command(app))) - {"--help", "--version"}
+
+
+def test_the_documentation_names_only_what_the_root_exports():
+    for page in PAGES:
+        names = set(re.findall(r"\bra\.([A-Za-z_]\w*)", page.read_text(encoding="utf-8")))
+        assert names <= set(remote_artwork.__all__), name_of(page)
