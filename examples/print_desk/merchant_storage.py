@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from attrs import field, frozen
-from remote_artwork.credentials import Credentials
 from sqlalchemy.orm import Session
 
 import remote_artwork as ra
 from print_desk.database import StorageRow, utc_now
+from remote_artwork.credentials import Credentials
 from remote_artwork.storage import CheckReport, check_location
 
 _ONLY_ROW = 1

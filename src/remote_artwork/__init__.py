@@ -10,6 +10,7 @@ This module exports what an embedding needs. Everything else that is public live
 ``storage`` and ``testing``.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
@@ -102,6 +103,7 @@ __all__ = [
     "open_storage",
 ]
 
+__dir__: Callable[[], list[str]]
 _load, __dir__ = lazy_exports(
     __name__,
     {

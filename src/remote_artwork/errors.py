@@ -179,7 +179,7 @@ class RateLimited(ClientError):
         self, message: str = "the host limits the rate of calls", retry_after: float | str | None = None
     ) -> None:
         super().__init__(message)
-        self.retry_after = _seconds(retry_after) if isinstance(retry_after, str) else retry_after
+        self.retry_after: float | None = _seconds(retry_after) if isinstance(retry_after, str) else retry_after
 
 
 class Unavailable(ClientError, ConnectionError):

@@ -106,7 +106,7 @@ def valid_url_lifetime(scanner: _HasStorage, _attribute: object, wanted: timedel
         )
 
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _IN_BULK = (FilesListed, ItemFound, ItemReported, FileReported)
 """Told anew in each pass, of whatever waits: for the log of whoever looks for something."""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from remote_artwork.reports import Severity
 
 import remote_artwork as ra
 from remote_artwork.core.report import SCHEMA_VERSION
+from remote_artwork.reports import Severity
 from remote_artwork.testing import FakeShop
 from shop_files import PNG, memory_folder
 

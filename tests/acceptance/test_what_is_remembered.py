@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
-from remote_artwork.reports import Finding, Severity
 
 import remote_artwork as ra
 from remote_artwork.core.matching import Page
 from remote_artwork.errors import InvalidLedger, StorageMisbehaved
 from remote_artwork.preflight.signature import SignatureCheck
+from remote_artwork.reports import Finding, Severity
 from remote_artwork.testing import FakeShop, Faults, FaultyLedger
 from shop_files import JPEG, PNG, memory_folder
 

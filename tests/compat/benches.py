@@ -10,11 +10,10 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from remote_artwork.credentials import Credentials
-
 import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
+from remote_artwork.credentials import Credentials
 from remote_artwork.storage.provider_table import provider_named
 from servers import S3Server
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_type
 
-from remote_artwork.reports import Explanation, ItemOutcome
-
 import remote_artwork as ra
+from remote_artwork.reports import Explanation, ItemOutcome
 from remote_artwork.testing import Faults, FaultyClient, FaultyLedger
 
 

@@ -33,7 +33,7 @@ Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="remote-artwork",
     help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfills once.",
     no_args_is_help=True,

@@ -29,7 +29,7 @@ from remote_artwork.core.lifecycle import (
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
 
-ledger_app = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
+ledger_app: typer.Typer = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
 
 _LEASE = timedelta(minutes=1)
 

@@ -50,7 +50,7 @@ def parse_wait(text: str) -> timedelta | None:
     return None if text.strip().lower() == "none" else parse_duration(text)
 
 
-_log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _ROLE = frozenset({"role_arn", "external_id", "session_name", "duration_minutes", "region"})
 _KEYS = frozenset({"access_key", "secret_key"})
@@ -79,7 +79,7 @@ def read_credentials(choice: str) -> Credentials | None:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous, ambient or a JSON file") from None
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        _log.warning("credentials_readable_by_others", extra={"error": f"run chmod 600 {choice}"})
+        log.warning("credentials_readable_by_others", extra={"error": f"run chmod 600 {choice}"})
     found = _in_file(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(

@@ -1,6 +1,7 @@
 """Fulfillment clients that are ready to use."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GelatoClient", "OrdersFile", "WooCommerceClient"]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {

@@ -180,7 +180,7 @@ class OrdersFile:
 
     recovery = Recovery.IDEMPOTENT
     attaching = Attaching.SEPARATE
-    call_limit = timedelta(seconds=30)
+    call_limit: timedelta = timedelta(seconds=30)
 
     def pending_orders(self) -> Iterable[Order]:
         """The orders whose status is ``pending_approval`` or ``pending``, in the order of the file."""

@@ -33,7 +33,7 @@ from remote_artwork.fulfillment.order import process_order, record_late_call
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Service
 from remote_artwork.retry import order_budget
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _SUSPECT_AFTER = 2
 """After this many orders in a row without an answer, the next order is chosen at random."""

@@ -41,7 +41,7 @@ from remote_artwork.fulfillment.artwork import ArtworkFiles
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
 from remote_artwork.retry import RetryPolicy
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

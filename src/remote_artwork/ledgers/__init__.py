@@ -1,6 +1,7 @@
 """Ledgers, and the records and rules that a ledger of your own needs."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
 
@@ -39,6 +40,8 @@ __all__ = [
     "advance_record",
 ]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {

@@ -22,6 +22,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, versions
@@ -31,8 +32,8 @@ from remote_artwork.ledgers.snapshot import refuse_emptied
 class DatabaseNow(FunctionElement[float]):
     """The database's own clock: seconds since 1970, with fractions. Stands still within one statement."""
 
-    type = Double()
-    inherit_cache = True
+    type: TypeEngine[float] = Double()
+    inherit_cache: bool | None = True
 
 
 @compiles(DatabaseNow, "sqlite")

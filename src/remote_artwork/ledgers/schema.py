@@ -22,12 +22,12 @@ VERSION_TABLE = "remote_artwork_version"
 REVISIONS = ("0001",)
 """Every migration this release knows, oldest first. Any other revision is one of a newer release."""
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
-versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+versions: Table = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
 """Alembic's own table, to read from; it creates and writes it."""
 
-orders = Table(
+orders: Table = Table(
     "remote_artwork_order",
     metadata,
     Column("tenant", Text, nullable=False),
@@ -57,7 +57,7 @@ orders = Table(
 state holds the rest of the key, and is unique, because SQLite would otherwise rather walk all of a tenant's rows in
 the order it reads them than sort the few in a state."""
 
-items = Table(
+items: Table = Table(
     "remote_artwork_item",
     metadata,
     Column("tenant", Text, nullable=False),
@@ -79,7 +79,7 @@ items = Table(
 )
 """One row an item of an order; ``files`` is a list of file records."""
 
-passes = Table(
+passes: Table = Table(
     "remote_artwork_pass",
     metadata,
     Column("tenant", Text, nullable=False),

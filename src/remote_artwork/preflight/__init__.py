@@ -1,6 +1,7 @@
 """Preflight checks: what a file must be before it goes to print."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PdfCheck", "PictureCheck", "SignatureCheck", "preflight_checks"]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {

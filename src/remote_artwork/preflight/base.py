@@ -114,7 +114,7 @@ def strictly(findings: Iterable[Finding], reject_for: Collection[str]) -> Iterat
         yield evolve(finding, severity=Severity.REJECT) if strict else finding
 
 
-_log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def run_checks(checks: Iterable[PreflightCheck], artwork: ArtworkReader, item: OrderItem) -> tuple[Finding, ...]:
@@ -139,7 +139,7 @@ def _run(check: PreflightCheck, artwork: ArtworkReader, item: OrderItem) -> list
         return list(check.check(artwork, item))
     except StorageError:
         raise
-    except Exception as error:  # noqa: BLE001 - a check is the host's code, and one bad file stops no other
-        _log.exception("preflight_check_failed", extra={"check": name, "file": artwork.file.name})
+    except Exception as error:
+        log.exception("preflight_check_failed", extra={"check": name, "file": artwork.file.name})
         message = f"the check {name} broke ({type(error).__name__}), so nothing is known of the file; see the log"
         return [Finding(severity=Severity.REJECT, code="check_failed", message=message)]

@@ -46,7 +46,7 @@ def _first_page(file: BufferedReader, side: int) -> Any:
     return page.render(scale=side / max(page.get_size()), draw_annots=False).to_pil().convert("RGB")
 
 
-_log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def thumbnail(artwork: ArtworkReader, *, side: int = 240) -> bytes | None:
@@ -64,7 +64,7 @@ def thumbnail(artwork: ArtworkReader, *, side: int = 240) -> bytes | None:
     try:
         return base64.b64decode(measure_apart("thumbnail", artwork, pdf=promised == PDF, side=side)["jpeg"])
     except ResourceLimitExceeded as error:
-        _log.info("thumbnail_not_drawn", extra={"file": artwork.file.name, "why": error.what})
+        log.info("thumbnail_not_drawn", extra={"file": artwork.file.name, "why": error.what})
     except RuntimeError:
-        _log.warning("thumbnails_need_the_extra_report", extra={"file": artwork.file.name})
+        log.warning("thumbnails_need_the_extra_report", extra={"file": artwork.file.name})
     return None

@@ -149,7 +149,7 @@ def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -
     return listed
 
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Records = Mapping[OrderKey, OrderRecord]
 _SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))

@@ -1,6 +1,7 @@
 """Storages: where the files are."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
 
@@ -21,6 +22,8 @@ __all__ = [
     "open_storage",
 ]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {

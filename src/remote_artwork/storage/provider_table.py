@@ -485,7 +485,7 @@ TENCENT = Provider(
 
 ENTRY_POINTS = "remote_artwork.providers"
 
-_log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MINIO = Provider(
     id="minio",
@@ -626,10 +626,10 @@ def _from_other_packages() -> tuple[Provider, ...]:
 def _load(entry_point: EntryPoint) -> Provider | None:
     try:
         row = entry_point.load()
-    except Exception:  # noqa: BLE001 - whatever another package does wrong must not stop a URL from being read
-        _log.warning("provider_entry_point_broken", extra={"entry_point": entry_point.name}, exc_info=True)
+    except Exception:
+        log.warning("provider_entry_point_broken", extra={"entry_point": entry_point.name}, exc_info=True)
         return None
     if not isinstance(row, Provider) or row.protocol != "s3":
-        _log.warning("provider_entry_point_is_no_s3_provider", extra={"entry_point": entry_point.name})
+        log.warning("provider_entry_point_is_no_s3_provider", extra={"entry_point": entry_point.name})
         return None
     return row

@@ -116,10 +116,10 @@ class ArtworkStorage:
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system is asynchronous; make it without asynchronous=True")
         path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec has no public way to normalize a path
-        self.location = str(location or f"{protocols_of(fs)[0]}://{path}")
+        self.location: str = str(location or f"{protocols_of(fs)[0]}://{path}")
         self._parsed_location = location if isinstance(location, Location) else None
-        self.appear_whole = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
-        self.concurrent_reads = any(map(is_supported, protocols_of(fs)))
+        self.appear_whole: bool = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
+        self.concurrent_reads: bool = any(map(is_supported, protocols_of(fs)))
         self._retry = retry or RetryPolicy()
         self._backend = backend_for(fs, path, call_timeout=call_timeout)
         self._listing_timeout = listing_timeout

@@ -1,6 +1,7 @@
 """Contracts and test doubles for clients, ledgers and storages of your own. The contracts need pytest."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from remote_artwork._lazy import lazy_exports
 
@@ -35,6 +36,8 @@ __all__ = [
     "crash_points",
 ]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {

@@ -143,7 +143,7 @@ Change = Callable[[Order], None]
 MOMENTS: tuple[Moment, ...] = ("before", "after")
 LOST = (OutcomeUnknown("no answer"), TimeoutError("the host's own library gave up"))
 
-before_and_after = pytest.mark.parametrize("moment", MOMENTS)
+before_and_after: pytest.MarkDecorator = pytest.mark.parametrize("moment", MOMENTS)
 
 
 class WholeScansOfAClient:

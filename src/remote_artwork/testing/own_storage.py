@@ -86,7 +86,7 @@ class OwnStorage:
         self._network = network
         self._fs: AbstractFileSystem = connect(location, credentials, network)
         self._written: set[str] = set()
-        self.lost_names = frozenset[str]() if location.bucket else frozenset({"a//b.png"})
+        self.lost_names: frozenset[str] = frozenset() if location.bucket else frozenset({"a//b.png"})
         self.lacks: Mapping[Capability, str] = {
             **_NOT_TRIED,
             **declared(location, credentials),

@@ -56,10 +56,10 @@ def guarded_adlfs(url: str, account: str, credentials: Credentials, network: Net
         url, credential=credential, transport=_GuardedTransport(network), user_agent_use_env=False, **ONCE
     )
     share_sas = isinstance(credentials, SasToken) and credentials.share_sas
-    return isolated_fs(GuardedAzureFileSystem, client=client, share_sas=share_sas)
+    return isolated_fs(_GuardedAzureFileSystem, client=client, share_sas=share_sas)
 
 
-class GuardedAzureFileSystem(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
+class _GuardedAzureFileSystem(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
     """An adlfs around a client of our own.
 
     It does not run adlfs's constructor, which reads ``AZURE_STORAGE_*`` and keeps every instance forever.

@@ -28,6 +28,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from fsspec import AbstractFileSystem
 
 from remote_artwork.errors import (
     ConfigurationError,
@@ -47,7 +48,7 @@ from remote_artwork.storage.location import Location
 # File systems
 
 
-class GuardedS3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
+class _GuardedS3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
     """An s3fs that also knows what the location's backend needs.
 
     Args:
@@ -75,12 +76,12 @@ class GuardedS3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has n
 
 def guarded_s3fs(
     location: Location, credentials: Anonymous | Keys | AssumeRole | Ambient, network: NetworkPolicy
-) -> GuardedS3FileSystem:
+) -> AbstractFileSystem:
     """An s3fs with these credentials only, without retries, which connects only where ``network`` allows it."""
     keys = credentials if isinstance(credentials, Keys) else None
     changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
     fs = isolated_fs(
-        GuardedS3FileSystem,
+        _GuardedS3FileSystem,
         network=network,
         # The name of an access point contains its region; another endpoint has a region of its own.
         needs_region=location.endpoint is None and location.region is None and not location.bucket.startswith("arn:"),
@@ -111,7 +112,7 @@ def guarded_s3fs(
         asynchronous=False,
         use_listings_cache=False,
     )
-    assert isinstance(fs, GuardedS3FileSystem)  # noqa: S101 - for the type checker
+    assert isinstance(fs, _GuardedS3FileSystem)  # noqa: S101 - for the type checker
     return fs
 
 

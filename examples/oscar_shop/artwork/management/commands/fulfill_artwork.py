@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from remote_artwork.reports import FileOutcome, ItemOutcome
 
 import remote_artwork as ra
 from artwork.client import OscarClient
 from artwork.ledger import DjangoLedger
+from remote_artwork.reports import FileOutcome, ItemOutcome
 
 
 class Command(BaseCommand):
