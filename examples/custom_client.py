@@ -1,4 +1,4 @@
-"""A client for a shop of your own: four methods and three promises.
+"""A client for your own shop: four methods and three declarations.
 
 Run it with: python examples/custom_client.py
 """
@@ -8,7 +8,6 @@ from datetime import timedelta
 from importlib import resources
 
 import fsspec
-from attrs import evolve
 
 import remote_artwork as ra
 from remote_artwork.client import ArtworkByItem
@@ -17,9 +16,9 @@ PICTURES = resources.files("remote_artwork.cli") / "shop"
 
 
 class MyShop:
-    """Satisfies ``ra.FulfillmentClient``; a real one would ask a database or an HTTP service."""
+    """Implements ``ra.FulfillmentClient``. A real one uses a database or an HTTP API."""
 
-    recovery = ra.Recovery.IDEMPOTENT  # a repeat with the same key has no second effect: see fulfill
+    recovery = ra.Recovery.IDEMPOTENT  # a second call with the same key has no effect: see fulfill
     attaching = ra.Attaching.SEPARATE
     call_limit = timedelta(seconds=30)
 
@@ -38,26 +37,28 @@ class MyShop:
     def attach_artwork(
         self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
     ) -> None:
-        now = self.get_order(order.id)
-        self._refuse_unless_pending(now)
-        if item.number not in {each.number for each in now.items}:
-            raise ra.ItemNotFound(f"order {now.number} has no item {item.number}")
-        self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # sets, never appends
+        current = self.get_order(order.id)
+        self._require_pending(current)
+        if item.number not in {each.number for each in current.items}:
+            raise ra.ItemNotFound(f"order {current.number} has no item {item.number}")
+        self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # replaces earlier files
 
     def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
-        now = self.get_order(order.id)
-        if now.state is ra.OrderState.FULFILLED:
-            if now.fulfillment_key == idempotency_key:
+        current = self.get_order(order.id)
+        if current.state is ra.OrderState.FULFILLED:
+            if current.fulfillment_key == idempotency_key:
                 return f"receipt-{order.number}"
             raise ra.AlreadyFulfilled(order.number)
-        self._refuse_unless_pending(now)
-        self.orders[order.id] = evolve(now, state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key)
+        self._require_pending(current)
+        self.orders[order.id] = ra.Order(
+            current.number, current.items, id=current.id, state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key
+        )
         return f"receipt-{order.number}"
 
     @staticmethod
-    def _refuse_unless_pending(now: ra.Order) -> None:
-        if now.state is not ra.OrderState.PENDING:
-            raise ra.NotPending(f"order {now.number} is {now.state}")
+    def _require_pending(order: ra.Order) -> None:
+        if order.state is not ra.OrderState.PENDING:
+            raise ra.NotPending(f"order {order.number} is {order.state}")
 
 
 def main() -> None:

@@ -1,36 +1,36 @@
-"""Everything that can go wrong, as one tree: *what* went wrong, and may it be tried again.
+"""All errors, as one tree. The class says what went wrong and whether the same call may succeed later.
 
     RemoteArtworkError
-    ├── ConfigurationError (ValueError)      somebody must change a setting; exit code 2
-    │   ├── InvalidLocation                  a storage URL that is none, or that is refused
-    │   ├── InvalidPattern                   a file name pattern that cannot be used
-    │   ├── InvalidOrder                     an order that contradicts itself
-    │   ├── InvalidOrdersFile                a malformed orders file: names line and field
+    ├── ConfigurationError (ValueError)      a setting or an input must be changed; exit code 2
+    │   ├── InvalidLocation                  a storage URL is invalid or refused
+    │   ├── InvalidPattern                   a file name pattern cannot be used
+    │   ├── InvalidOrder                     an order contradicts itself
+    │   ├── InvalidOrdersFile                an orders file is malformed; names line and field
     │   ├── InvalidLedger                    not a ledger, or one of a newer release
     │   ├── LocationNotFound                 the bucket or folder does not exist (FileNotFoundError)
     │   └── MissingExtra                     an optional package is not installed (ImportError)
     ├── StorageError (OSError)               the storage could not be used; exit code 3
-    │   ├── StorageUnreachable  *            down, overloaded, too slow; carries retry_after (ConnectionError)
+    │   ├── StorageUnreachable  *            down, overloaded or too slow; has retry_after (ConnectionError)
     │   ├── StorageDenied                    it refuses the credentials (PermissionError)
-    │   ├── StorageMisbehaved                it answers, but not as its protocol says
-    │   └── FileGone                         this one file is not there (FileNotFoundError)
-    ├── LedgerError                          the ledger could not be used; exit code 3
-    │   ├── LedgerUnavailable  *             locked, full, read-only, connection lost (ConnectionError)
-    │   └── LeaseLost                        another scanner took the order over; nothing was sent
-    └── ClientError                          raised by the host's FulfillmentClient
-        ├── RateLimited  *                   carries retry_after; the call had no effect
-        ├── Unavailable  *                   the host cannot be reached; the call had no effect (ConnectionError)
+    │   ├── StorageMisbehaved                its response breaks the protocol
+    │   └── FileGone                         one file does not exist (FileNotFoundError)
+    ├── LedgerError (RuntimeError)           the ledger could not be used; exit code 3
+    │   ├── LedgerUnavailable  *             locked, full, read-only or not reachable (ConnectionError)
+    │   └── LeaseLost                        another scanner took over the order; nothing was sent
+    └── ClientError (RuntimeError)           raised by a shop's FulfillmentClient
+        ├── RateLimited  *                   too many calls; has retry_after
+        ├── Unavailable  *                   the shop cannot be reached (ConnectionError)
         ├── OutcomeUnknown                   the call may have had its effect (TimeoutError)
-        ├── AuthenticationFailed             the host refuses our credentials (PermissionError)
-        ├── OrderGone                        the host no longer knows the order (LookupError)
-        ├── AlreadyFulfilled                 fulfilled there already
-        ├── NotPending                       no longer waits for approval
+        ├── AuthenticationFailed             the shop refuses the credentials (PermissionError)
+        ├── OrderGone                        the shop does not know the order (LookupError)
+        ├── AlreadyFulfilled                 the order is already fulfilled in the shop
+        ├── NotPending                       the order no longer waits for approval
         ├── ItemNotFound                     the order has no such item (LookupError)
-        ├── ArtworkRejected                  the host refuses this file; carries reason
-        ├── ArtworkUnreachable               the host could not download the file
-        └── PaymentRequired                  the host holds the order for payment; the file is fine
+        ├── ArtworkRejected                  the shop refuses this file; has reason (ValueError)
+        ├── ArtworkUnreachable               the shop could not download the file
+        └── PaymentRequired                  the shop holds the order until it is paid
 
-``*`` marks the temporary ones (``temporary = True``): the same call may succeed later. Every ``ClientError`` but
+``*`` marks temporary errors (``temporary = True``): the same call may succeed later. Every ``ClientError`` except
 ``OutcomeUnknown`` promises that the call had no effect.
 """
 
@@ -73,58 +73,53 @@ __all__ = [
 
 
 class RemoteArtworkError(Exception):
-    """The base of everything this library raises on purpose.
-
-    Attributes:
-        location: The storage location that the error concerns, without secrets; None for every other error.
-    """
+    """The base of every error that this library raises on purpose."""
 
     temporary: ClassVar[bool] = False
-    location: str | None = None
 
 
 class ConfigurationError(RemoteArtworkError, ValueError):
-    """A setting or an input is wrong; trying again changes nothing."""
+    """A setting or an input is wrong. Change what the message names; a retry does not help."""
 
 
 class InvalidLocation(ConfigurationError):
-    """A storage URL cannot be understood, or is refused."""
+    """A storage URL is invalid or refused. Use the URL that the message suggests."""
 
 
 class InvalidPattern(ConfigurationError):
-    """A file name pattern cannot be used; the message points at the position."""
+    """A file name pattern cannot be used. Correct it at the position that the message marks."""
 
 
 class InvalidOrder(ConfigurationError):
-    """An order contradicts itself, for example by a repeated item number."""
+    """An order contradicts itself, for example with a repeated item number. Correct it in the shop."""
 
 
 class InvalidOrdersFile(ConfigurationError):
-    """An orders file is malformed; the message names file, line and field."""
+    """An orders file is malformed. Correct the line and field that the message names."""
 
 
 class InvalidLedger(ConfigurationError):
-    """A ledger URL leads to something that is not a ledger this release can read."""
+    """A ledger URL leads to something else, or to a ledger of a newer release. Check the URL, or upgrade."""
 
 
 class LocationNotFound(ConfigurationError, FileNotFoundError):
-    """The bucket, container or folder of a location does not exist."""
+    """The bucket, container or folder of a location does not exist. Create it, or correct the URL."""
 
 
 class MissingExtra(ConfigurationError, ImportError):
-    """An optional package is needed; the message names the ``pip install`` line."""
+    """An optional package is not installed. Run the ``pip install`` command in the message."""
 
 
 class StorageError(RemoteArtworkError, OSError):
-    """The storage could not be used, so nothing is known about its files."""
+    """The storage could not be used, so nothing is known about its files. Run ``remote-artwork check URL``."""
 
 
 class StorageUnreachable(StorageError, ConnectionError):
-    """The storage is down, overloaded or too slow.
+    """The storage is down, overloaded or too slow. Try again later.
 
     Args:
-        message: What was seen, and where.
-        retry_after: Seconds to wait, where the storage named them.
+        message: What happened, and where.
+        retry_after: Seconds to wait, if the storage named them.
     """
 
     temporary = True
@@ -135,89 +130,89 @@ class StorageUnreachable(StorageError, ConnectionError):
 
 
 class StorageDenied(StorageError, PermissionError):
-    """The storage refuses these credentials."""
+    """The storage refuses the credentials. Check the key and its permissions."""
 
 
 class StorageMisbehaved(StorageError):
-    """The storage answers something that its protocol does not allow."""
+    """A response of the storage breaks its protocol. Check that the URL leads to a storage, and to which kind."""
 
 
 class FileGone(StorageError, FileNotFoundError):
-    """One file that was listed or asked for is not there."""
+    """A file that was listed or requested does not exist any more. Scan again."""
 
 
-class LedgerError(RemoteArtworkError):
-    """The ledger could not be used, so nothing may be sent."""
+class LedgerError(RemoteArtworkError, RuntimeError):
+    """The ledger could not be used, so nothing was sent. See the subclass for what to do."""
 
 
 class LedgerUnavailable(LedgerError, ConnectionError):
-    """The ledger is locked, full, read-only or out of reach."""
+    """The ledger is locked, full, read-only or not reachable. Try again once the database works."""
 
     temporary = True
 
 
 class LeaseLost(LedgerError):
-    """Another scanner has taken the order over; this one has stopped touching it."""
+    """Another scanner has taken over the order, so this one stopped working on it. There is nothing to do."""
 
 
-class ClientError(RemoteArtworkError):
-    """Raised by a host's client. Except for ``OutcomeUnknown`` the call had no effect."""
+class ClientError(RemoteArtworkError, RuntimeError):
+    """Raised by a client when the shop refuses a call without a more specific reason. The call had no effect."""
 
 
 class RateLimited(ClientError):
-    """The host asks for patience.
+    """The shop received too many calls. Raise it for HTTP 429; the call had no effect and is repeated later.
 
     Args:
-        message: What the host said.
-        retry_after: Seconds to wait, where the host named them; the text of an HTTP header will do, seconds or a date
-            (by this machine's clock). A text that is neither is no advice: None.
+        message: What the shop said.
+        retry_after: Seconds to wait, or the text of a ``Retry-After`` header: seconds or a date. Any other text
+            counts as None.
     """
 
     temporary = True
 
     def __init__(
-        self, message: str = "the host limits the rate of calls", retry_after: float | str | None = None
+        self, message: str = "the shop limits the rate of calls", retry_after: float | str | None = None
     ) -> None:
         super().__init__(message)
         self.retry_after: float | None = _seconds(retry_after) if isinstance(retry_after, str) else retry_after
 
 
 class Unavailable(ClientError, ConnectionError):
-    """The host cannot be reached, or says that it cannot serve now."""
+    """The shop cannot be reached or cannot serve now. Raise it only if the call certainly had no effect."""
 
     temporary = True
 
 
 class OutcomeUnknown(ClientError, TimeoutError):
-    """Nobody knows whether the call took effect: a time-out, a lost connection, a server error."""
+    """The call may have had its effect. Raise it for timeouts, lost connections and server errors."""
 
 
 class AuthenticationFailed(ClientError, PermissionError):
-    """The host refuses the client's own credentials."""
+    """The shop refuses the credentials of the client. Check the key and its permissions."""
 
 
 class OrderGone(ClientError, LookupError):
-    """The host no longer knows the order."""
+    """The shop does not know the order any more. Raise it in every method that receives an order."""
 
 
 class AlreadyFulfilled(ClientError):
-    """The order is fulfilled at the host."""
+    """The order is already fulfilled in the shop. Raise it if this call did not fulfill it."""
 
 
 class NotPending(ClientError):
-    """The order no longer waits for approval."""
+    """The order no longer waits for approval. Raise it if the order was cancelled or is on hold."""
 
 
 class ItemNotFound(ClientError, LookupError):
-    """The order has no such item."""
+    """The order has no such item. Raise it in ``attach_artwork``; nothing may be attached."""
 
 
-class ArtworkRejected(ClientError):
-    """The host refuses this file. It is not offered again until it is replaced, where it is known which one it is.
+class ArtworkRejected(ClientError, ValueError):
+    """The shop refuses a file. The file is not offered again until the merchant replaces it.
 
     Args:
-        reason: Why, in words a merchant can act on.
-        item_number: The item whose file it is, for a ``fulfill`` that sends the files of several.
+        reason: Why, in words that help a merchant to correct the file.
+        item_number: The item of the file, if a ``fulfill`` call sent the files of several items.
     """
 
     def __init__(self, reason: str, *, item_number: str | None = None) -> None:
@@ -227,15 +222,15 @@ class ArtworkRejected(ClientError):
 
 
 class ArtworkUnreachable(ClientError):
-    """The host could not download the file from the URL it was given."""
+    """The shop could not download the file from its URL. Check that the shop can reach the storage."""
 
 
 class PaymentRequired(ClientError):
-    """The host holds the order until it is paid for; the file is fine."""
+    """The shop holds the order until it is paid; the file is fine. Pay, and the next scan sends the order."""
 
 
 def _seconds(header: str) -> float | None:
-    from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
+    from email.utils import parsedate_to_datetime  # slow to import and rarely needed
 
     try:
         return max(0.0, float(header))

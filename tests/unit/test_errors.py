@@ -55,10 +55,10 @@ def test_each_error_keeps_its_message(name):
     assert str(CLASSES[name]("what, where, and what to do")) == "what, where, and what to do"
 
 
-def test_what_the_host_said_is_carried():
+def test_what_the_shop_said_is_carried():
     assert errors.RateLimited("slow down", retry_after=3).retry_after == 3
     assert errors.RateLimited().retry_after is None
-    assert str(errors.RateLimited()) == "the host limits the rate of calls"
+    assert str(errors.RateLimited()) == "the shop limits the rate of calls"
     assert errors.ArtworkRejected("too dark").reason == "too dark"
 
 
