@@ -73,9 +73,14 @@ __all__ = [
 
 
 class RemoteArtworkError(Exception):
-    """The base of every error that this library raises on purpose."""
+    """The base of every error that this library raises on purpose.
+
+    Attributes:
+        location: The storage location that the error concerns, without secrets; None for every other error.
+    """
 
     temporary: ClassVar[bool] = False
+    location: str | None = None
 
 
 class ConfigurationError(RemoteArtworkError, ValueError):
