@@ -131,7 +131,7 @@ class TestCheck:
     def test_an_empty_folder_and_none(self, tmp_path):
         assert "is empty" in run("check", tmp_path.as_uri()).stdout
         ended = run("check", (tmp_path / "nowhere").as_uri())
-        assert (ended.returncode, "no such" in ended.stdout) == (2, True)
+        assert (ended.returncode, "does not exist" in ended.stdout) == (2, True)
 
     @pytest.mark.parametrize(
         ("url", "credentials", "step", "location"),

@@ -58,7 +58,7 @@ def test_with_leave_to_write_more_is_tried_and_all_of_it_cleaned_up(try_out, s3_
 def test_a_private_address_is_not_tried_without_leave(try_out):
     code, printed = try_out()
     assert code == 1
-    assert "an operator may allow" in printed or "have the operator allow" in printed
+    assert "an operator can allow" in printed or "ask the operator to allow" in printed
 
 
 def test_without_a_url_nothing_is_tried(try_out):
