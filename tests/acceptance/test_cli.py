@@ -180,10 +180,10 @@ class TestCheck:
     def test_private_addresses_are_refused_unless_allowed(self, rclone_server):
         ended = run("check", rclone_server.url("checked-by-the-cli", "in"))
         assert ended.returncode == 2
-        assert "use https; an operator may allow it" in ended.stderr
+        assert "use https; an operator can allow it" in ended.stderr
         ended = run("check", "web+https://10.0.0.5/in/")
         assert ended.returncode == 2
-        assert "use a storage that everybody can reach; an operator may allow it" in ended.stdout
+        assert "use a storage that is reachable on the public Internet; an operator can allow it" in ended.stdout
         assert "--allow-private-network" in ended.stdout
 
 
