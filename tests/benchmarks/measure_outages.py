@@ -1,4 +1,4 @@
-"""Measures what a user gets in each outage, and writes the tables of ``docs/explanation/outages.md``. Takes some minutes.
+"""Measure what a user gets in each outage, and write the tables of ``docs/explanation/outages.md``. Takes minutes.
 
 All policies are the library's own; only the guard against private addresses is lifted, since the servers are here.
 """

@@ -49,11 +49,11 @@ def url() -> Iterator[str]:
 
 
 async def here(client: ContainerClient) -> int:
-    return len(read_page(await list_page(client, "in/", None, PAGE)).names)
+    return len(read_page(await list_page(client, "in/", None, PAGE_SIZE)).names)
 
 
 async def by_the_sdk(client: ContainerClient) -> int:
-    pages = client.list_blobs("in/", include=["metadata"], results_per_page=PAGE).by_page()
+    pages = client.list_blobs("in/", include=["metadata"], results_per_page=PAGE_SIZE).by_page()
     return len([blob async for blob in await anext(pages)])
 
 
@@ -63,4 +63,4 @@ def test_a_page_of_five_thousand_blobs(url: str, benchmark, read):
         async with ContainerClient(url, "prints") as client:
             return await read(client)
 
-    assert benchmark.pedantic(lambda: asyncio.run(once()), rounds=5, warmup_rounds=1) == PAGE
+    assert benchmark.pedantic(lambda: asyncio.run(once()), rounds=5, warmup_rounds=1) == PAGE_SIZE

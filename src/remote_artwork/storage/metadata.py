@@ -5,7 +5,7 @@ single lookup. Where it comes from:
 
 - S3 and Azure: the ETag.
 - Google Cloud Storage: the generation. The ETag would also change with the metadata.
-- Web servers: a strong ETag; otherwise ``weak_change_token``.
+- Web servers: a strong ETag; for a weak one ``weak_change_token``, without one ``file_change_token``.
 - Local folders, memory and other fsspec file systems: the ETag if there is one, otherwise ``file_change_token``.
 """
 
@@ -57,12 +57,12 @@ def bare_etag(etag: object) -> str | None:
 
 
 def weak_change_token(etag: str, last_modified: str, size: int) -> str:
-    """A change token for a weak ETag, which may stay the same when bytes change, and for a missing one."""
+    """A change token for a weak ETag, which alone may stay the same when bytes change."""
     return f"{bare_etag(etag) or ''}-{last_modified}-{size}"
 
 
 def file_change_token(inode: object, modified: object, size: object) -> str:
-    """A change token for files without an ETag. The inode makes a replacement with the same time stamp visible."""
+    """A change token for files without an ETag. The inode (0 if unknown) reveals a replacement with the same time."""
     time = parse_time(modified)
     return f"{inode}-{time.timestamp() if time else 0:.6f}-{size}"
 
