@@ -1,5 +1,5 @@
-# ruff: noqa: ARG002 - a client that does nothing still has the interface's arguments
-"""The whole scans of the client's contract notice each kind of client that would print twice, or never."""
+# ruff: noqa: ARG002 - a client that does nothing still has the arguments of the interface
+"""The contract's scans fail for each kind of client that would print an order twice, or never."""
 
 import inspect
 import uuid
@@ -10,13 +10,13 @@ from attrs import evolve
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, FulfillmentClientContract
-from remote_artwork.testing.client import Trial, WholeScansOfAClient, upload
+from remote_artwork.testing.client import Scenario, upload
 
 ORDER = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"])])
 
 
 class Denying(FakeShop):
-    """Fulfills, and says afterwards that the order still waits: so it is sent again."""
+    """Fulfills, and then reports the order as pending, so it is sent again."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
@@ -25,14 +25,14 @@ class Denying(FakeShop):
 
 
 class Idle(FakeShop):
-    """Gives receipts, and does nothing."""
+    """Returns receipts, and does nothing."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         return "receipt"
 
 
 class Hasty(FakeShop):
-    """Fulfills with the first file."""
+    """Fulfills when the first file is attached."""
 
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
@@ -41,7 +41,7 @@ class Hasty(FakeShop):
 
 
 class Reckless(FakeShop):
-    """Fulfills what was cancelled or deleted."""
+    """Fulfills cancelled and deleted orders."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         self.put(order)
@@ -49,20 +49,21 @@ class Reckless(FakeShop):
 
 
 NOTICED = {
-    "test_a_scan_fulfils_the_order_once_and_the_next_ones_leave_it": [Denying, Idle],
-    "test_a_fulfil_without_an_answer_is_settled_and_never_sent_twice": [Denying, Idle],
-    "test_a_fulfil_that_was_refused_for_now_is_sent_by_a_later_scan": [Denying, Idle],
-    "test_an_attachment_without_an_answer_is_set_again": [Denying, Idle, Hasty],
-    "test_questions_that_fail_for_now_are_asked_again": [Denying, Idle],
+    "test_a_scan_fulfills_the_order_once_and_later_scans_do_nothing": [Denying, Idle],
+    "test_a_fulfill_without_a_response_is_resolved_and_never_sent_twice": [Denying, Idle],
+    "test_a_fulfill_that_was_refused_temporarily_is_sent_later": [Denying, Idle],
+    "test_an_attachment_without_a_response_is_repeated": [Denying, Idle, Hasty],
+    "test_reads_that_fail_temporarily_are_retried": [Denying, Idle],
     "test_an_order_cancelled_right_before_it_is_sent_is_not_sent": [Reckless, Idle],
     "test_an_order_deleted_right_before_it_is_sent_is_not_sent": [Reckless, Idle],
-    "test_a_process_that_dies_at_the_fulfil_leaves_it_to_the_next": [Denying, Idle],
+    "test_a_process_that_dies_at_fulfill_leaves_the_order_to_the_next": [Denying, Idle],
     "test_a_process_may_die_at_any_call": [Denying, Idle],
 }
 
 
-def test_each_test_of_the_contract_is_tried_here():
-    assert set(NOTICED) == {name for name in vars(WholeScansOfAClient) if name.startswith("test_")}
+def test_every_scan_test_of_the_contract_is_listed_here():
+    tests = {name: test for name, test in vars(FulfillmentClientContract).items() if name.startswith("test_")}
+    assert set(NOTICED) == {name for name, test in tests.items() if "scenario" in inspect.signature(test).parameters}
 
 
 @pytest.fixture
@@ -78,18 +79,18 @@ def folder():
     ("name", "kind"),
     [pytest.param(name, kind, id=f"{kind.__name__}-{name}") for name in NOTICED for kind in NOTICED[name]],
 )
-def test_a_client_that_breaks_its_promise_is_noticed(name, kind, folder):
+def test_the_contract_fails_for_a_client_that_breaks_a_promise(name, kind, folder):
     shop = kind([ORDER])
-    given = {
-        "trial": Trial(shop, ORDER, ra.ArtworkStorage(*folder)),
+    available = {
+        "scenario": Scenario(shop, ORDER, ra.ArtworkStorage(*folder)),
         "cancel": lambda order: shop.cancel(order.id),
         "delete": lambda order: shop.forget(order.id),
-        "afresh": lambda: kind([ORDER]),
+        "reset_client": lambda: kind([ORDER]),
         "moment": "after",
-        "error": ra.OutcomeUnknown("no answer") if "without_an_answer" in name else ra.RateLimited("429"),
+        "error": ra.OutcomeUnknown("no answer") if "without_a_response" in name else ra.RateLimited("429"),
         "call": "client.get_order",
     }
     test = getattr(FulfillmentClientContract(), name)
-    wanted = inspect.signature(test).parameters
+    needed = inspect.signature(test).parameters
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        test(**{argument: given[argument] for argument in wanted})
+        test(**{argument: available[argument] for argument in needed})

@@ -36,7 +36,7 @@ class TestGelato(FulfillmentClientContract):
         return api.confirmed
 
     @pytest.fixture
-    def afresh(self, api, client):
+    def reset_client(self, api, client):
         return api.putting_back(client)
 
 
@@ -76,5 +76,5 @@ class TestWooCommerce(FulfillmentClientContract):
         return api.confirmed
 
     @pytest.fixture
-    def afresh(self, api, client):
+    def reset_client(self, api, client):
         return api.putting_back(client)

@@ -9,7 +9,7 @@ import remote_artwork as ra
 from outages import outage
 from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.testing import Faults
-from remote_artwork.testing.client import Trial, upload
+from remote_artwork.testing.client import Scenario, upload
 from shop_api_servers import GelatoApi, WooCommerceApi
 
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
@@ -40,56 +40,56 @@ def api(request):
 
 
 @pytest.fixture
-def trial(api):
-    """A function that puts a client of the API on trial."""
+def scenario(api):
+    """A function that puts a client of the API on scenario."""
     files, folder = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
 
     def make(**options):
         client = api.client(**options)
         [order] = client.pending_orders()
         upload(files, folder, order)
-        return Trial(client, order, ra.ArtworkStorage(files, folder), api.confirmed)
+        return Scenario(client, order, ra.ArtworkStorage(files, folder), api.confirmed)
 
     yield make
     files.rm(folder, recursive=True)
 
 
-def ends_fulfilled_once(trial):
-    trial.scan_in_the_end()
-    assert trial.client.get_order(trial.order.id).state is ra.OrderState.FULFILLED
-    assert trial.times_fulfilled() == 1
+def ends_fulfilled_once(scenario):
+    scenario.scan_until_settled()
+    assert scenario.client.get_order(scenario.order.id).state is ra.OrderState.FULFILLED
+    assert scenario.times_fulfilled() == 1
 
 
-def test_a_time_out_after_the_effect_is_settled_by_asking(api, trial):
-    trial = trial(timeout=IMPATIENT)
+def test_a_time_out_after_the_effect_is_settled_by_asking(api, scenario):
+    scenario = scenario(timeout=IMPATIENT)
     api.fail("silence after")
-    assert trial.scan() == {"uncertain"}
-    assert trial.times_fulfilled() == 1
-    assert trial.scan() == {"fulfilled"}, "the shop tells at once that it is"
-    ends_fulfilled_once(trial)
+    assert scenario.scan() == {"uncertain"}
+    assert scenario.times_fulfilled() == 1
+    assert scenario.scan() == {"fulfilled"}, "the shop tells at once that it is"
+    ends_fulfilled_once(scenario)
 
 
-def test_an_answer_that_stays_out_is_not_asked_for_twice_while_the_call_may_be_under_way(api, trial):
-    trial = trial()
+def test_an_answer_that_stays_out_is_not_asked_for_twice_while_the_call_may_be_under_way(api, scenario):
+    scenario = scenario()
     api.fail("cut before")
-    assert trial.scan() == {"uncertain"}
+    assert scenario.scan() == {"uncertain"}
     asked = len(api.changes)
-    assert trial.scan() == {"uncertain"}
+    assert scenario.scan() == {"uncertain"}
     assert len(api.changes) == asked
-    assert trial.scan_later() == {"fulfilled"}
-    ends_fulfilled_once(trial)
+    assert scenario.scan_later() == {"fulfilled"}
+    ends_fulfilled_once(scenario)
 
 
 @pytest.mark.parametrize("seconds", [7, 3600])
-def test_a_busy_shop_is_left_alone_until_the_next_scan(api, trial, seconds):
+def test_a_busy_shop_is_left_alone_until_the_next_scan(api, scenario, seconds):
     """A confirmation is never repeated by itself, however little the shop asks for."""
-    trial, seen = trial(), len(api.requests)
+    scenario, seen = scenario(), len(api.requests)
     api.fail((429, {"message": "slow down"}, {"Retry-After": str(seconds)}))
-    assert trial.scan() == {"failed"}
+    assert scenario.scan() == {"failed"}
     assert sum(request.startswith(("PATCH", "PUT")) for request in api.requests[seen:]) == len(api.changes) + 1
-    assert trial.times_fulfilled() == 0
-    assert trial.scan() == {"fulfilled"}
-    ends_fulfilled_once(trial)
+    assert scenario.times_fulfilled() == 0
+    assert scenario.scan() == {"fulfilled"}
+    ends_fulfilled_once(scenario)
 
 
 def test_a_question_waits_as_long_as_the_shop_asks_for(api):
@@ -102,40 +102,40 @@ def test_a_question_waits_as_long_as_the_shop_asks_for(api):
 
 @pytest.mark.parametrize("change", ["deleted", "cancelled"])
 @pytest.mark.parametrize("answered", [True, False])
-def test_an_order_that_goes_while_it_is_confirmed_is_not_sent_again(api, trial, change, answered):
-    trial, faults = trial(), Faults()
+def test_an_order_that_goes_while_it_is_confirmed_is_not_sent_again(api, scenario, change, answered):
+    scenario, faults = scenario(), Faults()
     state = {"fulfillmentStatus": "canceled", "orderType": "order", "status": "cancelled"}
 
     def go():
         if change == "deleted":
-            del api.orders[trial.order.id]
+            del api.orders[scenario.order.id]
         else:
-            api.orders[trial.order.id].update(state)
+            api.orders[scenario.order.id].update(state)
 
     faults.meanwhile("client.fulfill", go)
     if not answered:
         faults.fail("client.fulfill", ra.OutcomeUnknown("no answer"), moment="after")
-    first = trial.scan(faults)
+    first = scenario.scan(faults)
     assert first == ({"cancelled"} if answered else {"uncertain"})
-    trial.scan_in_the_end()
-    assert trial.times_fulfilled() == 0
-    [record] = trial.ledger.find("default")
+    scenario.scan_until_settled()
+    assert scenario.times_fulfilled() == 0
+    [record] = scenario.ledger.find("default")
     assert record.state == ("uncertain" if change == "deleted" and not answered else "cancelled")
 
 
 @pytest.mark.parametrize("fault", MATRIX, ids=lambda fault: str(fault[0] if isinstance(fault, tuple) else fault))
-def test_any_one_request_may_break(api, trial, fault):
-    trial = trial()
-    put_back, begun = api.putting_back(trial.client), len(api.requests)
-    assert trial.scan() == {"fulfilled"}
+def test_any_one_request_may_break(api, scenario, fault):
+    scenario = scenario()
+    put_back, begun = api.putting_back(scenario.client), len(api.requests)
+    assert scenario.scan() == {"fulfilled"}
     requests = len(api.requests) - begun
     assert requests > 3
     for number in range(requests):
-        trial.begin(put_back())
+        scenario.restart(put_back())
         api.fail(fault, on="any", after=number)
-        trial.scan()
-        assert trial.times_fulfilled() <= 1, number
-        ends_fulfilled_once(trial)
+        scenario.scan()
+        assert scenario.times_fulfilled() <= 1, number
+        ends_fulfilled_once(scenario)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])

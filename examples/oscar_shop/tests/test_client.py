@@ -45,8 +45,8 @@ class TestOscarClient(FulfillmentClientContract):
         return lambda order: begun.filter(order__number=order.number).count()
 
     @pytest.fixture
-    def afresh(self, client: OscarClient) -> Callable[[], OscarClient]:
-        def afresh() -> OscarClient:
+    def reset_client(self, client: OscarClient) -> Callable[[], OscarClient]:
+        def reset_client() -> OscarClient:
             Artwork.objects.all().delete()
             Fulfillment.objects.all().delete()
             OrderStatusChange.objects.all().delete()
@@ -54,7 +54,7 @@ class TestOscarClient(FulfillmentClientContract):
             Line.objects.update(status=settings.AWAITING_ARTWORK)
             return client
 
-        return afresh
+        return reset_client
 
     def test_a_line_that_is_not_printed_needs_no_artwork(self, client: OscarClient, order: ra.Order) -> None:
         assert [item.requires_artwork for item in client.get_order(order.id).items] == [True, True, False]

@@ -89,15 +89,15 @@ class TestDeskClient(FulfillmentClientContract):
         return lambda order: effects(engine).count(order.number)
 
     @pytest.fixture
-    def afresh(self, engine, client):
-        def afresh():
+    def reset_client(self, engine, client):
+        def reset_client():
             with Session(engine) as session, session.begin():
                 session.execute(sa.delete(ArtworkRow))
                 session.execute(sa.update(OrderRow).values(state="pending", fulfillment_key=None, fulfilled_at=None))
                 session.execute(sa.text("DELETE FROM effects"))
             return client
 
-        return afresh
+        return reset_client
 
 
 @pytest.fixture
