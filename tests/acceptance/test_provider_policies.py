@@ -1,4 +1,4 @@
-"""The least permissions in docs/how-to/providers/ are enough, and no more than enough, on a server with policies (moto).
+"""The least permissions in docs/how-to/providers/ are enough, and not too many, on a server with policies (moto).
 
 moto heeds the actions and the resources of a policy, and not its conditions on the prefix. Of an external id it heeds
 that it is the right one, and not, as Amazon does, that there is one.
