@@ -19,6 +19,7 @@ extensions = [
     "lifecycle",
     "provider_facts",
     "public_names",
+    "reason_codes",
     "send_decision",
     "signatures",
 ]

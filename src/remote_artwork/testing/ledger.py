@@ -269,7 +269,9 @@ ODD_TEXTS = ("'; DROP TABLE orders; --", '"%_?*[\\', "Größe 寿司 🖼 e\u030
 
 
 class LedgerContract(Finding, Forgetting):
-    """Inherit it in a test module and say how a fresh ledger is made; pytest then runs every test below on it.
+    """Tests that every ledger must pass. Inherit it in a test module and return a new ledger from a fixture.
+
+    For example::
 
         class TestMyLedger(LedgerContract):
             @pytest.fixture
@@ -280,8 +282,8 @@ class LedgerContract(Finding, Forgetting):
             def other_ledger(self, ledger, tmp_path):
                 return MyLedger(tmp_path / "ledger")
 
-    ``ledger`` must be empty. ``other_ledger`` is a second handle on the same memory, as another process would have;
-    without it the tests use one handle for both sides. No test sleeps longer than a lease of some milliseconds.
+    ``ledger`` must be empty. ``other_ledger`` is a second connection to the same data, as another process has it.
+    Without it, the tests use one connection for both sides. No test sleeps longer than a lease of a few milliseconds.
     """
 
     @pytest.fixture

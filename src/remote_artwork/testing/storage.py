@@ -465,17 +465,19 @@ class StorageReading:
 
 
 class StorageContract(StorageReading, StorageListing, StorageFiles, StorageAccess):
-    """Inherit it in a test module and put your storage on a bench; pytest then runs every test on it.
+    """Tests that every storage must pass. Inherit it in a test module and return a bench from a fixture.
+
+    For example::
 
         class TestMyStorage(StorageContract):
             @pytest.fixture
             def bench(self, my_server):
                 return MyBench(my_server)
 
-    ``MyBench`` has the members of ``StorageBench``. Each test writes into a folder of its own, with a name that nobody
-    else uses, and leaves its files there. What a storage cannot do is declared in ``bench.lacks``, with the reason; a
-    test then shows that this is so, or is skipped with that reason. ``StorageReading`` is the part that only reads: to
-    inherit that alone, override its fixture ``storage``.
+    ``MyBench`` has the members of ``StorageBench``. Each test writes to a folder with a unique name and leaves its
+    files there. ``bench.lacks`` declares what the storage cannot do, with the reason. The test then verifies that, or
+    is skipped with that reason. ``StorageReading`` contains only the tests that read; to use them alone, inherit it
+    and override its fixture ``storage``.
     """
 
     @pytest.fixture
