@@ -80,7 +80,7 @@ def guarded_s3fs(
     """An s3fs with these credentials only, without retries, which connects only where ``network`` allows it."""
     keys = credentials if isinstance(credentials, Keys) else None
     changing = credentials if isinstance(credentials, AssumeRole | Ambient) else None
-    fs = isolated_fs(
+    return isolated_fs(
         _GuardedS3FileSystem,
         network=network,
         # The name of an access point contains its region; another endpoint has a region of its own.
@@ -112,8 +112,6 @@ def guarded_s3fs(
         asynchronous=False,
         use_listings_cache=False,
     )
-    assert isinstance(fs, _GuardedS3FileSystem)  # noqa: S101 - for the type checker
-    return fs
 
 
 def _client_options(network: NetworkPolicy) -> dict[str, Any]:
