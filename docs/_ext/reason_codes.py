@@ -50,7 +50,7 @@ def _text(template: str) -> str:
         parts.append(re.sub(r"([*_<|`\[\]{}])", r"\\\1", text))
         if name:
             parts.append(f"`{{{name}}}`")
-    return "".join(parts)
+    return "".join(parts).replace("``", "` `")  # two fields side by side
 
 
 def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:

@@ -104,7 +104,7 @@ def literal(value: object) -> str:
         return _timedelta(value)
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
-    return repr(value) if value is None or isinstance(value, str | int | float | tuple) else "…"
+    return repr(value) if value is None or isinstance(value, str | int | float | tuple) else "..."
 
 
 def _timedelta(value: timedelta) -> str:
