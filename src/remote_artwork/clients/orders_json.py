@@ -1,4 +1,7 @@
-"""The text of an orders file: read into orders, with every mistake named by line and field, and changed in place."""
+"""The text of an orders file: parsed into orders, with line and field of each mistake, and edited in place.
+
+An edit changes only the fields that it sets. All other characters stay as they are, unknown fields included.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,25 @@ from remote_artwork.core.orders import Order, OrderItem, OrderState
 from remote_artwork.errors import InvalidOrder, InvalidOrdersFile, ItemNotFound, OrderGone
 
 Path = tuple[str | int, ...]
-"""The way to a value from the root: names of fields and places in lists, from 0."""
+"""The field names and list indexes that lead from the root to a value."""
 
-_ANY_NUMBER = json.JSONDecoder(parse_int=str, parse_float=str)  # skips numbers of any length without judging them
+T = TypeVar("T")
+
+# --- Positions in JSON text ---
+
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # accepts numbers of any length
 _BLANK = re.compile(r"[ \t\r\n]*")
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @frozen
 class Member:
-    """One member of an object or a list.
+    """A member of an object or a list, as offsets in the text.
 
     Args:
-        key: Its name, or its place from 0.
-        at: Where the member begins: at the quote of its name, or at its value in a list.
+        key: Its field name, or its index.
+        at: Where it begins: at the quote of its name, or at its value in a list.
         start: Where its value begins.
-        end: Just behind its value.
+        end: Where its value ends (exclusive).
     """
 
     key: str | int
@@ -41,125 +47,114 @@ class Member:
 
 
 def root(text: str) -> Member:
-    """The one value of the text."""
-    start = _past_blanks(text, 0)
+    """The outermost value."""
+    start = _skip_blank(text, 0)
     return Member("", start, start, len(text.rstrip()))
 
 
 def members(text: str, start: int) -> Iterator[Member]:
-    """The members of the object or list that begins at ``start``; none for any other value.
-
-    The text must be well-formed, as ``json.loads`` finds it.
-    """
+    """The members of the object or list that begins at ``start``; none for other values. The text must be valid."""
     if text[start] not in "{[":
         return
-    at, place = _past_blanks(text, start + 1), 0
+    at, index = _skip_blank(text, start + 1), 0
     while text[at] not in "}]":
-        key: str | int = place
+        key: str | int = index
         value = at
         if text[start] == "{":
-            key, behind = _ANY_NUMBER.raw_decode(text, at)
-            value = _past_blanks(text, _past_blanks(text, behind) + len(":"))
-        _, end = _ANY_NUMBER.raw_decode(text, value)
+            key, end_of_key = _DECODER.raw_decode(text, at)
+            value = _skip_blank(text, _skip_blank(text, end_of_key) + len(":"))
+        _, end = _DECODER.raw_decode(text, value)
         yield Member(key, at, value, end)
-        at, place = _past_blanks(text, end), place + 1
+        at, index = _skip_blank(text, end), index + 1
         if text[at] == ",":
-            at = _past_blanks(text, at + 1)
+            at = _skip_blank(text, at + 1)
 
 
 def locate(text: str, path: Path) -> Member:
-    """The member at ``path``, or the nearest one above it that exists."""
+    """The member at ``path``, or its nearest ancestor that exists."""
     member = root(text)
-    for step in path:
-        below = next((each for each in members(text, member.start) if each.key == step), None)
-        if below is None:
+    for key in path:
+        child = next((child for child in members(text, member.start) if child.key == key), None)
+        if child is None:
             break
-        member = below
+        member = child
     return member
 
 
 def walk(text: str) -> Iterator[tuple[Path, Member]]:
-    """Every member below the root with its path, each before what it holds."""
-    above: list[tuple[Path, Iterator[Member]]] = [((), members(text, root(text).start))]
-    while above:
-        path, siblings = above[-1]
+    """Every member below the root with its path, parents first. Not recursive, so the depth is not limited."""
+    pending: list[tuple[Path, Iterator[Member]]] = [((), members(text, root(text).start))]
+    while pending:
+        parent, siblings = pending[-1]
         member = next(siblings, None)
         if member is None:
-            above.pop()
+            pending.pop()
             continue
-        here = (*path, member.key)
-        yield here, member
-        above.append((here, members(text, member.start)))
+        path = (*parent, member.key)
+        yield path, member
+        pending.append((path, members(text, member.start)))
 
 
 def line_at(text: str, offset: int) -> int:
-    """The line, from 1, on which ``offset`` stands."""
+    """The line number of an offset, from 1."""
     return text.count("\n", 0, offset) + 1
 
 
-def show(path: Path) -> str:
-    """The path as people write it: ``orders[1].items[0].number``."""
-    shown = ""
-    for step in path:
-        if isinstance(step, str) and _WORD.fullmatch(step):
-            shown += f".{step}"
-        else:
-            shown += f"[{json.dumps(step, ensure_ascii=False)}]"
-    return shown.removeprefix(".")
+def format_path(path: Path) -> str:
+    """The path as text: ``orders[1].items[0].number``."""
+    parts = [
+        f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
+        for key in path
+    ]
+    return "".join(parts).removeprefix(".")
 
 
-def _past_blanks(text: str, offset: int) -> int:
+def _skip_blank(text: str, offset: int) -> int:
     blank = _BLANK.match(text, offset)
     return blank.end() if blank else offset
 
 
-_INDENTED = re.compile(r"\n([ \t]+)\S")
-_NEW_LINE = re.compile(r"\r?\n[ \t]*\Z")
+# --- Edits ---
+
+_INDENT = re.compile(r"\n([ \t]+)\S")
+_LINE_BREAK = re.compile(r"\r?\n[ \t]*\Z")
 
 
 def with_fields(text: str, path: Path, fields: Mapping[str, Any]) -> str:
-    """The text in which the object at ``path`` holds ``fields``.
+    """Returns the text with ``fields`` set in the object at ``path``.
 
-    A field that is there keeps its place; a new one becomes the last, laid out like the object's first.
+    An existing field keeps its position. A new field is added at the end, in the layout of the first field.
 
     Args:
-        text: Well-formed JSON.
+        text: Valid JSON.
         path: Leads to an object that is not empty.
-        fields: Name → a value that ``json.dumps`` writes.
+        fields: Names and values, as ``json.dumps`` accepts them.
     """
-    start = locate(text, path).start  # what changes lies behind it, so it stays true
+    start = locate(text, path).start  # stays valid, because edits come after it
     for name, value in fields.items():
         text = _with_field(text, start, name, value)
     return text
 
 
 def _with_field(text: str, start: int, name: str, value: Any) -> str:
-    there = list(members(text, start))
-    first, last = there[0], there[-1]
-    break_before = _NEW_LINE.search(text, start, first.at)
-    new_line = break_before.group() if break_before else ""
-    spaced = text[first.start - 1] != ":"
-    written = _written(value, new_line=new_line, unit=_unit(text), spaced=spaced)
-    for member in there:
+    existing = list(members(text, start))
+    first, last = existing[0], existing[-1]
+    match = _LINE_BREAK.search(text, start, first.at)
+    line_break = match.group() if match else ""
+    space = "" if text[first.start - 1] == ":" else " "
+    if line_break:
+        indent = _INDENT.search(text)
+        dumped = json.dumps(value, ensure_ascii=False, indent=indent.group(1) if indent else "  ")
+        dumped = dumped.replace("\n", line_break)
+    else:
+        dumped = json.dumps(value, ensure_ascii=False, separators=(f",{space}", f":{space}"))
+    for member in existing:
         if member.key == name:
-            return text[: member.start] + written + text[member.end :]
-    separator = new_line or (" " if spaced else "")
-    colon = ": " if spaced else ":"
-    return f"{text[: last.end]},{separator}{json.dumps(name)}{colon}{written}{text[last.end :]}"
+            return text[: member.start] + dumped + text[member.end :]
+    return f"{text[: last.end]},{line_break or space}{json.dumps(name)}:{space}{dumped}{text[last.end :]}"
 
 
-def _written(value: Any, *, new_line: str, unit: str, spaced: bool) -> str:
-    if new_line:
-        lines = json.dumps(value, ensure_ascii=False, indent=unit)
-        return lines.replace("\n", new_line)
-    separators = (", ", ": ") if spaced else (",", ":")
-    return json.dumps(value, ensure_ascii=False, separators=separators)
-
-
-def _unit(text: str) -> str:
-    indented = _INDENTED.search(text)
-    return indented.group(1) if indented else "  "
-
+# --- From JSON to orders ---
 
 STATES: Mapping[str, OrderState] = {
     "pending_approval": OrderState.PENDING,
@@ -168,18 +163,17 @@ STATES: Mapping[str, OrderState] = {
     "cancelled": OrderState.CANCELLED,
     "canceled": OrderState.CANCELLED,
 }
-"""What a ``status`` means; any other word is ``OTHER``."""
+"""``status`` → state. Any other status is ``OTHER``."""
 
-_KINDS: Mapping[object, str] = {dict: "an object", list: "a list", str: "text"}
-T = TypeVar("T")
+_TYPE_NAMES: Mapping[object, str] = {dict: "an object", list: "a list", str: "text"}
 
 
 class Mistake(Exception):
-    """Something in an orders file is not of its form.
+    """A value in an orders file is wrong.
 
     Args:
-        path: Where.
-        message: What, to be read behind the path.
+        path: The path of the value.
+        message: What is wrong; it follows the path in the sentence.
     """
 
     def __init__(self, path: Path, message: str) -> None:
@@ -187,71 +181,55 @@ class Mistake(Exception):
         self.path = path
 
 
-def read_orders(whole: Any) -> tuple[Order, ...]:
-    """The orders of a parsed file.
-
-    Args:
-        whole: What ``json.loads`` makes of its text.
+def read_orders(document: Any) -> tuple[Order, ...]:
+    """Builds the orders of a parsed file.
 
     Raises:
-        Mistake: A value is missing, of a wrong form, or contradicts another.
+        Mistake: A value is missing, has the wrong type, or contradicts another.
     """
-    entries = _required(_typed(whole, dict, ()), "orders", list, ())
     orders: list[Order] = []
-    first_place: dict[str, int] = {}
-    for place, entry in enumerate(entries):
-        path = ("orders", place)
-        order = _order(_typed(entry, dict, path), path)
-        if order.id in first_place:
-            named_by = "number" if entry.get("id") in (None, "") else "id"
-            raise Mistake(
-                (*path, named_by), f"the order id {order.id!r} is also that of orders[{first_place[order.id]}]"
-            )
-        first_place[order.id] = place
+    index_of: dict[str, int] = {}
+    for index, entry in enumerate(_required(_typed(document, dict, ()), "orders", list, ())):
+        path = ("orders", index)
+        order = _read_order(_typed(entry, dict, path), path)
+        if order.id in index_of:
+            name = "number" if entry.get("id") in (None, "") else "id"
+            raise Mistake((*path, name), f"the order id {order.id!r} is already used by orders[{index_of[order.id]}]")
+        index_of[order.id] = index
         orders.append(order)
     return tuple(orders)
 
 
-def _order(entry: dict[str, Any], path: Path) -> Order:
+def _read_order(entry: dict[str, Any], path: Path) -> Order:
     number = _number(entry, path)
     status = _required(entry, "status", str, path)
     if not status.strip():
-        raise Mistake((*path, "status"), "is empty; it is pending_approval, fulfilled, cancelled or a word of yours")
+        raise Mistake((*path, "status"), "is empty; write pending_approval, fulfilled, cancelled or your own status")
     items: dict[str, OrderItem] = {}
-    for place, each in enumerate(_required(entry, "items", list, path)):
-        item_path = (*path, "items", place)
-        item_entry = _typed(each, dict, item_path)
+    for index, value in enumerate(_required(entry, "items", list, path)):
+        item_path = (*path, "items", index)
+        item_entry = _typed(value, dict, item_path)
         item_number = _number(item_entry, item_path)
         if item_number in items:
             raise Mistake((*item_path, "number"), f"the item number {item_number!r} is repeated in this order")
-        items[item_number] = _built(OrderItem, (item_number,), _values(item_entry, item_path, _ITEM_FIELDS), item_path)
-    order = _built(Order, (number, tuple(items.values())), _values(entry, path, _ORDER_FIELDS), path)
+        items[item_number] = _build(OrderItem, (item_number,), _values(item_entry, item_path, _ITEM_FIELDS), item_path)
+    order = _build(Order, (number, tuple(items.values())), _values(entry, path, _ORDER_FIELDS), path)
     return evolve(order, state=STATES.get(status, OrderState.OTHER))
 
 
-def _built(kind: Callable[..., T], required: Sequence[Any], values: Mapping[str, Any], path: Path) -> T:
+def _build(kind: Callable[..., T], required: Sequence[Any], values: Mapping[str, Any], path: Path) -> T:
+    """Builds an order or an item. If that fails, tries each field alone to find the one that is wrong."""
     try:
         return kind(*required, **values)
     except InvalidOrder:
-        for name, value in values.items():
-            _alone(kind, required, {name: value}, (*path, name))
-        _alone(kind, required, {}, (*path, "number"))
+        attempts = [(name, ("1", *required[1:]), {name: value}) for name, value in values.items()]
+        for name, arguments, options in (*attempts, ("number", required, {})):
+            try:
+                kind(*arguments, **options)
+            except InvalidOrder as error:
+                prefix = f"{getattr(kind, '__name__', '')}.{name} "
+                raise Mistake((*path, name), str(error).removeprefix(prefix)) from error
         raise
-
-
-def _alone(kind: Callable[..., object], required: Sequence[Any], values: Mapping[str, Any], path: Path) -> None:
-    sound = ("1", *required[1:]) if values else required
-    try:
-        kind(*sound, **values)
-    except InvalidOrder as error:
-        said = str(error).removeprefix(f"{getattr(kind, '__name__', '')}.{path[-1]} ")
-        raise Mistake(path, said) from error
-
-
-def _typed(value: Any, kind: type[T], path: Path) -> T:
-    if not isinstance(value, kind):
-        raise Mistake(path, f"must be {_KINDS[kind]}, not {_shown(value)}")
-    return value
 
 
 def _required(entry: dict[str, Any], name: str, kind: type[T], path: Path) -> T:
@@ -260,91 +238,93 @@ def _required(entry: dict[str, Any], name: str, kind: type[T], path: Path) -> T:
     return _typed(entry[name], kind, (*path, name))
 
 
+def _typed(value: Any, kind: type[T], path: Path) -> T:
+    if not isinstance(value, kind):
+        raise Mistake(path, f"must be {_TYPE_NAMES[kind]}, not {_shortened(value)}")
+    return value
+
+
 def _number(entry: dict[str, Any], path: Path) -> str:
     if "number" not in entry:
         raise Mistake((*path, "number"), "is missing")
-    try:
-        return _text(entry["number"])
-    except InvalidOrder as error:
-        raise Mistake((*path, "number"), str(error)) from error
+    return str(_value(entry["number"], (*path, "number"), _text))
 
 
 def _values(entry: dict[str, Any], path: Path, readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, read in readers.items():
-        if entry.get(name) is not None:
-            try:
-                values[name] = read(entry[name])
-            except InvalidOrder as error:
-                raise Mistake((*path, name), str(error)) from error
-    return values
+    present = {name: read for name, read in readers.items() if entry.get(name) is not None}
+    return {name: _value(entry[name], (*path, name), read) for name, read in present.items()}
+
+
+def _value(value: Any, path: Path, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except InvalidOrder as error:
+        raise Mistake(path, str(error)) from error
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    raise InvalidOrder(f"must be text or a whole number, not {_shown(value)}")
+    raise InvalidOrder(f"must be text or a whole number, not {_shortened(value)}")
 
 
-def _moment(value: Any) -> datetime:
+def _time(value: Any) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidOrder(f"must be a time with a zone such as 2026-03-01T09:30:00+01:00, not {_shown(value)}")
-    return moment
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidOrder(f"must be a time with a zone such as 2026-03-01T09:30:00+01:00, not {_shortened(value)}")
+    return time
 
 
 def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise InvalidOrder(f"must be a list of names, not {_shown(value)}")
+        raise InvalidOrder(f"must be a list of names, not {_shortened(value)}")
     return tuple(_text(name) for name in value)
 
 
 def _size(value: Any) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(isinstance(side, int | float) for side in value):
-        raise InvalidOrder(f"must be [width, height] in millimetres, not {_shown(value)}")
+        raise InvalidOrder(f"must be [width, height] in millimeters, not {_shortened(value)}")
     if any(isinstance(side, float) and math.isinf(side) for side in value):
         raise InvalidOrder("is too large a number")
     return tuple(value)
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False)
-    return shown if len(shown) <= 60 else f"{shown[:57]}…"
+def _shortened(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 _ORDER_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "id": _text,
     "approval": _text,
-    "created_at": _moment,
+    "created_at": _time,
     "fulfillment_key": _text,
 }
 _ITEM_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "id": _text,
-    "position": _as_it_is,
-    "requires_artwork": _as_it_is,
+    "position": _unchanged,
+    "requires_artwork": _unchanged,
     "placements": _names,
-    "quantity": _as_it_is,
+    "quantity": _unchanged,
     "print_size_mm": _size,
 }
 
 
 @frozen(kw_only=True)
 class OrdersDocument:
-    """One orders file as it was read.
+    """The content of an orders file.
 
     Args:
         text: The JSON text, without a byte order mark.
-        mark: The byte order mark it began with, or nothing.
-        orders: Its orders, in the order of the text.
+        mark: The byte order mark of the file; empty if it has none.
+        orders: The orders, in the order of the text.
     """
 
     text: str = field(repr=False)
@@ -353,7 +333,7 @@ class OrdersDocument:
 
     @classmethod
     def parse(cls, data: bytes, *, name: str) -> OrdersDocument:
-        """Reads the bytes of a file; ``name`` is what messages call it.
+        """Parses the bytes of a file. Messages call the file ``name``.
 
         Raises:
             InvalidOrdersFile: Names file, line and field.
@@ -361,7 +341,7 @@ class OrdersDocument:
         mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
         try:
             text = data[len(mark) :].decode()
-            return cls(text=text, mark=mark, orders=read_orders(_loaded(text)))
+            return cls(text=text, mark=mark, orders=read_orders(_load(text)))
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, len(mark) + error.start) + 1
             raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as UTF-8") from error
@@ -369,7 +349,8 @@ class OrdersDocument:
             raise InvalidOrdersFile(f"{name}, line {error.lineno}, column {error.colno}: {error.msg}") from error
         except Mistake as error:
             line = line_at(text, locate(text, error.path).at)
-            raise InvalidOrdersFile(f"{name}, line {line}, {show(error.path) or 'the whole'}: {error}") from error
+            where = format_path(error.path) or "the whole file"
+            raise InvalidOrdersFile(f"{name}, line {line}, {where}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise InvalidOrdersFile(f"{name}: {error}") from error
 
@@ -378,61 +359,58 @@ class OrdersDocument:
         """The bytes of the file."""
         return self.mark + self.text.encode()
 
-    def place_of(self, order_id: str) -> int:
-        """The place of an order, from 0.
+    def index_of(self, order_id: str) -> int:
+        """The index of an order.
 
         Raises:
             OrderGone: No order has this id.
         """
-        for place, order in enumerate(self.orders):
+        for index, order in enumerate(self.orders):
             if order.id == order_id:
-                return place
+                return index
         raise OrderGone(f"no order has the id {order_id!r}")
 
-    def with_item(self, place: int, number: str, fields: Mapping[str, Any]) -> OrdersDocument:
-        """The document with these fields set in one item of the order at ``place``.
-
-        Args:
-            place: From 0.
-            number: The item's number.
-            fields: None of those that ``orders`` are read from.
+    def with_item(self, index: int, number: str, fields: Mapping[str, Any]) -> OrdersDocument:
+        """Returns the document with fields set in one item. They must not be fields that ``orders`` depends on.
 
         Raises:
-            ItemNotFound: The order has no item of this number.
+            ItemNotFound: The order has no item with this number.
         """
-        for item_place, item in enumerate(self.orders[place].items):
+        for item_index, item in enumerate(self.orders[index].items):
             if item.number == number:
-                path = ("orders", place, "items", item_place)
+                path = ("orders", index, "items", item_index)
                 return evolve(self, text=with_fields(self.text, path, fields))
-        raise ItemNotFound(f"order {self.orders[place].number!r} has no item {number!r}")
+        raise ItemNotFound(f"order {self.orders[index].number!r} has no item {number!r}")
 
-    def with_order(self, place: int, order: Order, fields: Mapping[str, Any]) -> OrdersDocument:
-        """The document with these fields set in the order at ``place``, which reads as ``order`` then."""
-        orders = (*self.orders[:place], order, *self.orders[place + 1 :])
-        return evolve(self, text=with_fields(self.text, ("orders", place), fields), orders=orders)
+    def with_order(self, index: int, order: Order, fields: Mapping[str, Any]) -> OrdersDocument:
+        """Returns the document with fields set in one order, which then parses as ``order``."""
+        orders = (*self.orders[:index], order, *self.orders[index + 1 :])
+        return evolve(self, text=with_fields(self.text, ("orders", index), fields), orders=orders)
 
 
-def _loaded(text: str) -> Any:
-    oddities: list[object] = []
+def _load(text: str) -> Any:
+    """Parses the text; refuses what ``json.loads`` accepts although it is ambiguous or not JSON."""
+    suspicious: list[object] = []
 
     def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entry = dict(pairs)
         if len(entry) < len(pairs):
-            oddities.append(entry)
+            suspicious.append(entry)
         return entry
 
-    whole = json.loads(text, object_pairs_hook=fields, parse_constant=oddities.append)
-    if oddities:
-        raise next(_mistakes(text))
-    return whole
+    document = json.loads(text, object_pairs_hook=fields, parse_constant=suspicious.append)
+    if suspicious:
+        raise _find_mistake(text)
+    return document
 
 
-def _mistakes(text: str) -> Iterator[Mistake]:
-    """What the standard parser lets pass."""
+def _find_mistake(text: str) -> Mistake:
     seen: set[Path] = set()
     for path, member in walk(text):
         if path in seen:
-            yield Mistake(path, f"stands twice in one object, again on line {line_at(text, member.at)}; keep one")
+            line = line_at(text, member.at)
+            return Mistake(path, f"appears twice in one object, again on line {line}; keep one")
         if text.startswith(("NaN", "Infinity", "-Infinity"), member.start):
-            yield Mistake(path, f"{text[member.start : member.end]} is not a JSON value")
+            return Mistake(path, f"{text[member.start : member.end]} is not a JSON value")
         seen.add(path)
+    return Mistake((), "is not valid JSON")

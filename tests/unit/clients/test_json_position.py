@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from remote_artwork.clients.orders_json import line_at, locate, members, root, show, walk
+from remote_artwork.clients.orders_json import format_path, line_at, locate, members, root, walk
 
 TEXT = """{
   "orders": [
@@ -84,4 +84,4 @@ def test_both_of_two_equal_names_are_walked():
     ],
 )
 def test_a_path_is_shown_as_people_write_it(path, shown):
-    assert show(path) == shown
+    assert format_path(path) == shown

@@ -334,9 +334,9 @@ def test_threads_lose_nothing(path, monkeypatch, platform):
 def test_a_lock_that_is_not_given_back_makes_the_file_unavailable(client, path, monkeypatch, platform):
     if platform == "without":
         monkeypatch.setattr(orders_file, "fcntl", None)
-    monkeypatch.setattr(orders_file, "PATIENCE", 0.05)
+    monkeypatch.setattr(orders_file, "LOCK_TIMEOUT", 0.05)
     order = client.get_order("1001")
-    with orders_file.exclusive(path, patience=1):
+    with orders_file.lock_file(path, timeout=1):
         assert len(list(client.pending_orders())) == 2, "readers are not kept out"
         with pytest.raises(ra.Unavailable, match="locked"):
             client.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
