@@ -58,7 +58,11 @@ def pages() -> dict[str, str]:
         desk.post("/scan").raise_for_status()
         _wait(lambda: not desk.get("/scan").json()["running"])
         style = desk.get("/static/desk.css").text
-        return {name: _normalized(desk.get(f"/{name}").text, s3, style) for name in ("storage", "orders")}
+        return {name: _normalized(_text(desk, name), s3, style) for name in ("storage", "orders")}
+
+
+def _text(desk: httpx.Client, name: str) -> str:
+    return desk.get(f"/{name}").raise_for_status().text
 
 
 def _normalized(text: str, s3: str, style: str) -> str:
