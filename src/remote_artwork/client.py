@@ -1,6 +1,6 @@
-"""Every interface of the house. A host or an extension implements one of these; nothing else is asked of it.
+"""The interfaces that a shop or an extension implements.
 
-All of them are synchronous, and one instance is called by one thread at a time unless a docstring says otherwise.
+All methods are synchronous. One instance is called by one thread at a time, unless its docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -13,115 +13,162 @@ from remote_artwork.core.events import Event
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
 from remote_artwork.core.report import Finding
+from remote_artwork.errors import ConfigurationError
 
-__all__ = ["ArtworkByItem", "ArtworkReader", "FulfillmentClient", "Ledger", "Observer", "PreflightCheck"]
+__all__ = [
+    "ArtworkAttacher",
+    "ArtworkByItem",
+    "ArtworkReader",
+    "FulfillmentClient",
+    "Ledger",
+    "Observer",
+    "PreflightCheck",
+]
 
 _LONGEST_CALL = timedelta(days=7)
 
 
 @runtime_checkable
 class FulfillmentClient(Protocol):
-    """The host's side: its orders, and what may be done to them.
+    """Access to the orders of a shop. Implement it once for each shop system.
 
-    ``RateLimited`` and ``Unavailable`` are tried again; every ``ClientError`` but ``OutcomeUnknown`` promises that
-    the call had no effect. Any other exception out of ``attach_artwork`` or ``fulfill`` counts as ``OutcomeUnknown``.
+    Methods raise the subclasses of ``ClientError``. Each of them except ``OutcomeUnknown`` promises that the call had
+    no effect; ``RateLimited`` and ``Unavailable`` are retried. Any other exception from ``attach_artwork`` or
+    ``fulfill`` counts as ``OutcomeUnknown``.
 
-    The three promises are only read: attributes of the class will do.
+    The three properties may be class attributes. A client with ``Attaching.SEPARATE`` also has the method of
+    ``ArtworkAttacher``. All calls come from one thread at a time.
     """
 
     @property
     def recovery(self) -> Recovery:
-        """What a repeated ``fulfill`` does."""
+        """What a second ``fulfill`` of the same order does."""
 
     @property
     def attaching(self) -> Attaching:
-        """Whether artwork is attached by a call of its own."""
+        """Whether files are attached by a separate call, or by ``fulfill``."""
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest a call may be in flight; after it, ``get_order`` shows the call's effect.
+        """The longest time that a call may be in flight. After it, ``get_order`` shows the effect of the call.
 
-        Above zero, and seven days at the most. A scanner that was killed keeps its order for so long and a minute.
+        Above zero, and at most seven days. If a scanner dies, its order stays locked for this time and one minute.
         """
 
     def pending_orders(self) -> Iterable[Order]:
-        """All orders that wait for approval. Pages of the host are followed; a generator is fine."""
-
-    def get_order(self, order_id: str) -> Order:
-        """One order as it is now, in whatever state.
+        """Returns all orders that wait for approval, from every page of the shop. May be a generator. No effect.
 
         Raises:
-            OrderGone: The host does not know it any more.
+            ClientError: Reading failed. The orders that were returned before are processed.
         """
+
+    def get_order(self, order_id: str) -> Order:
+        """Returns one order in its current state, whatever the state is. No effect.
+
+        Raises:
+            OrderGone: The shop does not know the order.
+        """
+
+    def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
+        """Confirms the order, so that it is printed and charged.
+
+        Args:
+            order: The order as ``get_order`` returned it a moment ago.
+            artworks: Item number → artworks, for every item that requires artwork.
+            idempotency_key: The same for every attempt to fulfill this approval of the order.
+
+        Returns:
+            The receipt of the shop; None if it has none.
+
+        Raises:
+            AlreadyFulfilled, NotPending, OrderGone, PaymentRequired, ArtworkRejected, ArtworkUnreachable: The shop
+                refused. There was no effect.
+            OutcomeUnknown: The call may have had its effect.
+        """
+
+
+@runtime_checkable
+class ArtworkAttacher(Protocol):
+    """The additional method of a client with ``Attaching.SEPARATE``. Other clients do not need it."""
 
     def attach_artwork(
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
-        """Sets the artwork of one item, one a placement. Sets, never appends: a repeat replaces.
-
-        Raises:
-            ArtworkRejected: The host refuses the file.
-            ArtworkUnreachable: The host could not download it.
-            NotPending, OrderGone, ItemNotFound: The order is not as it was listed.
-        """
-
-    def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
-        """Confirms the order, so that it is printed and paid for.
+        """Sets the artworks of one item, one for each placement. Replaces earlier ones, so a second call is harmless.
 
         Args:
-            order: The order as it was read just before.
-            artworks: Item number → its artworks, for every item that requires artwork.
-            idempotency_key: The same for every repeat of this order's fulfillment under this approval.
-
-        Returns:
-            A receipt the host knows the fulfillment by, where it gives one.
+            order: The order as ``get_order`` returned it a moment ago.
+            item: An item of this order.
+            artworks: The files, one for each placement of the item.
+            idempotency_key: The same for every attempt to attach these files to this item.
 
         Raises:
-            AlreadyFulfilled, NotPending, OrderGone, PaymentRequired, ArtworkRejected, ArtworkUnreachable: as named.
+            ArtworkRejected: The shop refuses a file.
+            ArtworkUnreachable: The shop could not download a file.
+            NotPending, OrderGone, ItemNotFound: The order or item changed since it was read.
+            OutcomeUnknown: The call may have had its effect.
         """
+
+
+def attacher(client: FulfillmentClient) -> ArtworkAttacher:
+    """Returns the client as one that attaches files by a separate call.
+
+    Raises:
+        ConfigurationError: It has no ``attach_artwork``.
+    """
+    if not isinstance(client, ArtworkAttacher):
+        raise ConfigurationError(
+            f"{type(client).__name__} has no method attach_artwork; add it, or set attaching to Attaching.WITH_FULFILL"
+        )
+    return client
 
 
 def client_problem(client: FulfillmentClient) -> str | None:
-    """What a client's promises lack, or None; a promise of another type would be read as another promise."""
-    for promise, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
-        if not isinstance(getattr(client, promise, None), kind):
-            return f"{type(client).__name__}.{promise} must be a {kind.__name__}; see FulfillmentClient"
+    """What is wrong with the declarations of a client; None if nothing is."""
+    for name, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
+        if not isinstance(getattr(client, name, None), kind):
+            return f"{type(client).__name__}.{name} must be a {kind.__name__}; see FulfillmentClient"
     if not timedelta(0) < client.call_limit <= _LONGEST_CALL:
         return (
-            f"{type(client).__name__}.call_limit is {client.call_limit}; make it the longest that a call may be in "
-            f"flight, above zero and {_LONGEST_CALL.days} days at the most"
+            f"{type(client).__name__}.call_limit is {client.call_limit}; set it to the longest time that a call may be "
+            f"in flight, above zero and at most {_LONGEST_CALL.days} days"
         )
+    if client.attaching is Attaching.SEPARATE:
+        try:
+            attacher(client)
+        except ConfigurationError as error:
+            return str(error)
     return None
 
 
 @runtime_checkable
 class Ledger(Protocol):
-    """Durable memory of what was begun and what is done. May be called from several threads and processes."""
+    """Durable record of what a scan has begun and completed. Called by several threads and processes at once."""
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
-        """Takes one order for ``lease_for``, by the ledger's own clock, and creates its row when there is none.
+        """Leases one order for ``lease_for``, by the clock of the ledger. Creates its row if there is none.
 
         Returns:
-            The lease, with the row as it is now; None while another owner's lease runs.
+            The lease with the current row; None while another owner holds a lease.
 
         Raises:
             LedgerUnavailable: Nothing was written.
         """
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """Writes all steps durably and together, each only if its row is still in ``step.before``; renews the lease.
+        """Writes all steps in one durable transaction and renews the lease. Each row must still be in ``step.before``.
 
-        Without steps it says whether the order is still ours. A repeat of the lease's last write is no error and
-        changes nothing, so that a write whose answer was lost can be repeated. ``advance_record`` holds these rules.
+        Without steps, it only verifies the lease. Repeating the last write of the lease succeeds and changes nothing,
+        so a write whose outcome is unknown can be retried. ``advance_record`` implements these rules.
 
         Args:
-            lease: The right to write; an epoch older than the row's is refused.
-            steps: Arrows that the lifecycle's tables hold.
-            release: Gives the lease back with the same write.
+            lease: Must have the epoch of the row; an older one is refused.
+            steps: Transitions that the lifecycle tables allow.
+            release: Ends the lease in the same transaction.
 
         Raises:
-            LeaseLost: The order was taken over, or a row is in another state. Nothing was written.
-            LedgerUnavailable: It is not known to have been written; the same call may be made again.
+            LeaseLost: Another owner has the order, or a row is in another state. Nothing was written.
+            LedgerUnavailable: The steps may not have been written. Repeat the same call.
         """
 
     def find(
@@ -132,60 +179,60 @@ class Ledger(Protocol):
         order_numbers: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> Iterable[OrderRecord]:
-        """The rows of these orders, by id or by number; all of the tenant's when neither is given. Never writes.
+        """Returns the rows of orders, by id or by number; without both, all rows of the tenant. Never writes.
 
         Args:
-            tenant: Whose rows.
+            tenant: The tenant of the rows.
             order_ids: Only orders with these ids.
             order_numbers: Only orders with these numbers.
             state: Only orders in this state.
         """
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
-        """Counts one whole pass of the tenant, and drops rows the host has stopped naming.
+        """Records one complete scan of the tenant, and deletes rows of orders that are no longer pending.
 
-        A row goes when its order's id was not among ``still_pending`` for ``silent_passes`` passes in a row and for
-        ``min_age``, and it has not changed for so long either. Rows with an unsettled call (``fulfill_intent``,
-        ``uncertain``) stay.
+        A row is deleted if its order was not in ``still_pending`` for ``silent_passes`` scans in a row and for
+        ``min_age``, and the row did not change during that time. Rows of unresolved calls (``fulfill_intent``,
+        ``uncertain``) are kept.
 
         Returns:
-            How many orders were dropped.
+            The number of orders deleted.
         """
 
 
 @runtime_checkable
 class ArtworkReader(Protocol):
-    """Reads one file of a storage, piece by piece. Pieces read once are not fetched again."""
+    """Reads one file of a storage in parts. A part is fetched only once."""
 
     file: StoredFile
 
     def read(self, start: int, length: int) -> bytes:
-        """Bytes ``start`` to ``start + length``, fewer at the end of the file.
+        """Returns the bytes from ``start`` to ``start + length``; fewer at the end of the file.
 
         Raises:
-            FileGone: It is not there any more.
-            StorageError: It could not be read.
+            FileGone: The file does not exist any more.
+            StorageError: The file could not be read.
         """
 
 
 @runtime_checkable
 class PreflightCheck(Protocol):
-    """One check of a file before it goes to print. Never raises for what is in the file.
+    """Checks a file before it is printed. The content of a file must never make it raise.
 
-    Called from several threads at once, each with a file of its own, unless ``Scanner(checks_at_once=1)`` is told.
+    Called by several threads at once, each with another file, unless ``Scanner(checks_at_once=1)`` is set.
     """
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:
-        """What is to be said of the file; nothing at all means it passes."""
+        """Returns what is wrong with the file for this item; nothing if it passes."""
 
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told what happens in a pass while it happens, for progress bars, metrics and messages.
+    """Receives the events of a scan while it runs, for progress bars, metrics and messages.
 
-    Called by the thread that makes the pass, which goes on once it returns: what takes long belongs on a queue. What
-    it raises is logged, once a pass, and stops nothing.
+    Called by the thread of the scan, which waits for it: put slow work on a queue. An exception is logged once for each
+    scan and does not stop the scan.
     """
 
     def on_event(self, event: Event) -> None:
-        """One event; those of kinds that one has no use for are let go by. New kinds may come with new versions."""
+        """Handles one event. Ignore event types that you do not use; new releases may add some."""

@@ -85,14 +85,6 @@ class TestGelato:
         [first, *_] = report.items
         assert first.receipt == order_id
 
-    def test_files_alone_are_refused_and_not_sent(self, gelato):
-        gelato.add("1001", "1")
-        client = gelato_client(gelato)
-        [order] = client.pending_orders()
-        with pytest.raises(ra.ClientError, match="only with the confirmation"):
-            client.attach_artwork(order, order.items[0], [], idempotency_key="k")
-        assert gelato.changes == []
-
     def test_placements_are_types_of_files(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1_front.pdf", "1001_1_back.pdf")

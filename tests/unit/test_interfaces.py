@@ -17,7 +17,9 @@ def scanner(**promises):
     "limit", [timedelta(0), timedelta(minutes=-5), timedelta(days=7, microseconds=1), timedelta.max], ids=str
 )
 def test_a_scanner_refuses_a_client_whose_calls_end_before_they_begin_or_never(limit):
-    with pytest.raises(ra.ConfigurationError, match=r"^FakeShop\.call_limit is .*; make it the longest that a call"):
+    with pytest.raises(
+        ra.ConfigurationError, match=r"^FakeShop\.call_limit is .*; set it to the longest time that a call"
+    ):
         scanner(call_limit=limit)
 
 
@@ -30,3 +32,14 @@ def test_any_limit_up_to_a_week_will_do(limit):
 def test_a_promise_of_another_type_is_a_flaw(promise):
     [name] = promise
     assert f"FakeShop.{name} must be a " in str(client_problem(FakeShop([], **promise)))
+
+
+def test_a_client_that_attaches_with_fulfill_needs_no_attach_artwork():
+    class Bare:
+        recovery, call_limit = ra.Recovery.QUERYABLE, timedelta(minutes=1)
+        pending_orders = get_order = fulfill = None
+
+    Bare.attaching = ra.Attaching.WITH_FULFILL
+    assert client_problem(Bare()) is None
+    Bare.attaching = ra.Attaching.SEPARATE
+    assert "Bare has no method attach_artwork" in str(client_problem(Bare()))

@@ -24,7 +24,6 @@ from remote_artwork.core.orders import (
     ArtworkByItem,
     Attaching,
     Order,
-    OrderItem,
     OrderState,
     Recovery,
 )
@@ -123,17 +122,6 @@ class GelatoClient:
             InvalidOrder: Gelato's response is not a valid order.
         """
         return self._parse(self._api.read("GET", _path(order_id)).json())
-
-    def attach_artwork(
-        self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
-    ) -> None:
-        """Never called, because ``attaching`` is ``WITH_FULFILL``.
-
-        Raises:
-            ClientError: Always; nothing was sent.
-        """
-        del artworks, idempotency_key
-        raise ClientError(f"order {order.number}, item {item.number}: Gelato accepts files only with the confirmation")
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - Gelato takes no key
         """Sets the files and confirms the order with one PATCH.

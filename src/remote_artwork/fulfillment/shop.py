@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from remote_artwork.client import attacher
 from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
 from remote_artwork.core.orders import ArtworkByItem, Order, Recovery
 from remote_artwork.core.planner import ItemPlan, order_waits, resolve_note
@@ -80,7 +81,7 @@ class ShopSession:
             return False
         key = session.plan.key.attachment_key(number, row.files)
         send = partial(
-            self.services.client.attach_artwork, session.plan.order, plan.item, artworks, idempotency_key=key
+            attacher(self.services.client).attach_artwork, session.plan.order, plan.item, artworks, idempotency_key=key
         )
         try:
             self._call(send, self.services.retry, intend=partial(self._intend_attach, number))

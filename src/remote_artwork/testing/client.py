@@ -22,7 +22,7 @@ import fsspec
 import pytest
 from attrs import Factory, define, evolve, field
 
-from remote_artwork.client import FulfillmentClient, client_problem
+from remote_artwork.client import FulfillmentClient, attacher, client_problem
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import ItemStatus
@@ -272,7 +272,7 @@ class FulfillmentClientContract:
         if client.attaching is Attaching.SEPARATE:
             item = _required(order)[0]
             with pytest.raises(OrderGone):
-                client.attach_artwork(gone, item, artworks[item.number], idempotency_key=KEY)
+                attacher(client).attach_artwork(gone, item, artworks[item.number], idempotency_key=KEY)
 
     def test_attaching_leaves_the_order_pending_and_its_work_the_same(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
@@ -280,7 +280,7 @@ class FulfillmentClientContract:
         """Also after a second call for the same item."""
         _skip_unless_separate(client)
         for item in (*_required(order), _required(order)[0]):
-            client.attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
         now = client.get_order(order.id)
         assert now.state is OrderState.PENDING
         assert now.same_work(order)
@@ -294,9 +294,9 @@ class FulfillmentClientContract:
         item = _required(order)[0]
         first = artworks[item.number]
         second = [evolve(artwork, name=f"second-{artwork.name}") for artwork in first]
-        client.attach_artwork(order, item, first, idempotency_key=KEY)
+        attacher(client).attach_artwork(order, item, first, idempotency_key=KEY)
         assert list(read_names(order, item)) == [artwork.name for artwork in first]
-        client.attach_artwork(order, item, second, idempotency_key=OTHER_KEY)
+        attacher(client).attach_artwork(order, item, second, idempotency_key=OTHER_KEY)
         assert list(read_names(order, item)) == [artwork.name for artwork in second]
 
     def test_an_unknown_item_is_not_found(
@@ -307,7 +307,7 @@ class FulfillmentClientContract:
         item = _required(order)[0]
         stranger = evolve(item, number="no-such-item", id="no-such-item")
         with pytest.raises(ItemNotFound):
-            client.attach_artwork(order, stranger, artworks[item.number], idempotency_key=KEY)
+            attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=KEY)
 
     def test_a_fulfilled_order_no_longer_waits_and_the_others_do(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
@@ -353,7 +353,7 @@ class FulfillmentClientContract:
         _fulfill(client, order, artworks, KEY)
         item = _required(order)[0]
         with pytest.raises((NotPending, AlreadyFulfilled)):
-            client.attach_artwork(order, item, artworks[item.number], idempotency_key=OTHER_KEY)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=OTHER_KEY)
 
     def test_a_cancelled_order_is_refused(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change
@@ -521,5 +521,5 @@ def _skip_unless_separate(client: FulfillmentClient) -> None:
 def _fulfill(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> str | None:
     if client.attaching is Attaching.SEPARATE:
         for item in _required(order):
-            client.attach_artwork(order, item, artworks[item.number], idempotency_key=key)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
     return client.fulfill(order, artworks, idempotency_key=key)

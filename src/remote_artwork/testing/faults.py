@@ -11,7 +11,7 @@ from typing import Literal, NoReturn, TypeVar
 
 from attrs import define, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger
+from remote_artwork.client import FulfillmentClient, Ledger, attacher
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery
 from remote_artwork.storage.backends.base import RequestKind
@@ -202,7 +202,7 @@ class FaultyClient:
     ) -> None:
         """See ``FulfillmentClient``."""
         with self.faults.around("client.attach_artwork"):
-            self.client.attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+            attacher(self.client).attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """See ``FulfillmentClient``."""
