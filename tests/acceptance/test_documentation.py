@@ -153,3 +153,14 @@ def test_the_documentation_names_only_what_the_root_exports():
     for page in PAGES:
         names = set(re.findall(r"\bra\.([A-Za-z_]\w*)", page.read_text(encoding="utf-8")))
         assert names <= set(remote_artwork.__all__), name_of(page)
+
+
+NOT_WRAPPED = re.compile(r"^(`{3,}).*?^\1$|<!-- \w+: begin -->.*?<!-- \w+: end -->", re.MULTILINE | re.DOTALL)
+"""Code, and tables that a session writes."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_lines_of_a_page_are_wrapped_at_100(page):
+    lines = NOT_WRAPPED.sub("", page.read_text(encoding="utf-8")).splitlines()
+    prose = [line for line in lines if not line.startswith(("|", "![", "<!--"))]
+    assert [line for line in prose if len(line) > 100 and " " in line.strip("- ")] == []

@@ -14,9 +14,10 @@ from shop_files import PDF
 
 PARSE = """
 import sys, remote_artwork as ra
+from remote_artwork.errors import InvalidLocation
 try:
     print(ra.Location.parse(sys.argv[1]))
-except ra.InvalidLocation as refusal:
+except InvalidLocation as refusal:
     print(refusal)
 """
 
