@@ -1,4 +1,4 @@
-"""``{reason-codes} SECTION`` shows one section of the catalog of reasons: code, fields, English template.
+"""``{reason-codes} SECTION`` shows one section of the catalog of reasons: code and English template.
 
 The build warns about a code that no page shows, so the page cannot miss one.
 """
@@ -32,16 +32,11 @@ class ReasonCodes(SphinxDirective):
         if section is None:
             raise self.error(f"core/reasons.py has no section {self.arguments[0]}")
         self.env.metadata[PLACED].update(dict.fromkeys(section, self.env.docname))
-        lines = ["| Code | Fields | English |", "|---|---|---|"]
-        lines += [f"| `{code}` | {_fields(template)} | {_text(template)} |" for code, template in section.items()]
+        lines = ["| Code | English |", "|---|---|"]
+        lines += [f"| `{code}` | {_text(template)}{_hidden(code)} |" for code, template in section.items()]
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, holder)
         return holder.children
-
-
-def _fields(template: str) -> str:
-    names = dict.fromkeys(name for _, name, _, _ in string.Formatter().parse(template) if name)
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _text(template: str) -> str:
@@ -51,6 +46,12 @@ def _text(template: str) -> str:
         if name:
             parts.append(f"`{{{name}}}`")
     return "".join(parts).replace("``", "` `")  # two fields side by side
+
+
+def _hidden(code: str) -> str:
+    """Return the fields of a code that its English template does not show."""
+    names: dict[str, set[str]] = getattr(reasons, "_NOT_SHOWN", {})
+    return "".join(f" (also has `{name}`)" for name in sorted(names.get(code, ())))
 
 
 def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:
