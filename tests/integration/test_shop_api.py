@@ -32,7 +32,7 @@ def api(server):
 
 
 @pytest.mark.parametrize("key", ["hush\n", " hush", "hush\u2026", "hu\tsh", ""])
-def test_what_is_no_key_is_refused_before_any_request_and_not_shown(server, key, caplog):
+def test_an_invalid_key_is_refused_before_any_request_and_not_shown(server, key, caplog):
     with caplog.at_level(logging.DEBUG), pytest.raises(ra.ConfigurationError, match="copy it again") as refusal:
         GelatoClient(key, api=server.url)
     with pytest.raises(ra.ConfigurationError, match="copy it again"):
@@ -51,7 +51,7 @@ NO_PLUGIN = (404, {"code": "rest_no_route", "message": "No route was found"}, {}
     [503, 408, GARBLED, "cut before", (200, b"<html>", {}), (200, b"[" * 99999, {}), NO_PAGE, (410, [], {}), NO_PLUGIN],
     ids=repr,
 )
-def test_an_answer_that_tells_nothing_is_unavailable_to_a_question_and_unknown_to_a_change(server, api, fault):
+def test_an_unclear_response_is_unavailable_for_a_read_and_unknown_for_a_change(server, api, fault):
     server.fail(fault, 2, on="any")
     with pytest.raises(ra.Unavailable):
         api.read("GET", "/v4/orders/id-1")
@@ -73,7 +73,7 @@ def test_an_answer_that_tells_nothing_is_unavailable_to_a_question_and_unknown_t
         (302, ra.ClientError),
     ],
 )
-def test_a_refusal_is_the_same_for_both_and_had_no_effect(server, api, status, error):
+def test_a_refusal_is_the_same_for_reads_and_changes_and_has_no_effect(server, api, status, error):
     server.fail((status, {"message": "as the\ntest\u202e wants"}, {}), 2, on="any")
     for ask in (api.read, api.change):
         with pytest.raises(error, match=f"HTTP {status}: as the test wants") as refusal:
@@ -82,7 +82,7 @@ def test_a_refusal_is_the_same_for_both_and_had_no_effect(server, api, status, e
     assert server.effects.total() == 0
 
 
-def test_a_key_that_the_shop_quotes_is_not_passed_on(server):
+def test_a_key_in_the_shops_message_is_redacted(server):
     """Nor the part of it that a long sentence is cut off at."""
     user, secret = "ck_of_tests", "cs_of_tests"
     pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
@@ -119,7 +119,7 @@ class Dripping:
         self._server.close()
 
 
-def test_an_answer_that_does_not_end_is_given_up():
+def test_a_response_that_does_not_end_times_out():
     server = Dripping()
     api = ShopApi(server.url, timeout=0.1, retry=ONCE)
     with pytest.raises(ra.OutcomeUnknown, match="no complete response in time"):
@@ -127,14 +127,14 @@ def test_an_answer_that_does_not_end_is_given_up():
     server.close()
 
 
-def test_an_answer_that_is_too_long_is_given_up(server, api, monkeypatch):
+def test_a_response_that_is_too_long_is_refused(server, api, monkeypatch):
     monkeypatch.setattr("remote_artwork.http.MAX_RESPONSE_BYTES", 1000)
     server.fail((200, b'"' + b"a" * 2000 + b'"', {}), on="any")
     with pytest.raises(ra.Unavailable, match="sent more than"):
         api.read("GET", "/v4/orders/id-1")
 
 
-def test_nobody_who_listens_means_that_nothing_was_sent():
+def test_a_refused_connection_means_that_nothing_was_sent():
     nobody = ShopApi("http://127.0.0.1:9", retry=ONCE)
     with pytest.raises(ra.Unavailable, match="no connection"):
         nobody.change("PATCH", "/v4/orders/id-1", json={})
@@ -143,7 +143,7 @@ def test_nobody_who_listens_means_that_nothing_was_sent():
 @pytest.mark.parametrize(
     ("told", "seconds"), [("7", 7.0), ("-1", 0.0), ("Thu, 01 Jan 2026 00:00:00 GMT", 0.0), ("soon", None), (None, None)]
 )
-def test_how_long_a_shop_wants_to_be_left_alone(server, api, told, seconds):
+def test_retry_after_is_parsed(server, api, told, seconds):
     server.fail((429, {}, {} if told is None else {"Retry-After": told}), on="any")
     with pytest.raises(ra.RateLimited) as refusal:
         api.read("GET", "/v4/orders/id-1")
@@ -160,7 +160,7 @@ def test_how_long_a_shop_wants_to_be_left_alone(server, api, told, seconds):
         ("https://", "https"),
     ],
 )
-def test_an_address_that_would_betray_the_key_is_refused(url, said):
+def test_a_url_that_would_reveal_the_key_is_refused(url, said):
     with pytest.raises(ra.ConfigurationError, match=said) as refusal:
         ShopApi(url)
     assert "secret" not in str(refusal.value)

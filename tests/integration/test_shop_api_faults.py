@@ -60,7 +60,7 @@ def ends_fulfilled_once(scenario):
     assert scenario.times_fulfilled() == 1
 
 
-def test_a_time_out_after_the_effect_is_settled_by_asking(api, scenario):
+def test_a_timeout_after_the_effect_is_resolved_by_reading_the_order(api, scenario):
     scenario = scenario(timeout=IMPATIENT)
     api.fail("silence after")
     assert scenario.scan() == {"uncertain"}
@@ -69,7 +69,7 @@ def test_a_time_out_after_the_effect_is_settled_by_asking(api, scenario):
     ends_fulfilled_once(scenario)
 
 
-def test_an_answer_that_stays_out_is_not_asked_for_twice_while_the_call_may_be_under_way(api, scenario):
+def test_a_lost_response_is_not_sent_again_while_the_call_may_be_in_flight(api, scenario):
     scenario = scenario()
     api.fail("cut before")
     assert scenario.scan() == {"uncertain"}
@@ -81,7 +81,7 @@ def test_an_answer_that_stays_out_is_not_asked_for_twice_while_the_call_may_be_u
 
 
 @pytest.mark.parametrize("seconds", [7, 3600])
-def test_a_busy_shop_is_left_alone_until_the_next_scan(api, scenario, seconds):
+def test_a_rate_limited_confirmation_waits_for_the_next_scan(api, scenario, seconds):
     """A confirmation is never repeated by itself, however little the shop asks for."""
     scenario, seen = scenario(), len(api.requests)
     api.fail((429, {"message": "slow down"}, {"Retry-After": str(seconds)}))
@@ -92,7 +92,7 @@ def test_a_busy_shop_is_left_alone_until_the_next_scan(api, scenario, seconds):
     ends_fulfilled_once(scenario)
 
 
-def test_a_question_waits_as_long_as_the_shop_asks_for(api):
+def test_a_read_waits_as_long_as_the_shop_requests(api):
     waits = []
     client = api.client(retry=ra.RetryPolicy(first_wait=0.0, sleep=waits.append))
     api.fail((429, {}, {"Retry-After": "2"}), on="read")
@@ -102,7 +102,7 @@ def test_a_question_waits_as_long_as_the_shop_asks_for(api):
 
 @pytest.mark.parametrize("change", ["deleted", "cancelled"])
 @pytest.mark.parametrize("answered", [True, False])
-def test_an_order_that_goes_while_it_is_confirmed_is_not_sent_again(api, scenario, change, answered):
+def test_an_order_that_is_removed_during_the_confirmation_is_not_sent_again(api, scenario, change, answered):
     scenario, faults = scenario(), Faults()
     state = {"fulfillmentStatus": "canceled", "orderType": "order", "status": "cancelled"}
 
@@ -124,7 +124,7 @@ def test_an_order_that_goes_while_it_is_confirmed_is_not_sent_again(api, scenari
 
 
 @pytest.mark.parametrize("fault", MATRIX, ids=lambda fault: str(fault[0] if isinstance(fault, tuple) else fault))
-def test_any_one_request_may_break(api, scenario, fault):
+def test_any_single_request_may_fail(api, scenario, fault):
     scenario = scenario()
     put_back, begun = api.putting_back(scenario.client), len(api.requests)
     assert scenario.scan() == {"fulfilled"}

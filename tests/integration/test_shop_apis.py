@@ -68,7 +68,7 @@ def statuses(report):
 
 
 class TestGelato:
-    def test_one_patch_names_every_item_and_confirms(self, gelato, files, scanner_of):
+    def test_one_patch_lists_every_item_and_confirms(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1", "2", "3")
         gelato.orders[order_id]["items"][2]["files"] = [{"type": "default", "url": "https://shop.example/own.pdf"}]
         upload(files, "1001_1.pdf", "1001_2.pdf")
@@ -85,7 +85,7 @@ class TestGelato:
         [first, *_] = report.items
         assert first.receipt == order_id
 
-    def test_placements_are_types_of_files(self, gelato, files, scanner_of):
+    def test_placements_are_file_types(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1_front.pdf", "1001_1_back.pdf")
         client = gelato_client(gelato, placements=lambda _item: ["front", "back"])
@@ -101,7 +101,7 @@ class TestGelato:
         assert sum(line.startswith("POST") for line in gelato.requests) == 4
         assert len(gelato.requests) == 254
 
-    def test_no_order_is_lost_where_pages_are_shorter_than_asked_for(self, gelato):
+    def test_no_order_is_lost_if_pages_are_shorter_than_requested(self, gelato):
         for number in range(25):
             gelato.add(str(number), "1")
         search = gelato._search
@@ -110,7 +110,7 @@ class TestGelato:
             str(number) for number in range(25)
         ]
 
-    def test_only_the_stores_that_were_named_are_searched(self, gelato):
+    def test_only_the_given_stores_are_searched(self, gelato):
         gelato.add("1", "1", storeId="ours")
         gelato.add("2", "1", storeId="theirs")
         assert [order.number for order in gelato_client(gelato, stores=["ours"]).pending_orders()] == ["1"]
@@ -122,7 +122,7 @@ class TestGelato:
         assert {item.status for item in scanner_of(gelato_client(gelato)).scan().items} == {ra.ItemStatus.CONFLICT}
         assert gelato.changes == []
 
-    def test_an_order_that_contradicts_itself_is_told_and_stops_no_other(self, gelato, files, scanner_of):
+    def test_an_invalid_order_is_reported_and_does_not_stop_others(self, gelato, files, scanner_of):
         gelato.add("1001", "1", "1")
         gelato.add("1002", "1")
         upload(files, "1002_1.pdf")
@@ -131,7 +131,7 @@ class TestGelato:
         assert "id-1" in report.faults[0].message
         assert report.exit_code == 3
 
-    def test_an_order_that_cannot_be_patched_fails_with_the_words_of_the_shop(self, gelato, files, scanner_of):
+    def test_an_order_that_cannot_be_patched_fails_with_the_shops_message(self, gelato, files, scanner_of):
         gelato.add("1001", "1", status="pending_approval")
         upload(files, "1001_1.pdf")
         report = scanner_of(gelato_client(gelato)).scan()
@@ -142,7 +142,7 @@ class TestGelato:
     @pytest.mark.parametrize(
         ("state", "ends"), [("draft", "failed"), ("created", "fulfilled"), ("canceled", "cancelled")]
     )
-    def test_after_a_refusal_the_order_itself_decides(self, gelato, files, scanner_of, status, state, ends):
+    def test_after_a_refusal_the_state_of_the_order_decides(self, gelato, files, scanner_of, status, state, ends):
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1.pdf")
         gelato.fail((status, {"message": "conflict"}, {}))
@@ -156,7 +156,7 @@ class TestGelato:
         assert statuses(scanner.scan()) == {("1001", "1"): ends}
         assert gelato.changes == []
 
-    def test_a_draft_deleted_while_it_is_worked_on_is_cancelled(self, gelato, files, scanner_of):
+    def test_a_draft_that_is_deleted_during_the_scan_is_cancelled(self, gelato, files, scanner_of):
         order_id = gelato.add("1001", "1")
         upload(files, "1001_1.pdf")
 
@@ -204,7 +204,7 @@ ODD = {
 
 
 class TestEveryShop:
-    def test_an_order_told_in_another_form_does_not_stop_the_others(self, shop, scanner_of):
+    def test_an_order_in_an_unexpected_format_does_not_stop_the_others(self, shop, scanner_of):
         kind, line = ("gelato", "1") if isinstance(shop, GelatoApi) else ("woocommerce", 11)
         odd = [(name, value) for name, *values in ODD[kind] for value in values]
         first = shop.orders.pop(next(iter(shop.orders)))
@@ -218,7 +218,7 @@ class TestEveryShop:
         assert [each for each in ids if f"{each}: " not in report.faults[0].message] == []
 
     @pytest.mark.parametrize("fault", ["500 after", "cut after"])
-    def test_a_lost_answer_is_settled_by_asking_and_nothing_is_sent_twice(self, shop, scanner_of, fault):
+    def test_a_lost_response_is_resolved_by_reading_and_nothing_is_sent_twice(self, shop, scanner_of, fault):
         scanner = scanner_of(shop.client())
         shop.fail(fault)
         assert set(statuses(scanner.scan()).values()) == {"uncertain"}
@@ -227,7 +227,7 @@ class TestEveryShop:
         assert len(confirmations(shop)) == 1
         assert len(shop.orders) == 1
 
-    def test_a_call_that_broke_before_its_effect_is_sent_once_more(self, shop, scanner_of):
+    def test_a_call_that_failed_before_its_effect_is_sent_again(self, shop, scanner_of):
         scanner = scanner_of(shop.client())
         shop.fail("cut before")
         assert set(statuses(scanner.scan()).values()) == {"uncertain"}
@@ -236,11 +236,11 @@ class TestEveryShop:
         assert len(confirmations(shop)) == 1
 
     @pytest.mark.parametrize("fault", [429, 503])
-    def test_a_question_is_repeated(self, shop, scanner_of, fault):
+    def test_a_read_is_retried(self, shop, scanner_of, fault):
         shop.fail(fault, 2, on="read")
         assert set(statuses(scanner_of(shop.client()).scan()).values()) == {"fulfilled"}
 
-    def test_a_refused_key_is_told_without_the_key(self, shop, scanner_of, caplog):
+    def test_a_refused_key_is_reported_without_the_key(self, shop, scanner_of, caplog):
         shop.fail(401, 100, on="read")
         with caplog.at_level(logging.DEBUG):
             report = scanner_of(shop.client()).scan()
@@ -250,13 +250,13 @@ class TestEveryShop:
         told = report.to_json() + caplog.text + repr(shop.client())
         assert not [key for key in keys if key in told]
 
-    def test_a_page_of_something_else_is_no_answer(self, shop, scanner_of):
+    def test_a_web_page_is_not_a_response_of_the_api(self, shop, scanner_of):
         shop.answer = lambda *_: (200, b"<html>maintenance</html>", {})
         report = scanner_of(shop.client()).scan()
         assert report.exit_code == 3
         assert "not JSON" in report.faults[0].message
 
-    def test_a_page_of_something_else_after_a_change_leaves_its_outcome_unknown(self, shop, scanner_of):
+    def test_a_web_page_after_a_change_leaves_its_outcome_unknown(self, shop, scanner_of):
         answer = shop.answer
 
         def disguised(method, path, query, body, headers):
@@ -277,7 +277,7 @@ class TestEveryShop:
 
 
 class TestWooCommerce:
-    def test_files_go_to_their_line_and_the_order_is_processing_with_our_key(self, woocommerce, files, scanner_of):
+    def test_files_are_stored_in_their_line_and_the_key_in_the_order(self, woocommerce, files, scanner_of):
         order_id = woocommerce.add("1001", 11, 12)
         upload(files, "1001_11.pdf", "1001_12.pdf")
         client = woocommerce_client(woocommerce)
@@ -298,14 +298,14 @@ class TestWooCommerce:
         assert len(woocommerce.requests) == 3
 
     @pytest.mark.parametrize("total", [None, "many", "0", "100", "-5", "99999"])
-    def test_no_order_is_lost_to_a_total_that_is_wrong(self, woocommerce, total):
+    def test_no_order_is_lost_if_the_total_is_wrong(self, woocommerce, total):
         for number in range(230):
             woocommerce.add(str(number), 1)
         page = woocommerce._page
         woocommerce._page = lambda query: (*page(query)[:2], {} if total is None else {"X-WP-Total": total})
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
 
-    def test_a_shop_that_gives_shorter_pages_than_asked_for_is_read_up_to_its_total(self, woocommerce):
+    def test_a_shop_with_shorter_pages_is_read_up_to_its_total(self, woocommerce):
         for number in range(30):
             woocommerce.add(str(number), 1)
         page = woocommerce._page
@@ -313,15 +313,13 @@ class TestWooCommerce:
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 30
         assert len(woocommerce.requests) == 3
 
-    def test_a_line_without_artwork_is_left_alone(self, woocommerce, files, scanner_of):
+    def test_a_line_without_artwork_is_not_changed(self, woocommerce, files, scanner_of):
         woocommerce.add("1001", 11, 12)
         upload(files, "1001_11.pdf")
         client = woocommerce_client(woocommerce, placements=lambda line: ["default"] if line["id"] == 11 else [])
         assert statuses(scanner_of(client).scan()) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
 
-    def test_a_line_that_the_hosts_own_rule_cannot_read_does_not_stop_other_orders(
-        self, woocommerce, files, scanner_of
-    ):
+    def test_a_line_that_a_custom_rule_cannot_read_does_not_stop_other_orders(self, woocommerce, files, scanner_of):
         woocommerce.add("1001", 11)
         order_id = woocommerce.add("1002", 12)
         woocommerce.orders[order_id]["line_items"][0]["sku"] = "PRINT-1"

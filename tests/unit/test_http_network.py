@@ -51,13 +51,13 @@ def info(address):
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_a_host_of_the_internet_is_public(address):
+def test_an_address_of_the_internet_is_public(address):
     assert is_public(address)
     ra.NetworkPolicy().socket_factory(info(address)).close()
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_everything_else_is_not_and_gets_no_socket(address):
+def test_any_other_address_gets_no_socket(address):
     assert not is_public(address)
     with pytest.raises(InvalidLocation, match=r"allow_private=True.*--allow-private-network"):
         ra.NetworkPolicy().socket_factory(info(address))
@@ -79,6 +79,6 @@ def test_an_endpoint_is_encrypted_unless_an_operator_allows_otherwise():
 
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "call_timeout"])
 @pytest.mark.parametrize("bad", [0, -1, None, True, "3", float("nan")])
-def test_waiting_for_ever_cannot_be_asked_for(name, bad):
+def test_a_timeout_must_be_positive(name, bad):
     with pytest.raises(ra.ConfigurationError, match=name):
         ra.NetworkPolicy(**{name: bad})

@@ -41,7 +41,7 @@ def test_a_member_is_found_with_its_line(path, value, line):
 @pytest.mark.parametrize(
     ("path", "line"), [(("orders", 7), 2), (("orders", 1, "lacks", 3), 5), (("lacks",), 1), ((), 1)]
 )
-def test_what_is_not_there_is_placed_at_what_should_hold_it(path, line):
+def test_a_missing_member_is_located_at_its_parent(path, line):
     assert line_at(TEXT, locate(TEXT, path).at) == line
 
 
@@ -60,7 +60,7 @@ def test_a_walk_goes_as_deep_as_the_text():
     assert len(list(walk("[" * depth + "]" * depth))) == depth - 1
 
 
-def test_numbers_of_any_length_are_passed_over():
+def test_numbers_of_any_length_are_skipped():
     text = f'{{"long": {"9" * 10_000}, "next": 1}}'
     assert locate(text, ("next",)).start == len(text) - 2
 
@@ -83,5 +83,5 @@ def test_both_of_two_equal_names_are_walked():
         ((), ""),
     ],
 )
-def test_a_path_is_shown_as_people_write_it(path, shown):
+def test_a_path_is_formatted_as_people_write_it(path, shown):
     assert format_path(path) == shown

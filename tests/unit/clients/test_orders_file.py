@@ -60,7 +60,7 @@ def test_pending_orders_come_in_the_order_of_the_file(client):
     assert [order.id for order in client.pending_orders()] == ["1001", "1002"]
 
 
-def test_artwork_is_set_with_all_that_is_known(client, path):
+def test_artwork_is_stored_with_every_known_field(client, path):
     order = client.get_order("1001")
     known = artwork(expires_at=NOW, last_modified=NOW, sha256="ab", placement="front")
     client.attach_artwork(order, order.items[0], [known, artwork("b.png")], idempotency_key="a")
@@ -90,7 +90,7 @@ def test_a_fulfilled_order_says_so_and_keeps_the_key(client, path):
     assert client.get_order("1001").fulfillment_key == "f" * 64
 
 
-def test_a_write_changes_its_own_fields_and_not_a_character_else(client, path):
+def test_a_write_changes_only_its_own_fields(client, path):
     fulfill(client)
     written = path.read_text()
     for kept in ('"shop": "Zoë\'s", "price": 1.10,', '"note": "\\u00e9"', '"number": 1001,', TEXT[-80:]):
@@ -107,7 +107,7 @@ def test_mark_and_trailing_lines_stay_as_they_were(client, path, before):
     assert after[-5:] == before[-5:]
 
 
-def test_what_is_remembered_of_a_write_is_what_the_file_says(client, path):
+def test_the_cache_after_a_write_equals_the_file(client, path):
     order = client.get_order("1001")
     client.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
     assert client.get_order("1001") == ra.OrdersFile(path).get_order("1001") == order
@@ -128,7 +128,7 @@ def test_a_change_by_others_is_seen_even_with_the_same_size_and_time(client, pat
     assert client.get_order("1002").state is ra.OrderState.OTHER
 
 
-def test_orders_are_checked_once_however_many_are_worked(client, path, monkeypatch):
+def test_the_file_is_parsed_once_for_many_writes(client, path, monkeypatch):
     many_orders(path, 5)
     read = []
     parse = orders_file.OrdersDocument.parse
@@ -139,7 +139,7 @@ def test_orders_are_checked_once_however_many_are_worked(client, path, monkeypat
     assert len(read) == 1
 
 
-def test_a_write_that_failed_is_not_remembered(client, monkeypatch):
+def test_a_failed_write_is_not_cached(client, monkeypatch):
     order = client.get_order("1001")
     monkeypatch.setattr(orders_file.os, "fsync", fail_with(errno.ENOSPC))
     with pytest.raises(ra.Unavailable):
@@ -161,13 +161,13 @@ def test_an_unknown_item_changes_nothing(client, path):
     assert path.read_text() == TEXT
 
 
-def test_a_file_that_is_not_there_is_a_matter_of_configuration(tmp_path):
+def test_a_missing_file_is_a_configuration_error(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(InvalidOrdersFile, match="give the path"):
             ra.OrdersFile(path).pending_orders()
 
 
-def test_a_file_that_is_broken_at_the_write_is_unavailable_and_stays_as_it_is(client, path):
+def test_a_file_that_is_malformed_during_a_write_is_unavailable_and_unchanged(client, path):
     order = client.get_order("1001")
     path.write_text(TEXT[:100])
     with pytest.raises(ra.Unavailable, match=r"nothing was changed: .*orders.json, line"):
@@ -213,7 +213,7 @@ def test_a_symbolic_link_stays_one(path, tmp_path):
     assert names_in(folder) == ["link.json"]
 
 
-def test_what_a_crash_left_beside_the_file_is_taken_away(client, path):
+def test_the_temporary_file_of_a_crash_is_removed(client, path):
     (path.parent / ".orders.json.new").write_text("half a fi")
     fulfill(client)
     assert names_in(path.parent) == ["orders.json"]
@@ -243,7 +243,7 @@ def test_a_write_that_fails_leaves_every_byte(client, path, monkeypatch, functio
     assert names_in(path.parent) == ["orders.json"]
 
 
-def test_a_write_that_perhaps_does_not_last_is_an_unknown_outcome_and_can_be_repeated(client, monkeypatch):
+def test_a_write_that_may_not_be_durable_is_an_unknown_outcome_and_can_be_repeated(client, monkeypatch):
     order = client.get_order("1001")
     monkeypatch.setattr(orders_file, "_sync_directory", fail_with(errno.EIO))
     with pytest.raises(ra.OutcomeUnknown):
@@ -331,7 +331,7 @@ def test_threads_lose_nothing(path, monkeypatch, platform):
 
 
 @pytest.mark.parametrize("platform", ["with fcntl", "without"])
-def test_a_lock_that_is_not_given_back_makes_the_file_unavailable(client, path, monkeypatch, platform):
+def test_a_lock_that_is_not_released_makes_the_file_unavailable(client, path, monkeypatch, platform):
     if platform == "without":
         monkeypatch.setattr(orders_file, "fcntl", None)
     monkeypatch.setattr(orders_file, "LOCK_TIMEOUT", 0.05)
