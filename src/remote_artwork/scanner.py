@@ -1,4 +1,4 @@
-"""Scanner: one pass over the pending orders and the storage, dry or for real, and passes for ever."""
+"""The ``Scanner``: plan a scan, run it once, explain a file, or run scans for ever."""
 
 from __future__ import annotations
 
@@ -63,31 +63,31 @@ from remote_artwork.storage.storage import ArtworkStorage
 
 
 def parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
-    """The pattern, read where it is text."""
+    """A pattern from its text."""
     return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
 
 
 def order_filter(orders: Collection[str] | None) -> frozenset[str] | None:
-    """Order numbers as a set; None: all."""
+    """Order numbers as a set; None means all orders."""
     if isinstance(orders, str):
         raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
     return None if orders is None else frozenset(orders)
 
 
 def non_empty(_instance: object, _attribute: object, value: str) -> None:
-    """Rejects a tenant without a name."""
+    """Reject an empty tenant."""
     if not value.strip():
         raise ConfigurationError("Scanner.tenant must not be empty")
 
 
 def valid_client(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
-    """Rejects a client whose promises are none."""
+    """Reject a client whose promises have the wrong type."""
     if flaw := client_problem(client):
         raise ConfigurationError(flaw)
 
 
 def positive_int(_instance: object, _attribute: Attribute[Any], value: object) -> None:
-    """Rejects a number of threads that is none."""
+    """Reject anything but a whole number above zero, or None."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise ConfigurationError(f"Scanner.checks_at_once must be a whole number from 1, or None, not {value!r}")
 
@@ -97,7 +97,7 @@ class _HasStorage(Protocol):
 
 
 def valid_url_lifetime(scanner: _HasStorage, _attribute: object, wanted: timedelta) -> None:
-    """Rejects URLs that would have to outlive what they are signed with."""
+    """Reject URLs that would have to work longer than the credentials that sign them."""
     longest = scanner.storage.max_url_lifetime
     if longest is not None and wanted > longest:
         raise ConfigurationError(
@@ -108,24 +108,24 @@ def valid_url_lifetime(scanner: _HasStorage, _attribute: object, wanted: timedel
 
 log: logging.Logger = logging.getLogger(__name__)
 
-_IN_BULK = (FilesListed, ItemFound, ItemReported, FileReported)
-"""Told anew in each pass, of whatever waits: for the log of whoever looks for something."""
+_BULK_EVENTS = (FilesListed, ItemFound, ItemReported, FileReported)
+"""Events that every scan repeats for everything that waits; they are logged at DEBUG level."""
 
 
 @define
 class EventDispatcher:
-    """Tells of one pass. Called by the thread that makes it.
+    """Sends the events of one scan to the log and to the observer, from the thread that runs the scan.
 
     Args:
-        observer: The host's; what it raises is logged once a pass, and stops nothing.
+        observer: The shop's observer. An exception that it raises is logged once in a scan, and stops nothing.
     """
 
     observer: Observer | None
     _raised: bool = False
 
     def __call__(self, event: Event) -> None:
-        """Tells one event; never raises."""
-        level = logging.DEBUG if isinstance(event, _IN_BULK) else logging.INFO
+        """Send one event; never raises."""
+        level = logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
         if log.isEnabledFor(level):
             log.log(level, event.event_name, extra=dict(event.facts()))
         if self.observer is None:
@@ -174,21 +174,21 @@ def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, emit: Emit) 
     return evolve(outcome, findings=verdict.findings)
 
 
-def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
-    """Calls ``one_pass`` at once and then every so often, with up to a tenth of jitter, until ``stop`` is set.
+def repeat(run_scan: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
+    """Call ``run_scan`` now and then at a fixed interval, with up to a tenth of jitter, until ``stop`` is set.
 
-    A pass that raises is logged and the next one runs. Passes never overlap.
+    A scan that raises is logged, and the next one runs. Scans never overlap.
 
     Args:
-        one_pass: The work.
-        every: From the start of one pass to the start of the next.
-        stop: Ends the loop once set. In the main thread SIGTERM sets it.
+        run_scan: Runs one scan.
+        every: The time from the start of one scan to the start of the next.
+        stop: Ends the loop when set. In the main thread SIGTERM sets it.
     """
     with sigterm_sets(stop):
         while not stop.is_set():
             due = monotonic() + every.total_seconds() * random.uniform(1, 1.1)  # noqa: S311 - spreads load, guards nothing
             try:
-                one_pass()
+                run_scan()
             except Exception as error:
                 log.exception("pass_failed", extra={"error": str(error)})
             stop.wait(max(0.0, due - monotonic()))
@@ -196,7 +196,7 @@ def repeat(one_pass: Callable[[], object], *, every: timedelta, stop: threading.
 
 @contextmanager
 def sigterm_sets(stop: threading.Event) -> Iterator[None]:
-    """Whoever ends the process (SIGTERM) sets ``stop``, for as long as this lasts. Does nothing in other threads."""
+    """While the context lasts, SIGTERM sets ``stop``. Does nothing outside of the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -209,33 +209,34 @@ def sigterm_sets(stop: threading.Event) -> Iterator[None]:
 
 HOURLY = timedelta(hours=1)
 
-_REMEMBERED = timedelta(days=90)
-_SILENT_PASSES = 100
-"""A finished order is forgotten when it is this old, and the host has not named it for this long nor in so many whole
-passes. Both, for passes may be a minute apart, or a year."""
+_REMEMBER_FOR = timedelta(days=90)
+_UNLISTED_SCANS = 100
+"""A finished order is forgotten when it is this old and the shop has not listed it for this long, nor in this many
+complete scans. Both are needed, because scans may be a minute or a year apart."""
 
 
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfills each order once.
 
-    One scanner is safe to call from several threads: its passes run one after another. Several scanners, in one
-    process or in many, may share a ledger: each order is worked on by one of them at a time.
+    A scanner may be called from several threads: its scans run one after another. Several scanners, in one process or
+    in many, may share a ledger: each order is processed by one of them at a time.
 
     Args:
         storage: Where the files are.
-        client: The host: its orders, and what may be done to them.
-        ledger: What was begun and what is done; shared by all scanners of a shop.
-        pattern: The expected names, without extension.
+        client: The shop's client.
+        ledger: The record of what was started and what is done; shared by all scanners of a shop.
+        pattern: The pattern of the file names, without extension.
         policy: The shop's decisions.
-        tenant: Keeps several shops apart in one ledger. All scanners of one shop look at one location.
-        checks: Preflight checks; those of ``preflight_checks(policy)`` unless told.
-        checks_at_once: Files of how many items are checked at once, each by a thread, ahead of the order in hand. In
-            depth each may take 300 MB. Unless told, 8, or in depth as many as there are processors; 1: one by one.
-        retry: How temporary errors of the host are repeated.
+        tenant: Separates several shops in one ledger. All scanners of one shop use one location.
+        checks: Preflight checks; by default those of ``preflight_checks(policy)``.
+        checks_at_once: How many items are checked at the same time, each in a thread, before their order is processed.
+            A deep check may take 300 MB of memory. By default 8, or for deep checks the number of processors; 1 checks
+            one item after another.
+        retry: How temporary errors of the shop and the storage are retried.
         url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
-        observer: Is told what happens in a pass while it happens.
-        clock: Tells the time, with a time zone; for reports, ages and how long URLs still work.
+        observer: Receives the events of a scan while it runs.
+        clock: Returns the time, with a time zone; used for reports, ages and the lifetime of URLs.
     """
 
     storage: ArtworkStorage
@@ -261,13 +262,13 @@ class Scanner:
         orders: Collection[str] | None = None,
         on_file: FileListener | None = None,
     ) -> ScanReport:
-        """A dry run: lists and matches, and writes nothing anywhere.
+        """A dry run: list and match. Nothing is written anywhere.
 
         Args:
-            verify: Also reads the matched files and runs the preflight checks.
-            sweep: Sees every file of the location, also when no order waits.
-            orders: Numbers of the orders to report; all pending ones unless told.
-            on_file: Is given every odd file, also beyond the examples the report keeps.
+            verify: Also read the matched files and run the preflight checks.
+            sweep: List every file of the location, also when no order is pending.
+            orders: Numbers of the orders to report; by default all pending ones.
+            on_file: Receives every unmatched file, also those beyond the examples that the report keeps.
 
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
@@ -288,14 +289,14 @@ class Scanner:
         on_file: FileListener | None = None,
         stop: threading.Event | None = None,
     ) -> ScanReport:
-        """One pass: attaches and fulfills whatever is complete.
+        """Scan once: attach and fulfill every order that is complete.
 
         Args:
-            sweep: Sees every file of the location, also when no order waits.
-            orders: Numbers of the orders to work on; unless told all that are pending, or whose call has no known end.
-            limit: Works on so many orders at the most, for a first careful scan.
-            on_file: Is given every odd file, also beyond the examples the report keeps.
-            stop: Once set, no further order is begun.
+            sweep: List every file of the location, also when no order is pending.
+            orders: Numbers of the orders to process; by default all pending ones, and those with an unresolved call.
+            limit: Process at most this many orders, for a first careful scan.
+            on_file: Receives every unmatched file, also those beyond the examples that the report keeps.
+            stop: When set, no further order is started.
 
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
@@ -310,10 +311,10 @@ class Scanner:
             return self._report(survey, started, items, emit, dry_run=False)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
-        """The whole reasoning about one file name, or about one order number. Writes nothing anywhere.
+        """Explain why one file, or one order, has its status. Nothing is written anywhere.
 
         Raises:
-            ConfigurationError: Neither or both were asked for.
+            ConfigurationError: Neither or both were given.
         """
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
@@ -338,15 +339,15 @@ class Scanner:
         stop: threading.Event | None = None,
         on_report: Callable[[ScanReport], None] | None = None,
     ) -> None:
-        """Scans at once and then every so often, with up to a tenth of jitter, until ``stop`` is set.
+        """Scan now and then at a fixed interval, with up to a tenth of jitter, until ``stop`` is set.
 
-        A pass that fails is logged, and the next one runs. Passes never overlap: one that takes longer than ``every``
-        is followed by the next. In the main thread SIGTERM sets ``stop``, so that the order in hand is finished first.
+        A scan that fails is logged, and the next one runs. Scans never overlap: a scan that takes longer than ``every``
+        is followed by the next one at once. In the main thread SIGTERM sets ``stop``: the current order is finished.
 
         Args:
-            every: From the start of one pass to the start of the next.
-            stop: Ends the loop once set.
-            on_report: Is given each pass's report.
+            every: The time from the start of one scan to the start of the next.
+            stop: Ends the loop when set.
+            on_report: Receives the report of each scan.
 
         Raises:
             ConfigurationError: ``every`` is not above zero.
@@ -355,12 +356,12 @@ class Scanner:
             raise ConfigurationError(f"every must be above zero, not {every}")
         stop = stop or threading.Event()
 
-        def one_pass() -> None:
+        def run_scan() -> None:
             report = self.scan(stop=stop)
             if on_report is not None:
                 on_report(report)
 
-        repeat(one_pass, every=every, stop=stop)
+        repeat(run_scan, every=every, stop=stop)
 
     def _start(self, *, dry_run: bool) -> Emit:
         emit = EventDispatcher(self.observer)
@@ -424,7 +425,7 @@ class Scanner:
 
     def _forget(self, survey: Collected) -> None:
         pending = {plan.order.id for plan in survey.plans}
-        forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBERED, silent_passes=_SILENT_PASSES)
+        forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBER_FOR, silent_passes=_UNLISTED_SCANS)
         try:
             self.retry.call(partial(forget, still_pending=pending), on=LedgerUnavailable)
         except LedgerError as error:

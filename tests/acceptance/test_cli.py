@@ -348,4 +348,4 @@ class TestLedger:
 
     def test_an_order_it_does_not_know(self, shop):
         ended = run("ledger", "show", "7", "--orders-file", shop.orders)
-        assert (ended.returncode, "knows no order 7" in ended.stderr) == (2, True)
+        assert (ended.returncode, "has no order 7" in ended.stderr) == (2, True)

@@ -89,7 +89,7 @@ def test_a_number_that_several_orders_have_is_refused_with_a_command_for_each_th
     case = Case(root, tmp_path, order("1001"), order("1001", id="B"))
     refused = case.run("remote-artwork ledger resolve 1001 --fulfilled")
     assert refused.exit_code == 2
-    named = "".join(refused.output.split("say which: ")[1]).strip().split("; or ")
+    named = "".join(refused.output.split("choose one: ")[1]).strip().split("; or ")
     assert set(case.states.values()) == {"uncertain"}
     assert [case.run(command).exit_code for command in named] == [0, 0]
     assert set(case.states.values()) == {"fulfilled"}

@@ -44,7 +44,7 @@ def running(root, tmp_path):
 def test_not_fulfilled_is_refused_while_the_call_may_be_under_way(running):
     refused = running.resolve("--not-fulfilled")
     assert refused.exit_code == 2
-    assert "may still be under way, and the next scan would send the order again; try again in 30 min" in refused.output
+    assert "may still be in flight, and the next scan would send the order again; try again in 30 min" in refused.output
     assert running.scan() == "uncertain"
     running.shop.arrive()
     assert running.scan() == "fulfilled"
@@ -85,6 +85,6 @@ def test_what_a_scan_has_settled_between_look_and_claim_stays_as_it_is(root, tmp
     monkeypatch.setattr(ra.SqlLedger, "claim", claim)
     refused = case.resolve(word)
     assert refused.exit_code == 2
-    assert "a scan has settled order 1001 just now: it is fulfilled in the ledger" in refused.output
+    assert "a scan has just resolved order 1001: the ledger has it as fulfilled" in refused.output
     assert case.row.state == "fulfilled"
     assert len(case.shop.calls("fulfill")) == 2

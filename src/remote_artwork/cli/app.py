@@ -1,4 +1,4 @@
-"""What ``check`` does: prints what each step came to, also where a location cannot even be opened."""
+"""The command line: every command, and the options that they share."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ from remote_artwork.reporting.terminal import print_report
 from remote_artwork.scanner import sigterm_sets
 from remote_artwork.storage.doctor import CheckReport, check_storage
 
-AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, and nothing else.")]
-Sweep = Annotated[bool, typer.Option("--sweep", help="Sees every file, also when no order waits.")]
-Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Works on so many orders at the most.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
+Sweep = Annotated[bool, typer.Option("--sweep", help="List every file, also when no order is pending.")]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE.html", help="Write a contact sheet: a page with a picture of every artwork."
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Process at most this many orders.")]
 
 app: typer.Typer = typer.Typer(
     name="remote-artwork",
-    help="Matches print files in a storage location with pending orders, checks them, attaches them, fulfills once.",
+    help="Match print files with pending orders, check them, attach them, and fulfill each order once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,7 +50,7 @@ app.add_typer(ledger_app)
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command line; returns its exit code."""
+    """Run the command line and return its exit code."""
     try:
         app(arguments, prog_name="remote-artwork")
     except SystemExit as end:
@@ -56,10 +61,10 @@ def run(arguments: list[str]) -> int:
 @app.callback(invoke_without_command=True)
 def start(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Shows the version and exits.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Logs to the error stream.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Write a log to the error stream.")] = False,
 ) -> None:
-    """Options before the command."""
+    """Options that come before the command."""
     log_to_stderr(verbose=verbose)
     if version:
         typer.echo(f"remote-artwork {ra.__version__}")
@@ -68,9 +73,11 @@ def start(
 
 @app.command()
 def demo(
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Default: a new temporary folder.")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Where the demo is written. Default: a new temporary folder.")
+    ] = None,
 ) -> None:
-    """Writes a small shop with real files into DIR and scans it."""
+    """Create a small shop with real files in DIR and scan it."""
     program = "remote-artwork" if shutil.which("remote-artwork") else sys.argv[0]
     finish(lambda: run_demo(directory, Console(), program=program))
 
@@ -81,11 +88,11 @@ def check(
     options: Options,
     *,
     write_test: Annotated[
-        bool, typer.Option("--write-test", help="Also writes a small file, reads, overwrites and deletes it.")
+        bool, typer.Option("--write-test", help="Also write a small file, read it, overwrite it and delete it.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Tries what a scan needs, says what came of it and what to change. Writes nothing, unless told to."""
+    """Check that a scan can use the location, and say what to change. Writes nothing without --write-test."""
     return finish(lambda: run_check(options, write_test=write_test, as_json=as_json))
 
 
@@ -94,12 +101,12 @@ def check(
 def plan(
     options: Options,
     *,
-    verify: Annotated[bool, typer.Option("--verify", help="Also reads and checks the matched files.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Also read and check the matched files.")] = False,
     sweep: Sweep = False,
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
-    """Shows what a scan would do. Writes nothing but the report that is asked for."""
+    """Show what a scan would do (a dry run). Writes nothing except the report that you ask for."""
     work = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
     return finish(lambda: _pass(options, work, as_json=as_json, page=page))
 
@@ -114,7 +121,7 @@ def scan(
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
-    """One pass: attaches and fulfills whatever is complete. SIGTERM ends it after the order in hand."""
+    """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the current order."""
     stop = threading.Event()
     work = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
     with sigterm_sets(stop):
@@ -126,16 +133,18 @@ def scan(
 def watch(
     options: Options,
     *,
-    every: Annotated[str, typer.Option("--every", help="For example 15m, 1h or 1d.")] = "1h",
-    as_json: Annotated[bool, typer.Option("--json", help="Each report as one line of JSON on stdout.")] = False,
+    every: Annotated[
+        str, typer.Option("--every", help="The time between two scans, for example 15m, 1h or 1d.")
+    ] = "1h",
+    as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,
     page: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE.html", help="Writes a page with pictures after every pass."),
+        typer.Option("--report", metavar="FILE.html", help="Write a contact sheet after every scan."),
     ] = None,
 ) -> int:
-    """Scans now and then every so often, until Ctrl-C or SIGTERM; the order in hand is finished first."""
+    """Scan now, then at a fixed interval, until Ctrl-C or SIGTERM. The current order is finished first."""
 
-    def go_on() -> int:
+    def run_watch() -> int:
         if page is not None:
             require_writable(page)
         stop = threading.Event()
@@ -152,7 +161,7 @@ def watch(
         scanner.run_forever(every=parse_duration(every), stop=stop, on_report=show)
         return 130 if interrupted.is_set() else 0
 
-    return finish(go_on)
+    return finish(run_watch)
 
 
 @app.command()
@@ -163,12 +172,12 @@ def explain(
         str | None, typer.Argument(metavar="[URL]", help="The location, when a NAME comes first.")
     ] = None,
     *,
-    order: Annotated[str | None, typer.Option("--order", help="Explains this order instead of a file.")] = None,
+    order: Annotated[str | None, typer.Option("--order", help="Explain this order instead of a file.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """The whole reasoning about one file or order: explain NAME URL, or explain --order N URL."""
+    """Explain why a file or an order has its status: explain NAME URL, or explain --order N URL."""
 
-    def tell() -> int:
+    def run_explain() -> int:
         if (second is None) == (order is None):
             raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
         name = None if second is None else options.url
@@ -177,11 +186,11 @@ def explain(
         typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
         return explanation.exit_code
 
-    return finish(tell)
+    return finish(run_explain)
 
 
 def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
-    """The first Ctrl-C sets both events, so that the order in hand is finished; the second one interrupts."""
+    """The first Ctrl-C sets both events, and the current order is finished. A second one interrupts it."""
     interrupted = threading.Event()
 
     def first(_number: int, _frame: object) -> None:
@@ -226,7 +235,7 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
     network = options.network()
     try:
         where, tried = str(ra.Location.parse(options.url, options.provider)), "credentials"
-        location, credentials = options.place()
+        location, credentials = options.resolve()
         tried = "open"
         storage = ra.open_storage(location, credentials=credentials, network=network)
     except ra.RemoteArtworkError as error:

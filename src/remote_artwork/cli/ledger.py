@@ -1,4 +1,4 @@
-"""``remote-artwork ledger``: what the ledger knows, and a person's word on a call whose outcome nobody knows."""
+"""``remote-artwork ledger``: list and show orders, and record the outcome of an uncertain one."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ from remote_artwork.core.lifecycle import (
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
 
-ledger_app: typer.Typer = typer.Typer(name="ledger", help="What the ledger knows of orders.", no_args_is_help=True)
+ledger_app: typer.Typer = typer.Typer(
+    name="ledger",
+    help="Show what the ledger holds, and record the outcome of an uncertain order.",
+    no_args_is_help=True,
+)
 
 _LEASE = timedelta(minutes=1)
 
-Orders = Annotated[Path | None, typer.Option("--orders-file", metavar="FILE", help="The ledger is the one beside it.")]
+Orders = Annotated[
+    Path | None, typer.Option("--orders-file", metavar="FILE", help="Use the ledger beside this orders file.")
+]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="For example sqlite:///ledger.db.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="Whose orders.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="The shop whose orders are meant.")]
 Number = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
 
 
@@ -48,9 +54,9 @@ def list_orders(
     state: Annotated[FulfillState | None, typer.Option("--state", help="Only orders in this state.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on stdout, and nothing else.")] = False,
 ) -> None:
-    """Every order the ledger has a row of. Writes nothing."""
+    """List every order in the ledger. Writes nothing."""
 
-    def tell() -> int:
+    def show() -> int:
         records = list(open_ledger(orders, ledger).find(tenant, state=state))
         if as_json:
             typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
@@ -58,21 +64,21 @@ def list_orders(
             Console().print(_table(records))
         return 0
 
-    finish(tell)
+    finish(show)
 
 
 @ledger_app.command("show")
 def show_order(
     number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = DEFAULT_TENANT
 ) -> None:
-    """Everything the ledger knows of one order, as JSON. Writes nothing."""
+    """Show one order as JSON, with its items and files. Writes nothing."""
 
-    def tell() -> int:
+    def show() -> int:
         records = known(open_ledger(orders, ledger), tenant, number)
         typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
         return 0
 
-    finish(tell)
+    finish(show)
 
 
 @ledger_app.command("resolve")
@@ -80,29 +86,32 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
     number: Number,
     *,
     fulfilled: Annotated[
-        bool, typer.Option("--fulfilled/--not-fulfilled", help="What the shop says became of the order.")
+        bool, typer.Option("--fulfilled/--not-fulfilled", help="Whether the shop shows the order as fulfilled.")
     ],
     orders: Orders = None,
     ledger: LedgerUrl = None,
     tenant: Tenant = DEFAULT_TENANT,
-    order_id: Annotated[str | None, typer.Option("--id", help="Which order, where several have the number.")] = None,
-    call_is_over: Annotated[
-        bool, typer.Option("--call-is-over", help="No call is under way any more, though its time is not over yet.")
-    ] = False,
-    approval: Annotated[
-        str | None, typer.Option("--approval", help="Which approval, where an order has several.")
+    order_id: Annotated[
+        str | None, typer.Option("--id", help="The order's id, when several orders have the number.")
     ] = None,
+    call_is_over: Annotated[
+        bool, typer.Option("--call-is-over", help="The call has ended, although its time limit has not passed.")
+    ] = False,
+    approval: Annotated[str | None, typer.Option("--approval", help="The approval, when an order has several.")] = None,
 ) -> None:
-    """Says what became of an uncertain order, after a look in the shop. --not-fulfilled lets the next scan send it."""
+    """Record what happened to an uncertain order, after you checked it in the shop.
 
-    def settle() -> int:
+    With --not-fulfilled the next scan sends the order.
+    """
+
+    def record_outcome() -> int:
         book = open_ledger(orders, ledger)
         wanted = {"order_id": order_id, "approval": approval}
-        record = _unsettled(known(book, tenant, number), number, {k: v for k, v in wanted.items() if v is not None})
+        record = _uncertain(known(book, tenant, number), number, {k: v for k, v in wanted.items() if v is not None})
         person = getpass.getuser()
         lease = book.claim(record.key, order_number=number, owner=f"a person: {person}", lease_for=_LEASE)
         if lease is None:
-            raise ra.ConfigurationError(f"a scan is working on order {number} right now; try again when it is over")
+            raise ra.ConfigurationError(f"a scan is processing order {number}; try again when it has finished")
         try:
             _refuse_too_early(lease.record, number, fulfilled=fulfilled or call_is_over)
         except ra.ConfigurationError:
@@ -113,14 +122,14 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
         why = reason("resolved_by_person", person=person)
         step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
         book.advance(lease, [step], release=True)
-        typer.echo(f"order {number} is {after} in the ledger now")
+        typer.echo(f"The ledger now has order {number} as {after}.")
         return 0
 
-    finish(settle)
+    finish(record_outcome)
 
 
 def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
-    """The ledger that the options name."""
+    """Open the ledger that the options name."""
     return ra.SqlLedger(ledger_url(orders, ledger))
 
 
@@ -128,19 +137,21 @@ def known(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
     """The rows of one order number.
 
     Raises:
-        ConfigurationError: There are none.
+        ConfigurationError: The ledger has none.
     """
     records = list(ledger.find(tenant, order_numbers=[number]))
     if not records:
-        raise ra.ConfigurationError(f"the ledger knows no order {number} of tenant {tenant}")
+        raise ra.ConfigurationError(
+            f"the ledger has no order {number} of tenant {tenant}; check the number, --tenant and --ledger"
+        )
     return records
 
 
-def _unsettled(records: Iterable[OrderRecord], number: str, wanted: Mapping[str, str]) -> OrderRecord:
-    """The one row that a person may settle, of those with the wanted id and approval.
+def _uncertain(records: Iterable[OrderRecord], number: str, wanted: Mapping[str, str]) -> OrderRecord:
+    """The one uncertain row with this id and approval.
 
     Raises:
-        ConfigurationError: There is none, or several; names the commands that each of these would take.
+        ConfigurationError: There is none, or there are several; the message has a command for each.
     """
     found = [
         record
@@ -151,23 +162,26 @@ def _unsettled(records: Iterable[OrderRecord], number: str, wanted: Mapping[str,
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ra.ConfigurationError(f"order {number} has no uncertain fulfillment of that kind; see: ledger show")
+        raise ra.ConfigurationError(
+            f"order {number} has no uncertain fulfillment with this id and approval; "
+            f"run: remote-artwork ledger show {number}"
+        )
     which = "; or ".join(resolve_command(record.key, number, by_id=True) for record in found)
-    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; say which: {which}")
+    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; choose one: {which}")
 
 
 def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> None:
-    """Refuses to settle what a scan has settled since it was looked up, or what would be sent beside a running call.
+    """Refuse to record an outcome that a scan has recorded, or that would send an order during a running call.
 
     Raises:
-        ConfigurationError: Says which, and when it may be tried again.
+        ConfigurationError: With the reason, and when to try again.
     """
     if record.state not in UNRESOLVED_STATES:
-        raise ra.ConfigurationError(f"a scan has settled order {number} just now: it is {record.state} in the ledger")
+        raise ra.ConfigurationError(f"a scan has just resolved order {number}: the ledger has it as {record.state}")
     if not fulfilled and record.remaining_call_time:
         rounded_up = format_duration((record.remaining_call_time + timedelta(minutes=1)).total_seconds())
         raise ra.ConfigurationError(
-            f"a fulfill call of order {number} may still be under way, and the next scan would send the order again; "
+            f"a fulfill call of order {number} may still be in flight, and the next scan would send the order again; "
             f"try again in {rounded_up}, or add --call-is-over if you know that it has ended"
         )
 

@@ -57,16 +57,16 @@ _KEYS = frozenset({"access_key", "secret_key"})
 
 
 def read_credentials(choice: str) -> Credentials | None:
-    """``anonymous``, ``ambient``, or the path of a JSON file.
+    """Read credentials from ``anonymous``, ``ambient``, or the path of a JSON file.
 
-    The file holds ``access_key`` with ``secret_key``, ``role_arn`` with what it is assumed with, ``sas_token``,
-    ``account_key``, or it is a service account's own key.
+    The file holds ``access_key`` and ``secret_key``; or ``role_arn`` and the credentials that assume the role; or
+    ``sas_token``; or ``account_key``; or it is the key file of a Google service account.
 
     Returns:
-        The credentials; for ``anonymous`` None: what a URL holds itself, as an Azure SAS, else none.
+        The credentials. None for ``anonymous``: those in the URL, such as an Azure SAS, or none.
 
     Raises:
-        ConfigurationError: The file cannot be used. Its contents are never repeated.
+        ConfigurationError: The file cannot be used. The message never repeats its contents.
     """
     if choice == "anonymous":
         return None
@@ -83,9 +83,9 @@ def read_credentials(choice: str) -> Credentials | None:
     found = _in_file(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(
-            f"--credentials {choice}: it must hold access_key, secret_key and, if any, token; or role_arn with "
-            "access_key and secret_key, or with ambient: true; or, for Azure, sas_token and, if wanted, share_sas; "
-            "or account_key; or a service account of Google"
+            f"--credentials {choice}: it must hold access_key and secret_key, and optionally token; or role_arn "
+            "with access_key and secret_key, or with ambient: true; or, for Azure, sas_token and optionally share_sas, "
+            "or account_key; or be the key file of a Google service account"
         )
     return found
 
@@ -110,7 +110,7 @@ def _keys(fields: Mapping[str, Any]) -> ra.Keys | None:
 
 
 def _role(fields: Mapping[str, Any]) -> ra.AssumeRole | None:
-    """Addresses to ask for sessions are not taken from a file."""
+    """The endpoint that issues sessions is never read from a file."""
     rest = {name: value for name, value in fields.items() if name not in _ROLE}
     base = ra.Ambient() if rest == {"ambient": True} else _keys(rest) if set(rest) <= _KEYS | {"token"} else None
     minutes = fields.get("duration_minutes", 60)
@@ -120,43 +120,47 @@ def _role(fields: Mapping[str, Any]) -> ra.AssumeRole | None:
     return ra.AssumeRole(fields["role_arn"], base=base, duration=timedelta(minutes=minutes), **optional)
 
 
-def _shared(  # noqa: PLR0913 - it is the one list of them
+def _shared(  # noqa: PLR0913 - the one list of the shared options
     url: Annotated[str, typer.Argument(metavar="URL", help="The storage location, for example s3://bucket/folder/.")],
     *,
     orders: Annotated[
         Path | None, typer.Option("--orders-file", metavar="FILE", help="A JSON file with the orders.")
     ] = None,
     client: Annotated[
-        str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="Makes a client of your own.")
+        str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="A function that returns your own client.")
     ] = None,
     ledger: Annotated[
         str | None, typer.Option("--ledger", metavar="URL", help="Default: a SQLite file beside the orders file.")
     ] = None,
-    tenant: Annotated[str, typer.Option("--tenant", help="Keeps several shops apart in one ledger.")] = "default",
-    pattern: Annotated[str, typer.Option("--pattern", help="The file names, without extension.")] = DEFAULT_PATTERN,
+    tenant: Annotated[str, typer.Option("--tenant", help="Separates several shops in one ledger.")] = "default",
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="The pattern of the file names, without extension.")
+    ] = DEFAULT_PATTERN,
     credentials: Annotated[
         str,
         typer.Option(
             "--credentials",
             metavar="anonymous|ambient|FILE",
-            help="ambient: this machine's own. FILE is JSON: keys, role_arn, sas_token, account_key, or Google's own.",
+            help="ambient: this machine's. FILE: JSON: keys, role_arn, sas_token, account_key, or Google's key file.",
         ),
     ] = "anonymous",
     provider: Annotated[
-        str | None, typer.Option("--provider", help="Who runs an endpoint whose host does not tell.")
+        str | None, typer.Option("--provider", help="The provider, when the host name does not show it.")
     ] = None,
     allow_private_network: Annotated[
-        bool, typer.Option("--allow-private-network", help="Allows private addresses and plain http.")
+        bool, typer.Option("--allow-private-network", help="Allow private addresses and plain http.")
     ] = False,
     settle_for: Annotated[
         str,
         typer.Option(
             "--settle-for",
             metavar="TIME|none",
-            help="How long a new file waits where one can be seen half written: a local folder, a web folder.",
+            help="How old a file must be before it is checked, where files are visible during upload (local, web).",
         ),
     ] = "2m",
-    deep: Annotated[bool, typer.Option("--deep", help="Opens every file and measures it, not only its ends.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Open and measure every file, not only its beginning and end.")
+    ] = False,
 ) -> Options:
     return Options(
         url=url,
@@ -174,7 +178,7 @@ def _shared(  # noqa: PLR0913 - it is the one list of them
 
 
 def on_a_location(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the shared options to a command, which receives them as one ``Options`` value, its first argument."""
+    """Add the shared options to a command, which receives them as one ``Options`` value, its first argument."""
     shared = inspect.signature(_shared)
     own = inspect.signature(command)
     extra = list(own.parameters.values())[1:]
@@ -194,7 +198,7 @@ def on_a_location(command: Callable[..., int]) -> Callable[..., int]:
 
 @frozen(kw_only=True)
 class Options:
-    """What the commands that work on a location have in common."""
+    """The options of the commands that use a storage location."""
 
     url: str
     orders: Path | None = None
@@ -209,10 +213,10 @@ class Options:
     preflight: Preflight = "signature"
 
     def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
-        """The scanner these options describe.
+        """The scanner that these options describe.
 
         Raises:
-            ConfigurationError: They contradict each other, or name something that is not there.
+            ConfigurationError: The options contradict each other, or name something that does not exist.
         """
         storage = self.storage()
         return ra.Scanner(
@@ -232,17 +236,17 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        location, credentials = self.place()
+        location, credentials = self.resolve()
         return ra.open_storage(location, credentials=credentials, network=self.network())
 
     def network(self) -> ra.NetworkPolicy:
-        """What whoever types the command allows."""
+        """The network policy of an operator."""
         private = self.allow_private_network
-        # Whoever types a command may read this machine's folders anyway.
+        # Somebody who can run a command can read this machine's folders anyway.
         return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
-    def place(self) -> tuple[ra.Location, Credentials]:
-        """Where the URL leads, and what it is opened with.
+    def resolve(self) -> tuple[ra.Location, Credentials]:
+        """The location of the URL, and the credentials for it.
 
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
@@ -251,35 +255,35 @@ class Options:
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):
-            raise ra.ConfigurationError("say where the orders are: --orders-file FILE or --client module:factory")
+            raise ra.ConfigurationError("no orders were given; add --orders-file FILE or --client MODULE:FACTORY")
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))
 
 
 def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
-    """How long the URLs live that are handed on: a day, or as long as the sessions of a role allow."""
+    """How long signed URLs work: a day, or as long as the sessions of a role allow."""
     return min(timedelta(hours=24), storage.max_url_lifetime or timedelta(hours=24))
 
 
 def ledger_url(orders: Path | None, ledger: str | None) -> str:
-    """The ledger that was named, else the SQLite file beside the orders file.
+    """The URL of the given ledger, or of the SQLite file beside the orders file.
 
     Raises:
-        ConfigurationError: Neither was named.
+        ConfigurationError: Neither was given.
     """
     if ledger is not None:
         return ledger
     if orders is None:
-        raise ra.ConfigurationError("say which ledger: --ledger URL, for example --ledger sqlite:///ledger.db")
+        raise ra.ConfigurationError("no ledger was given; add --ledger URL, for example --ledger sqlite:///ledger.db")
     return f"sqlite:///{orders.with_suffix('.ledger.db')}"
 
 
 def load_client(target: str) -> ra.FulfillmentClient:
-    """Calls the factory that ``module:factory`` names; the working directory is searched too.
+    """Call the factory that ``module:factory`` names; modules in the working directory are found too.
 
     Raises:
-        ConfigurationError: It is not there, or what it makes is no client.
+        ConfigurationError: The factory does not exist, or does not return a client.
     """
     module_name, _, factory_name = target.partition(":")
     if not module_name or not factory_name:
@@ -288,8 +292,11 @@ def load_client(target: str) -> ra.FulfillmentClient:
         sys.path.insert(0, str(Path.cwd()))
     try:
         client = getattr(importlib.import_module(module_name), factory_name)()
-    except Exception as error:  # whatever the host's own code raises
+    except Exception as error:  # the shop's own code may raise anything
         raise ra.ConfigurationError(f"--client {target!r}: {type(error).__name__}: {error}") from error
     if not isinstance(client, ra.FulfillmentClient):
-        raise ra.ConfigurationError(f"--client {target!r} made {client!r}, which is no FulfillmentClient")
+        raise ra.ConfigurationError(
+            f"--client {target!r} returned {client!r}, which is not a FulfillmentClient; "
+            "see the how-to page on writing a client"
+        )
     return client

@@ -1,4 +1,4 @@
-"""A progress bar on the error stream, for passes that take long."""
+"""What the command line writes to the error stream: errors, the log, and a progress bar."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from remote_artwork.events import (
 
 
 def with_notes(message: str, error: ra.RemoteArtworkError | None) -> str:
-    """A message with the notes of its error: whoever types a command is an operator, for whom they are meant."""
+    """A message with the notes of its error, which are meant for operators."""
     return "; ".join([message, *getattr(error, "__notes__", ())])
 
 
 def finish(command: Callable[[], int]) -> NoReturn:
-    """Runs a command and leaves with its exit code; an error becomes one line on the error stream."""
+    """Run a command and exit with its exit code. An error becomes one line on the error stream."""
     try:
         code = command()
     except ra.ConfigurationError as error:
@@ -43,23 +43,25 @@ def finish(command: Callable[[], int]) -> NoReturn:
     except ra.RemoteArtworkError as error:
         code = _complain(error, 3)
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What was begun is in the ledger; the next scan goes on from there.")
+        Console(stderr=True).print(
+            "Stopped. The ledger holds everything that was started; the next scan continues from there."
+        )
         code = 130
     raise typer.Exit(code)
 
 
 def _complain(error: ra.RemoteArtworkError, code: int) -> int:
-    told = escape_unprintable(with_notes(str(error), error))
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), told))
+    text = escape_unprintable(with_notes(str(error), error))
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), text))
     return code
 
 
 _SHOWN = ("tenant", "order_number", "item_number", "files", "receipt", "reason", "exit_code")
-"""Of what an event of a pass tells."""
+"""The fields of an event that a log line shows."""
 
 
 class _OneLine(logging.Formatter):
-    """The event's name, what it is about, and the error it speaks of; a traceback only when asked for."""
+    """The event's name, its fields, and its error; a traceback only on request."""
 
     def __init__(self, *, tracebacks: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
