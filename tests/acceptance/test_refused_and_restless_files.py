@@ -30,7 +30,7 @@ def test_a_file_that_the_shop_refuses_is_offered_again_only_when_it_was_replaced
     [record] = ledger.find("default")
     assert (record.items["1"].state, record.state) == (ItemState.REJECTED, "open")
     assert (first.status, first.reason) == ("rejected", "the shop refused the artwork: too dark to print")
-    assert (second.status, second.reason) == ("rejected", f"{first.reason} (checked earlier, unchanged since)")
+    assert (second.status, second.reason) == ("rejected", f"{first.reason}; checked earlier, and not changed since")
     assert len(shop.calls(call)) == 1
     files.pipe(f"{root}/1001_1.jpg", JPEG + b"brighter")
     assert only(scanner.scan()).status == "fulfilled"

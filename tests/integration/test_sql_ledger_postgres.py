@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event
 
 from remote_artwork.core.lifecycle import Lease, OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
-from remote_artwork.ledgers.engine import migrate, open_engine, parse_ledger_url, revision_of
-from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE
+from remote_artwork.ledgers.engine import open_engine, parse_ledger_url
+from remote_artwork.ledgers.schema import VERSION_TABLE
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, claim, ids, try_claim
 
@@ -40,19 +40,6 @@ def test_all_tables_carry_the_prefix(postgres_url: str):
     found = tables(postgres_url)
     assert found
     assert all(name.startswith("remote_artwork_") for name in found)
-
-
-def test_an_older_schema_is_brought_up_to_date_by_the_first_write_only(postgres_url: str, engine: Engine):
-    with engine.begin() as connection:
-        migrate(connection, "ledger", to="0001")
-    with SqlLedger(postgres_url) as ledger:
-        with pytest.raises(InvalidLedger, match="older release; one scan brings it up to date"):
-            ledger.find("acme")
-        claim(ledger, KEY)
-        assert ids(ledger.find("acme")) == {"order-1"}
-    with engine.connect() as connection:
-        assert revision_of(connection, "ledger") == REVISIONS[-1]
-    engine.dispose()
 
 
 @pytest.mark.parametrize(
