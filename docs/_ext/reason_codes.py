@@ -33,7 +33,7 @@ class ReasonCodes(SphinxDirective):
             raise self.error(f"core/reasons.py has no section {self.arguments[0]}")
         self.env.metadata[PLACED].update(dict.fromkeys(section, self.env.docname))
         lines = ["| Code | English |", "|---|---|"]
-        lines += [f"| `{code}` | {_text(template)}{_hidden(code)} |" for code, template in section.items()]
+        lines += [f"| `{code}` | {_text(template)} |" for code, template in section.items()]
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, holder)
         return holder.children
@@ -46,12 +46,6 @@ def _text(template: str) -> str:
         if name:
             parts.append(f"`{{{name}}}`")
     return "".join(parts).replace("``", "` `")  # two fields side by side
-
-
-def _hidden(code: str) -> str:
-    """Return the fields of a code that its English template does not show."""
-    names: dict[str, set[str]] = getattr(reasons, "_NOT_SHOWN", {})
-    return "".join(f" (also has `{name}`)" for name in sorted(names.get(code, ())))
 
 
 def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:

@@ -301,7 +301,7 @@ class TestExplain:
     def test_a_file_that_served_an_order(self, shop):
         shop.run("scan")
         url, *orders = shop.place
-        assert "it served order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout
+        assert "it was used for order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout
 
 
 class TestLedger:

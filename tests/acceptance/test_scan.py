@@ -399,7 +399,7 @@ class TestExplain:
             ("1002-1.png", "near_miss"),
             ("3000_1.png", "early"),
             ("1003_1.pdf", "missing"),
-            ("readme.txt", "nothing is to be done"),
+            ("readme.txt", "there is nothing to do"),
         ],
     )
     def test_a_file(self, root, name, verdict):
@@ -415,7 +415,7 @@ class TestExplain:
             ("1001_1.pdf", "matched: found 1001_1.jpg; the order waits for item 2 (late)"),
             ("1002_1.pdf", "conflict: several files for one print: 1002_1.jpg, 1002_1.png"),
             ("1001_2.pdf", "late: upload it as 1001_2.pdf"),
-            ("1003_1.pdf", "nothing is to be done with it: order 1003 is fulfilled"),
+            ("1003_1.pdf", "there is nothing to do: order 1003 is fulfilled"),
         ],
     )
     def test_of_a_file_that_is_not_there_nobody_is_told_to_upload_it_unless_it_lacks(self, root, name, verdict):
@@ -431,7 +431,7 @@ class TestExplain:
         _, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
         scan = scanner(storage, shop)
-        assert scan.explain(order="1001").verdict == "item 2 is missing"
+        assert scan.explain(order="1001").verdict == "the order waits for item 2 (missing)"
         assert "not" in scan.explain(order="7").verdict
 
     def test_needs_one_subject(self, root):

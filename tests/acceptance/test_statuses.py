@@ -112,7 +112,7 @@ ITEMS = [
     (missing, "waits for 1_1.<jpg|png|pdf>"),
     (late, "has been waiting for 1_1.<jpg|png|pdf> for 3 days; upload it or cancel the order"),
     (conflict, "several files for one print: 1_1.pdf, 1_1.png; delete all but the right one"),
-    (rejected, "1_1.pdf: the file begins as a PDF but its end is missing: the upload broke off; upload it again"),
+    (rejected, "1_1.pdf: the file is incomplete; it begins as a PDF, but its end is missing; upload it again"),
     (settling, "1_1.pdf is empty, so its upload may not be finished; it is checked when it is 90 seconds old"),
     (unreadable, "the storage refuses access; permit s3:GetObject; nothing was sent"),
     (
@@ -192,7 +192,7 @@ FILES = [
     (early, "no pending order expects it yet; it stays here until its order arrives"),
     (near_miss, "it has another separator; item 1 of order 1 waits for 1_1.pdf"),
     (unsupported, ".tiff is not a format that is printed; save it as JPEG, PNG or PDF"),
-    (refused, "the file begins as a PDF but its end is missing: the upload broke off; upload it again"),
+    (refused, "the file is incomplete; it begins as a PDF, but its end is missing; upload it again"),
     (superseded, "it was replaced after it was checked for order 1, which is fulfilled; it is not sent again"),
     (ambiguous, "several files for one print: 1_1.pdf, 1_1.png; delete all but the right one"),
     (unrelated, "its name does not follow the pattern {order_number}_{order_item_number}"),

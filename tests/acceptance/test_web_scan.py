@@ -124,7 +124,7 @@ def test_a_server_that_keeps_to_no_rules_is_never_read_as_an_empty_folder(shop, 
         ("1003-1.png", "near_miss"),
         ("9999_1.png", "early"),
         ("secret.png", "unreadable"),
-        ("../x.png", "nothing is to be done"),
+        ("../x.png", "there is nothing to do"),
     ],
 )
 def test_a_name_is_looked_up_directly_to_explain_it(furnished, shop, name, verdict):

@@ -17,6 +17,11 @@ A template is a ``str.format`` template. A format spec says how a field is writt
 ``print``      order number, item number and placement of one print
 ``codes``      codes of this catalog, joined by "and"
 ``word``       a word of the catalog
+``words``      words of the catalog, joined by "or"
+``pages``      a number of pages
+``reasons``    other reasons, as ``to_dicts`` writes them
+``bytes``      a size in bytes
+``finding``    a finding of a check, as ``Finding.to_dict`` writes it
 =============  =====================================================================
 """
 
@@ -119,7 +124,7 @@ SENDING = {
     "shop_refused": "the shop refused the order: {error}",
     "payment_required": "the shop holds the order until it is paid for ({error}); the files are fine",
     "artwork_unreachable": "the shop could not download the file ({error}); the next scan gives it a new URL",
-    "file_rejected": "{file}: {message}",
+    "file_rejected": "{file}: {finding:finding}",
     "artwork_rejected": "the shop refused the artwork: {error}",
     "attach_outcome_unknown": "it is not known whether it was attached ({error}); the next scan attaches it again",
     "attach_not_recorded": (
@@ -194,7 +199,7 @@ UNMATCHED = {
     "other_file": "neither a print file nor named like one",
     "format_not_printed": ".{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
-    "check_rejected": "{message}",
+    "check_rejected": "{finding:finding}",
     "not_preferred": "not used, because the policy prefers {files:list}",
 }
 """What a file is that matched no item."""
@@ -216,6 +221,90 @@ NEAR_MISS_RULES = {
 }
 """What is wrong with a name that is nearly an expected one."""
 
+CHECKS = {
+    "empty": "the file is empty; upload it again",
+    "too_large": (
+        "the file has {size:bytes}, and this shop accepts at most {limit:bytes}; save it with a lower resolution or "
+        "more compression"
+    ),
+    "wrong_type": "the name ends in .{extension}, but the file is {type:word}",
+    "saved_instead_of_file": "it was saved instead of the file; upload the {format} itself",
+    "rename_or_save_as": "rename it to end in .{extension}, or save it as {format}",
+    "save_as": "open it in the program that made it, and save it as {format}",
+    "truncated": "the file is incomplete",
+    "end_missing": "it begins as {type:word}, but its end is missing; upload it again",
+    "delivered_less": "the storage lists {size:bytes}, but delivered {received:bytes}; upload it again",
+    "check_failed": "the check {check} failed ({error}), so nothing is known about the file; see the log",
+    "too_complex": "the {medium:word} cannot be checked: {error}; export it again, smaller or simpler",
+    "damaged": "the {medium:word} is damaged: {flaw:word}; export it again and upload it",
+    "pixels": "the picture has {width:,} × {height:,} pixels",
+    "too_many_pixels": (
+        "the picture has {width:,} × {height:,} pixels, which is more than {limit:,} in all; save it with fewer pixels"
+    ),
+    "too_small": "the picture has only {width:,} × {height:,} pixels; upload the artwork itself",
+    "not_decoded": "the picture is too large to be decoded here; to be sure, save it as a baseline JPEG",
+    "gray_end": "the picture ends in plain gray, as if a part were missing; check that it is complete",
+    "resolution": "it has {dpi:.0f} dpi at its print size",
+    "low_resolution": (
+        "it has {dpi:.0f} dpi at {width_mm:g} × {height_mm:g} mm, so it may look blurred; upload it with "
+        "{width:,} × {height:,} pixels or more"
+    ),
+    "color_mode": "its colors are {color:word}",
+    "color_not_accepted": "they may be printed differently; save it in {accepted:words}",
+    "encrypted": "the PDF is protected by a password; save it without one",
+    "portfolio": "the PDF is a collection of files, and its page is only a note; upload the one that is to be printed",
+    "dynamic_form": "the PDF is a dynamic form (XFA), and its page is only a note; print it to a PDF and upload that",
+    "no_pages": "the PDF has no pages; export it again",
+    "pages": "the PDF has {pages:pages}",
+    "too_many_pages": (
+        "the PDF has {pages:pages}, and at most {limit:pages} can be printed; save only what is to be printed"
+    ),
+    "repaired": "the PDF is damaged and had to be repaired to open it; to be sure, export it again",
+    "page_size": "page {page} is {width_mm:.0f} × {height_mm:.0f} mm",
+    "page_size_differs": ("the print is {width_mm:.0f} × {height_mm:.0f} mm; export it in the size of the print"),
+    "bleed": (
+        "page {page} has {bleed_mm:.1f} mm of bleed, so a white edge may show; export it with {required_mm:g} mm on "
+        "each side"
+    ),
+    "fonts": "all fonts are embedded",
+    "font_not_embedded": (
+        "fonts are missing from the PDF ({fonts:list}), so others may be printed; export it with fonts embedded"
+    ),
+}
+"""What a check found in a file. A check of a shop's own may have codes of its own, with its own words."""
+
+EXPLAIN = {
+    "extension_printed": "its extension {extension!r} is a format that is printed",
+    "extension_not_printed": "its extension {extension!r} is not jpg, jpeg, png or pdf",
+    "name_follows_pattern": "the name {basename!r} follows the pattern {pattern}",
+    "name_does_not_follow_pattern": "the name {basename!r} does not follow the pattern {pattern}",
+    "orders_pending": "{orders} orders are pending, and {items} of their items need artwork",
+    "file_found": "the file exists, and item {item_number} of order {order_number} expects it",
+    "file_found_not_expected": "the file exists, and no pending item expects this name",
+    "file_in_ledger": "the ledger records it as artwork of order {order_number}, which is {state}{at:on}",
+    "file_used_earlier": "it was used for order {order_number}; there is nothing to do",
+    "file_not_answered": "the storage was asked for it and gave no clear answer",
+    "file_missing": "{print:print} expects it, but it does not exist",
+    "file_not_needed": "it does not exist, and {print:print} does not wait for it",
+    "file_missing_not_expected": "it does not exist, and no pending item expects it",
+    "upload_file": "{status}: upload it as {file}",
+    "status_of_file": "{status}: {reasons:reasons}",
+    "nothing_to_do": "there is nothing to do",
+    "order_done": "there is nothing to do: order {order_number} is {state}",
+    "order_done_in_ledger": "it does not exist, and the ledger records order {order_number} as {state}",
+    "order_pending": "order {order_number} (id {order_id}) is pending with {items} items",
+    "status_of_item": "item {item_number} is {status}: {reasons:reasons}",
+    "item_in_ledger": "the ledger records item {item_number} as {state} ({files:list}), and its order as {order_state}",
+    "order_not_listed": "{orders} orders are pending, and {order_number} is not one of them",
+    "order_in_ledger": "the ledger records it as {state} (id {order_id})",
+    "order_not_pending": "the shop does not list it as pending",
+    "order_complete": "all its files exist; the next scan fulfills it",
+    "order_needs_nothing": "none of its items needs artwork, so this library does not fulfill it",
+    "part_not_used": "the {part:word} could not be used: {reasons:reasons}",
+    "cannot_explain": "nothing is known about it until that works again",
+}
+"""The steps and verdicts of ``Scanner.explain``."""
+
 STORAGE = {
     "private_looks_missing": (
         "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
@@ -233,8 +322,67 @@ FAULTS = {
 }
 """Why a service could not be used."""
 
+FILE_TYPES = {
+    "jpeg": "a JPEG picture",
+    "png": "a PNG picture",
+    "pdf": "a PDF",
+    "damaged_png": "a damaged PNG picture, perhaps transferred in text mode",
+    "prefixed_pdf": "a PDF with foreign bytes in front of it",
+    "gif": "a GIF picture",
+    "webp": "a WebP picture",
+    "tiff": "a TIFF picture",
+    "psd": "a Photoshop file (PSD)",
+    "heic": "a HEIC picture",
+    "avif": "an AVIF picture",
+    "video": "a video",
+    "jpeg_2000": "a JPEG 2000 picture",
+    "jpeg_xl": "a JPEG XL picture",
+    "bmp": "a BMP picture",
+    "ai": "an Adobe Illustrator file (AI)",
+    "eps": "an EPS file",
+    "postscript": "a PostScript file",
+    "indesign": "an InDesign file",
+    "zip": "a ZIP archive or an office document",
+    "archive": "an archive",
+    "web_page": "a web page, perhaps an error page",
+    "svg": "an SVG drawing",
+    "storage_error": "the error message of a storage",
+    "xml": "an XML file",
+    "not_jpeg": "not a JPEG picture",
+    "not_png": "not a PNG picture",
+    "not_pdf": "not a PDF",
+}
+"""What a file is, by its first bytes."""
+
+FLAWS = {
+    "header_damaged": "its header is damaged",
+    "data_damaged": "its picture data is damaged",
+    "data_incomplete": "its picture data is damaged, or a part of it is missing",
+    "invalid_structure": "it is not a valid PNG",
+    "part_missing": "a part of the file is missing",
+    "palette_missing": "its palette is missing",
+    "rows_missing": "a part of the picture is missing",
+    "not_openable": "it cannot be opened",
+    "pages_damaged": "its pages are damaged",
+}
+"""What is damaged in a file."""
+
 WORDS = {
+    **FILE_TYPES,
+    **FLAWS,
+    "storage": "storage",
+    "client": "client",
+    "ledger": "ledger",
+    "picture_file": "picture",
+    "pdf_file": "PDF",
+    "gray": "grayscale",
+    "rgb": "RGB",
+    "cmyk": "CMYK",
     "and": " and ",
+    "or": " or ",
+    "bytes": "{:,} bytes",
+    "page": "1 page",
+    "pages": "{:,} pages",
     "item": "item",
     "of_order": "of order",
     "on": "on",
@@ -268,7 +416,9 @@ class Catalog:
     words: Mapping[str, str]
 
 
-ENGLISH = Catalog({**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **STORAGE, **FAULTS}, WORDS)
+ENGLISH = Catalog(
+    {**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **CHECKS, **EXPLAIN, **STORAGE, **FAULTS}, WORDS
+)
 """The catalog that this library speaks."""
 
 
@@ -278,8 +428,6 @@ def fields_of(template: str) -> frozenset[str]:
 
 
 _FIELDS = {code: fields_of(template) for code, template in ENGLISH.templates.items()}
-_NOT_SHOWN = {"file_rejected": {"finding"}, "check_rejected": {"finding"}}
-"""Fields that a program reads and no English template shows."""
 
 
 @frozen
@@ -337,7 +485,7 @@ def reason(code: str, /, **details: Any) -> Reason:
     expected = _FIELDS.get(code)
     if expected is None:
         raise ValueError(f"no reason has the code {code!r}")
-    if details.keys() != expected | _NOT_SHOWN.get(code, set()):
+    if details.keys() != expected:
         raise ValueError(f"the reason {code!r} has the fields {sorted(expected)}, not {sorted(details)}")
     return Reason(code, details).with_text(redact_signatures)
 
@@ -375,6 +523,25 @@ def join_reasons(reasons: Iterable[Reason], catalog: Catalog = ENGLISH) -> str:
     return "; ".join(each.render(catalog) for each in reasons)
 
 
+def to_dicts(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Reasons as the value of a field of another reason."""
+    return [each.to_dict() for each in reasons]
+
+
+def render_finding(reasons: Sequence[Reason], english: str, catalog: Catalog) -> str:
+    """A finding in the words of a catalog, or in English where the catalog cannot render its code.
+
+    Args:
+        reasons: The code with its details, then the notes.
+        english: The finding in English; for a check of a shop's own, the words of that check.
+        catalog: The language.
+    """
+    template = catalog.templates.get(reasons[0].code)
+    if catalog == ENGLISH or template is None or not fields_of(template) <= reasons[0].details.keys():
+        return english
+    return join_reasons(reasons, catalog)
+
+
 def format_duration(seconds: float, words: Mapping[str, str] = WORDS) -> str:
     """A duration for people: its two largest units; seconds only below two minutes, and where they are not zero."""
     whole = int(seconds)
@@ -404,7 +571,7 @@ class _Words(string.Formatter):
     """Formats the fields of a template as its format specs say."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.templates, self.words = catalog.templates, catalog.words
+        self.catalog, self.templates, self.words = catalog, catalog.templates, catalog.words
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if write := _FORMATS.get(format_spec):
@@ -421,6 +588,11 @@ class _Words(string.Formatter):
         return (
             f"{self.words['item']} {value['item_number']} {self.words['of_order']} {value['order_number']}{placement}"
         )
+
+    def finding(self, value: Mapping[str, Any]) -> str:
+        """A finding of a check."""
+        reasons = (Reason(value["code"], value["details"]), *(Reason(**note) for note in value["notes"]))
+        return render_finding(reasons, str(value["message"]), self.catalog)
 
     def items(self, value: Mapping[str, str]) -> str:
         """Items by number, with their status."""
@@ -441,6 +613,11 @@ _FORMATS: Mapping[str, Callable[[Any, _Words], str]] = {
     "files": lambda value, words: words.join(f"{name}.<jpg|png|pdf>" for name in value),
     "codes": lambda value, words: words.join(words.templates[code] for code in value),
     "word": lambda value, words: words.words[value],
+    "words": lambda value, words: words.words["or"].join(words.words[each] for each in value),
+    "bytes": lambda value, words: words.words["bytes"].format(value),
+    "pages": lambda value, words: _counted(value, "page", words.words),
+    "reasons": lambda value, words: join_reasons((Reason(**each) for each in value), words.catalog),
+    "finding": lambda value, words: words.finding(value),
     "duration": lambda value, words: format_duration(value, words.words),
     "items": lambda value, words: words.items(value),
     "print": lambda value, words: words.print(value),

@@ -12,9 +12,18 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Literal, Protocol
 
-from attrs import asdict, define, field, frozen
+from attrs import define, field, frozen
 
-from remote_artwork.core.reasons import ENGLISH, Catalog, Explained, Reason, reason
+from remote_artwork.core.reasons import (
+    ENGLISH,
+    Catalog,
+    Explained,
+    Reason,
+    join_reasons,
+    reason,
+    render_finding,
+    to_dicts,
+)
 from remote_artwork.core.text import escape_unprintable
 
 Color = Literal["gray", "rgb", "cmyk"]
@@ -45,19 +54,58 @@ class Severity(enum.StrEnum):
 class Finding:
     """One result of one check.
 
+    The library's checks give a code of the catalog and its ``details``. A check of your own gives a code of its own and
+    a ``message``; a catalog that has a template for that code is used instead of the message.
+
     Args:
         severity: ``reject`` keeps the file from going to print.
-        code: For machines, for example ``truncated``.
-        message: For the merchant: what is wrong and what to do.
-        measured: The figure found, with its unit, where there is one.
-        required: The figure asked for, with its unit, where there is one.
+        code: For programs, for example ``truncated``.
+        details: The fields of the code.
+        notes: Further reasons, such as what to do.
+        message: What is wrong and what to do, in the words of your own check. Required for a code of your own.
+        measured: The measured value with its unit, where there is one.
+        required: The required value with its unit, where there is one.
+
+    Raises:
+        ValueError: There is no message, and the code with these details is not in the catalog.
     """
 
     severity: Severity
     code: str
-    message: str
+    details: Mapping[str, Any] = field(factory=dict, hash=False)
+    notes: tuple[Reason, ...] = ()
+    _message: str = ""
     measured: str | None = None
     required: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not self._message:
+            reason(self.code, **self.details)
+
+    @property
+    def message(self) -> str:
+        """What was found and what to do, in English."""
+        return self._message or join_reasons(self._reasons)
+
+    def words(self, catalog: Catalog = ENGLISH) -> str:
+        """What was found and what to do, in the words of a catalog that has the code; else in English."""
+        return render_finding(self._reasons, self.message, catalog)
+
+    @property
+    def _reasons(self) -> tuple[Reason, ...]:
+        return Reason(self.code, self.details), *self.notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "severity": str(self.severity),
+            "code": self.code,
+            "details": dict(self.details),
+            "notes": to_dicts(self.notes),
+            "message": self.message,
+            "measured": self.measured,
+            "required": self.required,
+        }
 
 
 SCHEMA_VERSION = 2
@@ -322,6 +370,8 @@ class ScanReport:
         document = self.to_dict()
         for item, row in zip(self.items, document["items"], strict=True):
             row["reason"] = item.words(catalog)
+            for finding, each in zip(item.findings, row["findings"], strict=True):
+                each["message"] = finding.words(catalog)
         for file, row in zip(self.files, document["files"], strict=True):
             row["reason"] = file.words(catalog)
         for fault, row in zip(self.faults, document["faults"], strict=True):
@@ -336,12 +386,12 @@ def _item(item: ItemOutcome) -> dict[str, Any]:
         "order_id": item.order_id,
         "status": str(item.status),
         **item.because.to_dict(),
-        "notes": [note.to_dict() for note in item.notes],
+        "notes": to_dicts(item.notes),
         "reason": item.reason,
         "files": list(item.files),
         "expected": list(item.expected),
         "superseded": list(item.superseded),
-        "findings": [asdict(finding, value_serializer=_as_json) for finding in item.findings],
+        "findings": [finding.to_dict() for finding in item.findings],
         "receipt": item.receipt,
         "now": item.now,
     }
@@ -352,7 +402,7 @@ def _file(file: FileOutcome) -> dict[str, Any]:
         "name": file.name,
         "status": str(file.status),
         **file.because.to_dict(),
-        "notes": [note.to_dict() for note in file.notes],
+        "notes": to_dicts(file.notes),
         "reason": file.reason,
         "suggestion": file.suggestion,
     }
@@ -360,10 +410,6 @@ def _file(file: FileOutcome) -> dict[str, Any]:
 
 def _fault(fault: Fault) -> dict[str, Any]:
     return {"part": fault.part, **fault.because.to_dict(), "message": fault.message}
-
-
-def _as_json(_owner: object, _field: object, value: Any) -> Any:
-    return str(value) if isinstance(value, enum.Enum) else value
 
 
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
@@ -398,30 +444,43 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 @frozen(kw_only=True)
-class Explanation:
-    """Why a file or an order is where it is.
+class Explanation(Explained):
+    """Why a file or an order has its status.
 
     Args:
-        subject: The file name or order number asked about.
-        steps: What was looked at, and what was found, from the pattern to the ledger.
-        verdict: The one-sentence answer, with what to do.
+        subject: The file name or order number that was asked about.
+        steps: What was checked and found, from the pattern to the ledger.
+        because: The answer, with what to do.
+        notes: Further answers, where several orders have this number.
         exit_code: 3 where storage, client or ledger could not be used, else 0.
     """
 
     subject: str
-    steps: tuple[str, ...]
-    verdict: str
+    steps: tuple[Reason, ...]
+    because: Reason
+    notes: tuple[Reason, ...] = ()
     exit_code: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """The answer in English."""
+        return self.words()
 
     def to_dict(self) -> dict[str, object]:
         """Plain values only."""
         return {
             "subject": self.subject,
-            "steps": list(self.steps),
+            "steps": [{**step.to_dict(), "text": step.render()} for step in self.steps],
+            **self.because.to_dict(),
+            "notes": to_dicts(self.notes),
             "verdict": self.verdict,
             "exit_code": self.exit_code,
         }
 
+    def render(self, catalog: Catalog = ENGLISH) -> str:
+        """The steps and the answer in the words of a catalog, one a line."""
+        lines = [f"{number}. {step.render(catalog)}" for number, step in enumerate(self.steps, start=1)]
+        return "\n".join(map(escape_unprintable, [self.subject, *lines, f"→ {self.words(catalog)}"]))
+
     def __str__(self) -> str:
-        lines = [f"{place}. {step}" for place, step in enumerate(self.steps, start=1)]
-        return "\n".join(map(escape_unprintable, [self.subject, *lines, f"→ {self.verdict}"]))
+        return self.render()

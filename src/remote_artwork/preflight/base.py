@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from remote_artwork.client import ArtworkReader, PreflightCheck
 from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import Color, Finding, Severity
 from remote_artwork.errors import StorageError
 
@@ -24,7 +25,7 @@ class PictureFacts:
         width: In pixels.
         height: In pixels.
         color: The colors it is made of.
-        flaw: Why it cannot be decoded whole; empty where it can, or where that was not tried.
+        flaw: Why it cannot be decoded completely, as a word of the catalog; empty where it can, or was not tried.
         decoded: Whether decoding was tried to the end.
         gray_end: Whether it ends in the gray that stands for lacking data.
     """
@@ -60,7 +61,7 @@ class PdfFacts:
     """One PDF.
 
     Args:
-        flaw: Why it cannot be opened; empty where it can.
+        flaw: Why it cannot be opened, as a word of the catalog; empty where it can.
         encrypted: Whether it has a password, be it only one against printing.
         stand_in: ``portfolio`` or ``dynamic_form`` where its pages only stand in for what it holds; else empty.
         repaired: Whether it could be opened only by mending it.
@@ -92,19 +93,27 @@ def _size(sides: Sequence[float]) -> Size:
     return width, height
 
 
-def passed(code: str, message: str, measured: str, required: str | None = None) -> Finding:
-    """A figure that is as it should be."""
-    return Finding(severity=Severity.PASS, code=code, message=message, measured=measured, required=required)
+def passed(code: str, measured: str, required: str | None = None, **details: Any) -> Finding:
+    """A measured value that is as it should be."""
+    return Finding(severity=Severity.PASS, code=code, details=details, measured=measured, required=required)
 
 
-def warning(code: str, message: str, measured: str | None = None, required: str | None = None) -> Finding:
-    """Something a person should look at; the file goes to print all the same."""
-    return Finding(severity=Severity.WARN, code=code, message=message, measured=measured, required=required)
+def warning(
+    code: str, measured: str | None = None, required: str | None = None, *notes: Reason, **details: Any
+) -> Finding:
+    """A doubt that a person should look at. The file is printed all the same."""
+    return Finding(
+        severity=Severity.WARN, code=code, details=details, notes=notes, measured=measured, required=required
+    )
 
 
-def rejection(code: str, message: str, measured: str | None = None, required: str | None = None) -> Finding:
-    """What keeps the file from going to print."""
-    return Finding(severity=Severity.REJECT, code=code, message=message, measured=measured, required=required)
+def rejection(
+    code: str, measured: str | None = None, required: str | None = None, *notes: Reason, **details: Any
+) -> Finding:
+    """A fault that keeps the file from going to print."""
+    return Finding(
+        severity=Severity.REJECT, code=code, details=details, notes=notes, measured=measured, required=required
+    )
 
 
 def strictly(findings: Iterable[Finding], reject_for: Collection[str]) -> Iterator[Finding]:
@@ -141,5 +150,4 @@ def _run(check: PreflightCheck, artwork: ArtworkReader, item: OrderItem) -> list
         raise
     except Exception as error:
         log.exception("preflight_check_failed", extra={"check": name, "file": artwork.file.name})
-        message = f"the check {name} broke ({type(error).__name__}), so nothing is known of the file; see the log"
-        return [Finding(severity=Severity.REJECT, code="check_failed", message=message)]
+        return [rejection("check_failed", check=name, error=type(error).__name__)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from typing import Any
 
@@ -10,6 +10,7 @@ from attrs import frozen
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Finding, Severity
 from remote_artwork.preflight.base import PageFacts, PdfFacts, Size, passed, rejection, strictly, warning
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
@@ -31,7 +32,7 @@ def pdf_facts(file: BufferedReader) -> dict[str, Any]:
     except pikepdf.PasswordError:
         return {"encrypted": True}
     except (pikepdf.PdfError, ValueError, RuntimeError):
-        return {"flaw": "it cannot be opened"}
+        return {"flaw": "not_openable"}
     with document:
         if document.is_encrypted:
             return {"encrypted": True}
@@ -45,7 +46,7 @@ def pdf_facts(file: BufferedReader) -> dict[str, Any]:
                 "repaired": bool(document.get_warnings()),
             }
         except (pikepdf.PdfError, ValueError, RuntimeError, TypeError, ArithmeticError, AttributeError):
-            return {"flaw": "its pages are damaged"}
+            return {"flaw": "pages_damaged"}
 
 
 def _stand_in(root: Any) -> str:
@@ -129,10 +130,6 @@ def _name(font: Any) -> str:
 
 _TOLERANCE_MM = 0.5
 """On each edge."""
-_STAND_INS: Mapping[str, str] = {
-    "portfolio": "the PDF is a collection of files, and its page only a note; upload the one that is to be printed",
-    "dynamic_form": "the PDF is a dynamic form (XFA), and its page only a note; print it into a PDF and upload that",
-}
 _USUAL_BLEED_MM = 5.0
 """A sheet that is larger than the print by no more than this a side is taken for one with bleed."""
 
@@ -166,26 +163,25 @@ class PdfCheck:
         try:
             facts = PdfFacts.of(measure_apart("pdf", artwork))
         except ResourceLimitExceeded as error:
-            return [rejection("too_complex", f"the PDF cannot be checked: {error}; export it again, flattened")]
+            return [rejection("too_complex", medium="pdf_file", error=str(error))]
         return strictly(self._judge(facts, item.print_size_mm), self.reject_for)
 
     def _judge(self, facts: PdfFacts, print_size_mm: Size | None) -> Iterator[Finding]:
         if facts.encrypted:
-            yield rejection("encrypted", "the PDF is protected by a password; save it without one")
+            yield rejection("encrypted")
         elif facts.flaw:
-            yield rejection("damaged", f"the PDF is damaged: {facts.flaw}; export it again and upload it")
+            yield rejection("damaged", medium="pdf_file", flaw=facts.flaw)
         elif facts.stand_in:
-            yield rejection(facts.stand_in, _STAND_INS[facts.stand_in])
+            yield rejection(facts.stand_in)
         elif facts.pages == 0:
-            yield rejection("no_pages", "the PDF has no page; export it again", "0 pages", "at least 1 page")
+            yield rejection("no_pages", "0 pages", "at least 1 page")
         elif self.max_pages is not None and facts.pages > self.max_pages:
             measured, required = _pages(facts.pages), f"at most {_pages(self.max_pages)}"
-            message = f"the PDF has {measured}, and {required} can be printed; save only what is to be printed"
-            yield rejection("too_many_pages", message, measured, required)
+            yield rejection("too_many_pages", measured, required, pages=facts.pages, limit=self.max_pages)
         else:
-            yield passed("pages", f"the PDF has {_pages(facts.pages)}", _pages(facts.pages))
+            yield passed("pages", _pages(facts.pages), pages=facts.pages)
             if facts.repaired:
-                yield warning("repaired", "the PDF is damaged and was mended to be read; export it again to be sure")
+                yield warning("repaired")
             if print_size_mm is not None:
                 yield self._size(facts.sheets, print_size_mm)
             yield _fonts(facts.fonts)
@@ -196,20 +192,22 @@ class PdfCheck:
         return next((verdict for verdict in verdicts if verdict.severity is not Severity.PASS), verdicts[0])
 
     def _sheet(self, number: int, sheet: PageFacts, print_size_mm: Size) -> Finding:
-        measured, required = _mm(sheet.trim or sheet.size), _mm(print_size_mm)
+        shown = sheet.trim or sheet.size
+        measured, required = _mm(shown), _mm(print_size_mm)
+        page = {"page": number, "width_mm": shown[0], "height_mm": shown[1]}
         beyond = _beyond(sheet.size, print_size_mm)
         if sheet.trim is not None:
             fits = all(abs(side) <= _TOLERANCE_MM for side in _beyond(sheet.trim, print_size_mm))
         else:
             fits = min(beyond) >= -_TOLERANCE_MM and max(beyond) <= max(self.bleed_mm, _USUAL_BLEED_MM) + _TOLERANCE_MM
         if not fits:
-            message = f"page {number} is {measured}, but the print is {required}; export it in the print's size"
-            return warning("page_size", message, measured, required)
+            note = reason("page_size_differs", width_mm=print_size_mm[0], height_mm=print_size_mm[1])
+            return warning("page_size", measured, required, note, **page)
+        bleed = max(min(beyond), 0)
         if min(beyond) < self.bleed_mm - _TOLERANCE_MM:
-            has, least = f"{max(min(beyond), 0):.1f} mm", f"{self.bleed_mm:g} mm"
-            message = f"page {number} has {has} of bleed, so a white edge may show; export it with {least} on each side"
-            return warning("bleed", message, has, f"at least {least}")
-        return passed("page_size", f"page {number} is {measured}", measured, required)
+            least = f"at least {self.bleed_mm:g} mm"
+            return warning("bleed", f"{bleed:.1f} mm", least, page=number, bleed_mm=bleed, required_mm=self.bleed_mm)
+        return passed("page_size", measured, required, **page)
 
 
 def _beyond(size: Size, print_size_mm: Size) -> tuple[float, float]:
@@ -221,10 +219,8 @@ def _beyond(size: Size, print_size_mm: Size) -> tuple[float, float]:
 def _fonts(lacking: tuple[str, ...]) -> Finding:
     required = "all fonts embedded"
     if not lacking:
-        return passed("fonts", required, required, required)
-    names = ", ".join(lacking)
-    message = f"fonts are not in the PDF ({names}), so others may be printed; export it with fonts embedded"
-    return warning("font_not_embedded", message, f"not embedded: {names}", required)
+        return passed("fonts", required, required)
+    return warning("font_not_embedded", f"not embedded: {', '.join(lacking)}", required, fonts=list(lacking))
 
 
 def _pages(count: int) -> str:

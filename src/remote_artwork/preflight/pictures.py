@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.reasons import WORDS, reason
 from remote_artwork.core.report import Color, Finding
 from remote_artwork.preflight.base import PictureFacts, passed, rejection, strictly, warning
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
@@ -32,7 +33,7 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
     try:
         picture = JpegImageFile(file)
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
-        return {"width": 0, "height": 0, "color": "rgb", "flaw": "its header is damaged"}
+        return {"width": 0, "height": 0, "color": "rgb", "flaw": "header_damaged"}
     width, height = picture.size
     facts = {"width": width, "height": height, "color": _COLOURS.get(picture.mode, "rgb")}
     if width * height > max_pixels:
@@ -45,7 +46,7 @@ def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         if coefficients > _ROOM or isinstance(error, MemoryError):
             return facts | {"decoded": False}
-        return facts | {"flaw": "its picture data is damaged, or a part of it is missing"}
+        return facts | {"flaw": "data_incomplete"}
     return facts | {"gray_end": _ends_grey(picture)}
 
 
@@ -72,7 +73,7 @@ _BYTES_A_CHUNK = 256
 
 
 class _Flaw(Exception):
-    """Says what is wrong with the file."""
+    """The file is damaged; the argument is a word of the catalog."""
 
 
 def png_facts(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
@@ -83,11 +84,11 @@ def png_facts(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
     """
     head = artwork.read(0, 29)
     if len(head) < 29 or not head.startswith(_BEGIN):
-        return PictureFacts(width=0, height=0, color="rgb", flaw="its header is damaged")
+        return PictureFacts(width=0, height=0, color="rgb", flaw="header_damaged")
     width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
     methods = compression == filtering == 0 and interlaced <= 1
     if depth not in _DEPTHS.get(color, ()) or not methods or not 0 < width < 2**31 or not 0 < height < 2**31:
-        return PictureFacts(width=width, height=height, color="rgb", flaw="its header is damaged")
+        return PictureFacts(width=width, height=height, color="rgb", flaw="header_damaged")
     flaw, decoded = "", width * height <= max_pixels
     if decoded:
         try:
@@ -125,7 +126,7 @@ class _Rows:
             try:
                 rows = self._stream.decompress(data, _PIECE)
             except zlib.error:
-                raise _Flaw("its picture data is damaged") from None
+                raise _Flaw("data_damaged") from None
             self._look(rows)
             self.seen += len(rows)
             data = self._stream.unconsumed_tail
@@ -137,7 +138,7 @@ class _Rows:
             first = max(begin, self.seen + (begin - self.seen) % length) - self.seen
             filters = rows[first : max(after - self.seen, 0) : length]
             if filters.translate(None, _FILTERS):
-                raise _Flaw("its picture data is damaged")
+                raise _Flaw("data_damaged")
             begin = after
 
 
@@ -149,23 +150,23 @@ def _walk(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) -> None:
             known, begin = artwork.read(at, _LOOK_AHEAD), at
         head = known[at - begin : at - begin + 8]
         if len(head) < 8 or chunks > 10_000 + size // _BYTES_A_CHUNK:
-            raise _Flaw("it is not built as a PNG has to be")
+            raise _Flaw("invalid_structure")
         length, name = int.from_bytes(head[:4]), head[4:]
         if at + 12 + length > size:
-            raise _Flaw("a part of it is missing")
+            raise _Flaw("part_missing")
         if not name[0] & 0x20:  # critical: a decoder may not do without it
             scattered = name == b"IDAT" != before and 0 < rows.seen < rows.expected
             if name not in _KNOWN or scattered:
-                raise _Flaw("it is not built as a PNG has to be")
+                raise _Flaw("invalid_structure")
             if name == b"IDAT" and needs_palette:
-                raise _Flaw("its palette is missing")
+                raise _Flaw("palette_missing")
             _read_chunk(artwork, at + 8, length, name, rows)
             needs_palette = needs_palette and name != b"PLTE"
         if name == b"IEND":
             break
         at, chunks, before = at + 12 + length, chunks + 1, name
     if rows.seen < rows.expected:
-        raise _Flaw("a part of the picture is missing")
+        raise _Flaw("rows_missing")
 
 
 def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, rows: _Rows) -> None:
@@ -176,13 +177,12 @@ def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, ro
         if name == b"IDAT":
             rows.inflate(piece)
     if artwork.read(start + length, 4) != checksum.to_bytes(4):
-        raise _Flaw("its picture data is damaged")
+        raise _Flaw("data_damaged")
 
 
 _MM_AN_INCH = 25.4
 _SMALLEST_SIDE = 16
 """Pixels; below, it is a placeholder or a tracking pixel, whatever it is printed on."""
-_SAID: dict[Color, str] = {"gray": "greyscale", "rgb": "RGB", "cmyk": "CMYK"}
 
 
 @frozen(kw_only=True)
@@ -220,29 +220,26 @@ class PictureCheck:
             else:
                 return []
         except ResourceLimitExceeded as error:
-            return [rejection("too_complex", f"the picture cannot be checked: {error}; save it anew, or smaller")]
+            return [rejection("too_complex", medium="picture_file", error=str(error))]
         return strictly(self._judge(facts, item.print_size_mm), self.reject_for)
 
     def _judge(self, facts: PictureFacts, print_size_mm: tuple[float, float] | None) -> Iterator[Finding]:
-        size = _pixels((facts.width, facts.height))
-        if facts.pixels > self.max_pixels:
-            message = f"the picture is {size}, which is too large to be handled; save it with fewer pixels"
-            yield rejection(
-                "too_many_pixels", message, f"{facts.pixels:,} pixels", f"at most {self.max_pixels:,} pixels"
-            )
+        width, height, limit = facts.width, facts.height, self.max_pixels
+        size = _pixels((width, height))
+        if facts.pixels > limit:
+            measured, required = f"{facts.pixels:,} pixels", f"at most {limit:,} pixels"
+            yield rejection("too_many_pixels", measured, required, width=width, height=height, limit=limit)
         elif facts.flaw:
-            yield rejection("damaged", f"the picture is damaged: {facts.flaw}; export it again and upload it")
-        elif min(facts.width, facts.height) < _SMALLEST_SIDE:
+            yield rejection("damaged", medium="picture_file", flaw=facts.flaw)
+        elif min(width, height) < _SMALLEST_SIDE:
             least = f"at least {_pixels((_SMALLEST_SIDE, _SMALLEST_SIDE))}"
-            yield rejection("too_small", f"the picture is only {size}; upload the artwork itself", size, least)
+            yield rejection("too_small", size, least, width=width, height=height)
         else:
-            yield passed("pixels", f"the picture is {size}", size)
+            yield passed("pixels", size, width=width, height=height)
             if not facts.decoded:
-                message = "the picture is too large to be decoded here as it is; save it as a baseline JPEG to be sure"
-                yield warning("not_decoded", message)
+                yield warning("not_decoded")
             if facts.gray_end:
-                message = "the picture ends in plain gray, as where a part of it is missing; look whether it is whole"
-                yield warning("gray_end", message)
+                yield warning("gray_end")
             if print_size_mm is not None:
                 yield _resolution(facts, print_size_mm, self.min_dpi)
             yield _color(facts.color, self.color_modes)
@@ -254,19 +251,26 @@ def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: 
     dpi = round(min(pixels / length * _MM_AN_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
     measured, required = f"{dpi:.0f} dpi", f"at least {least:.0f} dpi"
     if dpi >= least:
-        return passed("resolution", f"it has {measured} at its print size", measured, required)
+        return passed("resolution", measured, required, dpi=dpi)
     width, height = print_size_mm
-    wanted = _pixels((round(width / _MM_AN_INCH * least), round(height / _MM_AN_INCH * least)))
-    message = f"it has {measured} at {width:g} × {height:g} mm, so it may look blurred; upload it with {wanted} or more"
-    return warning("low_resolution", message, measured, required)
+    return warning(
+        "low_resolution",
+        measured,
+        required,
+        dpi=dpi,
+        width_mm=width,
+        height_mm=height,
+        width=round(width / _MM_AN_INCH * least),
+        height=round(height / _MM_AN_INCH * least),
+    )
 
 
 def _color(color: Color, accepted: Collection[Color]) -> Finding:
-    measured, required = _SAID[color], " or ".join(_SAID[mode] for mode in accepted)
+    measured, required = WORDS[color], " or ".join(WORDS[mode] for mode in accepted)
     if color in accepted:
-        return passed("color_mode", f"its colors are {measured}", measured, required)
-    message = f"its colors are {measured}, which may be printed differently; save it in {required}"
-    return warning("color_mode", message, measured, required)
+        return passed("color_mode", measured, required, color=color)
+    note = reason("color_not_accepted", accepted=list(accepted))
+    return warning("color_mode", measured, required, note, color=color)
 
 
 def _pixels(sides: tuple[int, int]) -> str:

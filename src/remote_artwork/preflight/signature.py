@@ -9,10 +9,12 @@ from attrs import evolve, frozen
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
-from remote_artwork.core.report import Finding, Severity
+from remote_artwork.core.reasons import FILE_TYPES, reason
+from remote_artwork.core.report import Finding
+from remote_artwork.preflight.base import rejection
 
-JPEG, PNG, PDF = "a JPEG picture", "a PNG picture", "a PDF"
-WEB_PAGE, ERROR_MESSAGE = "a web page, perhaps an error page", "the error message of a storage"
+JPEG, PNG, PDF = "jpeg", "png", "pdf"
+WEB_PAGE, ERROR_MESSAGE = "web_page", "storage_error"
 
 PROMISED: Mapping[str, str] = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "pdf": PDF}
 """Extension → what the file has to be."""
@@ -27,40 +29,40 @@ _BEFORE_TEXT = rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*"
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"\xff\xd8\xff", JPEG),
     (rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", PNG),
-    (rb"\x89PNG", "a damaged PNG picture, perhaps by a transfer in text mode"),
-    (rb"GIF8[79]a", "a GIF picture"),
-    (rb"RIFF.{4}WEBP", "a WebP picture"),
-    (rb"II[\x2a\x2b]\0|MM\0[\x2a\x2b]", "a TIFF picture"),
-    (rb"8BPS", "a Photoshop file (PSD)"),
-    (rb".{4}ftyp(?:heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "a HEIC picture"),
-    (rb".{4}ftyp(?:avif|avis)", "an AVIF picture"),
-    (rb".{4}ftyp", "a video"),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (rb"\0\0\0\x0cJXL |\xff\x0a", "a JPEG XL picture"),
-    (rb"BM.{4}\0\0\0\0", "a BMP picture"),
-    (rb"%!PS-Adobe(?=.*%%Creator:[^\r\n]*Illustrator)", "an Adobe Illustrator file (AI)"),
-    (rb"%!PS-Adobe[^\r\n]*EPSF|\xc5\xd0\xd3\xc6", "an EPS file"),
-    (rb"%!", "a PostScript file"),
-    (rb"\x06\x06\xed\xf5", "an InDesign file"),
-    (rb"PK(?:\x03\x04|\x05\x06)", "a ZIP archive or an office document"),
-    (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "an archive"),
+    (rb"\x89PNG", "damaged_png"),
+    (rb"GIF8[79]a", "gif"),
+    (rb"RIFF.{4}WEBP", "webp"),
+    (rb"II[\x2a\x2b]\0|MM\0[\x2a\x2b]", "tiff"),
+    (rb"8BPS", "psd"),
+    (rb".{4}ftyp(?:heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "heic"),
+    (rb".{4}ftyp(?:avif|avis)", "avif"),
+    (rb".{4}ftyp", "video"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "jpeg_2000"),
+    (rb"\0\0\0\x0cJXL |\xff\x0a", "jpeg_xl"),
+    (rb"BM.{4}\0\0\0\0", "bmp"),
+    (rb"%!PS-Adobe(?=.*%%Creator:[^\r\n]*Illustrator)", "ai"),
+    (rb"%!PS-Adobe[^\r\n]*EPSF|\xc5\xd0\xd3\xc6", "eps"),
+    (rb"%!", "postscript"),
+    (rb"\x06\x06\xed\xf5", "indesign"),
+    (rb"PK(?:\x03\x04|\x05\x06)", "zip"),
+    (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "archive"),
 )
 _TEXTS: tuple[tuple[bytes, str], ...] = (
     (rb"<(?:!doctype\s+html|html|head|body)\b", WEB_PAGE),
-    (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "an SVG drawing"),
+    (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "svg"),
     (rb"(?:<\?xml.*?)?<error>", ERROR_MESSAGE),
-    (rb"<\?xml", "an XML file"),
+    (rb"<\?xml", "xml"),
     (rb"(?-i:%PDF-)", PDF),
 )
 _KINDS = [
     *((re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), kind) for pattern, kind in _BEGINNINGS),
     *((re.compile(_BEFORE_TEXT + pattern, re.DOTALL | re.IGNORECASE), kind) for pattern, kind in _TEXTS),
-    (re.compile(rb".*?%PDF-\d", re.DOTALL), "a PDF with foreign bytes in front of it"),
+    (re.compile(rb".*?%PDF-\d", re.DOTALL), "prefixed_pdf"),
 ]
 
 
 def kind_of(head: bytes) -> str | None:
-    """What the file is, with its article; None when it cannot be told.
+    """What the file is, as a code of ``core.reasons.FILE_TYPES``; None when it is not recognized.
 
     Args:
         head: The first bytes of the file, 1,024 or all of them.
@@ -222,10 +224,10 @@ class SignatureCheck:
         """
         size = artwork.file.size
         if size == 0:
-            return [_reject("empty", "the file is empty; upload it again", _bytes(0))]
+            return [rejection("empty", _bytes(0))]
         if size > self.max_file_size:
-            message = "the file is larger than this shop accepts; save it with less resolution or more compression"
-            return [_reject("too_large", message, _bytes(size), f"at most {_bytes(self.max_file_size)}")]
+            limit = self.max_file_size
+            return [rejection("too_large", _bytes(size), f"at most {_bytes(limit)}", size=size, limit=limit)]
         return list(_content(artwork))
 
 
@@ -233,7 +235,7 @@ def _content(artwork: ArtworkReader) -> Iterator[Finding]:
     extension, size = artwork.file.extension, artwork.file.size
     promised = PROMISED.get(extension)
     if promised is None:
-        yield _reject("wrong_type", f"a .{extension} file cannot be printed; save it as JPEG, PNG or PDF")
+        yield rejection("format_not_printed", extension=extension)
         return
     wanted = size if size <= HEAD + TAIL else HEAD
     head = artwork.read(0, wanted)
@@ -245,30 +247,25 @@ def _content(artwork: ArtworkReader) -> Iterator[Finding]:
     received = len(head) if wanted == size else size - TAIL + len(tail)
     ends = Ends(head=head, tail=tail, size=size)
     if received < size:
-        yield _truncated("the storage delivers less of the file than it lists; upload it again", received, size)
+        note = reason("delivered_less", size=size, received=received)
+        yield rejection("truncated", _bytes(received), _bytes(size), note)
     elif kind != promised or not is_whole(promised, ends):
-        message = f"the file begins as {promised} but its end is missing: the upload broke off; upload it again"
-        yield _truncated(message, size, promised_length(ends))
+        length = promised_length(ends)
+        note = reason("end_missing", type=promised)
+        yield rejection("truncated", _bytes(size), None if length is None else _bytes(length), note)
 
 
 def _wrong_type(extension: str, promised: str, kind: str | None) -> Finding:
-    wanted = promised.split()[1]
+    wanted = promised.upper()
     if kind in (WEB_PAGE, ERROR_MESSAGE):
-        cure = f"it was saved in place of the file; upload the {wanted} itself"
+        note = reason("saved_instead_of_file", format=wanted)
     elif kind is not None and kind in PROMISED.values():
-        cure = f"let its name end in .{kind.split()[1].lower()}, or save it as {wanted}"
+        note = reason("rename_or_save_as", extension=kind, format=wanted)
     else:
-        cure = f"open it in the program it was made with and save it as {wanted}"
-    what = f"is {kind}" if kind else f"is not {promised}"
-    return _reject("wrong_type", f"the name ends in .{extension} but the file {what}; {cure}", kind, promised)
-
-
-def _truncated(message: str, size: int, required: int | None) -> Finding:
-    return _reject("truncated", message, _bytes(size), None if required is None else _bytes(required))
-
-
-def _reject(code: str, message: str, measured: str | None = None, required: str | None = None) -> Finding:
-    return Finding(severity=Severity.REJECT, code=code, message=message, measured=measured, required=required)
+        note = reason("save_as", format=wanted)
+    measured = FILE_TYPES[kind] if kind else None
+    what = kind or f"not_{promised}"
+    return rejection("wrong_type", measured, FILE_TYPES[promised], note, extension=extension, type=what)
 
 
 def _bytes(count: int) -> str:

@@ -87,7 +87,7 @@ class Inspector:
             findings += found
             rejection = next((finding for finding in found if finding.severity is Severity.REJECT), None)
             if rejection is not None:
-                because = reason("file_rejected", file=file.name, finding=rejection.code, message=rejection.message)
+                because = reason("file_rejected", file=file.name, finding=rejection.to_dict())
                 return Verdict(findings=tuple(findings), rejection=because)
         return Verdict(findings=tuple(findings))
 

@@ -1,4 +1,4 @@
-"""Explaining: the whole reasoning about one file or one order, from the pattern to the ledger."""
+"""``Scanner.explain``: why a file or an order has its status, step by step. Each step and the verdict is a reason."""
 
 from __future__ import annotations
 
@@ -8,121 +8,160 @@ from remote_artwork.core.expected import canonical, split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, file_not_known
+from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, file_not_known, order_waits
+from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
 from remote_artwork.scan.collect import Collected
 
 
 def explain_file(
     name: str,
-    survey: Collected,
+    collected: Collected,
     seen: Sequence[FileOutcome],
     known: Sequence[OrderRecord],
     pattern: FilenamePattern,
 ) -> Explanation:
-    """Why a file is where it is.
+    """Explain the status of a file.
 
     Args:
         name: The file's name, relative to the location's folder.
-        survey: What is known of orders, ledger and storage.
-        seen: What the survey said of this very name, if it is an odd one.
-        known: What the ledger knows of the orders the name may speak of.
-        pattern: How names are built.
+        collected: The pending orders, the ledger and the files.
+        seen: The outcome of this name as an unmatched file, if it has one.
+        known: The ledger's rows of the orders whose numbers the name may contain.
+        pattern: The pattern of the file names.
     """
-    stem, extension = split_extension(name)
-    printable = extension.lower() in MEDIA_TYPES
-    steps = [
-        f"its extension is {extension!r}: {'a format that is printed' if printable else 'not jpg, jpeg, png or pdf'}",
-        f"the pattern is {pattern}; {stem!r} {'has' if pattern.fits(stem) else 'does not have'} its form",
-        f"{len(survey.plans)} orders are pending, which wait for {len(survey.awaited.stems)} items",
-    ]
-    if survey.faults:
-        return _unusable(name, steps, survey)
-
-    def verdict(text: str, step: str) -> Explanation:
-        return Explanation(subject=name, steps=(*steps, step), verdict=text)
-
-    for plan in survey.plans:
+    steps = _name_steps(name, collected, pattern)
+    if collected.faults:
+        return _cannot_explain(name, steps, collected)
+    for plan in collected.plans:
         for item in plan.items:
             if canonical(name) in map(canonical, item.candidates):
                 steps += _ledger_steps(plan, item)
-                step = f"it is there, and item {item.item.number} of order {plan.order.number} awaits it"
-                return verdict(f"{item.status}: {item.reason}", step)
+                steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
+                return Explanation(subject=name, steps=tuple(steps), because=_status(item.status, item))
     for record in known:
         if any(file.name == name for row in record.items.values() for file in row.files):
-            when = f" since {record.updated_at:%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
-            step = f"the ledger has it as artwork of order {record.order_number}, which is {record.state}{when}"
-            return verdict(f"it served order {record.order_number}; nothing is to be done with it", step)
+            steps.append(
+                reason(
+                    "file_in_ledger",
+                    order_number=record.order_number,
+                    state=str(record.state),
+                    at=record.updated_at.isoformat() if record.updated_at else None,
+                )
+            )
+            because = reason("file_used_earlier", order_number=record.order_number)
+            return Explanation(subject=name, steps=tuple(steps), because=because)
     if seen:
-        return verdict(f"{seen[0].status}: {seen[0].reason}", "it is there, and no pending item awaits this name")
-    return verdict(*_of_unseen(name, survey, known))
+        steps.append(reason("file_found_not_expected"))
+        return Explanation(subject=name, steps=tuple(steps), because=_status(seen[0].status, seen[0]))
+    because, step = _explain_unseen(name, collected, known)
+    return Explanation(subject=name, steps=(*steps, step), because=because)
 
 
-def _of_unseen(name: str, survey: Collected, known: Sequence[OrderRecord]) -> tuple[str, str]:
-    """Verdict and last step for a file that was not seen."""
-    stem, extension = split_extension(name)
-    if unknown := survey.unknown.get(canonical(stem)):
-        return f"unreadable: {file_not_known(unknown).render()}", "it was asked for, and no clear answer came"
-    slot = survey.awaited.slots.get(canonical(stem))
-    if slot is not None and extension.lower() in MEDIA_TYPES:
-        items = (item for plan in survey.plans for item in plan.items if (plan.order.id, item.item.number) == slot.key)
-        item = next(items)
-        if slot.stem in item.expected:
-            return f"{item.status}: upload it as {name}", f"{slot} awaits it, but it is not there"
-        return f"{item.status}: {item.reason}", f"it is not there, and {slot} does not wait for it"
+def _name_steps(name: str, collected: Collected, pattern: FilenamePattern) -> list[Reason]:
+    basename, extension = split_extension(name)
+    printable = extension.lower() in MEDIA_TYPES
+    follows = pattern.fits(basename)
+    return [
+        reason("extension_printed" if printable else "extension_not_printed", extension=extension),
+        reason(
+            "name_follows_pattern" if follows else "name_does_not_follow_pattern",
+            pattern=str(pattern),
+            basename=basename,
+        ),
+        reason("orders_pending", orders=len(collected.plans), items=len(collected.awaited.stems)),
+    ]
+
+
+def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord]) -> tuple[Reason, Reason]:
+    """The verdict and the last step for a file that was not found."""
+    basename, extension = split_extension(name)
+    if unknown := collected.unknown.get(canonical(basename)):
+        because = reason(
+            "status_of_file", status=str(ItemStatus.UNREADABLE), reasons=to_dicts([file_not_known(unknown)])
+        )
+        return because, reason("file_not_answered")
+    expected = collected.awaited.slots.get(canonical(basename))
+    if expected is not None and extension.lower() in MEDIA_TYPES:
+        item = next(
+            item for plan in collected.plans for item in plan.items if (plan.order.id, item.number) == expected.key
+        )
+        if expected.stem in item.expected:
+            because = reason("upload_file", status=str(item.status), file=name)
+            return because, reason("file_missing", print=expected.details)
+        return _status(item.status, item), reason("file_not_needed", print=expected.details)
     for record in known:
         if record.state in (FulfillState.FULFILLED, FulfillState.CANCELLED):
-            text = f"nothing is to be done with it: order {record.order_number} is {record.state}"
-            return text, f"it is not there, and the ledger has order {record.order_number} as {record.state}"
-    return "nothing is to be done with it", "no pending item awaits it, and it is not there"
+            details = {"order_number": record.order_number, "state": str(record.state)}
+            return reason("order_done", **details), reason("order_done_in_ledger", **details)
+    return reason("nothing_to_do"), reason("file_missing_not_expected")
 
 
-def explain_order(number: str, survey: Collected, known: Iterable[OrderRecord]) -> Explanation:
-    """Why an order is where it is.
+def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord]) -> Explanation:
+    """Explain the status of an order.
 
     Args:
         number: The order's number.
-        survey: What is known of orders, ledger and storage.
-        known: What the ledger knows of orders of this number.
+        collected: The pending orders, the ledger and the files.
+        known: The ledger's rows of orders with this number.
     """
-    subject = f"order {number}"
-    plans = [plan for plan in survey.plans if plan.order.number == number]
-    if survey.faults:
-        return _unusable(subject, [step for plan in plans for step in _order_steps(plan)], survey)
-    if not plans:
-        steps = [f"{len(survey.plans)} orders are pending, and {number} is none of them"]
-        steps += [f"the ledger has it as {record.state} (id {record.key.order_id})" for record in known]
-        return Explanation(subject=subject, steps=tuple(steps), verdict="the shop does not name it pending")
+    plans = [plan for plan in collected.plans if plan.order.number == number]
     steps = [step for plan in plans for step in _order_steps(plan)]
-    return Explanation(subject=subject, steps=tuple(steps), verdict="; ".join(map(_verdict_of, plans)))
+    if collected.faults:
+        return _cannot_explain(number, steps, collected)
+    if not plans:
+        steps = [reason("order_not_listed", orders=len(collected.plans), order_number=number)]
+        steps += [reason("order_in_ledger", state=str(record.state), order_id=record.key.order_id) for record in known]
+        return Explanation(subject=number, steps=tuple(steps), because=reason("order_not_pending"))
+    because, *notes = map(_order_verdict, plans)
+    return Explanation(subject=number, steps=tuple(steps), because=because, notes=tuple(notes))
 
 
-def _verdict_of(plan: OrderPlan) -> str:
+def _order_verdict(plan: OrderPlan) -> Reason:
     waiting = [item for item in plan.items if item.status not in (*HAS_ITS_FILES, ItemStatus.NOT_REQUIRED)]
     if waiting:
-        return "; ".join(f"item {item.item.number} is {item.status}" for item in waiting)
-    if plan.complete:
-        return "everything is there: the next scan fulfills it"
-    return "no item of it needs artwork, so it is not this library's to fulfill"
+        return order_waits((item.number, item.status) for item in waiting)
+    return reason("order_complete") if plan.complete else reason("order_needs_nothing")
 
 
-def _unusable(subject: str, steps: Sequence[str], survey: Collected) -> Explanation:
-    faults = [f"the {fault.part} could not be used: {fault.message}" for fault in survey.faults]
-    verdict = "nothing can be said of it until that works again"
-    return Explanation(subject=subject, steps=(*steps, *faults), verdict=verdict, exit_code=3)
+def _cannot_explain(subject: str, steps: Sequence[Reason], collected: Collected) -> Explanation:
+    faults = [
+        reason("part_not_used", part=fault.part, reasons=to_dicts([fault.because, *fault.notes]))
+        for fault in collected.faults
+    ]
+    return Explanation(subject=subject, steps=(*steps, *faults), because=reason("cannot_explain"), exit_code=3)
 
 
-def _order_steps(plan: OrderPlan) -> list[str]:
-    steps = [f"order {plan.order.number} (id {plan.order.id}) is pending with {len(plan.order.items)} items"]
+def _order_steps(plan: OrderPlan) -> list[Reason]:
+    order = plan.order
+    steps = [reason("order_pending", order_number=order.number, order_id=order.id, items=len(order.items))]
     for item in plan.items:
-        steps.append(f"item {item.item.number}: {item.status}, {item.reason}")
+        steps.append(
+            reason(
+                "status_of_item",
+                item_number=item.number,
+                status=str(item.status),
+                reasons=to_dicts([item.because, *item.notes]),
+            )
+        )
         steps += _ledger_steps(plan, item)
     return steps
 
 
-def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[str]:
-    row = plan.record.items.get(item.item.number)
+def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
+    row = plan.record.items.get(item.number)
     if row is None:
         return []
-    names = ", ".join(f"{file.name} version {file.version}" for file in row.files)
-    return [f"the ledger has item {item.item.number} as {row.state} ({names}), its order as {plan.record.state}"]
+    return [
+        reason(
+            "item_in_ledger",
+            item_number=item.number,
+            state=str(row.state),
+            files=[f"{file.name} ({file.version})" for file in row.files],
+            order_state=str(plan.record.state),
+        )
+    ]
+
+
+def _status(status: str, explained: Explained) -> Reason:
+    return reason("status_of_file", status=str(status), reasons=to_dicts([explained.because, *explained.notes]))

@@ -9,7 +9,7 @@ import pytest
 
 from german_catalog import GERMAN
 from reasons import because
-from remote_artwork.core.reasons import _NOT_SHOWN, ENGLISH, Reason, fields_of, format_duration, reason
+from remote_artwork.core.reasons import ENGLISH, FILE_TYPES, FLAWS, Reason, fields_of, format_duration, reason
 
 EXAMPLES = {
     "list": ["a.pdf", "b.pdf"],
@@ -22,6 +22,20 @@ EXAMPLES = {
     "print": {"order_number": "1001", "item_number": "1", "placement": "front"},
     "codes": ["letter_case", "other_separator"],
     "word": "fulfiller_ours",
+    "words": ["rgb", "cmyk"],
+    "reasons": [{"code": "found", "details": {"files": ["a.pdf"]}}],
+    "bytes": 1_000_000,
+    "pages": 2,
+    "finding": {
+        "code": "damaged",
+        "details": {"medium": "pdf_file", "flaw": "not_openable"},
+        "notes": [],
+        "message": "the PDF is damaged: it cannot be opened; export it again and upload it",
+    },
+    ",": 1_200,
+    ".0f": 148.0,
+    ".1f": 1.5,
+    "g": 3.0,
     "": "7",
 }
 
@@ -30,7 +44,10 @@ def example(code):
     """A reason with a value for every field of its code."""
     parsed = string.Formatter().parse(ENGLISH.templates[code])
     details = {name: EXAMPLES[spec or ""] for _, name, spec, _ in parsed if name}
-    return reason(code, **details, **dict.fromkeys(_NOT_SHOWN.get(code, ()), "x"))
+    details |= {"part": "storage"} if "part" in details else {}
+    for name, word in (("type", "jpeg"), ("medium", "pdf_file"), ("flaw", "not_openable"), ("color", "rgb")):
+        details |= {name: word} if name in details else {}
+    return reason(code, **details)
 
 
 @pytest.mark.parametrize("catalog", [ENGLISH, GERMAN], ids=["English", "German"])
@@ -90,6 +107,19 @@ def test_signatures_of_urls_are_redacted_in_every_text():
     found = reason("found", files=[signed])
     assert "abc" not in str(found)
     assert found.render() == "found https://b.example/1001_1.pdf?…"
+
+
+@pytest.mark.parametrize("words", [FILE_TYPES, FLAWS])
+def test_words_of_checks_are_words_of_the_catalog(words):
+    assert words.items() <= ENGLISH.words.items()
+
+
+def test_a_rejected_file_has_its_finding_in_both_languages():
+    rejected = reason("file_rejected", file="1001_1.pdf", finding=EXAMPLES["finding"])
+    assert rejected.render() == ("1001_1.pdf: the PDF is damaged: it cannot be opened; export it again and upload it")
+    assert rejected.render(GERMAN) == (
+        "1001_1.pdf: das PDF ist beschädigt: es lässt sich nicht öffnen; exportieren Sie es neu"
+    )
 
 
 def test_what_is_not_known_is_left_out():

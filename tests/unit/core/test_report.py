@@ -79,8 +79,14 @@ def test_the_dictionary_holds_everything():
     form = FULL.to_dict()
     assert form["schema_version"] == 2
     assert form["items"][0]["findings"][0] == {
-        "severity": "reject", "code": "c", "message": "m", "measured": None, "required": None,
-    }  # fmt: skip
+        "severity": "reject",
+        "code": "c",
+        "details": {},
+        "notes": [],
+        "message": "m",
+        "measured": None,
+        "required": None,
+    }
     assert form["items"][1]["expected"] == ["1001_2"]
     assert form["files"] == [
         {

@@ -87,7 +87,7 @@ def portfolio(document):
 def test_a_page_that_only_stands_in_for_what_the_pdf_holds_is_not_printed(change, code):
     found = only(look(changed(change)))
     assert (found.severity, found.code) == (Severity.REJECT, code)
-    assert "its page only a note; " in found.message
+    assert "its page is only a note; " in found.message
 
 
 def test_an_attachment_and_a_form_with_pages_of_its_own_are_no_harm():

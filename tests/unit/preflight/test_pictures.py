@@ -26,11 +26,11 @@ def only(found):
     [
         ("1.jpg", JPEG, "RGB"),
         ("1.JPEG", picture("JPEG", progressive=True), "RGB"),
-        ("1.jpg", picture("JPEG", mode="L"), "greyscale"),
+        ("1.jpg", picture("JPEG", mode="L"), "grayscale"),
         ("1.jpg", picture("JPEG", mode="CMYK"), "CMYK"),
         ("1.png", PNG, "RGB"),
         ("1.png", picture("PNG", mode="RGBA"), "RGB"),
-        ("1.PNG", picture("PNG", mode="LA"), "greyscale"),
+        ("1.PNG", picture("PNG", mode="LA"), "grayscale"),
     ],
 )
 def test_a_good_picture_passes_with_its_figures(name, data, colors):
@@ -68,7 +68,7 @@ def test_without_a_print_size_no_resolution_is_judged():
 
 def test_colors_a_shop_does_not_print_well_are_warned_of():
     found = look(picture("JPEG", mode="CMYK"), "1.jpg", color_modes=("rgb", "gray"))["color_mode"]
-    assert (found.severity, found.measured, found.required) == (Severity.WARN, "CMYK", "RGB or greyscale")
+    assert (found.severity, found.measured, found.required) == (Severity.WARN, "CMYK", "RGB or grayscale")
 
 
 @pytest.mark.parametrize("name", ["1.png", "1.jpg"])

@@ -249,8 +249,8 @@ def test_a_printable_file_of_another_type_may_be_renamed(name, data):
     assert f"end in .{'jpeg' if data.endswith('jpg') else data[-3:]}" in finding.message
 
 
-def test_an_unknown_extension_is_a_wrong_type():
-    assert code("1.gif", WHOLE["small.png"]) == "wrong_type"
+def test_a_format_that_is_not_printed_is_rejected():
+    assert code("1.gif", WHOLE["small.png"]) == "format_not_printed"
 
 
 def test_a_storage_error_passes_through():

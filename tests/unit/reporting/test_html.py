@@ -7,9 +7,17 @@ import pytest
 from attrs import evolve
 
 from reasons import because
-from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
+from remote_artwork.core.report import (
+    Fault,
+    FileOutcome,
+    FileStatus,
+    Finding,
+    ItemOutcome,
+    ItemStatus,
+    ScanReport,
+    Severity,
+)
 from remote_artwork.errors import MissingExtra
-from remote_artwork.preflight.base import passed, warning
 from remote_artwork.reporting.html import FILE_ADVICE, ITEM_ADVICE, contact_sheet, group_of
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -49,7 +57,12 @@ def test_every_status_of_a_file_is_said_in_words_with_what_to_do(status):
 
 
 def test_warnings_stand_out_and_every_figure_is_in_the_table():
-    findings = (warning("low_resolution", "blurred", "72 dpi", "150 dpi"), passed("pixels", "fine", "10 pixels"))
+    findings = (
+        Finding(
+            severity=Severity.WARN, code="low_resolution", message="blurred", measured="72 dpi", required="150 dpi"
+        ),
+        Finding(severity=Severity.PASS, code="pixels", message="fine", measured="10 pixels"),
+    )
     text = page(item(ItemStatus.FULFILLED, findings=findings))
     assert re.findall(r'class="warning".*?</p>', text) == [
         'class="warning"><strong>Warning:</strong> <bdi>blurred</bdi></p>'
