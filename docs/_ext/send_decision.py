@@ -109,8 +109,8 @@ def _first_calls() -> list[str]:
     lines = _head("The shop shows the order as", "No call was started", "A call was started and resolved")
     for title, order, same_work in _FIRST:
         decisions = [
-            before_sending(FulfillState.OPEN, order, _KEY, same_work=same_work, was_started=was_started)
-            for was_started in (False, True)
+            before_sending(OrderRecord(key=_KEY, order_number="1001", intent_age=age), order, same_work=same_work)
+            for age in (None, _OVER)
         ]
         lines.append(_row(title, *map(_text, decisions)))
     return lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Protocol, runtime_checkable
 
 from remote_artwork.core.events import Event
@@ -125,6 +126,12 @@ def attacher(client: FulfillmentClient) -> ArtworkAttacher:
 
 def client_problem(client: FulfillmentClient) -> str | None:
     """What is wrong with the declarations of a client; None if nothing is."""
+    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill"):
+        if iscoroutinefunction(getattr(client, name, None)):
+            return (
+                f"{type(client).__name__}.{name} is an async method, and it would never run; make it a plain method "
+                "that waits for the result, for example with asyncio.run_coroutine_threadsafe"
+            )
     for name, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
         if not isinstance(getattr(client, name, None), kind):
             return f"{type(client).__name__}.{name} must be a {kind.__name__}; see FulfillmentClient"

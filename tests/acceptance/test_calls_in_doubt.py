@@ -227,7 +227,7 @@ def test_a_repeat_that_nothing_signs_leaves_the_call_in_doubt(root, attaching):
     case = Case(root)
     case.shop.attaching = attaching
     case.lose_the_answer(done=True)
-    case.edit(state=ra.OrderState.PENDING)
+    case.edit(state=ra.OrderState.PENDING, fulfillment_key=None)
     case.storage = Unsigned(case.files, root)
     [item] = case.scan()
     assert item.status == "uncertain"

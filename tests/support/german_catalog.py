@@ -80,6 +80,7 @@ GERMAN = Catalog(
         "approved_again_in_doubt": "der Auftrag wurde nach einem Aufruf noch einmal freigegeben",
         "order_edited_in_doubt": "der Auftrag wurde nach einem Aufruf mit unbekanntem Ausgang geändert",
         "file_replaced_in_doubt": "eine Datei wurde nach einem Aufruf mit unbekanntem Ausgang ersetzt",
+        "sent_and_put_back": "der Shop nennt unseren Schlüssel bei einem Auftrag im Zustand {state}; ein Aufruf hat gewirkt",
         "state_unclear_in_doubt": "ein Aufruf begann; im Shop ist der Auftrag weder offen noch ausgeführt noch storniert",
         "order_gone_in_doubt": "ein Aufruf begann, und der Shop kennt den Auftrag nicht mehr",
         "call_ended_after_lease": "ein Aufruf endete, nachdem ein anderer Lauf den Auftrag übernahm{receipt:receipt}",

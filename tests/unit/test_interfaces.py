@@ -43,3 +43,13 @@ def test_a_client_that_attaches_with_fulfill_needs_no_attach_artwork():
     assert client_problem(Bare()) is None
     Bare.attaching = ra.Attaching.SEPARATE
     assert "Bare has no method attach_artwork" in str(client_problem(Bare()))
+
+
+@pytest.mark.parametrize("name", ["pending_orders", "get_order", "attach_artwork", "fulfill"])
+def test_an_async_method_of_a_client_is_refused_at_construction(name):
+    async def never_runs(*_args, **_options):
+        """Its call would return a coroutine, which looks like success."""
+
+    shop = type("AsyncShop", (FakeShop,), {name: never_runs})([])
+    with pytest.raises(ra.ConfigurationError, match=rf"^AsyncShop\.{name} is an async method"):
+        ra.Scanner(memory_folder("/prints")[1], shop, ledger=ra.MemoryLedger())

@@ -156,6 +156,9 @@ SENDING = {
     "approved_again_in_doubt": "the order was approved again after a fulfill call was started",
     "order_edited_in_doubt": "the order was changed after a fulfill call was started whose outcome is not known",
     "file_replaced_in_doubt": "a file was replaced after a fulfill call was started whose outcome is not known",
+    "sent_and_put_back": (
+        "the shop shows our idempotency key on an order that is {state}, so a call of this library had its effect"
+    ),
     "state_unclear_in_doubt": (
         "a fulfill call was started, and its outcome is not known; in the shop the order is neither pending, nor "
         "fulfilled, nor cancelled"

@@ -109,10 +109,10 @@ def fulfiller(order: Order | None, key: OrderKey) -> str:
     """Who fulfilled an order according to the shop, as a word of the catalog."""
     if order is None or order.fulfillment_key is None:
         return "fulfiller_unknown"
-    return "fulfiller_ours" if order.fulfillment_key == key.fulfillment_key else "fulfiller_other"
+    return "fulfiller_ours" if carries_our_key(order, key) else "fulfiller_other"
 
 
-def resolve_unknown_call(  # noqa: PLR0911 - each case returns its decision
+def resolve_unknown_call(  # noqa: C901, PLR0911 - each case returns its decision
     record: OrderRecord,
     order: Order | None,
     *,
@@ -139,6 +139,8 @@ def resolve_unknown_call(  # noqa: PLR0911 - each case returns its decision
     if order is not None and _is_fulfilled(order, record.key):
         who = fulfiller(order, record.key)
         return Decision(Action.RECORD_FULFILLED, reason("fulfilled_after_lost_answer", fulfiller=who))
+    if order is not None and carries_our_key(order, record.key):
+        return Decision(Action.NEEDS_PERSON, reason("sent_and_put_back", state=str(order.state)))
     if recovery is Recovery.NONE:
         return Decision(Action.NEEDS_PERSON, reason("call_started_outcome_unknown"))
     if order is not None and order.state is OrderState.PENDING:
@@ -157,10 +159,18 @@ def resolve_unknown_call(  # noqa: PLR0911 - each case returns its decision
     return Decision(Action.NEEDS_PERSON, reason(code))
 
 
+def carries_our_key(order: Order, key: OrderKey) -> bool:
+    """Whether the shop shows this approval's idempotency key: then a call of this library had its effect.
+
+    A client reports a key only when the shop wrote it together with the effect, or after it.
+    """
+    return order.fulfillment_key == key.fulfillment_key
+
+
 def _is_fulfilled(order: Order, key: OrderKey) -> bool:
     """Whether the shop reports it as fulfilled, or has processed an order further that carries our key."""
-    ours = order.fulfillment_key == key.fulfillment_key
-    return order.state is OrderState.FULFILLED or (ours and order.state is OrderState.OTHER)
+    processed_further = order.state is OrderState.OTHER and carries_our_key(order, key)
+    return order.state is OrderState.FULFILLED or processed_further
 
 
 def _resend(recovery: Recovery, *, same_files: bool | None) -> Decision:
@@ -174,20 +184,19 @@ def _resend(recovery: Recovery, *, same_files: bool | None) -> Decision:
 
 
 def before_sending(  # noqa: PLR0911 - each case returns its decision
-    record_state: FulfillState, order: Order | None, key: OrderKey, *, same_work: bool, was_started: bool
+    record: OrderRecord, order: Order | None, *, same_work: bool
 ) -> Decision:
     """Whether an order that was matched may be sent, by the order as it was read just before.
 
     Args:
-        record_state: The ledger's state of the order.
+        record: The ledger's row, as it is now.
         order: The order as the shop has it now; None when the shop does not know it.
-        key: The order's key.
         same_work: Whether the order asks for the same work as the one that was matched.
-        was_started: Whether a ``fulfill`` call was ever started for this approval.
     """
+    key, was_started = record.key, record.intent_age is not None
     state = None if order is None else order.state
     as_expected = state is OrderState.FULFILLED or (state is OrderState.PENDING and same_work)
-    if record_state is FulfillState.FULFILL_INTENT and not as_expected:
+    if record.state is FulfillState.FULFILL_INTENT and not as_expected:
         return Decision(Action.WAIT, reason("order_changed_in_doubt"))
     if state is None:
         return Decision(Action.CANCEL, reason("order_gone"))
@@ -196,6 +205,9 @@ def before_sending(  # noqa: PLR0911 - each case returns its decision
         return Decision(Action.RECORD_FULFILLED, reason("fulfilled_after_earlier_call", fulfiller=who))
     if state is OrderState.FULFILLED:
         return Decision(Action.CANCEL, reason("fulfilled_elsewhere", fulfiller=fulfiller(order, key)))
+    released = record.state is FulfillState.OPEN and record.settled_by  # a person recorded: not sent
+    if order is not None and carries_our_key(order, key) and not released:
+        return Decision(Action.NEEDS_PERSON, reason("sent_and_put_back", state=str(state)))
     if state is not OrderState.PENDING:
         return Decision(Action.CANCEL, reason("no_longer_pending", state=str(state)))
     if not same_work:

@@ -121,11 +121,6 @@ class OrderSession:
         """The items that need artwork; all items when none needs any now, but the order was sent with some."""
         return [item for item in self.plan.items if item.item.requires_artwork] or list(self.plan.items)
 
-    @property
-    def was_started(self) -> bool:
-        """Whether a ``fulfill`` call was ever started for this approval of the order."""
-        return self.lease.record.intent_age is not None
-
     def item_step(self, number: str, after: ItemState, *, reason: Reason | None = None, checks: str = "") -> ItemStep:
         """The step of one item from its state, with its files; ``checks`` are the row's unless given."""
         row = self.rows[number]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from remote_artwork.client import attacher
 from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
@@ -116,15 +116,14 @@ class ShopSession:
         order, session = self.look_up(), self.session
         positions = self.services.positions_matter
         decision = before_sending(
-            session.state,
+            evolve(session.lease.record, state=session.state),
             order,
-            session.plan.key,
             same_work=order is not None and session.plan.order.same_work(order, positions=positions),
-            was_started=session.was_started,
         )
         if order is not None and decision.action is Action.SEND:
             return order
-        if order is not None and decision.action is Action.RECORD_FULFILLED and session.state is FulfillState.OPEN:
+        calls = (Action.RECORD_FULFILLED, Action.NEEDS_PERSON)
+        if order is not None and decision.action in calls and session.state is FulfillState.OPEN:
             session.advance(session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
         self.carry_out(decision)
         raise Stop

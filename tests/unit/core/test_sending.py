@@ -29,6 +29,8 @@ RECORD = OrderRecord(
 EDITED = Order("1001", [OrderItem("1"), OrderItem("2")])
 FULFILLED, CANCELLED, OTHER = (evolve(ORDER, state=OrderState(state)) for state in ("fulfilled", "cancelled", "other"))
 SENT_BY_US = evolve(OTHER, fulfillment_key=KEY.fulfillment_key)
+PUT_BACK = evolve(ORDER, fulfillment_key=KEY.fulfillment_key)
+CANCELLED_BY_SHOP = evolve(CANCELLED, fulfillment_key=KEY.fulfillment_key)
 IDEMPOTENT, QUERYABLE, NONE = Recovery.IDEMPOTENT, Recovery.QUERYABLE, Recovery.NONE
 
 
@@ -52,6 +54,10 @@ def resolve(order, recovery, *, age=OVER, listed=True, same_files=None):
             "record_fulfilled",
             "fulfilled_after_lost_answer",
         ),
+        (PUT_BACK, QUERYABLE, {}, "needs_person", "sent_and_put_back"),
+        (PUT_BACK, IDEMPOTENT, {}, "needs_person", "sent_and_put_back"),
+        (PUT_BACK, NONE, {}, "needs_person", "sent_and_put_back"),
+        (CANCELLED_BY_SHOP, QUERYABLE, {}, "needs_person", "sent_and_put_back"),
         (ORDER, NONE, {}, "needs_person", "call_started_outcome_unknown"),
         (None, NONE, {}, "needs_person", "call_started_outcome_unknown"),
         (EDITED, QUERYABLE, {}, "needs_person", "order_edited_in_doubt"),
@@ -100,17 +106,23 @@ def test_a_call_is_waited_for_as_long_as_the_client_promised_that_made_it():
         ("open", FULFILLED, True, False, "cancel", "fulfilled_elsewhere"),
         ("open", FULFILLED, True, True, "record_fulfilled", "fulfilled_after_earlier_call"),
         ("fulfill_intent", FULFILLED, True, True, "record_fulfilled", "fulfilled_after_earlier_call"),
+        ("open", PUT_BACK, True, False, "needs_person", "sent_and_put_back"),
+        ("open", PUT_BACK, True, True, "needs_person", "sent_and_put_back"),
+        ("open", CANCELLED_BY_SHOP, True, True, "needs_person", "sent_and_put_back"),
+        ("open", evolve(PUT_BACK, fulfillment_key="another"), True, False, "send", None),
         ("open", CANCELLED, True, False, "cancel", "no_longer_pending"),
         ("open", OTHER, True, True, "cancel", "no_longer_pending"),
     ],
 )
 def test_an_order_is_sent_only_as_it_was_matched(state, order, same_work, was_started, action, code):
-    decision = before_sending(FulfillState(state), order, KEY, same_work=same_work, was_started=was_started)
+    record = evolve(RECORD, state=FulfillState(state), intent_age=OVER if was_started else None)
+    decision = before_sending(record, order, same_work=same_work)
     assert (decision.action, decision.because and decision.because.code) == (action, code)
 
 
 def test_an_order_that_changed_before_any_call_waits_for_the_next_scan():
-    decision = before_sending(FulfillState.OPEN, ORDER, KEY, same_work=False, was_started=False)
+    record = evolve(RECORD, state=FulfillState.OPEN, intent_age=None)
+    decision = before_sending(record, ORDER, same_work=False)
     assert decision.status is ItemStatus.SETTLING
 
 
@@ -153,3 +165,8 @@ def test_not_pending_in_answer_to_a_repeat_may_be_the_effect_of_the_first_call()
     assert not refusal_resolves(calls, RECORD, order_not_pending=True)
     assert refusal_resolves(calls, RECORD, order_not_pending=False)
     assert refusal_resolves(FulfillCalls(), evolve(RECORD, state=FulfillState.OPEN), order_not_pending=True)
+
+
+def test_a_person_who_records_that_nothing_was_sent_permits_one_further_call():
+    released = evolve(RECORD, state=FulfillState.OPEN, settled_by="ann")
+    assert before_sending(released, PUT_BACK, same_work=True).action is Action.SEND
