@@ -12,11 +12,11 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from remote_artwork.storage.provider_table import BUILT_IN, FILE, MEMORY
+from remote_artwork.storage.provider_table import FILE, MEMORY, PROVIDERS
 from remote_artwork.storage.providers import Provider
 
 PLACED = "providers_placed"
-ROWS = {row.id: row for row in BUILT_IN if row not in (FILE, MEMORY)}
+ROWS = {row.id: row for row in PROVIDERS.built_in if row not in (FILE, MEMORY)}
 
 VERIFIED = {
     "live": "Verified against the live service ({by}).",

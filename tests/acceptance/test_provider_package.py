@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from provider_pages import blocks, said_of_urls
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 from shop_files import PDF
 
 PARSE = """
@@ -59,7 +59,7 @@ def python_beside(package, *arguments, **variables):
 
 def test_the_package_of_the_example_adds_a_provider(package):
     [(_, provider, content)] = blocks("urls", ["adding"])
-    assert provider_named(provider) is None, "not without that package"
+    assert PROVIDERS.get(provider) is None, "not without that package"
     said = said_of_urls(content)
     assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
     for url, told in said:

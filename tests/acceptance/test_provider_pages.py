@@ -9,7 +9,7 @@ import remote_artwork as ra
 from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
 from remote_artwork.cli.options import read_credentials
 from remote_artwork.errors import InvalidLocation
-from remote_artwork.storage.provider_table import BUILT_IN, FILE, MEMORY
+from remote_artwork.storage.provider_table import FILE, MEMORY, PROVIDERS
 
 URLS = [
     pytest.param(provider, url, said, id=f"{page}: {url}")
@@ -22,7 +22,7 @@ URLS = [
 def test_a_url_is_read_as_its_page_says(provider, url, said):
     mark, _, expected = said.partition(" ")
     if mark == "✗":
-        with pytest.raises(InvalidLocation, match=re.escape(f"refused: {expected}")):
+        with pytest.raises(InvalidLocation, match=re.escape(f"cannot be used: {expected}")):
             ra.Location.parse(url)
         return
     location = ra.Location.parse(url)
@@ -46,7 +46,7 @@ def test_every_row_of_the_table_has_a_page_and_every_page_a_line_in_the_index():
         for facts in re.findall(r"```\{provider\} (.+)\n", text)
         for name in facts.split()
     ]
-    assert sorted(told) == sorted(row.id for row in BUILT_IN if row not in (FILE, MEMORY))
+    assert sorted(told) == sorted(row.id for row in PROVIDERS.built_in if row not in (FILE, MEMORY))
     table = PAGES["index"].partition("\n## ")[0]
     assert sorted(set(re.findall(r"^\|.*\]\((\w+)\.md\)", table, re.MULTILINE))) == sorted(HOW_TO)
 
@@ -80,7 +80,7 @@ def test_the_costs_are_what_their_arithmetic_gives():
     listed, looked = 730 * 10_000 / 1_000, 1_000 * 5
     for list_price, get_price, month in costs.values():
         assert month == pytest.approx(listed / 1_000 * list_price + looked / 1_000 * get_price, abs=0.00006)
-    for row in BUILT_IN:
+    for row in PROVIDERS.built_in:
         if row.list_price is not None:
             assert costs[row.title][0] == row.list_price
         if row.get_price is not None:

@@ -14,7 +14,7 @@ import remote_artwork as ra
 from azure_server import AzureServer
 from gcs_server import GoogleServer
 from remote_artwork.credentials import Credentials
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 from servers import S3Server
 
 A_FEW = 10
@@ -46,7 +46,7 @@ class S3Bench:
         self.unanswered = unanswered
         self.lost_names = lost_names
         self.page = page
-        row = provider_named(provider)
+        row = PROVIDERS.get(provider)
         # Amazon's row takes Amazon's own hosts alone; its scan comes to them, by names that lead here.
         self._provider = provider if row and row.custom_hosts else "s3"
         self._network = network

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 
 CEPH = "Ceph RGW"
 MOTO = "moto"
@@ -101,4 +101,4 @@ LACKS: Mapping[str, Mapping[str, str]] = {
 
 def what_is_lacked(provider: str, server: str) -> dict[str, str]:
     """What a provider's own row declares, and what its stand-in lacks besides."""
-    return {**LACKS[server], **provider_named(provider).lacks}
+    return {**LACKS[server], **PROVIDERS.get(provider).lacks}

@@ -7,7 +7,7 @@ from typing import get_args
 
 from compat.stand_ins import CONTRACT, FRONT_DOORS, what_is_lacked
 
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.providers import Capability
 
 SCAN = "whole scan"
@@ -61,7 +61,7 @@ def row_of(provider: str, outcomes: Outcomes) -> list[str]:
         cells = ["–" if name in lacks and cell != FAILED else cell for name, cell in zip(COLUMNS, cells, strict=False)]
     scanned = {each: _cell(outcomes.get((provider, each), {}), SCAN) for each in FRONT_DOORS[provider].servers}
     scans = ", ".join(each if cell == "yes" else f"{each}: {cell}" for each, cell in scanned.items())
-    return [provider_named(provider).title, server, *cells, scans]
+    return [PROVIDERS.get(provider).title, server, *cells, scans]
 
 
 def _cell(shown: Mapping[str, set[str]], name: str) -> str:
@@ -106,5 +106,5 @@ def page(outcomes: Outcomes) -> str:
     for provider, [server] in CONTRACT.items():
         reasons = [f"{name} ({reason})" for name, reason in what_is_lacked(provider, server).items()]
         if reasons:
-            lines.append(line([provider_named(provider).title, server, ", ".join(reasons)]))
+            lines.append(line([PROVIDERS.get(provider).title, server, ", ".join(reasons)]))
     return "\n".join(lines) + "\n"

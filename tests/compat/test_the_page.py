@@ -6,7 +6,7 @@ import pytest
 from compat import table
 from compat.stand_ins import CONTRACT, FRONT_DOORS
 
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
 MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
@@ -18,7 +18,7 @@ def test_every_provider_of_the_mission_has_a_front_door():
 
 @pytest.mark.parametrize("provider", FRONT_DOORS)
 def test_a_row_of_the_provider_table_names_what_it_is_tested_with(provider):
-    row = provider_named(provider)
+    row = PROVIDERS.get(provider)
     assert row.verified_by == ", ".join(FRONT_DOORS[provider].servers)
     assert row.verified != "not"
 

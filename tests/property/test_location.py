@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remote_artwork.errors import InvalidLocation
-from remote_artwork.storage.location import Location, parse_with_secret
-from remote_artwork.storage.provider_table import BUILT_IN
+from remote_artwork.storage.location import Location, parse_with_sas
+from remote_artwork.storage.provider_table import PROVIDERS
 
 S3_HOSTS = {
     "digitalocean": "{r}.digitaloceanspaces.com",
@@ -83,12 +83,12 @@ def a_location(provider: str) -> st.SearchStrategy[Location]:
     return elsewhere(provider)
 
 
-locations = st.sampled_from([row.id for row in BUILT_IN]).flatmap(a_location)
+locations = st.sampled_from([row.id for row in PROVIDERS.built_in]).flatmap(a_location)
 
 
 @given(locations)
 def test_a_location_is_read_back_from_its_canonical_form(location):
-    again, secret = parse_with_secret(str(location))
+    again, secret = parse_with_sas(str(location))
     assert again == location
     assert str(again) == str(location)
     assert (again.protocol, again.root) == (location.protocol, location.root)
@@ -123,7 +123,7 @@ PIECES = [
     *("arn:aws:s3:::", "arn:aws:s3:eu-west-1:123456789012:accesspoint/x", "ü", "ſ", "\ud800", "٣", "..%2f"),
 ]
 pasted = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=14).map("".join) | st.text(max_size=60)
-names = st.none() | st.sampled_from([row.id for row in BUILT_IN]) | st.text(max_size=5)
+names = st.none() | st.sampled_from([row.id for row in PROVIDERS.built_in]) | st.text(max_size=5)
 
 
 @given(pasted, names)
@@ -132,7 +132,7 @@ names = st.none() | st.sampled_from([row.id for row in BUILT_IN]) | st.text(max_
 @example("az://c@.blob.core.windows.net/", None)
 def test_any_text_is_read_or_refused_and_what_is_read_survives(text, provider):
     try:
-        location, _ = parse_with_secret(text, provider)
+        location, _ = parse_with_sas(text, provider)
     except InvalidLocation:
         return
     assert location.root
@@ -167,7 +167,7 @@ noise = st.sampled_from(["", "&sv=2", "&x=1", "%0a", "\n", "\\", "&sig=", "#", "
 @given(secret_places, noise, names)
 def test_no_secret_of_a_url_comes_out_again_but_as_the_sas(form, after, provider):
     try:
-        location, sas = parse_with_secret(form.format(SECRET) + after, provider)
+        location, sas = parse_with_sas(form.format(SECRET) + after, provider)
     except InvalidLocation as refusal:
         said = [str(refusal), repr(refusal), str(refusal.__cause__), str(refusal.__context__)]
     else:

@@ -38,7 +38,7 @@ from remote_artwork.errors import (
 )
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import parse_time
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.providers import Need
 
 
@@ -498,7 +498,7 @@ _PERMISSION_HINTS: Mapping[str, Mapping[Need, str]] = {
 
 def permission_hint(location: Location | None, need: Need) -> str:
     """The permission to grant at the provider, in parentheses; ``""`` if none is known."""
-    row = provider_named(location.provider) if location is not None else None
+    row = PROVIDERS.get(location.provider) if location is not None else None
     if location is None or row is None:
         return ""
     text = row.permissions.get(need) or _PERMISSION_HINTS.get(location.protocol, {}).get(need)

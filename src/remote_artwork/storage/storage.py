@@ -47,11 +47,11 @@ from remote_artwork.storage.backends.base import (
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.errors import from_exception, sanitized_cause
 from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key
-from remote_artwork.storage.location import Location, parse_with_secret
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.location import Location, parse_with_sas
+from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.reader import RangeReader
 from remote_artwork.storage.sdk_logging import suppress_sdk_debug
-from remote_artwork.storage.url_syntax import refused
+from remote_artwork.storage.url_syntax import invalid_url
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class ArtworkStorage:
         Returns:
             By the provider's list price; None if it is not known.
         """
-        row = provider_named(self._parsed_location.provider) if self._parsed_location else None
+        row = PROVIDERS.get(self._parsed_location.provider) if self._parsed_location else None
         prices = {"list": row and row.list_price, "head": row and row.get_price, "get": row and row.get_price}
         costs = []
         for kind, count in requests.items():
@@ -391,7 +391,7 @@ def resolve_location(
     Raises:
         InvalidLocation: The URL is not understood or not allowed, or it contains a SAS and other credentials are given.
     """
-    location, sas = (url, None) if isinstance(url, Location) else parse_with_secret(url, provider)
+    location, sas = (url, None) if isinstance(url, Location) else parse_with_sas(url, provider)
     if sas is None:
         return location, credentials or Anonymous()
     if credentials is None:
@@ -399,7 +399,9 @@ def resolve_location(
     # The same SAS given separately says whether it may be shared.
     if isinstance(credentials, SasToken) and credentials.token == sas:
         return location, credentials
-    raise refused("it contains a SAS, and other credentials were given, too", "remove the part after '?', or give none")
+    raise invalid_url(
+        "it contains a SAS, and other credentials were given, too", "remove the part after '?', or give none"
+    )
 
 
 _file_systems: WeakValueDictionary[Hashable, AbstractFileSystem] = WeakValueDictionary()

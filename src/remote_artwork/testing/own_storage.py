@@ -13,7 +13,7 @@ from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.backends.base import connect
 from remote_artwork.storage.credentials import Anonymous, Credentials, Keys
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.provider_table import provider_named
+from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.providers import Capability
 from remote_artwork.storage.storage import ArtworkStorage, open_storage, resolve_location
 from remote_artwork.testing.storage import Caller
@@ -27,7 +27,7 @@ _WRITABLE = ("s3", "file", "memory")
 
 def declared(location: Location, credentials: Credentials) -> dict[Capability, str]:
     """What the provider's row says that this storage lacks, and what lies in these credentials."""
-    row = provider_named(location.provider)
+    row = PROVIDERS.get(location.provider)
     lacks = dict(row.lacks) if row else {}
     if isinstance(credentials, Anonymous):
         lacks.setdefault("signed_url", "there is nothing to sign with")

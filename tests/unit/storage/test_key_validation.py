@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote_artwork.storage.key_validation import all_valid_keys, is_invalid_key
-from remote_artwork.storage.url_syntax import unprintable
+from remote_artwork.storage.url_syntax import forbidden_character
 
 IMPOSSIBLE = [
     "",
@@ -49,13 +49,13 @@ def test_usual_keys_are_validated_together(names):
 @pytest.mark.parametrize("character", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xD800, 0xDFFF])
 def test_characters_that_are_invalid_in_keys_are_invalid_in_urls(character):
     assert is_invalid_key(f"a{chr(character)}b")
-    assert unprintable(f"a{chr(character)}b") == "a control character"
+    assert forbidden_character(f"a{chr(character)}b") == "a control character"
 
 
 @pytest.mark.parametrize("character", ["\u202e", "\u200d", "\xa0", "\ufeff", "\ue000"])
 def test_characters_that_are_valid_in_keys_are_valid_in_urls(character):
     assert not is_invalid_key(f"a{character}b")
-    assert unprintable(f"a{character}b") is None
+    assert forbidden_character(f"a{character}b") is None
 
 
 @given(st.lists(st.text(st.sampled_from("a./\\\n\x7f\ud800\u2028 "), max_size=4), max_size=4))

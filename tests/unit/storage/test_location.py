@@ -7,7 +7,10 @@ import pytest
 from attrs import evolve
 
 from remote_artwork.errors import InvalidLocation
-from remote_artwork.storage.location import Location, parse_with_secret
+from remote_artwork.storage import location as location_module
+from remote_artwork.storage.location import Location, parse_with_sas
+from remote_artwork.storage.providers import ProviderTable
+from remote_artwork.storage.storage import open_storage
 
 CORPUS = tomllib.loads(Path(__file__).with_name("url_corpus.toml").read_text(encoding="utf-8"))
 REFUSED = [(row["url"], row["says"]) for row in CORPUS["refused"]]
@@ -60,14 +63,14 @@ SAS = "sv=2024-11-04&si=all&sp=rl&sr=c&sig=a%2Fb%3D"
     ],
 )
 def test_a_sas_is_handed_out_as_it_was_written_and_kept_out_of_the_location(url):
-    location, secret = parse_with_secret(url)
+    location, secret = parse_with_sas(url)
     assert secret == SAS
     assert str(location) == "az://prints@shopfiles/in/"
     assert "sig" not in repr(location)
 
 
 def test_a_url_without_a_sas_has_no_secret():
-    assert parse_with_secret("az://prints@shopfiles/")[1] is None
+    assert parse_with_sas("az://prints@shopfiles/")[1] is None
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_a_refusal_says_what_is_wrong_in_plain_english(parts):
 
 
 def test_a_port_that_cannot_be_one_is_called_that():
-    with pytest.raises(InvalidLocation, match="its port is not a port"):
+    with pytest.raises(InvalidLocation, match="its port is invalid"):
         Location.parse("https://files.example.com:0/in")
 
 
@@ -234,3 +237,33 @@ def test_a_port_that_cannot_be_one_is_called_that():
 )
 def test_a_provider_is_named_as_people_call_it(url, title):
     assert Location.parse(url).provider_title == title
+
+
+@pytest.mark.parametrize(
+    ("url", "lookups"),
+    [
+        ("s3://prints/in/", 0),
+        ("https://prints.s3.eu-west-1.amazonaws.com/in/", 1),
+        ("https://prints.nyc3.digitaloceanspaces.com/in/", 2),
+        ("s3+https://files.example.com/prints/in/?provider=minio", 2),
+        ("az://prints@shopfiles/in/", 0),
+        ("https://files.example.com/in/", 1),
+    ],
+)
+def test_opening_a_storage_parses_its_url_once(monkeypatch, url, lookups):
+    """The second look-up of a host is for the canonical URL, which leaves out what the host implies."""
+    calls = {"parse_url": 0, "match_host": 0}
+
+    def count(owner, name):
+        original = getattr(owner, name)
+
+        def counted(*arguments):
+            calls[name] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(location_module, "parse_url")
+    count(ProviderTable, "match_host")
+    open_storage(url)
+    assert calls == {"parse_url": 1, "match_host": lookups}

@@ -2,8 +2,8 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.providers import Provider
-from remote_artwork.storage import provider_table as providers
 from remote_artwork.storage.errors import permission_hint
+from remote_artwork.storage.provider_table import PROVIDERS
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_location_that_is_not_known_has_no_hint():
 
 def test_a_row_may_bring_its_own_words_for_one_need_and_leave_the_other(monkeypatch):
     row = Provider(id="acme", title="Acme", custom_hosts=True, permissions={"list": "See of the key for {bucket}"})
-    monkeypatch.setattr(providers, "_from_other_packages", lambda: (row,))
+    monkeypatch.setitem(vars(PROVIDERS), "from_packages", (row,))
     location = ra.Location.parse("https://files.acme.example/prints/in/?provider=acme&region=moon-1")
     assert permission_hint(location, "list") == " (Acme: See of the key for prints)"
     assert (

@@ -25,7 +25,7 @@ from remote_artwork.storage.backends.xml import fields_in, not_a_listing, parse_
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import bare_etag, stored_file
-from remote_artwork.storage.provider_table import match_host
+from remote_artwork.storage.provider_table import PROVIDERS
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -60,7 +60,7 @@ def _check_aws_only(location: Location, credentials: Credentials) -> None:
 def _is_aws(location: Location) -> bool:
     if location.endpoint is None:
         return True  # the SDK's default endpoints are those of AWS
-    match = match_host(urlsplit(location.endpoint).hostname or "", "/")
+    match = PROVIDERS.match_host(urlsplit(location.endpoint).hostname or "", "/")
     return match is not None and match.provider.id == "aws"
 
 

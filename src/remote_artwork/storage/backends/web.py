@@ -58,7 +58,7 @@ from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.errors import HttpStatusError, from_exception, is_busy
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import file_change_token, stored_file, weak_change_token
-from remote_artwork.storage.url_syntax import encoded
+from remote_artwork.storage.url_syntax import percent_encode
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -169,7 +169,7 @@ class Backend:
 
     def _request_name(self, name: str, *, send: Requester) -> Response:
         """The server's response for one name, by HEAD or, if the server does not support it, by GET of one byte."""
-        url = self._folder + encoded(name)
+        url = self._folder + percent_encode(name)
         if self._supports_head:
             response = send("head", lambda: self._wait(exchange, "HEAD", url), name=name)
             if response.status not in _NO_HEAD:
@@ -202,12 +202,14 @@ class Backend:
             return await read_slice(response, skip=skip, length=end - start)
 
         headers = {"Range": f"bytes={start}-{end - 1}"}
-        return self._wait(exchange, "GET", self._folder + encoded(file.name), headers=headers, read=read_part).body
+        return self._wait(
+            exchange, "GET", self._folder + percent_encode(file.name), headers=headers, read=read_part
+        ).body
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """The file's own URL, which does not expire and pins no version."""
         del expires_in
-        return self._folder + encoded(file.name), None
+        return self._folder + percent_encode(file.name), None
 
     def _wait(self, request: Callable[..., Awaitable[T]], *arguments: str, **options: Any) -> T:
         return run_sync(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
