@@ -1,1 +1,1 @@
-"""."""
+"""Processes the orders that a scan has matched: check, attach, send, and resolve what an earlier scan left."""
