@@ -103,7 +103,7 @@ def test_what_was_set_late_is_not_printed_by_a_repeat(root):
     assert statuses(case.scan()) == ["uncertain"]
     case.files.pipe(case.path, JPEG + b"newer")
     case.lose_the_answer(done=False)
-    case.shop.arrive()
+    case.shop.run_delayed()
     assert statuses(case.scan()) == ["fulfilled"]
     assert [piece.version for piece in case.shop.printed] == [case.storage.stat("1001_1.jpg").etag]
 
@@ -163,7 +163,7 @@ def test_an_order_that_was_fulfilled_after_a_call_of_ours_was_not_fulfilled_else
     case, faults = Case(root, ra.Recovery.QUERYABLE), Faults()
     case.shop.fail_next("fulfill", ra.PaymentRequired("no credit"))
     assert statuses(case.scan()) == ["failed"]
-    faults.meanwhile("client.get_order", lambda: case.shop.fulfill_by_hand("1001"))
+    faults.intercept("client.get_order", lambda: case.shop.fulfill_by_hand("1001"))
     [item] = case.scan(faults)
     assert item.status == "fulfilled"
     assert "it does not say by whom" in item.reason
@@ -173,7 +173,7 @@ def test_an_order_that_was_fulfilled_after_a_call_of_ours_was_not_fulfilled_else
 def test_an_order_that_carries_another_key_says_so(root):
     case, faults = Case(root), Faults()
     by_another = {"state": ra.OrderState.FULFILLED, "fulfillment_key": "another"}
-    faults.meanwhile("client.get_order", lambda: case.edit(**by_another))
+    faults.intercept("client.get_order", lambda: case.edit(**by_another))
     [item] = case.scan(faults)
     assert item.status == "cancelled"
     assert "it reports a key that is not ours" in item.reason
@@ -195,7 +195,7 @@ def test_the_answer_about_another_order_is_none(root):
 def test_a_line_that_was_deleted_and_made_anew_is_another_one(root):
     case, faults = Case(root), Faults()
     anew = [ra.OrderItem("1", id="another line")]
-    faults.meanwhile("client.get_order", lambda: case.edit(items=anew))
+    faults.intercept("client.get_order", lambda: case.edit(items=anew))
     assert statuses(case.scan(faults)) == ["settling"]
     assert not case.shop.effects
 
@@ -209,7 +209,7 @@ def test_what_a_scan_printed_that_was_stopped_in_its_call_is_never_lost(root, re
         case.files.pipe(case.path, JPEG + b"newer")
         case.scan()
 
-    faults.meanwhile("client.fulfill", another_scan_gives_the_call_up)
+    faults.intercept("client.fulfill", another_scan_gives_the_call_up)
     [item] = case.scan(faults)
     assert item.status == "uncertain"
     assert "receipt-1001" in item.reason

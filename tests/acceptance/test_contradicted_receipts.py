@@ -107,7 +107,7 @@ def test_a_shop_that_cannot_be_asked_leaves_it_to_the_next_scan(case):
 
 def test_an_uncertain_order_is_reported_until_a_person_has_settled_it_whatever_the_shop_names(case):
     case.scan()
-    case.shop.forget("1001")
+    case.shop.delete("1001")
     assert [case.scan(), case.scan()] == [("uncertain", 1)] * 2
     case.resolve("--fulfilled")
     assert not case.scanner.scan().items

@@ -42,7 +42,7 @@ class Case:
         self.now += timedelta(hours=1)
         self.files.pipe(f"{self.root}/1001_2.jpg", JPEG)
         faults, seen = Faults(), []
-        faults.meanwhile("client.fulfill", lambda: seen.append(self.held))
+        faults.intercept("client.fulfill", lambda: seen.append(self.held))
         assert {item.status for item in self.scan(faults).values()} == {"fulfilled"}
         [version] = seen
         return version
@@ -62,7 +62,7 @@ def late(case: Case) -> dict[str, ItemOutcome]:
         assert case.scan()["1"].status == "attached"
 
     faults = Faults()
-    faults.meanwhile("client.attach_artwork", taken_over)
+    faults.intercept("client.attach_artwork", taken_over)
     return case.scan(faults)
 
 
@@ -87,7 +87,7 @@ def test_what_a_call_attached_after_its_time_out_is_set_right_before_the_order_i
     assert case.scan()["1"].status == "uncertain"
     case.replace()
     assert case.scan()["1"].status == "attached"
-    case.shop.arrive()
+    case.shop.run_delayed()
     assert case.held != newest(case), "the older file arrived last"
     assert case.held_when_sent() == newest(case)
 

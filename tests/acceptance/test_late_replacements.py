@@ -25,7 +25,7 @@ class Replaced:
         self.shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])], **promises)
         self.ledger = ra.MemoryLedger(clock=lambda: self.now)
         self.faults = Faults()
-        self.faults.meanwhile("client.fulfill", self.replace)
+        self.faults.intercept("client.fulfill", self.replace)
 
     def replace(self) -> None:
         self.files.pipe(f"{self.root}/1001_1.jpg", NEWER)
@@ -76,7 +76,7 @@ def test_where_a_person_has_to_settle_the_call_it_is_told_with_every_scan(root, 
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
 def test_a_scan_that_dies_in_its_call_does_not_hide_it(root, recovery):
     case = Replaced(root, recovery=recovery)
-    case.faults.meanwhile("client.fulfill", case.faults.die, moment="after")
+    case.faults.intercept("client.fulfill", case.faults.kill, moment="after")
     with pytest.raises(Killed):
         case.scan(case.faults)
     item = case.later()
@@ -92,7 +92,7 @@ def test_a_shop_that_says_it_is_fulfilled_already_does_not_hide_it(root):
 @pytest.mark.parametrize("error", [StorageDenied("403"), FileGone("it is gone")], ids=["denied", "gone"])
 def test_a_look_that_cannot_be_made_is_told(root, error):
     case = Replaced(root)
-    case.faults.meanwhile("client.fulfill", lambda: case.faults.fail("storage.head", error), moment="after")
+    case.faults.intercept("client.fulfill", lambda: case.faults.fail("storage.head", error), moment="after")
     item = case.item(case.faults)
     assert item.status == "fulfilled"
     assert "whether 1001_1.jpg was replaced while the order was sent: " in item.reason
@@ -102,9 +102,9 @@ def test_a_look_that_cannot_be_made_is_told(root, error):
 def test_an_alarm_about_an_uncertain_order_that_cannot_be_recorded_is_told_all_the_same(root):
     case = Replaced(root, recovery=ra.Recovery.NONE)
     case.faults.fail("client.fulfill", LOST)
-    case.faults.meanwhile(
+    case.faults.intercept(
         "client.fulfill",
-        lambda: case.faults.meanwhile("storage.head", lambda: case.faults.fail("ledger.advance", LeaseLost("gone"))),
+        lambda: case.faults.intercept("storage.head", lambda: case.faults.fail("ledger.advance", LeaseLost("gone"))),
     )
     item = case.item(case.faults)
     assert (item.status, MAY_BE_NEWER in item.reason) == ("uncertain", True)
@@ -136,7 +136,7 @@ def test_a_second_file_that_comes_beside_a_replaced_one_is_a_conflict_for_the_ne
         case.files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer")
         case.files.pipe(f"{root}/1001_1.png", PNG)
 
-    case.faults.meanwhile("client.attach_artwork", replace_and_add, moment="after")
+    case.faults.intercept("client.attach_artwork", replace_and_add, moment="after")
     waits = case.item(case.faults)
     assert waits.status == "settling"
     assert "1001_1.png appeared beside" in waits.reason

@@ -78,7 +78,7 @@ def test_a_connection_cut_in_mid_pass_is_replaced(postgres_world: World, postgre
         for number in range(1, len(every_call(world)) + 1):
             world.restore(*world.untouched)
             faults = Faults()
-            faults.meanwhile("", lambda: cut(admin), number=number)
+            faults.intercept("", lambda: cut(admin), number=number)
             assert world.scanner(faults).scan().exit_code == 0, number
             world.check()
 
@@ -116,7 +116,7 @@ def test_a_server_that_is_gone_in_mid_pass_ends_it_with_3(
         for number in (place for place, call in enumerate(calls, start=1) if call in ("client.fulfill", "storage.get")):
             world.restore(*world.untouched)
             faults = Faults()
-            faults.meanwhile("", gone, number=number)
+            faults.intercept("", gone, number=number)
             report = world.scanner(faults).scan()
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             assert report.exit_code == 3

@@ -31,7 +31,7 @@ class Case:
         self.shop.put(order)
         self.shop.fail_next("fulfill", LOST, after_effect=True)
         [item] = [item for item in self.scanner.scan().items if item.order_id == order.id]
-        self.shop.forget(order.id)
+        self.shop.delete(order.id)
         named = re.fullmatch(
             r"(?s).*; look in the shop, then record what happened: (.*) \(or --not-fulfilled\)", item.reason
         )

@@ -50,7 +50,7 @@ def test_a_call_that_arrives_while_it_is_repeated_is_never_lost(root, recovery, 
     def arrive() -> None:
         case.shop.fulfill(case.shop.orders["1001"], artworks, idempotency_key=case.our_key)
 
-    faults.meanwhile(call, arrive, number=number, moment="after" if call == "client.get_order" else "before")
+    faults.intercept(call, arrive, number=number, moment="after" if call == "client.get_order" else "before")
     case.scan(faults)
     case.scan()
     assert case.states == {"": "fulfilled"}
@@ -72,7 +72,7 @@ def test_a_repeat_whose_file_the_shop_refuses_waits_for_a_newer_one(root):
 def test_an_order_that_is_gone_is_no_sign_that_nothing_was_printed(root, recovery):
     case = Case(root, recovery, order=ra.Order("1001", [ra.OrderItem("1")], id="A"))
     case.lose_the_answer(done=True)
-    case.shop.forget("A")
+    case.shop.delete("A")
     [item] = case.scan()
     assert item.status == "uncertain"
     assert "the shop does not know the order any more" in item.reason
@@ -90,7 +90,7 @@ def test_what_was_printed_after_another_scan_had_cancelled_the_order_is_not_lost
         assert statuses(case.scan()) == ["cancelled"]
         case.edit(state=ra.OrderState.PENDING)
 
-    faults.meanwhile("client.fulfill", another_scan_finds_it_cancelled)
+    faults.intercept("client.fulfill", another_scan_finds_it_cancelled)
     [item] = case.scan(faults)
     assert (item.status, "receipt-1001" in item.reason) == ("uncertain", True)
     assert case.states == {"": "uncertain"}
@@ -104,7 +104,7 @@ def test_a_call_without_an_answer_that_another_scan_has_given_up_is_not_lost(roo
         case.files.pipe(case.path, JPEG + b"newer")
         assert statuses(case.scan()) == ["matched"]
 
-    faults.meanwhile("client.fulfill", another_scan_gives_the_call_up)
+    faults.intercept("client.fulfill", another_scan_gives_the_call_up)
     faults.fail("client.fulfill", LOST, moment="after")
     assert statuses(case.scan(faults)) == ["uncertain"]
     assert case.states == {"": "uncertain"}
@@ -120,7 +120,7 @@ def test_a_scan_that_was_overtaken_before_its_call_leaves_the_order_as_it_is(roo
         case.files.pipe(case.path, JPEG + b"newer")
         assert statuses(case.scan()) == ["matched"]
 
-    faults.meanwhile("client.attach_artwork", another_scan_gives_the_call_up, moment="after")
+    faults.intercept("client.attach_artwork", another_scan_gives_the_call_up, moment="after")
     case.scan(faults)
     assert case.states == {"": "open"}
     assert statuses(case.scan()) == ["fulfilled"]
@@ -157,7 +157,7 @@ def test_an_order_that_is_edited_while_its_call_is_repeated_stays_uncertain(root
     case, faults = Case(root, recovery), Faults()
     case.lose_the_answer(done=False)
     edited = [ra.OrderItem("1", quantity=5)]
-    faults.meanwhile("client.attach_artwork", lambda: case.edit(items=edited))
+    faults.intercept("client.attach_artwork", lambda: case.edit(items=edited))
     assert statuses(case.scan(faults)) == ["uncertain"]
     [item] = case.scan()
     assert (item.status, "the order was changed" in item.reason) == ("uncertain", True)

@@ -81,7 +81,7 @@ def test_an_order_is_held_for_as_long_as_its_call_may_be_in_flight(root):
         case.now += LIMIT
         others.extend(case.scan())
 
-    faults.meanwhile("client.attach_artwork", another_scan)
+    faults.intercept("client.attach_artwork", another_scan)
     assert case.status(faults) == "fulfilled"
     [item] = others
     assert item.status == "matched"
@@ -96,7 +96,7 @@ def test_an_attach_is_not_repeated_once_the_order_was_taken_over(root):
         case.now += 2 * LIMIT
         case.scan()
 
-    faults.meanwhile("client.attach_artwork", taken_over)
+    faults.intercept("client.attach_artwork", taken_over)
     faults.fail("client.attach_artwork", ra.Unavailable("503"))
     case.scan(faults)
     assert faults.calls.count("client.attach_artwork") == 1

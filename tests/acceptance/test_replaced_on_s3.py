@@ -49,7 +49,7 @@ def test_a_file_replaced_at_any_call_is_downloaded_as_the_version_that_was_check
     scan(counting)
     for number, call in enumerate(counting.calls, start=1):
         faults = Faults()
-        faults.meanwhile("", lambda: s3_server.put(bucket, "in/1001_1.jpg", JPEG + b"newer"), number=number)
+        faults.intercept("", lambda: s3_server.put(bucket, "in/1001_1.jpg", JPEG + b"newer"), number=number)
         shop, witness, report = scan(faults)
         assert {item.status for item in report.items} <= {"fulfilled", "late_replacement"}, (number, call)
         effects = [made for made in shop.journal if made.effect]

@@ -189,7 +189,7 @@ class TestTheOrderThatWasMatchedIsTheOrderThatIsSent:
         [
             (lambda shop: shop.cancel("1001"), "cancelled", "no longer"),
             (lambda shop: shop.fulfill_by_hand("1001"), "cancelled", "elsewhere"),
-            (lambda shop: shop.forget("1001"), "cancelled", "no longer"),
+            (lambda shop: shop.delete("1001"), "cancelled", "no longer"),
             (lambda shop: shop.put(ra.Order("1001", [ra.OrderItem("1", quantity=2)])), "settling", "order changed"),
         ],
     )

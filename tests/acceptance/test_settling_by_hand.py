@@ -46,7 +46,7 @@ def test_not_fulfilled_is_refused_while_the_call_may_be_under_way(running):
     assert refused.exit_code == 2
     assert "may still be in flight, and the next scan would send the order again; try again in 30 min" in refused.output
     assert running.scan() == "uncertain"
-    running.shop.arrive()
+    running.shop.run_delayed()
     assert running.scan() == "fulfilled"
     assert len(running.shop.calls("fulfill")) == 2
 
@@ -57,7 +57,7 @@ def test_a_person_who_knows_that_the_call_has_ended_may_say_so(running):
 
 
 def test_fulfilled_is_taken_at_any_time(running):
-    running.shop.arrive()
+    running.shop.run_delayed()
     assert running.resolve("--fulfilled").exit_code == 0
     assert (running.row.state, bool(running.row.settled_by)) == ("fulfilled", True)
 

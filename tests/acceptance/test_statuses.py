@@ -96,12 +96,12 @@ def failed(world):
 
 def cancelled(world):
     world.put("1_1.pdf")
-    world.faults.meanwhile("storage.get", lambda: world.shop.cancel("1"))
+    world.faults.intercept("storage.get", lambda: world.shop.cancel("1"))
 
 
 def late_replacement(world):
     world.put("1_1.pdf")
-    world.faults.meanwhile("client.fulfill", lambda: world.put("1_1.pdf", data=PDF + b"\n"), moment="after")
+    world.faults.intercept("client.fulfill", lambda: world.put("1_1.pdf", data=PDF + b"\n"), moment="after")
 
 
 ITEMS = [

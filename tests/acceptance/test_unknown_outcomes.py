@@ -41,7 +41,7 @@ class Case:
 
     def end(self) -> None:
         """What was under way arrives, all time-outs pass, and two more scans look."""
-        self.shop.arrive()
+        self.shop.run_delayed()
         self.now += 2 * LIMIT
         for _ in range(2):
             self.scanner.scan()

@@ -1,4 +1,4 @@
-"""The benches of the contract of storages: one for each kind of server that runs here."""
+"""Benches for the storage contract: one for each kind of local server."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from remote_artwork.storage.provider_table import PROVIDERS
 from servers import S3Server
 
 A_FEW = 10
-"""Files that are written one by one. Also blobs a page of Azure's, which is asked for so few, because writing 5,000
-takes long."""
+"""Up to this many files are written one by one. It is also the page size for Azure, where writing 5,000 takes long."""
 
 
 def fresh(name: str = "prints") -> str:
-    """A bucket's name that was not used before."""
+    """Make a new, unique bucket name."""
     return f"{name}-{uuid4().hex[:12]}"
 
 
 class S3Bench:
-    """A bucket of a server that speaks S3, opened as one provider's."""
+    """A bucket on an S3-compatible server, opened as one provider."""
 
     def __init__(
         self,
@@ -37,17 +36,17 @@ class S3Bench:
         network: ra.NetworkPolicy,
         *,
         lacks: Mapping[str, str],
-        lost_names: frozenset[str],
-        page: int,
+        altered_names: frozenset[str],
+        page_size: int,
         unanswered: re.Pattern[str] | None = None,
     ) -> None:
         self.server = server
         self.lacks = lacks
         self.unanswered = unanswered
-        self.lost_names = lost_names
-        self.page = page
+        self.altered_names = altered_names
+        self.page_size = page_size
         row = PROVIDERS.get(provider)
-        # Amazon's row takes Amazon's own hosts alone; its scan comes to them, by names that lead here.
+        # Amazon's row accepts only Amazon's hosts. The tests of whole scans use those names, resolved to this server.
         self._provider = provider if row and row.custom_hosts else "s3"
         self._network = network
         self._private = server.create_bucket(fresh(), versioned="versions" not in self.lacks)
@@ -55,13 +54,13 @@ class S3Bench:
         if self._public != self._private:
             server.call("put_bucket_acl", Bucket=self._public, ACL="public-read")
 
-    def open(self, folder: str, *, who: str = "owner") -> ra.ArtworkStorage:
-        bucket = self._public if who == "anonymous" else self._private
-        stranger = ra.Keys(self.server.keys.access_key, "a-wrong-secret")
-        credentials = {"owner": self.server.keys, "stranger": stranger, "anonymous": ra.Anonymous()}[who]
+    def open(self, folder: str, *, caller: str = "owner") -> ra.ArtworkStorage:
+        bucket = self._public if caller == "anonymous" else self._private
+        wrong = ra.Keys(self.server.keys.access_key, "a-wrong-secret")
+        credentials = {"owner": self.server.keys, "wrong_credentials": wrong, "anonymous": ra.Anonymous()}[caller]
         return self._open(bucket, folder, credentials)
 
-    def open_nowhere(self) -> ra.ArtworkStorage:
+    def open_missing(self) -> ra.ArtworkStorage:
         return self._open(fresh("nowhere"), "in", self.server.keys)
 
     def _open(self, bucket: str, folder: str, credentials: Credentials) -> ra.ArtworkStorage:
@@ -70,7 +69,7 @@ class S3Bench:
 
     def put(self, files: Mapping[str, bytes], *, public: bool = False) -> None:
         if self.unanswered and any(self.unanswered.search(name) for name in files):
-            raise OSError("this server lets a request for such a name hang for ever")
+            raise OSError("this server never responds to a request for such a name")
         if public:
             for name, content in files.items():
                 self.server.call("put_object", Bucket=self._public, Key=name, Body=content, ACL="public-read")
@@ -86,10 +85,10 @@ class S3Bench:
 
 
 class GoogleBench:
-    """A bucket of the emulator of Google Cloud Storage."""
+    """A bucket on the Google Cloud Storage emulator."""
 
-    page = 1000
-    lost_names: frozenset[str] = frozenset()
+    page_size = 1000
+    altered_names: frozenset[str] = frozenset()
 
     def __init__(
         self, server: GoogleServer, account: ra.ServiceAccount, network: ra.NetworkPolicy, lacks: Mapping[str, str]
@@ -100,10 +99,10 @@ class GoogleBench:
         self._network = network
         self._bucket = server.create_bucket(fresh())
 
-    def open(self, folder: str, *, who: str = "owner") -> ra.ArtworkStorage:
-        return self._open(f"{self._bucket}/{folder}", self._account if who == "owner" else ra.Anonymous())
+    def open(self, folder: str, *, caller: str = "owner") -> ra.ArtworkStorage:
+        return self._open(f"{self._bucket}/{folder}", self._account if caller == "owner" else ra.Anonymous())
 
-    def open_nowhere(self) -> ra.ArtworkStorage:
+    def open_missing(self) -> ra.ArtworkStorage:
         return self._open(f"{fresh('nowhere')}/in", self._account)
 
     def _open(self, root: str, credentials: Any) -> ra.ArtworkStorage:
@@ -112,13 +111,13 @@ class GoogleBench:
         fs = guarded_gcsfs(credentials, self._network, endpoint=self.server.endpoint)
         signing = fs.credentials.credentials
         if signing is not None:
-            # Google's host for access tokens is not asked from here; the scans by local names ask one of ours.
+            # These tests do not contact Google's token host. The tests of whole scans use a local token server.
             signing.token = "an-access-token-of-tests"
             signing.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
         return ra.ArtworkStorage(fs, root)
 
     def put(self, files: Mapping[str, bytes], *, public: bool = False) -> None:
-        del public  # everybody is let in
+        del public  # the emulator does not check access
         for name, content in files.items():
             self.server.put(self._bucket, name, content)
 
@@ -130,8 +129,8 @@ class GoogleBench:
 class AzureBench:
     """Two containers of Azurite, one of them public."""
 
-    page = A_FEW
-    lost_names: frozenset[str] = frozenset()
+    page_size = A_FEW
+    altered_names: frozenset[str] = frozenset()
 
     def __init__(self, server: AzureServer, network: ra.NetworkPolicy, lacks: Mapping[str, str]) -> None:
         self.server = server
@@ -140,12 +139,16 @@ class AzureBench:
         self._private = server.create_container(fresh())
         self._public = server.create_container(fresh("public"), public="container")
 
-    def open(self, folder: str, *, who: str = "owner") -> ra.ArtworkStorage:
-        container = self._public if who == "anonymous" else self._private
-        credentials = {"owner": self.server.key, "stranger": ra.AccountKey("d3Jvbmc="), "anonymous": ra.Anonymous()}
-        return self.server.open(f"{container}/{folder}", credentials[who], self._network)
+    def open(self, folder: str, *, caller: str = "owner") -> ra.ArtworkStorage:
+        container = self._public if caller == "anonymous" else self._private
+        credentials = {
+            "owner": self.server.key,
+            "wrong_credentials": ra.AccountKey("d3Jvbmc="),
+            "anonymous": ra.Anonymous(),
+        }
+        return self.server.open(f"{container}/{folder}", credentials[caller], self._network)
 
-    def open_nowhere(self) -> ra.ArtworkStorage:
+    def open_missing(self) -> ra.ArtworkStorage:
         return self.server.open(f"{fresh('nowhere')}/in", self.server.key, self._network)
 
     def put(self, files: Mapping[str, bytes], *, public: bool = False) -> None:
@@ -155,7 +158,7 @@ class AzureBench:
             try:
                 self.server.put(self._public if public else self._private, name, content)
             except HttpResponseError as error:
-                raise OSError(f"{name!r} is not taken") from error
+                raise OSError(f"Azure does not accept the name {name!r}") from error
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
@@ -163,7 +166,7 @@ class AzureBench:
 
 
 class TokenHandler(BaseHTTPRequestHandler):
-    """Answers as Google's host for access tokens does."""
+    """Responds like Google's token host."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""Which stand-ins there are for which provider, and what each of them lacks."""
+"""Fixtures for the compatibility tests: servers, benches, and the collected results."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SERVERS = {
     AZURITE: "azure_server",
 }
 PAGES = {SWIFT: SWIFT_PAGE}
-LOST_NAMES = {RCLONE: frozenset({"a//b.png"})}
+ALTERED_NAMES = {RCLONE: frozenset({"a//b.png"})}
 UNANSWERED = {RCLONE: re.compile(r"//|(^|/)\.\.?/")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-page", action="store_true", help="write the documentation's page of compatibility")
+    parser.addoption("--write-page", action="store_true", help="write the compatibility page of the documentation")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,9 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Keeps what each test has shown about which provider on which server."""
+    """Record the result of each test by provider, server and capability."""
     report = yield
-    shown = getattr(getattr(item, "function", None), "shows", None)
+    shown = getattr(getattr(item, "function", None), "covers", None)
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     if shown and "server" in parameters and (call.when == "call" or report.outcome != "passed"):
         item.config.stash[OUTCOMES][parameters["provider"], parameters["server"]][shown].add(report.outcome)
@@ -54,7 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints the table of what was shown."""
+    """Print the table of results."""
     outcomes = config.stash[OUTCOMES]
     if outcomes:
         terminalreporter.section("compatibility")
@@ -63,13 +63,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def outcomes(request: pytest.FixtureRequest) -> Outcomes:
-    """What the tests before this one have shown."""
+    """The results of the tests that ran before this one."""
     return request.config.stash[OUTCOMES]
 
 
 @pytest.fixture(scope="session")
 def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) -> Callable[[str, str], Any]:
-    """The bench of a provider on one of its stand-ins; made once."""
+    """The bench of a provider on one of its servers; created once."""
     benches: dict[tuple[str, str], Any] = {}
 
     def make(provider: str, server: str) -> Any:
@@ -85,8 +85,8 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
             provider,
             local_network,
             lacks=lacks,
-            lost_names=LOST_NAMES.get(server, frozenset()),
-            page=PAGES.get(server, 1000),
+            altered_names=ALTERED_NAMES.get(server, frozenset()),
+            page_size=PAGES.get(server, 1000),
             unanswered=UNANSWERED.get(server),
         )
 
@@ -100,16 +100,16 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Azure is asked for few blobs a page."""
+    """Request small pages from Azure."""
     package("adlfs")
     from remote_artwork.storage.backends import azure
 
-    monkeypatch.setattr(azure, "PAGE_SIZE", AzureBench.page)
+    monkeypatch.setattr(azure, "PAGE_SIZE", AzureBench.page_size)
 
 
 @pytest.fixture(scope="session")
 def entrance() -> Iterator[Entrance]:
-    """Where the host names of all providers lead to."""
+    """The local server that all providers' host names resolve to."""
     entrance = Entrance()
     yield entrance
     entrance.close()
@@ -117,7 +117,7 @@ def entrance() -> Iterator[Entrance]:
 
 @pytest.fixture(scope="session")
 def token_server() -> Iterator[str]:
-    """The origin of a server that gives an access token to everybody, as Google does to those who have a key."""
+    """The origin of a server that issues an access token to every caller."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), TokenHandler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -127,9 +127,9 @@ def token_server() -> Iterator[str]:
 
 @pytest.fixture
 def furnished_door(request: pytest.FixtureRequest, entrance: Entrance) -> Callable[..., tuple[str, Any, list[str]]]:
-    """Puts files into a new private bucket behind a provider's front door.
+    """Store files in a new private bucket that a provider's own host name resolves to.
 
-    Gives the URL of its folder ``in``, the content of a credentials file, and the secrets that must not be seen.
+    Returns the URL of its folder ``in``, the content of a credentials file, and the secrets that must not leak.
     """
 
     def furnish(provider: str, server: str, files: Mapping[str, bytes]) -> tuple[str, Any, list[str]]:

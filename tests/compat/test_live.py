@@ -13,7 +13,7 @@ import remote_artwork as ra
 from remote_artwork.cli.options import read_credentials
 from remote_artwork.storage.storage import resolve_location
 from remote_artwork.testing import StorageContract, StorageReading
-from remote_artwork.testing.own_storage import OwnStorage, declared
+from remote_artwork.testing.own_storage import OwnStorage, declared_gaps
 
 
 def told(provider, what):
@@ -44,7 +44,7 @@ if READ:
     class TestLiveReading(StorageReading):
         @pytest.fixture
         def lacks(self, provider):
-            return declared(*place(provider))
+            return declared_gaps(*place(provider))
 
         @pytest.fixture
         def storage(self, provider):

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from compat.stand_ins import FRONT_DOORS
 
-from remote_artwork.testing.storage import shows
+from remote_artwork.testing.storage import covers
 from shop_files import JPEG, PDF
 
 pytestmark = pytest.mark.server
@@ -49,7 +49,7 @@ def statuses(report):
     return [item["status"] for item in report["items"]]
 
 
-@shows("whole scan")
+@covers("whole scan")
 @pytest.mark.parametrize(("provider", "server"), DOORS, ids=lambda name: name.replace(" ", "-"))
 def test_the_url_of_the_console_leads_from_plan_to_fulfilled(
     provider, server, entrance, furnished_door, tmp_path, monkeypatch

@@ -84,7 +84,7 @@ def test_the_contract_fails_for_a_client_that_breaks_a_promise(name, kind, folde
     available = {
         "scenario": Scenario(shop, ORDER, ra.ArtworkStorage(*folder)),
         "cancel": lambda order: shop.cancel(order.id),
-        "delete": lambda order: shop.forget(order.id),
+        "delete": lambda order: shop.delete(order.id),
         "reset_client": lambda: kind([ORDER]),
         "moment": "after",
         "error": ra.OutcomeUnknown("no answer") if "without_a_response" in name else ra.RateLimited("429"),

@@ -105,7 +105,7 @@ class TestFakeShop(FulfillmentClientContract):
 
     @pytest.fixture
     def delete(self, client):
-        return lambda order: client.forget(order.id)
+        return lambda order: client.delete(order.id)
 
     @pytest.fixture
     def fulfillments(self, client):

@@ -41,7 +41,7 @@ def scans_with(ledger, change: Callable[[World], None], **promises):
         world.restore(*world.untouched)
         world.files.pipe(f"{world.root}/{NAME}", JPEG)
         faults, witness = Faults(), Witness()
-        faults.meanwhile("", lambda: change(world), number=number)
+        faults.intercept("", lambda: change(world), number=number)
         yield world, f"{number} {call}", world.scanner(faults, checks=[witness]).scan(), witness
 
 

@@ -44,7 +44,7 @@ def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
 def test_a_state_in_which_a_lease_runs_is_another_than_the_one_once_it_has_ended(ledger):
     world, faults = World.of(ledger, ["1001"]), Faults()
     world.let_time_pass()  # makes its own row among the passes
-    faults.meanwhile("client.fulfill", faults.die)
+    faults.intercept("client.fulfill", faults.kill)
     with pytest.raises(Killed):
         world.scanner(faults).scan()
     held = world.state()

@@ -26,7 +26,7 @@ def overtaken(world: World, number: int) -> ra.ScanReport:
             world.let_time_pass()
             world.scanner().scan()
 
-    faults.meanwhile("", another_scanner_takes_over, number=number)
+    faults.intercept("", another_scanner_takes_over, number=number)
     return world.scanner(faults).scan()
 
 
@@ -78,12 +78,12 @@ def test_a_zombie_never_lets_an_older_file_be_printed_wherever_it_was_stopped(le
         world.restore(*world.untouched)
         world.files.pipe(first, JPEG)
         faults, printed = Faults(), Faults()
-        faults.meanwhile("", taken_over_with_a_newer_file, number=number)
+        faults.intercept("", taken_over_with_a_newer_file, number=number)
         world.scanner(faults, policy=at_once).scan()
         world.let_time_pass()
         world.files.pipe(second, JPEG)
         held = []
-        printed.meanwhile("client.fulfill", lambda held=held: held.extend(world.shop.artwork["1001", "1"]))
+        printed.intercept("client.fulfill", lambda held=held: held.extend(world.shop.artwork["1001", "1"]))
         world.scanner(printed, policy=at_once).scan()
         assert [artwork.version for artwork in held] == [world.storage.stat("1001_1.jpg").etag], (number, call)
         world.files.rm(second)
@@ -118,7 +118,7 @@ def test_a_call_is_not_repeated_once_the_order_was_taken_over(ledger):
         world.let_time_pass()
         world.scanner().scan()
 
-    faults.meanwhile("client.fulfill", another_scanner_takes_over)
+    faults.intercept("client.fulfill", another_scanner_takes_over)
     faults.fail("client.fulfill", ra.Unavailable("503"))
     world.scanner(faults).scan()
     assert faults.calls.count("client.fulfill") == 1

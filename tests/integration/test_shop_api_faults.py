@@ -112,7 +112,7 @@ def test_an_order_that_is_removed_during_the_confirmation_is_not_sent_again(api,
         else:
             api.orders[scenario.order.id].update(state)
 
-    faults.meanwhile("client.fulfill", go)
+    faults.intercept("client.fulfill", go)
     if not answered:
         faults.fail("client.fulfill", ra.OutcomeUnknown("no answer"), moment="after")
     first = scenario.scan(faults)

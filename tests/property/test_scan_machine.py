@@ -98,7 +98,7 @@ class ScanMachine(RuleBasedStateMachine):
     @rule(number=st.integers(1, 50), moment=MOMENT)
     def scan_and_die(self, number: int, moment: str) -> None:
         faults = Faults()
-        faults.meanwhile("", faults.die, number=number, moment=moment)
+        faults.intercept("", faults.kill, number=number, moment=moment)
         self.scan_with(faults)
 
     @rule(call=st.sampled_from(["client.fulfill", "client.attach_artwork"]), moment=MOMENT)

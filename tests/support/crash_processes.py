@@ -145,7 +145,7 @@ def scan_and_stop_before_the_call(place: Place) -> None:
             shop.call(STOPPED)
             os.kill(os.getpid(), signal.SIGSTOP)
 
-        faults.meanwhile("client.fulfill", stop)
+        faults.intercept("client.fulfill", stop)
 
     place.scan(watch)
 

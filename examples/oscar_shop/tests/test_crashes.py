@@ -78,6 +78,6 @@ def test_an_order_cancelled_while_it_is_worked_on_is_not_confirmed() -> None:
     order = place_order(product("Poster"))
     storage = storage_of(OscarClient().get_order(order.number))
     faults = Faults()
-    faults.meanwhile("client.fulfill", lambda: EventHandler().handle_order_status_change(order, settings.CANCELLED))
+    faults.intercept("client.fulfill", lambda: EventHandler().handle_order_status_change(order, settings.CANCELLED))
     assert [item.status for item in scan(storage, faults).items] == ["cancelled"]
     assert not Fulfillment.objects.exists()

@@ -1,4 +1,4 @@
-"""Contracts and test doubles for clients, ledgers and storages of your own. The contracts need pytest."""
+"""Contracts and test doubles for your own clients, ledgers and storages. The contracts need pytest."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

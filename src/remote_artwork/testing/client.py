@@ -475,7 +475,7 @@ def fault(call: str, error: Exception, moment: Moment = "before") -> Faults:
 def dying(call: str, moment: Moment) -> Faults:
     """Faults that end the process at the first such call."""
     faults = Faults()
-    faults.meanwhile(call, faults.die, moment=moment)
+    faults.intercept(call, faults.kill, moment=moment)
     return faults
 
 
@@ -499,7 +499,7 @@ def assert_resolved(scenario: Scenario, *, sent: bool) -> None:
 def assert_not_sent_after(scenario: Scenario, change: Change) -> None:
     """Asserts that an order is not sent if the shop changes it right before ``fulfill``."""
     faults = Faults()
-    faults.meanwhile("client.fulfill", lambda: change(scenario.order))
+    faults.intercept("client.fulfill", lambda: change(scenario.order))
     assert scenario.scan(faults) == {ItemStatus.CANCELLED}
     scenario.scan_until_settled()
     assert scenario.times_fulfilled() == 0

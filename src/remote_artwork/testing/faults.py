@@ -1,4 +1,7 @@
-"""Doubles that pass every call on, and let ``Faults`` break in before or after it."""
+"""Fault injection: doubles that forward every call, and ``Faults``, which can make any call fail.
+
+``crash_points`` lets a scan die before and after each of its calls.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,17 @@ Moment = Literal["before", "after"]
 
 
 class Killed(BaseException):
-    """The process dies here. No ``except`` of the library catches it, as none catches a SIGKILL."""
+    """The simulated death of the process. No ``except`` of the library catches it, as nothing catches a SIGKILL."""
 
 
 @frozen
 class CrashPoint:
-    """One place at which a process can die.
+    """A point at which a process can die.
 
     Args:
-        number: The how-manieth call of the scan, from 1.
-        moment: Whether the call has had its effect.
-        call: The call's name.
+        number: 1-based index of the call in the scan.
+        moment: Before or after the call takes effect.
+        call: The name of the call.
     """
 
     number: int
@@ -43,56 +46,60 @@ class CrashPoint:
 
 
 @define
-class _Trap:
+class _Interception:
     call: str
     number: int
     moment: Moment
-    act: Callable[[], object]
-    seen: int = 0
+    action: Callable[[], object]
+    matches: int = 0
 
-    def springs_at(self, call: str) -> bool:
-        """Whether this call is the one; counts it if it is of the kind."""
+    def is_due(self, call: str) -> bool:
+        """Count the call if its name matches, and return whether it is the one to intercept."""
         if not call.startswith(self.call):
             return False
-        self.seen += 1
-        return self.seen == self.number
+        self.matches += 1
+        return self.matches == self.number
 
 
 @define
 class Faults:
-    """What is to go wrong, and the calls that were made. May be used from several threads.
+    """The planned faults, and the calls made so far. Several threads may use it.
 
     Args:
         calls: The name of every call so far, in order.
-        dead: Whether the process counts as dead: every further call raises ``Killed``.
+        dead: Whether the process is dead. Then every further call raises ``Killed``.
     """
 
     calls: list[str] = field(factory=list, init=False)
     dead: bool = field(default=False, init=False)
-    _traps: list[_Trap] = field(factory=list, init=False)
+    _interceptions: list[_Interception] = field(factory=list, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
     def fail(self, call: str, error: BaseException, *, number: int = 1, moment: Moment = "before") -> None:
-        """Makes one call raise an error.
+        """Make one call raise an error.
 
         Args:
-            call: How the call's name begins; empty for any call.
-            error: What it raises.
-            number: The how-manieth such call from now on.
-            moment: Instead of the call's effect, or once it has had it.
+            call: The beginning of the call's name, for example ``client.fulfill`` or ``storage.``. Empty matches any
+                call.
+            error: The error to raise.
+            number: 1-based index of the matching call, counted from now.
+            moment: ``before``: instead of the call's effect. ``after``: after its effect.
         """
 
-        def raise_it() -> NoReturn:
+        def raise_error() -> NoReturn:
             raise error
 
-        self.meanwhile(call, raise_it, number=number, moment=moment)
+        self.intercept(call, raise_error, number=number, moment=moment)
 
-    def meanwhile(self, call: str, act: Callable[[], object], *, number: int = 1, moment: Moment = "before") -> None:
-        """Does something right before or after one call, for example replaces a file; arguments as of ``fail``."""
-        self._traps.append(_Trap(call, number, moment, act))
+    def intercept(self, call: str, action: Callable[[], object], *, number: int = 1, moment: Moment = "before") -> None:
+        """Run ``action`` right before or after one call, for example to replace a file.
 
-    def die(self) -> NoReturn:
-        """Ends the process, as far as calls can tell.
+        The other arguments are those of ``fail``.
+        """
+        self._interceptions.append(_Interception(call, number, moment, action))
+
+    def kill(self) -> NoReturn:
+        """Simulate the death of the process: this call and every later one raises ``Killed``.
 
         Raises:
             Killed: Always.
@@ -102,7 +109,7 @@ class Faults:
 
     @contextmanager
     def around(self, call: str) -> Iterator[None]:
-        """What a faulty double makes its call in.
+        """Record a call, and run the planned faults before and after it.
 
         Raises:
             Killed: The process is dead.
@@ -111,49 +118,53 @@ class Faults:
             if self.dead:
                 raise Killed
             self.calls.append(call)
-            sprung = [trap for trap in self._traps if trap.springs_at(call)]
-        _act(sprung, "before")
+            due = [each for each in self._interceptions if each.is_due(call)]
+        _run_actions(due, "before")
         try:
             yield
         except Exception:
-            _act(sprung, "after")
+            _run_actions(due, "after")
             raise
-        _act(sprung, "after")
+        _run_actions(due, "after")
 
 
-def _act(traps: list[_Trap], moment: Moment) -> None:
-    for trap in traps:
-        if trap.moment == moment:
-            trap.act()
+def _run_actions(interceptions: list[_Interception], moment: Moment) -> None:
+    for each in interceptions:
+        if each.moment == moment:
+            each.action()
 
 
 def crash_points(scan: Callable[[Faults], object]) -> Iterator[CrashPoint]:
-    """Runs a scan once to count its calls, then once for each place at which it can die, and dies there.
+    """Run a scan once to count its calls. Then run it once for each point at which it can die, and let it die there.
 
-    After each death the place is yielded, so that the loop's body can look at what is left, start a fresh scanner on
-    it, or let that one die too, with a loop of its own.
+    Yields each point after the death. The body of the loop can check the state, start a new scanner, or let that
+    scanner die too, with a second ``crash_points``.
 
     Args:
-        scan: Prepares the same things each time, and scans with doubles that use the faults it is given. It must not
-            catch ``Killed``.
+        scan: Prepares the same state each time, then scans with doubles that use the given faults. It must not catch
+            ``Killed``.
 
     Raises:
-        AssertionError: The scan makes other calls each time, so that not all of its places were tried.
+        AssertionError: The runs made different calls, or a run did not die. Then not every point was tested.
     """
-    unharmed = Faults()
-    scan(unharmed)
-    for number, call in enumerate(unharmed.calls, start=1):
+    complete = Faults()
+    scan(complete)
+    for number, call in enumerate(complete.calls, start=1):
         for moment in ("before", "after"):
             point = CrashPoint(number, moment, call)
             faults = Faults()
-            faults.meanwhile("", faults.die, number=number, moment=moment)
+            faults.intercept("", faults.kill, number=number, moment=moment)
             try:
                 scan(faults)
             except Killed:
-                if faults.calls != unharmed.calls[: len(faults.calls)]:
-                    raise AssertionError(f"another run made other calls before it died {point}") from None
+                if faults.calls != complete.calls[: len(faults.calls)]:
+                    raise AssertionError(
+                        f"this run made other calls before it died {point}; prepare the same state each time"
+                    ) from None
             else:
-                raise AssertionError(f"the scan was to die {point}, and ended; prepare the same things each time")
+                raise AssertionError(
+                    f"the scan did not die {point}; it must not catch Killed, and it must make the same calls each time"
+                )
             yield point
 
 
@@ -161,11 +172,11 @@ T = TypeVar("T")
 
 
 class FaultyClient:
-    """A ``FulfillmentClient`` before another one.
+    """A ``FulfillmentClient`` that forwards to another one, with faults.
 
     Args:
-        client: Gets every call that does not fail before it.
-        faults: What is to go wrong.
+        client: Receives every call, unless a fault comes first.
+        faults: The planned faults.
     """
 
     def __init__(self, client: FulfillmentClient, faults: Faults) -> None:
@@ -174,21 +185,21 @@ class FaultyClient:
 
     @property
     def recovery(self) -> Recovery:
-        """The other client's promise."""
+        """The value of the other client."""
         return self.client.recovery
 
     @property
     def attaching(self) -> Attaching:
-        """The other client's promise."""
+        """The value of the other client."""
         return self.client.attaching
 
     @property
     def call_limit(self) -> timedelta:
-        """The other client's promise."""
+        """The value of the other client."""
         return self.client.call_limit
 
     def pending_orders(self) -> Iterable[Order]:
-        """See ``FulfillmentClient``. One call, which ends when all orders were read."""
+        """See ``FulfillmentClient``. One call, which ends after the last order was read."""
         with self.faults.around("client.pending_orders"):
             yield from self.client.pending_orders()
 
@@ -211,11 +222,11 @@ class FaultyClient:
 
 
 class FaultyLedger:
-    """A ``Ledger`` before another one.
+    """A ``Ledger`` that forwards to another one, with faults.
 
     Args:
-        ledger: Gets every call that does not fail before it.
-        faults: What is to go wrong.
+        ledger: Receives every call, unless a fault comes first.
+        faults: The planned faults.
     """
 
     def __init__(self, ledger: Ledger, faults: Faults) -> None:
@@ -240,7 +251,7 @@ class FaultyLedger:
         order_numbers: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
-        """See ``Ledger``. One call, in which all rows are read."""
+        """See ``Ledger``. One call, which reads all rows."""
         with self.faults.around("ledger.find"):
             return list(self.ledger.find(tenant, order_ids=order_ids, order_numbers=order_numbers, state=state))
 
@@ -251,24 +262,24 @@ class FaultyLedger:
 
 
 class FaultyStorage(ArtworkStorage):
-    """A second handle on another storage. Each request is a call, repeats of the retry policy included.
+    """A storage that uses another storage, with faults. Each request is a call, and so is each retry.
 
     Args:
-        storage: Where the files are. It is not changed, but both count their requests together.
-        faults: What is to go wrong. An error of the library's own keeps its class; any other is translated like one
-            of the storage's client.
+        storage: Where the files are. It does not change, but both share one count of requests.
+        faults: The planned faults. An error of this library keeps its class. Any other error is translated like an
+            error of the storage's SDK.
     """
 
     def __init__(self, storage: ArtworkStorage, faults: Faults) -> None:
         self.__dict__.update(vars(storage))
         self.faults = faults
-        self.concurrent_reads = False  # each call has its number only where they come one after another
+        self.concurrent_reads = False  # the numbers of calls are stable only if reads are sequential
 
     def _send(
         self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, deadline: float = math.inf
     ) -> T:
-        def watched() -> T:
+        def with_faults() -> T:
             with self.faults.around(f"storage.{kind}"):
                 return request()
 
-        return super()._send(kind, watched, name=name, deadline=deadline)
+        return super()._send(kind, with_faults, name=name, deadline=deadline)

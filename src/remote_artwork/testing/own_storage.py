@@ -1,4 +1,4 @@
-"""A bench made of a URL and credentials: somebody's own storage, perhaps a real provider's."""
+"""A ``StorageBench`` for an operator's own storage, made from a URL and credentials."""
 
 from __future__ import annotations
 
@@ -19,106 +19,107 @@ from remote_artwork.storage.storage import ArtworkStorage, open_storage, resolve
 from remote_artwork.testing.storage import Caller
 
 _NOT_TRIED: Mapping[Capability, str] = {
-    "pages": "not tried: it would take over a thousand new files",
-    "public": "not tried: nothing is made public",
+    "pages": "not tried: it would write more than a thousand files",
+    "public": "not tried: the tests never make a file public",
 }
 _WRITABLE = ("s3", "file", "memory")
 
 
-def declared(location: Location, credentials: Credentials) -> dict[Capability, str]:
-    """What the provider's row says that this storage lacks, and what lies in these credentials."""
+def declared_gaps(location: Location, credentials: Credentials) -> dict[Capability, str]:
+    """What this storage cannot do, by the provider's row and by the type of the credentials."""
     row = PROVIDERS.get(location.provider)
     lacks = dict(row.lacks) if row else {}
     if isinstance(credentials, Anonymous):
-        lacks.setdefault("signed_url", "there is nothing to sign with")
+        lacks.setdefault("signed_url", "anonymous access cannot sign a URL")
     if not isinstance(credentials, Keys):
-        lacks.setdefault("access", "not tried: there are no keys to change into wrong ones")
+        lacks.setdefault("access", "not tried: there are no keys to make wrong ones from")
     return lacks
 
 
-def place_named(
+def parse_target(
     url: str, *, credentials: str, provider: str | None = None, private: bool = False
 ) -> tuple[Location, Credentials, NetworkPolicy]:
-    """What the options of ``pytest --pyargs remote_artwork.testing`` name, read as the command line reads its own.
+    """Parse the options of ``pytest --pyargs remote_artwork.testing``, by the rules of the command line.
 
     Args:
-        url: The folder; a SAS in it is what it is opened with.
+        url: The folder. A SAS in it becomes the credentials.
         credentials: ``anonymous``, ``ambient``, or the path of a file.
-        provider: Who runs it, where the URL does not tell.
-        private: Whether it may be on this machine or a private network.
+        provider: The provider, when the host name does not show it.
+        private: Whether private addresses and plain http are allowed.
 
     Raises:
         ConfigurationError: The URL is refused, or the credentials cannot be used.
     """
     from remote_artwork.cli.options import read_credentials
 
-    location, opened_with = resolve_location(url, read_credentials(credentials), provider)
-    return location, opened_with, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+    location, resolved = resolve_location(url, read_credentials(credentials), provider)
+    return location, resolved, NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
 
-def unused_like(bucket: str) -> str:
-    """A name that nobody uses, with a dot where this one has any: that decides how a server is told the bucket."""
+def unused_bucket_name(bucket: str) -> str:
+    """Make the name of a bucket that does not exist. A dot in ``bucket`` decides the addressing style, so it stays."""
     return f"nowhere{'.' if '.' in bucket else '-'}{uuid.uuid4().hex}"
 
 
 class OwnStorage:
-    """A ``StorageBench`` that writes below a folder, and can take away all that it wrote.
+    """A ``StorageBench`` that writes below one folder and can delete everything it wrote.
 
     Args:
         location: The folder.
-        credentials: They must be allowed to write and delete below it.
-        network: What the operator allows.
+        credentials: They must permit writing and deleting below it.
+        network: The operator's network policy.
 
     Raises:
-        ConfigurationError: Nothing can be written there by this way.
-        OSError: The storage refuses to be written to.
+        ConfigurationError: This protocol is read only.
+        OSError: The storage refused the first write.
     """
 
-    page = 1000
+    page_size = 1000
 
     def __init__(self, location: Location, credentials: Credentials, network: NetworkPolicy) -> None:
         if location.protocol not in _WRITABLE:
             raise ConfigurationError(
-                f"{location}: --storage-write is there for S3 and for folders of this machine; leave it out"
+                f"{location}: --storage-write works with S3 and local folders only; remove the option"
             )
         self._location = location
         self._credentials = credentials
         self._network = network
         self._fs: AbstractFileSystem = connect(location, credentials, network)
         self._written: set[str] = set()
-        self.lost_names: frozenset[str] = frozenset() if location.bucket else frozenset({"a//b.png"})
+        self.altered_names: frozenset[str] = frozenset() if location.bucket else frozenset({"a//b.png"})
         self.lacks: Mapping[Capability, str] = {
             **_NOT_TRIED,
-            **declared(location, credentials),
-            **self._versions_lacked(),
+            **declared_gaps(location, credentials),
+            **self._version_gap(),
         }
 
-    def _versions_lacked(self) -> Mapping[Capability, str]:
+    def _version_gap(self) -> Mapping[Capability, str]:
         folder = f"contract-{uuid.uuid4().hex}"
         self.put({f"{folder}/a.png": b"first"})
-        kept = self.open(folder).stat("a.png").version_id
-        return {} if kept else {"versions": "they are not switched on there"}
+        has_versions = self.open(folder).stat("a.png").version_id
+        return {} if has_versions else {"versions": "versioning is off"}
 
-    def open(self, folder: str, *, who: Caller = "owner") -> ArtworkStorage:
-        """The folder below the one that was given."""
-        stranger = Keys("WRONGACCESSKEY", "a-wrong-secret")
-        credentials = {"owner": self._credentials, "stranger": stranger, "anonymous": Anonymous()}[who]
-        if who == "stranger" and not isinstance(self._credentials, Keys):
-            credentials = self._credentials
-        place = evolve(self._location, prefix=f"{self._location.prefix}{folder}/")
-        return open_storage(place, credentials=credentials, network=self._network)
+    def open(self, folder: str, *, caller: Caller = "owner") -> ArtworkStorage:
+        """Open a folder below the given one."""
+        credentials = self._credentials
+        if caller == "anonymous":
+            credentials = Anonymous()
+        elif caller == "wrong_credentials" and isinstance(self._credentials, Keys):
+            credentials = Keys("WRONGACCESSKEY", "a-wrong-secret")
+        location = evolve(self._location, prefix=f"{self._location.prefix}{folder}/")
+        return open_storage(location, credentials=credentials, network=self._network)
 
-    def open_nowhere(self) -> ArtworkStorage:
-        """A bucket, or a top folder, with a name that nobody uses."""
-        name = unused_like(self._location.bucket)
+    def open_missing(self) -> ArtworkStorage:
+        """Open a bucket, or a top-level folder, that does not exist."""
+        name = unused_bucket_name(self._location.bucket)
         if self._location.bucket:
-            place = evolve(self._location, bucket=name)
+            location = evolve(self._location, bucket=name)
         else:
-            place = evolve(self._location, prefix=f"{self._location.prefix}{name}/")
-        return open_storage(place, credentials=self._credentials, network=self._network)
+            location = evolve(self._location, prefix=f"{self._location.prefix}{name}/")
+        return open_storage(location, credentials=self._credentials, network=self._network)
 
     def put(self, files: Mapping[str, bytes], *, public: bool = False) -> None:
-        """Writes one after the other; nothing is ever made public."""
+        """Write the files one after the other. Ignores ``public``."""
         del public
         for name, content in files.items():
             if self._location.protocol == "s3":
@@ -129,7 +130,7 @@ class OwnStorage:
             self._written.add(name)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Removes files; in a bucket that keeps versions, their older versions stay."""
+        """Delete files. A bucket with versioning keeps their older versions."""
         for name in names:
             if self._location.protocol == "s3":
                 self._fs.call_s3("delete_object", **self._object(name))
@@ -144,5 +145,5 @@ class OwnStorage:
         return f"{self._location.root}/{name}"
 
     def clean_up(self) -> None:
-        """Removes all that was written and is still there."""
+        """Delete every file that was written and still exists."""
         self.delete(sorted(self._written))

@@ -1,6 +1,7 @@
-"""The options of ``pytest --pyargs remote_artwork.testing``, which tries an operator's own storage.
+"""The options of ``pytest --pyargs remote_artwork.testing``, which tests an operator's own storage.
 
-pytest loads this by an entry point of this package: a ``conftest.py`` among installed tests comes too late for options.
+pytest loads this module through an entry point of the package: it reads the ``conftest.py`` of installed tests too late
+to add options.
 """
 
 from __future__ import annotations
@@ -9,17 +10,15 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options; they do nothing where no test asks for them."""
-    group = parser.getgroup("remote_artwork", "a storage of your own: pytest --pyargs remote_artwork.testing")
-    group.addoption("--storage-url", metavar="URL", help="the folder to try, as its console shows it")
+    """Add the options. They have no effect on other tests."""
+    group = parser.getgroup("remote_artwork", "test your own storage: pytest --pyargs remote_artwork.testing")
+    group.addoption("--storage-url", metavar="URL", help="the folder to test, as its console shows it")
     group.addoption(
         "--storage-credentials",
         metavar="anonymous|FILE",
         default="anonymous",
-        help="as the command line of remote-artwork takes them",
+        help="the same as --credentials of remote-artwork",
     )
-    group.addoption("--storage-provider", metavar="ID", help="who runs it, where the URL does not tell")
-    group.addoption("--storage-write", action="store_true", help="also write into new folders below it, and clean up")
-    group.addoption(
-        "--allow-private-network", action="store_true", help="let it be on this machine or a private network"
-    )
+    group.addoption("--storage-provider", metavar="ID", help="the provider, when the host name does not show it")
+    group.addoption("--storage-write", action="store_true", help="also write to new folders below it, then clean up")
+    group.addoption("--allow-private-network", action="store_true", help="allow private addresses and plain http")

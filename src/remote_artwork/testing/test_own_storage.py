@@ -1,5 +1,6 @@
-# ruff: noqa: D102 - a fixture's name says what
-"""The tests that ``pytest --pyargs remote_artwork.testing --storage-url URL`` runs on somebody's own storage."""
+"""The tests that ``pytest --pyargs remote_artwork.testing --storage-url URL`` runs on an operator's own storage."""
+
+# ruff: noqa: D102 - the name of a fixture says what it returns
 
 from __future__ import annotations
 
@@ -12,17 +13,19 @@ from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.providers import Capability
 from remote_artwork.storage.storage import ArtworkStorage, open_storage
-from remote_artwork.testing.own_storage import OwnStorage, declared, place_named
+from remote_artwork.testing.own_storage import OwnStorage, declared_gaps, parse_target
 from remote_artwork.testing.storage import StorageBench, StorageContract, StorageReading
+
+Target = tuple[Location, Credentials, NetworkPolicy]
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, NetworkPolicy]:
-    """What the options name."""
+def target(request: pytest.FixtureRequest) -> Target:
+    """The storage that the options name."""
     option = request.config.getoption
     if not option("--storage-url"):
-        pytest.skip("say which storage: --storage-url URL")
-    return place_named(
+        pytest.skip("no storage was given; add --storage-url URL")
+    return parse_target(
         option("--storage-url"),
         credentials=option("--storage-credentials"),
         provider=option("--storage-provider"),
@@ -31,32 +34,30 @@ def place(request: pytest.FixtureRequest) -> tuple[Location, Credentials, Networ
 
 
 @pytest.fixture(scope="module")
-def own_storage(
-    request: pytest.FixtureRequest, place: tuple[Location, Credentials, NetworkPolicy]
-) -> Iterator[OwnStorage]:
-    """The storage to write to; cleaned up at the end."""
+def own_storage(request: pytest.FixtureRequest, target: Target) -> Iterator[OwnStorage]:
+    """The storage to write to. Its files are deleted at the end."""
     if not request.config.getoption("--storage-write"):
-        pytest.skip("it would write: allow it by --storage-write")
-    bench = OwnStorage(*place)
+        pytest.skip("this test writes files; add --storage-write to allow it")
+    bench = OwnStorage(*target)
     yield bench
     bench.clean_up()
 
 
 class TestReading(StorageReading):
-    """Only reads, one file and at most three pages."""
+    """Reads one file and at most three pages. Writes nothing."""
 
     @pytest.fixture
-    def lacks(self, place: tuple[Location, Credentials, NetworkPolicy]) -> Mapping[Capability, str]:
-        return declared(place[0], place[1])
+    def lacks(self, target: Target) -> Mapping[Capability, str]:
+        return declared_gaps(target[0], target[1])
 
     @pytest.fixture
-    def storage(self, place: tuple[Location, Credentials, NetworkPolicy]) -> ArtworkStorage:
-        location, credentials, network = place
+    def storage(self, target: Target) -> ArtworkStorage:
+        location, credentials, network = target
         return open_storage(location, credentials=credentials, network=network)
 
 
 class TestWriting(StorageContract):
-    """The whole contract, in new folders below the one that was given."""
+    """The whole contract, in new folders below the given one."""
 
     @pytest.fixture
     def bench(self, own_storage: OwnStorage) -> StorageBench:

@@ -131,7 +131,7 @@ def test_a_call_that_fails_is_made_up_for_by_the_next_scan_and_nothing_is_sent_t
 def test_an_order_that_is_deleted_just_before_it_is_sent_is_not_sent(engine, storage):
     place(engine, o1001=2, o1002=1)
     faults = Faults()
-    faults.meanwhile("client.fulfill", lambda: place(engine, o1002=1))
+    faults.intercept("client.fulfill", lambda: place(engine, o1002=1))
     report = scanner_of(storage, engine, ra.MemoryLedger(), faults).scan()
     assert {item.status for item in report.items if item.order_number == "1001"} == {"cancelled"}
     assert "1001" not in effects(engine)

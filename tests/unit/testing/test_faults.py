@@ -10,7 +10,7 @@ def shop():
     return FakeShop([ra.Order("1", [ra.OrderItem("1")]), ra.Order("2", [ra.OrderItem("1")])])
 
 
-def test_calls_are_counted_in_order_and_passed_on():
+def test_calls_are_recorded_in_order_and_forwarded():
     faults = Faults()
     client = FaultyClient(shop(), faults)
     assert [order.number for order in client.pending_orders()] == ["1", "2"]
@@ -25,36 +25,36 @@ def test_calls_are_counted_in_order_and_passed_on():
 
 @pytest.mark.parametrize(("moment", "effects"), [("before", 0), ("after", 1)])
 def test_the_nth_call_of_a_kind_fails_before_or_after_its_effect(moment, effects):
-    faults, host = Faults(), shop()
-    client = FaultyClient(host, faults)
+    faults, double = Faults(), shop()
+    client = FaultyClient(double, faults)
     faults.fail("client.fulfill", ra.OutcomeUnknown("time-out"), number=2, moment=moment)
     one, two = client.pending_orders()
     client.fulfill(one, {}, idempotency_key="1")
     with pytest.raises(ra.OutcomeUnknown):
         client.fulfill(two, {}, idempotency_key="2")
-    assert host.effects["2"] == effects
+    assert double.effects["2"] == effects
     assert client.get_order("1").state is ra.OrderState.FULFILLED, "only the second call fails"
 
 
-def test_after_a_call_that_fails_by_itself_comes_after_too():
+def test_a_call_that_raises_runs_its_after_action_too():
     faults = Faults()
     client = FaultyClient(shop(), faults)
-    faults.meanwhile("client.get_order", faults.die, moment="after")
+    faults.intercept("client.get_order", faults.kill, moment="after")
     with pytest.raises(Killed):
         client.get_order("no such order")
 
 
-def test_the_dead_make_no_more_calls():
+def test_a_dead_process_makes_no_more_calls():
     faults, ledger = Faults(), ra.MemoryLedger()
     faults.fail("ledger.find", RuntimeError())
     with pytest.raises(Killed):
-        faults.die()
+        faults.kill()
     with pytest.raises(Killed):
         FaultyLedger(ledger, faults).find("acme")
     assert faults.calls == []
 
 
-def test_requests_of_a_storage_fail_and_are_repeated_by_its_own_policy():
+def test_a_failed_storage_request_is_retried():
     _, storage = memory_folder("/faulty", "1_1.jpg")
     faults = Faults()
     faulty = FaultyStorage(storage, faults)
@@ -89,19 +89,19 @@ def test_a_scan_dies_before_and_after_each_of_its_calls():
     assert died == [2, 0, 2, 0, 0, 1, 1]
 
 
-def test_a_scan_that_goes_another_way_each_time_is_refused():
-    ways = iter([["a", "b"], ["b", "a"]])
+def test_a_scan_that_makes_other_calls_each_time_is_refused():
+    orders_of_calls = iter([["a", "b"], ["b", "a"]])
 
     def scan(faults):
-        for call in next(ways):
+        for call in next(orders_of_calls):
             with faults.around(call):
                 pass
 
-    with pytest.raises(AssertionError, match="made other calls before it died before call 1"):
+    with pytest.raises(AssertionError, match="this run made other calls before it died before call 1"):
         list(crash_points(scan))
 
 
-def test_a_scan_that_swallows_its_death_is_refused():
+def test_a_scan_that_catches_killed_is_refused():
     def scan(faults):
         try:
             with faults.around("a"):
@@ -109,16 +109,16 @@ def test_a_scan_that_swallows_its_death_is_refused():
         except Killed:
             pass
 
-    with pytest.raises(AssertionError, match="was to die before call 1, a, and ended"):
+    with pytest.raises(AssertionError, match="did not die before call 1, a"):
         list(crash_points(scan))
 
 
-def test_a_delayed_call_takes_effect_when_it_arrives():
-    host = shop()
-    host.delay_next("fulfill", ra.OutcomeUnknown("time-out"))
+def test_a_delayed_call_takes_effect_later():
+    double = shop()
+    double.delay_next("fulfill", ra.OutcomeUnknown("time-out"))
     with pytest.raises(ra.OutcomeUnknown):
-        host.fulfill(host.get_order("1"), {}, idempotency_key="k")
-    assert not host.effects
-    host.arrive()
-    host.arrive()
-    assert host.effects == {"k": 1}
+        double.fulfill(double.get_order("1"), {}, idempotency_key="k")
+    assert not double.effects
+    double.run_delayed()
+    double.run_delayed()
+    assert double.effects == {"k": 1}

@@ -14,7 +14,7 @@ def artwork(name="1_1.png"):
     return ra.Artwork(name=name, url="https://x", media_type="image/png", size=1, version="v")
 
 
-def test_the_journal_tells_calls_from_effects():
+def test_the_journal_records_calls_and_their_effects():
     double = shop()
     [order, other] = double.pending_orders()
     double.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
@@ -33,7 +33,7 @@ def test_the_journal_tells_calls_from_effects():
     assert double.artwork == {("1", "1"): (artwork(),)}
 
 
-def test_a_shop_that_promises_nothing_fulfils_twice():
+def test_a_shop_without_recovery_fulfills_twice():
     double = shop(recovery=ra.Recovery.NONE)
     order = double.get_order("1")
     for _ in range(2):
@@ -51,7 +51,7 @@ def test_an_idempotent_shop_counts_one_effect():
     assert [call.effect for call in double.calls("fulfill")] == [True, False]
 
 
-def test_an_idempotent_shop_knows_a_key_also_once_the_order_waits_again():
+def test_an_idempotent_shop_knows_a_key_after_a_second_approval():
     double = shop(recovery=ra.Recovery.IDEMPOTENT)
     order = double.get_order("1")
     double.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
@@ -62,10 +62,10 @@ def test_an_idempotent_shop_knows_a_key_also_once_the_order_waits_again():
 
 
 @pytest.mark.parametrize("after_effect", [False, True])
-def test_a_fault_strikes_once_before_or_after_the_effect(after_effect):
+def test_a_planned_error_is_raised_once_before_or_after_the_effect(after_effect):
     double = shop()
     order = double.get_order("1")
-    double.fail_next("fulfill", ra.OutcomeUnknown("the line broke"), after_effect=after_effect)
+    double.fail_next("fulfill", ra.OutcomeUnknown("connection lost"), after_effect=after_effect)
     with pytest.raises(ra.OutcomeUnknown):
         double.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
     assert (double.get_order("1").state is ra.OrderState.FULFILLED) is after_effect
@@ -74,25 +74,25 @@ def test_a_fault_strikes_once_before_or_after_the_effect(after_effect):
         assert double.fulfill(order, {"1": [artwork()]}, idempotency_key="f")
 
 
-def test_people_edit_fulfil_and_delete_orders():
+def test_orders_can_be_edited_fulfilled_and_deleted_by_hand():
     double = shop()
     double.put(ra.Order("1", [ra.OrderItem("9")]))
     assert double.get_order("1").items[0].number == "9"
     double.fulfill_by_hand("1")
     assert double.get_order("1").state is ra.OrderState.FULFILLED
-    double.forget("2")
+    double.delete("2")
     assert list(double.pending_orders()) == []
     assert not double.effects
 
 
-def test_attaching_fails_the_test_where_it_is_never_called():
+def test_attach_artwork_fails_the_test_if_fulfill_attaches():
     double = shop(attaching=ra.Attaching.WITH_FULFILL)
     order = double.get_order("1")
     with pytest.raises(AssertionError, match="attaches with fulfill"):
         double.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
 
 
-def test_an_unknown_item_leaves_nothing_behind():
+def test_an_unknown_item_changes_nothing():
     double = shop()
     with pytest.raises(ra.ItemNotFound):
         double.fulfill(double.get_order("1"), {"1": [artwork()], "7": [artwork()]}, idempotency_key="f")
@@ -100,7 +100,7 @@ def test_an_unknown_item_leaves_nothing_behind():
     assert double.get_order("1").state is ra.OrderState.PENDING
 
 
-def test_of_many_threads_one_has_the_effect():
+def test_only_one_of_many_threads_fulfills():
     double = shop()
     order = double.get_order("1")
 
