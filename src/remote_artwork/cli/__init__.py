@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """The entry point: runs the command line, and says what to install where that is missing."""
+    """Run the command line, or say what to install when its packages are missing."""
     try:
         import rich
         import typer

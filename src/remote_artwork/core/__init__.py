@@ -1,1 +1,1 @@
-"""The pure heart: values and decisions. No I/O, no clock, no logging."""
+"""Values and decisions. No I/O, no clock, no logging: everything arrives as an argument."""

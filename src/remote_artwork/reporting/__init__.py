@@ -1,1 +1,1 @@
-"""Reporting: a report made readable."""
+"""Draws a report for people: in the terminal and as a contact sheet."""
