@@ -138,7 +138,7 @@ def test_a_read_only_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: Worl
     event.listen(world.ledger._engine, "connect", lambda raw, _entry: raw.execute("PRAGMA query_only = ON"))
     report = world.scanner().scan()
     assert report.exit_code == 3
-    assert "is read-only; let this process write the file and its folder" in report.faults[0].message
+    assert "is read-only; give this process write access to the file and its folder" in report.faults[0].message
     assert {item.status for item in report.items} == {"failed"}
     assert not world.shop.journal[1:]
 
@@ -152,7 +152,7 @@ def test_a_damaged_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: World,
     file.write_bytes(content)
     report = world.scanner().scan()
     assert report.exit_code == 3
-    assert "is damaged; bring back a backup of it" in report.faults[0].message
+    assert "is damaged; restore a backup" in report.faults[0].message
     assert not world.shop.effects
 
 

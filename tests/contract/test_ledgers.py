@@ -1,4 +1,4 @@
-"""Every ledger of the house, under the contract that ships for the hosts' own."""
+"""Runs the public ledger contract against each built-in ledger."""
 
 from collections.abc import Iterator
 from pathlib import Path

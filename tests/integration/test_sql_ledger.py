@@ -1,4 +1,4 @@
-"""A SQLite ledger under several real processes."""
+"""A SQLite ledger used by several processes."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import HOUR, KEY, SELECT, claim, ids, only, try_claim
 
-PATIENCE = 60
+TIMEOUT = 60
 ORDERS = [OrderKey("acme", f"order-{number}") for number in range(50)]
 
 CLAIM_ALL = """
@@ -50,7 +50,7 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
-def test_several_processes_create_one_ledger_and_take_each_order_once(url: str):
+def test_several_processes_create_one_ledger_and_claim_each_order_once(url: str):
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", CLAIM_ALL, url, f"worker {number}"],
@@ -63,10 +63,10 @@ def test_several_processes_create_one_ledger_and_take_each_order_once(url: str):
     try:
         for worker in workers:
             assert worker.stdout.readline() == "ready\n"
-        for worker in workers:  # all of them are loaded; now they begin together
+        for worker in workers:  # all workers have finished importing; start them together
             worker.stdin.write("go\n")
             worker.stdin.flush()
-        taken = [worker.communicate(timeout=PATIENCE)[0].split() for worker in workers]
+        taken = [worker.communicate(timeout=TIMEOUT)[0].split() for worker in workers]
     finally:
         for worker in workers:
             worker.kill()
@@ -74,8 +74,8 @@ def test_several_processes_create_one_ledger_and_take_each_order_once(url: str):
     assert sorted(chain.from_iterable(taken)) == sorted(key.order_id for key in ORDERS)
 
 
-def test_what_a_killed_process_committed_is_there_and_its_lease_holds_until_it_ends(url: str, tmp_path: Path):
-    dead = subprocess.run([sys.executable, "-c", DIE_WORKING, url], timeout=PATIENCE, check=False)
+def test_commits_and_the_lease_of_a_killed_process_survive(url: str, tmp_path: Path):
+    dead = subprocess.run([sys.executable, "-c", DIE_WORKING, url], timeout=TIMEOUT, check=False)
     assert dead.returncode == -signal.SIGKILL
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert "ledger.db-wal" in before
@@ -92,7 +92,7 @@ def test_a_ledger_that_was_used_before_a_fork_works_on_both_sides(url: str):
         context = multiprocessing.get_context("fork")
         child = context.Process(target=_work, args=(ledger,))
         child.start()
-        child.join(PATIENCE)
+        child.join(TIMEOUT)
         assert child.exitcode == 0
         ledger.advance(lease, [SELECT])
         assert ids(ledger.find("acme")) == {"order-0", "order-1"}
@@ -101,7 +101,7 @@ def test_a_ledger_that_was_used_before_a_fork_works_on_both_sides(url: str):
 def _work(ledger: SqlLedger) -> None:
     inherited = ledger._engine.pool.checkedin()
     claim(ledger, ORDERS[1], owner=f"child {os.getpid()}", lease_for=HOUR)
-    assert inherited == 1, "the test carries no connection over"
+    assert inherited == 1, "the child inherited no connection"
     assert try_claim(ledger, ORDERS[0], owner="child") is None
 
 

@@ -1,4 +1,4 @@
-"""The command by which a person settles an order: whoever names it names one that works as it stands."""
+"""The lifecycle of an order in the ledger: states, records, and the rules of a ledger write. Pure; does no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remote_artwork.errors import LeaseLost
 
 
 class ItemState(enum.StrEnum):
-    """How far the artwork of one item is."""
+    """The state of one item's artwork."""
 
     SELECTED = "selected"
     VERIFIED = "verified"
@@ -28,11 +28,11 @@ class ItemState(enum.StrEnum):
 
 
 VERIFIED_STATES = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
-"""The files passed the checks."""
+"""States in which the files have passed all checks."""
 
 
 class FulfillState(enum.StrEnum):
-    """How far one order is, under one approval."""
+    """The state of one approval of an order."""
 
     OPEN = "open"
     FULFILL_INTENT = "fulfill_intent"
@@ -52,7 +52,9 @@ ITEM_TRANSITIONS: Mapping[ItemState | None, frozenset[ItemState]] = {
     _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.LATE_REPLACEMENT: frozenset({_I.SELECTED}),
 }
-"""From (None: no row yet) → to. Every state may go back to ``selected``: the file was replaced."""
+"""State → allowed next states. None means that the item has no row yet.
+
+Every state may return to ``selected``, because a merchant can replace the file at any time."""
 
 ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
@@ -61,15 +63,17 @@ ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }
-"""From → to. An order's row is created ``open`` by its first claim, and is ``open`` again after a call that surely had
-no effect. Each attempt of a call records its intent, so that the intent's age is the age of the last attempt."""
+"""State → allowed next states. The first claim creates the row as ``open``.
+
+A row returns to ``open`` after a call that certainly had no effect. Each attempt of a call records a new intent:
+the age of the intent is the age of the last attempt."""
 
 UNRESOLVED_STATES = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
-"""A call may have had its effect, and nobody knows it: such rows are never forgotten, and a person may settle them."""
+"""States in which the outcome of a call is unknown. A ledger never deletes such rows; a person may resolve them."""
 
 
-def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
-    """Whether the tables hold an arrow from ``before`` to ``after``."""
+def is_transition(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
+    """Whether the lifecycle allows the transition from ``before`` to ``after``."""
     if isinstance(after, FulfillState):
         return isinstance(before, FulfillState) and after in ORDER_TRANSITIONS[before]
     return not isinstance(before, FulfillState) and after in ITEM_TRANSITIONS[before]
@@ -77,7 +81,7 @@ def allowed(before: ItemState | FulfillState | None, after: ItemState | FulfillS
 
 @frozen
 class OrderKey:
-    """What a ledger row about an order is found by: one approval of one order of one tenant."""
+    """The primary key of an order's ledger row: one approval of one order of one tenant."""
 
     tenant: str
     order_id: str
@@ -85,17 +89,17 @@ class OrderKey:
 
     @property
     def fulfillment_key(self) -> str:
-        """The idempotency key of the fulfill call; hashes this key alone, so that a re-upload cannot change it."""
+        """The idempotency key of the fulfill call. It hashes only this key, so a new upload does not change it."""
         return _digest("fulfill", self.tenant, self.order_id, self.approval)
 
     def attachment_key(self, item_number: str, files: Sequence[FileRecord]) -> str:
-        """The idempotency key of an attach call: hashes the item and the versions of its files too."""
+        """The idempotency key of an attach call. It also hashes the item and the versions of its files."""
         versions = [part for file in files for part in (file.placement, file.name, file.version)]
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
 
 
 def replace_unstorable(text: str) -> str:
-    """A host's words, with what no database takes replaced: half characters, and NUL for PostgreSQL."""
+    """Replaces characters that a database cannot store: lone surrogates, and NUL (which PostgreSQL rejects)."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
@@ -113,7 +117,7 @@ def _digest(*parts: str) -> str:
 
 @frozen(kw_only=True)
 class FileRecord:
-    """Which bytes an item's artwork is, as the ledger remembers them. Holds no URL."""
+    """The stored identity of one artwork file. Never contains a URL."""
 
     placement: str
     name: str
@@ -123,16 +127,16 @@ class FileRecord:
 
     @classmethod
     def of(cls, placement: str, file: StoredFile) -> FileRecord:
-        """The record of a stored file for one placement."""
+        """Creates the record of a stored file for one placement."""
         return cls(placement=placement, name=file.name, size=file.size, etag=file.etag, version_id=file.version_id)
 
     @property
     def version(self) -> str:
-        """The most precise name of these very bytes that the storage gave."""
+        """The most precise version identifier from the storage: the version id, or else the ETag."""
         return self.version_id or self.etag
 
     def describes(self, file: StoredFile) -> bool:
-        """Whether ``file`` is still these bytes, as far as the storage can tell."""
+        """Whether ``file`` still has the recorded content, according to the storage."""
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
         return (self.name, self.size, self.etag) == (file.name, file.size, file.etag)
@@ -140,14 +144,14 @@ class FileRecord:
 
 @frozen(kw_only=True)
 class ItemRecord:
-    """The ledger's row about one item.
+    """The ledger row of one item.
 
     Args:
-        item_number: Which item.
-        state: How far its artwork is.
-        files: The files it is about.
-        reason: Why they were refused, where they were.
-        checks: Digest of the checks that judged them; a verdict of other checks counts for nothing.
+        item_number: The item's number.
+        state: The state of its artwork.
+        files: The files selected for it.
+        reason: Why the files were rejected; None if they were not.
+        checks: Digest of the checks that ran. A result from different checks is ignored.
     """
 
     item_number: str
@@ -157,7 +161,7 @@ class ItemRecord:
     checks: str = ""
 
     def describes(self, files: Mapping[str, StoredFile]) -> bool:
-        """Whether the row is about exactly these files, given by placement."""
+        """Whether the row describes exactly these files. ``files`` maps placement to file."""
         return len(self.files) == len(files) and all(
             record.placement in files and record.describes(files[record.placement]) for record in self.files
         )
@@ -165,20 +169,20 @@ class ItemRecord:
 
 @frozen(kw_only=True)
 class OrderRecord:
-    """Everything a ledger knows of one order.
+    """Everything the ledger stores about one approval of an order.
 
     Args:
-        key: Which order and approval.
-        order_number: The number people know it by.
-        state: How far the fulfillment is.
+        key: The order and approval.
+        order_number: The order number that people use.
+        state: The state of the fulfillment.
         items: Item number → its row.
-        receipt: What the host answered to ``fulfill``.
-        work: Digest of what was asked for when the last ``fulfill_intent`` was recorded: ``Order.work``.
-        reason: Why the order is in this state, where that needs a word.
-        settled_by: Who said that it is in this state, where a person did.
-        intent_age: How long ago the last ``fulfill_intent`` was recorded, by the ledger's own clock.
-        call_limit: How long the call may be in flight that this intent speaks of.
-        updated_at: When the order's row last changed, by the ledger's own clock.
+        receipt: The return value of the shop's ``fulfill``.
+        work: ``Order.work`` at the last ``fulfill_intent``: a digest of the requested work.
+        reason: Why the order is in this state, if an explanation is needed.
+        settled_by: The person who set this state; empty if the library set it.
+        intent_age: Time since the last ``fulfill_intent``, by the ledger's clock.
+        call_limit: The longest time that the call of the last intent may be in flight.
+        updated_at: When the order's row last changed, by the ledger's clock.
     """
 
     key: OrderKey
@@ -194,9 +198,10 @@ class OrderRecord:
     updated_at: datetime | None = None
 
     def is_stale_fulfillment(self, call_limit: timedelta) -> bool:
-        """Whether the order is done so long that a shop which still names it pending has lost it.
+        """Whether a shop that still lists this fulfilled order as pending has lost the fulfillment.
 
-        A call may be under way for ``call_limit``. A person's word counts for more than what the shop names.
+        A call may be in flight for ``call_limit``, so a younger fulfillment is not stale. An order that a person
+        resolved is never stale.
         """
         if self.state is not FulfillState.FULFILLED or self.settled_by:
             return False
@@ -204,20 +209,20 @@ class OrderRecord:
 
     @property
     def remaining_call_time(self) -> timedelta:
-        """How much longer a fulfill call may be in flight; zero once none can be, as far as the row tells."""
+        """How much longer a fulfill call may be in flight; zero if no call can be."""
         if self.intent_age is None or self.call_limit is None:
             return timedelta(0)
         return max(timedelta(0), self.call_limit - self.intent_age)
 
     @property
     def receipt_details(self) -> dict[str, str | None]:
-        """When it was fulfilled, and with which receipt, as fields of a reason."""
+        """The time and the receipt of the fulfillment, as fields of a reason."""
         return {"at": self.updated_at.isoformat() if self.updated_at else None, "receipt": self.receipt}
 
 
 @frozen(kw_only=True)
 class ItemStep:
-    """One arrow of an item's row, with what the row holds afterwards."""
+    """One transition of an item's row, and the content of the row after it."""
 
     item_number: str
     before: ItemState | None
@@ -228,7 +233,7 @@ class ItemStep:
 
     @property
     def record(self) -> ItemRecord:
-        """The row afterwards."""
+        """The item's row after the step."""
         return ItemRecord(
             item_number=self.item_number,
             state=self.after,
@@ -240,9 +245,9 @@ class ItemStep:
 
 @frozen(kw_only=True)
 class OrderStep:
-    """One arrow of an order's row, with what the row holds afterwards.
+    """One transition of an order's row, and the content of the row after it.
 
-    An empty ``work`` and a ``call_limit`` of None leave the row's as they are.
+    If ``work`` is empty or ``call_limit`` is None, the row keeps its value.
     """
 
     before: FulfillState
@@ -259,13 +264,13 @@ Step = ItemStep | OrderStep
 
 @frozen(kw_only=True)
 class Lease:
-    """The right to work on one order for a while.
+    """The exclusive right to work on one order for a limited time.
 
     Args:
-        record: The order's row as it was when the lease was granted.
-        owner: Who holds it.
-        epoch: Grows by one with every grant; a holder of an older epoch is refused.
-        lasts: How long it runs from its grant, and again from every write of its holder.
+        record: The order's row when the lease was granted.
+        owner: The worker that holds the lease.
+        epoch: Increases by one with each grant. Writes with an older epoch are refused.
+        lasts: The duration of the lease. Each write by its owner starts it again.
     """
 
     record: OrderRecord
@@ -275,7 +280,7 @@ class Lease:
 
     @property
     def key(self) -> OrderKey:
-        """Which order is held."""
+        """The key of the leased order."""
         return self.record.key
 
 
@@ -289,56 +294,59 @@ def advance_record(
     now: datetime,
     release: bool = False,
 ) -> OrderRecord:
-    """The row as these steps leave it. For ledgers of your own; nothing is written here.
+    """Applies steps to an order's row, by the rules that every ledger follows. Use it in your own ledger.
+
+    This function does no I/O: read the row, call it, and store the result.
 
     Args:
-        record: The row as it is in the ledger.
-        steps: As ``Ledger.advance`` was given them.
-        lease: Whose write it is.
-        owner: Who holds the row in the ledger; None where the lease was given back.
-        epoch: How often the row was granted.
-        now: The ledger's clock, which also told the record's ``intent_age``.
-        release: As ``Ledger.advance`` was given it.
+        record: The row as read from the ledger.
+        steps: The ``steps`` argument of ``Ledger.advance``.
+        lease: The ``lease`` argument of ``Ledger.advance``.
+        owner: The lease owner stored in the row; None if the lease was released.
+        epoch: The epoch stored in the row.
+        now: The current time of the ledger's clock, which also measured ``record.intent_age``.
+        release: The ``release`` argument of ``Ledger.advance``.
 
     Returns:
-        The record to store; the very ``record`` where it shows these steps already. The intent was recorded at
-        ``now`` minus its ``intent_age``.
+        The record to store. If the row already contains these steps, this is the same ``record`` object.
+        To store the time of the intent, compute ``now`` minus ``intent_age``.
 
     Raises:
-        LeaseLost: The lease may not write, or a row is in another state than its step expects.
-        ValueError: The lifecycle has no such arrow, which is a mistake of the caller.
+        LeaseLost: The lease is no longer valid, or a row is not in the state that its step expects.
+        ValueError: A step is not a transition of the lifecycle. This is a bug in the caller.
     """
-    check_arrows(steps)
+    check_transitions(steps)
     if epoch != lease.epoch or owner not in ((lease.owner, None) if release else (lease.owner,)):
-        raise taken_over(lease.key)
+        raise lease_lost(lease.key)
     try:
         if owner is None:
-            raise taken_over(lease.key)
+            raise lease_lost(lease.key)
         after = record
         for step in steps:
-            after = _stepped(after, step)
+            after = _apply_step(after, step)
     except LeaseLost:
-        if not written_already(record, steps):
+        if not is_already_applied(record, steps):
             raise
         return record
     return evolve(after, updated_at=now) if steps else record
 
 
-def check_arrows(steps: Iterable[Step]) -> None:
-    """Refuses arrows that the lifecycle's tables do not hold.
+def check_transitions(steps: Iterable[Step]) -> None:
+    """Validates that each step is a transition of the lifecycle.
 
     Raises:
-        ValueError: A mistake of the caller, not of the data: such a step must never be asked for.
+        ValueError: A step is not. This is a bug in the caller, not a problem of the data.
     """
     for step in steps:
-        if not allowed(step.before, step.after):
-            raise ValueError(f"the lifecycle has no arrow from {step.before} to {step.after}: {step}")
+        if not is_transition(step.before, step.after):
+            raise ValueError(f"the lifecycle has no transition from {step.before} to {step.after}: {step}")
 
 
-def written_already(record: OrderRecord, steps: Iterable[Step]) -> bool:
-    """Whether the rows are exactly as these steps leave them.
+def is_already_applied(record: OrderRecord, steps: Iterable[Step]) -> bool:
+    """Whether the rows already have the content that these steps write.
 
-    While one lease holds the order nobody else writes, so then it was this very write, and its answer was lost.
+    Only the owner of the lease writes to an order. So an earlier attempt of the same write succeeded, and its
+    response was lost.
     """
     items = {step.item_number: step.record for step in steps if isinstance(step, ItemStep)}
     order = [step for step in steps if isinstance(step, OrderStep)][-1:]
@@ -351,25 +359,25 @@ def written_already(record: OrderRecord, steps: Iterable[Step]) -> bool:
     )
 
 
-def taken_over(key: OrderKey) -> LeaseLost:
-    """The error of a lease that is no longer the order's newest."""
-    return LeaseLost(f"order {key.order_id}: the lease was given back or another scanner has taken the order over")
+def lease_lost(key: OrderKey) -> LeaseLost:
+    """Creates the error for a lease that was released or replaced by a newer one."""
+    return LeaseLost(f"order {key.order_id}: the lease was released, or another scanner took over the order")
 
 
-def moved_on(key: OrderKey, step: Step) -> LeaseLost:
-    """The error of a step whose row is in another state than the caller saw."""
+def state_changed(key: OrderKey, step: Step) -> LeaseLost:
+    """Creates the error for a step whose row is no longer in the expected state."""
     what = f"item {step.item_number}" if isinstance(step, ItemStep) else "the order"
-    return LeaseLost(f"order {key.order_id}: {what} is no longer {step.before or 'new'}; somebody else has changed it")
+    return LeaseLost(f"order {key.order_id}: {what} is no longer {step.before or 'new'}; another process changed it")
 
 
-def _stepped(record: OrderRecord, step: Step) -> OrderRecord:
+def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
     if isinstance(step, ItemStep):
         item = record.items.get(step.item_number)
         if (item.state if item else None) != step.before:
-            raise moved_on(record.key, step)
+            raise state_changed(record.key, step)
         return evolve(record, items={**record.items, step.item_number: step.record})
     if record.state != step.before:
-        raise moved_on(record.key, step)
+        raise state_changed(record.key, step)
     return evolve(
         record,
         state=step.after,
@@ -386,17 +394,17 @@ DEFAULT_TENANT = "default"
 
 
 def resolve_command(key: OrderKey, number: str, *, by_id: bool = False) -> str:
-    """What to type, for a shell, to say that an order was fulfilled; where the ledger is, is left to the person.
+    """The shell command that marks an order as fulfilled. The person adds the option ``--ledger``.
 
     Args:
-        key: Which order.
-        number: The number people know it by.
-        by_id: Whether the id is named also where it is the number; for orders that share it.
+        key: The order and approval.
+        number: The order number that people use.
+        by_id: Include ``--id`` even if the id equals the number, because several orders share the number.
     """
     options = [f"--tenant={key.tenant}"] if key.tenant != DEFAULT_TENANT else []
     options += [f"--id={key.order_id}"] if by_id or key.order_id != number else []
     options += [f"--approval={key.approval}"] if key.approval else []
     options.append("--fulfilled")
     command = ["remote-artwork", "ledger", "resolve"]
-    # Behind a lone "--" nothing is taken for an option.
+    # A number that starts with "-" goes after "--", or the command line would read it as an option.
     return shlex.join([*command, *options, "--", number] if number.startswith("-") else [*command, number, *options])

@@ -1,4 +1,4 @@
-"""Ledgers, and the records and rules that a ledger of your own needs."""
+"""The ledgers, and the records and rules for writing your own ledger."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Connections to a ledger's database: its URL, its dialect, its transactions, and the migrations of its tables."""
+"""The database behind ``SqlLedger``: parsing its URL, opening connections, SQL that differs by dialect, migrations."""
 
 from __future__ import annotations
 
@@ -26,162 +26,129 @@ from sqlalchemy.types import TypeEngine
 
 from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, versions
-from remote_artwork.ledgers.snapshot import refuse_emptied
-
-
-class DatabaseNow(FunctionElement[float]):
-    """The database's own clock: seconds since 1970, with fractions. Stands still within one statement."""
-
-    type: TypeEngine[float] = Double()
-    inherit_cache: bool | None = True
-
-
-@compiles(DatabaseNow, "sqlite")
-def _sqlite_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
-
-
-@compiles(DatabaseNow, "postgresql")
-def _postgresql_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) -> str:
-    # Not now(): that is the start of the transaction, however long it has waited for a lock since.
-    return "CAST(extract(epoch FROM statement_timestamp()) AS double precision)"
-
-
-class _EachText(FunctionElement[str]):
-    name = "each_text"
-    inherit_cache = True
-
-
-@compiles(_EachText, "sqlite")
-def _sqlite_each(element: _EachText, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_EachText, "postgresql")
-def _postgresql_each(element: _EachText, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
-
-
-def among(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
-    """Whether the column holds one of the texts. They travel as one parameter, however many they are."""
-    parameter = bindparam(None, json.dumps(list(texts), ensure_ascii=False), type_=Text(), unique=True)
-    return column.in_(select(_EachText(parameter).table_valued("value").c.value))
-
-
-def insert_if_missing(connection: Connection, table: Table, **values: Any) -> bool:
-    """Inserts a row unless its primary key is there already.
-
-    Returns:
-        Whether it was inserted.
-    """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
-
+from remote_artwork.ledgers.snapshot import check_not_truncated
 
 READS: dict[str, Any] = {"remote_artwork_reads": True, "postgresql_readonly": True}
-"""Execution options of a transaction that only reads: it waits for no writer."""
+"""Execution options of a read-only transaction. It does not wait for writers."""
 
-Identity = tuple[int, int, int]
+MIGRATIONS = Path(__file__).parent / "migrations"
 
-_EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
+FileIdentity = tuple[int, int, int]
+"""(process id, device, inode). For a server: (process id, 0, 0)."""
+
+_URL_EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
 _POSTGRESQL = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
-_CARRIED_OVER: list[object] = []
+
+# Connections that a fork copied from the parent process. They are kept here, because closing one could damage it.
+_INHERITED: list[object] = []
+
+# Alembic keeps its environment in module globals, so one thread at a time may use it.
+_ALEMBIC_LOCK = threading.Lock()
+_ADVISORY_LOCK = 0x72656D6F7465
 
 
-def parse_ledger_url(text: str) -> URL:
-    """The URL of a SQLite file (made absolute) or a PostgreSQL database.
+# --- URL ---
+
+
+def parse_ledger_url(url_text: str) -> URL:
+    """Parses the URL of a SQLite file or of a PostgreSQL database. A relative file path becomes absolute.
 
     Raises:
-        InvalidLedger: It is something else; a text that may hold a password is not repeated.
-        MissingExtra: It needs a driver that is not installed.
+        InvalidLedger: The URL is something else. The message never repeats a text that may contain a password.
+        MissingExtra: The URL needs a driver that is not installed.
     """
-    if "://" not in text:
-        raise InvalidLedger(f"{text!r} is not a ledger URL; for a file write sqlite:///{text or 'ledger.db'}")
+    if "://" not in url_text:
+        raise InvalidLedger(f"{url_text!r} is not a ledger URL; for a file write sqlite:///{url_text or 'ledger.db'}")
     try:
-        url = make_url(text)
+        url = make_url(url_text)
     except (ArgumentError, ValueError):
-        raise InvalidLedger(f"the ledger URL cannot be understood; {_EXAMPLES}") from None
+        raise InvalidLedger(f"the ledger URL cannot be parsed; {_URL_EXAMPLES}") from None
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise InvalidLedger(
-                "a SQLite ledger needs a plain file, as in sqlite:///ledger.db; for tests: MemoryLedger"
+                "a SQLite ledger needs a plain file; write sqlite:///ledger.db, or use MemoryLedger in tests"
             )
         return url.set(drivername="sqlite", database=str(Path(url.database).absolute()))
     if url.drivername in _POSTGRESQL:
         if find_spec("psycopg") is None:
-            raise MissingExtra("a PostgreSQL ledger needs psycopg: pip install 'remote_artwork[postgres]'")
+            raise MissingExtra(
+                "a PostgreSQL ledger needs the package psycopg; install it: pip install 'remote_artwork[postgres]'"
+            )
         return url.set(drivername="postgresql+psycopg")
-    raise InvalidLedger(f"a ledger cannot live in {url.drivername!r}; {_EXAMPLES}")
+    raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_URL_EXAMPLES}")
 
 
-def shown(url: URL) -> str:
-    """The URL without its password and options, for messages."""
+def display_url(url: URL) -> str:
+    """The URL for messages: without its password and options."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
+# --- Connections ---
+
+
 def open_engine(url: URL, *, timeout: timedelta) -> Engine:
-    """An engine for a parsed URL; connects nowhere yet.
+    """Creates an engine. It does not connect yet.
 
     Args:
         url: From ``parse_ledger_url``.
-        timeout: How long to wait for a connection, a lock or a statement.
+        timeout: The longest wait for a connection, a lock or a statement.
     """
     seconds = timeout.total_seconds()
     common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": seconds}
     if url.get_backend_name() == "sqlite":
         file = Path(url.database or "")
         engine = create_engine(url, connect_args={"timeout": seconds, "isolation_level": None}, **common)
-        event.listen(engine, "connect", partial(_set_up_sqlite, file=file, seconds=seconds))
+        event.listen(engine, "connect", partial(_configure_sqlite, file=file, seconds=seconds))
         event.listen(engine, "begin", _begin_sqlite)
     else:
         file = None
         arguments = {} if "connect_timeout" in url.query else {"connect_timeout": max(2, round(seconds))}
         engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
         event.listen(engine, "begin", partial(_begin_postgresql, seconds=seconds))
-    event.listen(engine, "connect", partial(_remember_where, file=file))
-    event.listen(engine, "checkout", partial(_refuse_elsewhere, file=file))
+    event.listen(engine, "connect", partial(_record_identity, file=file))
+    event.listen(engine, "checkout", partial(_check_identity, file=file))
     return engine
 
 
-def identity(file: Path | None) -> Identity | None:
-    """Which process this is and which file the name leads to; None when there is no such file.
+def file_identity(file: Path | None) -> FileIdentity | None:
+    """Identifies this process and the file at this path. None if the file does not exist.
 
     Args:
-        file: None for a server.
+        file: The SQLite file; None for a database server.
     """
     if file is None:
         return os.getpid(), 0, 0
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return os.getpid(), found.st_dev, found.st_ino
+    return os.getpid(), status.st_dev, status.st_ino
 
 
-def _remember_where(_connection: Any, entry: ConnectionPoolEntry, *, file: Path | None) -> None:
-    entry.info["identity"] = identity(file)
+def _record_identity(_connection: Any, entry: ConnectionPoolEntry, *, file: Path | None) -> None:
+    entry.info["identity"] = file_identity(file)
 
 
-def _refuse_elsewhere(connection: Any, entry: Any, proxy: Any, *, file: Path | None) -> None:
-    """Refuses a connection from before a fork, or to a file that was since replaced or deleted."""
-    made_in, here = entry.info["identity"], identity(file)
-    if made_in == here:
+def _check_identity(connection: Any, entry: Any, proxy: Any, *, file: Path | None) -> None:
+    """Refuses a connection that was opened before a fork, or to a file that was later replaced or deleted."""
+    opened, current = entry.info["identity"], file_identity(file)
+    if opened == current:
         return
-    if made_in and made_in[0] != os.getpid():
-        # Closing what the parent process still uses could damage it, so it is never closed here.
-        _CARRIED_OVER.append(connection)
+    if opened and opened[0] != os.getpid():
+        _INHERITED.append(connection)
         entry.dbapi_connection = proxy.dbapi_connection = None
-    raise DisconnectionError("the connection belongs to another process or to a file that was replaced")
+    raise DisconnectionError("the connection belongs to another process, or its file was replaced")
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, file: Path, seconds: float) -> None:
+def _configure_sqlite(
+    connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, file: Path, seconds: float
+) -> None:
     try:
-        refuse_emptied(file)
+        check_not_truncated(file)
     except LedgerError:
         connection.close()
         raise
-    # SQLite itself does not wait while another process switches to the write-ahead log at the same time.
+    # While another process switches the file to the write-ahead log, SQLite fails at once instead of waiting.
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -201,52 +168,113 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection, *, seconds: float) -> None:
-    # What was committed must outlast a crash of the server, also where somebody has set commits to be faster than that.
+    # A commit must survive a crash of the server, even if the server or the role turns synchronous_commit off.
     connection.exec_driver_sql(
         f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true), "
         "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
     )
 
 
-SCRIPTS = Path(__file__).parent / "migrations"
-
-_ONE_AT_A_TIME = threading.Lock()
-_ADVISORY_LOCK = 0x72656D6F7465
+# --- SQL that differs by dialect ---
 
 
-def revision_of(connection: Connection, place: str) -> str | None:
-    """The revision of the ledger's tables; None where there are none. Only reads.
+class DatabaseNow(FunctionElement[float]):
+    """The database's clock: seconds since 1970, with fractions. It has one value within one statement."""
+
+    type: TypeEngine[float] = Double()
+    inherit_cache: bool | None = True
+
+
+@compiles(DatabaseNow, "sqlite")
+def _sqlite_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(DatabaseNow, "postgresql")
+def _postgresql_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) -> str:
+    # now() would be the start of the transaction, which may have waited for a lock since.
+    return "CAST(extract(epoch FROM statement_timestamp()) AS double precision)"
+
+
+class _JsonTexts(FunctionElement[str]):
+    name = "each_text"
+    inherit_cache = True
+
+
+@compiles(_JsonTexts, "sqlite")
+def _sqlite_json_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_JsonTexts, "postgresql")
+def _postgresql_json_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
+    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
+
+
+def is_one_of(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
+    """Whether the column equals one of the texts. All texts are sent as one parameter, so their number is unlimited."""
+    parameter = bindparam(None, json.dumps(list(texts), ensure_ascii=False), type_=Text(), unique=True)
+    return column.in_(select(_JsonTexts(parameter).table_valued("value").c.value))
+
+
+def insert_if_missing(connection: Connection, table: Table, **values: Any) -> bool:
+    """Inserts a row unless its primary key already exists.
+
+    Returns:
+        Whether the row was inserted.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+# --- Migrations ---
+
+
+def read_revision(connection: Connection, url: str) -> str | None:
+    """Reads the schema revision of the ledger's tables. None if there are no tables.
+
+    Args:
+        connection: An open connection.
+        url: The ledger's URL, for messages.
 
     Raises:
-        InvalidLedger: They were made by a newer release.
+        InvalidLedger: A newer release created the tables.
     """
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found = connection.scalar(select(versions.c.version_num))
-    if found is not None and found not in REVISIONS:
-        raise InvalidLedger(f"{place} was made by a newer release of remote_artwork (schema {found}); update this one")
-    return found
+    revision = connection.scalar(select(versions.c.version_num))
+    if revision is not None and revision not in REVISIONS:
+        raise InvalidLedger(
+            f"{url} was made by a newer release of remote_artwork (schema {revision}); update remote_artwork here"
+        )
+    return revision
 
 
-def migrate(connection: Connection, place: str, *, to: str = REVISIONS[-1]) -> None:
-    """Brings the tables to a revision, all in the connection's transaction, which must be one that writes.
+def migrate(connection: Connection, url: str, *, to: str = REVISIONS[-1]) -> None:
+    """Migrates the tables to a revision, in the current transaction of the connection.
 
-    Safe to call from several processes at once: the transaction is SQLite's write lock, and PostgreSQL is asked for
-    a lock of its own.
+    Several processes may call this at the same time. On SQLite the write transaction is the lock; on PostgreSQL
+    this function takes an advisory lock.
+
+    Args:
+        connection: A connection in a transaction that may write.
+        url: The ledger's URL, for messages.
+        to: The target revision.
 
     Raises:
-        InvalidLedger: They were made by a newer release.
+        InvalidLedger: A newer release created the tables.
     """
-    # Alembic keeps its environment in module globals, and is needed by the first scan only.
-    with _ONE_AT_A_TIME:
+    with _ALEMBIC_LOCK:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
-        if revision_of(connection, place) == to:
+        if read_revision(connection, url) == to:
             return
+        # Imported here because only the first write to a new ledger needs it.
         from alembic import command
         from alembic.config import Config
 
         config = Config()
-        config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, to)

@@ -1,4 +1,4 @@
-"""A ledger in memory, for tests and dry experiments. It forgets everything when the process ends."""
+"""A ledger in memory, for tests and trials. Its content is lost when the process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     Step,
     advance_record,
-    taken_over,
+    lease_lost,
 )
 
 
@@ -27,8 +27,8 @@ def _now() -> datetime:
 @frozen(kw_only=True)
 class _Row:
     record: OrderRecord
-    named_pass: int
-    named_at: datetime
+    last_listed_scan: int
+    last_listed_at: datetime
     epoch: int = 0
     owner: str | None = None
     lease_until: datetime
@@ -36,20 +36,19 @@ class _Row:
 
 
 class MemoryLedger:
-    """A ``Ledger`` that lives in this process only.
+    """A ``Ledger`` in the memory of this process. It is thread-safe.
 
-    Never use it where an order must not be printed twice: a restarted process knows nothing of what was sent.
-    Any number of threads may call it.
+    Do not use it in production: after a restart it is empty, and the library could send an order twice.
 
     Args:
-        clock: Tells the time, with a time zone; tests pass their own.
+        clock: Returns the current time with a time zone. Tests pass their own clock.
     """
 
     def __init__(self, *, clock: Callable[[], datetime] = _now) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[OrderKey, _Row] = {}
-        self._passes: dict[str, int] = {}
+        self._full_scans: dict[str, int] = {}
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
         """See ``Ledger.claim``."""
@@ -57,8 +56,8 @@ class MemoryLedger:
             now = self._clock()
             row = self._rows.get(key) or _Row(
                 record=OrderRecord(key=key, order_number=order_number, updated_at=now),
-                named_pass=self._passes.get(key.tenant, 0),
-                named_at=now,
+                last_listed_scan=self._full_scans.get(key.tenant, 0),
+                last_listed_at=now,
                 lease_until=now,
             )
             if row.owner not in (None, owner) and row.lease_until > now:
@@ -70,17 +69,17 @@ class MemoryLedger:
                 lease_until=now + lease_for,
                 epoch=row.epoch + 1,
             )
-            return Lease(record=_as_of(row, now), owner=owner, epoch=row.epoch, lasts=lease_for)
+            return Lease(record=_record_at(row, now), owner=owner, epoch=row.epoch, lasts=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """See ``Ledger.advance``. A lease that ended but that nobody took over may still write: its epoch is newest."""
+        """See ``Ledger.advance``. An expired lease may still write if no other worker has claimed the order since."""
         with self._lock:
             now = self._clock()
             row = self._rows.get(lease.key)
             if row is None:
-                raise taken_over(lease.key)
+                raise lease_lost(lease.key)
             record = advance_record(
-                _as_of(row, now),
+                _record_at(row, now),
                 steps,
                 lease=lease,
                 owner=row.owner,
@@ -104,48 +103,48 @@ class MemoryLedger:
         order_numbers: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
-        """See ``Ledger.find``. Given ids and numbers, an order is found by either."""
+        """See ``Ledger.find``. With both ids and numbers, finds orders that match one of the two."""
         ids, numbers = frozenset(order_ids or ()), frozenset(order_numbers or ())
-        everything = order_ids is None and order_numbers is None
+        all_orders = order_ids is None and order_numbers is None
         with self._lock:
             now = self._clock()
             return [
-                _as_of(row, now)
+                _record_at(row, now)
                 for key, row in self._rows.items()
                 if key.tenant == tenant
-                and (everything or key.order_id in ids or row.record.order_number in numbers)
+                and (all_orders or key.order_id in ids or row.record.order_number in numbers)
                 and state in (None, row.record.state)
             ]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
-        """See ``Ledger.forget``. Orders under a running lease stay too."""
+        """See ``Ledger.forget``. Also keeps orders with an active lease."""
         pending = frozenset(still_pending)
         with self._lock:
             now = self._clock()
-            this_pass = self._passes[tenant] = self._passes.get(tenant, 0) + 1
-            ours = {key: row for key, row in self._rows.items() if key.tenant == tenant}
+            scan_number = self._full_scans[tenant] = self._full_scans.get(tenant, 0) + 1
+            rows = {key: row for key, row in self._rows.items() if key.tenant == tenant}
             self._rows.update(
                 {
-                    key: evolve(row, named_pass=this_pass, named_at=now)
-                    for key, row in ours.items()
+                    key: evolve(row, last_listed_scan=scan_number, last_listed_at=now)
+                    for key, row in rows.items()
                     if key.order_id in pending
                 }
             )
-            gone = [
+            expired = [
                 key
-                for key, row in ours.items()
+                for key, row in rows.items()
                 if key.order_id not in pending
-                and this_pass - row.named_pass >= silent_passes
-                and row.named_at <= now - min_age
+                and scan_number - row.last_listed_scan >= silent_passes
+                and row.last_listed_at <= now - min_age
                 and row.record.updated_at is not None
                 and row.record.updated_at <= now - min_age
                 and row.record.state not in UNRESOLVED_STATES
                 and (row.owner is None or row.lease_until <= now)
             ]
-            for key in gone:
+            for key in expired:
                 del self._rows[key]
-            return len(gone)
+            return len(expired)
 
 
-def _as_of(row: _Row, now: datetime) -> OrderRecord:
+def _record_at(row: _Row, now: datetime) -> OrderRecord:
     return evolve(row.record, intent_age=None if row.intent_at is None else now - row.intent_at)

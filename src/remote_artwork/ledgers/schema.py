@@ -1,4 +1,4 @@
-"""The ledger's tables, as the newest migration leaves them. The prefix lets them live beside a shop's own."""
+"""The ledger's tables after the newest migration. Their prefix separates them from the tables of a shop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from sqlalchemy import (
 VERSION_TABLE = "remote_artwork_version"
 
 REVISIONS = ("0001",)
-"""Every migration this release knows, oldest first. Any other revision is one of a newer release."""
+"""All migrations of this release, oldest first. Any other revision belongs to a newer release."""
 
 metadata: MetaData = MetaData()
 
 versions: Table = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
-"""Alembic's own table, to read from; it creates and writes it."""
+"""The version table of Alembic, for reading. Alembic creates and writes it."""
 
 orders: Table = Table(
     "remote_artwork_order",
@@ -52,10 +52,13 @@ orders: Table = Table(
     Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),
     Index("remote_artwork_order_by_age", "tenant", "updated_at"),
 )
-"""One row an approval of an order. Times are seconds since 1970 by the database's clock, and ``call_limit`` is seconds;
-``named_pass`` and ``named_at`` are the last pass in which the host named the order, and when that was. The index by
-state holds the rest of the key, and is unique, because SQLite would otherwise rather walk all of a tenant's rows in
-the order it reads them than sort the few in a state."""
+"""One row per approval of an order.
+
+Times are seconds since 1970 by the database's clock; ``call_limit`` is in seconds. ``named_pass`` and ``named_at`` are
+the number and the time of the last full scan in which the shop listed the order as pending.
+
+The index by state is unique and contains the rest of the key. Otherwise SQLite reads all rows of a tenant in key order
+instead of sorting the few rows that have the state."""
 
 items: Table = Table(
     "remote_artwork_item",
@@ -77,7 +80,7 @@ items: Table = Table(
         ondelete="CASCADE",
     ),
 )
-"""One row an item of an order; ``files`` is a list of file records."""
+"""One row per item of an order. ``files`` is a list of file records."""
 
 passes: Table = Table(
     "remote_artwork_pass",
@@ -86,4 +89,4 @@ passes: Table = Table(
     Column("passes", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", name="remote_artwork_pass_key"),
 )
-"""How many whole passes each tenant has had; so that forgetting need not touch the rows it keeps."""
+"""The number of full scans of each tenant. With this counter, ``forget`` updates only the rows of pending orders."""

@@ -81,13 +81,15 @@ def copied(file: Path, *, timeout: timedelta, clock: Clock = _CLOCK) -> Iterator
         LedgerUnavailable: It cannot be read, or its pages changed all through the time-out.
     """
     if file.is_dir():
-        raise InvalidLedger(f"the ledger {file} is a folder; name a file in it")
+        raise InvalidLedger(f"the ledger {file} is a folder; add a file name to the URL")
     with tempfile.TemporaryDirectory(prefix="remote-artwork-") as folder:
         copy = Path(folder) / "ledger.db"
         try:
             found = _copy_when_still(file, copy, deadline=clock.elapsed() + timeout.total_seconds(), clock=clock)
         except OSError as error:
-            raise LedgerUnavailable(f"the ledger {file} cannot be read: {error.strerror or error}") from error
+            raise LedgerUnavailable(
+                f"the ledger {file} cannot be read: {error.strerror or error}; check the file and its permissions"
+            ) from error
         yield copy if found else None
 
 
@@ -95,7 +97,7 @@ def _copy_when_still(file: Path, copy: Path, *, deadline: float, clock: Clock) -
     while (descriptor := _held(file)) is not None:
         before = _Mark.of(file, descriptor)
         if not before.size:
-            refuse_emptied(file)
+            check_not_truncated(file)
             return False
         # A page written in the same tick of the file system's clock would not show in the time stamp.
         if abs(clock.since_epoch() - before.written_at) > _CLOCK_TICK_NS:
@@ -105,7 +107,9 @@ def _copy_when_still(file: Path, copy: Path, *, deadline: float, clock: Clock) -
             if _held(file) == descriptor and _Mark.of(file, descriptor) == before:
                 return True
         if clock.elapsed() > deadline:
-            raise LedgerUnavailable(f"the ledger {file} is written to all the time; try again when less is going on")
+            raise LedgerUnavailable(
+                f"the ledger {file} changed during every attempt to read it; try again when it is less busy"
+            )
         clock.sleep(_PAUSE)
     return False
 
@@ -128,7 +132,7 @@ def _held(file: Path) -> int | None:
     return _HELD.setdefault((status.st_dev, status.st_ino), descriptor)
 
 
-def refuse_emptied(file: Path) -> None:
+def check_not_truncated(file: Path) -> None:
     """Refuses a file without a byte whose log has some, before SQLite would throw the log away and begin anew.
 
     An empty file alone is what ``touch`` and a process leave that dies before its first write: a new ledger.
@@ -138,10 +142,12 @@ def refuse_emptied(file: Path) -> None:
     """
     log = _beside(file, "-wal")
     if file.exists() and not file.stat().st_size and log.exists() and log.stat().st_size:
-        raise LedgerError(f"the ledger {file} was emptied, and {log.name} beside it was not; bring back a backup")
+        raise LedgerError(
+            f"the ledger {file} was truncated to 0 bytes, but {log.name} beside it was not; restore a backup"
+        )
 
 
-def first_bytes(file: Path, count: int) -> bytes:
+def read_first_bytes(file: Path, count: int) -> bytes:
     """What a SQLite file begins with; nothing where it cannot be read."""
     try:
         descriptor = _held(file)

@@ -481,7 +481,7 @@ class LedgerContract(Finding, Forgetting):
         self, ledger: Ledger, step: ItemStep | OrderStep
     ) -> None:
         lease = claim(ledger, KEY)
-        with pytest.raises(ValueError, match="no arrow"):
+        with pytest.raises(ValueError, match="no transition"):
             ledger.advance(lease, [SELECT, step])
         assert not only(ledger.find("acme")).items
 

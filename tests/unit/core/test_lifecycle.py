@@ -1,11 +1,12 @@
-"""The ledger's states, and the keys that keep a second print from happening."""
+"""The states of a ledger row, the idempotency keys, and the rules of a ledger write."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
 
+from reasons import because
 from remote_artwork.core.lifecycle import (
     ITEM_TRANSITIONS,
     ORDER_TRANSITIONS,
@@ -13,21 +14,25 @@ from remote_artwork.core.lifecycle import (
     FulfillState,
     ItemRecord,
     ItemState,
+    ItemStep,
     Lease,
     OrderKey,
     OrderRecord,
-    allowed,
+    OrderStep,
+    advance_record,
+    is_transition,
 )
 from remote_artwork.core.orders import StoredFile
+from remote_artwork.errors import LeaseLost
 
 KEY = OrderKey("acme", "1001", "first")
 FILE = FileRecord(placement="front", name="a.pdf", size=1, etag="e")
 
 
-def reachable(arrows, start):
+def reachable(transitions, start):
     seen, todo = set(), [start]
     while todo:
-        new = arrows[todo.pop()] - seen
+        new = transitions[todo.pop()] - seen
         seen |= new
         todo += new
     return seen
@@ -45,55 +50,55 @@ def test_every_state_of_an_order_can_be_reached_from_open():
 
 def test_an_item_whose_file_was_replaced_can_be_selected_again_from_every_state():
     for state in ItemState:
-        assert allowed(state, ItemState.SELECTED)
+        assert is_transition(state, ItemState.SELECTED)
     assert ITEM_TRANSITIONS[ItemState.LATE_REPLACEMENT] == {ItemState.SELECTED}
 
 
 def test_nothing_is_attached_unverified_and_nothing_fulfilled_without_an_intent():
-    assert {state for state in ITEM_TRANSITIONS if allowed(state, ItemState.ATTACHED)} == {
+    assert {state for state in ITEM_TRANSITIONS if is_transition(state, ItemState.ATTACHED)} == {
         ItemState.VERIFIED,
         ItemState.ATTACH_INTENT,
     }
-    assert {state for state in FulfillState if allowed(state, FulfillState.FULFILLED)} == {
+    assert {state for state in FulfillState if is_transition(state, FulfillState.FULFILLED)} == {
         FulfillState.FULFILL_INTENT,
         FulfillState.UNCERTAIN,
     }
 
 
 def test_a_fulfilled_order_is_never_open_again():
-    assert not allowed(FulfillState.FULFILLED, FulfillState.OPEN)
-    assert not allowed(FulfillState.FULFILLED, FulfillState.FULFILL_INTENT)
+    assert not is_transition(FulfillState.FULFILLED, FulfillState.OPEN)
+    assert not is_transition(FulfillState.FULFILLED, FulfillState.FULFILL_INTENT)
 
 
-def test_what_waits_for_a_person_goes_on_by_a_persons_word_alone():
+def test_an_uncertain_order_is_only_resolved_as_fulfilled_or_open():
     assert ORDER_TRANSITIONS[FulfillState.UNCERTAIN] == {FulfillState.FULFILLED, FulfillState.OPEN}
 
 
-def test_a_file_is_refused_by_the_checks_or_once_its_call_is_known_to_have_had_no_effect():
-    assert not allowed(ItemState.ATTACH_INTENT, ItemState.REJECTED)
+def test_a_file_is_never_rejected_while_its_call_may_have_had_an_effect():
+    assert not is_transition(ItemState.ATTACH_INTENT, ItemState.REJECTED)
 
 
-def test_only_the_arrows_of_the_tables_are_allowed():
+def test_only_the_transitions_of_the_tables_exist():
     for before, after in itertools.product([None, *ItemState], ItemState):
-        assert allowed(before, after) is (after in ITEM_TRANSITIONS[before])
+        assert is_transition(before, after) is (after in ITEM_TRANSITIONS[before])
     for before, after in itertools.product(FulfillState, FulfillState):
-        assert allowed(before, after) is (after in ORDER_TRANSITIONS[before])
+        assert is_transition(before, after) is (after in ORDER_TRANSITIONS[before])
 
 
-def test_no_arrow_leads_from_an_item_to_an_order_or_back():
+def test_no_transition_leads_from_an_item_state_to_an_order_state_or_back():
     for before, after in itertools.product(ItemState, FulfillState):
-        assert not allowed(before, after)
-        assert not allowed(after, before)
-    assert not any(allowed(None, state) for state in FulfillState)
+        assert not is_transition(before, after)
+        assert not is_transition(after, before)
+    assert not any(is_transition(None, state) for state in FulfillState)
 
 
-def test_the_fulfil_key_is_the_same_for_the_same_approval_and_knows_no_file():
+def test_the_fulfill_key_is_the_same_for_the_same_approval_and_ignores_files():
     assert KEY.fulfillment_key == OrderKey("acme", "1001", "first").fulfillment_key
     assert len(KEY.fulfillment_key) == 64
 
 
-def test_the_fulfil_key_never_changes_between_releases():
-    """It is stored at hosts: another value would print an order twice."""
+def test_the_fulfill_key_never_changes_between_releases():
+    """Shops store it: another value would print an order twice."""
     assert KEY.fulfillment_key == "3f326967465da0cfef453bccd52faa133fe144b180a64b62bb8cc944f56b6c10"
 
 
@@ -102,7 +107,7 @@ def test_the_fulfil_key_never_changes_between_releases():
     [{"version_id": "v"}, {"etag": "f"}, {"name": "b.pdf"}, {"placement": "back"}],
     ids=lambda c: next(iter(c)),
 )
-def test_the_attach_key_knows_the_files(change):
+def test_the_attach_key_changes_with_the_files(change):
     assert KEY.attachment_key("1", [FILE]) == KEY.attachment_key("1", [evolve(FILE)])
     assert KEY.attachment_key("1", [FILE]) != KEY.attachment_key("1", [evolve(FILE, **change)])
 
@@ -125,7 +130,7 @@ def test_no_two_attach_keys_collide_by_concatenation():
     assert len({KEY.attachment_key(item, some) for some in lists for item in parts}) == len(lists) * len(parts)
 
 
-def test_a_record_of_a_file_holds_what_tells_its_bytes():
+def test_a_file_record_identifies_the_content():
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     record = FileRecord.of("front", file)
     assert (record.placement, record.name, record.size, record.etag, record.version) == ("front", "a.pdf", 5, "e", "v")
@@ -134,12 +139,12 @@ def test_a_record_of_a_file_holds_what_tells_its_bytes():
 
 
 @pytest.mark.parametrize("change", [{"name": "b"}, {"size": 6}, {"etag": "f"}, {"version_id": "w"}])
-def test_a_record_does_not_describe_other_bytes(change):
+def test_a_record_does_not_describe_other_content(change):
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     assert not FileRecord.of("front", file).describes(evolve(file, **change))
 
 
-def test_a_version_that_only_one_side_knows_decides_nothing():
+def test_a_version_id_that_only_one_side_has_is_ignored():
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     assert FileRecord.of("front", file).describes(evolve(file, version_id=None))
     assert FileRecord.of("front", evolve(file, version_id=None)).describes(file)
@@ -159,3 +164,68 @@ def test_a_row_describes_exactly_the_files_of_all_its_placements():
 
 def test_a_lease_is_on_the_order_of_its_record():
     assert Lease(record=OrderRecord(key=KEY, order_number="1001"), owner="me", epoch=1, lasts=timedelta(0)).key is KEY
+
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+RECORD = OrderRecord(key=OrderKey("acme", "1001"), order_number="1001", intent_age=timedelta(hours=2))
+LEASE = Lease(record=RECORD, owner="us", epoch=3, lasts=timedelta(minutes=5))
+INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT, work="w")
+SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=())
+
+
+def write(steps, record=RECORD, owner="us", epoch=3, *, release=False):
+    return advance_record(record, steps, lease=LEASE, owner=owner, epoch=epoch, now=NOW, release=release)
+
+
+def test_steps_are_applied_in_order_and_set_the_time_of_the_change():
+    after = write([SELECT, INTEND])
+    assert after == evolve(
+        RECORD,
+        items={"1": SELECT.record},
+        state=FulfillState.FULFILL_INTENT,
+        work="w",
+        intent_age=timedelta(0),
+        updated_at=NOW,
+    )
+
+
+def test_an_intent_keeps_its_age_through_other_steps():
+    assert write([SELECT]).intent_age == timedelta(hours=2)
+
+
+def test_without_steps_nothing_changes():
+    assert write([]) is RECORD
+
+
+@pytest.mark.parametrize("release", [False, True])
+def test_a_repeated_write_changes_nothing(release):
+    after = write([SELECT, INTEND])
+    assert write([SELECT, INTEND], after, owner=None if release else "us", release=release) is after
+
+
+@pytest.mark.parametrize(
+    ("owner", "epoch", "release"),
+    [("them", 3, False), ("us", 4, False), (None, 3, False), (None, 3, True)],
+    ids=["another owner", "a newer grant", "released", "released before the write"],
+)
+def test_a_lost_lease_writes_nothing(owner, epoch, release):
+    with pytest.raises(LeaseLost, match="another scanner"):
+        write([SELECT], owner=owner, epoch=epoch, release=release)
+
+
+def test_a_row_in_another_state_is_not_written():
+    with pytest.raises(LeaseLost, match="item 1 is no longer new"):
+        write([SELECT, INTEND], evolve(RECORD, items={"1": evolve(SELECT.record, reason=because("somebody else"))}))
+    with pytest.raises(LeaseLost, match="the order is no longer open"):
+        write([INTEND], evolve(RECORD, state=FulfillState.CANCELLED))
+
+
+def test_a_transition_that_does_not_exist_is_a_bug_of_the_caller():
+    with pytest.raises(ValueError, match="no transition"):
+        write([evolve(INTEND, after=FulfillState.FULFILLED)])
+
+
+def test_characters_that_a_database_cannot_store_are_replaced():
+    step = evolve(INTEND, receipt="r\0\ud800", reason=because("caf\u00e9\0"))
+    assert (step.receipt, step.reason) == ("r??", because("café?"))
+    assert evolve(SELECT, reason=because("\ud800")).reason == because("?")

@@ -25,13 +25,13 @@ def ledger(file: Path) -> Iterator[SqlLedger]:
         yield ledger
 
 
-def always(ledger: SqlLedger, pragma: str) -> None:
-    """Sets a pragma on every connection from now on."""
+def set_pragma(ledger: SqlLedger, pragma: str) -> None:
+    """Sets a pragma on every connection that is opened from now on."""
     ledger._engine.dispose()
     event.listen(ledger._engine, "connect", lambda connection, _entry: connection.execute(f"PRAGMA {pragma}"))
 
 
-def test_a_locked_ledger_says_so_when_the_time_is_up(ledger: SqlLedger, file: Path):
+def test_a_locked_ledger_raises_after_the_timeout(ledger: SqlLedger, file: Path):
     lease = claim(ledger, KEY)
     shop = sqlite3.connect(file, isolation_level=None)
     shop.execute("BEGIN IMMEDIATE")
@@ -55,39 +55,41 @@ def test_a_locked_ledger_can_be_read(ledger: SqlLedger, file: Path):
 
 def test_a_full_disk_writes_nothing_of_an_advance(ledger: SqlLedger):
     lease = claim(ledger, KEY)
-    always(ledger, "max_page_count = 1")
-    with pytest.raises(LedgerUnavailable, match="the disk is full; free some space"):
+    set_pragma(ledger, "max_page_count = 1")
+    with pytest.raises(LedgerUnavailable, match="the disk is full; free disk space"):
         ledger.advance(lease, [SELECT, evolve(VERIFY, reason=because("x" * 100_000))])
     assert not only(ledger.find("acme")).items
 
 
-def test_a_read_only_ledger_says_so(ledger: SqlLedger):
+def test_a_read_only_ledger_is_reported(ledger: SqlLedger):
     lease = claim(ledger, KEY)
-    always(ledger, "query_only = ON")
-    with pytest.raises(LedgerUnavailable, match="is read-only; let this process write the file and its folder"):
+    set_pragma(ledger, "query_only = ON")
+    with pytest.raises(
+        LedgerUnavailable, match="is read-only; give this process write access to the file and its folder"
+    ):
         ledger.advance(lease, [SELECT])
 
 
-def test_a_folder_that_may_not_be_written_says_so():
-    told = "let this process write the file and its folder"
-    with readable_folder() as folder, read_only(folder), pytest.raises(LedgerUnavailable, match=told):
+def test_a_read_only_folder_is_reported():
+    message = "give this process write access to the file and its folder"
+    with readable_folder() as folder, read_only(folder), pytest.raises(LedgerUnavailable, match=message):
         claim(SqlLedger(f"sqlite:///{folder / 'ledger.db'}"), KEY)
 
 
-def test_a_missing_folder_is_a_mistake_of_configuration_and_named(tmp_path: Path):
+def test_a_missing_folder_is_a_configuration_error_that_names_it(tmp_path: Path):
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
     with pytest.raises(InvalidLedger, match=r"cannot be created; create the folder .*nowhere first"):
         claim(ledger, KEY)
 
 
-def test_a_damaged_ledger_asks_for_a_backup(ledger: SqlLedger, file: Path):
+def test_a_damaged_ledger_asks_to_restore_a_backup(ledger: SqlLedger, file: Path):
     settle(ledger, KEY)
     ledger.close()
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
     for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-        with pytest.raises(LedgerError, match="is damaged; bring back a backup"):
+        with pytest.raises(LedgerError, match="is damaged; restore a backup"):
             use()
 
 
@@ -98,7 +100,7 @@ def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: 
     with file.open("r+b") as pages:
         pages.write(bytes(zeroes))
     for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-        with pytest.raises(LedgerError, match=r"is damaged; bring back a backup of it \(its header is destroyed\)"):
+        with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(its header is destroyed\)"):
             use()
 
 
@@ -114,19 +116,19 @@ def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: 
         "UPDATE remote_artwork_item SET files = '7'",
     ],
 )
-def test_a_ledger_with_a_row_that_no_release_has_written_is_damaged(ledger: SqlLedger, file: Path, damage: str):
+def test_a_ledger_with_an_invalid_row_is_damaged(ledger: SqlLedger, file: Path, damage: str):
     settle(ledger, KEY)
     shop = sqlite3.connect(file)
     shop.execute(damage)
     shop.commit()
     shop.close()
     for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-        with pytest.raises(LedgerError, match=r"is damaged; bring back a backup of it \(a row") as caught:
+        with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row") as caught:
             use()
         assert not caught.value.temporary
 
 
-def test_an_emptied_ledger_whose_log_is_there_is_damaged_and_the_log_is_left_as_it_is(file: Path, tmp_path: Path):
+def test_a_truncated_ledger_with_a_log_is_damaged_and_its_log_is_not_changed(file: Path, tmp_path: Path):
     with SqlLedger(f"sqlite:///{file}") as before:
         settle(before, KEY)
         (tmp_path / "log").write_bytes((tmp_path / "ledger.db-wal").read_bytes())
@@ -135,7 +137,9 @@ def test_an_emptied_ledger_whose_log_is_there_is_damaged_and_the_log_is_left_as_
     size = log.stat().st_size
     with SqlLedger(f"sqlite:///{file}") as ledger:
         for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
-            with pytest.raises(LedgerError, match=r"was emptied, and ledger\.db-wal beside it was not; bring back"):
+            with pytest.raises(
+                LedgerError, match=r"was truncated to 0 bytes, but ledger\.db-wal beside it was not; restore"
+            ):
                 use()
     assert (file.stat().st_size, log.stat().st_size) == (0, size)
     assert size
@@ -147,7 +151,7 @@ def test_an_empty_file_is_a_new_ledger(ledger: SqlLedger, file: Path):
     assert claim(ledger, KEY).epoch == 1
 
 
-def test_a_ledger_that_is_deleted_or_replaced_meanwhile_is_opened_anew(ledger: SqlLedger, file: Path, tmp_path: Path):
+def test_a_ledger_that_is_deleted_or_replaced_is_opened_again(ledger: SqlLedger, file: Path, tmp_path: Path):
     other = tmp_path / "other.db"
     with SqlLedger(f"sqlite:///{other}") as backup:
         settle(backup, KEY)

@@ -13,7 +13,7 @@ class Clock:
         return self.time
 
 
-def test_a_lease_ends_by_the_clock_it_was_given():
+def test_a_lease_ends_by_the_clock_of_the_ledger():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
     claim(ledger, KEY, lease_for=HOUR)
@@ -23,7 +23,7 @@ def test_a_lease_ends_by_the_clock_it_was_given():
     assert claim(ledger, KEY, owner="them").epoch == 2
 
 
-def test_an_intent_ages_by_the_clock_it_was_given():
+def test_an_intent_ages_by_the_clock_of_the_ledger():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
     ledger.advance(claim(ledger, KEY), [INTEND])
@@ -31,7 +31,7 @@ def test_an_intent_ages_by_the_clock_it_was_given():
     assert only(ledger.find("acme")).intent_age == HOUR
 
 
-def test_an_order_is_forgotten_at_exactly_the_age_asked_for():
+def test_an_order_is_forgotten_at_exactly_min_age():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
     settle(ledger, KEY)
@@ -41,7 +41,7 @@ def test_an_order_is_forgotten_at_exactly_the_age_asked_for():
     assert forget(ledger, min_age=HOUR) == 1
 
 
-def test_silence_is_as_long_as_the_age_asked_for_however_many_passes_it_has():
+def test_an_order_is_kept_until_min_age_has_passed_since_its_last_scan():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
     settle(ledger, KEY)
@@ -54,6 +54,6 @@ def test_silence_is_as_long_as_the_age_asked_for_however_many_passes_it_has():
     assert forget(ledger, min_age=timedelta(days=90), silent_passes=100) == 1
 
 
-def test_two_ledgers_share_nothing():
+def test_two_ledgers_are_independent():
     claim(MemoryLedger(), OrderKey("acme", "1"))
     assert not list(MemoryLedger().find("acme"))

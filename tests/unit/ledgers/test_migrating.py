@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from remote_artwork.errors import InvalidLedger
-from remote_artwork.ledgers.engine import SCRIPTS, migrate, open_engine, parse_ledger_url
+from remote_artwork.ledgers.engine import MIGRATIONS, migrate, open_engine, parse_ledger_url
 from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, metadata
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, claim, ids
@@ -28,12 +28,12 @@ def engine(file: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def test_the_release_knows_exactly_the_migrations_it_ships():
-    shipped = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
+def test_the_revisions_match_the_migration_files():
+    shipped = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
     assert list(reversed(shipped)) == list(REVISIONS)
 
 
-def test_the_migrations_lead_to_the_tables_the_code_uses(engine: Engine):
+def test_the_migrations_create_the_tables_that_the_code_uses(engine: Engine):
     with engine.begin() as connection:
         migrate(connection, "ledger")
         context = MigrationContext.configure(
@@ -52,13 +52,13 @@ def test_a_ledger_of_a_newer_release_is_refused(engine: Engine, file: Path):
                 use()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(file: Path):
+def test_a_migration_that_fails_changes_nothing(file: Path):
     with sqlite3.connect(file) as shop:
         shop.execute("CREATE TABLE remote_artwork_item (something_else)")
     shop.close()
     with (
         SqlLedger(f"sqlite:///{file}") as ledger,
-        pytest.raises(InvalidLedger, match="does not hold a ledger's tables"),
+        pytest.raises(InvalidLedger, match="does not contain the ledger tables"),
     ):
         claim(ledger, KEY)
     shop = sqlite3.connect(file)
@@ -66,7 +66,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(file: Path):
     shop.close()
 
 
-def test_a_ledger_lives_beside_a_shops_own_tables(file: Path):
+def test_a_ledger_shares_a_database_with_a_shop(file: Path):
     shop = sqlite3.connect(file)
     shop.execute("CREATE TABLE alembic_version (version_num)")
     shop.commit()
@@ -78,7 +78,7 @@ def test_a_ledger_lives_beside_a_shops_own_tables(file: Path):
     shop.close()
 
 
-def test_a_folder_with_odd_characters_is_no_trouble(tmp_path: Path):
+def test_a_folder_name_may_contain_special_characters(tmp_path: Path):
     folder = tmp_path / "100% Größe #1?"
     folder.mkdir()
     url = parse_ledger_url("sqlite:///x").set(database=str(folder / "ledger.db"))

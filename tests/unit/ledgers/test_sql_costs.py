@@ -1,4 +1,4 @@
-"""What a call costs is counted, so that it cannot grow unnoticed."""
+"""Counts the statements and the work of each ledger call."""
 
 import subprocess
 import sys
@@ -27,13 +27,13 @@ def statements(ledger: SqlLedger) -> list[str]:
     return seen
 
 
-def test_a_hundred_thousand_orders_are_looked_up_by_one_query(ledger: SqlLedger, statements: list[str]):
-    wanted = [f"order-{number}" for number in range(100_000)]
-    assert len(ledger.find("acme", order_ids=wanted, order_numbers=wanted)) == 1
+def test_a_hundred_thousand_orders_are_found_by_one_query(ledger: SqlLedger, statements: list[str]):
+    order_ids = [f"order-{number}" for number in range(100_000)]
+    assert len(ledger.find("acme", order_ids=order_ids, order_numbers=order_ids)) == 1
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "SELECT"]
 
 
-def test_an_order_costs_few_statements(ledger: SqlLedger, statements: list[str]):
+def test_an_order_needs_few_statements(ledger: SqlLedger, statements: list[str]):
     lease = claim(ledger, OrderKey("acme", "order-2"))
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "UPDATE", "SELECT"]
     statements.clear()
@@ -41,7 +41,7 @@ def test_an_order_costs_few_statements(ledger: SqlLedger, statements: list[str])
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
 
 
-def test_forgetting_costs_what_is_pending_and_not_what_is_remembered(ledger: SqlLedger):
+def test_the_cost_of_forgetting_depends_on_pending_orders_only(ledger: SqlLedger):
     pending = [f"id-{number}" for number in range(20)]
 
     def forgetting() -> None:
@@ -55,12 +55,12 @@ def test_forgetting_costs_what_is_pending_and_not_what_is_remembered(ledger: Sql
     assert many <= few * 1.5
 
 
-@pytest.mark.parametrize("wanted", [None, [f"order-{number}" for number in range(20)]], ids=["alone", "among ids"])
-def test_finding_the_few_in_a_state_costs_nothing_for_the_many_in_another(ledger: SqlLedger, wanted: list[str] | None):
+@pytest.mark.parametrize("order_ids", [None, [f"order-{number}" for number in range(20)]], ids=["alone", "among ids"])
+def test_the_cost_of_finding_a_state_ignores_orders_in_other_states(ledger: SqlLedger, order_ids: list[str] | None):
     ledger.advance(claim(ledger, OrderKey("acme", "order-2")), [INTEND])
 
     def finding() -> None:
-        assert ids(ledger.find("acme", order_ids=wanted, state=FulfillState.FULFILL_INTENT)) == {"order-2"}
+        assert ids(ledger.find("acme", order_ids=order_ids, state=FulfillState.FULFILL_INTENT)) == {"order-2"}
 
     remember(ledger, 0, 100)
     few = work_of(ledger, finding)
@@ -81,7 +81,7 @@ def remember(ledger: SqlLedger, first: int, end: int) -> None:
 
 
 def work_of(ledger: SqlLedger, call: Callable[[], None]) -> int:
-    """The instructions of SQLite's virtual machine that one call takes, in tens."""
+    """The number of SQLite virtual machine instructions of one call, divided by ten."""
     tens = 0
 
     def ten_more() -> int:
@@ -104,6 +104,6 @@ def work_of(ledger: SqlLedger, call: Callable[[], None]) -> int:
         ("remote_artwork.testing", "pytest"),
     ],
 )
-def test_what_is_heavy_is_loaded_only_where_it_is_used(module: str, heavy: str):
+def test_large_packages_are_imported_only_when_needed(module: str, heavy: str):
     script = f"import sys, {module}; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,1 +1,1 @@
-"""The ledger's schema through the releases, for Alembic."""
+"""Alembic migrations of the ledger's tables."""

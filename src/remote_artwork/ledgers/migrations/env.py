@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection and in the transaction it was handed."""
+"""The Alembic environment. It runs the migrations on the connection that ``migrate`` passes, in its transaction."""
 
 from alembic import context
 

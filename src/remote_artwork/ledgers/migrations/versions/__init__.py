@@ -1,1 +1,1 @@
-"""One file a change of the schema. A released file is never edited."""
+"""One module per schema change. Never edit a released module."""
