@@ -54,7 +54,7 @@ from remote_artwork.core.report import (
 from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable, StorageError
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
-from remote_artwork.preflight.standard import preflight_checks
+from remote_artwork.preflight.checks import preflight_checks
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import CheckPrefetcher, Inspector
 from remote_artwork.scan.collect import Collected, Collector

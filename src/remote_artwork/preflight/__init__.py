@@ -1,4 +1,4 @@
-"""Preflight checks: what a file must be before it goes to print."""
+"""Preflight checks: what a file must fulfill before it goes to print."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from remote_artwork._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from remote_artwork.preflight.checks import preflight_checks
     from remote_artwork.preflight.pdf import PdfCheck
     from remote_artwork.preflight.pictures import PictureCheck
     from remote_artwork.preflight.signature import SignatureCheck
-    from remote_artwork.preflight.standard import preflight_checks
 
 __all__ = ["PdfCheck", "PictureCheck", "SignatureCheck", "preflight_checks"]
 
@@ -21,6 +21,6 @@ __getattr__, __dir__ = lazy_exports(
         "preflight.pdf": ["PdfCheck"],
         "preflight.pictures": ["PictureCheck"],
         "preflight.signature": ["SignatureCheck"],
-        "preflight.standard": ["preflight_checks"],
+        "preflight.checks": ["preflight_checks"],
     },
 )

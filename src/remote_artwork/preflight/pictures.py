@@ -1,4 +1,7 @@
-"""Is a JPEG or PNG fit for print: does it decode whole, is it large enough, are its colors accepted?"""
+"""Is a JPEG or PNG ready for print: can it be decoded completely, is it large enough, are its colors accepted?
+
+A JPEG is decoded by Pillow in the sandbox. A PNG is decoded here, chunk by chunk, with bounded memory.
+"""
 
 from __future__ import annotations
 
@@ -14,189 +17,52 @@ from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.reasons import WORDS, reason
 from remote_artwork.core.report import Color, Finding
-from remote_artwork.preflight.base import PictureFacts, passed, rejection, strictly, warning
-from remote_artwork.preflight.sandbox import ResourceLimitExceeded, measure_apart
+from remote_artwork.preflight.base import apply_reject_for, passed, rejection, warning
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
 
-_COLOURS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
-_NO_DATA = {"L": {128}, "RGB": {128}, "CMYK": {127, 128}}
-"""Values of the channels where there are none in the file; those of CMYK are mostly stored inverted."""
-_ROOM = 128 * 1024**2
-"""Bytes of coefficients, which progressive pictures hold whole, for which memory is surely there."""
+_MM_PER_INCH = 25.4
+_MIN_SIDE = 16
+"""In pixels. A smaller picture is a placeholder or a tracking pixel, whatever the print size."""
 
 
-def jpeg_facts(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
-    """The arguments of ``PictureFacts`` for a file that begins as a JPEG."""
-    from PIL import Image
-    from PIL.JpegImagePlugin import JpegImageFile
+@frozen(kw_only=True)
+class PictureFacts:
+    """What was measured of one picture.
 
-    Image.MAX_IMAGE_PIXELS = None  # the limit here is ours
-    try:
-        picture = JpegImageFile(file)
-    except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
-        return {"width": 0, "height": 0, "color": "rgb", "flaw": "header_damaged"}
-    width, height = picture.size
-    facts = {"width": width, "height": height, "color": _COLOURS.get(picture.mode, "rgb")}
-    if width * height > max_pixels:
-        return facts | {"decoded": False}
-    densest = max(h * v for _, h, v, _ in picture.layer)
-    coefficients = 2 * sum(width * height * h * v // densest for _, h, v, _ in picture.layer)
-    try:
-        picture.draft(None, (max(width // 8, 1), max(height // 8, 1)))
-        picture.load()
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        if coefficients > _ROOM or isinstance(error, MemoryError):
-            return facts | {"decoded": False}
-        return facts | {"flaw": "data_incomplete"}
-    return facts | {"gray_end": _ends_grey(picture)}
-
-
-def _ends_grey(picture: Any) -> bool:
-    """Whether the last row is of the gray that a decoder puts where coded data lack, which is no error to it."""
-    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    return set(last.tobytes()) <= _NO_DATA.get(last.mode, set())
-
-
-_PIECE = 256 * 1024
-_LOOK_AHEAD = 64 * 1024
-"""Bytes read where a chunk begins: short chunks cost no request each."""
-_BEGIN = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PALETTE = 3
-_KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-"""Chunks that a decoder has to understand; one that it does not know makes a file unreadable."""
-_COLOURS_png: dict[int, Color] = {0: "gray", 2: "rgb", 3: "rgb", 4: "gray", 6: "rgb"}
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_ADAM7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
-_FILTERS = bytes(range(5))
-_BYTES_A_CHUNK = 256
-"""A file with shorter chunks than this on average, beyond the first 10,000, was made to waste time."""
-
-
-class _Flaw(Exception):
-    """The file is damaged; the argument is a word of the catalog."""
-
-
-def png_facts(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
-    """Measures a PNG; above ``max_pixels`` only its header is read.
-
-    Raises:
-        StorageError: The file could not be read.
+    Args:
+        width: In pixels.
+        height: In pixels.
+        color: Its color mode.
+        flaw: Why it cannot be decoded completely, as a word of the catalog. Empty if it can, or if that was not tried.
+        decoded: Whether decoding was tried.
+        gray_end: Whether it ends in the gray that a decoder uses for missing data.
     """
-    head = artwork.read(0, 29)
-    if len(head) < 29 or not head.startswith(_BEGIN):
-        return PictureFacts(width=0, height=0, color="rgb", flaw="header_damaged")
-    width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
-    methods = compression == filtering == 0 and interlaced <= 1
-    if depth not in _DEPTHS.get(color, ()) or not methods or not 0 < width < 2**31 or not 0 < height < 2**31:
-        return PictureFacts(width=width, height=height, color="rgb", flaw="header_damaged")
-    flaw, decoded = "", width * height <= max_pixels
-    if decoded:
-        try:
-            rows = _Rows(list(_passes(width, height, depth * _SAMPLES[color], interlaced=bool(interlaced))))
-            _walk(artwork, rows, needs_palette=color == _PALETTE)
-        except _Flaw as error:
-            flaw = str(error)
-    return PictureFacts(width=width, height=height, color=_COLOURS_png[color], flaw=flaw, decoded=decoded)
 
-
-def _passes(width: int, height: int, bits: int, *, interlaced: bool) -> Iterator[tuple[int, int]]:
-    """(rows, bytes of a row with its filter byte) of each pass that has any."""
-    for left, right_step, top, down_step in _ADAM7 if interlaced else ((0, 1, 0, 1),):
-        columns, rows = -(-(width - left) // right_step), -(-(height - top) // down_step)
-        if columns > 0 and rows > 0:
-            yield rows, 1 + (columns * bits + 7) // 8
-
-
-@define
-class _Rows:
-    """Takes the inflated rows: counts their bytes and looks at each row's filter byte."""
-
-    passes: list[tuple[int, int]]
-    seen: int = 0
-    _stream: zlib._Decompress = field(factory=zlib.decompressobj)
+    width: int
+    height: int
+    color: Color
+    flaw: str = ""
+    decoded: bool = True
+    gray_end: bool = False
 
     @property
-    def expected(self) -> int:
-        """Bytes of all rows."""
-        return sum(rows * length for rows, length in self.passes)
-
-    def inflate(self, data: bytes) -> None:
-        """Goes on with a piece of the picture's data; what is beyond the last row is not looked at."""
-        while data and self.seen < self.expected and not self._stream.eof:
-            try:
-                rows = self._stream.decompress(data, _PIECE)
-            except zlib.error:
-                raise _Flaw("data_damaged") from None
-            self._look(rows)
-            self.seen += len(rows)
-            data = self._stream.unconsumed_tail
-
-    def _look(self, rows: bytes) -> None:
-        begin = 0
-        for count, length in self.passes:
-            after = begin + count * length
-            first = max(begin, self.seen + (begin - self.seen) % length) - self.seen
-            filters = rows[first : max(after - self.seen, 0) : length]
-            if filters.translate(None, _FILTERS):
-                raise _Flaw("data_damaged")
-            begin = after
-
-
-def _walk(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) -> None:
-    at, chunks, size, before = 8, 0, artwork.file.size, b""
-    known, begin = b"", 0
-    while True:
-        if not begin <= at <= begin + len(known) - 8:
-            known, begin = artwork.read(at, _LOOK_AHEAD), at
-        head = known[at - begin : at - begin + 8]
-        if len(head) < 8 or chunks > 10_000 + size // _BYTES_A_CHUNK:
-            raise _Flaw("invalid_structure")
-        length, name = int.from_bytes(head[:4]), head[4:]
-        if at + 12 + length > size:
-            raise _Flaw("part_missing")
-        if not name[0] & 0x20:  # critical: a decoder may not do without it
-            scattered = name == b"IDAT" != before and 0 < rows.seen < rows.expected
-            if name not in _KNOWN or scattered:
-                raise _Flaw("invalid_structure")
-            if name == b"IDAT" and needs_palette:
-                raise _Flaw("palette_missing")
-            _read_chunk(artwork, at + 8, length, name, rows)
-            needs_palette = needs_palette and name != b"PLTE"
-        if name == b"IEND":
-            break
-        at, chunks, before = at + 12 + length, chunks + 1, name
-    if rows.seen < rows.expected:
-        raise _Flaw("rows_missing")
-
-
-def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, rows: _Rows) -> None:
-    checksum = zlib.crc32(name)
-    for offset in range(0, length, _PIECE):
-        piece = artwork.read(start + offset, min(_PIECE, length - offset))
-        checksum = zlib.crc32(piece, checksum)
-        if name == b"IDAT":
-            rows.inflate(piece)
-    if artwork.read(start + length, 4) != checksum.to_bytes(4):
-        raise _Flaw("data_damaged")
-
-
-_MM_AN_INCH = 25.4
-_SMALLEST_SIDE = 16
-"""Pixels; below, it is a placeholder or a tracking pixel, whatever it is printed on."""
+    def pixels(self) -> int:
+        """The number of pixels."""
+        return self.width * self.height
 
 
 @frozen(kw_only=True)
 class PictureCheck:
-    """Decodes a picture whole and measures it. Says nothing of other files. JPEG needs the extra ``preflight``.
+    """Decodes a picture completely and measures it. Ignores other files. JPEG needs the extra ``preflight``.
 
     Rejects with the codes ``damaged``, ``too_complex``, ``too_many_pixels`` and ``too_small``. Warns with
     ``low_resolution``, ``color_mode``, ``gray_end`` and ``not_decoded``. Passes with ``pixels``, ``resolution`` and
     ``color_mode``.
 
     Args:
-        min_dpi: Pixels an inch at the item's print size, below which it warns.
-        max_pixels: A picture with more is rejected by its header alone.
-        color_modes: Of ``gray``, ``rgb`` and ``cmyk``, those that the shop prints well; it warns of others.
+        min_dpi: Pixels per inch at the item's print size. The check warns of a picture with less.
+        max_pixels: The check rejects a picture with more pixels, and reads only its header.
+        color_modes: The modes that the shop prints well, of ``gray``, ``rgb`` and ``cmyk``. The check warns of others.
         reject_for: Codes of warnings that reject the file instead.
     """
 
@@ -206,7 +72,7 @@ class PictureCheck:
     reject_for: tuple[str, ...] = ()
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:
-        """What was measured, and how it compares.
+        """Measure the picture and compare it with the requirements.
 
         Raises:
             StorageError: The file could not be read.
@@ -214,26 +80,26 @@ class PictureCheck:
         extension = artwork.file.extension
         try:
             if extension == "png":
-                facts = png_facts(artwork, max_pixels=self.max_pixels)
+                facts = measure_png(artwork, max_pixels=self.max_pixels)
             elif extension in ("jpg", "jpeg"):
-                facts = PictureFacts(**measure_apart("jpeg", artwork, max_pixels=self.max_pixels))
+                facts = PictureFacts(**run_in_sandbox("jpeg", artwork, max_pixels=self.max_pixels))
             else:
                 return []
         except ResourceLimitExceeded as error:
             return [rejection("too_complex", medium="picture_file", error=str(error))]
-        return strictly(self._judge(facts, item.print_size_mm), self.reject_for)
+        return apply_reject_for(self._compare(facts, item.print_size_mm), self.reject_for)
 
-    def _judge(self, facts: PictureFacts, print_size_mm: tuple[float, float] | None) -> Iterator[Finding]:
+    def _compare(self, facts: PictureFacts, print_size_mm: tuple[float, float] | None) -> Iterator[Finding]:
         width, height, limit = facts.width, facts.height, self.max_pixels
-        size = _pixels((width, height))
+        size = _pixels(width, height)
         if facts.pixels > limit:
             measured, required = f"{facts.pixels:,} pixels", f"at most {limit:,} pixels"
             yield rejection("too_many_pixels", measured, required, width=width, height=height, limit=limit)
         elif facts.flaw:
             yield rejection("damaged", medium="picture_file", flaw=facts.flaw)
-        elif min(width, height) < _SMALLEST_SIDE:
-            least = f"at least {_pixels((_SMALLEST_SIDE, _SMALLEST_SIDE))}"
-            yield rejection("too_small", size, least, width=width, height=height)
+        elif min(width, height) < _MIN_SIDE:
+            required = f"at least {_pixels(_MIN_SIDE, _MIN_SIDE)}"
+            yield rejection("too_small", size, required, width=width, height=height)
         else:
             yield passed("pixels", size, width=width, height=height)
             if not facts.decoded:
@@ -245,12 +111,12 @@ class PictureCheck:
             yield _color(facts.color, self.color_modes)
 
 
-def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: float) -> Finding:
-    """Compares long side with long side: a product's picture is turned to fit."""
+def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], min_dpi: float) -> Finding:
+    """Compare the long sides and the short sides: the printer rotates a picture to fit."""
     sides, lengths = sorted((facts.width, facts.height)), sorted(print_size_mm)
-    dpi = round(min(pixels / length * _MM_AN_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
-    measured, required = f"{dpi:.0f} dpi", f"at least {least:.0f} dpi"
-    if dpi >= least:
+    dpi = round(min(pixels / length * _MM_PER_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
+    measured, required = f"{dpi:.0f} dpi", f"at least {min_dpi:.0f} dpi"
+    if dpi >= min_dpi:
         return passed("resolution", measured, required, dpi=dpi)
     width, height = print_size_mm
     return warning(
@@ -260,8 +126,8 @@ def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], least: 
         dpi=dpi,
         width_mm=width,
         height_mm=height,
-        width=round(width / _MM_AN_INCH * least),
-        height=round(height / _MM_AN_INCH * least),
+        width=round(width / _MM_PER_INCH * min_dpi),
+        height=round(height / _MM_PER_INCH * min_dpi),
     )
 
 
@@ -273,5 +139,189 @@ def _color(color: Color, accepted: Collection[Color]) -> Finding:
     return warning("color_mode", measured, required, note, color=color)
 
 
-def _pixels(sides: tuple[int, int]) -> str:
-    return f"{sides[0]:,} × {sides[1]:,} pixels"
+def _pixels(width: int, height: int) -> str:
+    return f"{width:,} × {height:,} pixels"
+
+
+# JPEG, decoded by Pillow. This code runs in the sandbox.
+
+_PILLOW_COLORS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
+_MISSING_DATA = {"L": {128}, "RGB": {128}, "CMYK": {127, 128}}
+"""Values of the channels that a decoder uses for missing data. CMYK channels are usually stored inverted."""
+_SAFE_COEFFICIENTS = 128 * 1024**2
+"""In bytes. A progressive picture keeps all its coefficients in memory; this much always fits."""
+
+
+def measure_jpeg(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
+    """Measure a JPEG. Returns the arguments of ``PictureFacts``."""
+    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    Image.MAX_IMAGE_PIXELS = None  # max_pixels applies instead
+    try:
+        picture = JpegImageFile(file)
+    except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
+        return {"width": 0, "height": 0, "color": "rgb", "flaw": "header_damaged"}
+    width, height = picture.size
+    facts = {"width": width, "height": height, "color": _PILLOW_COLORS.get(picture.mode, "rgb")}
+    if width * height > max_pixels:
+        return facts | {"decoded": False}
+    max_sampling = max(h * v for _, h, v, _ in picture.layer)
+    coefficients = 2 * sum(width * height * h * v // max_sampling for _, h, v, _ in picture.layer)
+    try:
+        picture.draft(None, (max(width // 8, 1), max(height // 8, 1)))
+        picture.load()
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        if coefficients > _SAFE_COEFFICIENTS or isinstance(error, MemoryError):
+            return facts | {"decoded": False}
+        return facts | {"flaw": "data_incomplete"}
+    return facts | {"gray_end": _ends_gray(picture)}
+
+
+def _ends_gray(picture: Any) -> bool:
+    """Whether the last row has the gray that a decoder uses for missing data. The decoder reports no error then."""
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    return set(last.tobytes()) <= _MISSING_DATA.get(last.mode, set())
+
+
+# PNG, decoded here.
+
+_CHUNK_READ = 256 * 1024
+_HEADER_READ = 64 * 1024
+"""Bytes to read at the beginning of a chunk, so that short chunks do not need a request each."""
+_PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_COLORS: dict[int, Color] = {0: "gray", 2: "rgb", 3: "rgb", 4: "gray", 6: "rgb"}
+_SAMPLES_PER_PIXEL = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_WITH_PALETTE = 3
+_KNOWN_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+"""The critical chunks. A decoder must not show a file with any other critical chunk."""
+_INTERLACED_PASSES = (
+    (0, 8, 0, 8),
+    (4, 8, 0, 8),
+    (0, 4, 4, 8),
+    (2, 4, 0, 4),
+    (0, 2, 2, 4),
+    (1, 2, 0, 2),
+    (0, 1, 1, 2),
+)
+"""Adam7: (first column, column step, first row, row step) of each pass."""
+_ROW_FILTERS = bytes(range(5))
+_MIN_BYTES_PER_CHUNK = 256
+"""After the first 10,000 chunks, a file with shorter chunks on average was made to waste time."""
+
+
+class _Damaged(Exception):
+    """The picture is damaged. The argument is a word of the catalog."""
+
+
+def measure_png(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
+    """Measure a PNG. Reads only the header of a picture with more than ``max_pixels``.
+
+    Raises:
+        StorageError: The file could not be read.
+    """
+    head = artwork.read(0, 29)
+    if len(head) < 29 or not head.startswith(_PNG_HEADER):
+        return PictureFacts(width=0, height=0, color="rgb", flaw="header_damaged")
+    width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
+    methods_known = compression == filtering == 0 and interlaced <= 1
+    sides_valid = 0 < width < 2**31 and 0 < height < 2**31
+    if depth not in _BIT_DEPTHS.get(color, ()) or not methods_known or not sides_valid:
+        return PictureFacts(width=width, height=height, color="rgb", flaw="header_damaged")
+    flaw, decoded = "", width * height <= max_pixels
+    if decoded:
+        try:
+            passes = list(_passes(width, height, depth * _SAMPLES_PER_PIXEL[color], interlaced=bool(interlaced)))
+            _decode_chunks(artwork, _Rows(passes), needs_palette=color == _WITH_PALETTE)
+        except _Damaged as error:
+            flaw = str(error)
+    return PictureFacts(width=width, height=height, color=_PNG_COLORS[color], flaw=flaw, decoded=decoded)
+
+
+def _passes(width: int, height: int, bits_per_pixel: int, *, interlaced: bool) -> Iterator[tuple[int, int]]:
+    """Yield (rows, bytes per row including its filter byte) for each pass that is not empty."""
+    for left, column_step, top, row_step in _INTERLACED_PASSES if interlaced else ((0, 1, 0, 1),):
+        columns, rows = -(-(width - left) // column_step), -(-(height - top) // row_step)
+        if columns > 0 and rows > 0:
+            yield rows, 1 + (columns * bits_per_pixel + 7) // 8
+
+
+@define
+class _Rows:
+    """Inflates the rows of a picture, counts their bytes, and validates the filter byte of each row."""
+
+    passes: list[tuple[int, int]]
+    inflated: int = 0
+    _stream: zlib._Decompress = field(factory=zlib.decompressobj)
+
+    @property
+    def expected(self) -> int:
+        """The number of bytes of all rows."""
+        return sum(rows * length for rows, length in self.passes)
+
+    def inflate(self, data: bytes) -> None:
+        """Inflate the next part of the picture's data. Ignores everything after the last row."""
+        while data and self.inflated < self.expected and not self._stream.eof:
+            try:
+                rows = self._stream.decompress(data, _CHUNK_READ)
+            except zlib.error:
+                raise _Damaged("data_damaged") from None
+            self._validate_filters(rows)
+            self.inflated += len(rows)
+            data = self._stream.unconsumed_tail
+
+    def _validate_filters(self, rows: bytes) -> None:
+        start = 0
+        for count, length in self.passes:
+            end = start + count * length
+            first = max(start, self.inflated + (start - self.inflated) % length) - self.inflated
+            filters = rows[first : max(end - self.inflated, 0) : length]
+            if filters.translate(None, _ROW_FILTERS):
+                raise _Damaged("data_damaged")
+            start = end
+
+
+def _decode_chunks(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) -> None:
+    """Read every chunk and decode all rows.
+
+    Raises:
+        _Damaged: The file is not a complete and valid PNG.
+    """
+    position, chunks, size, previous = 8, 0, artwork.file.size, b""
+    buffer, buffer_at = b"", 0
+    while True:
+        if not buffer_at <= position <= buffer_at + len(buffer) - 8:
+            buffer, buffer_at = artwork.read(position, _HEADER_READ), position
+        head = buffer[position - buffer_at : position - buffer_at + 8]
+        if len(head) < 8 or chunks > 10_000 + size // _MIN_BYTES_PER_CHUNK:
+            raise _Damaged("invalid_structure")
+        length, name = int.from_bytes(head[:4]), head[4:]
+        if position + 12 + length > size:
+            raise _Damaged("part_missing")
+        is_critical = not name[0] & 0x20
+        if is_critical:
+            is_scattered = name == b"IDAT" != previous and 0 < rows.inflated < rows.expected
+            if name not in _KNOWN_CHUNKS or is_scattered:
+                raise _Damaged("invalid_structure")
+            if name == b"IDAT" and needs_palette:
+                raise _Damaged("palette_missing")
+            _read_chunk(artwork, position + 8, length, name, rows)
+            needs_palette = needs_palette and name != b"PLTE"
+        if name == b"IEND":
+            break
+        position, chunks, previous = position + 12 + length, chunks + 1, name
+    if rows.inflated < rows.expected:
+        raise _Damaged("rows_missing")
+
+
+def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, rows: _Rows) -> None:
+    """Read one chunk, verify its checksum, and inflate it if it holds picture data."""
+    checksum = zlib.crc32(name)
+    for offset in range(0, length, _CHUNK_READ):
+        data = artwork.read(start + offset, min(_CHUNK_READ, length - offset))
+        checksum = zlib.crc32(data, checksum)
+        if name == b"IDAT":
+            rows.inflate(data)
+    if artwork.read(start + length, 4) != checksum.to_bytes(4):
+        raise _Damaged("data_damaged")

@@ -1,4 +1,7 @@
-"""Lets a library open a file in a process of its own, which may be hostile, run wild, or die."""
+"""The sandbox: opens a file in a separate process with limited memory and time.
+
+A print file is hostile input: it may exploit, exhaust or crash the library that opens it.
+"""
 
 from __future__ import annotations
 
@@ -15,124 +18,131 @@ from typing import Any
 from attrs import frozen
 
 from remote_artwork.client import ArtworkReader
-from remote_artwork.preflight.sandbox_worker import ANSWER, FRAME, GAVE_UP, MOST_READ, READ
+from remote_artwork.preflight.sandbox_worker import FAILED, FRAME, MAX_READ, READ, RESULT
 
-MEMORY = 300 * 1024**2
-SECONDS = 5
-"""Of processor time; a picture of 40 megapixels takes one."""
+MEMORY_LIMIT = 300 * 1024**2
+CPU_SECONDS = 5
+"""A picture of 40 megapixels takes one second."""
 
-_STARTS = 3
-_SILENCE = 60
-"""Seconds for which the process may neither ask nor answer, also on a machine that is busy."""
-_LONGEST_ANSWER = 1024**2
+_MAX_STARTS = 3
+_SILENCE_TIMEOUT = 60
+"""Seconds that the process may neither read nor respond, even on a busy machine."""
+_MAX_RESULT_SIZE = 1024**2
 
-_OF_MEMORY = f"opening it takes more than {MEMORY // 1024**2} MB of memory"
-_OF_TIME = f"opening it takes more than {SECONDS} seconds"
-_BROKE = "the program that opens it breaks"
+_TOO_MUCH_MEMORY = f"opening it takes more than {MEMORY_LIMIT // 1024**2} MB of memory"
+_TOO_MUCH_TIME = f"opening it takes more than {CPU_SECONDS} seconds"
+_CRASHED = "the program that opens it crashes"
 
 
 @frozen
 class ResourceLimitExceeded(Exception):
-    """The file was too much for the process: it would have taken more memory or time, or broke it."""
+    """The file needs more memory or time than the sandbox allows, or it crashed the process."""
 
     what: str
 
 
-class _Stopped(Exception):
-    """Somebody stopped the process, as a service manager does with all processes of a service: tells nothing."""
+class _Terminated(Exception):
+    """The process was terminated from outside, for example by a service manager. This says nothing about the file."""
 
 
-def measure_apart(kind: str, artwork: ArtworkReader, **options: Any) -> dict[str, Any]:
-    """What a library finds in a file, with bounded memory and time whatever is in it.
+def run_in_sandbox(task: str, artwork: ArtworkReader, **options: Any) -> dict[str, Any]:
+    """Run a task on a file in a separate process, with limited memory and time.
 
-    A process that was stopped from outside is started again: whoever ends a scan lets the order in hand be finished.
+    If the process is terminated from outside, it is started again: a scan that is told to stop finishes its order.
 
     Args:
-        kind: ``jpeg``, ``pdf`` or ``thumbnail``.
-        artwork: The file; only what the library asks for is read.
-        options: Are handed to the library's side.
+        task: ``jpeg``, ``pdf`` or ``thumbnail``.
+        artwork: The file. Only the parts that the task needs are read.
+        options: Arguments of the task.
 
     Raises:
-        Exhausted: No facts were had within the bounds.
+        ResourceLimitExceeded: The task did not finish within the limits.
         StorageError: The file could not be read.
     """
-    job = {"kind": kind, "size": artwork.file.size, "memory": MEMORY, "seconds": SECONDS, "options": options}
-    for _ in range(_STARTS - 1):
-        with suppress(_Stopped):
-            return _measure(job, artwork)
-    return _measure(job, artwork)
+    job = {
+        "task": task,
+        "size": artwork.file.size,
+        "memory": MEMORY_LIMIT,
+        "seconds": CPU_SECONDS,
+        "options": options,
+    }
+    for _ in range(_MAX_STARTS - 1):
+        with suppress(_Terminated):
+            return _run_worker(job, artwork)
+    return _run_worker(job, artwork)
 
 
-def _measure(job: Mapping[str, Any], artwork: ArtworkReader) -> dict[str, Any]:
+def _run_worker(job: Mapping[str, Any], artwork: ArtworkReader) -> dict[str, Any]:
     command = [sys.executable, "-P", "-m", "remote_artwork.preflight.sandbox_worker", json.dumps(job)]
-    with subprocess.Popen(  # noqa: S603 - our own module, and figures
+    with subprocess.Popen(  # noqa: S603 - our own module, with numbers as arguments
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=_environment(),
         bufsize=0,
-        start_new_session=True,  # Ctrl-C is for us
+        start_new_session=True,  # Ctrl-C must not reach the worker
     ) as process:
         try:
-            return _serve(process, artwork)
+            return _serve_reads(process, artwork)
         finally:
             process.kill()
 
 
 def _environment() -> Mapping[str, str]:
-    """Where modules are found, and no more: a file that takes the process over finds no credentials."""
+    """The search paths and nothing else: a file that takes over the process finds no credentials."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "MALLOC_ARENA_MAX": "1", **kept}
 
 
-def _serve(process: subprocess.Popen[bytes], artwork: ArtworkReader) -> dict[str, Any]:
+def _serve_reads(process: subprocess.Popen[bytes], artwork: ArtworkReader) -> dict[str, Any]:
+    """Send the parts of the file that the worker requests, until it returns a result."""
     while True:
-        kind, start, length = FRAME.unpack(_receive(process, FRAME.size))
-        if kind == READ and length <= MOST_READ:
+        frame, start, length = FRAME.unpack(_receive(process, FRAME.size))
+        if frame == READ and length <= MAX_READ:
             _send(process, artwork.read(start, length))
-        elif kind == ANSWER and length <= _LONGEST_ANSWER:
-            facts: dict[str, Any] = json.loads(_receive(process, length))
-            if GAVE_UP in facts:
-                raise ResourceLimitExceeded(_OF_MEMORY if facts[GAVE_UP] == "MemoryError" else _BROKE)
-            return facts
+        elif frame == RESULT and length <= _MAX_RESULT_SIZE:
+            result: dict[str, Any] = json.loads(_receive(process, length))
+            if FAILED in result:
+                raise ResourceLimitExceeded(_TOO_MUCH_MEMORY if result[FAILED] == "MemoryError" else _CRASHED)
+            return result
         else:
-            raise ResourceLimitExceeded(_BROKE)
+            raise ResourceLimitExceeded(_CRASHED)
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    os.set_blocking(process.stdin.fileno(), False)  # a process that does not listen is not waited for in vain
-    listen, left = select.poll(), memoryview(data)
-    listen.register(process.stdin, select.POLLOUT)
+    os.set_blocking(process.stdin.fileno(), False)  # otherwise a worker that does not read blocks us forever
+    writable, remaining = select.poll(), memoryview(data)
+    writable.register(process.stdin, select.POLLOUT)
     try:
-        while left:
-            if not listen.poll(_SILENCE * 1000):
-                raise ResourceLimitExceeded(_OF_TIME)
-            left = left[process.stdin.write(left) or 0 :]
+        while remaining:
+            if not writable.poll(_SILENCE_TIMEOUT * 1000):
+                raise ResourceLimitExceeded(_TOO_MUCH_TIME)
+            remaining = remaining[process.stdin.write(remaining) or 0 :]
     except BrokenPipeError:
-        raise _death(process) from None
+        raise _cause_of_death(process) from None
 
 
 def _receive(process: subprocess.Popen[bytes], length: int) -> bytes:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
-    data, talk = b"", select.poll()
-    talk.register(process.stdout, select.POLLIN)
+    data, readable = b"", select.poll()
+    readable.register(process.stdout, select.POLLIN)
     while len(data) < length:
-        if not talk.poll(_SILENCE * 1000):
-            raise ResourceLimitExceeded(_OF_TIME)
-        piece = process.stdout.read(length - len(data))
-        if not piece:
-            raise _death(process)
-        data += piece
+        if not readable.poll(_SILENCE_TIMEOUT * 1000):
+            raise ResourceLimitExceeded(_TOO_MUCH_TIME)
+        chunk = process.stdout.read(length - len(data))
+        if not chunk:
+            raise _cause_of_death(process)
+        data += chunk
     return data
 
 
-def _death(process: subprocess.Popen[bytes]) -> Exception:
-    """What a process that ended without an answer has died of."""
-    code = process.wait(_SILENCE)
+def _cause_of_death(process: subprocess.Popen[bytes]) -> Exception:
+    """Return the error for a worker that ended without a result."""
+    code = process.wait(_SILENCE_TIMEOUT)
     if -code == signal.SIGTERM:
-        return _Stopped("the process that opens files was stopped, each time it was started")
+        return _Terminated(f"the process that opens files was terminated {_MAX_STARTS} times")
     if code >= 0:
-        return RuntimeError(f"the process that opens files ended with code {code}: is the extra preflight installed?")
-    return ResourceLimitExceeded(_OF_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _BROKE)
+        return RuntimeError(f"the process that opens files ended with code {code}; is the extra preflight installed?")
+    return ResourceLimitExceeded(_TOO_MUCH_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _CRASHED)

@@ -1,7 +1,7 @@
-"""The process in which a file is opened by a library: ``python -P -m remote_artwork.preflight.sandbox_worker JOB``.
+"""The process of the sandbox: ``python -P -m remote_artwork.preflight.sandbox_worker JOB``.
 
-It asks for the file's bytes on its standard output and gets them on its standard input, so it needs neither the
-storage nor its credentials. Its processor time and its memory are limited by the system.
+It requests the bytes of the file on standard output and receives them on standard input. So it needs neither the
+storage nor its credentials. The operating system limits its CPU time and its memory.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 FRAME = struct.Struct(">BQI")
-"""(READ or ANSWER, offset in the file, length)"""
-READ, ANSWER = 0, 1
-MOST_READ = 1024**2
-"""Bytes of one read at the most."""
-GAVE_UP = "gave_up"
-"""Stands in the answer, with the name of an error, where there are no facts."""
+"""(READ or RESULT, offset in the file, length)"""
+READ, RESULT = 0, 1
+MAX_READ = 1024**2
+"""The most bytes of one read."""
+FAILED = "failed"
+"""The key of a result that is the name of an error instead of facts."""
 
-_READ_AT_ONCE = {"jpeg": 256 * 1024}
-_READ_HERE_AND_THERE = 64 * 1024
+_BUFFER_SIZES = {"jpeg": 256 * 1024}
+"""A JPEG is read from beginning to end, in large parts."""
+_DEFAULT_BUFFER_SIZE = 64 * 1024
 
 
-class _Remote(io.RawIOBase):
-    """The file, as the other process hands it over piece by piece."""
+class _RemoteFile(io.RawIOBase):
+    """The file, which the parent process sends part by part."""
 
-    def __init__(self, size: int, questions: int, answers: int) -> None:
-        self._size, self._questions, self._answers, self._at = size, questions, answers, 0
+    def __init__(self, size: int, requests: int, responses: int) -> None:
+        self._size, self._requests, self._responses, self._at = size, requests, responses, 0
 
     def readable(self) -> bool:
         return True
@@ -43,60 +44,60 @@ class _Remote(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(begin + offset, 0)
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(base + offset, 0)
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        wanted = max(min(len(buffer), self._size - self._at, MOST_READ), 0)
-        if wanted:
-            os.write(self._questions, FRAME.pack(READ, self._at, wanted))
-            buffer[:wanted] = _receive(self._answers, wanted)
-            self._at += wanted
-        return wanted
+        length = max(min(len(buffer), self._size - self._at, MAX_READ), 0)
+        if length:
+            os.write(self._requests, FRAME.pack(READ, self._at, length))
+            buffer[:length] = _receive(self._responses, length)
+            self._at += length
+        return length
 
 
 def _receive(pipe: int, length: int) -> bytes:
     data = b""
     while len(data) < length:
-        piece = os.read(pipe, length - len(data))
-        if not piece:
-            raise SystemExit  # nobody waits for the answer any more
-        data += piece
+        chunk = os.read(pipe, length - len(data))
+        if not chunk:
+            raise SystemExit  # the parent process no longer waits for the result
+        data += chunk
     return data
 
 
-def _limit(job: Mapping[str, Any]) -> None:
+def _apply_limits(job: Mapping[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
     resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"] + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _measure(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
-    from remote_artwork.preflight.pdf import pdf_facts
-    from remote_artwork.preflight.pictures import jpeg_facts
-    from remote_artwork.preflight.thumbnails import drawn
+def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
+    from remote_artwork.preflight.pdf import measure_pdf
+    from remote_artwork.preflight.pictures import measure_jpeg
+    from remote_artwork.preflight.thumbnails import draw
 
-    kinds: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": jpeg_facts, "pdf": pdf_facts, "thumbnail": drawn}
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": measure_jpeg, "pdf": measure_pdf, "thumbnail": draw}
     try:
-        return kinds[job["kind"]](file, **job["options"])
+        return tasks[job["task"]](file, **job["options"])
     except ImportError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a library makes of a file, the file is to blame
-        return {GAVE_UP: type(error).__name__}
+    except Exception as error:  # noqa: BLE001 - any error of the library is caused by the file
+        return {FAILED: type(error).__name__}
 
 
 def main() -> None:
-    """Does the one job that the command line names."""
+    """Run the job that the command line describes."""
     job = json.loads(sys.argv[1])
-    questions = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a library prints is no question
-    _limit(job)
-    at_once = _READ_AT_ONCE.get(job["kind"], _READ_HERE_AND_THERE)
-    facts = _measure(job, io.BufferedReader(_Remote(job["size"], questions, 0), at_once))
-    answer = json.dumps(facts).encode()
-    os.write(questions, FRAME.pack(ANSWER, 0, len(answer)) + answer)
-    os._exit(0)  # a library's own tidying up has nothing to say
+    requests = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not look like a request
+    _apply_limits(job)
+    buffer_size = _BUFFER_SIZES.get(job["task"], _DEFAULT_BUFFER_SIZE)
+    result = _run_task(job, io.BufferedReader(_RemoteFile(job["size"], requests, 0), buffer_size))
+    data = json.dumps(result).encode()
+    os.write(requests, FRAME.pack(RESULT, 0, len(data)) + data)
+    os._exit(0)  # skip the cleanup of libraries
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Finding, ItemStatus, Severity
 from remote_artwork.errors import StorageError
-from remote_artwork.preflight.base import run_checks
+from remote_artwork.preflight.checks import run_checks
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.retry import share_budget
 from remote_artwork.storage.storage import ArtworkStorage

@@ -106,40 +106,40 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_file_passes(name):
+def test_a_complete_file_passes(name):
     assert look(name, WHOLE[name]) is None
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_bytes_behind_the_end_are_legal(name):
+def test_bytes_after_the_end_are_valid(name):
     assert look(name, WHOLE[name] + b"\r\n<!-- appended by a scanner -->\xff\x00" * 50) is None
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_file_cut_off_anywhere_is_truncated(name):
+def test_a_file_cut_at_any_point_is_truncated(name):
     data = WHOLE[name]
     cuts = {len(data) * tenth // 10 for tenth in range(1, 10)} | {1, 2, 5, len(data) - 10, len(data) - 2_000}
     for cut in sorted(cut for cut in cuts if 0 < cut < len(data)):
         assert code(name, data[:cut]) == "truncated", f"cut at {cut} of {len(data)}"
 
 
-def test_a_picture_cut_off_right_behind_a_thumbnail_is_truncated():
+def test_a_picture_cut_right_after_its_thumbnail_is_truncated():
     data = WHOLE["thumbnails.jpg"]
     end = data.index(b"\xff\xd9", data.index(b"Photoshop")) + 2
     assert code("1.jpg", data[: end + 100]) == "truncated"
 
 
-def test_an_end_marker_within_a_color_profile_is_not_the_end():
+def test_an_end_marker_in_a_color_profile_is_not_the_end():
     profile = WHOLE["profile.JPG"][:500_000]
     early = profile[:-64_000] + bytes(100) + b"\xff\xd9" + profile[-63_898:]
     assert code("1.jpg", early) == "truncated"
 
 
-def test_a_second_picture_behind_the_first_is_legal():
+def test_a_second_picture_after_the_first_is_valid():
     assert look("1.jpg", WHOLE["thumbnail-large.jpg"] + WHOLE["small.jpg"]) is None
 
 
-def test_padding_before_a_marker_is_legal():
+def test_padding_before_a_marker_is_valid():
     data = WHOLE["small.jpg"]
     assert look("1.jpg", data[:2] + b"\xff\xff" + data[2:]) is None
 
@@ -149,11 +149,11 @@ def test_stray_bytes_between_segments_do_not_hide_the_end():
     assert look("1.jpg", data[:20] + b"\0" + data[20:]) is None
 
 
-def test_an_update_of_a_pdf_that_breaks_off_is_truncated():
+def test_a_pdf_with_a_truncated_update_is_truncated():
     assert code("1.pdf", WHOLE["small.pdf"] + b"\n12 0 obj\n<< /Type /Page") == "truncated"
 
 
-def test_a_linearized_pdf_names_the_length_it_should_have():
+def test_a_linearized_pdf_declares_its_length():
     data = WHOLE["linearized.pdf"]
     finding = look("1.pdf", data[: len(data) // 2])
     assert finding.measured == f"{len(data) // 2:,} bytes"
@@ -161,24 +161,24 @@ def test_a_linearized_pdf_names_the_length_it_should_have():
 
 
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"  \t"])
-def test_a_pdf_may_begin_with_a_mark_or_blanks(before):
+def test_a_pdf_can_begin_with_a_byte_order_mark_or_spaces(before):
     assert look("1.pdf", before + WHOLE["small.pdf"]) is None
 
 
-def test_an_empty_file_is_rejected_unread():
+def test_an_empty_file_is_rejected_without_reading_it():
     reader = Reader(StoredFile(name="1.png", size=0, etag="e"), b"")
     [finding] = SignatureCheck().check(reader, ITEM)
     assert (finding.severity, finding.code, reader.reads) == (Severity.REJECT, "empty", [])
 
 
-def test_a_file_above_the_limit_is_rejected_unread():
+def test_a_file_above_the_size_limit_is_rejected_without_reading_it():
     reader = Reader(StoredFile(name="1.png", size=1001, etag="e"), bytes(1001))
     [finding] = SignatureCheck(max_file_size=1000).check(reader, ITEM)
     assert (finding.code, finding.measured, finding.required) == ("too_large", "1,001 bytes", "at most 1,000 bytes")
     assert reader.reads == []
 
 
-def test_a_file_of_the_limit_passes():
+def test_a_file_at_the_size_limit_passes():
     data = WHOLE["small.png"]
     assert look("1.png", data, limit=len(data)) is None
 
@@ -191,7 +191,7 @@ def test_a_small_file_is_read_once_and_a_large_one_twice(name, reads):
 
 
 @pytest.mark.parametrize("size", [65_023, 65_024, 65_025])
-def test_the_border_between_one_read_and_two_hides_nothing(size):
+def test_sizes_around_the_boundary_between_one_and_two_reads(size):
     data = WHOLE["small.png"]
     assert look("1.png", data + bytes(63_000 - len(data)), size=63_000) is None
     padded = data[:-12] + bytes(size - len(data)) + data[-12:]
@@ -199,7 +199,7 @@ def test_the_border_between_one_read_and_two_hides_nothing(size):
     assert code("1.png", padded[:-1]) == "truncated"
 
 
-def test_a_storage_that_delivers_less_than_it_lists_is_no_whole_file():
+def test_a_file_shorter_than_listed_is_truncated():
     finding = look("1.png", WHOLE["small.png"], size=len(WHOLE["small.png"]) + 5)
     assert finding.code == "truncated"
     assert finding.required == f"{len(WHOLE['small.png']) + 5:,} bytes"
@@ -234,7 +234,7 @@ def heif(brand: bytes) -> bytes:
         (WHOLE["small.pdf"], "PDF"),
     ],
 )
-def test_a_wrong_type_names_what_it_is_and_what_to_do(data, said):
+def test_a_wrong_type_is_named_with_what_to_do(data, said):
     finding = look("1001_1.png", data)
     assert finding.code == "wrong_type"
     assert said in finding.message
@@ -243,7 +243,7 @@ def test_a_wrong_type_names_what_it_is_and_what_to_do(data, said):
 
 
 @pytest.mark.parametrize(("name", "data"), [("1.jpg", "small.png"), ("1.pdf", "small.jpg"), ("1.png", "small.pdf")])
-def test_a_printable_file_of_another_type_may_be_renamed(name, data):
+def test_a_printable_file_of_another_type_can_be_renamed(name, data):
     finding = look(name, WHOLE[data])
     assert finding.code == "wrong_type"
     assert f"end in .{'jpeg' if data.endswith('jpg') else data[-3:]}" in finding.message
@@ -253,7 +253,7 @@ def test_a_format_that_is_not_printed_is_rejected():
     assert code("1.gif", WHOLE["small.png"]) == "format_not_printed"
 
 
-def test_a_storage_error_passes_through():
+def test_a_storage_error_is_raised():
     class Gone(Reader):
         def read(self, start, length):
             raise FileGone("1.png")

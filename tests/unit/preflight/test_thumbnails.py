@@ -27,7 +27,7 @@ def drawn(name, data, side=100):
         ("1.PDF", pdf((105, 148), (10, 10)), (71, 100)),
     ],
 )
-def test_a_file_is_drawn_small_in_its_shape(name, data, size):
+def test_a_thumbnail_keeps_the_aspect_ratio(name, data, size):
     small = drawn(name, data)
     assert (small.format, small.mode) == ("JPEG", "RGB")
     assert all(abs(a - b) <= 1 for a, b in zip(small.size, size, strict=True))
@@ -38,13 +38,13 @@ def test_sixteen_bits_keep_their_brightness():
     assert abs(drawn("1.png", png(20, 20, rows, depth=16, color=0)).getpixel((5, 5))[0] - 128) < 3
 
 
-def test_what_is_see_through_lies_on_white():
+def test_transparency_becomes_white():
     file = io.BytesIO()
     Image.new("RGBA", (20, 20), (255, 0, 0, 0)).save(file, "PNG")
     assert drawn("1.png", file.getvalue()).getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_a_photograph_is_turned_as_its_camera_says():
+def test_a_photo_is_rotated_as_its_exif_says():
     turned = Image.new("RGB", (400, 200))
     exif = turned.getexif()
     exif[0x0112] = 6
@@ -66,18 +66,18 @@ def test_a_photograph_is_turned_as_its_camera_says():
     ],
     ids=["empty", "junk.jpg", "junk.pdf", "no-pages", "bomb.pdf", "bomb.png", "gif"],
 )
-def test_what_cannot_be_drawn_has_none(name, data):
+def test_a_file_that_cannot_be_drawn_has_no_thumbnail(name, data):
     assert thumbnail(reader(name, data)) is None
 
 
-def test_a_process_that_lacks_its_packages_draws_none_and_says_so(monkeypatch, caplog, tmp_path):
+def test_missing_packages_are_logged(monkeypatch, caplog, tmp_path):
     (tmp_path / "PIL.py").write_text("raise ImportError('it is not installed')")
     monkeypatch.syspath_prepend(tmp_path)  # where that process looks first, too
     assert thumbnail(reader("1.png", picture("PNG"))) is None
     assert caplog.records[0].getMessage() == "thumbnails_need_the_extra_report"
 
 
-def test_a_storage_error_passes_through():
+def test_a_storage_error_is_raised():
     class Gone(type(reader("1.png", b""))):
         def read(self, start, length):  # noqa: ARG002 - the interface has them
             raise FileGone("1.png")

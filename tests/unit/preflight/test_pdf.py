@@ -34,14 +34,14 @@ def severity(data, code, **options):
     [CARD, pdf(A6, force_version="2.0"), pdf(A6, linearize=True), CARD + b"\r\n<!-- a scanner's advertisement -->" * 20,
      b"\r\n" + CARD, pdf(A6, object_stream_mode=pikepdf.ObjectStreamMode.generate)],
 )  # fmt: skip
-def test_a_good_pdf_passes_with_its_figures(data):
+def test_a_good_pdf_passes_with_its_measured_values(data):
     found = look(data, size_mm=A6)
     assert {finding.severity for finding in found.values()} == {Severity.PASS}
     assert found["pages"].measured == "1 page"
     assert (found["page_size"].measured, found["page_size"].required) == ("105 × 148 mm", "105 × 148 mm")
 
 
-def test_of_a_large_pdf_only_the_ends_are_read():
+def test_only_the_ends_of_a_large_pdf_are_read():
     document = pikepdf.new()
     document.add_blank_page().Contents = document.make_stream(bytes(5_000_000))
     file = io.BytesIO()
@@ -52,7 +52,7 @@ def test_of_a_large_pdf_only_the_ends_are_read():
 
 
 @pytest.mark.parametrize("password", ["", "secret"])
-def test_a_password_is_rejected_even_one_that_only_forbids_printing(password):
+def test_a_password_is_rejected_even_if_it_only_restricts_printing(password):
     data = pdf(A6, encryption=pikepdf.Encryption(owner="owner", user=password))
     found = only(look(data))
     assert (found.severity, found.code) == (Severity.REJECT, "encrypted")
@@ -84,13 +84,13 @@ def portfolio(document):
 
 
 @pytest.mark.parametrize(("change", "code"), [(portfolio, "portfolio"), (form, "dynamic_form")])
-def test_a_page_that_only_stands_in_for_what_the_pdf_holds_is_not_printed(change, code):
+def test_a_pdf_with_only_a_placeholder_page_is_rejected(change, code):
     found = only(look(changed(change)))
     assert (found.severity, found.code) == (Severity.REJECT, code)
     assert "its page is only a note; " in found.message
 
 
-def test_an_attachment_and_a_form_with_pages_of_its_own_are_no_harm():
+def test_an_attachment_and_a_form_with_its_own_pages_are_accepted():
     def attach(document):
         document.attachments["notes.txt"] = b"matt paper, please"
 
@@ -98,14 +98,14 @@ def test_an_attachment_and_a_form_with_pages_of_its_own_are_no_harm():
         assert {finding.severity for finding in look(changed(change)).values()} == {Severity.PASS}
 
 
-def test_a_page_of_no_size_is_damaged():
+def test_a_page_without_area_is_damaged():
     def flat(document):
         document.pages[0].MediaBox = [0, 0, 300, 0]
 
     assert only(look(changed(flat))).code == "damaged"
 
 
-def test_too_many_pages_are_rejected_where_the_shop_has_a_limit():
+def test_too_many_pages_are_rejected_if_there_is_a_limit():
     two = pdf(A6, A6)
     assert look(two)["pages"].measured == "2 pages"
     assert look(two, max_pages=2)["pages"].severity is Severity.PASS
@@ -113,46 +113,46 @@ def test_too_many_pages_are_rejected_where_the_shop_has_a_limit():
     assert (found.severity, found.measured, found.required) == (Severity.REJECT, "2 pages", "at most 1 page")
 
 
-def test_a_page_of_another_size_warns_and_is_named():
+def test_a_page_of_another_size_is_named_in_a_warning():
     found = look(pdf(A6, (210, 297)), size_mm=A6)["page_size"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "210 × 297 mm", "105 × 148 mm")
     assert found.message.startswith("page 2 is 210 × 297 mm")
     assert severity(CARD, "page_size", size_mm=(210, 297)) is Severity.WARN
 
 
-def test_a_shop_may_reject_for_what_only_warns():
+def test_reject_for_turns_a_warning_into_a_rejection():
     assert severity(CARD, "page_size", size_mm=(210, 297), reject_for=("page_size",)) is Severity.REJECT
 
 
 @pytest.mark.parametrize("page", [(148, 105), (105.5, 147.5), (111, 154), (115, 158)])
-def test_a_page_may_be_turned_and_may_have_bleed(page):
+def test_a_page_can_be_rotated_and_can_have_bleed(page):
     assert severity(pdf(page), "page_size", size_mm=A6) is Severity.PASS
 
 
 @pytest.mark.parametrize("page", [(103, 148), (125, 168), (105, 160)])
-def test_a_page_too_small_or_far_too_large_has_another_size(page):
+def test_a_page_too_small_or_much_too_large_has_another_size(page):
     assert severity(pdf(page), "page_size", size_mm=A6) is Severity.WARN
 
 
-def test_bleed_that_is_asked_for_and_lacks_is_warned_of():
+def test_missing_bleed_is_a_warning_if_bleed_is_required():
     found = look(CARD, size_mm=A6, bleed_mm=3)["bleed"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "0.0 mm", "at least 3 mm")
     assert severity(pdf((111, 154)), "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
     assert severity(pdf((119, 162)), "page_size", size_mm=A6, bleed_mm=7) is Severity.PASS
 
 
-def test_a_trim_box_tells_the_size_whatever_is_around_it():
+def test_the_trim_box_decides_the_size():
     with_marks = pdf((145, 188), trim=A6)
     assert severity(with_marks, "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
     found = look(with_marks, size_mm=(100, 148))["page_size"]
     assert (found.severity, found.measured) == (Severity.WARN, "105 × 148 mm")
 
 
-def test_a_turned_page_is_told_as_it_is_shown():
+def test_a_rotated_page_is_measured_as_shown():
     assert look(pdf((105, 148), rotate=90), size_mm=A6)["page_size"].measured == "148 × 105 mm"
 
 
-def test_fonts_that_are_not_embedded_are_warned_of_by_name():
+def test_fonts_that_are_not_embedded_are_named_in_a_warning():
     found = look(pdf(A6, font=standard_font))["font_not_embedded"]
     assert (found.severity, found.measured, found.required) == (
         Severity.WARN, "not embedded: Helvetica", "all fonts embedded",
@@ -160,7 +160,7 @@ def test_fonts_that_are_not_embedded_are_warned_of_by_name():
     assert severity(pdf(A6, font=embedded_font), "fonts") is Severity.PASS
 
 
-def test_a_pdf_that_had_to_be_mended_is_warned_of():
+def test_a_repaired_pdf_is_a_warning():
     assert severity(CARD.replace(b"startxref\n", b"startxref\n9"), "repaired") is Severity.WARN
 
 
@@ -170,17 +170,17 @@ def test_a_pdf_that_had_to_be_mended_is_warned_of():
      object_stream_bomb(1_000)],
     ids=["empty", "bare", "junk", "deep", "bomb"],
 )  # fmt: skip
-def test_what_cannot_be_opened_is_rejected_and_nothing_else_is_said_of_it(data):
+def test_a_pdf_that_cannot_be_opened_has_one_finding(data):
     found = only(look(data))
     assert (found.severity, found.code in ("damaged", "too_complex")) == (Severity.REJECT, True)
     assert "; export it again" in found.message
 
 
-def test_other_files_are_not_its_business():
+def test_other_files_are_ignored():
     assert list(PdfCheck().check(reader("1.png", b"x"), OrderItem("1"))) == []
 
 
-def test_its_warnings_are_among_those_a_policy_may_reject_for():
+def test_a_policy_can_reject_for_each_warning():
     assert {"repaired", "page_size", "bleed", "font_not_embedded"} <= set(WARNINGS)
 
 

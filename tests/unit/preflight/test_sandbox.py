@@ -1,0 +1,133 @@
+"""The sandbox: its limits, and what happens when its process fails."""
+
+import os
+import subprocess
+
+import pytest
+
+from print_files import Reader, pdf, picture, reader
+from remote_artwork.errors import StorageUnreachable
+from remote_artwork.preflight import sandbox
+from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
+
+CARD = pdf((105, 148))
+
+
+def run_code(monkeypatch, code, data=CARD):
+    """Run other code instead of the worker."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        sandbox.subprocess,
+        "Popen",
+        lambda command, **options: popen([command[0], "-c", f"import os, signal, struct, time\n{code}"], **options),
+    )
+    return run_in_sandbox("pdf", reader("1.pdf", data))
+
+
+def test_the_result_is_returned():
+    assert run_in_sandbox("pdf", reader("1.pdf", CARD))["pages"] == 1
+
+
+def test_cpu_time_is_limited(monkeypatch):
+    monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
+    endless = b"%PDF-1.4\n" + b"".join(b"%d 0 obj\n<</A 1>>\nendobj\n" % number for number in range(300_000))
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
+        run_in_sandbox("pdf", reader("1.pdf", endless + b"trailer<</Root 1 0 R>>\n%%EOF\n"))
+
+
+def test_memory_is_limited(monkeypatch):
+    monkeypatch.setattr(sandbox, "MEMORY_LIMIT", 60 * 1024**2)
+    large = picture("JPEG", (3_000, 3_000), progressive=True, subsampling=0, quality=10)
+    assert run_in_sandbox("jpeg", reader("1.jpg", large), max_pixels=10**8)["flaw"]
+
+
+def test_a_killed_process_exceeded_its_limit(monkeypatch):
+    with pytest.raises(ResourceLimitExceeded, match="takes more than 5 seconds"):
+        run_code(monkeypatch, "os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_a_process_terminated_from_outside_is_started_again(monkeypatch):
+    popen, started = subprocess.Popen, []
+
+    def terminate_twice(command, **options):
+        started.append(command)
+        stop = [command[0], "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"]
+        return popen(stop if len(started) < 3 else command, **options)
+
+    monkeypatch.setattr(sandbox.subprocess, "Popen", terminate_twice)
+    assert run_in_sandbox("pdf", reader("1.pdf", CARD))["pages"] == 1
+    assert len(started) == 3
+
+
+def test_a_process_that_is_always_terminated_does_not_blame_the_file(monkeypatch):
+    with pytest.raises(Exception, match="was terminated 3 times") as raised:
+        run_code(monkeypatch, "os.kill(os.getpid(), signal.SIGTERM)")
+    assert not isinstance(raised.value, ResourceLimitExceeded)
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_the_process(monkeypatch):
+    code = """
+answer = b'{"group": %d}' % os.getpgid(0)
+os.write(1, struct.pack('>BQI', 1, 0, len(answer)) + answer)
+"""
+    assert run_code(monkeypatch, code)["group"] != os.getpgid(0)
+
+
+def test_a_crash_is_blamed_on_the_file(monkeypatch):
+    with pytest.raises(ResourceLimitExceeded, match="crashes"):
+        run_code(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
+
+
+def test_a_process_that_cannot_start_does_not_blame_the_file(monkeypatch):
+    with pytest.raises(RuntimeError, match="is the extra preflight installed"):
+        run_code(monkeypatch, "raise SystemExit(3)")
+
+
+@pytest.mark.parametrize("frame", ["0, 0, 2**21", "1, 0, 2**30", "7, 0, 1"])
+def test_an_invalid_frame_ends_the_process(monkeypatch, frame):
+    with pytest.raises(ResourceLimitExceeded, match="crashes"):
+        run_code(monkeypatch, f"os.write(1, struct.pack('>BQI', {frame})); time.sleep(60)")
+
+
+def test_a_silent_process_times_out(monkeypatch):
+    monkeypatch.setattr(sandbox, "_SILENCE_TIMEOUT", 0.3)
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
+        run_code(monkeypatch, "time.sleep(60)")
+
+
+def test_a_process_that_does_not_read_times_out(monkeypatch):
+    monkeypatch.setattr(sandbox, "_SILENCE_TIMEOUT", 0.3)
+    with pytest.raises(ResourceLimitExceeded, match="takes more than"):
+        run_code(monkeypatch, "os.write(1, struct.pack('>BQI', 0, 0, 2**20)); time.sleep(60)", bytes(2**20))
+
+
+def test_an_unexpected_error_of_a_library_is_blamed_on_the_file(monkeypatch):
+    answer = b'{"failed": "RecursionError"}'
+    with pytest.raises(ResourceLimitExceeded, match="crashes"):
+        run_code(monkeypatch, f"os.write(1, struct.pack('>BQI', 1, 0, {len(answer)}) + {answer!r})")
+
+
+def test_a_process_that_closes_its_input_is_detected(monkeypatch):
+    with pytest.raises(ResourceLimitExceeded, match="crashes"):
+        run_code(monkeypatch, "os.close(0); os.write(1, struct.pack('>BQI', 0, 0, 100)); os.abort()")
+
+
+def test_the_process_does_not_inherit_the_environment(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    code = "import json; names = json.dumps(list(os.environ)).encode()\n"
+    names = run_code(monkeypatch, code + "os.write(1, struct.pack('>BQI', 1, 0, len(names)) + names)")
+    assert "PYTHONPATH" in names
+    assert "AWS_SECRET_ACCESS_KEY" not in names
+
+
+def test_a_storage_error_is_raised_and_ends_the_process(monkeypatch):
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(sandbox.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
+
+    class Down(Reader):
+        def read(self, start, length):  # noqa: ARG002 - of the interface
+            raise StorageUnreachable("down")
+
+    with pytest.raises(StorageUnreachable):
+        run_in_sandbox("pdf", Down(reader("1.pdf", CARD).file, CARD))
+    assert started[0].returncode is not None
