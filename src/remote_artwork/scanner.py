@@ -28,10 +28,10 @@ from remote_artwork.core.events import (
     ItemReported,
     ScanFinished,
     ScanStarted,
-    checked,
     ignore,
-    reported,
-    started,
+    item_checked,
+    item_reported,
+    order_started,
 )
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
@@ -152,14 +152,14 @@ def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, emit: 
     for plan in plans:
         if ahead is not None and plan.key in done:
             begun = done[plan.key]
-            emit(started(plan, done=begun, total=len(with_work)))
+            emit(order_started(plan, done=begun, total=len(with_work)))
             ahead.begin(with_work[begun : begun + 1 + ahead.at_once])
         for item in plan.items:
             if ahead is not None and item.status is ItemStatus.MATCHED:
                 outcome = _look(plan, item, ahead, emit)
             else:
                 outcome = plan.outcome(item)
-            emit(reported(plan, outcome))
+            emit(item_reported(plan, outcome))
             items.append(outcome)
     return items
 
@@ -169,7 +169,7 @@ def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, emit: Emit) 
         verdict = ahead.verdict(plan.item, plan.files)
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
-    emit(checked(order, plan, verdict.rejection))
+    emit(item_checked(order, plan, verdict.rejection))
     outcome = order.outcome(plan, ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else order.outcome(plan)
     return evolve(outcome, findings=verdict.findings)
 

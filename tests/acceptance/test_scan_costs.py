@@ -70,7 +70,7 @@ def test_requests_follow_the_pending_orders(scan, server, numbers, most):
 
 
 def test_as_many_orders_as_files_cost_a_listing_and_a_tenth(server, storage):
-    wanted = SearchQuery(stems=[f"{number:08}_1" for number in range(N)])
+    wanted = SearchQuery(basenames=[f"{number:08}_1" for number in range(N)])
     assert sum(len(page.names) for page in storage(N).search(wanted)) == N
     assert server.tell()["list"] <= 110
 

@@ -31,7 +31,7 @@ def matched(stems: Mapping[str, object], files: Iterable[tuple[str, object]]) ->
 def remote_artwork(endpoint: str) -> Find:
     """By skip-scan, and without a ledger or a shop around it."""
     import remote_artwork as ra
-    from remote_artwork.core.expected import await_orders
+    from remote_artwork.core.expected import expect_files
     from remote_artwork.core.matching import Matches
     from remote_artwork.core.pattern import FilenamePattern
 
@@ -42,13 +42,13 @@ def remote_artwork(endpoint: str) -> Find:
         storage = ra.open_storage(url, credentials=ra.Keys(KEY, SECRET), network=network)
         kept.append(storage)  # as in a process that scans every hour
         matches = Matches(awaited[len(stems)])
-        for page in storage.search(awaited[len(stems)].wanted()):
-            matches.take(page)
+        for page in storage.search(awaited[len(stems)].query()):
+            matches.add_page(page)
         return len(matches.found)
 
     def prepared(stems: Mapping[str, object]) -> None:
         orders = (ra.Order(stem.partition("_")[0], [ra.OrderItem("1")]) for stem in stems)
-        awaited[len(stems)] = await_orders(orders, FilenamePattern())
+        awaited[len(stems)] = expect_files(orders, FilenamePattern())
 
     awaited: dict[int, object] = {}
     kept: list[object] = []

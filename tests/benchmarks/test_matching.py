@@ -2,7 +2,7 @@
 
 import random
 
-from remote_artwork.core.expected import await_orders
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
@@ -41,17 +41,21 @@ def page(names):
 
 
 def test_a_million_names_against_ten_thousand_items(benchmark):
-    awaited = await_orders(pending(), FilenamePattern("{order_number}_{order_item_number}[_{placement}]"))
-    assert len(awaited.stems) == 10_000
-    pages = [page(names) for names in listing(awaited.slots)]
+    awaited = expect_files(pending(), FilenamePattern("{order_number}_{order_item_number}[_{placement}]"))
+    assert len(awaited.basenames) == 10_000
+    pages = [page(names) for names in listing(awaited.by_basename)]
 
     def take_all():
         matches = Matches(awaited)
-        return matches, sum(len(matches.take(page)) for page in pages)
+        return matches, sum(len(matches.add_page(page)) for page in pages)
 
     matches, misses = benchmark.pedantic(take_all, rounds=3, warmup_rounds=1)
     benchmark.extra_info["names per second"] = round(NAMES / benchmark.stats.stats.median)
     assert matches.names_seen == NAMES
     assert len(matches.found) == 10_000
-    assert sum(len(side) for item in matches.found.values() for side in item.values()) == len(awaited.slots) == 14_000
+    assert (
+        sum(len(side) for item in matches.found.values() for side in item.values())
+        == len(awaited.by_basename)
+        == 14_000
+    )
     assert misses == NAMES - 14_000

@@ -2,7 +2,7 @@
 
 import random
 
-from remote_artwork.core.expected import await_orders
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.unmatched import UnmatchedClassifier
@@ -28,8 +28,8 @@ def test_a_hundred_thousand_strange_names_against_ten_thousand_items(benchmark):
     pattern, names = FilenamePattern(), strange_names()
 
     def judge_all():
-        oddities = UnmatchedClassifier(pattern, await_orders(orders, pattern), orders)
-        return [oddities.judge(name, {}) for name in names]
+        oddities = UnmatchedClassifier(pattern, expect_files(orders, pattern), orders)
+        return [oddities.classify(name, {}) for name in names]
 
     outcomes = benchmark.pedantic(judge_all, rounds=1)
     assert sum(outcome.suggestion is not None for outcome in outcomes) == NAMES // 5

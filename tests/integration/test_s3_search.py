@@ -43,7 +43,7 @@ def storage(s3_server, bucket, local_network):
 
 
 def found(storage, *stems, names=()):
-    pages = storage.search(SearchQuery(stems=sorted(stems), names=names))
+    pages = storage.search(SearchQuery(basenames=sorted(stems), names=names))
     return {name for page in pages for name in page.names}
 
 
@@ -67,7 +67,7 @@ def test_both_unicode_forms_of_a_name_are_found(s3_server, bucket, storage):
 
 def test_a_page_and_a_lookup_agree_about_a_file(s3_server, bucket, storage):
     s3_server.put(bucket, "in/1001_1.png", b"some content")
-    [page] = [page for page in storage.search(SearchQuery(stems=["1001_1"])) if page.names]
+    [page] = [page for page in storage.search(SearchQuery(basenames=["1001_1"])) if page.names]
     listed, looked_at = page.file(0), storage.stat("1001_1.png")
     assert (listed.size, listed.etag) == (looked_at.size, looked_at.etag) == (12, looked_at.etag)
     assert abs((listed.last_modified - looked_at.last_modified).total_seconds()) < 1

@@ -64,7 +64,7 @@ def test_no_redirect_is_followed_anywhere(web_server, local_network, status):
     web_server.folder.statuses = dict.fromkeys(("", "1001_1.jpg", "1001_1.png"), status)
     forbidden.folder.files = {"1001_1.jpg": b"x"}
     storage = ra.open_storage(web_server.url, network=local_network)
-    (page,) = storage.search(SearchQuery(stems=["1001_1", "1002_1"]))
+    (page,) = storage.search(SearchQuery(basenames=["1001_1", "1002_1"]))
     assert "redirects are not followed" in page.unknown["1001_1.jpg"]
     for use in (USES["head"], USES["get"]):
         with pytest.raises(StorageMisbehaved, match="redirects are not followed"):

@@ -27,7 +27,7 @@ def storage(web_server, local_network):
 
 def search(storage, *stems, names=()):
     """The files found, the unknown names, the caveats, and whether everything was seen."""
-    pages = list(storage.search(SearchQuery(stems=stems, names=names)))
+    pages = list(storage.search(SearchQuery(basenames=stems, names=names)))
     files = {page.names[place]: page.file(place) for page in pages for place in range(len(page.names))}
     unknown = {name: why for page in pages for name, why in page.unknown.items()}
     return files, unknown, {page.caveat for page in pages} - {None}, any(page.complete for page in pages)

@@ -5,10 +5,11 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_artwork.core.expected import await_orders, canonical
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.text import nfc
 from remote_artwork.core.unmatched import UnmatchedClassifier
 
 from .strategies import EXTENSIONS, PATTERNS, order_lists, worlds
@@ -22,7 +23,7 @@ def stored(name):
 
 def taken(awaited, names):
     matches = Matches(awaited)
-    misses = matches.take(Page(names, lambda position: stored(names[position])))
+    misses = matches.add_page(Page(names, lambda position: stored(names[position])))
     return matches, misses
 
 
@@ -31,7 +32,7 @@ def taken(awaited, names):
 def test_a_rendered_name_matches_its_own_item_and_no_other_or_is_a_conflict_beforehand(
     pattern, orders, extension, form
 ):
-    awaited = await_orders(orders, pattern)
+    awaited = expect_files(orders, pattern)
     for order in orders:
         for item in order.items:
             if not item.requires_artwork:
@@ -41,13 +42,13 @@ def test_a_rendered_name_matches_its_own_item_and_no_other_or_is_a_conflict_befo
                 try:
                     stem = pattern.render(order, item, placement)
                 except ValueError:
-                    assert awaited.refusals[key].status is ItemStatus.FAILED
+                    assert awaited.excluded[key].status is ItemStatus.FAILED
                     continue
                 name = f"{unicodedata.normalize(form, stem)}.{extension}"
                 matches, misses = taken(awaited, [name])
                 assert not misses
                 assert not matches.unsupported
-                if key in awaited.refusals:
+                if key in awaited.excluded:
                     assert not matches.found
                     assert len(matches.ambiguous) == 1
                 else:
@@ -58,39 +59,39 @@ def test_a_rendered_name_matches_its_own_item_and_no_other_or_is_a_conflict_befo
 @BOUNDED
 @given(PATTERNS, order_lists())
 def test_every_item_is_served_for_all_its_placements_or_refused_with_a_reason(pattern, orders):
-    awaited = await_orders(orders, pattern)
-    served = {(slot.key, slot.placement) for slot in awaited.slots.values()}
+    awaited = expect_files(orders, pattern)
+    served = {(file.key, file.placement) for file in awaited.by_basename.values()}
     for order in orders:
         for item in order.items:
             key = (order.id, item.number)
             wanted = {(key, placement) for placement in item.placements} if item.requires_artwork else set()
-            if key in awaited.refusals:
-                assert awaited.refusals[key].reason
+            if key in awaited.excluded:
+                assert awaited.excluded[key].reason
                 assert not wanted & served
             else:
                 assert wanted <= served
-    assert not awaited.slots.keys() & awaited.ambiguous.keys()
-    assert all(canonical(stem) == stem for stem in awaited.slots)
+    assert not awaited.by_basename.keys() & awaited.ambiguous.keys()
+    assert all(nfc(stem) == stem for stem in awaited.by_basename)
 
 
 @BOUNDED
 @given(worlds())
 def test_every_name_is_a_hit_or_a_miss_once(world):
-    awaited = await_orders(world.orders, world.pattern)
+    awaited = expect_files(world.orders, world.pattern)
     matches, misses = taken(awaited, world.names)
     hits = [name for item in matches.found.values() for side in item.values() for name in side]
-    hits += [name for name, _ in matches.unsupported] + [name for name, _ in matches.ambiguous]
+    hits += matches.unsupported + [name for name, _ in matches.ambiguous]
     assert sorted(hits + misses) == sorted(world.names)
 
 
 @BOUNDED
 @given(worlds())
 def test_a_suggestion_is_a_name_that_would_be_found_and_is_no_name_that_is_refused(world):
-    awaited = await_orders(world.orders, world.pattern)
+    awaited = expect_files(world.orders, world.pattern)
     watch = UnmatchedClassifier(world.pattern, awaited, world.orders)
     _, misses = taken(awaited, world.names)
     for name in misses:
-        outcome = watch.judge(name, {})
+        outcome = watch.classify(name, {})
         assert outcome.reason
         if outcome.suggestion:
             matches, left = taken(awaited, [outcome.suggestion])

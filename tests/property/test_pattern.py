@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from remote_artwork.core.orders import Order, OrderItem
-from remote_artwork.core.pattern import FilenamePattern, flaw_of_stem
+from remote_artwork.core.pattern import FilenamePattern, basename_problem
 from remote_artwork.errors import InvalidPattern
 
 from .strategies import ITEMS, LETTERS, NUMBERS, PATTERNS
@@ -24,7 +24,7 @@ def test_a_rendered_name_has_no_flaw_and_its_own_numbers_are_among_its_readings(
             stem = pattern.render(order, order.items[0], placement)
         except ValueError:
             assume(condition=False)
-        assert flaw_of_stem(stem) is None
+        assert basename_problem(stem) is None
         values = {"order_number": number, "order_item_number": item.number, "placement": placement}
         values["order_item_position"] = "1"
         if not any("/" in value for value in values.values()):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_artwork.core.expected import await_orders
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import StoredFile
@@ -22,19 +22,19 @@ BOUNDED = settings(max_examples=200, deadline=None)
 
 def planned(world, orders, names, page_size):
     """Outcomes of items, outcomes of files, and the contested names."""
-    awaited = await_orders(orders, world.pattern)
+    awaited = expect_files(orders, world.pattern)
     matches, tally = Matches(awaited), FileTally()
     watch = UnmatchedClassifier(world.pattern, awaited, iter(orders))
     near = []
     for start in range(0, len(names), page_size):
         page = names[start : start + page_size]
-        for name in matches.take(Page(page, lambda i, page=page: StoredFile(name=page[i], size=1, etag="e"))):
-            near.append(watch.judge(name, {}))  # noqa: PERF401  take and judge take turns, as in a scan
+        for name in matches.add_page(Page(page, lambda i, page=page: StoredFile(name=page[i], size=1, etag="e"))):
+            near.append(watch.classify(name, {}))  # noqa: PERF401  add_page and classify take turns, as in a scan
     for outcome in near:
-        tally.add(watch.settle(outcome, matches.found.keys()))
-    for name, _ in matches.unsupported:
+        tally.add(watch.withdraw_if_found(outcome, matches.found.keys()))
+    for name in matches.unsupported:
         tally.add(unsupported(name))
-    planner = Planner(awaited=awaited, matches=matches, policy=Policy(), now=NOW, call_limit=timedelta(minutes=1))
+    planner = Planner(expected=awaited, matches=matches, policy=Policy(), now=NOW, call_limit=timedelta(minutes=1))
     plans = [planner.order(order, OrderKey("t", order.id), None) for order in orders]
     items = sorted_items(outcome for plan in plans for outcome in plan.outcomes())
     return items, tally.examples(), tally.counts, sorted(matches.ambiguous, key=lambda pair: pair[0])

@@ -8,7 +8,7 @@ from math import ceil
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from remote_artwork.core.skip_scan import KeyRange, in_order, spellings, targets_of
+from remote_artwork.core.skip_scan import KeyRange, is_sorted_after, search_targets, spellings
 
 
 class Storage:
@@ -31,15 +31,15 @@ class Storage:
 
 def scan(storage, stems):
     """Runs all ranges to their ends; the youngest first, so that their order cannot matter. Names seen, and ranges."""
-    ranges, seen, count = [KeyRange(targets_of(stems))], [], 1
+    ranges, seen, count = [KeyRange(search_targets(stems))], [], 1
     while ranges:
         key_range = ranges.pop()
         request = key_range.request
         if request is None:
             continue
-        names, following = storage.list(request)
-        assert in_order(names, request.after)
-        seen += names[: key_range.take(names, following)]
+        names, next_token = storage.list(request)
+        assert is_sorted_after(names, request.after)
+        seen += names[: key_range.add_page(names, next_token)]
         farther = key_range.split()
         count += farther is not None
         ranges += filter(None, (key_range, farther))

@@ -23,7 +23,7 @@ GERMAN = Catalog(
         "name_not_possible": "{error}; benennen Sie es im Shop um",
         "name_not_computed": "der Auftrag hat keinen erwarteten Dateinamen; es wurde keine Datei gesucht",
         "number_not_unique": "{order_number} ist die Nummer mehrerer Aufträge (ids {order_ids:list}); ändern Sie sie",
-        "name_not_unique": "den Namen {basename} erwarten auch {others:list}; wählen Sie ein anderes Muster",
+        "name_not_unique": "den Namen {basename} erwarten auch {others:prints}; wählen Sie ein anderes Muster",
         "placements_share_name": "das Muster {pattern} gibt allen Seiten den Namen {basename}; ergänzen Sie {{placement}}",
         "fulfilled_earlier": "früher ausgeführt{at:on}; es wurde nichts mehr gesendet",
         "duplicate_id": "der Shop nennt die id {order_id} zweimal mit verschiedenem Inhalt; berichtigen Sie das dort",

@@ -37,7 +37,7 @@ FAULTS: Mapping[str, str] = {
 
 TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 FILE = StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
-WANTED = SearchQuery(stems=["1001_1", "1002_1"])
+WANTED = SearchQuery(basenames=["1001_1", "1002_1"])
 
 Use = Callable[[ra.ArtworkStorage], object]
 USES: Mapping[str, Use] = {

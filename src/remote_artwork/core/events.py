@@ -1,4 +1,4 @@
-"""The events of one order: made of its plan, and of each step once the ledger has it."""
+"""The events of a scan: what an ``Observer`` receives. Most are made from an order's plan and from ledger steps."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _NEXT_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
 
 @frozen(kw_only=True)
 class Event:
-    """What all events have in common.
+    """The base of all events.
 
     Args:
-        tenant: Whose pass it is.
+        tenant: The merchant whose orders are scanned.
     """
 
     tenant: str
 
     @property
     def event_name(self) -> str:
-        """What the logs call it: ``OrderFulfilled`` is ``order_fulfilled``."""
+        """The name in logs: ``OrderFulfilled`` is ``order_fulfilled``."""
         return _NEXT_WORD.sub("_", type(self).__name__).lower()
 
     def facts(self) -> Mapping[str, Any]:
-        """Its fields by name, as the logs have them in ``extra``."""
+        """The fields by name, as logs have them in ``extra``."""
         return {field.name: getattr(self, field.name) for field in fields(type(self))}
 
 
 @frozen(kw_only=True)
 class ScanStarted(Event):
-    """A pass begins. It ends with ``ScanFinished``, unless it raises.
+    """A scan or a dry run starts. ``ScanFinished`` follows, unless it raises an error.
 
     Args:
         location: The canonical URL of the storage location, without secrets.
@@ -51,10 +51,10 @@ class ScanStarted(Event):
 
 @frozen(kw_only=True)
 class FilesListed(Event):
-    """A page of the location was looked at.
+    """A page of the storage location was read.
 
     Args:
-        count: How many files it named.
+        count: The number of files on it.
     """
 
     count: int
@@ -62,13 +62,13 @@ class FilesListed(Event):
 
 @frozen(kw_only=True)
 class OrderStarted(Event):
-    """Work on an order begins: its files are checked, attached and sent, as far as it goes.
+    """A worker starts to process an order: its files are checked and attached, and the order is sent.
 
     Args:
-        order_number: The number people know the order by.
-        order_id: The host's own id of the order.
-        done: How many orders of the pass are behind it.
-        total: How many there are with anything to do.
+        order_number: The order's number.
+        order_id: The shop's id of the order.
+        done: How many orders of the scan are done.
+        total: How many orders of the scan have anything to process.
     """
 
     order_number: str
@@ -79,12 +79,12 @@ class OrderStarted(Event):
 
 @frozen(kw_only=True)
 class ItemEvent(Event):
-    """Something happened to the files of one item.
+    """The base of events about the files of one item.
 
     Args:
-        order_number: The number people know the order by.
-        order_id: The host's own id of the order.
-        item_number: The number people know the item by.
+        order_number: The order's number.
+        order_id: The shop's id of the order.
+        item_number: The item's number.
         files: Names of the files.
     """
 
@@ -96,7 +96,7 @@ class ItemEvent(Event):
 
 @frozen(kw_only=True)
 class ItemFound(ItemEvent):
-    """A pending item has a file for each of its placements; nothing is known of what is in them."""
+    """A pending item has a file for each of its placements. The files are not checked yet."""
 
 
 @frozen(kw_only=True)
@@ -106,7 +106,7 @@ class ItemVerified(ItemEvent):
 
 @frozen(kw_only=True)
 class ItemRejected(ItemEvent):
-    """The item's files did not pass the checks, or the shop refuses them.
+    """The item's files did not pass the checks, or the shop refused them.
 
     Args:
         because: The reason, as data.
@@ -116,13 +116,13 @@ class ItemRejected(ItemEvent):
 
     @property
     def reason(self) -> str:
-        """What is wrong, and what to do, in English."""
+        """What is wrong and what to do, in English."""
         return self.because.render() if self.because else ""
 
 
 @frozen(kw_only=True)
 class ItemAttached(ItemEvent):
-    """The item's files are attached at the shop; by the call that fulfilled the order, where the shop has but one."""
+    """The item's files are attached in the shop. With ``WITH_FULFILL``, the call that fulfills the order attaches."""
 
 
 @frozen(kw_only=True)
@@ -130,9 +130,9 @@ class OrderFulfilled(Event):
     """An order is fulfilled, and the ledger has its receipt.
 
     Args:
-        order_number: The number people know the order by.
-        order_id: The host's own id of the order.
-        receipt: The host's answer to ``fulfill``, where it gave one.
+        order_number: The order's number.
+        order_id: The shop's id of the order.
+        receipt: What ``fulfill`` returned.
     """
 
     order_number: str
@@ -142,16 +142,16 @@ class OrderFulfilled(Event):
 
 @frozen(kw_only=True)
 class ItemReported(Event):
-    """What became of a pending item in this pass: one for each item of the report.
+    """The outcome of a pending item. There is one event for each item of the report.
 
     Args:
-        outcome: As the report has it.
+        outcome: The outcome, as in the report.
     """
 
     outcome: ItemOutcome
 
     def facts(self) -> Mapping[str, Any]:
-        """Where the item is, and why; without the findings."""
+        """The item, its status and the reason, without the findings."""
         outcome = self.outcome
         return {
             "tenant": self.tenant,
@@ -167,16 +167,16 @@ class ItemReported(Event):
 
 @frozen(kw_only=True)
 class FileReported(Event):
-    """What a file is that did not simply match: one for each, also beyond the examples that the report keeps.
+    """The outcome of an unmatched file. There is one event for each file, also for those the report leaves out.
 
     Args:
-        outcome: As the report has it.
+        outcome: The outcome, as in the report.
     """
 
     outcome: FileOutcome
 
     def facts(self) -> Mapping[str, Any]:
-        """Which file it is, and why."""
+        """The file, its status and the reason."""
         outcome = self.outcome
         return {
             "tenant": self.tenant,
@@ -190,10 +190,10 @@ class FileReported(Event):
 
 @frozen(kw_only=True)
 class ScanFinished(Event):
-    """The pass ended.
+    """A scan or a dry run finished.
 
     Args:
-        report: All of it.
+        report: The whole report.
     """
 
     report: ScanReport
@@ -205,60 +205,60 @@ class ScanFinished(Event):
 
 
 Emit = Callable[[Event], None]
-"""Takes an event; never raises."""
+"""Receives an event. Never raises."""
 
 
 def ignore(_event: Event) -> None:
-    """For passes that nobody is told of."""
+    """Ignore the event."""
 
 
-class _Order(TypedDict):
+class _OrderFields(TypedDict):
     tenant: str
     order_number: str
     order_id: str
 
 
-class _Item(_Order):
+class _ItemFields(_OrderFields):
     item_number: str
     files: tuple[str, ...]
 
 
-def _order(plan: OrderPlan) -> _Order:
-    return _Order(tenant=plan.key.tenant, order_number=plan.order.number, order_id=plan.order.id)
+def _order_fields(plan: OrderPlan) -> _OrderFields:
+    return _OrderFields(tenant=plan.key.tenant, order_number=plan.order.number, order_id=plan.order.id)
 
 
-def _item(plan: OrderPlan, number: str, files: Iterable[str]) -> _Item:
-    return _Item(**_order(plan), item_number=number, files=tuple(files))
+def _item_fields(plan: OrderPlan, number: str, files: Iterable[str]) -> _ItemFields:
+    return _ItemFields(**_order_fields(plan), item_number=number, files=tuple(files))
 
 
-def _planned(plan: OrderPlan, item: ItemPlan) -> _Item:
-    return _item(plan, item.item.number, (file.name for file in item.files.values()))
+def _planned_fields(plan: OrderPlan, item: ItemPlan) -> _ItemFields:
+    return _item_fields(plan, item.number, (file.name for file in item.files.values()))
 
 
-def found(plan: OrderPlan) -> Iterator[ItemFound]:
-    """One for each item that has its files."""
-    return (ItemFound(**_planned(plan, item)) for item in plan.items if item.files)
+def items_found(plan: OrderPlan) -> Iterator[ItemFound]:
+    """One event for each item that has its files."""
+    return (ItemFound(**_planned_fields(plan, item)) for item in plan.items if item.files)
 
 
-def started(plan: OrderPlan, *, done: int, total: int) -> OrderStarted:
-    """Work on the order begins; ``done`` of ``total`` orders are behind it."""
-    return OrderStarted(**_order(plan), done=done, total=total)
+def order_started(plan: OrderPlan, *, done: int, total: int) -> OrderStarted:
+    """A worker starts to process the order; ``done`` of ``total`` orders are done."""
+    return OrderStarted(**_order_fields(plan), done=done, total=total)
 
 
-def checked(plan: OrderPlan, item: ItemPlan, rejection: Reason | None) -> Event:
-    """What the checks say of an item's files, where no ledger is told."""
+def item_checked(plan: OrderPlan, item: ItemPlan, rejection: Reason | None) -> Event:
+    """The result of the checks in a dry run, which writes no ledger step."""
     if rejection:
-        return ItemRejected(**_planned(plan, item), because=rejection)
-    return ItemVerified(**_planned(plan, item))
+        return ItemRejected(**_planned_fields(plan, item), because=rejection)
+    return ItemVerified(**_planned_fields(plan, item))
 
 
-def of_step(plan: OrderPlan, step: Step) -> Event | None:
-    """What is to be told of a step; most are told of by what comes next."""
+def event_of_step(plan: OrderPlan, step: Step) -> Event | None:
+    """The event for a ledger step; None if the step has none."""
     if step.after is FulfillState.FULFILLED:
-        return OrderFulfilled(**_order(plan), receipt=step.receipt)
+        return OrderFulfilled(**_order_fields(plan), receipt=step.receipt)
     if isinstance(step.after, FulfillState):
         return None
-    item = _item(plan, step.item_number, (file.name for file in step.files))
+    item = _item_fields(plan, step.item_number, (file.name for file in step.files))
     if step.after is ItemState.REJECTED:
         return ItemRejected(**item, because=step.reason)
     if step.after is ItemState.ATTACHED:
@@ -268,6 +268,6 @@ def of_step(plan: OrderPlan, step: Step) -> Event | None:
     return None
 
 
-def reported(plan: OrderPlan, outcome: ItemOutcome) -> ItemReported:
-    """What became of one item of the order."""
+def item_reported(plan: OrderPlan, outcome: ItemOutcome) -> ItemReported:
+    """The outcome of one item of the order."""
     return ItemReported(tenant=plan.key.tenant, outcome=outcome)

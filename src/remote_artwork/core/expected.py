@@ -1,4 +1,4 @@
-"""What is awaited: the expected name of every file that a pending order still needs."""
+"""Expected files: the name of every file that a pending order needs, and the conflicts between those names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.text import nfc
 
 ItemKey = tuple[str, str]
 """(order id, item number)"""
@@ -20,32 +21,40 @@ ItemKey = tuple[str, str]
 
 @frozen
 class ExpectedFile:
-    """One awaited file: an item of an order, and the placement it is for."""
+    """One file that an item needs.
+
+    Args:
+        order: The order.
+        item: The item of the order.
+        placement: The placement that the file is for.
+        basename: The name of the file without its extension, as the pattern renders it.
+    """
 
     order: Order
     item: OrderItem
     placement: str
-    stem: str
+    basename: str
 
     @property
     def key(self) -> ItemKey:
-        """Which item it belongs to."""
+        """The item's key."""
         return self.order.id, self.item.number
 
     @property
     def details(self) -> dict[str, str | None]:
-        """The print it is for, as the field of a reason; no placement where the item has only one."""
+        """The field ``print`` of a reason. Its placement is None if the item has only one."""
         placement = None if len(self.item.placements) == 1 else self.placement
         return {"order_number": self.order.number, "item_number": self.item.number, "placement": placement}
 
-    def __str__(self) -> str:
-        side = "" if len(self.item.placements) == 1 else f" ({self.placement})"
-        return f"item {self.item.number} of order {self.order.number}{side}"
-
 
 @frozen(kw_only=True)
-class Refusal(Explained):
-    """Why an item is not looked for at all."""
+class Exclusion(Explained):
+    """Why the library does not use any file for an item.
+
+    Args:
+        status: The status of the item.
+        because: The reason.
+    """
 
     status: ItemStatus
     because: Reason
@@ -54,100 +63,100 @@ class Refusal(Explained):
 
 @frozen(kw_only=True)
 class SearchQuery:
-    """What a look through a location is for.
+    """The names to search for in a storage.
 
     Args:
-        stems: Expected names without extension, sorted; their files may lie there as spelled here, in NFC or in NFD.
-        names: Whole names besides, looked for as they are.
+        basenames: Expected names without extension, sorted. The storage may keep them as given, in NFC or in NFD.
+        names: Further names with extension, searched for exactly as given.
     """
 
-    stems: Sequence[str] = ()
+    basenames: Sequence[str] = ()
     names: Sequence[str] = ()
 
 
 @frozen(kw_only=True)
 class ExpectedFiles:
-    """Expected names of the pending orders.
+    """The expected files of all pending orders.
 
     Args:
-        slots: Stem in NFC → the one item that expects it.
-        contested: Stem in NFC → the items that expect it and are refused: none of them is served.
-        refusals: Items that are not looked for, and why.
-        stems: Item → placement → the name it expects, without the extension.
+        by_basename: Basename in NFC → the one file with this name.
+        ambiguous: Basename in NFC → the files with this name, if at least one of their items is excluded. None of them
+            is used.
+        excluded: Items for which no file is used, and why.
+        basenames: Item → placement → basename.
     """
 
-    slots: Mapping[str, ExpectedFile] = field(factory=dict)
+    by_basename: Mapping[str, ExpectedFile] = field(factory=dict)
     ambiguous: Mapping[str, tuple[ExpectedFile, ...]] = field(factory=dict)
-    refusals: Mapping[ItemKey, Refusal] = field(factory=dict)
-    stems: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
+    excluded: Mapping[ItemKey, Exclusion] = field(factory=dict)
+    basenames: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
 
-    def wanted(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> SearchQuery:
-        """What a storage is asked for: all of it, or what the orders of these numbers expect, and ``names`` besides."""
-        slots = chain(self.slots.values(), *self.ambiguous.values())
-        stems = {_asked_for(slot.stem) for slot in slots if orders is None or slot.order.number in orders}
-        return SearchQuery(stems=sorted(stems), names=sorted(names))
+    def query(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> SearchQuery:
+        """What to search for in the storage.
+
+        Args:
+            names: Further names with extension.
+            orders: The order numbers to search for; None: all pending orders.
+        """
+        files = chain(self.by_basename.values(), *self.ambiguous.values())
+        basenames = {_search_form(file.basename) for file in files if orders is None or file.order.number in orders}
+        return SearchQuery(basenames=sorted(basenames), names=sorted(names))
 
 
-def _asked_for(stem: str) -> str:
-    """A stem in NFC, or as the shop spells it where that is neither NFC nor NFD, and its NFC would not tell of it."""
-    return canonical(stem) if unicodedata.is_normalized("NFD", stem) else stem
-
-
-def canonical(stem: str) -> str:
-    """The form in which stems are compared: NFC, nothing else."""
-    return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
+def _search_form(basename: str) -> str:
+    """The basename in NFC; unchanged if it is neither NFC nor NFD, because its own form would not be searched then."""
+    return nfc(basename) if unicodedata.is_normalized("NFD", basename) else basename
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """A listed name as stem and extension; a dot in the name of a folder begins none."""
-    stem, dot, extension = name.rpartition(".")
-    return (stem, extension) if dot and "/" not in extension else (name, "")
+    """Split a file name into basename and extension. A dot in a folder's name does not start an extension."""
+    basename, dot, extension = name.rpartition(".")
+    return (basename, extension) if dot and "/" not in extension else (name, "")
 
 
-def await_orders(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedFiles:
-    """Renders the expected names of every item that requires artwork, and finds the collisions among them."""
-    orders = tuple(orders)
-    refusals: dict[ItemKey, Refusal] = {}
-    stems: defaultdict[ItemKey, dict[str, str]] = defaultdict(dict)
-    by_stem: defaultdict[str, list[ExpectedFile]] = defaultdict(list)
+def expect_files(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedFiles:
+    """Render the name of every file that the orders need, and exclude the items whose names are not unique."""
+    excluded: dict[ItemKey, Exclusion] = {}
+    basenames: defaultdict[ItemKey, dict[str, str]] = defaultdict(dict)
+    by_name: defaultdict[str, list[ExpectedFile]] = defaultdict(list)
     ids_by_number: defaultdict[str, list[str]] = defaultdict(list)
     for order in orders:
-        ids_by_number[canonical(order.number)].append(order.id)
+        ids_by_number[nfc(order.number)].append(order.id)
         for item, placement in _needed(order):
             try:
-                stem = pattern.render(order, item, placement)
+                basename = pattern.render(order, item, placement)
             except ValueError as error:
                 because = reason("name_not_possible", error=str(error))
-                refusals[order.id, item.number] = Refusal(status=ItemStatus.FAILED, because=because)
+                excluded[order.id, item.number] = Exclusion(status=ItemStatus.FAILED, because=because)
             else:
-                stems[order.id, item.number][placement] = stem
-                by_stem[canonical(stem)].append(ExpectedFile(order, item, placement, stem))
-    for _, slots in sorted(by_stem.items()):
-        slots.sort(key=lambda slot: (slot.key, slot.placement))
-        for slot in slots:
-            ids = ids_by_number[canonical(slot.order.number)]
-            if len(ids) > 1:
-                refusals.setdefault(slot.key, _number_of_several(slot.order, ids))
-            elif len(slots) > 1:
-                refusals.setdefault(slot.key, _name_of_several(slot, slots, pattern))
-    served = {stem: slots[0] for stem, slots in by_stem.items() if not any(slot.key in refusals for slot in slots)}
-    ambiguous = {stem: tuple(slots) for stem, slots in by_stem.items() if stem not in served}
-    return ExpectedFiles(slots=served, ambiguous=ambiguous, refusals=refusals, stems=dict(stems))
+                basenames[order.id, item.number][placement] = basename
+                by_name[nfc(basename)].append(ExpectedFile(order, item, placement, basename))
+    for _, files in sorted(by_name.items()):
+        files.sort(key=lambda file: (file.key, file.placement))
+        for file in files:
+            order_ids = ids_by_number[nfc(file.order.number)]
+            if len(order_ids) > 1:
+                excluded.setdefault(file.key, _number_not_unique(file.order, order_ids))
+            elif len(files) > 1:
+                excluded.setdefault(file.key, _name_not_unique(file, files, pattern))
+    usable = {name: files[0] for name, files in by_name.items() if not any(file.key in excluded for file in files)}
+    ambiguous = {name: tuple(files) for name, files in by_name.items() if name not in usable}
+    return ExpectedFiles(by_basename=usable, ambiguous=ambiguous, excluded=excluded, basenames=dict(basenames))
 
 
 def _needed(order: Order) -> Iterable[tuple[OrderItem, str]]:
     return ((item, placement) for item in order.items if item.requires_artwork for placement in item.placements)
 
 
-def _number_of_several(order: Order, ids: Iterable[str]) -> Refusal:
-    because = reason("number_not_unique", order_number=order.number, order_ids=sorted(ids))
-    return Refusal(status=ItemStatus.CONFLICT, because=because)
+def _number_not_unique(order: Order, order_ids: Iterable[str]) -> Exclusion:
+    because = reason("number_not_unique", order_number=order.number, order_ids=sorted(order_ids))
+    return Exclusion(status=ItemStatus.CONFLICT, because=because)
 
 
-def _name_of_several(slot: ExpectedFile, slots: Iterable[ExpectedFile], pattern: FilenamePattern) -> Refusal:
-    others = sorted(str(other) for other in slots if other.key != slot.key)
+def _name_not_unique(file: ExpectedFile, files: Iterable[ExpectedFile], pattern: FilenamePattern) -> Exclusion:
+    others = [other.details for other in files if other.key != file.key]
     if others:
-        because = reason("name_not_unique", basename=slot.stem, others=others)
+        because = reason("name_not_unique", basename=file.basename, others=others)
     else:
-        because = reason("placements_share_name", pattern=str(pattern), basename=slot.stem)
-    return Refusal(status=ItemStatus.CONFLICT, because=because)
+        because = reason("placements_share_name", pattern=str(pattern), basename=file.basename)
+    return Exclusion(status=ItemStatus.CONFLICT, because=because)

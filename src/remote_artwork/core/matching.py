@@ -1,18 +1,18 @@
-"""Matching: the names of a listing × the awaited names.
+"""Match listed names with expected files, page by page.
 
-Names are plain text until one hits; only then is a ``StoredFile`` built.
+Names stay plain text until one matches. Only then is a ``StoredFile`` made.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from remote_artwork.core.expected import ExpectedFile, ExpectedFiles, ItemKey, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFile, ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import Reason
+from remote_artwork.core.text import nfc
 from remote_artwork.errors import StorageMisbehaved
 
 
@@ -45,92 +45,94 @@ class Page:
     strategy: str = ""
 
 
-def split_hits(names: Sequence[str], stems: Mapping[str, object]) -> tuple[list[int], list[str]]:
-    """Parts one page's names into positions of hits and names that hit nothing.
+def partition_names(names: Sequence[str], basenames: Container[str]) -> tuple[list[int], list[str]]:
+    """Separate the names of one page that match from those that do not.
 
     Args:
         names: Names with their extensions.
-        stems: The awaited stems, in NFC.
+        basenames: The expected basenames, in NFC.
 
     Returns:
-        Positions in ``names`` whose stem is awaited, and all other names. Any extension will do, if it is one:
-        ``1001_1.d/x`` lies in a folder and has none.
+        The positions in ``names`` that match, and all other names. Any extension matches, but there must be one:
+        ``1001_1.d/x`` is in a folder and has none.
     """
-    hits: list[int] = []
-    misses: list[str] = []
-    miss, hit = misses.append, hits.append
+    matching: list[int] = []
+    others: list[str] = []
+    add_other, add_match = others.append, matching.append
     for position, name in enumerate(names):
-        stem = name.rpartition(".")[0]
-        awaited = stem in stems or (not name.isascii() and unicodedata.normalize("NFC", stem) in stems)
-        if awaited and "/" not in name[len(stem) :]:
-            hit(position)
+        basename = name.rpartition(".")[0]
+        expected = basename in basenames or (not name.isascii() and nfc(basename) in basenames)
+        if expected and "/" not in name[len(basename) :]:
+            add_match(position)
         else:
-            miss(name)
-    return hits, misses
+            add_other(name)
+    return matching, others
 
 
 @define
 class Matches:
-    """What has been found so far for the awaited names, page by page, in any order.
+    """The files found so far. Pages may arrive in any order.
 
     Args:
-        awaited: What is awaited.
+        expected: The expected files.
         found: Item → placement → name → file.
-        unknown: Stem in NFC → names of which nobody knows whether they are there → why.
-        contested: Names that several items expect.
-        unsupported: Names that are awaited, in a format that is not printed.
-        names_seen: Of all files.
+        unknown: Basename in NFC → name → why it is not known whether the file exists.
+        ambiguous: Names that several items expect, with those expected files.
+        unsupported: Names that match, in a format that is not printed.
+        names_seen: The number of files listed.
         caveat: What to add to the reason of each missing file.
-        whole: Whether every file of the location has been seen.
-        ways: How files were looked for, in words, in the order in which that was tried.
+        complete: Whether every file of the location has been seen.
+        strategies: How the files were found, in the order in which the strategies were used.
     """
 
-    awaited: ExpectedFiles
+    expected: ExpectedFiles
     found: dict[ItemKey, dict[str, dict[str, StoredFile]]] = field(factory=dict)
     unknown: dict[str, dict[str, str]] = field(factory=dict)
     ambiguous: list[tuple[str, tuple[ExpectedFile, ...]]] = field(factory=list)
-    unsupported: list[tuple[str, ExpectedFile]] = field(factory=list)
+    unsupported: list[str] = field(factory=list)
     names_seen: int = 0
     caveat: Reason | None = None
-    whole: bool = False
-    ways: dict[str, None] = field(factory=dict)
+    complete: bool = False
+    strategies: dict[str, None] = field(factory=dict)
 
-    def take(self, page: Page) -> list[str]:
-        """Keeps the hits of one page; returns the names that hit nothing."""
+    def add_page(self, page: Page) -> list[str]:
+        """Keep the matches of one page, and return the names that do not match."""
         self.names_seen += len(page.names)
         self.caveat = page.caveat or self.caveat
-        self.whole = self.whole or page.complete
+        self.complete = self.complete or page.complete
         if page.strategy:
-            self.ways[page.strategy] = None
-        for name, reason in page.unknown.items():
-            self.unknown.setdefault(canonical(split_extension(name)[0]), {})[name] = reason
-        hits, misses = split_hits(page.names, self.awaited.slots)
-        for position in hits:
-            self._keep(page, position)
-        if not self.awaited.ambiguous:
-            return misses
-        disputed, misses_left = split_hits(misses, self.awaited.ambiguous)
-        for position in disputed:
-            stem = unicodedata.normalize("NFC", misses[position].rpartition(".")[0])
-            self.ambiguous.append((misses[position], self.awaited.ambiguous[stem]))
-        return misses_left
+            self.strategies[page.strategy] = None
+        for name, error in page.unknown.items():
+            self._add_unknown(name, error)
+        matching, others = partition_names(page.names, self.expected.by_basename)
+        for position in matching:
+            self._add_match(page, position)
+        if not self.expected.ambiguous:
+            return others
+        ambiguous, unmatched = partition_names(others, self.expected.ambiguous)
+        for position in ambiguous:
+            name = others[position]
+            self.ambiguous.append((name, self.expected.ambiguous[nfc(split_extension(name)[0])]))
+        return unmatched
 
-    def files_of(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
-        """The files found for one placement of one item, by name."""
+    def files_for(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
+        """The files found for one placement of one item, sorted by name."""
         by_name = self.found.get(key, {}).get(placement, {})
         return tuple(by_name[name] for name in sorted(by_name))
 
-    def _keep(self, page: Page, position: int) -> None:
+    def _add_match(self, page: Page, position: int) -> None:
         name = page.names[position]
-        stem, _, extension = name.rpartition(".")
-        slot = self.awaited.slots[unicodedata.normalize("NFC", stem)]
+        basename, extension = split_extension(name)
         if extension.lower() not in MEDIA_TYPES:
-            self.unsupported.append((name, slot))
+            self.unsupported.append(name)
             return
         try:
             file = page.file(position)
-        except StorageMisbehaved as error:  # of this one file alone
-            self.unknown.setdefault(canonical(stem), {})[name] = str(error)
+        except StorageMisbehaved as error:  # concerns this file only
+            self._add_unknown(name, str(error))
             return
-        by_placement = self.found.setdefault(slot.key, {})
-        by_placement.setdefault(slot.placement, {})[name] = file
+        expected = self.expected.by_basename[nfc(basename)]
+        self.found.setdefault(expected.key, {}).setdefault(expected.placement, {})[name] = file
+
+    def _add_unknown(self, name: str, error: str) -> None:
+        self.unknown.setdefault(nfc(split_extension(name)[0]), {})[name] = error

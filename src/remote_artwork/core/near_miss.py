@@ -1,8 +1,10 @@
-"""Near misses: a name that would be right but for a rule it broke, and the name it should have.
+"""Near misses: a name that breaks a rule, and the name it should have.
 
-Every rule is a *fold*: a function that forgets one thing (capitals, zeros in front, the kind of separator). Two names
-are near when they are equal with all folds applied; the rules broken are the fewest folds that already make them
-equal. So nothing is measured and nothing is guessed, and each look-up is one dictionary access.
+A *normalizer* removes one difference between two spellings of a name, such as letter case or leading zeros. Two names
+are near if they are equal once all normalizers are applied to both. An *affix* is something that people and programs
+add to a name, such as ``copy`` or a second extension. Affixes are removed from the file's name only, and only if the
+name matches nothing with them. The broken rules are the fewest normalizers and affixes that make the names equal.
+Nothing is measured or guessed, and each lookup is one dictionary access.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import NamedTuple
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.expected import ExpectedFile, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFile, split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, FilenamePattern
+from remote_artwork.core.text import nfc
 
 _UPLOADING = re.compile(r"\.(?:part|tmp|crdownload|filepart)$", re.IGNORECASE)
-_TWICE = re.compile(rf"\.(?:{'|'.join(MEDIA_TYPES)})$", re.IGNORECASE)
+_SECOND_EXTENSION = re.compile(rf"\.(?:{'|'.join(MEDIA_TYPES)})$", re.IGNORECASE)
 _COPY = re.compile(
     r"(?:[ _.-]*\([0-9]{1,3}\)"
     r"|(?:[ _.-]+|(?<=[0-9]))(?:(?:copy|kopie|copie|copia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final))+$",
@@ -28,151 +31,159 @@ _COPY = re.compile(
 )
 _COPY_OF = r"(?:copy of|kopie von|copie de|copia de) "
 _ORDER = r"(?:order|bestellung|auftrag|commande|pedido|ordine)[ _.#:-]*"
-_FRONT = re.compile(rf"(?<![^/])(?:{_COPY_OF}|{_ORDER})", re.IGNORECASE)
-_LAID_AWAY = (
+_LEADING_WORD = re.compile(rf"(?<![^/])(?:{_COPY_OF}|{_ORDER})", re.IGNORECASE)
+_NOT_FOR_PRINT = (
     r"archived?|archiv|alt|old|backups?|done|erledigt|printed|gedruckt|rejected|cancell?ed|trash|deleted|te?mp"
     r"|samples?|proofs?|drafts?|previews?|thumb(?:nail)?s?|templates?"
 )
-_FOLDERS = re.compile(rf"^(?:(?![._]|(?:[^/]*[\W\d_])?(?:{_LAID_AWAY})(?![^\W\d_]))[^/]+/)+(?!.*/)", re.IGNORECASE)
-"""Folders in front of a name, unless one of them is hidden or is named for files that nobody wants printed."""
+_FOLDERS = re.compile(rf"^(?:(?![._]|(?:[^/]*[\W\d_])?(?:{_NOT_FOR_PRINT})(?![^\W\d_]))[^/]+/)+(?!.*/)", re.IGNORECASE)
+"""Folders before a name, unless one of them is hidden or has a name for files that should not be printed."""
 _HASH = re.compile(r"(?<![^/])#+")
 _SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[#/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _LETTER_O = re.compile(r"(?<=[0-9])[oO]+(?![^\W\d_])|(?<![^\W\d_])[oO]+(?=[0-9])")
 _SEPARATORS = re.compile(r"[ _.\u2010-\u2015-]+")
 _DIGITS = re.compile(r"[0-9]+(?:_[0-9]+)*")
-"""Most names, in most shops. Nothing of them can be forgotten but zeros in front, and nothing was added to them."""
-_LONGEST = 255
+"""Most names in most shops. They have no affixes, and only leading zeros can differ."""
+_MAX_LENGTH = 255
 
-Fold = Callable[[str], str]
-
-
-def without_front(text: str) -> str:
-    """``text`` without such a word in front as ``order`` or ``copy of``."""
-    return _FRONT.sub("", text)
+Normalizer = Callable[[str], str]
 
 
-_SLIPS: Mapping[str, Fold] = {
-    "two_extensions": lambda stem: _TWICE.sub("", stem),
-    "marked_as_copy": lambda stem: _COPY.sub("", stem),
-    "in_a_folder": lambda stem: _FOLDERS.sub("", stem),
-    "word_in_front": without_front,
+def strip_leading_word(text: str) -> str:
+    """Remove a leading word such as ``order`` or ``copy of``."""
+    return _LEADING_WORD.sub("", text)
+
+
+_AFFIXES: Mapping[str, Normalizer] = {
+    "two_extensions": lambda text: _SECOND_EXTENSION.sub("", text),
+    "marked_as_copy": lambda text: _COPY.sub("", text),
+    "in_a_folder": lambda text: _FOLDERS.sub("", text),
+    "word_in_front": strip_leading_word,
 }
-"""What people and programs add to a file's name; folded on the file's side alone, and only where nothing else helps."""
+"""Rule → removes what people and programs add to a file's name."""
 
-_FOLDS: Mapping[str, Fold] = {
-    "compatibility_characters": lambda stem: unicodedata.normalize("NFKC", stem),
-    "extra_spaces": lambda stem: _SPACES.sub("", stem),
-    "number_sign": lambda stem: _HASH.sub("", stem),
-    "letter_o": lambda stem: _LETTER_O.sub(lambda found: "0" * len(found[0]), stem),
+_NORMALIZERS: Mapping[str, Normalizer] = {
+    "compatibility_characters": lambda text: unicodedata.normalize("NFKC", text),
+    "extra_spaces": lambda text: _SPACES.sub("", text),
+    "number_sign": lambda text: _HASH.sub("", text),
+    "letter_o": lambda text: _LETTER_O.sub(lambda found: "0" * len(found[0]), text),
     "letter_case": str.casefold,
-    "leading_zeros": lambda stem: _ZEROS.sub("", stem),
-    "other_separator": lambda stem: _SEPARATORS.sub("_", stem),
+    "leading_zeros": lambda text: _ZEROS.sub("", text),
+    "other_separator": lambda text: _SEPARATORS.sub("_", text),
 }
-"""What two spellings of one name differ by; folded on both sides."""
+"""Rule → removes one difference between two spellings of a name."""
 
-_SLIPS_BY_NEED = [dict(islice(_SLIPS.items(), count)) for count in range(len(_SLIPS) + 1)]
+_AFFIX_SETS = [dict(islice(_AFFIXES.items(), count)) for count in range(len(_AFFIXES) + 1)]
+"""No affix, the first one, the first two, and so on: as few as possible are removed."""
 _SWAPPED = "swapped_numbers"
-_MUCH_LONGER = 2
-"""By so many characters an order's number is longer than an item's, where a swap can be told from another order."""
+_MIN_LENGTH_DIFFERENCE = 2
+"""A swap of order and item number is recognized only if the order number is at least this many characters longer."""
 
 
 class NearMiss(NamedTuple):
-    """The one expected file a name nearly is, the codes of the rules it broke, and the name it should have.
+    """The one expected file that a name nearly matches.
 
-    ``swapped`` tells that the name, read as it stands, speaks of another order.
+    Attributes:
+        expected: The expected file.
+        rules: The codes of the broken rules.
+        suggestion: The name that the file should have.
+        swapped: Whether the name, read literally, belongs to another order.
     """
 
-    slot: ExpectedFile
+    expected: ExpectedFile
     rules: tuple[str, ...]
     suggestion: str
     swapped: bool = False
 
 
 @frozen
-class NearMisses:
-    """The awaited names, folded."""
+class NearMissIndex:
+    """The expected files by their normalized names. A name that two items share has None: nothing is suggested."""
 
-    _slots: Mapping[str, ExpectedFile | None]
-    _swapped: Mapping[str, ExpectedFile | None]
+    _by_name: Mapping[str, ExpectedFile | None]
+    _by_swapped_name: Mapping[str, ExpectedFile | None]
 
     @classmethod
-    def among(cls, slots: Iterable[ExpectedFile], pattern: FilenamePattern) -> NearMisses:
-        """Folds every awaited name once. A folded name that two items share is kept as None: nothing is suggested."""
-        slots = tuple(slots)
+    def build(cls, expected: Iterable[ExpectedFile], pattern: FilenamePattern) -> NearMissIndex:
+        """Normalize the name of each expected file once."""
+        expected = tuple(expected)
+        swapped = ((name, file) for file in expected if (name := _with_numbers_swapped(file, pattern)))
         return cls(
-            _distinct((spelling(slot.stem), slot) for slot in slots),
-            _distinct((spelling(stem), slot) for slot in slots if (stem := _with_numbers_swapped(slot, pattern))),
+            _unique((normalize(file.basename), file) for file in expected),
+            _unique((normalize(name), file) for name, file in swapped),
         )
 
-    def of(self, name: str) -> NearMiss | None:
-        """The near miss that ``name`` is, or None where there is none, or more than one."""
-        if len(name) > _LONGEST:
+    def find(self, name: str) -> NearMiss | None:
+        """The near miss of a name; None if there is none, or more than one."""
+        if len(name) > _MAX_LENGTH:
             return None
-        whole = _UPLOADING.sub("", name)
-        stem, extension = split_extension(whole)
+        uploaded = _UPLOADING.sub("", name)
+        basename, extension = split_extension(uploaded)
         if extension.lower() not in MEDIA_TYPES:
             return None
-        stem = canonical(stem)
+        basename = nfc(basename)
         tried = None
-        for slips in _SLIPS_BY_NEED[:1] if _DIGITS.fullmatch(stem) else _SLIPS_BY_NEED:
-            plain = _fold(stem, slips)
-            if plain == tried:
+        for affixes in _AFFIX_SETS[:1] if _DIGITS.fullmatch(basename) else _AFFIX_SETS:
+            bare = _apply(affixes, basename)
+            if bare == tried:
                 continue
-            tried, key = plain, spelling(plain)
-            if key in self._slots:
+            tried, key = bare, normalize(bare)
+            if key in self._by_name:
                 break
         else:
-            return self._swap_of(stem, extension)
-        slot = self._slots[key]
-        if slot is None:
+            return self._find_swapped(basename, extension)
+        expected = self._by_name[key]
+        if expected is None:
             return None
-        broken = ["upload_not_finished"] if whole != name else []
-        broken += _broken(stem, canonical(slot.stem), slips)
-        return NearMiss(slot, tuple(broken), f"{slot.stem}.{extension.lower()}")
+        rules = ["upload_not_finished"] if uploaded != name else []
+        rules += _broken_rules(basename, nfc(expected.basename), affixes)
+        return NearMiss(expected, tuple(rules), f"{expected.basename}.{extension.lower()}")
 
-    def _swap_of(self, stem: str, extension: str) -> NearMiss | None:
-        slot = self._swapped.get(spelling(stem))
-        return NearMiss(slot, (_SWAPPED,), f"{slot.stem}.{extension.lower()}", swapped=True) if slot else None
-
-
-def _distinct(keyed: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:
-    folded: dict[str, ExpectedFile | None] = {}
-    for key, slot in keyed:
-        folded[key] = None if key in folded else slot
-    return folded
+    def _find_swapped(self, basename: str, extension: str) -> NearMiss | None:
+        expected = self._by_swapped_name.get(normalize(basename))
+        if expected is None:
+            return None
+        return NearMiss(expected, (_SWAPPED,), f"{expected.basename}.{extension.lower()}", swapped=True)
 
 
-def _with_numbers_swapped(slot: ExpectedFile, pattern: FilenamePattern) -> str | None:
-    """The slot's name with the numbers of order and item in each other's place, where nobody could mean that."""
-    order, item = slot.order, slot.item
-    if len(order.number) < len(item.number) + _MUCH_LONGER or not pattern.uses(ORDER_ITEM_NUMBER):
+def _unique(pairs: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:
+    by_name: dict[str, ExpectedFile | None] = {}
+    for name, file in pairs:
+        by_name[name] = None if name in by_name else file
+    return by_name
+
+
+def _with_numbers_swapped(file: ExpectedFile, pattern: FilenamePattern) -> str | None:
+    """The basename with the numbers of order and item swapped; None if that could be a correct name."""
+    order, item = file.order, file.item
+    if len(order.number) < len(item.number) + _MIN_LENGTH_DIFFERENCE or not pattern.uses(ORDER_ITEM_NUMBER):
         return None
     try:
-        return pattern.render(evolve(order, number=item.number), evolve(item, number=order.number), slot.placement)
+        return pattern.render(evolve(order, number=item.number), evolve(item, number=order.number), file.placement)
     except ValueError:
         return None
 
 
-def spelling(text: str) -> str:
-    """``text`` with all folds applied: equal for two spellings of one name."""
+def normalize(text: str) -> str:
+    """Apply all normalizers. Two spellings of one name give the same result."""
     if _DIGITS.fullmatch(text):
         return _ZEROS.sub("", text)
-    return _fold(canonical(text), _FOLDS)
+    return _apply(_NORMALIZERS, nfc(text))
 
 
-def _fold(stem: str, rules: Mapping[str, Fold]) -> str:
-    for fold in rules.values():
-        stem = fold(stem)
-    return stem
+def _apply(rules: Mapping[str, Normalizer], text: str) -> str:
+    for apply_rule in rules.values():
+        text = apply_rule(text)
+    return text
 
 
-def _broken(stem: str, awaited: str, slips: Mapping[str, Fold]) -> list[str]:
-    """The fewest rules whose folds make the two names equal; the last listed are spared first."""
-    needed = {**slips, **_FOLDS}
+def _broken_rules(basename: str, expected: str, affixes: Mapping[str, Normalizer]) -> list[str]:
+    """The fewest rules that make the two names equal. Rules at the end of the tables are dropped first."""
+    needed = {**affixes, **_NORMALIZERS}
     for rule in reversed(tuple(needed)):
-        spared = {other: fold for other, fold in needed.items() if other != rule}
-        folds = {other: fold for other, fold in spared.items() if other in _FOLDS}
-        if _fold(stem, spared) == _fold(awaited, folds):
-            needed = spared
+        fewer = {name: normalizer for name, normalizer in needed.items() if name != rule}
+        normalizers = {name: normalizer for name, normalizer in fewer.items() if name in _NORMALIZERS}
+        if _apply(fewer, basename) == _apply(normalizers, expected):
+            needed = fewer
     return list(needed)

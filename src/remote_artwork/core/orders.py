@@ -1,4 +1,4 @@
-"""The values that travel through the house: orders, their items, and the files that belong to them."""
+"""The main values: orders, their items, stored files and artwork."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MEDIA_TYPES: Mapping[str, str] = {
     "png": "image/png",
     "pdf": "application/pdf",
 }
-"""The extensions a print file may have, in lower case, and what each promises."""
+"""Extension of a print file, in lower case → media type."""
 
 
 class OrderState(enum.StrEnum):
-    """What the host says of an order; only ``PENDING`` ones are ours to work on."""
+    """The state of an order in the shop. Only ``PENDING`` orders are processed."""
 
     PENDING = "pending"
     FULFILLED = "fulfilled"
@@ -37,31 +37,31 @@ class OrderState(enum.StrEnum):
 
 
 class Recovery(enum.StrEnum):
-    """What a client promises about a fulfill call whose outcome is unknown."""
+    """What a client guarantees about a ``fulfill`` call whose outcome is unknown."""
 
     IDEMPOTENT = "idempotent"
-    """A repeat with the same idempotency key has no second effect."""
+    """A second call with the same idempotency key has no second effect."""
     QUERYABLE = "queryable"
-    """``get_order`` tells the truth once ``call_limit`` has passed."""
+    """``get_order`` returns the true state once ``call_limit`` has passed."""
     NONE = "none"
-    """Neither: a person has to look."""
+    """Neither: a person has to check the order in the shop."""
 
 
 class Attaching(enum.StrEnum):
-    """How a client takes artwork."""
+    """How a client attaches artwork."""
 
     SEPARATE = "separate"
-    """``attach_artwork`` sets it, ``fulfill`` confirms the order."""
+    """``attach_artwork`` attaches the files, ``fulfill`` confirms the order."""
     WITH_FULFILL = "with_fulfill"
     """``fulfill`` does both in one atomic call; ``attach_artwork`` is never called."""
 
 
 def _text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-    where = f"{type(instance).__name__}.{attribute.name}"
+    field_name = f"{type(instance).__name__}.{attribute.name}"
     if not isinstance(value, str) or not value.strip():
-        raise InvalidOrder(f"{where} must be text that is not empty, not {value!r}")
+        raise InvalidOrder(f"{field_name} must be text that is not empty, not {value!r}")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
-        raise InvalidOrder(f"{where} holds a control character or half a character: {value!r}")
+        raise InvalidOrder(f"{field_name} contains a control character or an unpaired surrogate: {value!r}")
 
 
 def _optional_text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -78,20 +78,25 @@ def _or_empty(value: str | None) -> str:
     return "" if value is None else value
 
 
-def _whole_from_one(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+def is_positive_int(value: object) -> bool:
+    """Whether the value is a whole number from 1. True is not."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _positive_int(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if value is None and attribute.default is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_positive_int(value):
         raise InvalidOrder(f"{type(instance).__name__}.{attribute.name} must be a whole number from 1, not {value!r}")
 
 
 def _placements(_instance: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
     if not value:
-        raise InvalidOrder("OrderItem.placements is empty: an item without artwork has requires_artwork=False")
+        raise InvalidOrder("OrderItem.placements is empty; use requires_artwork=False for an item without artwork")
     for placement in value:
         _text(_instance, attribute, placement)
     if len(set(value)) != len(value):
-        raise InvalidOrder(f"OrderItem.placements names a placement twice: {list(value)}")
+        raise InvalidOrder(f"OrderItem.placements contains a placement twice: {list(value)}")
 
 
 def _as_placements(value: Iterable[str]) -> tuple[str, ...]:
@@ -122,29 +127,29 @@ def _flag(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 @frozen
 class OrderItem:
-    """One line of an order. One file per placement serves the line's whole quantity.
+    """One item of an order. It needs one file per placement, for its whole quantity.
 
     Args:
-        number: What ``{order_item_number}`` stands for in a file name.
-        id: The host's own id of the line; ``number`` unless told.
-        position: Its place in the order, from 1; counted by ``Order`` unless told.
-        requires_artwork: False for a line that needs no print file.
-        placements: The sides that each need a file of their own.
-        quantity: How many are made.
-        print_size_mm: (width, height) of the print in millimetres.
+        number: The value of ``{order_item_number}`` in file names.
+        id: The shop's id of the item; default: ``number``.
+        position: The position in the order, from 1; default: counted by ``Order``.
+        requires_artwork: False for an item that needs no print file.
+        placements: The sides of the product that each need a file.
+        quantity: The number of copies.
+        print_size_mm: (width, height) of the print in millimeters.
 
     Raises:
-        InvalidOrder: A value is not of its form.
+        InvalidOrder: A value is invalid.
     """
 
     number: str = field(validator=_text)
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
-    position: int | None = field(default=None, kw_only=True, validator=_whole_from_one)
+    position: int | None = field(default=None, kw_only=True, validator=_positive_int)
     requires_artwork: bool = field(default=True, kw_only=True, validator=_flag)
     placements: tuple[str, ...] = field(
         default=DEFAULT_PLACEMENTS, kw_only=True, converter=_as_placements, validator=_placements
     )
-    quantity: int = field(default=1, kw_only=True, validator=_whole_from_one)
+    quantity: int = field(default=1, kw_only=True, validator=_positive_int)
     print_size_mm: tuple[float, float] | None = field(
         default=None, kw_only=True, converter=_as_print_size, validator=_print_size
     )
@@ -154,13 +159,13 @@ class OrderItem:
             object.__setattr__(self, "id", self.number)
 
 
-def _numbered(items: Any) -> tuple[OrderItem, ...]:
+def _with_positions(items: Any) -> tuple[OrderItem, ...]:
     listed = tuple(items) if isinstance(items, Iterable) else None
     if listed is None or not all(isinstance(item, OrderItem) for item in listed):
         raise InvalidOrder(f"Order.items must be a list of OrderItem, not {items!r}")
     return tuple(
-        item if item.position is not None else evolve(item, position=place)
-        for place, item in enumerate(listed, start=1)
+        item if item.position is not None else evolve(item, position=position)
+        for position, item in enumerate(listed, start=1)
     )
 
 
@@ -168,36 +173,36 @@ def _as_state(value: Any) -> OrderState:
     try:
         return OrderState(value)
     except ValueError:
-        raise InvalidOrder(f"Order.state is one of {', '.join(OrderState)}, not {value!r}") from None
+        raise InvalidOrder(f"Order.state must be one of {', '.join(OrderState)}, not {value!r}") from None
 
 
 def _distinct_items(_instance: Order, _attribute: Attribute[Any], value: tuple[OrderItem, ...]) -> None:
     seen: set[str] = set()
     for item in value:
         if item.number in seen:
-            raise InvalidOrder(f"order {_instance.number!r} names item {item.number!r} twice")
+            raise InvalidOrder(f"order {_instance.number!r} contains item {item.number!r} twice")
         seen.add(item.number)
 
 
 @frozen
 class Order:
-    """One order as the host tells it.
+    """One order of the shop.
 
     Args:
-        number: What ``{order_number}`` stands for in a file name.
-        items: Its lines; one without a position is numbered by its place, from 1.
-        id: The host's own id; ``number`` unless told. Two orders may share a number, never an id.
-        state: Only ``PENDING`` orders are worked on.
-        approval: Tells a second approval of the same order apart from the first.
-        created_at: Since when the order waits, with a time zone.
-        fulfillment_key: The idempotency key the host has stored with a fulfilled order, where it stores one.
+        number: The value of ``{order_number}`` in file names.
+        items: Its items. Items without a position are counted from 1.
+        id: The shop's id of the order; default: ``number``. Two orders can share a number, but not an id.
+        state: Only ``PENDING`` orders are processed.
+        approval: Distinguishes a second approval of the same order from the first. Any text.
+        created_at: When the order started to wait, with a time zone.
+        fulfillment_key: The idempotency key that the shop stored when it fulfilled the order, if it stores one.
 
     Raises:
-        InvalidOrder: A value is not of its form, or an item number is repeated.
+        InvalidOrder: A value is invalid, or two items have the same number.
     """
 
     number: str = field(validator=_text)
-    items: tuple[OrderItem, ...] = field(converter=_numbered, validator=_distinct_items)
+    items: tuple[OrderItem, ...] = field(converter=_with_positions, validator=_distinct_items)
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
     state: OrderState = field(default=OrderState.PENDING, kw_only=True, converter=_as_state)
     approval: str = field(default="", kw_only=True, validator=_optional_text)
@@ -215,14 +220,14 @@ class Order:
 
     @property
     def work(self) -> str:
-        """Digest of what is asked for: each item's number, id, placements, quantity, print size, need of artwork."""
+        """Digest of what is ordered: number, approval, and each item's number, id, placements, quantity and size."""
         items = sorted(
             (i.number, i.id, i.placements, i.quantity, i.requires_artwork, i.print_size_mm) for i in self.items
         )
         return hashlib.sha256(json.dumps([self.number, self.approval, items]).encode()).hexdigest()
 
     def same_work(self, other: Order, *, positions: bool = False) -> bool:
-        """Whether ``other`` asks for the same prints; with ``positions``, also at the same places in the order."""
+        """Whether ``other`` orders the same prints; with ``positions``, also at the same item positions."""
         return (self.id, self.work) == (other.id, other.work) and (
             not positions or {i.number: i.position for i in self.items} == {i.number: i.position for i in other.items}
         )
@@ -230,14 +235,14 @@ class Order:
 
 @frozen(kw_only=True)
 class StoredFile:
-    """One file of a storage location, as a listing or a stat tells it.
+    """One file of a storage location, as a listing or a ``stat`` describes it.
 
     Args:
-        name: Its key relative to the location's folder.
-        size: Bytes.
-        etag: An opaque change token, the same in a listing and in a stat; not a checksum.
-        version_id: The storage's version id or generation, where it keeps versions and told it.
-        last_modified: As the storage tells it; shown to people, decides nothing.
+        name: The key relative to the location's folder.
+        size: In bytes.
+        etag: An opaque change token, the same in a listing and in a ``stat``; not a checksum.
+        version_id: The storage's version id or generation, if it keeps versions.
+        last_modified: The storage's own time. It never decides whether a file is new.
     """
 
     name: str
@@ -248,7 +253,7 @@ class StoredFile:
 
     @property
     def version(self) -> str:
-        """The most precise name of these very bytes that the storage gives."""
+        """The version id if there is one, else the ETag: identifies the content of the file."""
         return self.version_id or self.etag
 
     @property
@@ -259,18 +264,18 @@ class StoredFile:
 
 @frozen(kw_only=True)
 class Artwork:
-    """A checked file, as a host receives it.
+    """A checked file, as the shop receives it.
 
     Args:
-        name: Its key relative to the location's folder.
-        url: Where the host downloads it; signed for private locations. Never stored by this library.
-        expires_at: Until when ``url`` works; None: as long as the file is there.
-        placement: The side of the product it is for.
+        name: The key relative to the location's folder.
+        url: Where the shop downloads the file; signed for private locations. This library never stores it.
+        expires_at: When ``url`` stops working; None: it works as long as the file exists.
+        placement: The side of the product that the file is for.
         media_type: ``image/jpeg``, ``image/png`` or ``application/pdf``.
-        size: Bytes.
-        version: Version id or generation, else the ETag.
-        last_modified: As the storage tells it.
-        sha256: Of the whole file in hex, where a check read all of it.
+        size: In bytes.
+        version: The version id or generation, else the ETag.
+        last_modified: The storage's own time.
+        sha256: Of the whole file in hex, if a check read all of it.
     """
 
     name: str
@@ -285,4 +290,4 @@ class Artwork:
 
 
 ArtworkByItem = Mapping[str, Sequence[Artwork]]
-"""Item number → its artworks, one a placement, in the order of the item's placements."""
+"""Item number → its artworks, one per placement, in the order of the item's placements."""

@@ -1,7 +1,7 @@
-"""FilenamePattern: which file name each item of an order is expected to have.
+"""``FilenamePattern``: the file name that each item of an order is expected to have.
 
-Names are *rendered* from orders and looked up; a file name is never parsed to decide what it belongs to.
-``readings`` reads a name backwards, for reports alone.
+Names are rendered from orders and looked up. A file name is never parsed to decide which order it belongs to.
+``readings`` parses a name, but only for reports and for lookups in the ledger.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import islice
 from attrs import field, frozen
 
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, MEDIA_TYPES, Order, OrderItem
+from remote_artwork.core.text import nfc
 from remote_artwork.errors import InvalidPattern
 
 ORDER_NUMBER = "order_number"
@@ -26,14 +27,21 @@ DEFAULT_PATTERN = "{order_number}_{order_item_number}"
 
 _TOKEN = re.compile(r"\{(?P<variable>[^{}\[\]]*)\}|(?P<stray>[{}])|(?P<constant>[^{}\[\]]+)")
 _EXTENSIONS = (*MEDIA_TYPES, "<file-extension>", "*")
-_LONGEST_READ = 255
-_MOST_READINGS = 16
-_MOST_STEPS = 600
+_MAX_LENGTH = 255
+_MAX_READINGS = 16
+_MAX_STEPS = 600
 
 
 @frozen
 class _Part:
-    """One constant or one variable, where it stands in the pattern, and whether it is in the optional group."""
+    """One constant or variable of a pattern.
+
+    Args:
+        text: The constant text, or the name of the variable.
+        at: Its position in the pattern.
+        is_variable: Whether it is a variable.
+        optional: Whether it is in the optional group.
+    """
 
     text: str
     at: int
@@ -42,29 +50,25 @@ class _Part:
 
 
 _Shape = tuple[_Part, ...]
-"""What a name is built of, with or without the optional group."""
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+"""The parts of a name, with or without the optional group."""
 
 
 @frozen
 class FilenamePattern:
     """A pattern such as ``{order_number}_{order_item_number}[_{placement}]``.
 
-    Variables are ``order_number``, ``order_item_number``, ``order_item_position`` and ``placement``; the rest is
-    constant, ``/`` makes folders. The group in square brackets is left out exactly when an item's placements are
-    ``("default",)``. The extension is never part of it.
+    The variables are ``order_number``, ``order_item_number``, ``order_item_position`` and ``placement``. All other text
+    is constant; ``/`` separates folders. The group in square brackets is left out exactly when an item's placements are
+    ``("default",)``. The extension is never part of the pattern.
 
     Args:
         text: The pattern.
 
     Raises:
-        InvalidPattern: With the position of what cannot be used.
+        InvalidPattern: The pattern is invalid. The message shows the position.
     """
 
-    text: str = field(default=DEFAULT_PATTERN, converter=_nfc)
+    text: str = field(default=DEFAULT_PATTERN, converter=nfc)
     _plain: _Shape = field(init=False, repr=False, eq=False)
     _whole: _Shape = field(init=False, repr=False, eq=False)
 
@@ -79,14 +83,14 @@ class FilenamePattern:
         return self.text
 
     def uses(self, variable: str) -> bool:
-        """Whether the pattern holds this variable, in the optional group or outside."""
+        """Whether the pattern contains this variable."""
         return any(part.is_variable and part.text == variable for part in self._whole)
 
     def render(self, order: Order, item: OrderItem, placement: str) -> str:
         """The expected name of one file, without its extension.
 
         Raises:
-            ValueError: The order's numbers cannot stand in a file name; says why.
+            ValueError: The order's numbers cannot be part of a file name.
         """
         values = {
             ORDER_NUMBER: order.number,
@@ -95,58 +99,58 @@ class FilenamePattern:
             PLACEMENT: placement,
         }
         shape = self._plain if item.placements == DEFAULT_PLACEMENTS else self._whole
-        stem = "".join(values[part.text] if part.is_variable else part.text for part in shape)
-        flaw = flaw_of_stem(stem)
-        if flaw:
-            raise ValueError(f"no file can be named {stem!r}: {flaw}")
-        return stem
+        basename = "".join(values[part.text] if part.is_variable else part.text for part in shape)
+        problem = basename_problem(basename)
+        if problem:
+            raise ValueError(f"no file can have the name {basename!r}: {problem}")
+        return basename
 
-    def readings(self, stem: str) -> list[dict[str, str]]:
-        """Every way, up to a bound, in which ``stem`` could have come from this pattern, for explanations only."""
-        if len(stem) > _LONGEST_READ:
+    def readings(self, basename: str) -> list[dict[str, str]]:
+        """The values of the variables with which the pattern renders this basename; at most 16 ways per shape."""
+        if len(basename) > _MAX_LENGTH:
             return []
         shapes = (self._whole,) if self._whole == self._plain else (self._plain, self._whole)
-        found = (islice(_read(shape, stem, 0, {}, iter(range(_MOST_STEPS))), _MOST_READINGS) for shape in shapes)
+        found = (islice(_read(shape, basename, 0, {}, iter(range(_MAX_STEPS))), _MAX_READINGS) for shape in shapes)
         return [dict(reading) for readings in found for reading in readings]
 
-    def order_numbers(self, stem: str) -> set[str]:
-        """The orders that ``stem`` may speak of, up to a bound, for look-ups in the ledger."""
-        return {reading[ORDER_NUMBER] for reading in self.readings(_nfc(stem))}
+    def order_numbers(self, basename: str) -> set[str]:
+        """The order numbers that the basename may contain, for lookups in the ledger."""
+        return {reading[ORDER_NUMBER] for reading in self.readings(nfc(basename))}
 
-    def fits(self, stem: str) -> bool:
-        """Whether some order and item would render to ``stem``."""
-        return bool(self.readings(stem))
+    def fits(self, basename: str) -> bool:
+        """Whether the pattern renders this basename for some order and item."""
+        return bool(self.readings(basename))
 
 
-def flaw_of_stem(stem: str) -> str | None:
-    """Why no file of a storage location can have this name, or None."""
-    if any(ord(c) < 32 or ord(c) == 127 for c in stem) or "\\" in stem:
-        return "it holds a control character or a backslash"
-    segments = stem.split("/")
+def basename_problem(basename: str) -> str | None:
+    """Why no file can have this name; None if it can."""
+    if any(ord(c) < 32 or ord(c) == 127 for c in basename) or "\\" in basename:
+        return "it contains a control character or a backslash"
+    segments = basename.split("/")
     if any(segment in ("", ".", "..") for segment in segments[:-1]) or not segments[-1]:
         return "a folder in it is empty, '.' or '..'"
-    if len(stem.encode()) > 1000:
+    if len(basename.encode()) > 1000:
         return "it is longer than 1,000 bytes"
     return None
 
 
 def _parse(text: str) -> _Shape:
-    opened, closed = _group(text)
+    opened, closed = _optional_group(text)
     parts = tuple(_part(text, token, optional=opened < token.start() < closed) for token in _TOKEN.finditer(text))
     if opened < closed and not any(part.text == PLACEMENT and part.is_variable and part.optional for part in parts):
-        raise _refuse(text, opened, "the optional group must hold {placement}: it is left out without one")
+        raise _refuse(text, opened, "the optional group must contain {placement}; without one it is left out")
     if not any(part.text == ORDER_NUMBER and part.is_variable and not part.optional for part in parts):
-        raise _refuse(text, len(text), "{order_number} is missing: every name must tell the order it belongs to")
+        raise _refuse(text, len(text), "{order_number} is missing; every name must contain the number of its order")
     return parts
 
 
-def _group(text: str) -> tuple[int, int]:
-    """Where the optional group opens and closes; twice the same place where there is none."""
+def _optional_group(text: str) -> tuple[int, int]:
+    """The positions at which the optional group opens and closes; equal if there is none."""
     opened, closed = text.find("["), text.find("]")
     if closed >= 0 and not 0 <= opened < closed:
         raise _refuse(text, closed, "a ']' without its '['")
     if text.count("[") > 1:
-        raise _refuse(text, text.index("[", opened + 1), "a second '[': one optional group is allowed")
+        raise _refuse(text, text.index("[", opened + 1), "a second '['; only one optional group is allowed")
     if opened >= 0 and closed < 0:
         raise _refuse(text, opened, "a '[' without its ']'")
     if text.count("]") > 1:
@@ -156,7 +160,7 @@ def _group(text: str) -> tuple[int, int]:
 
 def _part(text: str, token: re.Match[str], *, optional: bool) -> _Part:
     if token["stray"]:
-        raise _refuse(text, token.start(), "a brace without its partner")
+        raise _refuse(text, token.start(), "a brace without its counterpart")
     if token["constant"] is not None:
         return _Part(token["constant"], token.start(), is_variable=False, optional=optional)
     if token["variable"] not in VARIABLES:
@@ -166,16 +170,16 @@ def _part(text: str, token: re.Match[str], *, optional: bool) -> _Part:
 
 
 def _refuse_bad_name(text: str, shape: _Shape) -> None:
-    """Refuses constants that no file name can hold, with an ``x`` standing for each variable."""
-    drawn = [(c, part.at + i) for part in shape for i, c in enumerate("x" if part.is_variable else part.text)]
-    name = "".join(character for character, _ in drawn)
-    places = [place for _, place in drawn] + [len(text)]
-    for character, place in drawn:
+    """Refuse constants that cannot be part of a file name. Each variable is replaced by ``x``."""
+    sample = [(c, part.at + i) for part in shape for i, c in enumerate("x" if part.is_variable else part.text)]
+    name = "".join(character for character, _ in sample)
+    places = [place for _, place in sample] + [len(text)]
+    for character, place in sample:
         if character == "\\" or unicodedata.category(character) in ("Cc", "Cs"):
-            raise _refuse(text, place, f"{character!r} cannot stand in a file name")
-    stem, dot, extension = name.rpartition(".")
+            raise _refuse(text, place, f"{character!r} cannot be part of a file name")
+    basename, dot, extension = name.rpartition(".")
     if dot and extension.lower() in _EXTENSIONS:
-        raise _refuse(text, places[len(stem)], f"leave out '.{extension}': the extension is never part of it")
+        raise _refuse(text, places[len(basename)], f"leave out '.{extension}': the pattern has no extension")
     at = 0
     for segment in name.split("/"):
         if segment in ("", ".", ".."):
@@ -188,34 +192,34 @@ def _refuse(text: str, at: int, why: str) -> InvalidPattern:
 
 
 def _read(
-    shape: _Shape, stem: str, at: int, known: Mapping[str, str], steps: Iterator[int]
+    shape: _Shape, basename: str, at: int, known: Mapping[str, str], steps: Iterator[int]
 ) -> Iterator[Mapping[str, str]]:
-    """Splits ``stem`` from ``at`` on along the constants of ``shape``, until ``steps`` are used up."""
+    """Split ``basename`` from ``at`` on at the constants of ``shape``, in at most as many steps as ``steps`` yields."""
     if next(steps, None) is None:
         return
     if not shape:
-        if at == len(stem):
+        if at == len(basename):
             yield known
         return
     part, rest = shape[0], shape[1:]
-    settled = known.get(part.text) if part.is_variable else part.text
-    if settled is None:
-        for end in _ends(rest, stem, at):
-            yield from _read(rest, stem, end, {**known, part.text: stem[at:end]}, steps)
-    elif stem.startswith(settled, at):
-        yield from _read(rest, stem, at + len(settled), known, steps)
+    value = known.get(part.text) if part.is_variable else part.text
+    if value is None:
+        for end in _ends(rest, basename, at):
+            yield from _read(rest, basename, end, {**known, part.text: basename[at:end]}, steps)
+    elif basename.startswith(value, at):
+        yield from _read(rest, basename, at + len(value), known, steps)
 
 
-def _ends(rest: _Shape, stem: str, at: int) -> Iterator[int]:
-    """Where the value of a variable that starts at ``at`` may end; values are not empty and hold no '/'."""
-    slash = stem.find("/", at)
-    furthest = len(stem) if slash < 0 else slash
+def _ends(rest: _Shape, basename: str, at: int) -> Iterator[int]:
+    """Where the value of a variable that starts at ``at`` may end. Values are not empty and contain no '/'."""
+    slash = basename.find("/", at)
+    furthest = len(basename) if slash < 0 else slash
     if not rest:
-        if at < furthest == len(stem):
+        if at < furthest == len(basename):
             yield furthest
         return
-    following = "" if rest[0].is_variable else rest[0].text
-    end = stem.find(following, at + 1)
+    next_text = "" if rest[0].is_variable else rest[0].text
+    end = basename.find(next_text, at + 1)
     while at < end <= furthest:
         yield end
-        end = stem.find(following, end + 1)
+        end = basename.find(next_text, end + 1)

@@ -1,4 +1,4 @@
-"""The plan: what is known of every pending item once the listing and the ledger have been read."""
+"""Plan: the status of every pending item, once the files and the ledger have been read. Nothing is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.core.expected import ExpectedFiles, canonical
+from remote_artwork.core.expected import ExpectedFiles
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     FulfillState,
@@ -22,30 +22,32 @@ from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import Policy, preferred
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
+from remote_artwork.core.text import nfc
 
 
 def stability_problem(
     files: Iterable[StoredFile], *, now: datetime, settle_for: timedelta | None, appear_whole: bool
 ) -> Reason | None:
-    """Why an item's files should wait; None where they need not, or where their age is not known.
+    """Why an item's files may still be incomplete; None if they can be used, or if their age is not known.
 
     Args:
         files: The files that were found for the item.
         now: The time, with a time zone.
-        settle_for: How long they wait after their last change; None: not at all.
-        appear_whole: Whether the storage shows a file only when it is complete.
+        settle_for: How long a file waits after its last change; None: files do not wait.
+        appear_whole: Whether the storage shows a file only when its upload is complete.
     """
     for file in files:
         if settle_for is None or file.last_modified is None or (appear_whole and file.size > 0):
             continue
-        if abs(now - file.last_modified) < settle_for:  # a clock that is wrong by years must not delay a file for ever
+        if abs(now - file.last_modified) < settle_for:  # with abs, a wrong clock cannot delay a file for years
             code = "file_empty" if file.size == 0 else "file_just_changed"
             return reason(code, file=file.name, settle_for=settle_for.total_seconds())
     return None
 
 
-HAS_ITS_FILES = (ItemStatus.MATCHED, ItemStatus.ATTACHED)
-_KNOWN_WITHOUT_FILES = (
+HAS_FILES = (ItemStatus.MATCHED, ItemStatus.ATTACHED)
+"""The item has a file for each placement, and nothing speaks against them."""
+_KNOWN_FROM_LEDGER = (
     ItemStatus.NOT_REQUIRED,
     ItemStatus.FULFILLED,
     ItemStatus.UNCERTAIN,
@@ -55,10 +57,18 @@ _KNOWN_WITHOUT_FILES = (
 
 @frozen(kw_only=True)
 class ItemPlan(Explained):
-    """One item: its status so far, why, and the file chosen for each placement.
+    """The plan of one item.
 
-    ``state`` is how far the ledger says these very files are, judged by these very checks; None: nothing counts yet.
-    ``notes`` are further reasons, such as what its order waits for.
+    Args:
+        item: The item.
+        status: Its status before anything is done.
+        because: The reason, as data.
+        notes: Further reasons, such as what its order waits for.
+        state: The item's state in the ledger, if the ledger has these same files, checked by these same checks.
+        files: Placement → the file to use.
+        candidates: Names of all files found for the item.
+        expected: Basenames of the files that are missing.
+        superseded: Names of files that are not used because the policy prefers others.
     """
 
     item: OrderItem
@@ -79,9 +89,15 @@ class ItemPlan(Explained):
 
 @frozen(kw_only=True)
 class OrderPlan:
-    """One order: its items, what the ledger knows of it, and whether each item is attached as soon as it is checked.
+    """The plan of one order.
 
-    ``is_stale_fulfillment`` says that the host names it pending long after its receipt.
+    Args:
+        key: The key of its ledger row.
+        order: The order.
+        items: The plans of its items.
+        record: Its ledger row.
+        attach_at_once: Whether each item is attached as soon as it is checked.
+        is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
     """
 
     key: OrderKey
@@ -93,100 +109,102 @@ class OrderPlan:
 
     @property
     def complete(self) -> bool:
-        """Whether every item that requires artwork has its files."""
-        needed = [item for item in self.items if item.item.requires_artwork]
-        return bool(needed) and all(item.status in HAS_ITS_FILES for item in needed)
+        """Whether every item that requires artwork has its files, and at least one does."""
+        required = [planned for planned in self.items if planned.item.requires_artwork]
+        return bool(required) and all(planned.status in HAS_FILES for planned in required)
 
     @property
     def has_work(self) -> bool:
-        """Whether a scan has anything to do for this order: files to check, attach or send, or a call to settle."""
+        """Whether a scan can do anything: check, attach or send files, or resolve an unknown call."""
         if self.record.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
             return True
         return self.complete or any(
-            item.status is ItemStatus.MATCHED and not self._is_idle(item) for item in self.items
+            planned.status is ItemStatus.MATCHED and not self._is_idle(planned) for planned in self.items
         )
 
-    def _is_idle(self, plan: ItemPlan) -> bool:
-        """Whether all has been done for the item that can be done before its siblings are there."""
-        return plan.state is ItemState.VERIFIED and not self.attach_at_once
+    def _is_idle(self, planned: ItemPlan) -> bool:
+        """Whether nothing can be done for the item until the order's other items have their files."""
+        return planned.state is ItemState.VERIFIED and not self.attach_at_once
 
-    def outcome(self, plan: ItemPlan, status: ItemStatus | None = None, because: Reason | None = None) -> ItemOutcome:
+    def outcome(
+        self, planned: ItemPlan, status: ItemStatus | None = None, because: Reason | None = None
+    ) -> ItemOutcome:
         """The outcome of one item as planned, or with another status and reason."""
         return ItemOutcome(
             order_number=self.order.number,
-            item_number=plan.item.number,
+            item_number=planned.number,
             order_id=self.order.id,
-            status=status or plan.status,
-            because=because or plan.because,
-            notes=() if because else plan.notes,
-            files=plan.candidates,
-            expected=plan.expected,
-            superseded=plan.superseded,
-            receipt=self.record.receipt if plan.status is ItemStatus.FULFILLED else None,
+            status=status or planned.status,
+            because=because or planned.because,
+            notes=() if because else planned.notes,
+            files=planned.candidates,
+            expected=planned.expected,
+            superseded=planned.superseded,
+            receipt=self.record.receipt if planned.status is ItemStatus.FULFILLED else None,
         )
 
     def outcomes(self) -> list[ItemOutcome]:
         """The outcomes of all items as planned."""
-        return [self.outcome(plan) for plan in self.items]
+        return [self.outcome(planned) for planned in self.items]
 
     def skipped(self, status: ItemStatus, because: Reason) -> list[ItemOutcome]:
-        """The outcomes as planned, but for what could have gone on and was left, and why."""
+        """The outcomes of an order that is not processed: its matched items get this status and reason."""
         return [
-            self.outcome(plan, status, because) if plan.status is ItemStatus.MATCHED else self.outcome(plan)
-            for plan in self.items
+            self.outcome(planned, status, because) if planned.status is ItemStatus.MATCHED else self.outcome(planned)
+            for planned in self.items
         ]
 
     def with_status(self, status: ItemStatus, because: Reason) -> OrderPlan:
-        """The plan when files or ledger are not known: every item that needs artwork, unless it is settled already."""
+        """The plan if the files or the ledger could not be read: items get this status unless the ledger decides it."""
         items = tuple(
-            plan
-            if plan.status in _KNOWN_WITHOUT_FILES
-            else evolve(plan, status=status, because=because, notes=(), files={}, candidates=(), expected=())
-            for plan in self.items
+            planned
+            if planned.status in _KNOWN_FROM_LEDGER
+            else evolve(planned, status=status, because=because, notes=(), files={}, candidates=(), expected=())
+            for planned in self.items
         )
         return evolve(self, items=items)
 
 
 @frozen(kw_only=True)
 class Planner:
-    """Decides, without any I/O, what is known of every item of an order.
+    """Decides the status of every item of an order. No I/O.
 
     Args:
-        awaited: All expected names of the pass.
-        matches: What the listing brought.
-        policy: The shop's decisions.
-        now: The time of the pass, with a time zone.
-        call_limit: The longest a call of the host's client may be in flight.
+        expected: The expected files of all pending orders.
+        matches: The files found.
+        policy: The shop's policy.
+        now: The time of the scan, with a time zone.
+        call_limit: The longest that a call of the shop's client can be in flight.
         attach_at_once: Whether each item is attached as soon as it is checked.
-        used: File name → orders that were sent, or may have been, and that the ledger has it for.
-        checks: Digest of the checks of the pass, for one item.
-        appear_whole: Whether the storage shows a file only once all of it is there.
+        used_by: File name → ledger rows of orders that were sent with this file, or may have been.
+        checks_digest: Digest of the scan's checks for an item.
+        appear_whole: Whether the storage shows a file only when its upload is complete.
     """
 
-    awaited: ExpectedFiles
+    expected: ExpectedFiles
     matches: Matches
     policy: Policy
     now: datetime
     call_limit: timedelta
     attach_at_once: bool = False
-    used: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
-    checks: Callable[[OrderItem], str] = lambda _item: ""
+    used_by: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
+    checks_digest: Callable[[OrderItem], str] = lambda _item: ""
     appear_whole: bool = True
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
-        """The plan of one pending order; ``record`` is None where the ledger does not know it."""
+        """The plan of one order; ``record`` is its ledger row, None if there is none."""
         record = record or OrderRecord(key=key, order_number=order.number)
-        settled = self._settled(record)
-        # An order that was edited since its call, so that nothing of it needs artwork, is no less unsettled.
-        all_told = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
+        decided = self._decided_by_ledger(record)
+        # The call stays unresolved even if the order was edited since and no item needs artwork any more.
+        unresolved = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
         items: list[ItemPlan] = []
         for item in order.items:
-            if not (item.requires_artwork or all_told):
+            if not (item.requires_artwork or unresolved):
                 items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, because=reason("no_artwork_needed")))
-            elif settled is not None:
+            elif decided is not None:
                 row = record.items.get(item.number)
                 names = tuple(file.name for file in row.files) if row else ()
-                status, because, *notes = settled
+                status, because, *notes = decided
                 if row and row.state is ItemState.LATE_REPLACEMENT and row.reason:
                     if record.state is FulfillState.UNCERTAIN:
                         notes.append(row.reason)
@@ -198,14 +216,14 @@ class Planner:
         return OrderPlan(
             key=key,
             order=order,
-            items=_name_siblings(items),
+            items=_with_order_waits(items),
             record=record,
             attach_at_once=self.attach_at_once,
             is_stale_fulfillment=record.is_stale_fulfillment(self.call_limit),
         )
 
-    def _settled(self, record: OrderRecord) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
-        """Status, reason and notes of an order that is past matching by the ledger, though the shop lists it."""
+    def _decided_by_ledger(self, record: OrderRecord) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
+        """Status, reason and notes, if the ledger alone decides them; the files do not matter then."""
         if record.state is FulfillState.FULFILLED:
             if record.is_stale_fulfillment(self.call_limit):
                 return ItemStatus.UNCERTAIN, still_pending(record), reason("look_at_shop")
@@ -220,26 +238,26 @@ class Planner:
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
         key = (order.id, item.number)
-        if refusal := self.awaited.refusals.get(key):
-            return ItemPlan(item=item, status=refusal.status, because=refusal.because)
-        if key not in self.awaited.stems:
+        if exclusion := self.expected.excluded.get(key):
+            return ItemPlan(item=item, status=exclusion.status, because=exclusion.because)
+        if key not in self.expected.basenames:
             return ItemPlan(item=item, status=ItemStatus.FAILED, because=reason("name_not_computed"))
-        candidates = {placement: self.matches.files_of(key, placement) for placement in item.placements}
-        for stem in self.awaited.stems[key].values():
-            if unknown := self.matches.unknown.get(canonical(stem)):
+        candidates = {placement: self.matches.files_for(key, placement) for placement in item.placements}
+        for basename in self.expected.basenames[key].values():
+            if unknown := self.matches.unknown.get(nfc(basename)):
                 return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=file_not_known(unknown))
         names = tuple(file.name for files in candidates.values() for file in files)
-        taken = {placement: self._taken(files) for placement, files in candidates.items() if files}
-        several = [file.name for placement, file in taken.items() if file is None for file in candidates[placement]]
+        choices = {placement: self._choose(files) for placement, files in candidates.items() if files}
+        several = [file.name for placement, file in choices.items() if file is None for file in candidates[placement]]
         if several:
             because = reason("several_files", files=several)
             return ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, candidates=names)
-        lacking = tuple(self.awaited.stems[key][placement] for placement, files in candidates.items() if not files)
-        if lacking:
-            status, because = self._missing(order, lacking)
+        missing = tuple(self.expected.basenames[key][placement] for placement, files in candidates.items() if not files)
+        if missing:
+            status, because = self._missing(order, missing)
             notes = (self.matches.caveat,) if self.matches.caveat else ()
-            return ItemPlan(item=item, status=status, because=because, notes=notes, candidates=names, expected=lacking)
-        chosen = {placement: file for placement, file in taken.items() if file is not None}
+            return ItemPlan(item=item, status=status, because=because, notes=notes, candidates=names, expected=missing)
+        chosen = {placement: file for placement, file in choices.items() if file is not None}
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
         plan = self._found(order, item, row, chosen)
         if superseded:
@@ -247,8 +265,8 @@ class Planner:
             plan = evolve(plan, notes=plan_notes, superseded=superseded)
         return plan
 
-    def _taken(self, files: Sequence[StoredFile]) -> StoredFile | None:
-        """The one file of a placement, or the one the policy prefers, or None: that is a conflict."""
+    def _choose(self, files: Sequence[StoredFile]) -> StoredFile | None:
+        """The one file of a placement, or the one that the policy prefers; None: a conflict."""
         return files[0] if len(files) == 1 else preferred(files, self.policy.several_files)
 
     def _found(
@@ -256,7 +274,7 @@ class Planner:
     ) -> ItemPlan:
         """The plan of an item that has one file for each placement."""
         names = [file.name for file in chosen.values()]
-        state = row.state if row and row.checks == self.checks(item) and row.describes(chosen) else None
+        state = row.state if row and row.checks == self.checks_digest(item) and row.describes(chosen) else None
         notes: tuple[Reason, ...] = ()
         status, because = ItemStatus.MATCHED, reason("found", files=names)
         if row and row.reason and state is ItemState.REJECTED:
@@ -282,9 +300,9 @@ class Planner:
         return stability_problem(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
 
     def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> Reason | None:
-        """A file that was printed for one order is not printed for another because their numbers are alike."""
+        """Why a file is not used: it was sent for another order, or may have been."""
         for file in chosen.values():
-            for record in self.used.get(file.name, ()):
+            for record in self.used_by.get(file.name, ()):
                 rows = record.items.values()
                 if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
                     unresolved = record.state in UNRESOLVED_STATES
@@ -292,11 +310,11 @@ class Planner:
                     return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
         return None
 
-    def _missing(self, order: Order, lacking: Sequence[str]) -> tuple[ItemStatus, Reason]:
+    def _missing(self, order: Order, basenames: Sequence[str]) -> tuple[ItemStatus, Reason]:
         age = self.now - order.created_at if order.created_at else None
         if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
-            return ItemStatus.LATE, reason("late", basenames=list(lacking), age=age.total_seconds())
-        return ItemStatus.MISSING, reason("waiting_for_files", basenames=list(lacking))
+            return ItemStatus.LATE, reason("late", basenames=list(basenames), age=age.total_seconds())
+        return ItemStatus.MISSING, reason("waiting_for_files", basenames=list(basenames))
 
 
 def file_not_known(unknown: Mapping[str, str]) -> Reason:
@@ -306,31 +324,33 @@ def file_not_known(unknown: Mapping[str, str]) -> Reason:
 
 
 def still_pending(record: OrderRecord) -> Reason:
-    """The shop lists an order as pending that the ledger knows as fulfilled."""
+    """The shop lists an order as pending that the ledger has as fulfilled."""
     return reason("pending_after_receipt", **record.receipt_details)
 
 
 def resolve_note(key: OrderKey, number: str) -> Reason:
-    """How a person records what became of an order."""
+    """How a person records the result of a call whose outcome is unknown."""
     return reason("resolve", command=resolve_command(key, number))
 
 
 def order_waits(items: Iterable[tuple[str, ItemStatus]]) -> Reason:
-    """The note that says which items an order waits for, by number."""
+    """The note which items an order waits for. Takes pairs of item number and status."""
     return reason("order_waits", items={number: str(status) for number, status in items})
 
 
-def _name_siblings(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
-    """In an order that waits, each matched item says what the order waits for."""
-    waiting = [item for item in items if item.item.requires_artwork and item.status not in HAS_ITS_FILES]
+def _with_order_waits(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
+    """Add to each item that has its files a note which other items its order waits for."""
+    waiting = [planned for planned in items if planned.item.requires_artwork and planned.status not in HAS_FILES]
     if not waiting:
         return tuple(items)
-    waits = order_waits((item.number, item.status) for item in waiting)
-    return tuple(evolve(item, notes=(*item.notes, waits)) if item.status in HAS_ITS_FILES else item for item in items)
+    note = order_waits((planned.number, planned.status) for planned in waiting)
+    return tuple(
+        evolve(planned, notes=(*planned.notes, note)) if planned.status in HAS_FILES else planned for planned in items
+    )
 
 
-def order_of(record: OrderRecord) -> Order:
-    """What the ledger remembers of an order that the host does not name pending any more."""
+def order_from_record(record: OrderRecord) -> Order:
+    """The order as its ledger row has it, if the shop no longer lists it as pending."""
     items = [OrderItem(number, placements=[f.placement for f in row.files]) for number, row in record.items.items()]
     return Order(
         record.order_number, items, id=record.key.order_id, approval=record.key.approval, state=OrderState.OTHER

@@ -1,4 +1,4 @@
-"""Policy: what a shop decides for itself."""
+"""``Policy``: the options that a shop can choose."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Literal, get_args
 
 from attrs import Attribute, field, frozen
 
-from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
+from remote_artwork.core.orders import MEDIA_TYPES, StoredFile, is_positive_int
 from remote_artwork.core.report import WARNINGS, Color
 from remote_artwork.errors import ConfigurationError
 
 Preference = str
-"""``conflict``, ``newest``, or ``prefer:`` and extensions, the best first."""
+"""``conflict``, ``newest``, or ``prefer:`` and extensions, best first."""
 
 CONFLICT, NEWEST, PREFER = "conflict", "newest", "prefer:"
 
 
 def as_preference(value: object) -> Preference:
-    """The preference as it was written, once it is known to be one.
+    """Return the preference unchanged if it is valid.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: It is not valid.
     """
     if isinstance(value, str) and value.startswith(PREFER):
         formats = _formats(value)
@@ -32,22 +32,22 @@ def as_preference(value: object) -> Preference:
     elif isinstance(value, str) and value in (CONFLICT, NEWEST):
         return value
     raise ConfigurationError(
-        f"Policy.several_files is one of conflict, newest and prefer:pdf,png,jpg (formats, best first), not {value!r}"
+        f"Policy.several_files must be conflict, newest or prefer:pdf,png,jpg (formats, best first), not {value!r}"
     )
 
 
 def preferred(files: Sequence[StoredFile], preference: Preference) -> StoredFile | None:
-    """The one file that is taken, or None where the preference does not tell exactly one.
+    """The file to use; None if the preference does not select exactly one.
 
     Args:
         files: Several files for one print.
-        preference: As ``as_preference`` gives it.
+        preference: As ``as_preference`` returns it.
     """
     if preference == NEWEST:
         times = [file.last_modified for file in files if file.last_modified is not None]
         best = [file for file in files if file.last_modified == max(times)] if len(times) == len(files) else []
     elif preference.startswith(PREFER):
-        best = next((found for wanted in _formats(preference) if (found := _of_format(files, wanted))), [])
+        best = next((found for extension in _formats(preference) if (found := _of_format(files, extension))), [])
     else:
         best = []
     return best[0] if len(best) == 1 else None
@@ -57,9 +57,9 @@ def _formats(preference: Preference) -> list[str]:
     return [name.strip().lower() for name in preference.removeprefix(PREFER).split(",")]
 
 
-def _of_format(files: Sequence[StoredFile], wanted: str) -> list[StoredFile]:
-    """Files of the format that an extension stands for: ``jpg`` is also ``jpeg``."""
-    return [file for file in files if MEDIA_TYPES[file.extension] == MEDIA_TYPES[wanted]]
+def _of_format(files: Sequence[StoredFile], extension: str) -> list[StoredFile]:
+    """The files of the extension's format. ``jpg`` and ``jpeg`` are one format."""
+    return [file for file in files if MEDIA_TYPES[file.extension] == MEDIA_TYPES[extension]]
 
 
 FulfillWhen = Literal["when_complete", "per_item"]
@@ -69,7 +69,7 @@ Preflight = Literal["signature", "deep"]
 def _one_of(*choices: str) -> Callable[[object, Attribute[Any], object], None]:
     def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
         if value not in choices:
-            raise ConfigurationError(f"Policy.{attribute.name} is one of {', '.join(choices)}, not {value!r}")
+            raise ConfigurationError(f"Policy.{attribute.name} must be one of {', '.join(choices)}, not {value!r}")
 
     return check
 
@@ -80,7 +80,7 @@ def _some_of(*choices: str) -> Callable[[object, Attribute[Any], Any], None]:
             raise ConfigurationError(f"Policy.{attribute.name} must be a list of names, not {value!r}")
         for choice in value:
             if choice not in choices:
-                raise ConfigurationError(f"Policy.{attribute.name} may hold {', '.join(choices)}, not {choice!r}")
+                raise ConfigurationError(f"Policy.{attribute.name} may contain {', '.join(choices)}, not {choice!r}")
 
     return check
 
@@ -94,11 +94,11 @@ def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object
         raise ConfigurationError(f"Policy.{attribute.name} must be a timedelta above zero, or None, not {value!r}")
 
 
-def _whole_from_one(unit: str) -> Callable[[object, Attribute[Any], object], None]:
+def _positive_int(unit: str) -> Callable[[object, Attribute[Any], object], None]:
     def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
         if value is None and attribute.default is None:
             return
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_positive_int(value):
             raise ConfigurationError(f"Policy.{attribute.name} must be a whole number of {unit} from 1, not {value!r}")
 
     return check
@@ -111,39 +111,40 @@ def _from_zero(_instance: object, attribute: Attribute[Any], value: object) -> N
 
 @frozen(kw_only=True)
 class Policy:
-    """What a shop decides for itself.
+    """The options that a shop can choose.
 
     Args:
-        fulfill: ``when_complete`` attaches and fulfills an order once every item that requires artwork has it;
-            ``per_item`` attaches each item's artwork at once, and still fulfills the order when it is complete.
-        several_files: Several files for one print are left to a person (``conflict``), or the one that was changed
-            last is taken (``newest``), or the first of these formats (``prefer:pdf,png,jpg``). Where that does not
-            tell exactly one, it is a conflict all the same.
-        settle_for: How long after its last change an empty file waits before it is rejected, and any file where one
-            can be seen half written (a local or web folder, SFTP); None: nothing waits.
+        fulfill: ``when_complete`` attaches and fulfills an order when every item that requires artwork has its files.
+            ``per_item`` attaches each item's files at once, and also fulfills the order only when it is complete.
+        several_files: Which file to use if there are several for one print: none, a person decides (``conflict``); the
+            one changed last (``newest``); or the first of these formats (``prefer:pdf,png,jpg``). If that does not
+            select exactly one file, it is a conflict.
+        settle_for: How long after its last change an empty file waits before it is rejected. Where a file can be seen
+            before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
-        max_file_size: The largest print file in bytes; a larger one is rejected unread.
-        preflight: ``signature`` reads both ends of a file; ``deep`` also opens it, which needs the extra ``preflight``.
-        min_dpi: Pixels an inch at an item's print size, below which a picture is warned of (``low_resolution``).
-        max_pixels: A picture with more is rejected by its header alone.
-        max_pages: A PDF with more pages is rejected; None: any number will do.
-        bleed_mm: How far a PDF's pages have to reach beyond the print size on each side (``bleed``).
-        color_modes: Of ``gray``, ``rgb`` and ``cmyk``, those of pictures that are not warned of (``color_mode``).
-        reject_for: Codes of warnings that reject a file instead, of ``findings.WARNINGS``.
+        max_file_size: The largest file in bytes. A larger file is rejected unread.
+        preflight: ``signature`` reads both ends of a file. ``deep`` also opens it, and needs the extra ``preflight``.
+        min_dpi: Pixels per inch at the item's print size. Fewer cause a warning (``low_resolution``).
+        max_pixels: A picture with more pixels is rejected by its header.
+        max_pages: A PDF with more pages is rejected; None: no limit.
+        bleed_mm: How far a PDF's pages must extend beyond the print size on each side. Less causes a warning
+            (``bleed``).
+        color_modes: The accepted ones of ``gray``, ``rgb`` and ``cmyk``. Others cause a warning (``color_mode``).
+        reject_for: Codes of warnings that reject the file instead.
 
     Raises:
-        ConfigurationError: A value is not of its form.
+        ConfigurationError: A value is invalid.
     """
 
     fulfill: FulfillWhen = field(default="when_complete", validator=_one_of(*get_args(FulfillWhen)))
     several_files: Preference = field(default="conflict", converter=as_preference)
     settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
-    max_file_size: int = field(default=1024**3, validator=_whole_from_one("bytes"))
+    max_file_size: int = field(default=1024**3, validator=_positive_int("bytes"))
     preflight: Preflight = field(default="signature", validator=_one_of(*get_args(Preflight)))
     min_dpi: float = field(default=150.0, validator=_from_zero)
-    max_pixels: int = field(default=179_000_000, validator=_whole_from_one("pixels"))
-    max_pages: int | None = field(default=None, validator=_whole_from_one("pages"))
+    max_pixels: int = field(default=179_000_000, validator=_positive_int("pixels"))
+    max_pages: int | None = field(default=None, validator=_positive_int("pages"))
     bleed_mm: float = field(default=0.0, validator=_from_zero)
     color_modes: tuple[Color, ...] = field(
         default=get_args(Color), converter=_as_names, validator=_some_of(*get_args(Color))

@@ -1,10 +1,10 @@
-"""Reasons as data: the code and fields of every outcome, and the catalog that puts them into words.
+"""Reasons: the codes and fields of every outcome, and the catalog that renders them as text.
 
-An outcome, an unmatched file and a fault carry a ``Reason``. Nothing reads the words back: a program switches on the
-code and reads the fields. The words are made last, from a catalog. A shop that speaks another language makes a catalog
-of its own with the same codes and gives it to ``ScanReport.render``.
+Outcomes, unmatched files, findings and faults carry a ``Reason``. A program switches on its code and reads its fields.
+Text is rendered last, from a catalog, and never parsed. For another language, create a ``Catalog`` with the same codes
+and pass it to ``ScanReport.render``.
 
-A template is a ``str.format`` template. A format spec says how a field is written:
+Templates use the syntax of ``str.format``, with these format specs:
 
 =============  =====================================================================
 ``list``       names, joined by commas
@@ -15,6 +15,7 @@ A template is a ``str.format`` template. A format spec says how a field is writt
 ``receipt``    a receipt as `` (receipt r-1)``; nothing where it is None
 ``items``      item number → status, as ``item 1 (missing), item 2 (late)``
 ``print``      order number, item number and placement of one print
+``prints``     several of these
 ``codes``      codes of this catalog, joined by "and"
 ``word``       a word of the catalog
 ``words``      words of the catalog, joined by "or"
@@ -67,7 +68,7 @@ PLANNING = {
         "{order_number} is the number of several pending orders (ids {order_ids:list}), so a file could belong to any "
         "of them; change the number in the shop"
     ),
-    "name_not_unique": ("the name {basename} is also expected by {others:list}; use a pattern that tells them apart"),
+    "name_not_unique": ("the name {basename} is also expected by {others:prints}; use a pattern that tells them apart"),
     "placements_share_name": (
         "the pattern {pattern} gives all placements of this item the name {basename}; add {{placement}} to it"
     ),
@@ -79,7 +80,7 @@ PLANNING = {
     "storage_not_read": "the storage could not be read, so it is not known whether the file exists: {error}",
     "ledger_not_read": "the ledger could not be read, so nothing was sent: {error}",
 }
-"""What the plan says of an item."""
+"""Why a plan gives an item its status."""
 
 SENDING = {
     "fulfilled": "fulfilled with {files:list}",
@@ -181,7 +182,7 @@ SENDING = {
     ),
     "resolved_by_person": "recorded by {person}",
 }
-"""What became of an order that a scan processed."""
+"""What happened to an order that a scan processed."""
 
 UNMATCHED = {
     "no_order_yet": "no pending order expects it yet; it stays here until its order arrives",
@@ -205,7 +206,7 @@ UNMATCHED = {
     "check_rejected": "{finding:finding}",
     "not_preferred": "not used, because the policy prefers {files:list}",
 }
-"""What a file is that matched no item."""
+"""Why a file is not used, or not yet."""
 
 NEAR_MISS_RULES = {
     "upload_not_finished": "its upload has not ended",
@@ -222,7 +223,7 @@ NEAR_MISS_RULES = {
     "other_separator": "it has another separator",
     "swapped_numbers": "order and item are swapped",
 }
-"""What is wrong with a name that is nearly an expected one."""
+"""The rules that a near miss breaks."""
 
 CHECKS = {
     "empty": "the file is empty; upload it again",
@@ -274,7 +275,7 @@ CHECKS = {
         "fonts are missing from the PDF ({fonts:list}), so others may be printed; export it with fonts embedded"
     ),
 }
-"""What a check found in a file. A check of a shop's own may have codes of its own, with its own words."""
+"""What a check found in a file. A check of your own can have codes and messages of its own."""
 
 EXPLAIN = {
     "extension_printed": "its extension {extension!r} is a format that is printed",
@@ -313,7 +314,7 @@ STORAGE = {
         "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
     ),
 }
-"""What a storage says about files that were not found."""
+"""Notes of a storage about missing files."""
 
 FAULTS = {
     "storage_failed": "{error}",
@@ -403,16 +404,16 @@ WORDS = {
     "fulfiller_ours": "it reports our idempotency key",
     "fulfiller_other": "it reports a key that is not ours",
 }
-"""Words that templates are completed with."""
+"""Words that templates use."""
 
 
 @frozen
 class Catalog:
-    """The words of one language.
+    """The texts of one language.
 
     Args:
         templates: Code → template. Every code of ``ENGLISH`` has one.
-        words: The words that templates are completed with; every one of ``ENGLISH`` is there.
+        words: The words that templates use. Every word of ``ENGLISH`` has one.
     """
 
     templates: Mapping[str, str]
@@ -422,11 +423,11 @@ class Catalog:
 ENGLISH = Catalog(
     {**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **CHECKS, **EXPLAIN, **STORAGE, **FAULTS}, WORDS
 )
-"""The catalog that this library speaks."""
+"""The catalog of this library."""
 
 
 def fields_of(template: str) -> frozenset[str]:
-    """The names of the fields that a template uses."""
+    """The fields that a template uses."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
@@ -435,7 +436,7 @@ _FIELDS = {code: fields_of(template) for code, template in ENGLISH.templates.ite
 
 @frozen
 class Reason:
-    """One reason, as data. It pickles, copies and compares; the words come from a catalog.
+    """One reason, as data. It pickles, copies and compares.
 
     Args:
         code: A code of the catalog.
@@ -446,12 +447,12 @@ class Reason:
     details: Mapping[str, Any] = field(factory=dict, hash=False)
 
     def render(self, catalog: Catalog = ENGLISH) -> str:
-        """The reason in the words of a catalog.
+        """The reason in the language of a catalog.
 
         Raises:
             KeyError: The catalog has no template for the code.
         """
-        return _Words(catalog).vformat(catalog.templates[self.code], (), self.details)
+        return _Renderer(catalog).vformat(catalog.templates[self.code], (), self.details)
 
     def with_text(self, convert: Any) -> Reason:
         """The reason with ``convert`` applied to every text in its details."""
@@ -467,23 +468,23 @@ class Reason:
 
     @classmethod
     def from_json(cls, text: str) -> Reason | None:
-        """The reason that ``to_json`` wrote; None for an empty text.
+        """Read what ``to_json`` wrote; None for an empty text.
 
         Raises:
-            ValueError, KeyError, TypeError: It is not one.
+            ValueError, KeyError, TypeError: The text is not a reason.
         """
         return cls(**json.loads(text)) if text else None
 
 
 def reason(code: str, /, **details: Any) -> Reason:
-    """Make a reason of the catalog. Signatures of URLs in its texts are redacted.
+    """Create a reason. Signatures of URLs in its texts are redacted.
 
     Args:
         code: One of the catalog's codes.
         details: Exactly the fields of that code.
 
     Raises:
-        ValueError: No such code, or other fields than the code has.
+        ValueError: The code does not exist, or the fields are not those of the code.
     """
     expected = _FIELDS.get(code)
     if expected is None:
@@ -494,7 +495,7 @@ def reason(code: str, /, **details: Any) -> Reason:
 
 
 class Explained:
-    """A value that has a reason (``because``), and may have further ones (``notes``)."""
+    """A value with a reason (``because``) and possibly further ones (``notes``)."""
 
     __slots__ = ()
 
@@ -512,13 +513,18 @@ class Explained:
         return self.because.details
 
     @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reason and its notes."""
+        return self.because, *self.notes
+
+    @property
     def reason(self) -> str:
         """The reason and its notes in English."""
-        return self.words()
+        return join_reasons(self.reasons)
 
-    def words(self, catalog: Catalog = ENGLISH) -> str:
-        """The reason and its notes in the words of a catalog."""
-        return join_reasons((self.because, *self.notes), catalog)
+    def render(self, catalog: Catalog = ENGLISH) -> str:
+        """The reason and its notes in the language of a catalog."""
+        return join_reasons(self.reasons, catalog)
 
 
 def join_reasons(reasons: Iterable[Reason], catalog: Catalog = ENGLISH) -> str:
@@ -532,11 +538,11 @@ def to_dicts(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
 
 
 def render_finding(reasons: Sequence[Reason], english: str, catalog: Catalog) -> str:
-    """A finding in the words of a catalog, or in English where the catalog cannot render its code.
+    """A finding in the language of a catalog, or in English if the catalog cannot render its code.
 
     Args:
         reasons: The code with its details, then the notes.
-        english: The finding in English; for a check of a shop's own, the words of that check.
+        english: The finding in English; for a check of your own, its message.
         catalog: The language.
     """
     template = catalog.templates.get(reasons[0].code)
@@ -546,7 +552,7 @@ def render_finding(reasons: Sequence[Reason], english: str, catalog: Catalog) ->
 
 
 def format_duration(seconds: float, words: Mapping[str, str] = WORDS) -> str:
-    """A duration for people: its two largest units; seconds only below two minutes, and where they are not zero."""
+    """A duration as text: its two largest units. Seconds are shown only below two minutes."""
     whole = int(seconds)
     if 0 < whole < 2 * 60 and whole % 60:
         return _counted(whole, "second", words)
@@ -570,8 +576,8 @@ def _converted(value: Any, convert: Any) -> Any:
     return value
 
 
-class _Words(string.Formatter):
-    """Formats the fields of a template as its format specs say."""
+class _Renderer(string.Formatter):
+    """Renders templates of a catalog, with the format specs listed above."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog, self.templates, self.words = catalog, catalog.templates, catalog.words
@@ -582,7 +588,7 @@ class _Words(string.Formatter):
         return str(super().format_field(value, format_spec))
 
     def join(self, texts: Iterable[str]) -> str:
-        """Texts joined by "and"."""
+        """Join texts by "and"."""
         return self.words["and"].join(texts)
 
     def print(self, value: Mapping[str, str | None]) -> str:
@@ -610,21 +616,22 @@ class _Words(string.Formatter):
         return f" ({self.words['receipt']} {value})" if value else ""
 
 
-_FORMATS: Mapping[str, Callable[[Any, _Words], str]] = {
-    "list": lambda value, _words: ", ".join(value),
-    "and": lambda value, words: words.join(value),
-    "files": lambda value, words: words.join(f"{name}.<jpg|png|pdf>" for name in value),
-    "codes": lambda value, words: words.join(words.templates[code] for code in value),
-    "word": lambda value, words: words.words[value],
-    "words": lambda value, words: words.words["or"].join(words.words[each] for each in value),
-    "bytes": lambda value, words: words.words["bytes"].format(value),
-    "pages": lambda value, words: _counted(value, "page", words.words),
-    "reasons": lambda value, words: join_reasons((Reason(**each) for each in value), words.catalog),
-    "finding": lambda value, words: words.finding(value),
-    "duration": lambda value, words: format_duration(value, words.words),
-    "items": lambda value, words: words.items(value),
-    "print": lambda value, words: words.print(value),
-    "on": lambda value, words: words.on(value),
-    "receipt": lambda value, words: words.receipt(value),
+_FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
+    "list": lambda value, _renderer: ", ".join(value),
+    "and": lambda value, renderer: renderer.join(value),
+    "files": lambda value, renderer: renderer.join(f"{name}.<jpg|png|pdf>" for name in value),
+    "codes": lambda value, renderer: renderer.join(renderer.templates[code] for code in value),
+    "word": lambda value, renderer: renderer.words[value],
+    "words": lambda value, renderer: renderer.words["or"].join(renderer.words[each] for each in value),
+    "bytes": lambda value, renderer: renderer.words["bytes"].format(value),
+    "pages": lambda value, renderer: _counted(value, "page", renderer.words),
+    "reasons": lambda value, renderer: join_reasons((Reason(**each) for each in value), renderer.catalog),
+    "finding": lambda value, renderer: renderer.finding(value),
+    "duration": lambda value, renderer: format_duration(value, renderer.words),
+    "prints": lambda value, renderer: ", ".join(map(renderer.print, value)),
+    "items": lambda value, renderer: renderer.items(value),
+    "print": lambda value, renderer: renderer.print(value),
+    "on": lambda value, renderer: renderer.on(value),
+    "receipt": lambda value, renderer: renderer.receipt(value),
 }
 """Format spec → how a field's value is written."""

@@ -1,4 +1,7 @@
-"""The report of a scan: one outcome for every pending item, one for every unmatched file, and what the scan cost."""
+"""The report of a scan: the outcome of every pending item, the unmatched files, the requests, and what failed.
+
+Everything here is plain data: it pickles, copies and compares. Texts are rendered from reasons, last.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from remote_artwork.core.reasons import (
 from remote_artwork.core.text import escape_unprintable
 
 Color = Literal["gray", "rgb", "cmyk"]
-"""What a picture is made of; transparency and a palette change nothing."""
+"""The color model of a picture, without transparency or palette."""
 
 WARNINGS = (
     "bleed",
@@ -39,13 +42,13 @@ WARNINGS = (
     "page_size",
     "repaired",
 )
-"""Codes of findings that warn, unless a shop's policy rejects for them."""
+"""Codes of findings that warn. ``Policy(reject_for=…)`` can turn them into rejections."""
 
 
 class Severity(enum.StrEnum):
     """How bad a finding is."""
 
-    PASS = "pass"  # noqa: S105  a verdict, no password
+    PASS = "pass"  # noqa: S105  not a password
     WARN = "warn"
     REJECT = "reject"
 
@@ -87,8 +90,8 @@ class Finding:
         """What was found and what to do, in English."""
         return self._message or join_reasons(self._reasons)
 
-    def words(self, catalog: Catalog = ENGLISH) -> str:
-        """What was found and what to do, in the words of a catalog that has the code; else in English."""
+    def render(self, catalog: Catalog = ENGLISH) -> str:
+        """What was found and what to do, in the language of a catalog, or in English if it lacks the code."""
         return render_finding(self._reasons, self.message, catalog)
 
     @property
@@ -134,7 +137,7 @@ class ItemStatus(enum.StrEnum):
 
     @property
     def needs_person(self) -> bool:
-        """Whether it stays as it is until somebody does something."""
+        """Whether a person must act before the item can change."""
         return self in NEEDS_PERSON
 
 
@@ -152,7 +155,7 @@ NEEDS_PERSON = frozenset(
 
 
 class FileStatus(enum.StrEnum):
-    """What a file is that did not simply match."""
+    """The classification of a file that was not used, or not yet."""
 
     EARLY = "early"
     NEAR_MISS = "near_miss"
@@ -165,21 +168,21 @@ class FileStatus(enum.StrEnum):
 
 @frozen(kw_only=True)
 class ItemOutcome(Explained):
-    """What became of one pending item, and why.
+    """The outcome of one pending item, and the reason.
 
     Args:
-        order_number: The number people know the order by.
-        item_number: The number people know the item by.
+        order_number: The order's number.
+        item_number: The item's number.
         status: One of ``ItemStatus``.
         because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
-        order_id: The shop's own id of the order.
+        order_id: The shop's id of the order.
         notes: Further reasons, for example what the order waits for.
-        files: Names of the files that take part.
-        expected: Names that the item waits for, without extension.
-        superseded: Names of files that were not used because the policy prefers others.
-        findings: What the checks found, beyond a plain pass.
+        files: Names of the files found for the item.
+        expected: Names of the missing files, without extension.
+        superseded: Names of files that are not used because the policy prefers others.
+        findings: What the checks found.
         receipt: What the shop returned from ``fulfill``.
-        now: True when this scan brought the item here; False when an earlier one had done so.
+        now: True if this scan caused the status; False if an earlier one did.
     """
 
     order_number: str
@@ -198,13 +201,13 @@ class ItemOutcome(Explained):
 
 @frozen(kw_only=True)
 class FileOutcome(Explained):
-    """What a file is that did not simply match, why, and the name it should have had.
+    """The outcome of a file that was not used, or not yet, and the reason.
 
     Args:
         name: The file's name, relative to the location's folder.
         status: One of ``FileStatus``.
         because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
-        suggestion: For a near miss, the name that a pending item waits for.
+        suggestion: For a near miss, the name that the file should have.
         notes: Further reasons.
     """
 
@@ -220,14 +223,19 @@ FileListener = Callable[[FileOutcome], None]
 
 @define
 class FileTally:
-    """Counts odd files whole and keeps the first examples by name, so that the order of arrival changes nothing."""
+    """Counts unmatched files, and keeps the first 1,000 by name of each status, in whatever order they arrive.
+
+    Args:
+        listener: Receives each file.
+        counts: The number of files by status.
+    """
 
     listener: FileListener | None = None
     counts: Counter[FileStatus] = field(factory=Counter)
     _examples: dict[FileStatus, list[tuple[str, FileOutcome]]] = field(factory=dict)
 
     def add(self, outcome: FileOutcome) -> None:
-        """Counts one file; tells the listener; keeps it as an example while there is room."""
+        """Count one file, pass it to the listener, and keep it if it is among the first by name."""
         self.counts[outcome.status] += 1
         if self.listener is not None:
             self.listener(outcome)
@@ -237,17 +245,23 @@ class FileTally:
             del examples[MAX_EXAMPLES:]
 
     def examples(self) -> tuple[FileOutcome, ...]:
-        """The examples kept, by status in its listed order, then by name."""
+        """The files kept, by status and name."""
         return tuple(outcome for status in FileStatus for _, outcome in self._examples.get(status, ()))
 
 
 Part = Literal["storage", "client", "ledger"]
-"""What a scan works with, and cannot work without."""
+"""What a scan depends on."""
 
 
 @frozen(kw_only=True)
 class Fault(Explained):
-    """A storage, client or ledger that could not be used in this scan."""
+    """A storage, client or ledger that could not be used in this scan.
+
+    Args:
+        part: Which of the three.
+        because: The reason, as data; ``code``, ``details`` and ``message`` come from it.
+        notes: Further reasons.
+    """
 
     part: Part
     because: Reason
@@ -255,13 +269,13 @@ class Fault(Explained):
 
     @classmethod
     def of(cls, part: Part, error: object) -> Fault:
-        """The fault that an error is, in its own words."""
+        """The fault for an error. The error's message is its only detail."""
         return cls(part=part, because=reason(f"{part}_failed", error=str(error)))
 
     @property
     def message(self) -> str:
         """What happened, in English."""
-        return self.words()
+        return self.reason
 
 
 class PathLike(Protocol):
@@ -272,24 +286,24 @@ class PathLike(Protocol):
 
 @frozen(kw_only=True)
 class ScanReport:
-    """The result of one pass.
+    """The report of one scan or dry run. Plain data, without a storage or other objects.
 
     Args:
         dry_run: True for ``plan``: nothing was written anywhere.
-        tenant: Whose pass it was.
+        tenant: The merchant whose orders were scanned.
         location: The canonical URL of the storage location, without secrets.
-        started_at: When the pass began.
-        finished_at: When it ended.
+        started_at: When the scan started.
+        finished_at: When it finished.
         items: One outcome for every pending item, by order and item number.
-        files: Examples of odd files, at most 1,000 a status.
-        file_counts: All odd files, by status.
-        coverage: ``full`` when the pass saw every file, ``partial`` when only what the pending orders led to.
-        names_seen: How many files the pass saw.
+        files: Files that were not used, at most 1,000 per status.
+        file_counts: The number of all such files, by status.
+        coverage: ``full`` if the scan saw every file, ``partial`` if it only searched for expected files.
+        names_seen: How many files the scan saw.
         requests: Requests to the storage by kind: ``list``, ``head``, ``get``.
-        strategy: How the storage was looked through: ``skip-scan``, ``listing``, ``prefixes``, ``probing``, in the
-            order in which they were tried; empty where it was not asked.
-        monthly_cost: US dollars that as many requests every hour cost a month; None where the price is not known.
-        faults: What could not be used; exit code 3 when there is any.
+        strategy: How files were found: ``skip-scan``, ``listing``, ``prefixes`` or ``probing``, in the order in which
+            they were used. Empty if the storage was not read.
+        monthly_cost: The cost per month in US dollars of an hourly scan with as many requests; None if unknown.
+        faults: What could not be used. If there is any, the exit code is 3.
     """
 
     dry_run: bool
@@ -309,19 +323,19 @@ class ScanReport:
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
-        """How many items have each status, in the statuses' listed order."""
+        """How many items have each status, in the order of ``ItemStatus``."""
         tally = Counter(item.status for item in self.items)
         return {status: tally[status] for status in ItemStatus if tally[status]}
 
     @property
     def exit_code(self) -> int:
-        """0: went through or waits for a file; 1: a person is needed; 3: storage, client or ledger failed."""
+        """0: success, or waiting for files; 1: a person must act; 3: storage, client or ledger could not be used."""
         if self.faults:
             return 3
         return int(any(item.status in NEEDS_PERSON for item in self.items))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only: text, numbers, lists and dictionaries; times in ISO 8601, UTC."""
+        """The report as plain JSON values. Times are ISO 8601 in UTC. ``docs/report.schema.json`` describes it."""
         return {
             "schema_version": SCHEMA_VERSION,
             "dry_run": self.dry_run,
@@ -345,37 +359,37 @@ class ScanReport:
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """``to_dict`` as JSON text. Half characters, as of names that are no UTF-8, are written as JSON escapes."""
+        """``to_dict`` as JSON text. Bytes of a name that are not valid UTF-8 are written as escapes."""
         text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace").decode()
 
     def to_html(self, path: str | PathLike, *, storage: Any = None) -> None:
-        """Write a contact sheet: one page with every outcome and a small picture of every artwork.
+        """Write a contact sheet: an HTML page with every outcome and a thumbnail of every artwork.
 
-        The pictures are drawn from the storage's files as they are now, up to 500 of them. Needs the extra ``report``.
+        Needs the extra ``report``. At most 500 thumbnails are made, from the files as they are now.
 
         Args:
-            path: Where the page is written, in place of whatever is there.
-            storage: The ``ArtworkStorage`` that the report is about; None: the page has no pictures.
+            path: Where the page is written. An existing file is replaced.
+            storage: The scanned ``ArtworkStorage``, for example ``scanner.storage``; None: no thumbnails.
 
         Raises:
-            MissingExtra: A package it needs is not installed.
+            MissingExtra: A required package is not installed.
             ConfigurationError: The page cannot be written.
         """
-        # Drawing needs I/O, so it lives outside of the core; a report only knows where.
+        # Drawing needs I/O, which the core does not import.
         import_module("remote_artwork.reporting.html").write_contact_sheet(self, path, storage)
 
     def render(self, catalog: Catalog = ENGLISH) -> dict[str, Any]:
-        """``to_dict`` with every reason in the words of a catalog, for people who speak its language."""
+        """``to_dict`` with all texts in the language of a catalog."""
         document = self.to_dict()
         for item, row in zip(self.items, document["items"], strict=True):
-            row["reason"] = item.words(catalog)
+            row["reason"] = item.render(catalog)
             for finding, each in zip(item.findings, row["findings"], strict=True):
-                each["message"] = finding.words(catalog)
+                each["message"] = finding.render(catalog)
         for file, row in zip(self.files, document["files"], strict=True):
-            row["reason"] = file.words(catalog)
+            row["reason"] = file.render(catalog)
         for fault, row in zip(self.faults, document["faults"], strict=True):
-            row["message"] = fault.words(catalog)
+            row["message"] = fault.render(catalog)
         return document
 
 
@@ -413,7 +427,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
-    """The files that items were refused for (a rejected one, or several for one print), and those not preferred."""
+    """The files of rejected items and of conflicts, and those that are not used because the policy prefers others."""
     for item in items:
         for name in item.superseded:
             because = reason("not_preferred", files=list(item.files))
@@ -431,15 +445,17 @@ def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
 
 
 def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:
-    """By order number, order id and item number; digits compare as numbers."""
-    return tuple(sorted(items, key=lambda item: (natural(item.order_number), item.order_id, natural(item.item_number))))
-
-
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key in which ``9`` comes before ``10``."""
+    """Sort by order number, order id and item number. Digits compare as numbers."""
     return tuple(
-        (0, len(part.lstrip("0")), part.lstrip("0")) if place % 2 else (1, 0, part)
-        for place, part in enumerate(_DIGITS.split(text))
+        sorted(items, key=lambda item: (natural_key(item.order_number), item.order_id, natural_key(item.item_number)))
+    )
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that puts ``9`` before ``10``."""
+    return tuple(
+        (0, len(part.lstrip("0")), part.lstrip("0")) if position % 2 else (1, 0, part)
+        for position, part in enumerate(_DIGITS.split(text))
     )
 
 
@@ -464,7 +480,7 @@ class Explanation(Explained):
     @property
     def verdict(self) -> str:
         """The answer in English."""
-        return self.words()
+        return self.reason
 
     def to_dict(self) -> dict[str, object]:
         """Plain values only."""
@@ -478,9 +494,9 @@ class Explanation(Explained):
         }
 
     def render(self, catalog: Catalog = ENGLISH) -> str:
-        """The steps and the answer in the words of a catalog, one a line."""
+        """The steps and the answer in the language of a catalog, one per line."""
         lines = [f"{number}. {step.render(catalog)}" for number, step in enumerate(self.steps, start=1)]
-        return "\n".join(map(escape_unprintable, [self.subject, *lines, f"→ {self.words(catalog)}"]))
+        return "\n".join(map(escape_unprintable, [self.subject, *lines, f"→ {join_reasons(self.reasons, catalog)}"]))
 
     def __str__(self) -> str:
         return self.render()

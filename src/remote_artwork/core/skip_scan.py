@@ -1,58 +1,58 @@
-"""Which page of a listing to ask for next, when it is known what is looked for. No I/O.
+"""Decide which page of a sorted listing to request next, when the names to find are known. No I/O.
 
-Skip-scan: the files of one awaited stem lie together in a sorted listing. So a page is asked for from the first stem
-that is still open; every stem that the page reaches beyond is settled, found or not; and the next page begins at the
-next open stem, however many names lie between. Where awaited names are sparse a page settles what a request for one
-order would have settled, and where they are dense it settles hundreds.
+The files of one expected name lie together in a sorted listing. A request therefore starts at the first expected name
+that is still open. Every name below the last key of the page is done, whether it was found or not. The next request
+starts at the next open name, and skips all keys between. Where expected names are sparse, a page costs as much as a
+lookup of one name. Where they are dense, one page covers hundreds.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field, frozen
 
+from remote_artwork.core.text import spellings
 from remote_artwork.errors import StorageMisbehaved
 
 
 class CycleDetector:
-    """Notices that the marks of a listing's pages repeat, however long the circle is, and keeps two marks only.
+    """Detects that the page tokens of a listing repeat. Keeps only two tokens, however long the cycle is.
 
-    Richard Brent's way: a mark is kept for twice as many pages as the one before it. The other one is the last: a page
-    that names itself as the next one is noticed before it is asked for again.
+    Uses Brent's algorithm: one token is kept, and replaced after twice as many pages each time. The previous token is
+    kept too, so that a page that links to itself is detected before it is requested again.
     """
 
     def __init__(self) -> None:
         self._kept: str | None = None
-        self._last: str | None = None
+        self._previous: str | None = None
         self._age = 0
         self._lifetime = 1
 
-    def seen(self, mark: str) -> bool:
-        """Whether this mark of a next page was seen before. Tells within three times the circle's length."""
-        if mark in (self._kept, self._last):
+    def seen(self, token: str) -> bool:
+        """Whether the token was seen before. Detects a cycle within three times its length."""
+        if token in (self._kept, self._previous):
             return True
-        self._last = mark
+        self._previous = token
         self._age += 1
         if self._age >= self._lifetime:
-            self._kept, self._age, self._lifetime = mark, 0, 2 * self._lifetime
+            self._kept, self._age, self._lifetime = token, 0, 2 * self._lifetime
         return False
 
 
-_PAGES_A_RANGE = 10
-"""A key range is divided only where each half has so many pages to expect: so ranges cost a tenth of them at most."""
+_MIN_PAGES_PER_RANGE = 10
+"""A range is split only if each half is expected to need this many pages. Splitting then costs at most 10 %."""
 
 
 @frozen(kw_only=True)
 class Request:
-    """One page to ask for.
+    """A page to request.
 
     Args:
-        prefix: Only names that begin so.
+        prefix: Only names with this prefix.
         after: Only names above this one, in the order of their UTF-8 bytes; empty: from the first name.
-        token: Where an earlier answer said that the listing goes on; where it is given, ``after`` says nothing.
+        token: The token of an earlier page. If there is one, ``after`` is ignored.
     """
 
     prefix: str = ""
@@ -60,151 +60,143 @@ class Request:
     token: str | None = None
 
 
-def spellings(stem: str) -> Collection[str]:
-    """The forms in which a storage may keep one name: as it is given, composed (NFC) and decomposed (NFD)."""
-    if stem.isascii():
-        return (stem,)
-    return {stem, unicodedata.normalize("NFC", stem), unicodedata.normalize("NFD", stem)}
+def key_upper_bound(basename: str) -> str:
+    """Exclusive upper bound of the keys to list for a basename. The lower bound is the basename itself.
 
-
-def key_upper_bound(stem: str) -> str:
-    """Where the stretch ends in which the files of a stem may lie; it begins after the stem itself.
-
-    It holds all that begins with the stem and goes on below ``/``: the stem's own files, all of which go on with a
-    dot, and such neighbors as ``1001_1 (1).png`` and ``1001_1-copy.png``.
+    The range contains every name that continues the basename with a character below ``/``: the files with this
+    basename, which continue with a dot, and near misses such as ``1001_1 (1).png`` and ``1001_1-copy.png``.
     """
-    return f"{stem}/"
+    return f"{basename}/"
 
 
-def targets_of(stems: Iterable[str]) -> list[str]:
-    """All spellings of these stems, sorted; those are left out whose stretch lies within that of another one."""
+def search_targets(basenames: Iterable[str]) -> list[str]:
+    """All spellings of the basenames, sorted, without those whose key range lies within that of another one."""
     targets: list[str] = []
-    end = ""
-    for stem in sorted(form for given in stems for form in spellings(given)):
-        # The stretch of 1001_1-2 lies in that of 1001_1; no two of them just overlap.
-        if stem >= end:
-            targets.append(stem)
-            end = key_upper_bound(stem)
+    bound = ""
+    for basename in sorted(form for given in basenames for form in spellings(given)):
+        # The range of 1001_1-2 lies within that of 1001_1. Ranges never overlap in part.
+        if basename >= bound:
+            targets.append(basename)
+            bound = key_upper_bound(basename)
     return targets
 
 
-def in_order(names: Sequence[str], after: str) -> bool:
-    """Whether a page keeps its promise: sorted, and above the name it was to begin after."""
+def is_sorted_after(names: Sequence[str], after: str) -> bool:
+    """Whether the names of a page are sorted and above the name after which it should start."""
     return not names or (names[0] > after and names == sorted(names))
 
 
 @define
 class KeyRange:
-    """A part of the names, scanned from the first target to the last: ask for ``request``, ``take`` the answer.
+    """A range of keys, searched from the first target to the last. Request ``request``, then ``add_page``.
 
     Args:
-        targets: The stems that are looked for, as ``targets_of`` gives them.
-        end: Names above this one belong to the range that follows; None: it is the last.
+        targets: The basenames to find, as ``search_targets`` returns them.
+        end: The last name of the range; None: the range is the last one.
     """
 
     targets: Sequence[str]
     end: str | None = None
-    _open: int = field(default=0, init=False)
+    _done: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
     _last: str = field(default="", init=False)
     _token: str | None = field(default=None, init=False)
-    _circle: CycleDetector = field(factory=CycleDetector, init=False)
+    _cycles: CycleDetector = field(factory=CycleDetector, init=False)
 
     @property
     def request(self) -> Request | None:
-        """The next page to ask for; None once every target is settled."""
-        if self._open == len(self.targets):
+        """The next page to request; None when every target is done."""
+        if self._done == len(self.targets):
             return None
-        return Request(after=max(self.targets[self._open], self._last), token=self._token)
+        return Request(after=max(self.targets[self._done], self._last), token=self._token)
 
-    def take(self, names: Sequence[str], following: str | None) -> int:
-        """Settles what one answer settles.
+    def add_page(self, names: Sequence[str], next_token: str | None) -> int:
+        """Mark the targets that a page covers as done.
 
         Args:
-            names: The answer's names, in order, all above the request's ``after``.
-            following: The answer's token, empty where it gives none; None where the listing ends.
+            names: The names of the page, sorted, all above the request's ``after``.
+            next_token: As ``Page.next_token``.
 
         Returns:
-            How many of the names belong to this range; the others, at the end, to the next one.
+            The number of names that belong to this range. The others, at the end, belong to the next range.
 
         Raises:
-            StorageMisbehaved: The answer names nothing, and does not say how to go on.
+            StorageMisbehaved: The page is empty and has no usable token.
         """
         self._pages += 1
         self._token = None
-        if following is None:
-            self._open = len(self.targets)
+        if next_token is None:
+            self._done = len(self.targets)
         elif names:
             self._last = names[-1]
-            while self._open < len(self.targets) and key_upper_bound(self.targets[self._open]) <= self._last:
-                self._open += 1
-        elif following and not self._circle.seen(following):
-            self._token = following
+            while self._done < len(self.targets) and key_upper_bound(self.targets[self._done]) <= self._last:
+                self._done += 1
+        elif next_token and not self._cycles.seen(next_token):
+            self._token = next_token
         else:
-            raise StorageMisbehaved(_CIRCLE)
+            raise StorageMisbehaved(_CYCLE)
         return len(names) if self.end is None else bisect_right(names, self.end)
 
     def split(self) -> KeyRange | None:
-        """Gives the farther half of what is left away, where that saves time and costs little.
+        """Split off the upper half of the open targets, if that saves time and costs few requests.
 
         Returns:
-            The new range; None where, going by the pages of this one, each half would have less than ten to expect.
+            The new range; None if each half would need fewer than ten pages, judged by the pages so far.
         """
-        left = len(self.targets) - self._open
-        if not self._pages or left * self._pages < 2 * _PAGES_A_RANGE * max(self._open, 1):
+        remaining = len(self.targets) - self._done
+        if not self._pages or remaining * self._pages < 2 * _MIN_PAGES_PER_RANGE * max(self._done, 1):
             return None
-        middle = self._open + left // 2
-        farther = KeyRange(self.targets[middle:], self.end)
-        self.targets, self.end = self.targets[self._open : middle], self.targets[middle]
-        self._open, self._pages = 0, 0
-        return farther
+        middle = self._done + remaining // 2
+        upper = KeyRange(self.targets[middle:], self.end)
+        self.targets, self.end = self.targets[self._done : middle], self.targets[middle]
+        self._done, self._pages = 0, 0
+        return upper
 
 
 @define
 class FullListing:
-    """All names with a prefix, in whatever order, by the storage's own tokens."""
+    """All names with a prefix, in any order, linked by the storage's own tokens."""
 
     prefix: str = ""
     _request: Request | None = field(init=False)
     _last: str = field(default="", init=False)
     _sorted: bool = field(default=True, init=False)
-    _circle: CycleDetector = field(factory=CycleDetector, init=False)
+    _cycles: CycleDetector = field(factory=CycleDetector, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._request = Request(prefix=self.prefix)
 
     @property
     def request(self) -> Request | None:
-        """The next page to ask for; None once the listing has ended."""
+        """The next page to request; None at the end of the listing."""
         return self._request
 
-    def take(self, names: Sequence[str], following: str | None) -> int:
-        """Goes on to the next page; arguments and errors as those of ``KeyRange.take``. All names belong to a walk."""
-        if self._request is not None and self._request.after and not in_order(names, self._request.after):
-            raise StorageMisbehaved(_CIRCLE)
-        self._sorted = self._sorted and in_order(names, self._last)
+    def add_page(self, names: Sequence[str], next_token: str | None) -> int:
+        """Continue with the next page. Arguments and errors as for ``KeyRange.add_page``; every name belongs to it."""
+        if self._request is not None and self._request.after and not is_sorted_after(names, self._request.after):
+            raise StorageMisbehaved(_CYCLE)
+        self._sorted = self._sorted and is_sorted_after(names, self._last)
         self._last = names[-1] if names else self._last
-        if following is None:
+        if next_token is None:
             self._request = None
-        elif following and not self._circle.seen(following):
-            self._request = Request(prefix=self.prefix, token=following)
+        elif next_token and not self._cycles.seen(next_token):
+            self._request = Request(prefix=self.prefix, token=next_token)
         elif not self.resume():
-            raise StorageMisbehaved(_CIRCLE)
+            raise StorageMisbehaved(_CYCLE)
         return len(names)
 
     def resume(self) -> bool:
-        """Leaves a token that leads nowhere, and goes on behind the last name; False where that cannot be done."""
+        """Drop an unusable token and continue after the last name; False if the listing is not sorted."""
         if not (self._last and self._sorted):
             return False
         self._request = Request(prefix=self.prefix, after=self._last)
         return True
 
     def split(self) -> None:
-        """Tokens lead from page to page: nothing can be given away."""
+        """Nothing can be split off, because each page is linked from the previous one."""
 
 
-_CIRCLE = "the storage lists in a circle: it repeats a page, or does not say how to go on"
+_CYCLE = "the storage's listing does not end: it repeats a page, or does not link to the next one"
 
 ListingCursor = KeyRange | FullListing
-
-"""What is asked for page by page. A walk can only be followed; a key range can be divided."""
+"""What is requested page by page. A full listing is sequential; a key range can be split."""

@@ -1,6 +1,6 @@
-"""What a file is that nobody awaits: early, nearly right, of a format nobody prints, or none of our business.
+"""Classify the files that no pending item expects: early, near miss, unsupported, superseded or unrelated.
 
-For reports alone: nothing is ever matched by likeness.
+The result is only reported. A file is never used because its name is similar to an expected one.
 """
 
 from __future__ import annotations
@@ -9,168 +9,174 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import define, evolve, field
 
-from remote_artwork.core.expected import ExpectedFiles, ItemKey, canonical, split_extension
+from remote_artwork.core.expected import ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
-from remote_artwork.core.near_miss import NearMiss, NearMisses, spelling, without_front
+from remote_artwork.core.near_miss import NearMiss, NearMissIndex, normalize, strip_leading_word
 from remote_artwork.core.orders import MEDIA_TYPES, Order, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.report import FileOutcome, FileStatus, natural
+from remote_artwork.core.report import FileOutcome, FileStatus, natural_key
+from remote_artwork.core.text import nfc
 
-_MOST_NAMES = 5
+_MAX_NAMES_SHOWN = 5
 
 
 @define
 class UnmatchedClassifier:
-    """Judges the names that hit nothing, against what is awaited and what was done before.
+    """Classifies names that match no expected file.
 
     Args:
-        pattern: How names are built.
-        awaited: What is awaited.
+        pattern: The pattern of the file names.
+        expected: The expected files.
         orders: The pending orders.
     """
 
     pattern: FilenamePattern
-    awaited: ExpectedFiles
+    expected: ExpectedFiles
     orders: Iterable[Order]
-    _near: NearMisses = field(init=False)
+    _near_misses: NearMissIndex = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
-    _read: dict[str, set[str]] = field(factory=dict, init=False)
+    _numbers_by_name: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        ambiguous = (slot for slots in self.awaited.ambiguous.values() for slot in slots)
-        self._near = NearMisses.among((*self.awaited.slots.values(), *ambiguous), self.pattern)
+        ambiguous = (file for files in self.expected.ambiguous.values() for file in files)
+        self._near_misses = NearMissIndex.build((*self.expected.by_basename.values(), *ambiguous), self.pattern)
         self._pending = {}
         for order in self.orders:
-            self._pending.setdefault(canonical(order.number), []).append(order)
+            self._pending.setdefault(nfc(order.number), []).append(order)
 
     def order_numbers(self, name: str) -> set[str]:
-        """The orders that a name may speak of, other than pending ones: to be looked up in the ledger.
+        """The order numbers, other than pending ones, that the name may contain. Look them up in the ledger.
 
-        They are kept until the name is judged: to read a name takes as long as to judge it.
+        The result is kept until ``classify`` gets the same name, because reading a name is as slow as classifying it.
         """
-        numbers = self._read[name] = self._spoken_of(name)
+        numbers = self._numbers_by_name[name] = self._order_numbers_in(name)
         return {number for number in numbers if number not in self._pending}
 
-    def judge(
+    def classify(
         self, name: str, known: Mapping[str, Iterable[OrderRecord]], file: StoredFile | None = None
     ) -> FileOutcome | None:
-        """The outcome of one name, or None where it is the artwork of an order that was worked on before.
+        """The outcome of one name; None if it is the artwork of an order that was processed earlier.
 
         Args:
-            name: A name that hit nothing.
-            known: What the ledger knows of the orders the name may speak of, by order number.
-            file: The file as it was listed; without it, it is taken for the one the ledger has under its name.
+            name: A name that matches no expected file.
+            known: Order number → the ledger's rows, for the numbers that ``order_numbers`` returned.
+            file: The listed file; None: it is assumed to be the one that the ledger has under this name.
         """
-        numbers = self._read.pop(name, None) or self._spoken_of(name)
+        numbers = self._numbers_by_name.pop(name, None) or self._order_numbers_in(name)
         records = [
             record for number in sorted(numbers) if number not in self._pending for record in known.get(number, ())
         ]
-        same_name = [
-            (record, remembered)
+        recorded = [
+            (record, recorded_file)
             for record in records
             for row in record.items.values()
-            for remembered in row.files
-            if remembered.name == name
+            for recorded_file in row.files
+            if recorded_file.name == name
         ]
-        if same_name:
-            return self._replaced(file, same_name)
-        done = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
-        if done:
-            return _outcome(name, FileStatus.UNRELATED, reason("order_fulfilled_already", order_number=done[0]))
+        if recorded:
+            return self._classify_recorded(file, recorded)
+        fulfilled = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
+        if fulfilled:
+            because = reason("order_fulfilled_already", order_number=fulfilled[0])
+            return _outcome(name, FileStatus.UNRELATED, because)
         cancelled = [record.order_number for record in records if record.state is FulfillState.CANCELLED]
         if cancelled:
             return _outcome(name, FileStatus.UNRELATED, reason("order_cancelled", order_number=cancelled[0]))
-        near = None if records or _is_hidden(name) else self._near.of(name)
-        if near and self._may_be_meant(near, numbers | self._of_folders(name)):
-            because = reason("near_miss", rules=list(near.rules), print=near.slot.details, suggestion=near.suggestion)
+        near = None if records or _is_hidden(name) else self._near_misses.find(name)
+        if near and self._is_plausible(near, numbers | self._order_numbers_in_folders(name)):
+            because = reason(
+                "near_miss", rules=list(near.rules), print=near.expected.details, suggestion=near.suggestion
+            )
             return _outcome(name, FileStatus.NEAR_MISS, because, near.suggestion)
-        return self._without_likeness(name, numbers)
+        return self._classify_by_pattern(name, numbers)
 
-    def _replaced(self, file: StoredFile | None, known: Sequence[tuple[OrderRecord, FileRecord]]) -> FileOutcome | None:
-        """The outcome of a file under a name that was printed, unless it is what was printed."""
-        done = [record.order_number for record, _remembered in known if record.state is FulfillState.FULFILLED]
-        if file is None or not done or any(remembered.describes(file) for _record, remembered in known):
+    def _classify_recorded(
+        self, file: StoredFile | None, recorded: Sequence[tuple[OrderRecord, FileRecord]]
+    ) -> FileOutcome | None:
+        """The outcome of a file whose name the ledger has; None if it is the file that was used."""
+        fulfilled = [record.order_number for record, _ in recorded if record.state is FulfillState.FULFILLED]
+        if file is None or not fulfilled or any(recorded_file.describes(file) for _, recorded_file in recorded):
             return None
-        because = reason("replaced_after_fulfillment", order_number=done[0])
+        because = reason("replaced_after_fulfillment", order_number=fulfilled[0])
         return _outcome(file.name, FileStatus.SUPERSEDED, because)
 
-    def _without_likeness(self, name: str, numbers: Collection[str]) -> FileOutcome:
+    def _classify_by_pattern(self, name: str, numbers: Collection[str]) -> FileOutcome:
         printable = split_extension(name)[1].lower() in MEDIA_TYPES
         if _is_hidden(name):
             return _outcome(name, FileStatus.UNRELATED, reason("hidden_file"))
         if not numbers:
-            why = reason("other_name", pattern=str(self.pattern)) if printable else reason("other_file")
-            return _outcome(name, FileStatus.UNRELATED, why)
+            because = reason("other_name", pattern=str(self.pattern)) if printable else reason("other_file")
+            return _outcome(name, FileStatus.UNRELATED, because)
         if not printable:
             return unsupported(name)
         pending = sorted(number for number in numbers if number in self._pending)
         if pending:
-            return _outcome(name, FileStatus.NEAR_MISS, self._other_names(pending[0]))
+            return _outcome(name, FileStatus.NEAR_MISS, self._names_of_order(pending[0]))
         return _outcome(name, FileStatus.EARLY, reason("no_order_yet"))
 
-    def _spoken_of(self, name: str) -> set[str]:
-        """The numbers of all orders that the name may speak of."""
+    def _order_numbers_in(self, name: str) -> set[str]:
+        """All order numbers that the name may contain by the pattern."""
         if _is_hidden(name):
             return set()
         return self.pattern.order_numbers(split_extension(name)[0])
 
-    def _of_folders(self, name: str) -> set[str]:
-        """The numbers of pending orders that the folders of the name speak of."""
-        folders = map(canonical, name.split("/")[:-1])
-        spoken = {
+    def _order_numbers_in_folders(self, name: str) -> set[str]:
+        """The numbers of pending orders that the folders of the name contain."""
+        numbers = {
             number
-            for folder in folders
-            for number in (folder, without_front(folder), *self.pattern.order_numbers(folder))
+            for folder in map(nfc, name.split("/")[:-1])
+            for number in (folder, strip_leading_word(folder), *self.pattern.order_numbers(folder))
         }
-        return {number for number in spoken if number in self._pending}
+        return {number for number in numbers if number in self._pending}
 
-    def _may_be_meant(self, near: NearMiss, numbers: Collection[str]) -> bool:
-        """Whether a name that is nearly a slot's, and speaks of these orders, speaks of no other one.
+    def _is_plausible(self, near: NearMiss, numbers: Collection[str]) -> bool:
+        """Whether the name can be suggested: none of the order numbers it contains is that of another order.
 
-        ``10-1_1`` may be read as item 1 of order ``10-1``, so it is not taken for item ``1-1`` of order ``10``.
+        ``10-1_1`` can be item 1 of order ``10-1``, so it is not suggested for item ``1-1`` of order ``10``.
         """
-        if near.slot.key in self.awaited.refusals:
+        if near.expected.key in self.expected.excluded:
             return False
-        own = canonical(near.slot.order.number)
+        own = nfc(near.expected.order.number)
         if any(number in self._pending and number != own for number in numbers):
             return False
         if near.swapped or not numbers:
             return True
-        return any(spelling(own) in (spelling(number), spelling(without_front(number))) for number in numbers)
+        return any(normalize(own) in (normalize(number), normalize(strip_leading_word(number))) for number in numbers)
 
-    def _other_names(self, number: str) -> Reason:
+    def _names_of_order(self, number: str) -> Reason:
         orders = self._pending[number]
-        stems = {
-            stem
+        basenames = {
+            basename
             for order in orders
             for item in order.items
-            for stem in self.awaited.stems.get((order.id, item.number), {}).values()
+            for basename in self.expected.basenames.get((order.id, item.number), {}).values()
         }
-        if not stems:
+        if not basenames:
             return reason("order_needs_no_artwork", order_number=orders[0].number)
-        names = sorted(stems, key=natural)
-        shown, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+        names = sorted(basenames, key=natural_key)
+        shown, more = names[:_MAX_NAMES_SHOWN], len(names) - _MAX_NAMES_SHOWN
         if more > 0:
             return reason("order_expects_more_names", order_number=orders[0].number, basenames=shown, more=more)
         return reason("order_expects_other_names", order_number=orders[0].number, basenames=shown)
 
-    def settle(self, outcome: FileOutcome, served: Collection[tuple[ItemKey, str]]) -> FileOutcome:
-        """Takes a suggestion back whose place has a file already.
+    def withdraw_if_found(self, outcome: FileOutcome, found: Collection[tuple[ItemKey, str]]) -> FileOutcome:
+        """Remove the suggestion from a near miss if the expected file exists.
 
         Args:
-            outcome: A near miss, as judged while the listing was still coming in.
-            served: The items and placements that have a file, once all of the listing has been seen.
+            outcome: A near miss, classified before the listing was complete.
+            found: The items and placements that have a file, once the listing is complete.
         """
-        slot = self.awaited.slots.get(canonical(split_extension(outcome.suggestion)[0])) if outcome.suggestion else None
-        if slot is None or (slot.key, slot.placement) not in served:
+        basename = nfc(split_extension(outcome.suggestion)[0]) if outcome.suggestion else ""
+        expected = self.expected.by_basename.get(basename)
+        if expected is None or (expected.key, expected.placement) not in found:
             return outcome
         because = reason("near_miss_has_file", rules=outcome.details["rules"], print=outcome.details["print"])
         return evolve(outcome, because=because, suggestion=None)
 
 
 def unsupported(name: str) -> FileOutcome:
-    """The outcome of a file named like a print file, in a format that is not printed."""
+    """The outcome of a file that is named like a print file, in a format that is not printed."""
     extension = split_extension(name)[1]
     because = reason("format_not_printed", extension=extension) if extension else reason("no_extension")
     return _outcome(name, FileStatus.UNSUPPORTED, because)
@@ -181,6 +187,6 @@ def _is_hidden(name: str) -> bool:
 
 
 def _outcome(name: str, status: FileStatus, because: Reason, suggestion: str | None = None) -> FileOutcome:
-    """Names that are no valid text are shown with their odd bytes escaped."""
+    """The outcome of a file. Bytes of its name that are not valid text are escaped."""
     shown = name.encode("utf-8", "backslashreplace").decode()
     return FileOutcome(name=shown, status=status, because=because, suggestion=suggestion)

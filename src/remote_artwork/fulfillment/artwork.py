@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from remote_artwork.core.expected import SearchQuery, canonical, split_extension
+from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     VERIFIED_STATES,
@@ -19,6 +19,7 @@ from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planner import ItemPlan
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.text import nfc
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.session import Dependencies, OrderSession
 
@@ -80,14 +81,14 @@ class ArtworkFiles:
         """
         own = {file.name for file in self.session.rows[number].files}
         basenames = {split_extension(name)[0] for name in own}
-        pages = self.services.storage.search(SearchQuery(stems=sorted(basenames)))
+        pages = self.services.storage.search(SearchQuery(basenames=sorted(basenames)))
         names = {name for page in pages for name in page.names}
-        expected = {canonical(basename) for basename in basenames}
+        expected = {nfc(basename) for basename in basenames}
         parts = ((name, *split_extension(name)) for name in names - own)
         return sorted(
             name
             for name, basename, extension in parts
-            if canonical(basename) in expected and extension.lower() in MEDIA_TYPES
+            if nfc(basename) in expected and extension.lower() in MEDIA_TYPES
         )
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:

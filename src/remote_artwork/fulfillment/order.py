@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.orders import Attaching, OrderState
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, resolve_note, still_pending
+from remote_artwork.core.planner import HAS_FILES, ItemPlan, resolve_note, still_pending
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
@@ -60,7 +60,7 @@ class _Order:
 
     def run(self) -> None:
         self._continue_from_ledger()
-        matched = [item for item in self.session.required if item.status in HAS_ITS_FILES]
+        matched = [item for item in self.session.required if item.status in HAS_FILES]
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.session.plan.complete and len(ready) == len(matched)
         if self._attaches and (complete or self.services.policy.fulfill == "per_item"):

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from attrs import define, field
 
-from remote_artwork.core.events import Emit, reported, started
+from remote_artwork.core.events import Emit, item_reported, order_started
 from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import reason
@@ -245,7 +245,7 @@ def run_orders(
 
     def report(plan: OrderPlan, outcomes: Iterable[ItemOutcome]) -> None:
         for outcome in outcomes:
-            emit(reported(plan, outcome))
+            emit(item_reported(plan, outcome))
             items.append(outcome)
 
     for plan in plans:
@@ -258,7 +258,7 @@ def run_orders(
             report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
         else:
             runner.prefetch([plan, *waiting[: runner.services.checks.at_once]])
-            emit(started(plan, done=done, total=total))
+            emit(order_started(plan, done=done, total=total))
             report(plan, runner.process(plan))
     for plan in with_work[total:]:
         report(plan, plan.skipped(ItemStatus.MATCHED, reason("limit_reached", limit=total)))

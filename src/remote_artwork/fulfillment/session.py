@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import define, evolve, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
-from remote_artwork.core.events import Emit, of_step
+from remote_artwork.core.events import Emit, event_of_step
 from remote_artwork.core.lifecycle import (
     FileRecord,
     FulfillState,
@@ -21,7 +21,7 @@ from remote_artwork.core.lifecycle import (
     Step,
 )
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, order_waits
+from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, order_waits
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import Finding, ItemOutcome, ItemStatus
@@ -166,7 +166,7 @@ class OrderSession:
                 self.state = step.after
             else:
                 self.rows[step.item_number] = step.record
-            if event := of_step(self.plan, step):
+            if event := event_of_step(self.plan, step):
                 self.emit(event)
 
     def set_outcome(
@@ -211,8 +211,8 @@ class OrderSession:
         """One outcome for every item. An item that has its files also says what the order waits for in the end."""
         outcomes = list(self._outcomes.values())
         required = [self._outcomes[item.number] for item in self.required]
-        waiting = [(item.item_number, item.status) for item in required if item.status not in HAS_ITS_FILES]
+        waiting = [(item.item_number, item.status) for item in required if item.status not in HAS_FILES]
         if not self.plan.complete or not waiting:
             return outcomes
         note = order_waits(waiting)
-        return [evolve(item, notes=(*item.notes, note)) if item.status in HAS_ITS_FILES else item for item in outcomes]
+        return [evolve(item, notes=(*item.notes, note)) if item.status in HAS_FILES else item for item in outcomes]

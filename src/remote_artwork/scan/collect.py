@@ -12,16 +12,16 @@ from typing import Literal
 from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
-from remote_artwork.core.events import Emit, FilesListed, found, ignore
-from remote_artwork.core.expected import ExpectedFiles, SearchQuery, await_orders, split_extension
+from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
+from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files, split_extension
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planner import OrderPlan, Planner, order_of
+from remote_artwork.core.planner import OrderPlan, Planner, order_from_record
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemStatus, natural
+from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemStatus, natural_key
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
@@ -43,7 +43,7 @@ class Discovery:
         storage: Where to look.
         wanted: What to look for; None: every file of the location is to be seen.
         matches: Takes what is awaited.
-        oddities: Judges the rest.
+        classifier: Judges the rest.
         tally: Counts the rest.
         ledger: Knows which odd files belong to orders that are done.
         tenant: Whose ledger rows are looked at.
@@ -53,7 +53,7 @@ class Discovery:
     storage: ArtworkStorage
     wanted: SearchQuery | None
     matches: Matches
-    oddities: UnmatchedClassifier
+    classifier: UnmatchedClassifier
     tally: FileTally
     ledger: Ledger
     tenant: str
@@ -76,7 +76,7 @@ class Discovery:
         pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
         try:
             for page in pages:
-                misses = self.matches.take(page)
+                misses = self.matches.add_page(page)
                 if page.strategy == "skip-scan":
                     misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]
                     self._come_by += len(misses)
@@ -91,17 +91,17 @@ class Discovery:
             return error
         finally:
             self._judge()
-        self.matches.whole = self.matches.whole or self.wanted is None
+        self.matches.complete = self.matches.complete or self.wanted is None
         self._settle()
         return None
 
     def _judge(self) -> None:
         names, self._misses = self._misses, []
         pages, self._pages = self._pages, []
-        known = self._known({number for name in names for number in self.oddities.order_numbers(name)})
+        known = self._known({number for name in names for number in self.classifier.order_numbers(name)})
         listed = _listed(pages, known)
         for name in names:
-            outcome = self.oddities.judge(name, known, listed.get(name))
+            outcome = self.classifier.classify(name, known, listed.get(name))
             if outcome is None:
                 continue
             if outcome.suggestion is not None:
@@ -120,12 +120,12 @@ class Discovery:
         """Judges what could not be judged before every name had been seen."""
         served = {(key, placement) for key, sides in self.matches.found.items() for placement in sides}
         for outcome in self._near:
-            self.tally.add(self.oddities.settle(outcome, served))
-        for name, _slot in self.matches.unsupported:
+            self.tally.add(self.classifier.withdraw_if_found(outcome, served))
+        for name in self.matches.unsupported:
             self.tally.add(unsupported(name))
-        for name, slots in self.matches.ambiguous:
+        for name, files in self.matches.ambiguous:
             refusal = next(
-                self.matches.awaited.refusals[slot.key] for slot in slots if slot.key in self.matches.awaited.refusals
+                self.matches.expected.excluded[file.key] for file in files if file.key in self.matches.expected.excluded
             )
             self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=refusal.because))
 
@@ -164,7 +164,7 @@ class Collected:
 
     Args:
         plans: One for each pending order, by number.
-        awaited: The expected names.
+        expected: The expected names.
         unknown: Stem → names of which nobody knows whether they are there → why.
         tally: Odd files.
         faults: What could not be used.
@@ -176,7 +176,7 @@ class Collected:
     """
 
     plans: Sequence[OrderPlan]
-    awaited: ExpectedFiles
+    expected: ExpectedFiles
     unknown: Mapping[str, Mapping[str, str]]
     tally: FileTally
     faults: list[Fault]
@@ -244,32 +244,32 @@ class Collector:
         requests_before = self.storage.requests
         pending = drain(self.client, self.retry)
         faults = [pending.fault] if pending.fault else []
-        awaited = await_orders(pending.orders.values(), self.pattern)
-        matches = Matches(awaited)
+        expected = expect_files(pending.orders.values(), self.pattern)
+        matches = Matches(expected)
         records, unsettled, unknown = self._records(pending, faults)
-        wanted = None if sweep else awaited.wanted(names, orders=orders)
-        if unknown is None and (wanted is None or wanted.stems or wanted.names):
+        wanted = None if sweep else expected.query(names, orders=orders)
+        if unknown is None and (wanted is None or wanted.basenames or wanted.names):
             unknown = self._discover(wanted, pending, matches, tally, faults)
         used: Mapping[str, Sequence[OrderRecord]] = {}
         if unknown is None:
             used, unknown = self._used(matches, faults)
         planner = Planner(
-            awaited=awaited,
+            expected=expected,
             matches=matches,
             policy=self.policy,
             now=now,
             call_limit=self.client.call_limit,
             attach_at_once=self.policy.fulfill == "per_item" and self.client.attaching is Attaching.SEPARATE,
-            used=used,
-            checks=self.inspector.digest,
+            used_by=used,
+            checks_digest=self.inspector.digest,
             appear_whole=self.storage.appear_whole,
         )
         plans = [
-            planner.order(order_of(record), record.key, record)
+            planner.order(order_from_record(record), record.key, record)
             for record in unsettled
             if orders is None or record.order_number in orders
         ]
-        for order in sorted(pending.orders.values(), key=lambda order: (natural(order.number), order.id)):
+        for order in sorted(pending.orders.values(), key=lambda order: (natural_key(order.number), order.id)):
             if orders is not None and order.number not in orders:
                 continue
             key = OrderKey(self.tenant, order.id, order.approval)
@@ -282,17 +282,17 @@ class Collector:
                 plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
             plans.append(plan)
         for plan in plans:
-            for event in found(plan):
+            for event in items_found(plan):
                 self.emit(event)
         return Collected(
             plans=plans,
-            awaited=awaited,
+            expected=expected,
             unknown=matches.unknown,
             tally=tally,
             faults=faults,
-            coverage="full" if unknown is None and matches.whole else "partial",
+            coverage="full" if unknown is None and matches.complete else "partial",
             names_seen=matches.names_seen,
-            strategy=tuple(matches.ways),
+            strategy=tuple(matches.strategies),
             whole=pending.fault is None,
             requests_before=requests_before,
         )
@@ -329,7 +329,7 @@ class Collector:
             storage=self.storage,
             wanted=wanted,
             matches=matches,
-            oddities=UnmatchedClassifier(self.pattern, matches.awaited, pending.orders.values()),
+            classifier=UnmatchedClassifier(self.pattern, matches.expected, pending.orders.values()),
             tally=tally,
             ledger=self.ledger,
             tenant=self.tenant,

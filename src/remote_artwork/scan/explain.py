@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from remote_artwork.core.expected import canonical, split_extension
+from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planner import HAS_ITS_FILES, ItemPlan, OrderPlan, file_not_known, order_waits
+from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, file_not_known, order_waits
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
+from remote_artwork.core.text import nfc
 from remote_artwork.scan.collect import Collected
 
 
@@ -35,7 +36,7 @@ def explain_file(
         return _cannot_explain(name, steps, collected)
     for plan in collected.plans:
         for item in plan.items:
-            if canonical(name) in map(canonical, item.candidates):
+            if nfc(name) in map(nfc, item.candidates):
                 steps += _ledger_steps(plan, item)
                 steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
                 return Explanation(subject=name, steps=tuple(steps), because=_status(item.status, item))
@@ -69,24 +70,24 @@ def _name_steps(name: str, collected: Collected, pattern: FilenamePattern) -> li
             pattern=str(pattern),
             basename=basename,
         ),
-        reason("orders_pending", orders=len(collected.plans), items=len(collected.awaited.stems)),
+        reason("orders_pending", orders=len(collected.plans), items=len(collected.expected.basenames)),
     ]
 
 
 def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord]) -> tuple[Reason, Reason]:
     """The verdict and the last step for a file that was not found."""
     basename, extension = split_extension(name)
-    if unknown := collected.unknown.get(canonical(basename)):
+    if unknown := collected.unknown.get(nfc(basename)):
         because = reason(
             "status_of_file", status=str(ItemStatus.UNREADABLE), reasons=to_dicts([file_not_known(unknown)])
         )
         return because, reason("file_not_answered")
-    expected = collected.awaited.slots.get(canonical(basename))
+    expected = collected.expected.by_basename.get(nfc(basename))
     if expected is not None and extension.lower() in MEDIA_TYPES:
         item = next(
             item for plan in collected.plans for item in plan.items if (plan.order.id, item.number) == expected.key
         )
-        if expected.stem in item.expected:
+        if expected.basename in item.expected:
             because = reason("upload_file", status=str(item.status), file=name)
             return because, reason("file_missing", print=expected.details)
         return _status(item.status, item), reason("file_not_needed", print=expected.details)
@@ -118,17 +119,14 @@ def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord
 
 
 def _order_verdict(plan: OrderPlan) -> Reason:
-    waiting = [item for item in plan.items if item.status not in (*HAS_ITS_FILES, ItemStatus.NOT_REQUIRED)]
+    waiting = [item for item in plan.items if item.status not in (*HAS_FILES, ItemStatus.NOT_REQUIRED)]
     if waiting:
         return order_waits((item.number, item.status) for item in waiting)
     return reason("order_complete") if plan.complete else reason("order_needs_nothing")
 
 
 def _cannot_explain(subject: str, steps: Sequence[Reason], collected: Collected) -> Explanation:
-    faults = [
-        reason("part_not_used", part=fault.part, reasons=to_dicts([fault.because, *fault.notes]))
-        for fault in collected.faults
-    ]
+    faults = [reason("part_not_used", part=fault.part, reasons=to_dicts(fault.reasons)) for fault in collected.faults]
     return Explanation(subject=subject, steps=(*steps, *faults), because=reason("cannot_explain"), exit_code=3)
 
 
@@ -141,7 +139,7 @@ def _order_steps(plan: OrderPlan) -> list[Reason]:
                 "status_of_item",
                 item_number=item.number,
                 status=str(item.status),
-                reasons=to_dicts([item.because, *item.notes]),
+                reasons=to_dicts(item.reasons),
             )
         )
         steps += _ledger_steps(plan, item)
@@ -164,4 +162,4 @@ def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
 
 
 def _status(status: str, explained: Explained) -> Reason:
-    return reason("status_of_file", status=str(status), reasons=to_dicts([explained.because, *explained.notes]))
+    return reason("status_of_file", status=str(status), reasons=to_dicts(explained.reasons))

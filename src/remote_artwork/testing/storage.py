@@ -295,7 +295,7 @@ class StorageContract(StorageReading):
     @covers("listing")
     def test_a_search_finds_files_in_both_unicode_forms(self, bench: StorageBench, folder: str) -> None:
         bench.put({f"{folder}/{name}": b"x" for name in ("1001_1.png", "1001_10.png", "u\u0308_1.pdf", "9_9.jpg")})
-        pages = bench.open(folder).search(SearchQuery(stems=["1001_1", "1002_1", "\u00fc_1"], names=["9_9.jpg"]))
+        pages = bench.open(folder).search(SearchQuery(basenames=["1001_1", "1002_1", "\u00fc_1"], names=["9_9.jpg"]))
         found = {name for page in pages for name in page.names}
         assert found >= {"1001_1.png", "u\u0308_1.pdf", "9_9.jpg"}
         assert not [name for name in found if name.startswith("1002")]

@@ -112,7 +112,7 @@ def test_a_broken_file_is_refused(tmp_path, text, said):
         ({"number": None}, "orders[1].number: must be text or a whole number, not null"),
         ({"number": True}, "orders[1].number: must be text or a whole number, not true"),
         ({"number": " "}, "orders[1].number: must be text that is not empty"),
-        ({"number": "a\nb"}, "orders[1].number: holds a control character"),
+        ({"number": "a\nb"}, "orders[1].number: contains a control character"),
         ({"id": 1.0}, "orders[1].id: must be text or a whole number, not 1.0"),
         ({"id": "1001"}, "orders[1].id: the order id '1001' is already used by orders[0]"),
         ({"number": 1001}, "orders[1].number: the order id '1001' is already used by orders[0]"),

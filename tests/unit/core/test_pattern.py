@@ -5,7 +5,7 @@ import time
 import pytest
 
 from remote_artwork.core.orders import Order, OrderItem
-from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern, flaw_of_stem
+from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern, basename_problem
 from remote_artwork.errors import InvalidPattern
 
 SIDES = "{order_number}_{order_item_number}[_{placement}]"
@@ -54,18 +54,18 @@ def test_the_optional_group_may_stand_anywhere():
         ("{order_number}_{item}", 16, "unknown variable {item}; the variables are {order_number}, {order_item_number}"),
         ("{order_number}{}", 15, "unknown variable {}"),
         ("{Order_Number}", 1, "unknown variable {Order_Number}"),
-        ("{order_number", 1, "a brace without its partner"),
-        ("a{order_number}}", 16, "a brace without its partner"),
-        ("{{order_number}}", 1, "a brace without its partner"),
+        ("{order_number", 1, "a brace without its counterpart"),
+        ("a{order_number}}", 16, "a brace without its counterpart"),
+        ("{{order_number}}", 1, "a brace without its counterpart"),
         ("{order_number}]", 15, "a ']' without its '['"),
         ("]{order_number}[{placement}]", 1, "a ']' without its '['"),
         ("{order_number}[{placement}]]", 28, "a ']' without its '['"),
         ("{order_number}[{placement}", 15, "a '[' without its ']'"),
         ("{order_number}[[{placement}]]", 16, "a second '['"),
         ("{order_number}[{placement}][{placement}]", 28, "a second '['"),
-        ("{order_number}[_{order_item_number}]", 15, "the optional group must hold {placement}"),
-        ("{order_number}[]", 15, "the optional group must hold {placement}"),
-        ("{order_number}.pdf", 15, "leave out '.pdf': the extension is never part of it"),
+        ("{order_number}[_{order_item_number}]", 15, "the optional group must contain {placement}"),
+        ("{order_number}[]", 15, "the optional group must contain {placement}"),
+        ("{order_number}.pdf", 15, "leave out '.pdf': the pattern has no extension"),
         ("{order_number}_{order_item_number}.JPG", 35, "leave out '.JPG'"),
         ("{order_number}.*", 15, "leave out '.*'"),
         ("{order_number}.<file-extension>", 15, "leave out '.<file-extension>'"),
@@ -78,9 +78,9 @@ def test_the_optional_group_may_stand_anywhere():
         ("a/../{order_number}", 3, "the folder name '..' is not allowed"),
         ("{order_number}/[{placement}]/a", 29, "the folder name '' is not allowed"),
         ("{order_number}[/{placement}/]", 30, "the folder name '' is not allowed"),
-        ("{order_number}\\a", 15, r"'\\' cannot stand in a file name"),
-        ("{order_number}a\n", 16, r"'\n' cannot stand in a file name"),
-        ("{order_number}\udc80", 15, r"'\udc80' cannot stand in a file name"),
+        ("{order_number}\\a", 15, r"'\\' cannot be part of a file name"),
+        ("{order_number}a\n", 16, r"'\n' cannot be part of a file name"),
+        ("{order_number}\udc80", 15, r"'\udc80' cannot be part of a file name"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_position(pattern, position, why):
@@ -108,18 +108,18 @@ def test_a_pattern_tells_which_variables_it_uses():
 
 @pytest.mark.parametrize("number", ["..", "a\\b", "a//b", "/a", "x/../y", "n" * 1001])
 def test_numbers_that_can_stand_in_no_file_name_are_refused(number):
-    with pytest.raises(ValueError, match="no file can be named"):
+    with pytest.raises(ValueError, match="no file can have the name"):
         render("{order_number}/{order_item_number}", number=number)
 
 
 @pytest.mark.parametrize("stem", ["", "a/", "a\x7f", "é" * 501])
 def test_a_stem_has_flaws(stem):
-    assert flaw_of_stem(stem)
+    assert basename_problem(stem)
 
 
 @pytest.mark.parametrize("stem", ["a", "a/b", "a.b", "..a", "100%_#1", "x" * 1000])
 def test_a_stem_without_flaws(stem):
-    assert flaw_of_stem(stem) is None
+    assert basename_problem(stem) is None
 
 
 def test_every_reading_of_a_name_is_found():

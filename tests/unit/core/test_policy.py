@@ -10,9 +10,9 @@ from remote_artwork.errors import ConfigurationError
 
 @pytest.mark.parametrize("value", ["always", None, [], "WHEN_COMPLETE"])
 def test_an_unknown_choice_is_refused_and_the_known_ones_are_named(value):
-    with pytest.raises(ConfigurationError, match=r"Policy\.fulfill is one of when_complete, per_item"):
+    with pytest.raises(ConfigurationError, match=r"Policy\.fulfill must be one of when_complete, per_item"):
         Policy(fulfill=value)
-    with pytest.raises(ConfigurationError, match=r"Policy\.preflight is one of signature, deep"):
+    with pytest.raises(ConfigurationError, match=r"Policy\.preflight must be one of signature, deep"):
         Policy(preflight=value)
 
 
@@ -47,13 +47,13 @@ def test_a_figure_is_a_number_from_zero(name, value):
 
 @pytest.mark.parametrize("value", ["first", "prefer:", "prefer:gif", "prefer:pdf,pdf", "prefer:pdf,", None, 1])
 def test_an_unknown_preference_is_refused_with_an_example(value):
-    with pytest.raises(ConfigurationError, match=r"Policy\.several_files is one of conflict, newest and prefer:pdf"):
+    with pytest.raises(ConfigurationError, match=r"Policy\.several_files must be conflict, newest or prefer:pdf"):
         Policy(several_files=value)
 
 
 @pytest.mark.parametrize(("name", "known"), [("color_modes", "gray, rgb, cmyk"), ("reject_for", "bleed, color_mode")])
 def test_an_unknown_name_in_a_list_is_refused_and_the_known_ones_are_named(name, known):
-    with pytest.raises(ConfigurationError, match=rf"Policy\.{name} may hold {known}.*, not 'typo'"):
+    with pytest.raises(ConfigurationError, match=rf"Policy\.{name} may contain {known}.*, not 'typo'"):
         Policy(**{name: ["typo"]})
     with pytest.raises(ConfigurationError, match=rf"Policy\.{name} must be a list of names, not 'rgb'"):
         Policy(**{name: "rgb"})

@@ -20,6 +20,7 @@ EXAMPLES = {
     "receipt": "r-1",
     "items": {"1": "missing", "2": "late"},
     "print": {"order_number": "1001", "item_number": "1", "placement": "front"},
+    "prints": [{"order_number": "1001", "item_number": "1", "placement": None}],
     "codes": ["letter_case", "other_separator"],
     "word": "fulfiller_ours",
     "words": ["rgb", "cmyk"],

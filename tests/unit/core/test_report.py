@@ -24,7 +24,7 @@ from remote_artwork.core.report import (
     ItemStatus,
     ScanReport,
     Severity,
-    natural,
+    natural_key,
     sorted_items,
 )
 
@@ -155,13 +155,13 @@ def test_a_name_that_is_no_text_breaks_no_json():
 def test_digits_compare_as_numbers():
     names = ["", "1", "2", "10", "a", "a1", "a2", "a10", "a10b", "b"]
     shuffled = random.Random(2).sample(names, len(names))
-    assert sorted(shuffled, key=natural) == names
-    assert natural("007") == natural("7")
-    assert min(["9" * 5000 + "1", "9" * 5000], key=natural) == "9" * 5000  # no conversion to int: no limit
+    assert sorted(shuffled, key=natural_key) == names
+    assert natural_key("007") == natural_key("7")
+    assert min(["9" * 5000 + "1", "9" * 5000], key=natural_key) == "9" * 5000  # no conversion to int: no limit
 
 
 def test_digits_of_other_scripts_are_letters():
-    assert sorted(["²", "٣", "1"], key=natural) == ["1", "²", "٣"]
+    assert sorted(["²", "٣", "1"], key=natural_key) == ["1", "²", "٣"]
 
 
 def test_items_are_sorted_by_order_and_item_number():

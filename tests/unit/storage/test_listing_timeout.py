@@ -27,7 +27,7 @@ def test_a_web_folder_is_not_probed_after_the_time_limit(web_server, clock):
     network = ra.NetworkPolicy(allow_private=True, allow_http=True, listing_timeout=LIMIT)
     storage = ra.open_storage(web_server.url, network=network)
     with pytest.raises(StorageMisbehaved, match="stopped after 5 seconds"):
-        list(storage.search(SearchQuery(stems=[f"{number}_1" for number in range(200)])))
+        list(storage.search(SearchQuery(basenames=[f"{number}_1" for number in range(200)])))
     assert LIMIT < len(clock) <= LIMIT + MAX_CONCURRENT_PROBES
 
 

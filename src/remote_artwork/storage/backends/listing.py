@@ -13,10 +13,11 @@ from typing import Protocol
 
 from attrs import define, evolve, field
 
-from remote_artwork.core.expected import SearchQuery, canonical, split_extension
+from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.skip_scan import FullListing, KeyRange, ListingCursor, Request, in_order, spellings, targets_of
+from remote_artwork.core.skip_scan import FullListing, KeyRange, ListingCursor, Request, is_sorted_after, search_targets
+from remote_artwork.core.text import nfc, spellings
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.backends.base import ListingTimeout, Requester
 
@@ -51,25 +52,25 @@ class Lister:
 
     def search(self, source: PageSource, query: SearchQuery, send: Requester) -> Iterator[Page]:
         """The expected files and their neighbors. A storage whose order breaks late may return some files twice."""
-        stems = {canonical(stem) for stem in query.stems}
+        basenames = {nfc(basename) for basename in query.basenames}
         for name in query.names:
-            if canonical(split_extension(name)[0]) not in stems:
+            if nfc(split_extension(name)[0]) not in basenames:
                 yield from _look_up(source, name, send)
         if self.in_order:
             try:
-                for page in _fetch([KeyRange(targets_of(query.stems))], source, send):
+                for page in _fetch([KeyRange(search_targets(query.basenames))], source, send):
                     yield evolve(page, strategy="skip-scan")
                 return
             except _UnsortedPage:
                 self.in_order = False
-        yield from self._search_unsorted(source, query.stems, send)
+        yield from self._search_unsorted(source, query.basenames, send)
 
-    def _search_unsorted(self, source: PageSource, stems: Sequence[str], send: Requester) -> Iterator[Page]:
+    def _search_unsorted(self, source: PageSource, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
         """List everything; after as many pages as there are prefixes to list, list each prefix instead.
 
         It is not known beforehand which is cheaper. This costs at most twice as much as the cheaper one.
         """
-        prefixes = sorted(f"{spelling}." for stem in stems for spelling in spellings(stem))
+        prefixes = sorted(f"{spelling}." for basename in basenames for spelling in spellings(basename))
         listing = FullListing()
         if prefixes:
             for number, page in enumerate(_fetch([listing], source, send), 1):
@@ -150,9 +151,9 @@ class _PageFetcher:
                 raise
             self.waiting.append(cursor)
             return Page()
-        if isinstance(cursor, KeyRange) and not in_order(page.names, request.after):
+        if isinstance(cursor, KeyRange) and not is_sorted_after(page.names, request.after):
             raise _UnsortedPage
-        own = cursor.take(page.names, page.next_token)
+        own = cursor.add_page(page.names, page.next_token)
         self.limit = min(self.limit + 1, MAX_CONCURRENT)
         # More cursors than concurrent requests would cost requests and save no time.
         if len(self.running) + len(self.waiting) + 1 < MAX_CONCURRENT and (other_half := cursor.split()):

@@ -30,12 +30,12 @@ from urllib.parse import unquote, urlencode, urlsplit
 from attrs import define, field
 from fsspec import AbstractFileSystem
 
-from remote_artwork.core import skip_scan
 from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.skip_scan import CycleDetector
+from remote_artwork.core.text import spellings
 from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
@@ -440,7 +440,7 @@ _EXTENSIONS = (*MEDIA_TYPES, *(extension.upper() for extension in MEDIA_TYPES))
 
 def names_of(stem: str) -> list[str]:
     """The names that a file may have: as given, in NFC and in NFD, with each extension in lower and upper case."""
-    return [f"{form}.{extension}" for form in sorted(skip_scan.spellings(stem)) for extension in _EXTENSIONS]
+    return [f"{form}.{extension}" for form in sorted(spellings(stem)) for extension in _EXTENSIONS]
 
 
 class EveryNameExists(StorageMisbehaved):
@@ -474,10 +474,10 @@ class NameProbe:
         Raises:
             StorageError: The server is unreachable, reports every name as existing, or gave no clear response at all.
         """
-        files = {stem: names_of(stem) for stem in query.stems}
+        files = {stem: names_of(stem) for stem in query.basenames}
         known = {name for names in files.values() for name in names}
         files |= {name: [name] for name in query.names if name not in known}
-        by_case = Counter(stem.casefold() for stem in query.stems)
+        by_case = Counter(stem.casefold() for stem in query.basenames)
         todo = iter(files.items())
         with ThreadPoolExecutor(MAX_CONCURRENT_PROBES, thread_name_prefix="web-probe") as pool:
             while batch := list(islice(todo, _BATCH)):

@@ -12,7 +12,7 @@ import pytest
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.core.skip_scan import KeyRange, targets_of
+from remote_artwork.core.skip_scan import KeyRange, search_targets
 from remote_artwork.errors import FileGone, StorageMisbehaved, StorageUnreachable
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT, Lister, _PageFetcher, names_below, page_below
 
@@ -80,7 +80,7 @@ def test_the_first_page_alone_costs_one_request():
 
 def test_expected_names_are_found_with_few_requests():
     storage = Storage(*numbers(500))
-    found = list(Lister().search(storage, SearchQuery(stems=["0003_1", "0490_1", "0499_1"]), storage.send))
+    found = list(Lister().search(storage, SearchQuery(basenames=["0003_1", "0490_1", "0499_1"]), storage.send))
     assert {"0003_1.png", "0490_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) == 2
     assert {page.strategy for page in found} == {"skip-scan"}
@@ -113,7 +113,7 @@ def test_a_sparse_search_reads_several_key_ranges_concurrently():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), send))
+    found = names_found(Lister().search(storage, SearchQuery(basenames=stems), send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
     assert len(found) == len(set(found))
     assert 1 < most <= MAX_CONCURRENT
@@ -136,7 +136,7 @@ def test_a_whole_name_is_looked_up_directly():
 
 def test_a_whole_name_with_an_expected_stem_is_not_looked_up_again():
     storage = Storage(*numbers(5))
-    found = names_found(Lister().search(storage, SearchQuery(stems=["0001_1"], names=["0001_1.png"]), storage.send))
+    found = names_found(Lister().search(storage, SearchQuery(basenames=["0001_1"], names=["0001_1.png"]), storage.send))
     assert found.count("0001_1.png") == 1
 
 
@@ -144,7 +144,7 @@ def test_a_whole_name_with_an_expected_stem_is_not_looked_up_again():
 def test_a_storage_that_does_not_list_in_order_is_listed_completely(disorder):
     storage = Storage(*numbers(25), **disorder)
     lister = Lister()
-    wanted = SearchQuery(stems=["0003_1", "0005_1", "0021_1"])
+    wanted = SearchQuery(basenames=["0003_1", "0005_1", "0021_1"])
     found = list(lister.search(storage, wanted, storage.send))
     assert sorted(names_found(found)) == numbers(25)
     assert found[-1].complete
@@ -157,7 +157,7 @@ def test_a_storage_that_does_not_list_in_order_is_listed_completely(disorder):
 def test_few_names_in_a_large_unsorted_folder_are_listed_by_prefix():
     storage = Storage(*numbers(500), skips=False)
     found = list(
-        Lister(in_order=False).search(storage, SearchQuery(stems=["0003_1", "0400_1", "0499_1"]), storage.send)
+        Lister(in_order=False).search(storage, SearchQuery(basenames=["0003_1", "0400_1", "0499_1"]), storage.send)
     )
     assert {"0003_1.png", "0400_1.png", "0499_1.png"} <= set(names_found(found))
     assert len(storage.requests) <= 3 + 1 + 3  # pages, one page that was already requested, and prefixes
@@ -175,7 +175,7 @@ def test_an_order_that_breaks_late_loses_no_file():
 
     storage.page = page
     stems = [f"{number:04}_1" for number in range(0, 200, 20)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), storage.send))
+    found = names_found(Lister().search(storage, SearchQuery(basenames=stems), storage.send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -222,7 +222,7 @@ def test_throttling_reduces_the_concurrency():
             busy.release()
 
     stems = [f"{number:04}_1" for number in range(0, 5000, 10)]
-    found = names_found(Lister().search(storage, SearchQuery(stems=stems), send))
+    found = names_found(Lister().search(storage, SearchQuery(basenames=stems), send))
     assert {f"{stem}.png" for stem in stems} <= set(found)
 
 
@@ -238,7 +238,7 @@ def test_an_outage_ends_a_search_after_every_cursor_was_tried():
         return request()
 
     with pytest.raises(StorageUnreachable):
-        list(Lister().search(storage, SearchQuery(stems=[f"{n:04}_1" for n in range(0, 5000, 10)]), send))
+        list(Lister().search(storage, SearchQuery(basenames=[f"{n:04}_1" for n in range(0, 5000, 10)]), send))
     assert tried <= 40 + MAX_CONCURRENT + 1
 
 
@@ -279,7 +279,7 @@ def test_there_are_never_more_key_ranges_than_concurrent_requests():
         answer.set_result(page_of(names[begin : begin + PAGE], more))
         return answer
 
-    fetcher = _PageFetcher(submit, [KeyRange(targets_of(name.removesuffix(".png") for name in names))])
+    fetcher = _PageFetcher(submit, [KeyRange(search_targets(name.removesuffix(".png") for name in names))])
     requests, most = 0, 0
     fetcher.start()
     while fetcher.running:

@@ -168,7 +168,7 @@ def probing(answer):
 
 
 def run(probe, *stems, names=()):
-    pages = list(probe.run(SearchQuery(stems=stems, names=names)))
+    pages = list(probe.run(SearchQuery(basenames=stems, names=names)))
     return [name for page in pages for name in page.names], {k: v for page in pages for k, v in page.unknown.items()}
 
 

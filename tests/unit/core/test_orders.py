@@ -93,13 +93,13 @@ def test_items_are_a_list_of_order_items(items):
 
 
 def test_an_item_number_is_not_repeated_inside_an_order():
-    with pytest.raises(InvalidOrder, match=r"order '1001' names item '1' twice"):
+    with pytest.raises(InvalidOrder, match=r"order '1001' contains item '1' twice"):
         Order("1001", [OrderItem("1"), OrderItem("2"), OrderItem("1", id="other")])
 
 
 @pytest.mark.parametrize("value", ["bogus", None, 1])
 def test_an_unknown_state_is_refused(value):
-    with pytest.raises(InvalidOrder, match=r"Order\.state is one of pending, fulfilled, cancelled, other"):
+    with pytest.raises(InvalidOrder, match=r"Order\.state must be one of pending, fulfilled, cancelled, other"):
         Order("1001", [], state=value)
 
 

@@ -21,7 +21,7 @@ def test_a_severity_is_written_as_a_plain_word():
 
 def test_a_finding_of_the_catalog_renders_in_every_language():
     assert DAMAGED.message == "the PDF is damaged: it cannot be opened; export it again and upload it"
-    assert DAMAGED.words(GERMAN) == "das PDF ist beschädigt: es lässt sich nicht öffnen; exportieren Sie es neu"
+    assert DAMAGED.render(GERMAN) == "das PDF ist beschädigt: es lässt sich nicht öffnen; exportieren Sie es neu"
 
 
 def test_notes_follow_the_message():
@@ -33,9 +33,9 @@ def test_notes_follow_the_message():
 
 def test_a_check_of_a_shops_own_has_its_own_code_and_message():
     assert OWN.message == "upload the artwork itself"
-    assert OWN.words(GERMAN) == "upload the artwork itself"
+    assert OWN.render(GERMAN) == "upload the artwork itself"
     own_catalog = evolve(GERMAN, templates={**GERMAN.templates, "screenshot": "nur {side} Pixel"})
-    assert OWN.words(own_catalog) == "nur 640 Pixel"
+    assert OWN.render(own_catalog) == "nur 640 Pixel"
     rejected = reason("file_rejected", file="1001_1.png", finding=OWN.to_dict())
     assert rejected.render() == "1001_1.png: upload the artwork itself"
     assert rejected.render(own_catalog) == "1001_1.png: nur 640 Pixel"
@@ -43,7 +43,7 @@ def test_a_check_of_a_shops_own_has_its_own_code_and_message():
 
 def test_an_own_message_is_kept_where_a_template_needs_other_fields():
     finding = Finding(severity=Severity.REJECT, code="damaged", message="torn")
-    assert (finding.message, finding.words(GERMAN)) == ("torn", "torn")
+    assert (finding.message, finding.render(GERMAN)) == ("torn", "torn")
 
 
 def test_a_code_without_a_message_must_be_in_the_catalog():

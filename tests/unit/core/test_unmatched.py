@@ -5,7 +5,7 @@ import itertools
 import pytest
 from attrs import evolve
 
-from remote_artwork.core.expected import await_orders
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
@@ -17,11 +17,11 @@ ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 
 def oddities(*orders, pattern=DEFAULT_PATTERN):
     parsed = FilenamePattern(pattern)
-    return UnmatchedClassifier(parsed, await_orders(orders, parsed), orders)
+    return UnmatchedClassifier(parsed, expect_files(orders, parsed), orders)
 
 
 def judge(name, *orders, pattern=DEFAULT_PATTERN, records=()):
-    return oddities(*orders, pattern=pattern).judge(name, {record.order_number: [record] for record in records})
+    return oddities(*orders, pattern=pattern).classify(name, {record.order_number: [record] for record in records})
 
 
 def record(number, *names, state=FulfillState.FULFILLED):
@@ -112,8 +112,8 @@ def test_the_artwork_of_an_order_that_is_done_is_no_oddity():
 @pytest.mark.parametrize("change", [{"size": 2}, {"etag": "f"}])
 def test_a_file_that_is_no_longer_what_was_printed_is_superseded(change):
     printed, done = StoredFile(name="1000_1.pdf", size=1, etag="e"), {"1000": [record("1000", "1000_1.pdf")]}
-    assert oddities(ORDER).judge("1000_1.pdf", done, printed) is None
-    outcome = oddities(ORDER).judge("1000_1.pdf", done, evolve(printed, **change))
+    assert oddities(ORDER).classify("1000_1.pdf", done, printed) is None
+    outcome = oddities(ORDER).classify("1000_1.pdf", done, evolve(printed, **change))
     assert outcome.status is FileStatus.SUPERSEDED
     assert "order 1000, which is fulfilled" in outcome.reason
 
@@ -123,13 +123,13 @@ def test_the_printed_file_of_one_of_two_approvals_is_no_oddity():
     newer = FileRecord.of("default", StoredFile(name="1000_1.pdf", size=2, etag="f"))
     items = {"1": ItemRecord(item_number="1", state=ItemState.ATTACHED, files=(newer,))}
     both = {"1000": [older, evolve(older, key=OrderKey("t", "1000", "second"), items=items)]}
-    assert oddities(ORDER).judge("1000_1.pdf", both, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
+    assert oddities(ORDER).classify("1000_1.pdf", both, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
 
 
 @pytest.mark.parametrize("state", [state for state in FulfillState if state is not FulfillState.FULFILLED])
 def test_a_changed_file_of_an_order_that_is_not_fulfilled_is_no_oddity_yet(state):
     known = {"1000": [record("1000", "1000_1.pdf", state=state)]}
-    assert oddities(ORDER).judge("1000_1.pdf", known, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
+    assert oddities(ORDER).classify("1000_1.pdf", known, StoredFile(name="1000_1.pdf", size=2, etag="f")) is None
 
 
 @pytest.mark.parametrize("name", ["1000_1.png", "1000_9.pdf", "1000_1 (1).pdf"])
@@ -198,9 +198,9 @@ def test_a_name_in_another_unicode_form_speaks_of_the_same_order():
 
 def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
     watch = oddities(ORDER)
-    outcome = watch.judge("1001-1.pdf", {})
-    assert watch.settle(outcome, {(("1001", "2"), "default")}) is outcome
-    settled = watch.settle(outcome, {(("1001", "1"), "default")})
+    outcome = watch.classify("1001-1.pdf", {})
+    assert watch.withdraw_if_found(outcome, {(("1001", "2"), "default")}) is outcome
+    settled = watch.withdraw_if_found(outcome, {(("1001", "1"), "default")})
     assert (settled.status, settled.suggestion) == (FileStatus.NEAR_MISS, None)
     assert settled.reason == (
         "it has another separator; item 1 of order 1001 has its file already, so this one is not used"
@@ -209,8 +209,8 @@ def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
 
 def test_what_suggests_nothing_has_nothing_to_take_back():
     watch = oddities(ORDER)
-    outcome = watch.judge("2002_1.pdf", {})
-    assert watch.settle(outcome, {(("1001", "1"), "default")}) is outcome
+    outcome = watch.classify("2002_1.pdf", {})
+    assert watch.withdraw_if_found(outcome, {(("1001", "1"), "default")}) is outcome
 
 
 @pytest.mark.parametrize("name", ["\udcff_1.pdf", "\udcff.\udcfe", "1001_\udcff.txt", "1001-1\udcff.pdf"])

@@ -5,7 +5,14 @@ from bisect import bisect_right
 
 import pytest
 
-from remote_artwork.core.skip_scan import FullListing, KeyRange, Request, in_order, key_upper_bound, targets_of
+from remote_artwork.core.skip_scan import (
+    FullListing,
+    KeyRange,
+    Request,
+    is_sorted_after,
+    key_upper_bound,
+    search_targets,
+)
 from remote_artwork.errors import StorageMisbehaved
 
 
@@ -17,64 +24,64 @@ def test_a_stem_is_looked_for_where_its_files_and_their_neighbors_lie():
 
 
 def test_both_unicode_forms_of_a_stem_are_looked_for():
-    assert targets_of(["é1_1"]) == [unicodedata.normalize("NFD", "é1_1"), "é1_1"]
+    assert search_targets(["é1_1"]) == [unicodedata.normalize("NFD", "é1_1"), "é1_1"]
 
 
 def test_a_spelling_that_is_neither_is_looked_for_besides():
-    assert targets_of(["\u212a1_1"]) == ["K1_1", "\u212a1_1"]
+    assert search_targets(["\u212a1_1"]) == ["K1_1", "\u212a1_1"]
 
 
 def test_a_stretch_within_another_is_not_looked_for_twice():
-    assert targets_of(["1_1-2", "1_1", "1_1.5", "1_10", "1_1"]) == ["1_1", "1_10"]
+    assert search_targets(["1_1-2", "1_1", "1_1.5", "1_10", "1_1"]) == ["1_1", "1_10"]
 
 
 def test_nothing_awaited_asks_nothing():
-    assert KeyRange(targets_of([])).request is None
+    assert KeyRange(search_targets([])).request is None
 
 
 def test_the_first_page_begins_at_the_first_awaited_name():
-    assert KeyRange(targets_of(["7_1", "3_1"])).request == Request(after="3_1")
+    assert KeyRange(search_targets(["7_1", "3_1"])).request == Request(after="3_1")
 
 
 def test_a_listing_that_ends_settles_all():
-    scan = KeyRange(targets_of(["3_1", "7_1"]))
-    assert scan.take(["3_1.png"], None) == 1
+    scan = KeyRange(search_targets(["3_1", "7_1"]))
+    assert scan.add_page(["3_1.png"], None) == 1
     assert scan.request is None
 
 
 def test_names_between_two_awaited_ones_are_skipped():
-    scan = KeyRange(targets_of(["3_1", "4_1", "7_1"]))
-    scan.take(["3_1.png", "5_1.png"], "more")
+    scan = KeyRange(search_targets(["3_1", "4_1", "7_1"]))
+    scan.add_page(["3_1.png", "5_1.png"], "more")
     assert scan.request == Request(after="7_1")
 
 
 def test_a_page_that_ends_among_the_files_of_a_stem_goes_on_after_its_last_name():
-    scan = KeyRange(targets_of(["3_1", "7_1"]))
-    scan.take(["3_1.jpg"], "more")
+    scan = KeyRange(search_targets(["3_1", "7_1"]))
+    scan.add_page(["3_1.jpg"], "more")
     assert scan.request == Request(after="3_1.jpg")
 
 
 def test_an_empty_page_is_followed_by_its_token():
-    scan = KeyRange(targets_of(["3_1", "7_1"]))
-    assert scan.take([], "more") == 0
+    scan = KeyRange(search_targets(["3_1", "7_1"]))
+    assert scan.add_page([], "more") == 0
     assert scan.request == Request(after="3_1", token="more")
-    scan.take(["4"], "even more")
+    scan.add_page(["4"], "even more")
     assert scan.request == Request(after="7_1")
 
 
 @pytest.mark.parametrize("tokens", [["again", "again"], ["one", "two", "one"], [""]])
 def test_empty_pages_that_lead_nowhere_are_an_error_and_no_endless_loop(tokens):
-    scan = KeyRange(targets_of(["3_1", "7_1"]))
+    scan = KeyRange(search_targets(["3_1", "7_1"]))
     for token in tokens[:-1]:
-        scan.take([], token)
-    with pytest.raises(StorageMisbehaved, match="circle"):
-        scan.take([], tokens[-1])
+        scan.add_page([], token)
+    with pytest.raises(StorageMisbehaved, match="listing does not end"):
+        scan.add_page([], tokens[-1])
 
 
 def test_a_sparse_range_gives_half_of_what_is_left_away():
-    scan = KeyRange(targets_of(f"{number:03}" for number in range(41)))
+    scan = KeyRange(search_targets(f"{number:03}" for number in range(41)))
     assert scan.split() is None  # nothing is known yet
-    scan.take(["000.png", "001"], "more")
+    scan.add_page(["000.png", "001"], "more")
     farther = scan.split()
     assert scan.request == Request(after="001")
     assert farther.request == Request(after="021")
@@ -83,23 +90,23 @@ def test_a_sparse_range_gives_half_of_what_is_left_away():
 
 
 def test_names_of_the_next_range_are_left_to_it():
-    scan = KeyRange(targets_of(f"{number:03}" for number in range(41)))
-    scan.take(["000.png", "001"], "more")
+    scan = KeyRange(search_targets(f"{number:03}" for number in range(41)))
+    scan.add_page(["000.png", "001"], "more")
     scan.split()
-    assert scan.take(["001.png", "021", "021.png"], "more") == 2
+    assert scan.add_page(["001.png", "021", "021.png"], "more") == 2
     assert scan.request is None
 
 
 @pytest.mark.parametrize(("stems", "settled"), [(19, 1), (200, 20), (2, 1)])
 def test_a_range_with_few_pages_to_expect_stays_whole(stems, settled):
-    scan = KeyRange(targets_of(f"{number:03}" for number in range(stems)))
-    scan.take(["000.png", f"{settled:03}"], "more")
+    scan = KeyRange(search_targets(f"{number:03}" for number in range(stems)))
+    scan.add_page(["000.png", f"{settled:03}"], "more")
     assert scan.split() is None
 
 
 def test_a_half_that_shows_nothing_yet_is_not_divided_further():
-    scan = KeyRange(targets_of(f"{number:04}" for number in range(1000)))
-    scan.take(["0000.png", "0001"], "more")
+    scan = KeyRange(search_targets(f"{number:04}" for number in range(1000)))
+    scan.add_page(["0000.png", "0001"], "more")
     assert scan.split().split() is None
     assert scan.split() is None
 
@@ -117,17 +124,17 @@ def test_a_half_that_shows_nothing_yet_is_not_divided_further():
     ],
 )
 def test_a_page_is_in_order(names, after, kept):
-    assert in_order(names, after) is kept
+    assert is_sorted_after(names, after) is kept
 
 
 def test_a_walk_follows_tokens_whatever_the_order_of_names():
     walk = FullListing("10")
     assert walk.request == Request(prefix="10")
-    assert walk.take(["10b", "10a"], "two") == 2
+    assert walk.add_page(["10b", "10a"], "two") == 2
     assert walk.request == Request(prefix="10", token="two")
-    walk.take([], "three")
+    walk.add_page([], "three")
     assert walk.request == Request(prefix="10", token="three")
-    walk.take(["10"], None)
+    walk.add_page(["10"], None)
     assert walk.request is None
     assert walk.split() is None
 
@@ -135,35 +142,35 @@ def test_a_walk_follows_tokens_whatever_the_order_of_names():
 @pytest.mark.parametrize("following", ["two", ""])
 def test_a_walk_whose_token_leads_nowhere_goes_on_behind_the_last_name(following):
     walk = FullListing()
-    walk.take(["a", "b"], "two")
-    walk.take(["c"], following)
+    walk.add_page(["a", "b"], "two")
+    walk.add_page(["c"], following)
     assert walk.request == Request(after="c")
-    walk.take(["d"], "four")
+    walk.add_page(["d"], "four")
     assert walk.request == Request(token="four")
 
 
 def test_a_walk_that_is_broken_off_can_be_resumed_behind_the_last_name():
     walk = FullListing()
     assert not walk.resume()
-    walk.take(["a", "b"], "two")
+    walk.add_page(["a", "b"], "two")
     assert walk.resume()
     assert walk.request == Request(after="b")
 
 
 def test_an_unsorted_walk_cannot_be_resumed():
     walk = FullListing()
-    walk.take(["b", "a"], "two")
+    walk.add_page(["b", "a"], "two")
     assert not walk.resume()
-    with pytest.raises(StorageMisbehaved, match="circle"):
-        walk.take(["c"], "two")
+    with pytest.raises(StorageMisbehaved, match="listing does not end"):
+        walk.add_page(["c"], "two")
 
 
 def test_a_walk_in_circles_is_an_error():
     walk = FullListing()
-    walk.take(["a", "b"], "two")
-    walk.take(["c"], "two")
-    with pytest.raises(StorageMisbehaved, match="circle"):
-        walk.take(["a", "b"], "two")
+    walk.add_page(["a", "b"], "two")
+    walk.add_page(["c"], "two")
+    with pytest.raises(StorageMisbehaved, match="listing does not end"):
+        walk.add_page(["a", "b"], "two")
 
 
 @pytest.mark.parametrize("stuck", [2, 4, 6, 8])
@@ -175,6 +182,6 @@ def test_a_walk_whose_tokens_stay_the_same_goes_on_behind_the_last_name_and_repe
         begin = bisect_right(names, request.after) if request.after else int(request.token or 0)
         page = names[begin : begin + 2]
         seen += page
-        walk.take(page, str(min(begin + 2, stuck)) if begin + 2 < len(names) else None)
+        walk.add_page(page, str(min(begin + 2, stuck)) if begin + 2 < len(names) else None)
     assert seen == names
     assert requests == 10

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from remote_artwork.core.expected import await_orders
-from remote_artwork.core.near_miss import NearMisses, spelling
+from remote_artwork.core.expected import expect_files
+from remote_artwork.core.near_miss import NearMissIndex, normalize
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 
@@ -27,7 +27,7 @@ def near(name, *stems, pattern="{order_number}"):
     """The near miss of ``name`` among names of single-item orders."""
     orders = [Order(stem, [OrderItem("1")]) for stem in stems]
     parsed = FilenamePattern(pattern)
-    return NearMisses.among(await_orders(orders, parsed).slots.values(), parsed).of(name)
+    return NearMissIndex.build(expect_files(orders, parsed).by_basename.values(), parsed).find(name)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def near(name, *stems, pattern="{order_number}"):
 def test_the_rule_a_name_broke_is_named_and_no_other(name, rules):
     found = near(name, "1001_1", "1001_2", "1002_1")
     broken = (rules,) if isinstance(rules, str) else rules
-    assert (found.rules, found.suggestion, found.slot.stem) == (broken, "1001_1.pdf", "1001_1")
+    assert (found.rules, found.suggestion, found.expected.basename) == (broken, "1001_1.pdf", "1001_1")
 
 
 def test_the_suggestion_keeps_the_format_in_small_letters_and_the_shops_spelling():
@@ -156,5 +156,5 @@ def test_a_hostile_name_is_given_up_soon():
 
 
 def test_a_spelling_forgets_what_the_folds_forget():
-    assert spelling("#００1001 - Ab") == spelling("1001_aB") == "1001_ab"
-    assert spelling(DEFAULT_PATTERN) != spelling("")
+    assert normalize("#００1001 - Ab") == normalize("1001_aB") == "1001_ab"
+    assert normalize(DEFAULT_PATTERN) != normalize("")

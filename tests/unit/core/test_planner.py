@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from reasons import because
-from remote_artwork.core.expected import await_orders
+from remote_artwork.core.expected import expect_files
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, ItemRecord, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Order, OrderItem, StoredFile
@@ -31,10 +31,10 @@ def stored(name):
 
 
 def plan(*names, order=ORDER, others=(), pattern=DEFAULT_PATTERN, policy=Policy(), record=None, **page):  # noqa: B008
-    awaited = await_orders([order, *others], FilenamePattern(pattern))
+    awaited = expect_files([order, *others], FilenamePattern(pattern))
     matches = Matches(awaited)
-    matches.take(Page(names, lambda position: stored(names[position]), **page))
-    planner = Planner(awaited=awaited, matches=matches, policy=policy, now=NOW, call_limit=timedelta(minutes=2))
+    matches.add_page(Page(names, lambda position: stored(names[position]), **page))
+    planner = Planner(expected=awaited, matches=matches, policy=policy, now=NOW, call_limit=timedelta(minutes=2))
     return planner.order(order, OrderKey("acme", order.id), record)
 
 
@@ -258,9 +258,9 @@ def test_when_nothing_is_known_of_files_only_what_needs_none_keeps_its_status():
 
 
 def test_an_order_that_was_left_out_of_the_expected_names_fails_alone():
-    awaited = await_orders([], FilenamePattern())
+    awaited = expect_files([], FilenamePattern())
     planner = Planner(
-        awaited=awaited, matches=Matches(awaited), policy=Policy(), now=NOW, call_limit=timedelta(minutes=2)
+        expected=awaited, matches=Matches(awaited), policy=Policy(), now=NOW, call_limit=timedelta(minutes=2)
     )
     assert statuses(planner.order(ORDER, KEY, None)) == ["failed", "failed"]
 

@@ -1,0 +1,47 @@
+"""Unicode forms of names, redacted signatures, and text that a terminal may print."""
+
+import pytest
+
+from remote_artwork.core.text import escape_unprintable, nfc, redact_signatures, spellings
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (
+            "GET https://b.s3.example/1.pdf?X-Amz-Credential=AK&X-Amz-Signature=f00 failed",
+            "GET https://b.s3.example/1.pdf?… failed",
+        ),
+        ("url: /b/1.pdf?versionId=3&Signature=f00%3D (Caused by …)", "url: /b/1.pdf?… (Caused by …)"),
+        ('{"url": "https://a.blob.example/p/1.pdf?sv=1&sig=f00"}', '{"url": "https://a.blob.example/p/1.pdf?…"}'),
+        ("/1.pdf?x-goog-signature=f00, /2.pdf?SIG=f00", "/1.pdf?… /2.pdf?…"),
+        ("redirected to /login?next=%2F1.pdf%3Fsig%3Df00", "redirected to /login?…"),
+        ("s3://prints/in/?region=eu-west-1 cannot be listed", "s3://prints/in/?region=eu-west-1 cannot be listed"),
+        ("what? no sig=of life", "what? no sig=of life"),
+        ("", ""),
+    ],
+)
+def test_queries_with_signatures_are_redacted(text, redacted):
+    assert redact_signatures(text) == redacted
+
+
+@pytest.mark.parametrize("text", ["", "1001_1.png", "ü b\u0301c 漢字 🎨", "C:\\prints", "…"])
+def test_printable_text_is_unchanged(text):
+    assert escape_unprintable(text) == text
+
+
+def test_unprintable_characters_are_escaped():
+    assert escape_unprintable("a\u202egpj.png") == r"a\u202egpj.png"
+    assert escape_unprintable("a\u2028b\x1b[2Jc\nd\xa0e") == r"a\u2028b\x1b[2Jc\nd\xa0e"
+    assert escape_unprintable("\ud800\U000e0001") == r"\ud800\U000e0001"
+
+
+def test_a_name_is_compared_in_its_composed_form():
+    assert nfc("e\u0301") == "é"
+    assert nfc("A b") == "A b"
+    assert nfc("１") == "１"
+
+
+def test_a_storage_may_keep_a_name_in_two_forms():
+    assert set(spellings("1001_1")) == {"1001_1"}
+    assert set(spellings("é")) == set(spellings("e\u0301")) == {"é", "e\u0301"}
