@@ -115,7 +115,7 @@ class TestCheck:
         before = tree(shop.home)
         ended = run("check", shop.artwork.as_uri(), "--json", "--write-test")
         report = json.loads(ended.stdout)
-        assert (report["schema_version"], report["exit_code"], report["verdict"]) == (1, 0, "warning")
+        assert (report["schema_version"], report["exit_code"], report["verdict"]) == (2, 0, "warning")
         assert report["steps"][-1]["name"] == "write"
         assert report["requests"] == {"list": 1, "head": 4, "get": 3}
         assert tree(shop.home) == before

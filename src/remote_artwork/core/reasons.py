@@ -19,6 +19,7 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``codes``      codes of this catalog, joined by "and"
 ``word``       a word of the catalog
 ``words``      words of the catalog, joined by "or"
+``parts``      part of a location → its value, as ``bucket prints, folder in/``
 ``pages``      a number of pages
 ``reasons``    other reasons, as ``to_dicts`` writes them
 ``bytes``      a size in bytes
@@ -316,6 +317,89 @@ STORAGE = {
 }
 """Notes of a storage about missing files."""
 
+LOCATION_CHECK = {
+    "location_recognized": "{provider}: {parts:parts}",
+    "url_rewritten": "{note}",
+    "folder_looks_like_file": (
+        "{folder} is named like a file; if it is a file, use the URL of the folder that contains it"
+    ),
+    "step_failed": "{error}",
+    "permission_to_grant": "grant at {provider}: {permission}",
+    "credentials_none": "none; only public files can be listed and read",
+    "credentials_keys": "an access key and a secret key",
+    "credentials_service_account": "a Google service account",
+    "credentials_account_key": (
+        "an Azure account key, which gives access to the whole account; a SAS with sp=rl is enough"
+    ),
+    "credentials_of_machine": "the credentials of this machine; never use them for a merchant's URL",
+    "credentials_role": "the role {role}, in sessions of {duration:duration}",
+    "role_without_external_id": (
+        "the role needs no external ID; agree on one, otherwise a merchant could name another merchant's role"
+    ),
+    "credentials_sas": "a SAS",
+    "sas_by_policy": "a stored access policy defines its permissions",
+    "sas_expires": "it expires{at:on}",
+    "sas_lacks_permission": "the SAS does not permit reading and listing; make one with sp=rl",
+    "sas_for_one_file": "the SAS is for one file; make one for the container",
+    "sas_expired": "the SAS expired{at:on}; make a new one",
+    "sas_not_yet_valid": "the SAS becomes valid{at:on}; wait, or check this machine's clock",
+    "public_network_only": "only public addresses, over https",
+    "private_network_allowed": "private addresses are allowed",
+    "plain_http_allowed": "plain http is allowed",
+    "own_storages_only": "allow this only for your own storages, never for a merchant's URL",
+    "missing_files_probed": "{capability}",
+    "listing_works": "the folder can be listed; files on its first page: {files:,}, the first is {file}",
+    "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
+    "listing_starts_after": "a listing stays in the folder and can start after a name",
+    "listing_restarts": "a listing cannot start after a name, so each scan lists the whole folder",
+    "listing_leaves_folder": "the storage lists files of other folders, too; use a bucket of its own for this folder",
+    "missing_reported": "a missing file is reported as missing",
+    "missing_looks_forbidden": "a missing file and a forbidden file look the same; permit listing",
+    "missing_looks_present": (
+        "the storage reports a random name as existing, so missing files cannot be detected; check the host and the "
+        "bucket in the URL"
+    ),
+    "file_readable": "{file} can be read ({read} of {size:,} bytes)",
+    "versions_kept": "the storage keeps versions",
+    "versions_not_kept": "the storage does not report versions",
+    "url_of_this_machine": "the shop receives a path of this machine, which works only here",
+    "url_unsigned": "the shop receives an unsigned URL, which works only while the file is public",
+    "url_signed": "the shop receives a signed URL, which expires{at:on}",
+    "url_expires_early": (
+        "it is valid for {lifetime:duration}, not for {wanted:duration}; use longer sessions (AssumeRole.duration; "
+        "duration_minutes in a credentials file)"
+    ),
+    "url_ends_with_keys": "it may expire earlier, together with the temporary keys that sign it; use permanent keys",
+    "url_works": "the URL opens the file without credentials",
+    "url_opens_other_file": "the URL opens something other than the file; check the host and the bucket in the URL",
+    "url_refused": (
+        "the signed URL does not open the file (HTTP {http_status}); check the keys, the region and the clock"
+    ),
+    "file_not_public": (
+        "the file cannot be opened without credentials (HTTP {http_status}); make it public, or use credentials that "
+        "can sign URLs"
+    ),
+    "clock_unknown": "the storage does not send its time, so the clocks could not be compared",
+    "clock_correct": "this machine's clock and the storage's clock differ by {seconds} s",
+    "clock_ahead": (
+        "this machine's clock is {minutes} minutes ahead, so storages refuse its signatures; set the clock with NTP"
+    ),
+    "clock_behind": (
+        "this machine's clock is {minutes} minutes behind, so storages refuse its signatures; set the clock with NTP"
+    ),
+    "write_not_supported": "nothing was written: storages of this kind are opened for reading only",
+    "write_refused": "nothing could be written, and a scan does not need to write: {error}",
+    "test_file_left": "{file} was written and could not be deleted; delete it ({error})",
+    "replacement_unnoticed": (
+        "a file was overwritten, but its content or its version did not change, so replaced files would not be "
+        "noticed; do not use this storage"
+    ),
+    "write_works": "a file was written, read, overwritten with a new version and deleted",
+    "old_versions_hidden": "its versions stay hidden until the bucket's rules remove them",
+    "write_not_needed": "a scan writes nothing, so use credentials that can read and list only",
+}
+"""What the check of a location found."""
+
 FAULTS = {
     "storage_failed": "{error}",
     "client_failed": "{error}",
@@ -403,6 +487,10 @@ WORDS = {
     "fulfiller_unknown": "it does not say by whom",
     "fulfiller_ours": "it reports our idempotency key",
     "fulfiller_other": "it reports a key that is not ours",
+    "endpoint": "endpoint",
+    "region": "region",
+    "bucket": "bucket",
+    "folder": "folder",
 }
 """Words that templates use."""
 
@@ -421,7 +509,8 @@ class Catalog:
 
 
 ENGLISH = Catalog(
-    {**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **CHECKS, **EXPLAIN, **STORAGE, **FAULTS}, WORDS
+    {**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **CHECKS, **EXPLAIN, **STORAGE, **LOCATION_CHECK, **FAULTS},
+    WORDS,
 )
 """The catalog of this library."""
 
@@ -622,6 +711,7 @@ _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
     "files": lambda value, renderer: renderer.join(f"{name}.<jpg|png|pdf>" for name in value),
     "codes": lambda value, renderer: renderer.join(renderer.templates[code] for code in value),
     "word": lambda value, renderer: renderer.words[value],
+    "parts": lambda value, renderer: ", ".join(f"{renderer.words[name]} {part}" for name, part in value.items()),
     "words": lambda value, renderer: renderer.words["or"].join(renderer.words[each] for each in value),
     "bytes": lambda value, renderer: renderer.words["bytes"].format(value),
     "pages": lambda value, renderer: _counted(value, "page", renderer.words),

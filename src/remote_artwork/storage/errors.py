@@ -480,7 +480,7 @@ _PERMISSIONS: Mapping[str, tuple[_Diagnosis, _Diagnosis]] = {
 
 # What to permit at the provider
 
-_PERMISSION_HINTS: Mapping[str, Mapping[Need, str]] = {
+_PERMISSIONS_TO_GRANT: Mapping[str, Mapping[Need, str]] = {
     "s3": {
         "list": "s3:ListBucket on arn:aws:s3:::{bucket}",
         "read": "s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::{bucket}/{prefix}*",
@@ -493,13 +493,13 @@ _PERMISSION_HINTS: Mapping[str, Mapping[Need, str]] = {
         ("list", "read"), "sp=rl of a SAS for the container {bucket}, or the role Storage Blob Data Reader on it"
     ),
 }
-"""Protocol → need → the permission, unless the provider's row has its own words for it."""
+"""Protocol → need → the permission, unless the provider's row states its own."""
 
 
-def permission_hint(location: Location | None, need: Need) -> str:
-    """The permission to grant at the provider, in parentheses; ``""`` if none is known."""
+def permission_to_grant(location: Location | None, need: Need) -> str | None:
+    """The permission to grant, in the provider's own terms; None if it is not known."""
     row = PROVIDERS.get(location.provider) if location is not None else None
     if location is None or row is None:
-        return ""
-    text = row.permissions.get(need) or _PERMISSION_HINTS.get(location.protocol, {}).get(need)
-    return f" ({row.title}: {text.format(bucket=location.bucket, prefix=location.prefix)})" if text else ""
+        return None
+    text = row.permissions.get(need) or _PERMISSIONS_TO_GRANT.get(location.protocol, {}).get(need)
+    return text.format(bucket=location.bucket, prefix=location.prefix) if text else None

@@ -21,7 +21,7 @@ from attrs import evolve
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import ConfigurationError, FileGone, LocationNotFound, StorageDenied, StorageError
-from remote_artwork.storage.doctor import names_after
+from remote_artwork.storage.doctor import list_names_after
 from remote_artwork.storage.providers import Capability
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -304,7 +304,7 @@ class StorageContract(StorageReading):
     def test_a_listing_can_start_after_a_name(self, bench: StorageBench, folder: str) -> None:
         names = [f"{number}_1.png" for number in range(1001, 1005)]
         bench.put({f"{folder}/{name}": b"x" for name in names} | {f"{folder}x/1.png": b"another folder"})
-        found = names_after(bench.open(folder), names[1])
+        found = list_names_after(bench.open(folder), names[1])
         assert found == (None if "start_after" in bench.lacks else names[2:])
 
     @covers("pages")

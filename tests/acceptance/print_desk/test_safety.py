@@ -23,8 +23,8 @@ PRIVATE = (
     "use a storage that is reachable on the public Internet"
 )
 A_NUMBER = "its host is a number or an IP address; use the host's name"
-A_PASSWORD = "it holds a user name or password before an '@'; leave it out and pass credentials on their own"
-PLAIN = "plain http lets anybody on the way change a file; write https://"
+A_PASSWORD = "it contains a user name or password before an '@'; remove it and pass credentials separately"
+PLAIN = "over plain http, anyone on the network path can change a file; write https://"
 REFUSED = {
     "https://10.0.0.5/prints/": A_NUMBER,
     "web+https://10.0.0.5/prints/": PRIVATE,

@@ -27,6 +27,7 @@ EXAMPLES = {
     "reasons": [{"code": "found", "details": {"files": ["a.pdf"]}}],
     "bytes": 1_000_000,
     "pages": 2,
+    "parts": {"bucket": "prints", "folder": "in/"},
     "finding": {
         "code": "damaged",
         "details": {"medium": "pdf_file", "flaw": "not_openable"},
