@@ -74,8 +74,8 @@ class CheckStep(Explained):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, in English. ``words`` renders it in another language."""
-        return self.words()
+        """What happened and what to do, in English. ``render`` gives it in another language."""
+        return self.render()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""

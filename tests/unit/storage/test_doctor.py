@@ -23,7 +23,7 @@ def inspect(context):
         context.credentials = credentials
         step = inspect_credentials(context)
         assert "hush" not in str(step.to_dict())
-        assert step.words(GERMAN)
+        assert step.render(GERMAN)
         return str(step.verdict), step.message
 
     return inspect_
