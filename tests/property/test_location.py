@@ -1,4 +1,4 @@
-"""Locations of every provider survive printing and reading, and no text makes the reader fail or talk."""
+"""Locations survive printing and parsing, and no text makes the parser fail or show a secret."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ origins = st.builds(
 )
 
 
-def place(provider: str, **fields: st.SearchStrategy[object]) -> st.SearchStrategy[Location]:
+def build(provider: str, **fields: st.SearchStrategy[object]) -> st.SearchStrategy[Location]:
     return st.builds(Location, provider=st.just(provider), prefix=prefixes, **fields)
 
 
-def at_home(provider: str, host: str) -> st.SearchStrategy[Location]:
-    """On a host that the table knows as this provider's."""
+def on_own_host(provider: str, host: str) -> st.SearchStrategy[Location]:
+    """On a host of this provider."""
     return regions.flatmap(
-        lambda region: place(
+        lambda region: build(
             provider,
             bucket=buckets,
             region=st.just(region),
@@ -58,36 +58,36 @@ def at_home(provider: str, host: str) -> st.SearchStrategy[Location]:
     )
 
 
-def elsewhere(provider: str) -> st.SearchStrategy[Location]:
-    """On a host that nobody knows."""
-    return place(provider, bucket=buckets, region=labels, style=styles, endpoint=origins)
+def on_other_host(provider: str) -> st.SearchStrategy[Location]:
+    """On an unknown host."""
+    return build(provider, bucket=buckets, region=labels, style=styles, endpoint=origins)
 
 
 OWN_FORMS = {
-    "aws": place("aws", bucket=labels, style=st.just("virtual"), region=st.none() | st.just("eu-west-1"))
-    | place("aws", bucket=st.builds("{}.{}".format, labels, labels), region=st.none() | st.just("eu-west-1")),
-    "gcs": place("gcs", bucket=buckets),
-    "azure": place("azure", bucket=labels | st.just("$web"), account=labels),
-    "web": place("web", endpoint=labels.map("https://{}.example:8443".format)),
-    "web, plain": place("web", endpoint=st.sampled_from(["http://h.example", "http://127.0.0.1:8", "https://[::1]"])),
+    "aws": build("aws", bucket=labels, style=st.just("virtual"), region=st.none() | st.just("eu-west-1"))
+    | build("aws", bucket=st.builds("{}.{}".format, labels, labels), region=st.none() | st.just("eu-west-1")),
+    "gcs": build("gcs", bucket=buckets),
+    "azure": build("azure", bucket=labels | st.just("$web"), account=labels),
+    "web": build("web", endpoint=labels.map("https://{}.example:8443".format)),
+    "web, plain": build("web", endpoint=st.sampled_from(["http://h.example", "http://127.0.0.1:8", "https://[::1]"])),
     "file": prefixes.map(lambda prefix: Location(provider="file", prefix=f"/{prefix}")),
-    "memory": place("memory"),
+    "memory": build("memory"),
 }
 
 
-def a_location(provider: str) -> st.SearchStrategy[Location]:
+def locations_of(provider: str) -> st.SearchStrategy[Location]:
     if provider in OWN_FORMS:
         return OWN_FORMS[provider]
     if provider in S3_HOSTS:
-        return elsewhere(provider) | at_home(provider, S3_HOSTS[provider])
-    return elsewhere(provider)
+        return on_other_host(provider) | on_own_host(provider, S3_HOSTS[provider])
+    return on_other_host(provider)
 
 
-locations = st.sampled_from([row.id for row in PROVIDERS.built_in]).flatmap(a_location)
+locations = st.sampled_from([row.id for row in PROVIDERS.built_in]).flatmap(locations_of)
 
 
 @given(locations)
-def test_a_location_is_read_back_from_its_canonical_form(location):
+def test_a_location_parses_back_from_its_canonical_url(location):
     again, secret = parse_with_sas(str(location))
     assert again == location
     assert str(again) == str(location)
@@ -130,7 +130,7 @@ names = st.none() | st.sampled_from([row.id for row in PROVIDERS.built_in]) | st
 @example("https://shopfiles.blob.core.windows.net:0x/c", None)
 @example("s3+https://%s/b", "aws")
 @example("az://c@.blob.core.windows.net/", None)
-def test_any_text_is_read_or_refused_and_what_is_read_survives(text, provider):
+def test_any_text_is_parsed_or_refused(text, provider):
     try:
         location, _ = parse_with_sas(text, provider)
     except InvalidLocation:
@@ -139,7 +139,7 @@ def test_any_text_is_read_or_refused_and_what_is_read_survives(text, provider):
     assert Location.parse(str(location)) == location
 
 
-secret_places = st.sampled_from(
+secret_urls = st.sampled_from(
     [
         "https://shopfiles.blob.core.windows.net/prints/in?sv=1&sp=rl&sr=c&sig={}",
         "az://prints@shopfiles/in?sv=1&sig={}",
@@ -164,13 +164,13 @@ secret_places = st.sampled_from(
 noise = st.sampled_from(["", "&sv=2", "&x=1", "%0a", "\n", "\\", "&sig=", "#", "&provider=minio", "&region=eu-1"])
 
 
-@given(secret_places, noise, names)
-def test_no_secret_of_a_url_comes_out_again_but_as_the_sas(form, after, provider):
+@given(secret_urls, noise, names)
+def test_a_secret_in_a_url_is_shown_nowhere_but_in_the_sas(form, after, provider):
     try:
         location, sas = parse_with_sas(form.format(SECRET) + after, provider)
     except InvalidLocation as refusal:
-        said = [str(refusal), repr(refusal), str(refusal.__cause__), str(refusal.__context__)]
+        shown = [str(refusal), repr(refusal), str(refusal.__cause__), str(refusal.__context__)]
     else:
-        said = [str(location), repr(location), location.root]
+        shown = [str(location), repr(location), location.root]
         assert sas is None or SECRET in sas
-    assert SECRET not in "".join(said)
+    assert SECRET not in "".join(shown)

@@ -11,7 +11,7 @@ def test_no_part_of_a_key_pair_is_shown():
 
 
 @pytest.mark.parametrize("bad", ["", " padded", "line\n", None, 7])
-def test_a_key_pasted_wrongly_is_refused_without_being_shown(bad):
+def test_an_invalid_key_is_refused_and_not_shown(bad):
     for arguments in ((bad, "hush"), ("AKTESTKEY", bad)):
         with pytest.raises(ra.ConfigurationError) as error:
             ra.Keys(*arguments)
@@ -37,7 +37,7 @@ KEY = {
 }
 
 
-def test_no_part_of_a_service_account_is_shown_and_none_can_be_changed():
+def test_a_service_account_is_not_shown_and_cannot_be_changed():
     account = ra.ServiceAccount(KEY)
     assert repr(account) == "ServiceAccount()"
     assert account == ra.ServiceAccount(dict(KEY))
@@ -61,13 +61,13 @@ def test_no_part_of_a_service_account_is_shown_and_none_can_be_changed():
         {name: value for name, value in KEY.items() if name != "private_key_id"},
     ],
 )
-def test_what_is_no_json_key_of_google_is_refused_without_being_shown(bad):
+def test_an_invalid_google_key_is_refused_and_not_shown(bad):
     with pytest.raises(ra.ConfigurationError, match="ServiceAccount") as error:
         ra.ServiceAccount(bad)
     assert "hush" not in str(error.value)
 
 
-def test_a_service_account_asks_for_tokens_at_googles_own_address_only():
+def test_a_service_account_gets_tokens_only_from_google():
     old = KEY | {"token_uri": "https://accounts.google.com/o/oauth2/token"}
     for key in (old, {name: value for name, value in KEY.items() if name != "token_uri"}):
         assert ra.ServiceAccount(key).info["token_uri"] == KEY["token_uri"]
@@ -78,7 +78,7 @@ def test_no_part_of_a_sas_or_an_account_key_is_shown():
     assert repr(ra.AccountKey("aHVzaA==")) == "AccountKey()"
 
 
-def test_a_sas_is_taken_with_and_without_its_question_mark_and_is_not_shared_unless_told():
+def test_a_sas_may_start_with_a_question_mark_and_is_not_shared_by_default():
     assert ra.SasToken("?sv=1&sig=hush") == ra.SasToken("sv=1&sig=hush")
     assert not ra.SasToken("sv=1&sig=hush").share_sas
 
@@ -86,14 +86,14 @@ def test_a_sas_is_taken_with_and_without_its_question_mark_and_is_not_shared_unl
 @pytest.mark.parametrize(
     "bad", ["", "hush", "sv=1&sig=", "sv=hush", " sig=hush", "sig=hush\n", "https://a.example/c?sig=hush", None, 7]
 )
-def test_a_sas_pasted_wrongly_is_refused_without_being_shown(bad):
+def test_an_invalid_sas_is_refused_and_not_shown(bad):
     with pytest.raises(ra.ConfigurationError, match=r"SasToken\.token") as error:
         ra.SasToken(bad)
     assert "hush" not in str(error.value)
 
 
 @pytest.mark.parametrize("bad", ["", "hush!", "hüsh", "hus", " aHVzaA==", None, 7])
-def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
+def test_an_invalid_account_key_is_refused_and_not_shown(bad):
     with pytest.raises(ra.ConfigurationError, match=r"AccountKey\.key") as error:
         ra.AccountKey(bad)
     assert error.value.__cause__ is None
@@ -101,7 +101,7 @@ def test_an_account_key_pasted_wrongly_is_refused_without_being_shown(bad):
         assert part not in str(error.value)
 
 
-def test_whether_a_sas_is_shared_is_said_by_true_or_false():
+def test_share_sas_must_be_a_bool():
     with pytest.raises(ra.ConfigurationError, match=r"SasToken\.share_sas"):
         ra.SasToken("sv=1&sig=hush", share_sas="false")
 
@@ -109,7 +109,7 @@ def test_whether_a_sas_is_shared_is_said_by_true_or_false():
 ROLE = "arn:aws:iam::123456789012:role/shops/prints"
 
 
-def test_a_role_shows_neither_its_external_id_nor_what_it_is_assumed_with():
+def test_a_role_shows_neither_its_external_id_nor_its_base():
     role = ra.AssumeRole(ROLE, base=ra.Keys("AKTESTKEY", "hush"), external_id="hush-id", duration=timedelta(hours=2))
     assert ROLE in repr(role)
     assert "hush" not in repr(role)
@@ -138,7 +138,7 @@ def test_a_role_shows_neither_its_external_id_nor_what_it_is_assumed_with():
         {"sts_endpoint": 7},
     ],
 )
-def test_a_role_that_cannot_be_assumed_is_refused_without_showing_a_secret(bad):
+def test_an_invalid_role_is_refused_without_showing_a_secret(bad):
     good = {"role_arn": ROLE, "base": ra.Ambient()}
     ra.AssumeRole(**good)
     with pytest.raises(ra.ConfigurationError, match=f"AssumeRole.{next(iter(bad))}") as error:

@@ -35,7 +35,7 @@ def test_every_provider_has_one_row():
 
 
 @pytest.mark.parametrize("row", PROVIDERS.built_in, ids=lambda row: row.id)
-def test_a_row_says_what_docs_and_operators_need(row):
+def test_a_row_is_complete(row):
     assert row.title
     assert bool(row.verified_by) == (row.verified != "not")
     assert row.protocol in ("s3", "gcs", "azure", "http", "file", "memory")
@@ -49,13 +49,13 @@ def test_an_s3_host_that_is_not_amazons_names_its_endpoint(row):
         assert all(rule.endpoint or rule.refusal for rule in row.hosts)
 
 
-def test_every_note_hangs_on_a_group_that_its_rule_has():
+def test_every_note_belongs_to_a_group_of_its_rule():
     for row in PROVIDERS.built_in:
         for rule in row.hosts:
             assert {name for name in rule.notes if name} <= set(re.compile(rule.host).groupindex)
 
 
-def test_prices_are_those_of_a_thousand_requests():
+def test_prices_are_for_a_thousand_requests():
     priced = {row.id: (row.list_price, row.get_price) for row in PROVIDERS.built_in if row.list_price is not None}
     assert priced == {
         "aws": (0.005, 0.0004),
@@ -78,12 +78,12 @@ def test_prices_are_those_of_a_thousand_requests():
         ("q4n8.or.idrivee2-1234.com", None),
     ],
 )
-def test_a_host_is_somebodys_only_when_it_matches_wholly(host, owner):
+def test_a_rule_must_match_the_whole_host(host, owner):
     match = PROVIDERS.match_host(host, "/prints/")
     assert (match and match.provider.id) == owner
 
 
-def test_a_provider_nobody_knows_is_none():
+def test_an_unknown_provider_is_none():
     assert PROVIDERS.get("nobody") is None
 
 
@@ -99,18 +99,18 @@ def test_a_provider_nobody_knows_is_none():
     ],
     ids=repr,
 )
-def test_a_rule_that_could_fail_while_a_url_is_read_cannot_be_made(flaw):
+def test_an_invalid_rule_is_refused(flaw):
     with pytest.raises(ConfigurationError, match="HostRule"):
         HostRule(**flaw)
 
 
 @pytest.mark.parametrize("flaw", [{"id": "Acme Files"}, {"list_price": -0.1}, {"get_price": float("nan")}], ids=repr)
-def test_a_row_with_a_senseless_field_cannot_be_made(flaw):
+def test_a_row_with_an_invalid_field_is_refused(flaw):
     with pytest.raises(ConfigurationError, match="Provider"):
         Provider(**({"id": "acme", "title": "Acme"} | flaw))
 
 
-def test_templates_use_no_positions():
+def test_templates_use_named_fields():
     for row in PROVIDERS.built_in:
         for template in filter(None, (text for rule in row.hosts for text in (rule.endpoint, rule.bucket))):
             assert all(name is None or name.isidentifier() for _, name, _, _ in Formatter().parse(template))
@@ -118,7 +118,7 @@ def test_templates_use_no_positions():
 
 @pytest.fixture
 def other_package(tmp_path, monkeypatch):
-    """Installs a package that brings the entry points it is asked for; forgets it afterwards."""
+    """Installs a package with the given entry points, and removes it afterwards."""
 
     def forget() -> None:
         vars(PROVIDERS).pop("from_packages", None)
@@ -153,10 +153,10 @@ def test_another_package_adds_a_provider(other_package):
     assert (location.provider, location.region) == ("acme", "moon-1")
     assert str(location) == "s3+https://files.acme.example/prints/in/?region=moon-1"
     assert Location.parse(str(location)) == location
-    assert Location.parse("https://s3.amazonaws.com/prints").provider == "aws", "a row of ours goes first"
+    assert Location.parse("https://s3.amazonaws.com/prints").provider == "aws", "built-in rows take precedence"
 
 
-def test_another_package_cannot_take_the_name_of_a_row_of_ours(other_package):
+def test_another_package_cannot_replace_a_built_in_row(other_package):
     other_package(ACME.format(id="aws"), aws="ROW")
     assert PROVIDERS.get("aws") is AWS
     assert Location.parse("https://files.acme.example/prints").provider == "web"
@@ -172,17 +172,17 @@ def test_a_broken_entry_point_is_logged_and_changes_nothing(other_package, caplo
     assert [record.entry_point for record in caplog.records] == ["acme"]
 
 
-def test_a_broken_entry_point_stands_beside_a_whole_one(other_package):
+def test_a_broken_entry_point_does_not_affect_another(other_package):
     other_package(ACME.format(id="acme"), acme="ROW", broken="NOTHING")
     assert [row.id for row in PROVIDERS] == [*MISSION, *MORE, "acme"]
 
 
-def test_a_row_that_is_not_s3_is_not_taken_from_another_package(other_package, caplog):
+def test_another_package_can_add_only_s3_providers(other_package, caplog):
     other_package(ACME.format(id="acme").replace('id="acme"', 'id="acme", protocol="gcs"'), acme="ROW")
     assert PROVIDERS.get("acme") is None
     assert "provider_entry_point_is_no_s3_provider" in caplog.text
 
 
-def test_no_entry_point_is_loaded_for_a_host_of_ours(other_package):
+def test_no_entry_point_is_loaded_for_a_built_in_host(other_package):
     other_package("raise SystemExit('loaded')", acme="ROW")
     assert Location.parse("https://prints.s3.amazonaws.com/").provider == "aws"
