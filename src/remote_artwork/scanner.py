@@ -138,25 +138,25 @@ class EventDispatcher:
             self._raised = True
 
 
-def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
+def preview(plans: Sequence[OrderPlan], prefetcher: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
     Args:
-        plans: All orders of the pass.
-        ahead: Checks the matched files; None: nobody looks at them.
+        plans: All orders of the scan.
+        prefetcher: Checks the matched files. None skips the checks.
         emit: Receives what the checks find, and each outcome.
     """
-    with_work = [plan for plan in plans if ahead and any(item.status is ItemStatus.MATCHED for item in plan.items)]
+    with_work = [plan for plan in plans if prefetcher and any(item.status is ItemStatus.MATCHED for item in plan.items)]
     done = {plan.key: number for number, plan in enumerate(with_work)}
     items: list[ItemOutcome] = []
     for plan in plans:
-        if ahead is not None and plan.key in done:
+        if prefetcher is not None and plan.key in done:
             begun = done[plan.key]
             emit(order_started(plan, done=begun, total=len(with_work)))
-            ahead.begin(with_work[begun : begun + 1 + ahead.at_once])
+            prefetcher.start(with_work[begun : begun + 1 + prefetcher.max_parallel])
         for item in plan.items:
-            if ahead is not None and item.status is ItemStatus.MATCHED:
-                outcome = _look(plan, item, ahead, emit)
+            if prefetcher is not None and item.status is ItemStatus.MATCHED:
+                outcome = _check_item(plan, item, prefetcher, emit)
             else:
                 outcome = plan.outcome(item)
             emit(item_reported(plan, outcome))
@@ -164,14 +164,14 @@ def preview(plans: Sequence[OrderPlan], ahead: CheckPrefetcher | None, *, emit: 
     return items
 
 
-def _look(order: OrderPlan, plan: ItemPlan, ahead: CheckPrefetcher, emit: Emit) -> ItemOutcome:
+def _check_item(order: OrderPlan, plan: ItemPlan, prefetcher: CheckPrefetcher, emit: Emit) -> ItemOutcome:
     try:
-        verdict = ahead.verdict(plan.item, plan.files)
+        result = prefetcher.check_files(plan.item, plan.files)
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
-    emit(item_checked(order, plan, verdict.rejection))
-    outcome = order.outcome(plan, ItemStatus.REJECTED, verdict.rejection) if verdict.rejection else order.outcome(plan)
-    return evolve(outcome, findings=verdict.findings)
+    emit(item_checked(order, plan, result.rejection))
+    outcome = order.outcome(plan, ItemStatus.REJECTED, result.rejection) if result.rejection else order.outcome(plan)
+    return evolve(outcome, findings=result.findings)
 
 
 def repeat(run_scan: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
@@ -275,10 +275,10 @@ class Scanner:
         """
         with self._one_at_a_time, self.retry.scan_budget():
             started, emit = self.clock(), self._start(dry_run=True)
-            survey = self._survey(started, emit, orders=orders, sweep=sweep, on_file=on_file)
-            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
-                items = preview(survey.plans, ahead if verify else None, emit=emit)
-            return self._report(survey, started, items, emit, dry_run=True)
+            collected = self._collect(started, emit, orders=orders, sweep=sweep, on_file=on_file)
+            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
+                items = preview(collected.plans, prefetcher if verify else None, emit=emit)
+            return self._report(collected, started, items, emit, dry_run=True)
 
     def scan(
         self,
@@ -303,12 +303,16 @@ class Scanner:
         """
         with self._one_at_a_time, self.retry.scan_budget():
             started, emit = self.clock(), self._start(dry_run=False)
-            survey = self._survey(started, emit, orders=orders, sweep=sweep, on_file=on_file)
-            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as ahead:
-                items = self._work(survey, ahead, emit, limit, stop or threading.Event())
-            if orders is None and survey.whole and not any(fault.part == "ledger" for fault in survey.faults):
-                self._forget(survey)
-            return self._report(survey, started, items, emit, dry_run=False)
+            collected = self._collect(started, emit, orders=orders, sweep=sweep, on_file=on_file)
+            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
+                items = self._work(collected, prefetcher, emit, limit, stop or threading.Event())
+            if (
+                orders is None
+                and collected.orders_complete
+                and not any(fault.part == "ledger" for fault in collected.faults)
+            ):
+                self._forget(collected)
+            return self._report(collected, started, items, emit, dry_run=False)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
         """Explain why one file, or one order, has its status. Nothing is written anywhere.
@@ -321,14 +325,16 @@ class Scanner:
         with self._one_at_a_time, self.retry.scan_budget():
             seen: list[FileOutcome] = []
             tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
-            survey = self._surveyor(ignore).look(self.clock(), orders=None, tally=tally, names=[name] if name else ())
+            collected = self._collector(ignore).collect(
+                self.clock(), orders=None, tally=tally, names=[name] if name else ()
+            )
             if name is not None:
                 numbers = self.pattern.order_numbers(split_extension(name)[0])
-                return explain_file(name, survey, seen, self._remembered(survey, numbers), self.pattern)
-            return explain_order(str(order), survey, self._remembered(survey, {str(order)}))
+                return explain_file(name, collected, seen, self._remembered(collected, numbers), self.pattern)
+            return explain_order(str(order), collected, self._remembered(collected, {str(order)}))
 
-    def _remembered(self, survey: Collected, numbers: Collection[str]) -> list[OrderRecord]:
-        if not numbers or any(fault.part == "ledger" for fault in survey.faults):
+    def _remembered(self, collected: Collected, numbers: Collection[str]) -> list[OrderRecord]:
+        if not numbers or any(fault.part == "ledger" for fault in collected.faults):
             return []
         return list(self.ledger.find(self.tenant, order_numbers=numbers))
 
@@ -368,7 +374,7 @@ class Scanner:
         emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
         return emit
 
-    def _survey(
+    def _collect(
         self,
         started: datetime,
         emit: Emit,
@@ -382,9 +388,9 @@ class Scanner:
                 on_file(file)
             emit(FileReported(tenant=self.tenant, outcome=file))
 
-        return self._surveyor(emit).look(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
+        return self._collector(emit).collect(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
 
-    def _surveyor(self, emit: Emit) -> Collector:
+    def _collector(self, emit: Emit) -> Collector:
         return Collector(
             storage=self.storage,
             client=self.client,
@@ -402,14 +408,14 @@ class Scanner:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
     def _work(
-        self, survey: Collected, ahead: CheckPrefetcher, emit: Emit, limit: int | None, stop: threading.Event
+        self, collected: Collected, prefetcher: CheckPrefetcher, emit: Emit, limit: int | None, stop: threading.Event
     ) -> list[ItemOutcome]:
         services = Dependencies(
             storage=self.storage,
             client=self.client,
             ledger=self.ledger,
-            inspector=ahead.inspector,
-            checks=ahead,
+            inspector=prefetcher.inspector,
+            checks=prefetcher,
             policy=self.policy,
             retry=self.retry,
             url_lifetime=self.url_lifetime,
@@ -419,24 +425,24 @@ class Scanner:
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
         runner = OrderRunner(services=services, owner=owner)
-        items = run_orders(survey.plans, runner, limit=limit, stop=stop, emit=emit)
-        survey.faults.extend(runner.faults)
+        items = run_orders(collected.plans, runner, limit=limit, stop=stop, emit=emit)
+        collected.faults.extend(runner.faults)
         return items
 
-    def _forget(self, survey: Collected) -> None:
-        pending = {plan.order.id for plan in survey.plans}
+    def _forget(self, collected: Collected) -> None:
+        pending = {plan.order.id for plan in collected.plans}
         forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBER_FOR, silent_passes=_UNLISTED_SCANS)
         try:
             self.retry.call(partial(forget, still_pending=pending), on=LedgerUnavailable)
         except LedgerError as error:
-            survey.faults.append(Fault.of("ledger", error))
+            collected.faults.append(Fault.of("ledger", error))
 
     def _report(
-        self, survey: Collected, started: datetime, items: Sequence[ItemOutcome], emit: Emit, *, dry_run: bool
+        self, collected: Collected, started: datetime, items: Sequence[ItemOutcome], emit: Emit, *, dry_run: bool
     ) -> ScanReport:
         for file in files_from_items(items):
-            survey.tally.add(file)
-        requests = survey.requests_since(self.storage)
+            collected.tally.add(file)
+        requests = collected.requests_since(self.storage)
         report = ScanReport(
             dry_run=dry_run,
             tenant=self.tenant,
@@ -444,14 +450,14 @@ class Scanner:
             started_at=started,
             finished_at=self.clock(),
             items=sorted_items(items),
-            files=survey.tally.examples(),
-            file_counts=dict(survey.tally.counts),
-            coverage=survey.coverage,
-            names_seen=survey.names_seen,
+            files=collected.tally.examples(),
+            file_counts=dict(collected.tally.counts),
+            coverage=collected.coverage,
+            names_seen=collected.names_seen,
             requests=requests,
-            strategy=survey.strategy,
+            strategy=collected.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
-            faults=tuple(survey.faults),
+            faults=tuple(collected.faults),
         )
         emit(ScanFinished(tenant=self.tenant, report=report))
         return report

@@ -1,10 +1,10 @@
-"""The app's name and its keys."""
+"""Django's configuration of this app."""
 
 from django.apps import AppConfig
 
 
 class ArtworkConfig(AppConfig):
-    """Print files of the orders, and what is remembered of sending them."""
+    """The artwork of order lines, and the ledger of the scans."""
 
     name = "artwork"
     default_auto_field = "django.db.models.BigAutoField"

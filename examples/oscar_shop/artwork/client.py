@@ -1,4 +1,4 @@
-"""The shop's side: Oscar's orders, as ``remote_artwork`` wants to see and change them."""
+"""The ``FulfillmentClient`` of this shop. It reads and changes Oscar's orders."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ Line = get_model("order", "Line")
 EventHandler = get_class("order.processing", "EventHandler")
 
 PRINTED = "Print"
-"""The product class of what is printed; lines of other classes need no artwork."""
+"""The product class of printed products. Lines of other classes need no artwork."""
 
 STATES = {
     settings.AWAITING_ARTWORK: ra.OrderState.PENDING,
@@ -28,18 +28,18 @@ STATES = {
 
 
 class OscarClient:
-    """A ``FulfillmentClient`` on the shop's own database."""
+    """A ``FulfillmentClient`` that uses the shop's database directly."""
 
     recovery = ra.Recovery.IDEMPOTENT
     attaching = ra.Attaching.SEPARATE
-    call_limit = timedelta(minutes=2)  # well over the database's time-out
+    call_limit = timedelta(minutes=2)  # well above the timeout of the database
 
     def pending_orders(self) -> Iterator[ra.Order]:
         pending = _orders().filter(status=settings.AWAITING_ARTWORK).order_by("pk")
         yield from map(_as_order, pending.iterator(chunk_size=500))
 
     def get_order(self, order_id: str) -> ra.Order:
-        return _as_order(_found(_orders(), order_id))
+        return _as_order(_get_order(_orders(), order_id))
 
     @transaction.atomic
     def attach_artwork(
@@ -66,11 +66,11 @@ class OscarClient:
             for artwork in artworks
         )
 
-    @transaction.atomic(durable=True)  # key and status are committed together, here, or neither is
+    @transaction.atomic(durable=True)  # commits the key and the status together, or neither
     def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:
         row = _locked(order.id)
-        if done := Fulfillment.objects.filter(order=row, key=idempotency_key).first():
-            return str(done)
+        if fulfillment := Fulfillment.objects.filter(order=row, key=idempotency_key).first():
+            return str(fulfillment)
         _check_pending(row)
         receipt = Fulfillment.objects.create(order=row, key=idempotency_key)
         EventHandler().handle_order_status_change(row, settings.IN_PRODUCTION, note_msg=f"Confirmed: {receipt}")
@@ -82,7 +82,7 @@ def _orders() -> QuerySet:
     return Order.objects.select_related("fulfillment").prefetch_related(Prefetch("lines", products))
 
 
-def _found(orders: QuerySet, order_id: str) -> Model:
+def _get_order(orders: QuerySet, order_id: str) -> Model:
     try:
         return orders.get(number=order_id)
     except Order.DoesNotExist as error:
@@ -90,8 +90,8 @@ def _found(orders: QuerySet, order_id: str) -> Model:
 
 
 def _locked(order_id: str) -> Model:
-    """The order's row, which nobody else changes until the transaction ends."""
-    return _found(Order.objects.select_for_update(), order_id)
+    """The order's row, locked until the transaction ends."""
+    return _get_order(Order.objects.select_for_update(), order_id)
 
 
 def _check_pending(row: Model) -> None:
@@ -114,6 +114,6 @@ def _as_order(row: Model) -> ra.Order:
 
 
 def _as_item(line: Model) -> ra.OrderItem:
-    """Numbered by its key: a place in the order would move when another line is removed."""
+    """The item number is the line's primary key. A position would change when another line is removed."""
     printed = line.product is None or line.product.get_product_class().name == PRINTED
     return ra.OrderItem(str(line.pk), quantity=line.quantity, requires_artwork=printed)

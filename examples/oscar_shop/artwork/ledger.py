@@ -1,4 +1,4 @@
-"""What the scans remember, in the shop's own database."""
+"""The ledger of the scans, in the shop's database."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,20 +14,21 @@ from artwork.records import fields_of, record_of
 from remote_artwork.errors import LeaseLost, LedgerUnavailable
 from remote_artwork.ledgers import UNRESOLVED_STATES, FulfillState, Lease, OrderKey, OrderRecord, Step, advance_record
 
-PORTION = 500
-"""So many values go into one ``IN``: each database has a limit."""
+BATCH_SIZE = 500
+"""The number of values in one ``IN``. Every database has a limit."""
 
 
 class DjangoLedger:
     """A ``Ledger`` on Django's ORM.
 
-    Each write is a transaction of its own: within another one, which could take it back, Django refuses it. What was
-    read is written only if nobody wrote since (``writes`` counts). All times are the database's clock.
+    Each write is its own transaction. Inside another transaction, which could roll it back, Django refuses the write.
+    ``writes`` counts the writes to a row: an update is refused if another process wrote the row after it was read.
+    All times come from the database's clock.
     """
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
         free = Q(owner=None) | Q(owner=owner) | Q(lease_until__lte=Now())
-        with _committed():
+        with _durable_transaction():
             LedgerRow.objects.bulk_create(
                 [
                     LedgerRow(
@@ -54,21 +55,21 @@ class DjangoLedger:
             return Lease(record=record_of(row), owner=owner, epoch=row.epoch, lasts=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        with _committed():
+        with _durable_transaction():
             row = _rows(lease.key).first()
             if row is None:
-                raise LeaseLost(f"order {lease.key.order_id}: the ledger has forgotten it")
+                raise LeaseLost(f"order {lease.key.order_id}: the ledger no longer has its row")
             record = advance_record(
                 record_of(row), steps, lease=lease, owner=row.owner, epoch=row.epoch, now=row.now, release=release
             )
-            unchanged = _rows(lease.key).filter(writes=row.writes)
-            if not unchanged.update(
+            unchanged_row = _rows(lease.key).filter(writes=row.writes)
+            if not unchanged_row.update(
                 **fields_of(record, now=row.now),
                 owner=None if release else lease.owner,
                 lease_until=Now() + lease.lasts,
                 writes=F("writes") + 1,
             ):
-                raise LeaseLost(f"order {lease.key.order_id}: another scan has just written it")
+                raise LeaseLost(f"order {lease.key.order_id}: another scan changed it at the same time")
 
     def find(
         self,
@@ -81,20 +82,20 @@ class DjangoLedger:
         rows = LedgerRow.objects.filter(tenant=tenant).annotate(now=Now())
         if state is not None:
             rows = rows.filter(state=state)
-        parts = [*_among("order_id", order_ids or ()), *_among("order_number", order_numbers or ())]
+        conditions = [*_is_one_of("order_id", order_ids or ()), *_is_one_of("order_number", order_numbers or ())]
         if order_ids is None and order_numbers is None:
-            parts = [Q()]
-        with _translated():
-            found = {row.pk: row for part in parts for row in rows.filter(part)}
+            conditions = [Q()]
+        with _translate_errors():
+            found = {row.pk: row for condition in conditions for row in rows.filter(condition)}
         return [record_of(row) for row in found.values()]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
         rows = LedgerRow.objects.filter(tenant=tenant)
-        with _committed():
+        with _durable_transaction():
             rows.update(silent_passes=F("silent_passes") + 1)
-            for named in _among("order_id", still_pending):
-                rows.filter(named).update(silent_passes=0, named_at=Now())
-            gone, _ = (
+            for is_pending in _is_one_of("order_id", still_pending):
+                rows.filter(is_pending).update(silent_passes=0, named_at=Now())
+            deleted, _ = (
                 rows.filter(
                     Q(owner=None) | Q(lease_until__lte=Now()),
                     silent_passes__gte=max(1, silent_passes),
@@ -104,30 +105,30 @@ class DjangoLedger:
                 .exclude(state__in=UNRESOLVED_STATES)
                 .delete()
             )
-        return gone
+        return deleted
 
 
 def _rows(key: OrderKey) -> QuerySet:
     return LedgerRow.objects.filter(**attrs.asdict(key)).annotate(now=Now())
 
 
-def _among(column: str, texts: Collection[str]) -> list[Q]:
-    """Conditions that together hold for every row whose column is one of the texts."""
-    listed = list(texts)
-    return [Q((f"{column}__in", listed[start : start + PORTION])) for start in range(0, len(listed), PORTION)]
+def _is_one_of(column: str, texts: Collection[str]) -> list[Q]:
+    """Conditions in batches. Together they match each row whose column equals one of the texts."""
+    values = list(texts)
+    return [Q((f"{column}__in", values[start : start + BATCH_SIZE])) for start in range(0, len(values), BATCH_SIZE)]
 
 
 @contextmanager
-def _committed() -> Iterator[None]:
-    with _translated(), transaction.atomic(durable=True):
+def _durable_transaction() -> Iterator[None]:
+    with _translate_errors(), transaction.atomic(durable=True):
         yield
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
         raise LedgerUnavailable(
-            f"the ledger's table cannot be used: start the database, or run manage.py migrate ({error})"
+            f"the ledger's table cannot be used ({error}); start the database, or run manage.py migrate"
         ) from error

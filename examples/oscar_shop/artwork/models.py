@@ -1,22 +1,22 @@
-"""What this shop adds to Oscar's tables."""
+"""The tables that this shop adds to Oscar."""
 
 from django.db import models
 
 
 class Artwork(models.Model):
-    """The print file of one side of an order's line."""
+    """The print file of one placement of an order line."""
 
     line = models.ForeignKey("order.Line", on_delete=models.CASCADE, related_name="artworks")
     placement = models.CharField(max_length=100)
     name = models.TextField()
-    url = models.TextField(help_text="A secret for as long as it works: whoever has it can download the file.")
+    url = models.TextField(help_text="Secret until it expires: everyone who has this URL can download the file.")
     expires_at = models.DateTimeField(null=True)
     media_type = models.CharField(max_length=100)
     size = models.BigIntegerField()
     version = models.TextField()
 
     class Meta:
-        """One file a side, whatever happens."""
+        """One file for each placement of a line."""
 
         constraints = (models.UniqueConstraint(fields=["line", "placement"], name="one_artwork_a_placement"),)
 
@@ -25,7 +25,7 @@ class Artwork(models.Model):
 
 
 class Fulfillment(models.Model):
-    """An order was confirmed: its row appears in the very transaction that changes the order's status."""
+    """The confirmation of an order, created in the transaction that changes the order's status."""
 
     order = models.OneToOneField("order.Order", on_delete=models.CASCADE, related_name="fulfillment")
     key = models.CharField(max_length=64, unique=True)
@@ -36,7 +36,7 @@ class Fulfillment(models.Model):
 
 
 class LedgerRow(models.Model):
-    """What the scans remember of one approval of an order. ``DjangoLedger`` alone writes it."""
+    """The ledger row of one approval of an order. Only ``DjangoLedger`` writes it."""
 
     tenant = models.TextField()
     order_id = models.TextField()
@@ -44,14 +44,14 @@ class LedgerRow(models.Model):
     order_number = models.TextField()
     state = models.TextField()
     items = models.JSONField(default=dict)
-    receipt = models.TextField(null=True)  # noqa: DJ001 - no receipt is another thing than an empty one
+    receipt = models.TextField(null=True)  # noqa: DJ001 - null means no receipt, which differs from an empty one
     work = models.TextField()
     reason = models.TextField()
     settled_by = models.TextField()
     call_limit = models.DurationField(null=True)
     intent_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
-    owner = models.TextField(null=True)  # noqa: DJ001 - nobody is another thing than an empty name
+    owner = models.TextField(null=True)  # noqa: DJ001 - null means no owner, which differs from an empty name
     lease_until = models.DateTimeField()
     epoch = models.BigIntegerField(default=0)
     writes = models.BigIntegerField(default=0)
@@ -59,7 +59,7 @@ class LedgerRow(models.Model):
     named_at = models.DateTimeField()
 
     class Meta:
-        """Found by the order's id or its number."""
+        """One row for each approval, and an index by order number."""
 
         constraints = (models.UniqueConstraint(fields=["tenant", "order_id", "approval"], name="one_row_an_approval"),)
         indexes = (models.Index(fields=["tenant", "order_number"], name="ledger_row_by_number"),)

@@ -1,4 +1,4 @@
-"""From the ledger's rows to the library's records, and back."""
+"""Converts between rows of the ledger's table and the library's records."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +11,12 @@ from remote_artwork.reports import Reason
 
 
 def record_of(row: LedgerRow) -> OrderRecord:
-    """The record of a row that was read together with ``now``, the database's clock."""
+    """Creates the record of a row. The query must annotate the row with ``now``, the database's clock."""
     return OrderRecord(
         key=OrderKey(row.tenant, row.order_id, row.approval),
         order_number=row.order_number,
         state=FulfillState(row.state),
-        items={number: _item_of(held) for number, held in row.items.items()},
+        items={number: _item_of(data) for number, data in row.items.items()},
         receipt=row.receipt,
         work=row.work,
         reason=Reason.from_json(row.reason),
@@ -28,10 +28,10 @@ def record_of(row: LedgerRow) -> OrderRecord:
 
 
 def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
-    """The fields of the row that a write leaves."""
+    """The row's fields that store a record."""
     return {
         "state": record.state,
-        "items": {number: _held(item) for number, item in record.items.items()},
+        "items": {number: _item_data(item) for number, item in record.items.items()},
         "receipt": record.receipt,
         "work": record.work,
         "reason": record.reason.to_json() if record.reason else "",
@@ -42,16 +42,16 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _held(item: ItemRecord) -> dict[str, Any]:
+def _item_data(item: ItemRecord) -> dict[str, Any]:
     return attrs.asdict(item) | {"reason": item.reason.to_dict() if item.reason else None}
 
 
-def _item_of(held: dict[str, Any]) -> ItemRecord:
+def _item_of(data: dict[str, Any]) -> ItemRecord:
     return ItemRecord(
-        **held
+        **data
         | {
-            "state": ItemState(held["state"]),
-            "files": tuple(FileRecord(**file) for file in held["files"]),
-            "reason": Reason(**held["reason"]) if held["reason"] else None,
+            "state": ItemState(data["state"]),
+            "files": tuple(FileRecord(**file) for file in data["files"]),
+            "reason": Reason(**data["reason"]) if data["reason"] else None,
         }
     )

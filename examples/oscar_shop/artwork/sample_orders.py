@@ -1,4 +1,4 @@
-"""Orders as a customer places them: a basket, then Oscar's own checkout."""
+"""Sample orders, placed like those of a customer: a basket, then Oscar's checkout."""
 
 from decimal import Decimal
 
@@ -20,9 +20,9 @@ Selector = get_class("partner.strategy", "Selector")
 
 
 def product(title: str, kind: str = PRINTED) -> Model:
-    """The product of this title, made when it is not there; what is made to order has no stock to count."""
-    made_as, _ = ProductClass.objects.get_or_create(name=kind, defaults={"track_stock": False})
-    found, is_new = Product.objects.get_or_create(title=title, product_class=made_as)
+    """Gets or creates the product with this title. It has no stock count, because it is made to order."""
+    product_class, _ = ProductClass.objects.get_or_create(name=kind, defaults={"track_stock": False})
+    found, is_new = Product.objects.get_or_create(title=title, product_class=product_class)
     if is_new:
         partner, _ = Partner.objects.get_or_create(name="The print shop")
         found.stockrecords.create(partner=partner, partner_sku=title, price=Decimal("9.90"))
@@ -30,11 +30,11 @@ def product(title: str, kind: str = PRINTED) -> Model:
 
 
 def place_order(*products: Model) -> Model:
-    """Puts the products into a basket, one line each, and takes it through the checkout."""
+    """Adds the products to a basket, one line each, and runs the checkout."""
     basket = Basket.objects.create()
     basket.strategy = Selector().strategy()
-    for wanted in products:
-        basket.add_product(wanted)
+    for added in products:
+        basket.add_product(added)
     method = Free()
     charge = method.calculate(basket)
     order = OrderPlacementMixin().place_order(

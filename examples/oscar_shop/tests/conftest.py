@@ -1,4 +1,4 @@
-"""Each test has a database of its own, copied from one that was migrated once."""
+"""Each test uses its own database, a copy of one that is migrated once."""
 
 import os
 import shutil
@@ -15,11 +15,11 @@ django.setup()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--migrated", type=Path, help="an empty database with all tables, to save the time to make them")
+    parser.addoption("--migrated", type=Path, help="an empty database with all tables; saves the time to create them")
 
 
 def use(database: Path) -> None:
-    """Every thread's next connection leads there."""
+    """Points the next connection of every thread to this database."""
     connections.close_all()
     connections.databases["default"]["NAME"] = database
 

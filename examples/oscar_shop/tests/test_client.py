@@ -1,4 +1,4 @@
-"""The shop's client keeps the contract of clients."""
+"""The shop's client passes the contract of clients."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The commands, as an operator calls them: what they print, and how they end."""
+"""The commands as an operator runs them: their output and their exit codes."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def uploads(tmp_path: Path) -> Path:
 
 
 def upload(path: Path) -> None:
-    """Writes a file whose upload ended an hour ago; a newer one would wait."""
+    """Writes a file that was uploaded an hour ago. A newer file would still be settling."""
     path.write_bytes(PDF)
     changed = path.stat().st_mtime - 3600
     os.utime(path, (changed, changed))
@@ -34,7 +34,7 @@ README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf
 
 
 @pytest.mark.parametrize("line", re.findall(r"manage\.py (.+)", README))
-def test_the_commands_of_the_readme_are_understood(line: str) -> None:
+def test_the_commands_of_the_readme_are_valid(line: str) -> None:
     name, *arguments = shlex.split(line)
     load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
 
@@ -45,7 +45,7 @@ def printed_by(command: str, *arguments: str | int) -> list[str]:
     return output.getvalue().splitlines()
 
 
-def test_a_plan_tells_what_a_pass_would_do_and_changes_nothing(uploads: Path) -> None:
+def test_a_plan_reports_what_a_scan_would_do_and_changes_nothing(uploads: Path) -> None:
     poster, card = printed_by("place_sample_orders")
     for name in (poster, card):
         upload(uploads / f"{name}.pdf")
@@ -65,7 +65,7 @@ def test_an_order_waits_for_the_last_of_its_files(uploads: Path) -> None:
     assert Order.objects.get().status == settings.AWAITING_ARTWORK
 
 
-def test_where_a_person_is_needed_it_ends_with_1(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_code_is_1_if_a_person_is_needed(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
     poster, _ = printed_by("place_sample_orders")
     for suffix in ("pdf", "PDF"):
         upload(uploads / f"{poster}.{suffix}")
@@ -75,7 +75,7 @@ def test_where_a_person_is_needed_it_ends_with_1(uploads: Path, capsys: pytest.C
     assert f"{poster} conflict" in capsys.readouterr().out
 
 
-def test_a_name_cannot_steer_the_terminal(uploads: Path) -> None:
+def test_a_file_name_cannot_control_the_terminal(uploads: Path) -> None:
     poster, _ = printed_by("place_sample_orders")
     upload(uploads / f"{poster}\u202e.pdf")
     printed = printed_by("fulfill_artwork", uploads.as_uri(), "--sweep")
@@ -83,7 +83,7 @@ def test_a_name_cannot_steer_the_terminal(uploads: Path) -> None:
     assert all(line.isprintable() for line in printed)
 
 
-def test_wrong_settings_end_with_2_and_never_show_what_the_file_of_keys_holds(uploads: Path) -> None:
+def test_wrong_settings_exit_with_2_and_never_show_the_keys(uploads: Path) -> None:
     printed_by("place_sample_orders")
     keys = uploads / "keys.json"
     keys.write_text('{"access_key": "AKTESTKEY", "secret": "a-secret-of-tests"}')
@@ -94,13 +94,13 @@ def test_wrong_settings_end_with_2_and_never_show_what_the_file_of_keys_holds(up
         assert "a-secret-of-tests" not in str(ended.value)
 
 
-def test_a_ledger_out_of_reach_ends_with_3(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unusable_ledger_exits_with_3(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed_by("place_sample_orders")
     with connection.schema_editor() as editor:
         editor.delete_model(LedgerRow)
     with pytest.raises(SystemExit) as ended:
         call_command("fulfill_artwork", uploads.as_uri())
     assert ended.value.code == 3
-    told = capsys.readouterr()
-    assert "100001_1 failed" in told.out
-    assert "run manage.py migrate" in told.err
+    printed = capsys.readouterr()
+    assert "100001_1 failed" in printed.out
+    assert "run manage.py migrate" in printed.err

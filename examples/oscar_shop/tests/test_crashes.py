@@ -1,4 +1,4 @@
-"""A scan of the shop dies before and after each of its calls; the scans that follow confirm each order once."""
+"""A scan of the shop dies before and after each of its calls; the next scans confirm each order once."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def scan(storage: ra.ArtworkStorage, faults: Faults) -> ra.ScanReport:
     return ra.Scanner(FaultyStorage(storage, faults), client, ledger=ledger).scan()
 
 
-def start_again() -> None:
+def reset() -> None:
     for model in (Artwork, Fulfillment, LedgerRow):
         model.objects.all().delete()
     for order in Order.objects.all():
@@ -48,7 +48,7 @@ def test_an_order_is_confirmed_once_wherever_a_scan_dies() -> None:
     storage = storage_of(OscarClient().get_order(order.number))
 
     def die(faults: Faults) -> None:
-        start_again()
+        reset()
         scan(storage, faults)
 
     deaths = 0
@@ -64,7 +64,7 @@ def test_an_order_is_confirmed_once_wherever_a_scan_dies() -> None:
     assert deaths > 30
 
 
-def test_an_answer_that_is_lost_is_asked_for_again_and_confirms_nothing_twice() -> None:
+def test_a_lost_response_is_resolved_without_a_second_confirmation() -> None:
     order = place_order(product("Poster"))
     storage = storage_of(OscarClient().get_order(order.number))
     faults = Faults()
@@ -74,7 +74,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_confirms_nothing_twice() 
     assert order.status_changes.count() == 1
 
 
-def test_an_order_cancelled_while_it_is_worked_on_is_not_confirmed() -> None:
+def test_an_order_cancelled_during_a_scan_is_not_confirmed() -> None:
     order = place_order(product("Poster"))
     storage = storage_of(OscarClient().get_order(order.number))
     faults = Faults()

@@ -1,4 +1,4 @@
-"""The ledger in the shop's database keeps the contract of ledgers."""
+"""The ledger in the shop's database passes the contract of ledgers."""
 
 from datetime import timedelta
 
@@ -25,18 +25,18 @@ class TestDjangoLedger(LedgerContract):
     def other_ledger(self) -> DjangoLedger:
         return DjangoLedger()
 
-    def test_it_writes_nothing_within_a_transaction_that_could_take_it_back(self, ledger: DjangoLedger) -> None:
+    def test_it_refuses_to_write_inside_a_transaction(self, ledger: DjangoLedger) -> None:
         with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
             claim(ledger)
         assert not LedgerRow.objects.exists()
 
-    def test_what_was_written_after_it_was_read_is_not_overwritten(
+    def test_a_write_after_the_read_is_not_overwritten(
         self, ledger: DjangoLedger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lease = claim(ledger)
 
         def meanwhile(row: LedgerRow) -> OrderRecord:
-            LedgerRow.objects.update(reason="somebody else's", writes=F("writes") + 1)
+            LedgerRow.objects.update(reason="changed by another process", writes=F("writes") + 1)
             return record_of(row)
 
         monkeypatch.setattr("artwork.ledger.record_of", meanwhile)
@@ -44,7 +44,7 @@ class TestDjangoLedger(LedgerContract):
             ledger.advance(lease, [INTEND])
         assert LedgerRow.objects.get().state == FulfillState.OPEN
 
-    def test_a_lost_table_is_a_ledger_out_of_reach(self, ledger: DjangoLedger) -> None:
+    def test_a_missing_table_is_an_unavailable_ledger(self, ledger: DjangoLedger) -> None:
         with connection.schema_editor() as editor:
             editor.delete_model(LedgerRow)
         with pytest.raises(LedgerUnavailable, match="migrate"):

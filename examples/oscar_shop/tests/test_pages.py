@@ -1,4 +1,4 @@
-"""Oscar's own pages show what a scan has done."""
+"""Oscar's pages show the result of a scan."""
 
 from artwork.client import OscarClient
 from artwork.sample_orders import place_order, product

@@ -42,7 +42,7 @@ class ArtworkFiles:
             files = self.services.inspector.pin(plan.files)
             session.answered.add("storage")
             session.advance(session.selection(number, files))
-            verdict = self.services.checks.verdict(plan.item, files)
+            result = self.services.checks.check_files(plan.item, files)
         except FileGone as error:
             session.set_outcome(number, ItemStatus.MISSING, reason("deleted_during_scan", error=str(error)))
             return False
@@ -51,10 +51,10 @@ class ArtworkFiles:
             because = reason("nothing_sent_unreadable", error=str(error))
             session.set_outcome(number, ItemStatus.UNREADABLE, because)
             return False
-        findings = verdict.findings
-        if verdict.rejection:
-            session.advance(session.item_step(number, ItemState.REJECTED, reason=verdict.rejection, checks=checks))
-            session.set_outcome(number, ItemStatus.REJECTED, verdict.rejection, findings=findings, now=True)
+        findings = result.findings
+        if result.rejection:
+            session.advance(session.item_step(number, ItemState.REJECTED, reason=result.rejection, checks=checks))
+            session.set_outcome(number, ItemStatus.REJECTED, result.rejection, findings=findings, now=True)
             return False
         session.advance(session.item_step(number, ItemState.VERIFIED, checks=checks))
         if findings:

@@ -107,7 +107,7 @@ class OrderRunner:
     def prefetch(self, plans: Sequence[OrderPlan]) -> None:
         """Start to check the files of the next orders, unless those will not be tried."""
         if self._down is None:
-            self.services.checks.begin(plans)
+            self.services.checks.start(plans)
 
     def process(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
         """Take one order as far as it goes. Returns one outcome for each of its items."""
@@ -257,7 +257,7 @@ def run_orders(
         if stop.is_set():
             report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
         else:
-            runner.prefetch([plan, *waiting[: runner.services.checks.at_once]])
+            runner.prefetch([plan, *waiting[: runner.services.checks.max_parallel]])
             emit(order_started(plan, done=done, total=total))
             report(plan, runner.process(plan))
     for plan in with_work[total:]:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -108,6 +108,16 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
     event.listen(engine, "connect", partial(_record_identity, file=file))
     event.listen(engine, "checkout", partial(_check_identity, file=file))
     return engine
+
+
+def open_immutable(file: Path) -> Engine:
+    """Creates an engine for a SQLite file that does not change while it is read.
+
+    SQLite takes no locks and creates no ``-wal`` or ``-shm`` file. The caller must detect changes of the file.
+    """
+    uri = f"{file.as_uri()}?mode=ro&immutable=1"
+    connect = partial(sqlite3.connect, uri, uri=True, isolation_level=None)
+    return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 def file_identity(file: Path | None) -> FileIdentity | None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -44,12 +45,13 @@ from remote_artwork.ledgers.engine import (
     is_one_of,
     migrate,
     open_engine,
+    open_immutable,
     parse_ledger_url,
     read_revision,
 )
 from remote_artwork.ledgers.errors import InvalidRow, translate_errors
 from remote_artwork.ledgers.schema import REVISIONS, items, orders, passes
-from remote_artwork.ledgers.snapshot import copied
+from remote_artwork.ledgers.snapshot import CopyNeeded, SnapshotReader
 
 
 class SqlLedger:
@@ -62,8 +64,9 @@ class SqlLedger:
     All times come from the database's clock. The table names start with ``remote_artwork_``, so a shop's database can
     contain them.
 
-    ``find`` never writes. Before the first write of this object, it reads a copy of the SQLite file, so it also
-    creates no file beside the database.
+    ``find`` never writes. Before the first write of this object, it also creates no file beside a SQLite database:
+    it opens the file as immutable, or reads a temporary copy if a write-ahead log lies beside the file. The copy is
+    deleted by the first write, by ``close``, or with this object.
 
     Args:
         url: ``sqlite:///ledger.db`` (four slashes for an absolute path) or ``postgresql://user:password@host/name``.
@@ -79,6 +82,7 @@ class SqlLedger:
         self._timeout = timeout
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._engine = open_engine(self._url, timeout=timeout)
+        self._reader = SnapshotReader(self._file, timeout=timeout) if self._file else None
         self._prepare_lock = threading.Lock()
         self._prepared: FileIdentity | None = None
 
@@ -98,6 +102,8 @@ class SqlLedger:
         with translate_errors(self._url):
             self._prepared = None
             self._engine.dispose()
+            if self._reader is not None:
+                self._reader.close()
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
         """See ``Ledger.claim``. The owner may claim again; its older lease then becomes invalid."""
@@ -191,10 +197,10 @@ class SqlLedger:
         if state is not None:
             condition = and_(condition, orders.c.state == state)
         with translate_errors(self._url):
-            if self._file is None or self._is_prepared():
+            if self._reader is None or self._is_prepared():
                 return self._read(condition)
-            with copied(self._file, timeout=self._timeout) as copy:
-                return [] if copy is None else self._read_copy(copy, condition)
+            original, copy = partial(self._read_original, condition), partial(self._read_copy, condition)
+            return self._reader.read(original=original, copy=copy) or []
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
         """See ``Ledger.forget``. Also keeps orders with an active lease."""
@@ -240,6 +246,8 @@ class SqlLedger:
                 with self._engine.begin() as connection:
                     migrate(connection, display_url(self._url))
             self._prepared = file_identity(self._file)
+            if self._reader is not None:
+                self._reader.close()
 
     def _read(self, condition: ColumnElement[bool]) -> list[OrderRecord]:
         with self._engine.connect().execution_options(**READS) as connection:
@@ -253,8 +261,21 @@ class SqlLedger:
             # Fetched at once: a server-side cursor makes PostgreSQL choose a plan that is slow for many rows.
             return [record for record, _epoch in _parse_records(connection.execute(_select_records(condition)))]
 
-    def _read_copy(self, copy: Path, condition: ColumnElement[bool]) -> list[OrderRecord]:
-        engine = open_engine(self._url.set(database=str(copy)), timeout=self._timeout)
+    def _read_original(self, condition: ColumnElement[bool], file: Path) -> list[OrderRecord]:
+        engine = open_immutable(file)
+        try:
+            with engine.connect() as connection:
+                revision = read_revision(connection, display_url(self._url))
+                if revision is None:
+                    return []
+                if revision != REVISIONS[-1]:
+                    raise CopyNeeded
+                return [record for record, _epoch in _parse_records(connection.execute(_select_records(condition)))]
+        finally:
+            engine.dispose()
+
+    def _read_copy(self, condition: ColumnElement[bool], file: Path) -> list[OrderRecord]:
+        engine = open_engine(self._url.set(database=str(file)), timeout=self._timeout)
         try:
             with engine.begin() as connection:
                 if read_revision(connection, display_url(self._url)) is None:

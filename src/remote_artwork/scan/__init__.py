@@ -1,1 +1,1 @@
-"""What a scan knows before it changes anything: orders, ledger, files, checks, and explanations."""
+"""The read-only part of a scan: collects orders, ledger rows and files, runs checks, and explains results."""

@@ -1,7 +1,7 @@
-"""Checking ahead: the files of the next orders are read and checked while the order in hand is worked on.
+"""Runs the preflight checks of a scan, and starts them early for the next orders.
 
-Nothing is decided ahead. Under its lease an order's files are looked at as they are then, and a verdict of other bytes
-counts for nothing.
+Checks that start early decide nothing. When an order is processed, its files are read again under its lease. A result
+for other content is ignored.
 """
 
 from __future__ import annotations
@@ -28,10 +28,16 @@ from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.retry import share_budget
 from remote_artwork.storage.storage import ArtworkStorage
 
+FilesByPlacement = Mapping[str, StoredFile]
+"""Placement → file."""
+
+_MAX_PARALLEL = 8
+"""More threads save little time, because the steps under a lease run for one order at a time."""
+
 
 @frozen(kw_only=True)
-class Verdict:
-    """What the checks say of all files of one item."""
+class CheckResult:
+    """The findings of all checks on all files of one item. ``rejection`` is None if no check rejected a file."""
 
     findings: tuple[Finding, ...]
     rejection: Reason | None = None
@@ -39,44 +45,44 @@ class Verdict:
 
 @frozen
 class Inspector:
-    """Looks at files without changing anything anywhere."""
+    """Reads and checks files. Changes nothing."""
 
     storage: ArtworkStorage
     checks: Sequence[PreflightCheck]
 
     def digest(self, item: OrderItem) -> str:
-        """Tells verdicts of these checks from those of others: it changes with a check, its settings, or the print.
+        """A digest of the checks, their settings and the item's print size. A stored result is valid for one digest.
 
-        A check's settings are what its ``repr`` tells; one without a ``repr`` of its own is known by its class alone.
+        The settings of a check are its ``repr``. A check without its own ``repr`` is identified by its class only.
         """
-        told = [
+        settings = [
             type(check).__qualname__ if type(check).__repr__ is object.__repr__ else repr(check)
             for check in self.checks
         ]
-        return hashlib.sha256(repr((told, item.print_size_mm)).encode()).hexdigest()
+        return hashlib.sha256(repr((settings, item.print_size_mm)).encode()).hexdigest()
 
-    def pin(self, files: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-        """The files as they are now, by placement, with their version ids where the storage keeps versions.
+    def pin(self, files: FilesByPlacement) -> dict[str, StoredFile]:
+        """Reads the current metadata of the files. On a versioned storage, it includes their version ids.
 
         Raises:
-            FileGone: One of them was deleted.
-            StorageError: One of them could not be looked at.
+            FileGone: A file was deleted.
+            StorageError: The metadata of a file could not be read.
         """
         return {placement: self.storage.stat(file.name) for placement, file in files.items()}
 
-    def verdict(
+    def check_files(
         self,
         item: OrderItem,
-        files: Mapping[str, StoredFile],
+        files: FilesByPlacement,
         *,
         reader: Callable[[StoredFile], ArtworkReader] | None = None,
-    ) -> Verdict:
-        """Runs all checks on all files, up to the first rejection.
+    ) -> CheckResult:
+        """Runs all checks on all files, until the first file that is rejected.
 
         Args:
-            item: Whose files they are.
-            files: The files, by placement.
-            reader: Opens a file; the storage's own unless told.
+            item: The item.
+            files: Its files.
+            reader: Opens a file; the default is the storage's reader.
 
         Raises:
             FileGone, StorageError: A file could not be read.
@@ -88,58 +94,53 @@ class Inspector:
             rejection = next((finding for finding in found if finding.severity is Severity.REJECT), None)
             if rejection is not None:
                 because = reason("file_rejected", file=file.name, finding=rejection.to_dict())
-                return Verdict(findings=tuple(findings), rejection=because)
-        return Verdict(findings=tuple(findings))
-
-
-_MOST_AT_ONCE = 8
-"""More would save little: what is done under a lease is done one order at a time."""
-
-Files = Mapping[str, StoredFile]
-"""Placement → file."""
+                return CheckResult(findings=tuple(findings), rejection=because)
+        return CheckResult(findings=tuple(findings))
 
 
 @define
 class CancellableReader:
-    """An ``ArtworkReader`` that reads on only as long as somebody waits for the verdict."""
+    """An ``ArtworkReader`` that stops when the scan has ended."""
 
     file: StoredFile
     reader: ArtworkReader
-    over: threading.Event
+    cancelled: threading.Event
 
     def read(self, start: int, length: int) -> bytes:
-        """The bytes from ``start`` on; raises ``StorageError`` when the scan is over."""
-        if self.over.is_set():
-            raise StorageError(f"{self.file.name!r}: the pass is over, so it is not read to its end")
+        """Reads ``length`` bytes from ``start``. Raises ``StorageError`` if the scan has ended."""
+        if self.cancelled.is_set():
+            raise StorageError(f"{self.file.name!r} was not read to its end, because the scan has ended; scan again")
         return self.reader.read(start, length)
 
 
 @define
 class CheckPrefetcher:
-    """Verdicts of one pass, had ahead where that is possible. Used as a context, by one thread.
+    """Checks the files of the next orders in threads. Use it as a context manager, from one thread.
 
     Args:
-        inspector: Runs the checks; from several threads.
-        at_once: How many items are checked at once; 1: none ahead.
+        inspector: Runs the checks, in several threads.
+        max_parallel: How many items are checked at the same time. 1 starts no check early.
     """
 
     inspector: Inspector
-    at_once: int
+    max_parallel: int
     _pool: ThreadPoolExecutor = field(init=False)
-    _over: threading.Event = field(factory=threading.Event, init=False)
-    _begun: dict[tuple[str, ...], tuple[Files, Future[Verdict]]] = field(factory=dict, init=False)
+    _cancelled: threading.Event = field(factory=threading.Event, init=False)
+    _started: dict[tuple[str, ...], tuple[FilesByPlacement, Future[CheckResult]]] = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, inspector: Inspector, at_once: int | None) -> Self:
-        """As many at once as are wanted; unless told, as many as these checks can use. Reading waits for the storage,
-        measuring takes a processor each.
+    def of(cls, inspector: Inspector, max_parallel: int | None) -> Self:
+        """Creates a prefetcher. If ``max_parallel`` is None, chooses a number that suits the checks.
+
+        The signature check waits for the storage; other checks use a processor each. A storage without concurrent
+        reads gets 1.
         """
-        only_read = all(isinstance(check, SignatureCheck) for check in inspector.checks)
-        usual = _MOST_AT_ONCE if only_read else min(os.cpu_count() or 1, _MOST_AT_ONCE)
-        return cls(inspector, (at_once or usual) if inspector.storage.concurrent_reads else 1)
+        only_signatures = all(isinstance(check, SignatureCheck) for check in inspector.checks)
+        default = _MAX_PARALLEL if only_signatures else min(os.cpu_count() or 1, _MAX_PARALLEL)
+        return cls(inspector, (max_parallel or default) if inspector.storage.concurrent_reads else 1)
 
     def __attrs_post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.at_once, thread_name_prefix="remote-artwork-check")
+        self._pool = ThreadPoolExecutor(self.max_parallel, thread_name_prefix="remote-artwork-check")
 
     def __enter__(self) -> Self:
         return self
@@ -147,41 +148,42 @@ class CheckPrefetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._cancelled.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def begin(self, plans: Iterable[OrderPlan]) -> None:
-        """Begins to check what is to be checked of these orders, as far as that has not begun."""
-        for plan in plans if self.at_once > 1 else ():
+    def start(self, plans: Iterable[OrderPlan]) -> None:
+        """Starts the checks that these orders need and that have not started yet."""
+        for plan in plans if self.max_parallel > 1 else ():
             for item in plan.items:
-                names = _names(item.files)
-                if item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES and names not in self._begun:
-                    check = share_budget(self.inspector.verdict)
-                    verdict = self._pool.submit(check, item.item, item.files, reader=self._reader)
-                    self._begun[names] = (item.files, verdict)
+                names = _file_names(item.files)
+                needs_check = item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES
+                if needs_check and names not in self._started:
+                    check_files = share_budget(self.inspector.check_files)
+                    result = self._pool.submit(check_files, item.item, item.files, reader=self._open_reader)
+                    self._started[names] = (item.files, result)
 
-    def _reader(self, file: StoredFile) -> ArtworkReader:
-        return CancellableReader(file, self.inspector.storage.reader(file), self._over)
-
-    def verdict(self, item: OrderItem, files: Files) -> Verdict:
-        """What the checks say of an item's files, up to the first rejection.
+    def check_files(self, item: OrderItem, files: FilesByPlacement) -> CheckResult:
+        """Returns the result for an item's files. Runs the checks now if they did not start early for this content.
 
         Args:
-            item: Whose files they are.
-            files: The files as they are now.
+            item: The item.
+            files: Its files, with their current metadata.
 
         Raises:
             FileGone, StorageError: A file could not be read.
         """
-        begun = self._begun.get(_names(files))
-        if begun is None or not _same(begun[0], files):
-            return self.inspector.verdict(item, files)
-        return begun[1].result()
+        started = self._started.get(_file_names(files))
+        if started is None or not _have_same_content(started[0], files):
+            return self.inspector.check_files(item, files)
+        return started[1].result()
+
+    def _open_reader(self, file: StoredFile) -> ArtworkReader:
+        return CancellableReader(file, self.inspector.storage.reader(file), self._cancelled)
 
 
-def _names(files: Files) -> tuple[str, ...]:
+def _file_names(files: FilesByPlacement) -> tuple[str, ...]:
     return tuple(sorted(file.name for file in files.values()))
 
 
-def _same(before: Files, now: Files) -> bool:
+def _have_same_content(before: FilesByPlacement, now: FilesByPlacement) -> bool:
     return all(FileRecord.of(placement, before[placement]).describes(file) for placement, file in now.items())

@@ -1,4 +1,4 @@
-"""Survey: what the host wants, what the ledger knows and what the storage holds, brought together. Writes nothing."""
+"""Collects the input of a scan: pending orders, ledger rows and a listing of the storage. Writes nothing."""
 
 from __future__ import annotations
 
@@ -28,151 +28,38 @@ from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.storage.storage import ArtworkStorage
 
-_JUDGED_AT_ONCE = 34_000
-"""Odd names are looked up in the ledger in batches; their pages, with so many names, are kept until then."""
-
-_JUDGED_BY_THE_WAY = 1_000
-"""Of the odd names that a skip-scan comes by, so many are judged. To judge one takes longer than to list it."""
-
-
-@define
-class Discovery:
-    """One look through a storage location.
-
-    Args:
-        storage: Where to look.
-        wanted: What to look for; None: every file of the location is to be seen.
-        matches: Takes what is awaited.
-        classifier: Judges the rest.
-        tally: Counts the rest.
-        ledger: Knows which odd files belong to orders that are done.
-        tenant: Whose ledger rows are looked at.
-        tell: Is told how many names were listed.
-    """
-
-    storage: ArtworkStorage
-    wanted: SearchQuery | None
-    matches: Matches
-    classifier: UnmatchedClassifier
-    tally: FileTally
-    ledger: Ledger
-    tenant: str
-    emit: Emit = ignore
-    _misses: list[str] = field(factory=list)
-    _pages: list[Page] = field(factory=list)
-    _near: list[FileOutcome] = field(factory=list)
-    _come_by: int = 0
-
-    def run(self) -> StorageError | None:
-        """Goes through every page.
-
-        Returns:
-            The error that broke the look off, after which nothing is known of any file; None when all was seen.
-
-        Raises:
-            LocationNotFound: The bucket or folder does not exist.
-            LedgerError: The ledger could not be read.
-        """
-        pages = self.storage.pages() if self.wanted is None else self.storage.search(self.wanted)
-        try:
-            for page in pages:
-                misses = self.matches.add_page(page)
-                if page.strategy == "skip-scan":
-                    misses = misses[: _JUDGED_BY_THE_WAY - self._come_by]
-                    self._come_by += len(misses)
-                self._misses += misses
-                if misses:
-                    self._pages.append(page)
-                if sum(len(kept.names) for kept in self._pages) >= _JUDGED_AT_ONCE:
-                    self._judge()
-                if page.names:
-                    self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))
-        except StorageError as error:
-            return error
-        finally:
-            self._judge()
-        self.matches.complete = self.matches.complete or self.wanted is None
-        self._settle()
-        return None
-
-    def _judge(self) -> None:
-        names, self._misses = self._misses, []
-        pages, self._pages = self._pages, []
-        known = self._known({number for name in names for number in self.classifier.order_numbers(name)})
-        listed = _listed(pages, known)
-        for name in names:
-            outcome = self.classifier.classify(name, known, listed.get(name))
-            if outcome is None:
-                continue
-            if outcome.suggestion is not None:
-                self._near.append(outcome)
-            else:
-                self.tally.add(outcome)
-
-    def _known(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
-        by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
-        if numbers:
-            for record in self.ledger.find(self.tenant, order_numbers=numbers):
-                by_number[record.order_number].append(record)
-        return by_number
-
-    def _settle(self) -> None:
-        """Judges what could not be judged before every name had been seen."""
-        served = {(key, placement) for key, sides in self.matches.found.items() for placement in sides}
-        for outcome in self._near:
-            self.tally.add(self.classifier.withdraw_if_found(outcome, served))
-        for name in self.matches.unsupported:
-            self.tally.add(unsupported(name))
-        for name, files in self.matches.ambiguous:
-            refusal = next(
-                self.matches.expected.excluded[file.key] for file in files if file.key in self.matches.expected.excluded
-            )
-            self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=refusal.because))
-
-
-def _listed(pages: Iterable[Page], known: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
-    """The listed files under names that fulfilled orders were printed with. No others are built: that costs time."""
-    printed = {
-        file.name
-        for records in known.values()
-        for record in records
-        if record.state is FulfillState.FULFILLED
-        for row in record.items.values()
-        for file in row.files
-    }
-    listed = {}
-    for page in pages if printed else ():
-        for place, name in enumerate(page.names):
-            if name in printed:
-                with suppress(StorageMisbehaved):  # then nothing is said of this one
-                    listed[name] = page.file(place)
-    return listed
-
-
 log: logging.Logger = logging.getLogger(__name__)
 
-Records = Mapping[OrderKey, OrderRecord]
-_SENT = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
+RecordsByKey = Mapping[OrderKey, OrderRecord]
 
-Unknown = tuple[ItemStatus, Reason] | None
-"""Why nothing can be known of files or rows, as the outcome to report; None where all was seen."""
+ReadFailure = tuple[ItemStatus, Reason] | None
+"""The outcome of every item if the storage or the ledger could not be read; None if both were read."""
+
+_SENT_STATES = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
+
+_CLASSIFY_BATCH = 34_000
+"""Unmatched files are classified in batches, with one ledger query each. A batch ends once its pages have this many
+names."""
+
+_MAX_SKIP_SCAN_UNMATCHED = 1_000
+"""A skip-scan classifies at most this many unmatched files, because classifying a name takes longer than listing it."""
 
 
 @frozen(kw_only=True)
 class Collected:
-    """What is known before anything is done.
+    """The input of a scan, before anything is done.
 
     Args:
-        plans: One for each pending order, by number.
-        expected: The expected names.
-        unknown: Stem → names of which nobody knows whether they are there → why.
-        tally: Odd files.
-        faults: What could not be used.
-        coverage: Whether every file was seen.
-        names_seen: How many files were seen.
-        strategy: How the storage was looked through.
-        whole: Whether the host named all its pending orders.
-        requests_before: The storage's request counts before the survey.
+        plans: One plan for each pending order, sorted by order number.
+        expected: The expected file names.
+        unknown: Basename → file names that the storage could not confirm or deny → why.
+        tally: Counts the unmatched files.
+        faults: The parts that could not be used. Later steps of the scan append theirs.
+        coverage: Whether every file was listed.
+        names_seen: The number of listed files.
+        strategy: How the storage was searched.
+        orders_complete: Whether the shop returned all its pending orders.
+        requests_before: The storage's request counts before the scan.
     """
 
     plans: Sequence[OrderPlan]
@@ -183,32 +70,17 @@ class Collected:
     coverage: Literal["partial", "full"]
     names_seen: int
     strategy: tuple[str, ...]
-    whole: bool
+    orders_complete: bool
     requests_before: Mapping[str, int]
 
     def requests_since(self, storage: ArtworkStorage) -> dict[str, int]:
-        """Requests of the pass so far, by kind."""
+        """The scan's requests to the storage until now, by kind."""
         return {kind: count - self.requests_before.get(kind, 0) for kind, count in storage.requests.items()}
 
 
 @frozen(kw_only=True)
-class Pending:
-    """The pending orders as the host named them.
-
-    Args:
-        orders: By id, each once.
-        malformed: Ids that were named twice with different contents.
-        fault: Why the list broke off, where it did.
-    """
-
-    orders: Mapping[str, Order]
-    malformed: frozenset[str]
-    fault: Fault | None
-
-
-@frozen(kw_only=True)
 class Collector:
-    """Brings orders, ledger and storage together."""
+    """Reads the shop, the ledger and the storage, and plans each pending order."""
 
     storage: ArtworkStorage
     client: FulfillmentClient
@@ -220,7 +92,7 @@ class Collector:
     inspector: Inspector
     emit: Emit = ignore
 
-    def look(
+    def collect(
         self,
         now: datetime,
         *,
@@ -229,30 +101,31 @@ class Collector:
         sweep: bool = False,
         names: Collection[str] = (),
     ) -> Collected:
-        """Looks once.
+        """Collects the input of one scan.
 
         Args:
-            now: The time of the pass.
-            orders: Numbers of the orders to plan, of those that are pending or have an unsettled call; when None, all.
-            tally: Takes the odd files.
-            sweep: Looks through the whole location, also when nothing is awaited.
-            names: Files to look for besides, whether or not anybody awaits them.
+            now: The time of the scan.
+            orders: Order numbers. Plans only these orders; None plans all. An order must be pending, or have a call
+                with an unknown outcome.
+            tally: Receives the unmatched files.
+            sweep: List the whole location, even if no file is expected.
+            names: More file names to search for, whether or not an order expects them.
 
         Raises:
-            ConfigurationError: Something must be set right before a scan makes sense.
+            ConfigurationError: The configuration must be fixed before a scan can run.
         """
         requests_before = self.storage.requests
-        pending = drain(self.client, self.retry)
+        pending = fetch_pending(self.client, self.retry)
         faults = [pending.fault] if pending.fault else []
         expected = expect_files(pending.orders.values(), self.pattern)
         matches = Matches(expected)
-        records, unsettled, unknown = self._records(pending, faults)
-        wanted = None if sweep else expected.query(names, orders=orders)
-        if unknown is None and (wanted is None or wanted.basenames or wanted.names):
-            unknown = self._discover(wanted, pending, matches, tally, faults)
+        records, unresolved, failure = self._find_records(pending, faults)
+        query = None if sweep else expected.query(names, orders=orders)
+        if failure is None and (query is None or query.basenames or query.names):
+            failure = self._list_files(query, pending, matches, tally, faults)
         used: Mapping[str, Sequence[OrderRecord]] = {}
-        if unknown is None:
-            used, unknown = self._used(matches, faults)
+        if failure is None:
+            used, failure = self._find_used_files(matches, faults)
         planner = Planner(
             expected=expected,
             matches=matches,
@@ -266,19 +139,20 @@ class Collector:
         )
         plans = [
             planner.order(order_from_record(record), record.key, record)
-            for record in unsettled
+            for record in unresolved
             if orders is None or record.order_number in orders
         ]
+        unresolved_ids = {record.key.order_id for record in unresolved}
         for order in sorted(pending.orders.values(), key=lambda order: (natural_key(order.number), order.id)):
             if orders is not None and order.number not in orders:
                 continue
             key = OrderKey(self.tenant, order.id, order.approval)
             plan = planner.order(order, key, records.get(key))
-            if order.id in pending.malformed:
+            if order.id in pending.duplicate_ids:
                 plan = plan.with_status(ItemStatus.FAILED, reason("duplicate_id", order_id=order.id))
-            elif unknown is not None:
-                plan = plan.with_status(*unknown)
-            elif order.id in {record.key.order_id for record in unsettled}:
+            elif failure is not None:
+                plan = plan.with_status(*failure)
+            elif order.id in unresolved_ids:
                 plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
             plans.append(plan)
         for plan in plans:
@@ -290,44 +164,55 @@ class Collector:
             unknown=matches.unknown,
             tally=tally,
             faults=faults,
-            coverage="full" if unknown is None and matches.complete else "partial",
+            coverage="full" if failure is None and matches.complete else "partial",
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
-            whole=pending.fault is None,
+            orders_complete=pending.fault is None,
             requests_before=requests_before,
         )
 
-    def _records(self, pending: Pending, faults: list[Fault]) -> tuple[Records, Sequence[OrderRecord], Unknown]:
-        """The rows of the pending orders, and those of other orders and approvals with a call that has no known end."""
+    def _find_records(
+        self, pending: PendingOrders, faults: list[Fault]
+    ) -> tuple[RecordsByKey, Sequence[OrderRecord], ReadFailure]:
+        """Returns the rows of the pending orders, and the rows of all other approvals with an unresolved call."""
         try:
-            found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
-            records = {record.key: record for record in found}
-            begun = [row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state)]
-            named = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
-            return records, [record for record in begun if record.key not in named], None
+            rows = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
+            records = {record.key: record for record in rows}
+            unresolved = [
+                row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state)
+            ]
         except LedgerError as error:
-            return {}, (), _unread_ledger(error, faults)
+            return {}, (), _ledger_failure(error, faults)
+        pending_keys = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
+        return records, [record for record in unresolved if record.key not in pending_keys], None
 
-    def _used(self, matches: Matches, faults: list[Fault]) -> tuple[Mapping[str, Sequence[OrderRecord]], Unknown]:
-        """Which of the matched files orders have been printed with, or may have been."""
-        names = {name for sides in matches.found.values() for files in sides.values() for name in files}
+    def _find_used_files(
+        self, matches: Matches, faults: list[Fault]
+    ) -> tuple[Mapping[str, Sequence[OrderRecord]], ReadFailure]:
+        """Returns the matched file names with which an order was or may have been sent → the rows of these orders."""
+        names = {name for placements in matches.found.values() for files in placements.values() for name in files}
         numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
         used: dict[str, list[OrderRecord]] = {}
         try:
             for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
-                if record.state in _SENT:
+                if record.state in _SENT_STATES:
                     for name in {file.name for row in record.items.values() for file in row.files} & names:
                         used.setdefault(name, []).append(record)
         except LedgerError as error:
-            return {}, _unread_ledger(error, faults)
+            return {}, _ledger_failure(error, faults)
         return used, None
 
-    def _discover(
-        self, wanted: SearchQuery | None, pending: Pending, matches: Matches, tally: FileTally, faults: list[Fault]
-    ) -> Unknown:
-        discovery = Discovery(
+    def _list_files(
+        self,
+        query: SearchQuery | None,
+        pending: PendingOrders,
+        matches: Matches,
+        tally: FileTally,
+        faults: list[Fault],
+    ) -> ReadFailure:
+        discovery = FileDiscovery(
             storage=self.storage,
-            wanted=wanted,
+            query=query,
             matches=matches,
             classifier=UnmatchedClassifier(self.pattern, matches.expected, pending.orders.values()),
             tally=tally,
@@ -337,44 +222,179 @@ class Collector:
         )
         try:
             error = discovery.run()
-        except LedgerError as failure:
-            return _unread_ledger(failure, faults)
+        except LedgerError as ledger_error:
+            return _ledger_failure(ledger_error, faults)
         if error is None:
             return None
         faults.append(Fault.of("storage", error))
         return ItemStatus.UNREADABLE, reason("storage_not_read", error=str(error))
 
 
-def _unread_ledger(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, Reason]:
+def _ledger_failure(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, Reason]:
     faults.append(Fault.of("ledger", error))
     return ItemStatus.FAILED, reason("ledger_not_read", error=str(error))
 
 
-def drain(client: FulfillmentClient, retry: RetryPolicy) -> Pending:
-    """Reads all pending orders, each id once; keeps what came when the host breaks off half-way.
+# --- Pending orders ---
+
+
+@frozen(kw_only=True)
+class PendingOrders:
+    """The pending orders that the shop returned.
+
+    Args:
+        orders: Order id → order.
+        duplicate_ids: Ids that the shop returned twice with different content.
+        fault: Why the list is incomplete; None if it is complete.
+    """
+
+    orders: Mapping[str, Order]
+    duplicate_ids: frozenset[str]
+    fault: Fault | None
+
+
+def fetch_pending(client: FulfillmentClient, retry: RetryPolicy) -> PendingOrders:
+    """Fetches all pending orders. If the shop fails midway, keeps the orders received until then.
 
     Raises:
-        ConfigurationError: The client says that its orders cannot be read as they are.
+        ConfigurationError: The client reports that its configuration prevents reading the orders.
     """
     orders: dict[str, Order] = {}
-    malformed: set[str] = set()
+    duplicate_ids: set[str] = set()
 
     def read_all() -> None:
         orders.clear()
-        malformed.clear()
+        duplicate_ids.clear()
         for order in client.pending_orders():
             if order.state is not OrderState.PENDING:
                 continue
             if orders.setdefault(order.id, order) != order:
-                malformed.add(order.id)
+                duplicate_ids.add(order.id)
 
     fault = None
     try:
         retry.call(read_all, on=ClientError)
     except ConfigurationError:
         raise
-    except Exception as error:  # whatever the host's code raises, the orders received are worked on
+    except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
         log.warning("pending_orders_broke_off", extra={"received": len(orders)}, exc_info=True)
         message = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
         fault = Fault(part="client", because=reason("list_broke_off", error=message))
-    return Pending(orders=orders, malformed=frozenset(malformed), fault=fault)
+    return PendingOrders(orders=orders, duplicate_ids=frozenset(duplicate_ids), fault=fault)
+
+
+# --- Files ---
+
+
+@define
+class FileDiscovery:
+    """Lists or searches a storage location once, matches its files, and classifies the unmatched ones.
+
+    Args:
+        storage: The location.
+        query: The names to search for; None lists every file of the location.
+        matches: Receives the expected files.
+        classifier: Classifies the unmatched files.
+        tally: Counts the unmatched files.
+        ledger: Finds the orders that unmatched files may belong to.
+        tenant: The tenant of the ledger rows.
+        emit: Receives a ``FilesListed`` event for each page.
+    """
+
+    storage: ArtworkStorage
+    query: SearchQuery | None
+    matches: Matches
+    classifier: UnmatchedClassifier
+    tally: FileTally
+    ledger: Ledger
+    tenant: str
+    emit: Emit = ignore
+    _unmatched: list[str] = field(factory=list)
+    _pages: list[Page] = field(factory=list)
+    _near_misses: list[FileOutcome] = field(factory=list)
+    _skip_scan_unmatched: int = 0
+
+    def run(self) -> StorageError | None:
+        """Reads all pages.
+
+        Returns:
+            The error that ended the listing early. The scan then knows nothing about any file. None if all pages
+            were read.
+
+        Raises:
+            LocationNotFound: The bucket or folder does not exist.
+            LedgerError: The ledger could not be read.
+        """
+        pages = self.storage.pages() if self.query is None else self.storage.search(self.query)
+        try:
+            for page in pages:
+                unmatched = self.matches.add_page(page)
+                if page.strategy == "skip-scan":
+                    unmatched = unmatched[: _MAX_SKIP_SCAN_UNMATCHED - self._skip_scan_unmatched]
+                    self._skip_scan_unmatched += len(unmatched)
+                self._unmatched += unmatched
+                if unmatched:
+                    self._pages.append(page)
+                if sum(len(kept.names) for kept in self._pages) >= _CLASSIFY_BATCH:
+                    self._classify_batch()
+                if page.names:
+                    self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))
+        except StorageError as error:
+            return error
+        finally:
+            self._classify_batch()
+        self.matches.complete = self.matches.complete or self.query is None
+        self._classify_remaining()
+        return None
+
+    def _classify_batch(self) -> None:
+        names, self._unmatched = self._unmatched, []
+        pages, self._pages = self._pages, []
+        records = self._find_records({number for name in names for number in self.classifier.order_numbers(name)})
+        sent_files = _build_sent_files(pages, records)
+        for name in names:
+            outcome = self.classifier.classify(name, records, sent_files.get(name))
+            if outcome is None:
+                continue
+            if outcome.suggestion is not None:
+                self._near_misses.append(outcome)
+            else:
+                self.tally.add(outcome)
+
+    def _find_records(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
+        by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
+        if numbers:
+            for record in self.ledger.find(self.tenant, order_numbers=numbers):
+                by_number[record.order_number].append(record)
+        return by_number
+
+    def _classify_remaining(self) -> None:
+        """Classifies the files whose outcome depends on all other files."""
+        served = {(key, placement) for key, placements in self.matches.found.items() for placement in placements}
+        for outcome in self._near_misses:
+            self.tally.add(self.classifier.withdraw_if_found(outcome, served))
+        for name in self.matches.unsupported:
+            self.tally.add(unsupported(name))
+        excluded = self.matches.expected.excluded
+        for name, files in self.matches.ambiguous:
+            exclusion = next(excluded[file.key] for file in files if file.key in excluded)
+            self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=exclusion.because))
+
+
+def _build_sent_files(pages: Iterable[Page], records: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
+    """The listed files whose names belong to files of fulfilled orders. Builds no others, because that takes time."""
+    sent_names = {
+        file.name
+        for rows in records.values()
+        for record in rows
+        if record.state is FulfillState.FULFILLED
+        for row in record.items.values()
+        for file in row.files
+    }
+    sent_files = {}
+    for page in pages if sent_names else ():
+        for position, name in enumerate(page.names):
+            if name in sent_names:
+                with suppress(StorageMisbehaved):  # the page does not describe this file properly; leave it out
+                    sent_files[name] = page.file(position)
+    return sent_files

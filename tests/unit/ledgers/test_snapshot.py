@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.engine import migrate, open_engine, parse_ledger_url
-from remote_artwork.ledgers.snapshot import Clock, copied
+from remote_artwork.ledgers.snapshot import Clock, CopyNeeded, SnapshotReader
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, claim, ids, only, settle
 
@@ -45,17 +46,19 @@ def everything(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def test_finding_leaves_a_closed_ledger_as_it_was(folder: Path, reader: SqlLedger, copies: Path):
+def test_finding_in_a_closed_ledger_copies_and_changes_nothing(folder: Path, reader: SqlLedger, copies: Path):
     with SqlLedger(f"sqlite:///{folder / 'ledger.db'}") as writer:
         settle(writer, KEY)
     before = everything(folder)
     assert list(before) == ["ledger.db"]
+    copies.rmdir()  # a copy would fail
     assert ids(reader.find("acme")) == {"order-1"}
     assert everything(folder) == before
-    assert not list(copies.iterdir())
 
 
-def test_finding_reads_a_log_that_a_killed_process_left_and_leaves_it(folder: Path, reader: SqlLedger, tmp_path: Path):
+def test_finding_reads_a_log_that_a_killed_process_left_and_does_not_change_it(
+    folder: Path, reader: SqlLedger, tmp_path: Path
+):
     alive = tmp_path / "alive"
     alive.mkdir()
     with SqlLedger(f"sqlite:///{alive / 'ledger.db'}") as writer:
@@ -68,7 +71,7 @@ def test_finding_reads_a_log_that_a_killed_process_left_and_leaves_it(folder: Pa
     assert everything(folder) == before
 
 
-def test_finding_reads_around_a_transaction_that_was_cut_off(folder: Path, reader: SqlLedger, tmp_path: Path):
+def test_finding_ignores_an_interrupted_transaction(folder: Path, reader: SqlLedger, tmp_path: Path):
     alive = tmp_path / "alive.db"
     with SqlLedger(f"sqlite:///{alive}") as writer:
         settle(writer, KEY)
@@ -90,7 +93,7 @@ def test_finding_reads_around_a_transaction_that_was_cut_off(folder: Path, reade
     assert everything(folder) == before
 
 
-def test_finding_reads_an_older_schema_and_leaves_it(folder: Path, reader: SqlLedger):
+def test_finding_reads_an_older_schema_and_does_not_change_it(folder: Path, reader: SqlLedger):
     engine = open_engine(parse_ledger_url(f"sqlite:///{folder / 'ledger.db'}"), timeout=SECOND)
     with engine.begin() as connection:
         migrate(connection, "ledger", to="0001")
@@ -144,7 +147,7 @@ def test_a_folder_is_refused(folder: Path):
             use()
 
 
-def test_what_another_handle_has_just_written_is_found(folder: Path, reader: SqlLedger):
+def test_a_write_of_another_handle_is_found_at_once(folder: Path, reader: SqlLedger):
     with SqlLedger(f"sqlite:///{folder / 'ledger.db'}") as writer:
         lease = claim(writer, KEY)
         assert not only(reader.find("acme")).items
@@ -152,8 +155,16 @@ def test_what_another_handle_has_just_written_is_found(folder: Path, reader: Sql
         assert set(only(reader.find("acme")).items) == {"1"}
 
 
+def unused(_file: Path) -> None:
+    pytest.fail("this file must not be read")
+
+
+def log_of(copy: Path) -> bytes:
+    return copy.with_name("ledger.db-wal").read_bytes()
+
+
 class WrittenToEveryTick:
-    """A clock of which the file's last change is never a whole tick ago; each pause takes its time at once."""
+    """A clock that is always less than a tick after the file's last change. Each pause passes at once."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -172,42 +183,130 @@ class WrittenToEveryTick:
         return Clock(since_epoch=self.now, elapsed=lambda: self.passed, sleep=self.write_and_pass)
 
 
-def test_a_file_whose_pages_change_all_the_time_is_given_up_in_time(folder: Path):
+def test_a_file_that_always_changes_raises_after_the_timeout(folder: Path):
     file = folder / "ledger.db"
     file.write_bytes(b"x" * 8192)
     written = WrittenToEveryTick(file)
-    with (
-        pytest.raises(LedgerUnavailable, match="changed during every attempt"),
-        copied(file, timeout=timedelta(seconds=5), clock=written.clock),
-    ):
-        pytest.fail("a copy of a changing file was handed out")
+    snapshot = SnapshotReader(file, timeout=timedelta(seconds=5), clock=written.clock)
+    with pytest.raises(LedgerUnavailable, match="changed during every attempt"):
+        snapshot.read(original=lambda _file: pytest.fail("a changing file was read"), copy=unused)
     assert 5 < written.passed < 5.1
 
 
 def test_a_file_that_is_written_to_while_it_is_copied_is_copied_again(folder: Path):
     file = folder / "ledger.db"
     file.write_bytes(b"x" * 8192)
+    (folder / "ledger.db-wal").write_bytes(b"log")
     reads = iter(range(3))
 
     def later() -> int:
-        if next(reads, None) is not None:  # the copy begins once this returns
+        if next(reads, None) is not None:  # the copy starts after this returns
             file.write_bytes(file.read_bytes() + b"x")
         return time.time_ns() + 10**9
 
-    with copied(
-        file, timeout=timedelta(seconds=5), clock=Clock(since_epoch=later, sleep=lambda _seconds: None)
-    ) as copy:
-        assert copy is not None
-        assert copy.stat().st_size == 8192 + 3
+    clock = Clock(since_epoch=later, sleep=lambda _seconds: None)
+    snapshot = SnapshotReader(file, timeout=timedelta(seconds=5), clock=clock)
+    assert snapshot.read(original=unused, copy=lambda copy: copy.stat().st_size) == 8192 + 3
+    snapshot.close()
 
 
-def test_a_copy_releases_no_lock_of_this_process(folder: Path, reader: SqlLedger):
+def later_clock() -> Clock:
+    return Clock(since_epoch=lambda: time.time_ns() + 10**9, sleep=lambda _seconds: None)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("inconsistent pages")], ids=["finishes", "fails"])
+def test_a_file_that_is_written_to_while_it_is_read_is_read_again(folder: Path, error: Exception | None):
+    file = folder / "ledger.db"
+    file.write_bytes(b"x")
+    writes = iter(range(3))
+
+    def query(path: Path) -> int:
+        size = path.stat().st_size
+        if next(writes, None) is not None:
+            path.write_bytes(b"x" * (size + 1))
+            if error:
+                raise error
+        return size
+
+    assert (
+        SnapshotReader(file, timeout=timedelta(seconds=5), clock=later_clock()).read(original=query, copy=unused) == 4
+    )
+
+
+def test_an_error_of_a_query_is_raised_if_the_file_did_not_change(folder: Path):
+    (folder / "ledger.db").write_bytes(b"x")
+
+    def query(_path: Path) -> None:
+        raise ValueError("not a database")
+
+    with pytest.raises(ValueError, match="not a database"):
+        SnapshotReader(folder / "ledger.db", timeout=SECOND, clock=later_clock()).read(original=query, copy=unused)
+
+
+def test_a_query_that_must_write_receives_a_copy(folder: Path, copies: Path):
+    (folder / "ledger.db").write_bytes(b"x")
+
+    def migrates(_path: Path) -> Path:
+        raise CopyNeeded
+
+    snapshot = SnapshotReader(folder / "ledger.db", timeout=SECOND, clock=later_clock())
+    copy = snapshot.read(original=migrates, copy=lambda copy: copy)
+    assert copy is not None
+    assert copy.is_relative_to(copies)
+    snapshot.close()
+    assert not list(copies.iterdir())
+
+
+def test_a_copy_is_reused_until_the_log_changes_and_deleted_with_its_reader(folder: Path, copies: Path):
+    (folder / "ledger.db").write_bytes(b"x")
+    log = folder / "ledger.db-wal"
+    log.write_bytes(b"one")
+    snapshot = SnapshotReader(folder / "ledger.db", timeout=SECOND, clock=later_clock())
+    first, again = (snapshot.read(original=unused, copy=lambda copy: copy) for _ in range(2))
+    assert first == again
+    log.write_bytes(b"one, two")
+    assert snapshot.read(original=unused, copy=log_of) == b"one, two"
+    assert len(list(copies.iterdir())) == 1
+    del snapshot
+    gc.collect()
+    assert not list(copies.iterdir())
+
+
+def test_a_copy_of_a_log_that_has_just_changed_is_not_reused(folder: Path):
+    (folder / "ledger.db").write_bytes(b"x")
+    os.utime(folder / "ledger.db", (1, 1))
+    log = folder / "ledger.db-wal"
+    log.write_bytes(b"one")
+    now = log.stat().st_mtime_ns
+    snapshot = SnapshotReader(folder / "ledger.db", timeout=SECOND, clock=Clock(since_epoch=lambda: now))
+    assert snapshot.read(original=unused, copy=log_of) == b"one"
+    log.write_bytes(b"two")  # in the same tick of the clock
+    os.utime(log, ns=(now, now))
+    assert snapshot.read(original=unused, copy=log_of) == b"two"
+    snapshot.close()
+
+
+def test_several_finds_make_one_copy_of_a_ledger_in_use(
+    folder: Path, reader: SqlLedger, monkeypatch: pytest.MonkeyPatch
+):
+    made = []
+    mkdtemp = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **options: made.append(1) or mkdtemp(**options))
+    with SqlLedger(f"sqlite:///{folder / 'ledger.db'}") as writer:
+        settle(writer, KEY)
+        os.utime(folder / "ledger.db-wal", (1, 1))
+        for _ in range(4):
+            assert ids(reader.find("acme")) == {"order-1"}
+    assert len(made) == 1
+
+
+def test_reading_releases_no_lock_of_this_process(folder: Path, reader: SqlLedger):
     shop = sqlite3.connect(folder / "ledger.db", isolation_level=None)
     shop.execute("CREATE TABLE products (name)")
     shop.execute("BEGIN IMMEDIATE")
     reader.find("acme")
     other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
-    assert _run(other, folder / "ledger.db") != 0, "another process could write beside us"
+    assert _run(other, folder / "ledger.db") != 0, "another process could write at the same time"
     shop.execute("ROLLBACK")
     assert _run(other, folder / "ledger.db") == 0
     shop.close()

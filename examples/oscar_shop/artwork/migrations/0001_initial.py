@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 (
                     "url",
                     models.TextField(
-                        help_text="A secret for as long as it works: whoever has it can download the file."
+                        help_text="Secret until it expires: everyone who has this URL can download the file."
                     ),
                 ),
                 ("expires_at", models.DateTimeField(null=True)),

@@ -1,4 +1,4 @@
-"""``manage.py fulfill_artwork URL``: one pass over the orders that await artwork."""
+"""``manage.py fulfill_artwork URL``: runs one scan for the orders that wait for artwork."""
 
 import json
 import sys
@@ -15,16 +15,16 @@ from remote_artwork.reports import FileOutcome, ItemOutcome
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 done or waiting for files; 1 a person is needed; 2 wrong settings; 3 something is out of reach."""
+    """Exit codes: 0 done or waiting for files, 1 a person is needed, 2 wrong settings, 3 storage or database failed."""
 
-    help = "Finds the print files of the orders that await artwork, and sends these orders into production."
+    help = "Find the print files of the orders that wait for artwork, and move these orders to production."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("url", help="where merchants upload, for example s3://prints/incoming/")
+        parser.add_argument("url", help="storage URL where merchants upload, for example s3://prints/incoming/")
         parser.add_argument("--credentials", metavar="FILE", type=Path, help='JSON: {"access_key": …, "secret_key": …}')
-        parser.add_argument("--allow-private-network", action="store_true", help="private addresses and plain http")
-        parser.add_argument("--sweep", action="store_true", help="see every file, also those that no order asks for")
-        parser.add_argument("--plan", action="store_true", help="only tell what would be done")
+        parser.add_argument("--allow-private-network", action="store_true", help="allow private addresses and HTTP")
+        parser.add_argument("--sweep", action="store_true", help="list every file, also those that no order expects")
+        parser.add_argument("--plan", action="store_true", help="dry run: only report what a scan would do")
 
     def handle(self, **options: Any) -> None:
         try:
@@ -35,8 +35,8 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         except ra.RemoteArtworkError as error:
             raise CommandError(str(error), returncode=3) from error
-        except KeyboardInterrupt as stopped:
-            raise CommandError("Stopped. The next pass goes on from here.", returncode=130) from stopped
+        except KeyboardInterrupt as interrupt:
+            raise CommandError("Stopped. The next scan continues from here.", returncode=130) from interrupt
         outcomes: list[ItemOutcome | FileOutcome] = [*report.items, *report.files]
         for outcome in outcomes:
             self.stdout.write(_line(outcome))
@@ -50,7 +50,7 @@ def _storage(*, url: str, credentials: Path | None, allow_private_network: bool,
     network = ra.NetworkPolicy(
         allow_private=allow_private_network,
         allow_http=allow_private_network,
-        allow_local=True,  # whoever types a command may read this machine's folders anyway
+        allow_local=True,  # a person who can run this command can read local folders anyway
     )
     return ra.open_storage(url, credentials=_keys(credentials) if credentials else None, network=network)
 
@@ -59,7 +59,9 @@ def _keys(file: Path) -> ra.Keys:
     try:
         return ra.Keys(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ra.ConfigurationError(f"--credentials {file}: it must be JSON with access_key and secret_key") from error
+        raise ra.ConfigurationError(
+            f"--credentials {file} cannot be read; write JSON with access_key and secret_key"
+        ) from error
 
 
 def _line(outcome: ItemOutcome | FileOutcome) -> str:
@@ -68,5 +70,5 @@ def _line(outcome: ItemOutcome | FileOutcome) -> str:
 
 
 def _printable(text: str) -> str:
-    """What a file's name holds that hides text, or turns it round, is shown as an escape."""
+    """Escapes characters that are not printable, for example those that reverse the text of a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

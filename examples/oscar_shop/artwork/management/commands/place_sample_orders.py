@@ -1,4 +1,4 @@
-"""``manage.py place_sample_orders 3``: something to try ``fulfill_artwork`` with."""
+"""``manage.py place_sample_orders 3``: places orders for trying ``fulfill_artwork``."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,9 +9,9 @@ from artwork.sample_orders import place_order, product
 
 
 class Command(BaseCommand):
-    """Prints the names that the orders' files are to have, without extension."""
+    """Prints the expected file names of the orders, without extension."""
 
-    help = "Places orders of a poster and a card each, and names the print files they wait for."
+    help = "Place orders with a poster and a card each, and print the file names that they expect."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("count", type=int, nargs="?", default=1)
