@@ -239,8 +239,8 @@ CHECKS = {
     "truncated": "the file is incomplete",
     "end_missing": "it begins as {type:word}, but its end is missing; upload it again",
     "delivered_less": "the storage lists {size:bytes}, but delivered {received:bytes}; upload it again",
-    "check_failed": "the check {check} failed ({error}), so nothing is known about the file; see the log",
-    "too_complex": "the {medium:word} cannot be checked: {error}; export it again, smaller or simpler",
+    "check_failed": "the check {check} failed ({error}), so the file is not printed; see the log",
+    "too_complex": "the {medium:word} cannot be checked: {cause:word}; export it again, smaller or simpler",
     "damaged": "the {medium:word} is damaged: {flaw:word}; export it again and upload it",
     "pixels": "the picture has {width:,} × {height:,} pixels",
     "too_many_pixels": (
@@ -257,12 +257,12 @@ CHECKS = {
     "color_mode": "its colors are {color:word}",
     "color_not_accepted": "they may be printed differently; save it in {accepted:words}",
     "encrypted": "the PDF is protected by a password; save it without one",
-    "portfolio": "the PDF is a collection of files, and its page is only a note; upload the one that is to be printed",
+    "portfolio": "the PDF is a collection of files, and its page is only a note; upload the file to print",
     "dynamic_form": "the PDF is a dynamic form (XFA), and its page is only a note; print it to a PDF and upload that",
     "no_pages": "the PDF has no pages; export it again",
     "pages": "the PDF has {pages:pages}",
     "too_many_pages": (
-        "the PDF has {pages:pages}, and at most {limit:pages} can be printed; save only what is to be printed"
+        "the PDF has {pages:pages}, and at most {limit:pages} can be printed; export only the pages to print"
     ),
     "repaired": "the PDF is damaged and had to be repaired to open it; to be sure, export it again",
     "page_size": "page {page} is {width_mm:.0f} × {height_mm:.0f} mm",
@@ -415,7 +415,7 @@ FILE_TYPES = {
     "png": "a PNG picture",
     "pdf": "a PDF",
     "damaged_png": "a damaged PNG picture, perhaps transferred in text mode",
-    "prefixed_pdf": "a PDF with foreign bytes in front of it",
+    "prefixed_pdf": "a PDF with other data before its beginning",
     "gif": "a GIF picture",
     "webp": "a WebP picture",
     "tiff": "a TIFF picture",
@@ -452,8 +452,11 @@ FLAWS = {
     "rows_missing": "a part of the picture is missing",
     "not_openable": "it cannot be opened",
     "pages_damaged": "its pages are damaged",
+    "memory_limit": "it takes too much memory to open",
+    "time_limit": "it takes too long to open",
+    "crash": "the program that opens it crashed",
 }
-"""What is damaged in a file."""
+"""What is damaged in a file, or why it cannot be checked."""
 
 WORDS = {
     **FILE_TYPES,

@@ -1,4 +1,4 @@
-"""Is a PDF ready for print: can it be opened without a password, do its pages fit the print, are its fonts embedded?"""
+"""Checks that a PDF is ready for print: it opens without a password, its pages fit, and its fonts are embedded."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class PdfCheck:
         try:
             facts = PdfFacts.from_json(run_in_sandbox("pdf", artwork))
         except ResourceLimitExceeded as error:
-            return [rejection("too_complex", medium="pdf_file", error=str(error))]
+            return [rejection("too_complex", medium="pdf_file", cause=error.cause)]
         return apply_reject_for(self._compare(facts, item.print_size_mm), self.reject_for)
 
     def _compare(self, facts: PdfFacts, print_size_mm: Size | None) -> Iterator[Finding]:
@@ -146,15 +146,15 @@ class PdfCheck:
         if not fits:
             note = reason("page_size_differs", width_mm=print_size_mm[0], height_mm=print_size_mm[1])
             return warning("page_size", measured, required, note, **details)
-        bleed = max(min(margins), 0)
         if min(margins) < self.bleed_mm - _TOLERANCE_MM:
-            required = f"at least {self.bleed_mm:g} mm"
-            return warning("bleed", f"{bleed:.1f} mm", required, page=number, bleed_mm=bleed, required_mm=self.bleed_mm)
+            bleed = max(min(margins), 0)
+            least = f"at least {self.bleed_mm:g} mm"
+            return warning("bleed", f"{bleed:.1f} mm", least, page=number, bleed_mm=bleed, required_mm=self.bleed_mm)
         return passed("page_size", measured, required, **details)
 
 
 def _margins(size: Size, print_size_mm: Size) -> tuple[float, float]:
-    """How far the short and the long side extend beyond the print, on each edge. The printer rotates pages to fit."""
+    """How far the short and the long side extend beyond the print, on each edge. Pages are rotated to fit."""
     short, long = (side - length for side, length in zip(sorted(size), sorted(print_size_mm), strict=True))
     return short / 2, long / 2
 

@@ -1,4 +1,4 @@
-"""Is a JPEG or PNG ready for print: can it be decoded completely, is it large enough, are its colors accepted?
+"""Checks that a JPEG or PNG is ready for print: it decodes completely, is large enough, and has accepted colors.
 
 A JPEG is decoded by Pillow in the sandbox. A PNG is decoded here, chunk by chunk, with bounded memory.
 """
@@ -19,6 +19,7 @@ from remote_artwork.core.reasons import WORDS, reason
 from remote_artwork.core.report import Color, Finding
 from remote_artwork.preflight.base import apply_reject_for, passed, rejection, warning
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
+from remote_artwork.preflight.signature import PNG, SIGNATURES
 
 _MM_PER_INCH = 25.4
 _MIN_SIDE = 16
@@ -60,9 +61,9 @@ class PictureCheck:
     ``color_mode``.
 
     Args:
-        min_dpi: Pixels per inch at the item's print size. The check warns of a picture with less.
+        min_dpi: Pixels per inch at the item's print size. The check warns about a picture with less.
         max_pixels: The check rejects a picture with more pixels, and reads only its header.
-        color_modes: The modes that the shop prints well, of ``gray``, ``rgb`` and ``cmyk``. The check warns of others.
+        color_modes: Those of ``gray``, ``rgb`` and ``cmyk`` that the shop prints well. The check warns about others.
         reject_for: Codes of warnings that reject the file instead.
     """
 
@@ -86,7 +87,7 @@ class PictureCheck:
             else:
                 return []
         except ResourceLimitExceeded as error:
-            return [rejection("too_complex", medium="picture_file", error=str(error))]
+            return [rejection("too_complex", medium="picture_file", cause=error.cause)]
         return apply_reject_for(self._compare(facts, item.print_size_mm), self.reject_for)
 
     def _compare(self, facts: PictureFacts, print_size_mm: tuple[float, float] | None) -> Iterator[Finding]:
@@ -112,7 +113,7 @@ class PictureCheck:
 
 
 def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], min_dpi: float) -> Finding:
-    """Compare the long sides and the short sides: the printer rotates a picture to fit."""
+    """Compare the long sides and the short sides: a picture is rotated to fit."""
     sides, lengths = sorted((facts.width, facts.height)), sorted(print_size_mm)
     dpi = round(min(pixels / length * _MM_PER_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
     measured, required = f"{dpi:.0f} dpi", f"at least {min_dpi:.0f} dpi"
@@ -189,7 +190,6 @@ def _ends_gray(picture: Any) -> bool:
 _CHUNK_READ = 256 * 1024
 _HEADER_READ = 64 * 1024
 """Bytes to read at the beginning of a chunk, so that short chunks do not need a request each."""
-_PNG_HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_COLORS: dict[int, Color] = {0: "gray", 2: "rgb", 3: "rgb", 4: "gray", 6: "rgb"}
 _SAMPLES_PER_PIXEL = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -222,7 +222,7 @@ def measure_png(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
         StorageError: The file could not be read.
     """
     head = artwork.read(0, 29)
-    if len(head) < 29 or not head.startswith(_PNG_HEADER):
+    if len(head) < 29 or not head.startswith(SIGNATURES[PNG]):
         return PictureFacts(width=0, height=0, color="rgb", flaw="header_damaged")
     width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
     methods_known = compression == filtering == 0 and interlaced <= 1

@@ -1,4 +1,4 @@
-"""The sandbox: opens a file in a separate process with limited memory and time.
+"""Opens a file in a sandbox: a separate process with limited memory and CPU time.
 
 A print file is hostile input: it may exploit, exhaust or crash the library that opens it.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 
@@ -26,19 +26,18 @@ CPU_SECONDS = 5
 
 _MAX_STARTS = 3
 _SILENCE_TIMEOUT = 60
-"""Seconds that the process may neither read nor respond, even on a busy machine."""
+"""Seconds without a request or a result after which the process is killed. Long enough for a busy machine."""
 _MAX_RESULT_SIZE = 1024**2
 
-_TOO_MUCH_MEMORY = f"opening it takes more than {MEMORY_LIMIT // 1024**2} MB of memory"
-_TOO_MUCH_TIME = f"opening it takes more than {CPU_SECONDS} seconds"
-_CRASHED = "the program that opens it crashes"
+Cause = Literal["memory_limit", "time_limit", "crash"]
+"""Why there is no result, as a word of the catalog in ``core.reasons``."""
 
 
 @frozen
 class ResourceLimitExceeded(Exception):
     """The file needs more memory or time than the sandbox allows, or it crashed the process."""
 
-    what: str
+    cause: Cause
 
 
 class _Terminated(Exception):
@@ -48,7 +47,8 @@ class _Terminated(Exception):
 def run_in_sandbox(task: str, artwork: ArtworkReader, **options: Any) -> dict[str, Any]:
     """Run a task on a file in a separate process, with limited memory and time.
 
-    If the process is terminated from outside, it is started again: a scan that is told to stop finishes its order.
+    If the process is terminated from outside, it is started again, so that a scan that is being stopped can finish its
+    current order.
 
     Args:
         task: ``jpeg``, ``pdf`` or ``thumbnail``.
@@ -57,6 +57,7 @@ def run_in_sandbox(task: str, artwork: ArtworkReader, **options: Any) -> dict[st
 
     Raises:
         ResourceLimitExceeded: The task did not finish within the limits.
+        RuntimeError: The process could not start, or it was terminated each time.
         StorageError: The file could not be read.
     """
     job = {
@@ -104,10 +105,10 @@ def _serve_reads(process: subprocess.Popen[bytes], artwork: ArtworkReader) -> di
         elif frame == RESULT and length <= _MAX_RESULT_SIZE:
             result: dict[str, Any] = json.loads(_receive(process, length))
             if FAILED in result:
-                raise ResourceLimitExceeded(_TOO_MUCH_MEMORY if result[FAILED] == "MemoryError" else _CRASHED)
+                raise ResourceLimitExceeded("memory_limit" if result[FAILED] == "MemoryError" else "crash")
             return result
         else:
-            raise ResourceLimitExceeded(_CRASHED)
+            raise ResourceLimitExceeded("crash")
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
@@ -118,10 +119,10 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
     try:
         while remaining:
             if not writable.poll(_SILENCE_TIMEOUT * 1000):
-                raise ResourceLimitExceeded(_TOO_MUCH_TIME)
+                raise ResourceLimitExceeded("time_limit")
             remaining = remaining[process.stdin.write(remaining) or 0 :]
     except BrokenPipeError:
-        raise _cause_of_death(process) from None
+        raise _exit_error(process) from None
 
 
 def _receive(process: subprocess.Popen[bytes], length: int) -> bytes:
@@ -130,19 +131,21 @@ def _receive(process: subprocess.Popen[bytes], length: int) -> bytes:
     readable.register(process.stdout, select.POLLIN)
     while len(data) < length:
         if not readable.poll(_SILENCE_TIMEOUT * 1000):
-            raise ResourceLimitExceeded(_TOO_MUCH_TIME)
+            raise ResourceLimitExceeded("time_limit")
         chunk = process.stdout.read(length - len(data))
         if not chunk:
-            raise _cause_of_death(process)
+            raise _exit_error(process)
         data += chunk
     return data
 
 
-def _cause_of_death(process: subprocess.Popen[bytes]) -> Exception:
+def _exit_error(process: subprocess.Popen[bytes]) -> Exception:
     """Return the error for a worker that ended without a result."""
     code = process.wait(_SILENCE_TIMEOUT)
     if -code == signal.SIGTERM:
-        return _Terminated(f"the process that opens files was terminated {_MAX_STARTS} times")
+        return _Terminated(f"the process that opens files was terminated {_MAX_STARTS} times; run the scan again")
     if code >= 0:
-        return RuntimeError(f"the process that opens files ended with code {code}; is the extra preflight installed?")
-    return ResourceLimitExceeded(_TOO_MUCH_TIME if -code in (signal.SIGXCPU, signal.SIGKILL) else _CRASHED)
+        return RuntimeError(
+            f"the process that opens files ended with code {code}; check that the extra 'preflight' is installed"
+        )
+    return ResourceLimitExceeded("time_limit" if -code in (signal.SIGXCPU, signal.SIGKILL) else "crash")

@@ -28,6 +28,39 @@ _BUFFER_SIZES = {"jpeg": 256 * 1024}
 _DEFAULT_BUFFER_SIZE = 64 * 1024
 
 
+def main() -> None:
+    """Run the job that the command line describes."""
+    job = json.loads(sys.argv[1])
+    requests = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not look like a request
+    _apply_limits(job)
+    buffer_size = _BUFFER_SIZES.get(job["task"], _DEFAULT_BUFFER_SIZE)
+    result = _run_task(job, io.BufferedReader(_RemoteFile(job["size"], requests, 0), buffer_size))
+    data = json.dumps(result).encode()
+    os.write(requests, FRAME.pack(RESULT, 0, len(data)) + data)
+    os._exit(0)  # skip the cleanup of libraries
+
+
+def _apply_limits(job: Mapping[str, Any]) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"] + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
+    from remote_artwork.preflight.pdf import measure_pdf
+    from remote_artwork.preflight.pictures import measure_jpeg
+    from remote_artwork.preflight.thumbnails import draw
+
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": measure_jpeg, "pdf": measure_pdf, "thumbnail": draw}
+    try:
+        return tasks[job["task"]](file, **job["options"])
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any error of the library is caused by the file
+        return {FAILED: type(error).__name__}
+
+
 class _RemoteFile(io.RawIOBase):
     """The file, which the parent process sends part by part."""
 
@@ -65,39 +98,6 @@ def _receive(pipe: int, length: int) -> bytes:
             raise SystemExit  # the parent process no longer waits for the result
         data += chunk
     return data
-
-
-def _apply_limits(job: Mapping[str, Any]) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"] + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
-    from remote_artwork.preflight.pdf import measure_pdf
-    from remote_artwork.preflight.pictures import measure_jpeg
-    from remote_artwork.preflight.thumbnails import draw
-
-    tasks: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": measure_jpeg, "pdf": measure_pdf, "thumbnail": draw}
-    try:
-        return tasks[job["task"]](file, **job["options"])
-    except ImportError:
-        raise
-    except Exception as error:  # noqa: BLE001 - any error of the library is caused by the file
-        return {FAILED: type(error).__name__}
-
-
-def main() -> None:
-    """Run the job that the command line describes."""
-    job = json.loads(sys.argv[1])
-    requests = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not look like a request
-    _apply_limits(job)
-    buffer_size = _BUFFER_SIZES.get(job["task"], _DEFAULT_BUFFER_SIZE)
-    result = _run_task(job, io.BufferedReader(_RemoteFile(job["size"], requests, 0), buffer_size))
-    data = json.dumps(result).encode()
-    os.write(requests, FRAME.pack(RESULT, 0, len(data)) + data)
-    os._exit(0)  # skip the cleanup of libraries
 
 
 if __name__ == "__main__":

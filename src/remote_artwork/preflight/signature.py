@@ -1,4 +1,4 @@
-"""Is the file of the type that its name says, and is it complete? Needs two short reads and no other package."""
+"""Checks that a file has the type that its name says, and is complete. Needs two short reads and no package."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ WEB_PAGE, ERROR_MESSAGE = "web_page", "storage_error"
 
 EXPECTED_TYPES: Mapping[str, str] = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "pdf": PDF}
 """Extension → the type that the file must have."""
+
+SIGNATURES: Mapping[str, bytes] = {
+    JPEG: b"\xff\xd8\xff",
+    PNG: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    PDF: b"%PDF-",
+}
+"""File type → the bytes that such a file begins with."""
 
 
 @frozen(kw_only=True)
@@ -111,14 +118,9 @@ def _bytes(count: int) -> str:
 
 # The file type.
 
-_SIGNATURES: Mapping[str, bytes] = {
-    JPEG: b"\xff\xd8\xff",
-    PNG: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-    PDF: b"%PDF-",
-}
 _BINARY_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (rb"\xff\xd8\xff", JPEG),
-    (rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", PNG),
+    (re.escape(SIGNATURES[JPEG]), JPEG),
+    (re.escape(SIGNATURES[PNG]), PNG),
     (rb"\x89PNG", "damaged_png"),
     (rb"GIF8[79]a", "gif"),
     (rb"RIFF.{4}WEBP", "webp"),
@@ -137,6 +139,7 @@ _BINARY_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"PK(?:\x03\x04|\x05\x06)", "zip"),
     (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "archive"),
 )
+"""Patterns of the first bytes, as they are."""
 _TEXT_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"<(?:!doctype\s+html|html|head|body)\b", WEB_PAGE),
     (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "svg"),
@@ -144,6 +147,7 @@ _TEXT_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"<\?xml", "xml"),
     (rb"(?-i:%PDF-)", PDF),
 )
+"""Patterns after a byte order mark and white space, in any letter case."""
 _BEFORE_TEXT = rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*"
 _FILE_TYPES = [
     *((re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), name) for pattern, name in _BINARY_SIGNATURES),
@@ -163,7 +167,7 @@ def detect_file_type(head: bytes) -> str | None:
 
 def is_start_of(file_type: str, content: bytes) -> bool:
     """Whether ``content``, a whole file, is the beginning of the signature of ``file_type``."""
-    return _SIGNATURES[file_type].startswith(content)
+    return SIGNATURES[file_type].startswith(content)
 
 
 # Truncation.
@@ -198,6 +202,10 @@ def _pdf_is_complete(ends: Ends) -> bool:
     # Objects after the last end marker belong to a truncated update, or the marker was part of an attachment.
     return bool(marker) and _PDF_OBJECTS.search(rest) is None
 
+
+# A JPEG consists of segments that declare their length, and of coded data that does not. Its metadata can contain
+# thumbnails, which are complete JPEGs. So an end marker counts if the segments lead to it. If they do not reach the
+# tail, it counts if it follows coded data that cannot belong to a thumbnail.
 
 _END_OF_IMAGE = 0xD9
 _START_OF_SCAN = 0xDA
@@ -256,7 +264,7 @@ def _follow_segments(chunk: bytes, offset: int, position: _JpegPosition) -> _Jpe
         marker = chunk[at + 1]
         if marker == _END_OF_IMAGE:
             return _JpegPosition(at=offset + at + 2, ended=True)
-        if marker == 0xFF:
+        if marker == 0xFF:  # padding
             at += 1
         elif marker in _WITHOUT_LENGTH:
             at += 2

@@ -31,7 +31,7 @@ def thumbnail(artwork: ArtworkReader, *, side: int = 240) -> bytes | None:
     try:
         return base64.b64decode(run_in_sandbox("thumbnail", artwork, pdf=file_type == PDF, side=side)["jpeg"])
     except ResourceLimitExceeded as error:
-        log.info("thumbnail_not_drawn", extra={"file": artwork.file.name, "why": error.what})
+        log.info("thumbnail_not_drawn", extra={"file": artwork.file.name, "cause": error.cause})
     except RuntimeError:
         log.warning("thumbnails_need_the_extra_report", extra={"file": artwork.file.name})
     return None

@@ -1,4 +1,4 @@
-"""The PDF check: verdicts with a code, the measured figure and the required one."""
+"""The PDF check: its findings, with the measured and the required value."""
 
 import io
 
@@ -15,7 +15,7 @@ A6 = (105, 148)
 CARD = pdf(A6)
 
 
-def look(data, *, size_mm=None, **options):
+def check(data, *, size_mm=None, **options):
     item = OrderItem("1", print_size_mm=size_mm)
     return {finding.code: finding for finding in PdfCheck(**options).check(reader("1.pdf", data), item)}
 
@@ -26,7 +26,7 @@ def only(found):
 
 
 def severity(data, code, **options):
-    return look(data, **options)[code].severity
+    return check(data, **options)[code].severity
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def severity(data, code, **options):
      b"\r\n" + CARD, pdf(A6, object_stream_mode=pikepdf.ObjectStreamMode.generate)],
 )  # fmt: skip
 def test_a_good_pdf_passes_with_its_measured_values(data):
-    found = look(data, size_mm=A6)
+    found = check(data, size_mm=A6)
     assert {finding.severity for finding in found.values()} == {Severity.PASS}
     assert found["pages"].measured == "1 page"
     assert (found["page_size"].measured, found["page_size"].required) == ("105 × 148 mm", "105 × 148 mm")
@@ -54,12 +54,12 @@ def test_only_the_ends_of_a_large_pdf_are_read():
 @pytest.mark.parametrize("password", ["", "secret"])
 def test_a_password_is_rejected_even_if_it_only_restricts_printing(password):
     data = pdf(A6, encryption=pikepdf.Encryption(owner="owner", user=password))
-    found = only(look(data))
+    found = only(check(data))
     assert (found.severity, found.code) == (Severity.REJECT, "encrypted")
 
 
 def test_a_pdf_without_pages_is_rejected():
-    found = only(look(pdf()))
+    found = only(check(pdf()))
     assert (found.severity, found.code, found.measured, found.required) == (
         Severity.REJECT, "no_pages", "0 pages", "at least 1 page",
     )  # fmt: skip
@@ -85,7 +85,7 @@ def portfolio(document):
 
 @pytest.mark.parametrize(("change", "code"), [(portfolio, "portfolio"), (form, "dynamic_form")])
 def test_a_pdf_with_only_a_placeholder_page_is_rejected(change, code):
-    found = only(look(changed(change)))
+    found = only(check(changed(change)))
     assert (found.severity, found.code) == (Severity.REJECT, code)
     assert "its page is only a note; " in found.message
 
@@ -95,26 +95,26 @@ def test_an_attachment_and_a_form_with_its_own_pages_are_accepted():
         document.attachments["notes.txt"] = b"matt paper, please"
 
     for change in (attach, lambda document: form(document, dynamic=False)):
-        assert {finding.severity for finding in look(changed(change)).values()} == {Severity.PASS}
+        assert {finding.severity for finding in check(changed(change)).values()} == {Severity.PASS}
 
 
 def test_a_page_without_area_is_damaged():
     def flat(document):
         document.pages[0].MediaBox = [0, 0, 300, 0]
 
-    assert only(look(changed(flat))).code == "damaged"
+    assert only(check(changed(flat))).code == "damaged"
 
 
 def test_too_many_pages_are_rejected_if_there_is_a_limit():
     two = pdf(A6, A6)
-    assert look(two)["pages"].measured == "2 pages"
-    assert look(two, max_pages=2)["pages"].severity is Severity.PASS
-    found = only(look(two, max_pages=1))
+    assert check(two)["pages"].measured == "2 pages"
+    assert check(two, max_pages=2)["pages"].severity is Severity.PASS
+    found = only(check(two, max_pages=1))
     assert (found.severity, found.measured, found.required) == (Severity.REJECT, "2 pages", "at most 1 page")
 
 
 def test_a_page_of_another_size_is_named_in_a_warning():
-    found = look(pdf(A6, (210, 297)), size_mm=A6)["page_size"]
+    found = check(pdf(A6, (210, 297)), size_mm=A6)["page_size"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "210 × 297 mm", "105 × 148 mm")
     assert found.message.startswith("page 2 is 210 × 297 mm")
     assert severity(CARD, "page_size", size_mm=(210, 297)) is Severity.WARN
@@ -135,7 +135,7 @@ def test_a_page_too_small_or_much_too_large_has_another_size(page):
 
 
 def test_missing_bleed_is_a_warning_if_bleed_is_required():
-    found = look(CARD, size_mm=A6, bleed_mm=3)["bleed"]
+    found = check(CARD, size_mm=A6, bleed_mm=3)["bleed"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "0.0 mm", "at least 3 mm")
     assert severity(pdf((111, 154)), "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
     assert severity(pdf((119, 162)), "page_size", size_mm=A6, bleed_mm=7) is Severity.PASS
@@ -144,16 +144,16 @@ def test_missing_bleed_is_a_warning_if_bleed_is_required():
 def test_the_trim_box_decides_the_size():
     with_marks = pdf((145, 188), trim=A6)
     assert severity(with_marks, "page_size", size_mm=A6, bleed_mm=3) is Severity.PASS
-    found = look(with_marks, size_mm=(100, 148))["page_size"]
+    found = check(with_marks, size_mm=(100, 148))["page_size"]
     assert (found.severity, found.measured) == (Severity.WARN, "105 × 148 mm")
 
 
 def test_a_rotated_page_is_measured_as_shown():
-    assert look(pdf((105, 148), rotate=90), size_mm=A6)["page_size"].measured == "148 × 105 mm"
+    assert check(pdf((105, 148), rotate=90), size_mm=A6)["page_size"].measured == "148 × 105 mm"
 
 
 def test_fonts_that_are_not_embedded_are_named_in_a_warning():
-    found = look(pdf(A6, font=standard_font))["font_not_embedded"]
+    found = check(pdf(A6, font=standard_font))["font_not_embedded"]
     assert (found.severity, found.measured, found.required) == (
         Severity.WARN, "not embedded: Helvetica", "all fonts embedded",
     )  # fmt: skip
@@ -171,7 +171,7 @@ def test_a_repaired_pdf_is_a_warning():
     ids=["empty", "bare", "junk", "deep", "bomb"],
 )  # fmt: skip
 def test_a_pdf_that_cannot_be_opened_has_one_finding(data):
-    found = only(look(data))
+    found = only(check(data))
     assert (found.severity, found.code in ("damaged", "too_complex")) == (Severity.REJECT, True)
     assert "; export it again" in found.message
 

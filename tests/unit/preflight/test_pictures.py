@@ -1,17 +1,23 @@
-"""The picture check: verdicts with a code, the measured figure and the required one."""
+"""The picture check: its findings, with the measured and the required value, and each flaw of a PNG."""
+
+import io
+import struct
+import zlib
 
 import pytest
+from PIL import Image
 
-from print_files import picture, png, reader
+from print_files import chunk, picture, png, reader
 from remote_artwork.client import PreflightCheck
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.report import WARNINGS, Severity
-from remote_artwork.preflight.pictures import PictureCheck
+from remote_artwork.preflight.pictures import PictureCheck, measure_png
+from remote_artwork.storage.reader import RangeReader
 
 JPEG, PNG = picture("JPEG"), picture("PNG")
 
 
-def look(data, name="1.png", *, size_mm=None, **options):
+def check(data, name="1.png", *, size_mm=None, **options):
     item = OrderItem("1", print_size_mm=size_mm)
     return {finding.code: finding for finding in PictureCheck(**options).check(reader(name, data), item)}
 
@@ -34,46 +40,46 @@ def only(found):
     ],
 )
 def test_a_good_picture_passes_with_its_measured_values(name, data, colors):
-    found = look(data, name)
+    found = check(data, name)
     assert {finding.severity for finding in found.values()} == {Severity.PASS}
     assert found["pixels"].measured == "400 × 300 pixels"
     assert found["color_mode"].measured == colors
 
 
 def test_resolution_is_measured_at_the_print_size():
-    found = look(PNG, size_mm=(50.8, 38.1))["resolution"]
+    found = check(PNG, size_mm=(50.8, 38.1))["resolution"]
     assert (found.severity, found.measured, found.required) == (Severity.PASS, "200 dpi", "at least 150 dpi")
 
 
 def test_a_low_resolution_warning_names_the_required_pixels():
-    found = look(PNG, size_mm=(101.6, 76.2))["low_resolution"]
+    found = check(PNG, size_mm=(101.6, 76.2))["low_resolution"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "100 dpi", "at least 150 dpi")
     assert found.message.endswith("upload it with 600 × 450 pixels or more")
 
 
 def test_a_picture_is_rotated_to_fit_and_its_lower_resolution_counts():
-    assert look(PNG, size_mm=(38.1, 50.8))["resolution"].measured == "200 dpi"
-    assert look(PNG, size_mm=(50.8, 50.8))["resolution"].measured == "150 dpi"
+    assert check(PNG, size_mm=(38.1, 50.8))["resolution"].measured == "200 dpi"
+    assert check(PNG, size_mm=(50.8, 50.8))["resolution"].measured == "150 dpi"
 
 
 def test_a_shop_sets_the_minimum_resolution_and_its_severity():
-    assert "resolution" in look(PNG, size_mm=(101.6, 76.2), min_dpi=100)
-    found = look(PNG, size_mm=(101.6, 76.2), reject_for=("low_resolution",))
+    assert "resolution" in check(PNG, size_mm=(101.6, 76.2), min_dpi=100)
+    found = check(PNG, size_mm=(101.6, 76.2), reject_for=("low_resolution",))
     assert found["low_resolution"].severity is Severity.REJECT
 
 
 def test_without_a_print_size_the_resolution_is_not_checked():
-    assert set(look(PNG)) == {"pixels", "color_mode"}
+    assert set(check(PNG)) == {"pixels", "color_mode"}
 
 
 def test_a_color_mode_that_is_not_accepted_is_a_warning():
-    found = look(picture("JPEG", mode="CMYK"), "1.jpg", color_modes=("rgb", "gray"))["color_mode"]
+    found = check(picture("JPEG", mode="CMYK"), "1.jpg", color_modes=("rgb", "gray"))["color_mode"]
     assert (found.severity, found.measured, found.required) == (Severity.WARN, "CMYK", "RGB or grayscale")
 
 
 @pytest.mark.parametrize("name", ["1.png", "1.jpg"])
 def test_too_many_pixels_are_rejected(name):
-    found = only(look(PNG if name == "1.png" else JPEG, name, max_pixels=119_999))
+    found = only(check(PNG if name == "1.png" else JPEG, name, max_pixels=119_999))
     assert (found.severity, found.code) == (Severity.REJECT, "too_many_pixels")
     assert (found.measured, found.required) == ("120,000 pixels", "at most 119,999 pixels")
 
@@ -86,9 +92,9 @@ def test_only_the_header_of_a_jpeg_above_the_limit_is_read():
 
 
 def test_a_single_pixel_is_rejected():
-    found = only(look(picture("PNG", (1, 1))))
+    found = only(check(picture("PNG", (1, 1))))
     assert (found.code, found.measured, found.required) == ("too_small", "1 × 1 pixels", "at least 16 × 16 pixels")
-    assert only(look(picture("JPEG", (500, 15)), "1.jpg")).code == "too_small"
+    assert only(check(picture("JPEG", (500, 15)), "1.jpg")).code == "too_small"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,7 @@ def test_a_single_pixel_is_rejected():
     ],
 )
 def test_a_picture_that_cannot_be_decoded_has_one_finding(name, data):
-    found = only(look(data, name))
+    found = only(check(data, name))
     assert (found.severity, found.code) == (Severity.REJECT, "damaged")
     assert found.message.endswith("; export it again and upload it")
 
@@ -112,13 +118,13 @@ def test_a_picture_that_cannot_be_decoded_has_one_finding(name, data):
 def test_a_progressive_picture_too_large_for_memory_is_a_warning(monkeypatch):
     monkeypatch.setattr("remote_artwork.preflight.sandbox.MEMORY_LIMIT", 150 * 1024**2)
     huge = picture("JPEG", (5_000, 4_500), progressive=True, subsampling=0, quality=10)
-    found = look(huge, "1.jpg")
+    found = check(huge, "1.jpg")
     assert found["not_decoded"].severity is Severity.WARN
     assert found["pixels"].measured == "5,000 × 4,500 pixels"
 
 
 LARGE_CMYK = picture("JPEG", (600, 600), mode="CMYK")
-ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # where its marker tells how the channels are stored
+ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # the byte that says how the channels are stored
 
 
 @pytest.mark.parametrize(
@@ -132,9 +138,9 @@ ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # where its marker tells how the channe
     ids=["RGB", "gray", "CMYK", "YCCK"],
 )
 def test_a_picture_without_its_lower_part_is_a_warning(whole):
-    found = look(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["gray_end"]
+    found = check(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["gray_end"]
     assert found.severity is Severity.WARN
-    assert "gray_end" not in look(whole, "1.jpg")
+    assert "gray_end" not in check(whole, "1.jpg")
 
 
 def test_other_files_are_ignored():
@@ -152,3 +158,136 @@ def test_it_is_a_preflight_check_and_its_repr_shows_its_settings():
     assert repr(PictureCheck(min_dpi=200)) == (
         "PictureCheck(min_dpi=200, max_pixels=179000000, color_modes=('gray', 'rgb', 'cmyk'), reject_for=())"
     )
+
+
+# The data of a PNG.
+
+ROWS = b"".join(b"\4" + bytes(range(30)) for _ in range(20))  # of 10 by 20 pixels
+# Interlaced, 5 by 5 pixels of one byte: (rows, columns) of the seven passes.
+PASSES = ((1, 1), (1, 1), (1, 2), (2, 1), (1, 3), (3, 2), (2, 5))
+ADAM7 = b"".join((b"\0" + bytes(columns)) * rows for rows, columns in PASSES)
+
+
+def measure(data, limit=10**6):
+    return measure_png(reader("1.png", data), max_pixels=limit)
+
+
+@pytest.mark.parametrize(
+    ("mode", "color"),
+    [("1", "gray"), ("L", "gray"), ("LA", "gray"), ("P", "rgb"), ("RGB", "rgb"), ("RGBA", "rgb"), ("I;16", "gray")],
+)
+def test_every_pixel_format_is_measured(mode, color):
+    file = io.BytesIO()
+    Image.new(mode, (37, 21)).save(file, "PNG")
+    found = measure(file.getvalue())
+    assert (found.width, found.height, found.color, found.flaw, found.decoded) == (37, 21, color, "", True)
+
+
+def test_an_interlaced_picture_is_read_pass_by_pass():
+    assert measure(png(5, 5, ADAM7, color=0, interlaced=1)).flaw == ""
+    assert measure(png(5, 5, ADAM7[:-1], color=0, interlaced=1)).flaw == "rows_missing"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2)])
+def test_small_interlaced_pictures_have_empty_passes(size):
+    file = io.BytesIO(png(*size, b"\0" * 1_000, color=0, interlaced=1))
+    Image.open(file).load()
+    assert measure(file.getvalue()).flaw == ""
+
+
+def test_optional_chunks_are_skipped_even_if_they_are_damaged():
+    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000)))
+    broken = chunk(b"tEXt", b"Title\0x" * 100, checksum=1)
+    assert measure(png(10, 20, ROWS, extra=bomb + broken)).flaw == ""
+
+
+def test_data_after_the_last_row_is_not_inflated():
+    assert measure(png(10, 20, ROWS + bytes(10_000_000))).flaw == ""
+
+
+def test_only_the_header_of_a_png_above_the_limit_is_read():
+    bomb = reader("1.png", png(30_000, 30_000, bytes(1_000)))
+    found = measure_png(bomb, max_pixels=10**8)
+    assert (found.pixels, found.decoded, found.flaw) == (900_000_000, False, "")
+    assert bomb.reads == [(0, 29)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x89PNG\r\n\x1a\n", PNG[:28], b"GIF89a" + bytes(40), png(0, 5, b""), png(5, 5, b"", depth=3),
+     png(5, 5, b"", color=5), png(5, 5, b"", interlaced=2), png(2**31, 1, b"")],
+)  # fmt: skip
+def test_an_invalid_png_header_is_a_flaw(data):
+    assert measure(data).flaw == "header_damaged"
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_a_truncated_png_is_a_flaw(tenth):
+    assert measure(PNG[: len(PNG) * tenth // 10]).flaw
+
+
+def test_any_flipped_byte_of_the_png_data_is_a_flaw():
+    data = png(10, 20, ROWS)
+    begin, end = data.index(b"IDAT"), data.index(b"IEND") - 8
+    for at in range(begin + 4, end):
+        assert measure(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]).flaw == "data_damaged"
+
+
+def test_missing_or_invalid_rows_are_flaws():
+    assert measure(png(10, 20, ROWS[:-1])).flaw == "rows_missing"
+    assert measure(png(10, 20, ROWS[:-31] + b"\5" + ROWS[-30:])).flaw == "data_damaged"
+    assert measure(png(10, 20, b"\7" + ROWS[1:])).flaw == "data_damaged"
+
+
+def png_of(*chunks, methods=b"\0\0", color=2):
+    header = struct.pack(">IIBB", 10, 20, 8, color) + methods + b"\0"
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+PACKED = zlib.compress(ROWS)
+WHOLE, FIRST, SECOND = chunk(b"IDAT", PACKED), chunk(b"IDAT", PACKED[:40]), chunk(b"IDAT", PACKED[40:])
+INDEXED = chunk(b"IDAT", zlib.compress((b"\0" + bytes(10)) * 20))
+
+
+@pytest.mark.parametrize(
+    ("data", "flaw"),
+    [
+        (png_of(WHOLE, methods=b"\1\0"), "header_damaged"),
+        (png_of(WHOLE, methods=b"\0\1"), "header_damaged"),
+        (png_of(chunk(b"ABCD", b"?"), WHOLE), "invalid_structure"),
+        (png_of(FIRST, chunk(b"tEXt", b"a\0b"), SECOND), "invalid_structure"),
+        (png_of(INDEXED, color=3), "palette_missing"),
+        (png_of(INDEXED, chunk(b"PLTE", bytes(9)), color=3), "palette_missing"),
+    ],
+    ids=["compression", "filtering", "unknown chunk", "scattered data", "no palette", "palette too late"],
+)
+def test_a_picture_that_no_decoder_may_show_is_a_flaw(data, flaw):
+    assert measure(data).flaw == flaw
+
+
+def test_a_palette_and_several_data_chunks_are_valid():
+    assert measure(png_of(chunk(b"PLTE", bytes(9)), INDEXED, color=3)).flaw == ""
+    assert measure(png_of(FIRST, SECOND, chunk(b"tEXt", b"a\0b"))).flaw == ""
+
+
+def test_a_chunk_longer_than_the_file_is_a_flaw():
+    assert measure(png(10, 20, ROWS, extra=(2**31).to_bytes(4) + b"tEXt")).flaw == "part_missing"
+
+
+def test_a_png_with_too_many_chunks_is_a_flaw():
+    data = png(10, 20, ROWS, extra=chunk(b"tEXt", b"") * 50_000)
+    watched = reader("1.png", data)
+    assert measure_png(watched, max_pixels=10**6).flaw == "invalid_structure"
+    assert len(watched.reads) < 20
+
+
+def test_short_chunks_do_not_need_a_request_each():
+    file = reader("1.png", png(10, 20, ROWS, extra=chunk(b"tEXt", b"a" * 250) * 20_000))
+    requests = []
+
+    def fetch(start, end):
+        requests.append(start)
+        return file.data[start:end]
+
+    assert measure_png(RangeReader(file.file, fetch), max_pixels=10**6).flaw == ""
+    assert len(requests) < 20

@@ -30,7 +30,7 @@ class Reader:
         return self.data[start : start + length]
 
 
-def look(name: str, data: bytes, *, size: int | None = None, limit: int = 10**9) -> Finding | None:
+def check(name: str, data: bytes, *, size: int | None = None, limit: int = 10**9) -> Finding | None:
     reader = Reader(StoredFile(name=name, size=len(data) if size is None else size, etag="e"), data)
     findings = list(SignatureCheck(max_file_size=limit).check(reader, ITEM))
     assert len(reader.reads) <= 2
@@ -40,7 +40,7 @@ def look(name: str, data: bytes, *, size: int | None = None, limit: int = 10**9)
 
 
 def code(name: str, data: bytes, **more) -> str | None:
-    finding = look(name, data, **more)
+    finding = check(name, data, **more)
     assert finding is None or finding.severity is Severity.REJECT
     return finding.code if finding else None
 
@@ -107,12 +107,12 @@ WHOLE = {
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_complete_file_passes(name):
-    assert look(name, WHOLE[name]) is None
+    assert check(name, WHOLE[name]) is None
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_bytes_after_the_end_are_valid(name):
-    assert look(name, WHOLE[name] + b"\r\n<!-- appended by a scanner -->\xff\x00" * 50) is None
+    assert check(name, WHOLE[name] + b"\r\n<!-- appended by a scanner -->\xff\x00" * 50) is None
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -136,17 +136,17 @@ def test_an_end_marker_in_a_color_profile_is_not_the_end():
 
 
 def test_a_second_picture_after_the_first_is_valid():
-    assert look("1.jpg", WHOLE["thumbnail-large.jpg"] + WHOLE["small.jpg"]) is None
+    assert check("1.jpg", WHOLE["thumbnail-large.jpg"] + WHOLE["small.jpg"]) is None
 
 
 def test_padding_before_a_marker_is_valid():
     data = WHOLE["small.jpg"]
-    assert look("1.jpg", data[:2] + b"\xff\xff" + data[2:]) is None
+    assert check("1.jpg", data[:2] + b"\xff\xff" + data[2:]) is None
 
 
 def test_stray_bytes_between_segments_do_not_hide_the_end():
     data = WHOLE["small.jpg"]
-    assert look("1.jpg", data[:20] + b"\0" + data[20:]) is None
+    assert check("1.jpg", data[:20] + b"\0" + data[20:]) is None
 
 
 def test_a_pdf_with_a_truncated_update_is_truncated():
@@ -155,14 +155,14 @@ def test_a_pdf_with_a_truncated_update_is_truncated():
 
 def test_a_linearized_pdf_declares_its_length():
     data = WHOLE["linearized.pdf"]
-    finding = look("1.pdf", data[: len(data) // 2])
+    finding = check("1.pdf", data[: len(data) // 2])
     assert finding.measured == f"{len(data) // 2:,} bytes"
     assert finding.required == f"{len(data):,} bytes"
 
 
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"  \t"])
 def test_a_pdf_can_begin_with_a_byte_order_mark_or_spaces(before):
-    assert look("1.pdf", before + WHOLE["small.pdf"]) is None
+    assert check("1.pdf", before + WHOLE["small.pdf"]) is None
 
 
 def test_an_empty_file_is_rejected_without_reading_it():
@@ -180,7 +180,7 @@ def test_a_file_above_the_size_limit_is_rejected_without_reading_it():
 
 def test_a_file_at_the_size_limit_passes():
     data = WHOLE["small.png"]
-    assert look("1.png", data, limit=len(data)) is None
+    assert check("1.png", data, limit=len(data)) is None
 
 
 @pytest.mark.parametrize(("name", "reads"), [("small.png", 1), ("large.png", 2), ("thumbnail-small.jpg", 1)])
@@ -193,14 +193,14 @@ def test_a_small_file_is_read_once_and_a_large_one_twice(name, reads):
 @pytest.mark.parametrize("size", [65_023, 65_024, 65_025])
 def test_sizes_around_the_boundary_between_one_and_two_reads(size):
     data = WHOLE["small.png"]
-    assert look("1.png", data + bytes(63_000 - len(data)), size=63_000) is None
+    assert check("1.png", data + bytes(63_000 - len(data)), size=63_000) is None
     padded = data[:-12] + bytes(size - len(data)) + data[-12:]
-    assert look("1.png", padded) is None
+    assert check("1.png", padded) is None
     assert code("1.png", padded[:-1]) == "truncated"
 
 
 def test_a_file_shorter_than_listed_is_truncated():
-    finding = look("1.png", WHOLE["small.png"], size=len(WHOLE["small.png"]) + 5)
+    finding = check("1.png", WHOLE["small.png"], size=len(WHOLE["small.png"]) + 5)
     assert finding.code == "truncated"
     assert finding.required == f"{len(WHOLE['small.png']) + 5:,} bytes"
 
@@ -210,7 +210,7 @@ def heif(brand: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "name"),
     [
         (picture("GIF", 8), "GIF"),
         (picture("WEBP", 8), "WebP"),
@@ -228,23 +228,23 @@ def heif(brand: bytes) -> bytes:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "EPS"),
         (b"%!PS-Adobe-3.0\n%%Creator: Adobe Illustrator(R) 8.0\n", "AI"),
         (b"\x89PNG\n\x1a\n" + bytes(50), "damaged PNG"),
-        (b"junk junk\n%PDF-1.7\n", "foreign bytes"),
+        (b"junk junk\n%PDF-1.7\n", "other data before its beginning"),
         (b"hello", "is not a PNG picture"),
         (b"\xff\xd8\xff\xe0", "JPEG"),
         (WHOLE["small.pdf"], "PDF"),
     ],
 )
-def test_a_wrong_type_is_named_with_what_to_do(data, said):
-    finding = look("1001_1.png", data)
+def test_a_wrong_type_is_named_with_what_to_do(data, name):
+    finding = check("1001_1.png", data)
     assert finding.code == "wrong_type"
-    assert said in finding.message
+    assert name in finding.message
     assert "; " in finding.message
     assert finding.required == "a PNG picture"
 
 
 @pytest.mark.parametrize(("name", "data"), [("1.jpg", "small.png"), ("1.pdf", "small.jpg"), ("1.png", "small.pdf")])
 def test_a_printable_file_of_another_type_can_be_renamed(name, data):
-    finding = look(name, WHOLE[data])
+    finding = check(name, WHOLE[data])
     assert finding.code == "wrong_type"
     assert f"end in .{'jpeg' if data.endswith('jpg') else data[-3:]}" in finding.message
 
