@@ -226,7 +226,7 @@ class TestExitCodes:
         ("arguments", "words"),
         [
             (["--pattern", "{order}_{order_item_number}"], "position 1: unknown variable {order}"),
-            (["--pattern", "{order_number}.pdf"], "the extension is never part of it"),
+            (["--pattern", "{order_number}.pdf"], "the pattern has no extension"),
             (["--client", "a:b"], "--orders-file FILE or --client"),
             (["--ledger", "ledger.db"], "sqlite:///"),
             (["--credentials", "nowhere.json"], "nowhere.json"),

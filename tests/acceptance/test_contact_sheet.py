@@ -105,9 +105,9 @@ def test_every_artwork_is_shown_beside_its_order_and_nothing_comes_from_elsewher
 
 def test_what_to_do_is_said_of_items_and_of_files(opened):
     rejected = opened.find_element("css selector", ".card[data-status=rejected]").text
-    assert "Upload a good file under the same name." in rejected
+    assert "Upload a correct file with the same name." in rejected
     near = next(row.text for row in opened.find_elements("css selector", ".files tr") if "1002-2.png" in row.text)
-    assert "Rename it" in near
+    assert "Rename the file" in near
     assert "1002_2.png" in near
 
 
@@ -151,9 +151,9 @@ def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
     paper.close()
     text = " ".join(pages)
     assert "Order 1001" in text
-    assert "Upload a good file" in text
+    assert "Upload a correct file" in text
     assert "Order or file" not in text
-    assert "What was measured" not in text
+    assert "Check results" not in text
 
 
 def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, capsys):

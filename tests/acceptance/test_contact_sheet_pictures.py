@@ -32,16 +32,16 @@ def test_a_plan_names_no_other_items_to_wait_for_where_there_are_none(root, tmp_
     shop = FakeShop([ra.Order("1", [ra.OrderItem("1")])])
     ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).plan().to_html(tmp_path / "sheet.html", storage=storage)
     page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
-    assert "a scan goes on with the order once all its items are there" in page
+    assert "The next scan sends the order when all its items have their files" in page
     assert "other items" not in page
 
 
 def test_only_so_many_and_none_that_is_too_large_are_drawn(scanned, tmp_path, monkeypatch):
     _, storage, report = scanned
-    monkeypatch.setattr(html, "MOST_THUMBNAILS", 1)
+    monkeypatch.setattr(html, "MAX_THUMBNAILS", 1)
     report.to_html(tmp_path / "one.html", storage=storage)
     assert pictures(tmp_path / "one.html") == 1
-    monkeypatch.setattr(html, "LARGEST_DRAWN", len(PNG) - 1)
+    monkeypatch.setattr(html, "MAX_THUMBNAIL_SOURCE", len(PNG) - 1)
     report.to_html(tmp_path / "none.html", storage=storage)
     assert pictures(tmp_path / "none.html") == 0
 

@@ -155,7 +155,7 @@ def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
     assert [item["status"] for item in plan["items"]] == ["matched", "matched"]
     assert plan["location"] == furnished.url
     assert run(["plan", *place[:-1]]) == 0
-    assert "Only awaited names were asked for" in capsys.readouterr().out
+    assert "Only expected names were requested" in capsys.readouterr().out
     assert run(["scan", *place]) == 0
     assert json.loads(orders.read_text())["orders"][0]["status"] == "fulfilled"
     assert run(["plan", furnished.url, "--orders-file", str(orders)]) == 2

@@ -1,1 +1,1 @@
-"""Draws a report for people: in the terminal and as a contact sheet."""
+"""Show a report to people: in a terminal, or as an HTML page."""

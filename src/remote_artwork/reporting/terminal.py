@@ -1,4 +1,4 @@
-"""The report and an explanation as a person reads them in a terminal."""
+"""Print a report in a terminal."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from remote_artwork.core.report import (
 )
 from remote_artwork.core.text import escape_unprintable
 
-MOST_ROWS = 40
-"""Rows of one status that a table shows; the report itself holds more."""
+MAX_ROWS = 40
+"""Rows per status in a table. The report itself contains more."""
 
-_PART_OF_IT = "Only the part of the folder was seen where awaited files would be; --sweep sees every file."
+_PARTIAL_LISTING = "Only the parts of the folder with expected names were read. --sweep reads all files."
 _PARTIAL = {
-    (): "No file was awaited, so the folder was not looked at; --sweep sees every file.",
-    ("probing",): "Only awaited names were asked for: the folder cannot be listed.",
+    (): "No file was expected, so the folder was not read. --sweep reads all files.",
+    ("probing",): "Only expected names were requested, because the folder cannot be listed.",
 }
 
 _GOOD = frozenset({ItemStatus.FULFILLED, ItemStatus.ATTACHED, ItemStatus.MATCHED})
 
 
 def print_report(report: ScanReport, console: Console) -> None:
-    """Prints the outcome of every item, the odd files, and what the pass cost."""
-    console.print(rendered(report))
+    """Print the outcome of every item, the unmatched files, and the requests."""
+    console.print(render(report))
 
 
-def rendered(report: ScanReport) -> RenderableType:
-    """The report as something Rich can print."""
+def render(report: ScanReport) -> RenderableType:
+    """The report as a Rich renderable."""
     parts: list[RenderableType] = [_title(report), _items(report.items)]
     if report.files:
         parts += [Text(""), _files(report.files, report)]
@@ -43,8 +43,8 @@ def rendered(report: ScanReport) -> RenderableType:
     return Group(*parts)
 
 
-def _by(report: ScanReport) -> str:
-    """How they were found, unless by what everybody expects."""
+def _strategy(report: ScanReport) -> str:
+    """How the files were found, unless by a plain listing."""
     return "" if report.strategy in ((), ("listing",)) else f" by {' and '.join(report.strategy)}"
 
 
@@ -55,37 +55,40 @@ def _title(report: ScanReport) -> Text:
 
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
     if not items:
-        return Text("No order waits for approval.")
+        return Text("No order is pending.")
     table = _table("Order", "Item", "Outcome", "Why")
     shown: dict[ItemStatus, int] = {}
     for item in items:
         shown[item.status] = shown.get(item.status, 0) + 1
-        if shown[item.status] <= MOST_ROWS:
+        if shown[item.status] <= MAX_ROWS:
             table.add_row(
-                _shown(item.order_number), _shown(item.item_number), Text(item.status, _style(item.status)), _why(item)
+                _escaped(item.order_number),
+                _escaped(item.item_number),
+                Text(item.status, _style(item.status)),
+                _why(item),
             )
-    _add_rest(table, {str(status): count - MOST_ROWS for status, count in shown.items() if count > MOST_ROWS})
+    _add_rest(table, {str(status): count - MAX_ROWS for status, count in shown.items() if count > MAX_ROWS})
     return table
 
 
 def _why(item: ItemOutcome) -> Text:
     warnings = [finding.message for finding in item.findings if finding.severity is Severity.WARN]
-    return _shown("; ".join([item.reason, *warnings]))
+    return _escaped("; ".join([item.reason, *warnings]))
 
 
-def _shown(text: str, style: str = "") -> Text:
-    """Words of a merchant, a shop or a storage."""
+def _escaped(text: str, style: str = "") -> Text:
+    """Text from a merchant, a shop or a storage, with unprintable characters escaped."""
     return Text(escape_unprintable(text), style)
 
 
 def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType:
-    table = _table("Odd file", "What it is", "Why")
+    table = _table("Unmatched file", "Status", "Why")
     shown: dict[FileStatus, int] = {}
     for file in files:
         shown[file.status] = shown.get(file.status, 0) + 1
-        if shown[file.status] <= MOST_ROWS:
-            table.add_row(_shown(file.name), Text(file.status, "yellow"), _shown(file.reason))
-    rest = {str(status): count - MOST_ROWS for status, count in report.file_counts.items() if count > MOST_ROWS}
+        if shown[file.status] <= MAX_ROWS:
+            table.add_row(_escaped(file.name), Text(file.status, "yellow"), _escaped(file.reason))
+    rest = {str(status): count - MAX_ROWS for status, count in report.file_counts.items() if count > MAX_ROWS}
     _add_rest(table, rest)
     return table
 
@@ -93,14 +96,14 @@ def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("Item", "Outcome", "What it is"))
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("Item", "Outcome", "Status"))
     return table
 
 
 def _add_rest(table: Table, rest: dict[str, int]) -> None:
     for status, count in rest.items():
         cells = [""] * (len(table.columns) - 1)
-        table.add_row(*cells, Text(f"… and {count:,} more that are {status}", "dim"))
+        table.add_row(*cells, Text(f"… and {count:,} more: {status}", "dim"))
 
 
 def _style(status: ItemStatus) -> str:
@@ -116,7 +119,7 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     lines: list[RenderableType] = [
         Text(f"Items: {counts}."),
         Text(
-            f"Storage: {report.names_seen:,} files seen{_by(report)}; requests: {requests['list']} list, "
+            f"Storage: {report.names_seen:,} files seen{_strategy(report)}; requests: {requests['list']} list, "
             f"{requests['head']} head, {requests['get']} get{'' if requests['get'] else '; no file was read'}."
         ),
     ]
@@ -125,8 +128,13 @@ def _footer(report: ScanReport) -> list[RenderableType]:
             Text("Nothing was fulfilled in this scan." if not now else f"{now} items were fulfilled in this scan.")
         )
     if report.monthly_cost is not None:
-        lines.append(Text(f"Such requests every hour cost about {report.monthly_cost:,.2f} US dollars a month.", "dim"))
+        lines.append(
+            Text(
+                f"With as many requests, an hourly scan costs about {report.monthly_cost:,.2f} US dollars per month.",
+                "dim",
+            )
+        )
     if report.coverage == "partial" and not report.faults:
-        lines.append(Text(_PARTIAL.get(report.strategy[-1:], _PART_OF_IT), "dim"))
-    lines += [_shown(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
+        lines.append(Text(_PARTIAL.get(report.strategy[-1:], _PARTIAL_LISTING), "dim"))
+    lines += [_escaped(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

@@ -1,4 +1,4 @@
-"""The contact sheet as text: whole without a browser, without pictures, and for a report that holds next to nothing."""
+"""The contact sheet as HTML text."""
 
 import re
 from datetime import UTC, datetime
@@ -33,14 +33,14 @@ def page(*items, pictures=None, **more):
     return contact_sheet(evolve(EMPTY, items=items, **more), pictures or {})
 
 
-def test_an_empty_report_is_a_page_that_says_so():
+def test_an_empty_report_says_that_no_order_is_pending():
     text = page()
-    assert "No order waits for approval." in text
+    assert "No order is pending." in text
     assert "<form" not in text
 
 
 @pytest.mark.parametrize("status", ItemStatus)
-def test_every_status_of_an_item_is_said_in_words_with_what_to_do(status):
+def test_every_item_status_is_shown_with_advice(status):
     text = page(item(status))
     assert f'<p class="status">{status.replace("_", " ")}</p>' in text
     assert ITEM_ADVICE[status] in text
@@ -48,7 +48,7 @@ def test_every_status_of_an_item_is_said_in_words_with_what_to_do(status):
 
 
 @pytest.mark.parametrize("status", FileStatus)
-def test_every_status_of_a_file_is_said_in_words_with_what_to_do(status):
+def test_every_file_status_is_shown_with_advice(status):
     file = FileOutcome(name="1001-1.pdf", status=status, because=because("why"), suggestion="1001_1.pdf")
     text = page(files=(file,), file_counts={status: 1})
     assert status.replace("_", " ") in text
@@ -56,7 +56,7 @@ def test_every_status_of_a_file_is_said_in_words_with_what_to_do(status):
     assert "1001_1.pdf" in text
 
 
-def test_warnings_stand_out_and_every_figure_is_in_the_table():
+def test_warnings_are_shown_and_all_findings_are_in_the_table():
     findings = (
         Finding(
             severity=Severity.WARN, code="low_resolution", message="blurred", measured="72 dpi", required="150 dpi"
@@ -71,19 +71,19 @@ def test_warnings_stand_out_and_every_figure_is_in_the_table():
         assert figure in text
 
 
-def test_what_could_not_be_used_stands_on_top():
+def test_faults_are_shown_first():
     text = page(faults=(Fault.of("storage", "it is <down>"),))
     assert "The storage could not be used." in text
     assert "it is &lt;down&gt;" in text
 
 
-def test_a_picture_is_part_of_the_page_and_a_file_without_one_is_named():
+def test_thumbnails_are_embedded_and_other_files_are_named():
     text = page(item(ItemStatus.CONFLICT, files=("a.png", "b.png")), pictures={"a.png": b"\xff\xd8"})
     assert '<img src="data:image/jpeg;base64,/9g=" alt="Artwork a.png">' in text
     assert text.count("<bdi>b.png</bdi>") == 1
 
 
-def test_a_side_that_is_awaited_is_named_beside_one_that_is_there():
+def test_missing_placements_are_shown_beside_existing_files():
     text = page(item(ItemStatus.MISSING, files=("1_front.png",), expected=("1_back",)))
     assert "<bdi>1_front.png</bdi>" in text
     assert "<bdi>1_back</bdi>" in text
@@ -91,18 +91,18 @@ def test_a_side_that_is_awaited_is_named_beside_one_that_is_there():
     assert "no file" in page(item(ItemStatus.NOT_REQUIRED))
 
 
-def test_a_name_that_is_no_text_is_shown_escaped():
+def test_bytes_that_are_not_text_are_escaped():
     assert "\\udcff_1.pdf" in page(item(ItemStatus.REJECTED, files=("\udcff_1.pdf",)))
 
 
-def test_only_its_own_script_and_style_may_run():
+def test_only_the_own_script_and_style_can_run():
     text = page(item(ItemStatus.MISSING))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "unsafe" not in policy
 
 
-def test_without_jinja2_it_is_named_with_its_cure(monkeypatch):
+def test_the_message_about_missing_jinja2_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(MissingExtra, match=r"pip install 'remote_artwork\[report\]'"):
         page()
