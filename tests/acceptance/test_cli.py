@@ -42,7 +42,7 @@ class TestDemo:
         before = tree(shop.home)
         ended = run("demo", shop.home)
         assert ended.returncode == 2
-        assert "holds a shop already" in ended.stderr
+        assert "already contains a shop" in ended.stderr
         assert tree(shop.home) == before
 
 
@@ -58,7 +58,7 @@ class TestNewFiles:
     def test_a_wait_that_is_none_is_refused(self, shop):
         ended = shop.run("scan", "--settle-for", "soon")
         assert ended.returncode == 2
-        assert "'soon' is no duration" in ended.stderr
+        assert "'soon' is not a duration" in ended.stderr
 
 
 class TestScan:

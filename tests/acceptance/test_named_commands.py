@@ -99,5 +99,5 @@ def test_an_approval_or_id_that_there_is_not_is_refused(root, tmp_path):
     case = Case(root, tmp_path, order("1001"))
     for option in ("--approval=v9", "--id=B"):
         refused = case.run(f"remote-artwork ledger resolve 1001 --fulfilled {option}")
-        assert (refused.exit_code, "no uncertain fulfillment" in refused.output) == (2, True)
+        assert (refused.exit_code, "no uncertain order" in refused.output) == (2, True)
     assert case.states == {"1001": FulfillState.UNCERTAIN}

@@ -1,4 +1,4 @@
-"""The command line: every command, and the options that they share."""
+"""The commands of the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.console import Console
 import remote_artwork as ra
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
-from remote_artwork.cli.options import Options, on_a_location, parse_duration
+from remote_artwork.cli.options import Options, parse_duration, with_shared_options
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.reporting.html import require_writable
@@ -36,7 +36,10 @@ Report = Annotated[
         "--report", metavar="FILE.html", help="Write a contact sheet: a page with a picture of every artwork."
     ),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Process at most this many orders.")]
+NameOrUrl = Annotated[
+    str, typer.Argument(metavar="NAME|URL", help="The name of a file. With --order: the storage location.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Process at most this many orders.")]
 
 app: typer.Typer = typer.Typer(
     name="remote-artwork",
@@ -74,7 +77,8 @@ def start(
 @app.command()
 def demo(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where the demo is written. Default: a new temporary folder.")
+        Path | None,
+        typer.Argument(metavar="DIR", help="The folder to create the demo in. Default: a new temporary folder."),
     ] = None,
 ) -> None:
     """Create a small shop with real files in DIR and scan it."""
@@ -83,7 +87,7 @@ def demo(
 
 
 @app.command()
-@on_a_location
+@with_shared_options()
 def check(
     options: Options,
     *,
@@ -97,7 +101,7 @@ def check(
 
 
 @app.command()
-@on_a_location
+@with_shared_options()
 def plan(
     options: Options,
     *,
@@ -107,12 +111,12 @@ def plan(
     page: Report = None,
 ) -> int:
     """Show what a scan would do (a dry run). Writes nothing except the report that you ask for."""
-    work = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
-    return finish(lambda: _pass(options, work, as_json=as_json, page=page))
+    run = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
+    return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
 
 @app.command()
-@on_a_location
+@with_shared_options()
 def scan(
     options: Options,
     *,
@@ -123,18 +127,18 @@ def scan(
 ) -> int:
     """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the current order."""
     stop = threading.Event()
-    work = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
+    run = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
     with sigterm_sets(stop):
-        return finish(lambda: _pass(options, work, as_json=as_json, page=page))
+        return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
 
 @app.command()
-@on_a_location
+@with_shared_options()
 def watch(
     options: Options,
     *,
     every: Annotated[
-        str, typer.Option("--every", help="The time between two scans, for example 15m, 1h or 1d.")
+        str, typer.Option("--every", metavar="TIME", help="The time between two scans, for example 15m, 1h or 1d.")
     ] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,
     page: Annotated[
@@ -150,11 +154,10 @@ def watch(
         stop = threading.Event()
         interrupted = _ctrl_c_sets(stop)
         console = Console()
-
         scanner = options.scanner()
 
         def show(report: ra.ScanReport) -> None:
-            _show(report, console, as_json=as_json, indent=None)
+            _print_report(report, console, as_json=as_json, indent=None)
             if page is not None:
                 report.to_html(page, storage=scanner.storage)
 
@@ -165,14 +168,16 @@ def watch(
 
 
 @app.command()
-@on_a_location
+@with_shared_options(url=NameOrUrl)
 def explain(
     options: Options,
     second: Annotated[
-        str | None, typer.Argument(metavar="[URL]", help="The location, when a NAME comes first.")
+        str | None, typer.Argument(metavar="URL", help="The storage location, after the name of a file.")
     ] = None,
     *,
-    order: Annotated[str | None, typer.Option("--order", help="Explain this order instead of a file.")] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="N", help="Explain this order instead of a file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Explain why a file or an order has its status: explain NAME URL, or explain --order N URL."""
@@ -181,8 +186,8 @@ def explain(
         if (second is None) == (order is None):
             raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
         name = None if second is None else options.url
-        place = options if second is None else evolve(options, url=second)
-        explanation = place.scanner().explain(name, order=order)
+        location = options if second is None else evolve(options, url=second)
+        explanation = location.scanner().explain(name, order=order)
         typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
         return explanation.exit_code
 
@@ -202,23 +207,22 @@ def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
     return interrupted
 
 
-def _pass(
-    options: Options, one_pass: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None
-) -> int:
+def _run_scan(options: Options, run: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None) -> int:
+    """Run one scan or dry run, print its report, and write the contact sheet."""
     if page is not None:
         require_writable(page)
     with ExitStack() as stack:
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
         scanner = options.scanner(observer=bar)
-        report = one_pass(scanner)
-    _show(report, Console(), as_json=as_json, indent=2)
+        report = run(scanner)
+    _print_report(report, Console(), as_json=as_json, indent=2)
     if page is not None:
         report.to_html(page, storage=scanner.storage)
     return report.exit_code
 
 
-def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
+def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
     if as_json:
         typer.echo(report.to_json(indent=indent))
     else:
@@ -226,22 +230,22 @@ def _show(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int
 
 
 def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
-    """Prints a verdict a line, or the report as JSON; returns the exit code.
+    """Print one line for each step of the check, or the report as JSON. Return the exit code.
 
     Raises:
-        RemoteArtworkError: The location could not be opened, and no report as JSON is wanted, which would say so.
+        RemoteArtworkError: The location could not be opened. With ``as_json``, the report says so instead.
     """
-    where, tried = "", "recognized"
+    where, step_name = "", "recognized"
     network = options.network()
     try:
-        where, tried = str(ra.Location.parse(options.url, options.provider)), "credentials"
+        where, step_name = str(ra.Location.parse(options.url, options.provider)), "credentials"
         location, credentials = options.resolve()
-        tried = "open"
+        step_name = "open"
         storage = ra.open_storage(location, credentials=credentials, network=network)
     except ra.RemoteArtworkError as error:
         if not as_json:
             raise
-        return _told(CheckReport.of_refusal(tried, error, location=where))
+        return _print_json(CheckReport.of_refusal(step_name, error, location=where))
     steps = []
     for step in check_storage(
         storage, location=location, credentials=credentials, network=network, write_test=write_test
@@ -250,9 +254,9 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
         if not as_json:
             typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
     report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
-    return _told(report) if as_json else report.exit_code
+    return _print_json(report) if as_json else report.exit_code
 
 
-def _told(report: CheckReport) -> int:
+def _print_json(report: CheckReport) -> int:
     typer.echo(report.to_json())
     return report.exit_code

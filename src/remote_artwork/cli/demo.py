@@ -1,4 +1,4 @@
-"""The demonstration: a small shop with real files, scanned by the same code as any other."""
+"""The demo: a small shop with real files, scanned by the same code as every shop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PICTURES = {
     "1010_1.pdf": "card.pdf",
     "2001_1.jpg": "poster.jpg",
 }
-"""File of the shop → the picture it is made from. 1008_1.pdf is cut off half-way, 1009_1.jpg is a PNG."""
+"""File name in the demo → file that it is copied from. 1009_1.jpg is a PNG. Another file, 1008_1.pdf, is incomplete."""
 
 _EXPECTED_ITEMS = {
     ("1001", "1"): ItemStatus.FULFILLED,
@@ -60,18 +60,18 @@ _EXPECTED_FILES = {
 
 
 def run_demo(directory: Path | None, console: Console, *, program: str) -> int:
-    """Writes the shop, scans it, and says what to try next.
+    """Create the shop, scan it, and suggest what to try next.
 
     Args:
-        directory: Where; a new temporary folder when None. Nothing in it is overwritten.
-        console: Takes the report.
-        program: What the command line is called in the lines to try next.
+        directory: The folder to create the shop in. None: a new temporary folder. Nothing in it is overwritten.
+        console: Where to print the report.
+        program: The name of the command in the suggestions.
 
     Returns:
-        0 when every outcome is as it should be (the odd files are the demonstration), else 1.
+        0 if every outcome is as expected, including those of the files with errors. Else 1.
 
     Raises:
-        ConfigurationError: The folder holds a shop already, or cannot be written.
+        ConfigurationError: The folder already contains a shop, or cannot be written.
     """
     home = Path(tempfile.mkdtemp(prefix="remote-artwork-demo-")) if directory is None else directory
     orders, artwork = write_shop(home)
@@ -80,21 +80,21 @@ def run_demo(directory: Path | None, console: Console, *, program: str) -> int:
     items = {(item.order_number, item.item_number): item.status for item in report.items}
     files = {file.name: file.status for file in report.files}
     if (items, files) != (_EXPECTED_ITEMS, _EXPECTED_FILES) or report.faults:
-        console.print(Text("The demonstration did not run as it should; please report it.", "bold red"))
+        console.print(Text("The demo did not have the expected outcome. Please report this as a bug.", "bold red"))
         return 1
-    _say_what_next(console, program, orders, artwork)
+    _suggest_next_steps(console, program, orders, artwork)
     return 0
 
 
 def write_shop(home: Path) -> tuple[Path, Path]:
-    """Writes ``orders.json`` and the folder ``artwork`` into ``home``; returns both paths.
+    """Write ``orders.json`` and the folder ``artwork`` to ``home``. Return both paths.
 
     Raises:
-        ConfigurationError: One of them is there already, or cannot be written.
+        ConfigurationError: One of them already exists, or cannot be written.
     """
     orders, artwork = home / "orders.json", home / "artwork"
     if orders.exists() or artwork.exists():
-        raise ra.ConfigurationError(f"{home} holds a shop already; name another folder")
+        raise ra.ConfigurationError(f"{home} already contains a shop; choose another folder")
     try:
         artwork.mkdir(parents=True)
         pictures = resources.files("remote_artwork.cli") / "shop"
@@ -104,39 +104,44 @@ def write_shop(home: Path) -> tuple[Path, Path]:
         _upload(artwork / "1008_1.pdf", card[: len(card) // 2])
         orders.write_text(json.dumps({"orders": _orders()}, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ra.ConfigurationError(f"the shop cannot be written into {home}: {error.strerror}") from error
+        raise ra.ConfigurationError(
+            f"the demo cannot be written to {home}: {error.strerror}; choose another folder"
+        ) from error
     return orders, artwork
 
 
 def _upload(path: Path, data: bytes) -> None:
-    """Writes a file as if a merchant had done so an hour ago: a newer one would wait until its upload has ended."""
+    """Write a file that appears to be one hour old. A scan does not use a newer file, whose upload may still run."""
     path.write_bytes(data)
     an_hour_ago = time.time() - 3600
     os.utime(path, (an_hour_ago, an_hour_ago))
 
 
 def _orders() -> list[Mapping[str, Any]]:
-    numbers: dict[str, list[dict[str, Any]]] = {}
+    items_by_order: dict[str, list[dict[str, Any]]] = {}
     for order, item in _EXPECTED_ITEMS:
         fields: dict[str, Any] = {"number": item}
         if (order, item) == ("1007", "2"):
             fields |= {"requires_artwork": False, "title": "Gift card"}
-        numbers.setdefault(order, []).append(fields)
-    return [{"number": order, "status": "pending_approval", "items": items} for order, items in numbers.items()]
+        items_by_order.setdefault(order, []).append(fields)
+    return [{"number": order, "status": "pending_approval", "items": items} for order, items in items_by_order.items()]
 
 
-def _say_what_next(console: Console, program: str, orders: Path, artwork: Path) -> None:
-    near, right = (shlex.quote(str(artwork / name)) for name in ("1006-1.png", "1006_1.png"))
+def _suggest_next_steps(console: Console, program: str, orders: Path, artwork: Path) -> None:
+    wrong, right = (shlex.quote(str(artwork / name)) for name in ("1006-1.png", "1006_1.png"))
     options = f"{shlex.quote(artwork.resolve().as_uri())} --orders-file {shlex.quote(str(orders))}"
     lines = [
         f"cat {shlex.quote(str(orders))}",
         f"{program} scan {options}",
-        f"mv {near} {right}",
+        f"mv {wrong} {right}",
         f"{program} plan {options}",
         f"{program} explain 2001_1.jpg {options}",
     ]
     console.print(
-        Text("\nTry next: see what was written, scan again (nothing is fulfilled twice), mend a name, ask why:")
+        Text(
+            "\nTry next: see the orders, scan again (no order is fulfilled twice), fix a file name, "
+            "and explain a result:"
+        )
     )
     for line in lines:
         console.print(Text(f"  {line}"), soft_wrap=True)

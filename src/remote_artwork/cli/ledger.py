@@ -31,7 +31,7 @@ from remote_artwork.core.text import escape_unprintable
 
 ledger_app: typer.Typer = typer.Typer(
     name="ledger",
-    help="Show what the ledger holds, and record the outcome of an uncertain order.",
+    help="Show the orders in the ledger. Record the outcome of an uncertain order.",
     no_args_is_help=True,
 )
 
@@ -41,7 +41,9 @@ Orders = Annotated[
     Path | None, typer.Option("--orders-file", metavar="FILE", help="Use the ledger beside this orders file.")
 ]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="For example sqlite:///ledger.db.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="The shop whose orders are meant.")]
+Tenant = Annotated[
+    str, typer.Option("--tenant", metavar="NAME", help="The shop's name, if several shops share one ledger.")
+]
 Number = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
 
 
@@ -52,14 +54,14 @@ def list_orders(
     ledger: LedgerUrl = None,
     tenant: Tenant = DEFAULT_TENANT,
     state: Annotated[FulfillState | None, typer.Option("--state", help="Only orders in this state.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON on stdout, and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the orders as JSON, and nothing else.")] = False,
 ) -> None:
     """List every order in the ledger. Writes nothing."""
 
     def show() -> int:
         records = list(open_ledger(orders, ledger).find(tenant, state=state))
         if as_json:
-            typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
+            typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
         else:
             Console().print(_table(records))
         return 0
@@ -74,8 +76,8 @@ def show_order(
     """Show one order as JSON, with its items and files. Writes nothing."""
 
     def show() -> int:
-        records = known(open_ledger(orders, ledger), tenant, number)
-        typer.echo(json.dumps([_plain(record) for record in records], indent=2, ensure_ascii=False))
+        records = find_orders(open_ledger(orders, ledger), tenant, number)
+        typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
         return 0
 
     finish(show)
@@ -92,12 +94,15 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
     ledger: LedgerUrl = None,
     tenant: Tenant = DEFAULT_TENANT,
     order_id: Annotated[
-        str | None, typer.Option("--id", help="The order's id, when several orders have the number.")
+        str | None, typer.Option("--id", metavar="ID", help="The order's id, if several orders have this number.")
     ] = None,
     call_is_over: Annotated[
-        bool, typer.Option("--call-is-over", help="The call has ended, although its time limit has not passed.")
+        bool,
+        typer.Option("--call-is-over", help="Confirm that the call has ended, although its time limit has not passed."),
     ] = False,
-    approval: Annotated[str | None, typer.Option("--approval", help="The approval, when an order has several.")] = None,
+    approval: Annotated[
+        str | None, typer.Option("--approval", metavar="APPROVAL", help="The approval, if the order has several.")
+    ] = None,
 ) -> None:
     """Record what happened to an uncertain order, after you checked it in the shop.
 
@@ -106,14 +111,15 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
 
     def record_outcome() -> int:
         book = open_ledger(orders, ledger)
-        wanted = {"order_id": order_id, "approval": approval}
-        record = _uncertain(known(book, tenant, number), number, {k: v for k, v in wanted.items() if v is not None})
+        options = {"order_id": order_id, "approval": approval}
+        selection = {name: value for name, value in options.items() if value is not None}
+        record = _find_uncertain(find_orders(book, tenant, number), number, selection)
         person = getpass.getuser()
         lease = book.claim(record.key, order_number=number, owner=f"a person: {person}", lease_for=_LEASE)
         if lease is None:
             raise ra.ConfigurationError(f"a scan is processing order {number}; try again when it has finished")
         try:
-            _refuse_too_early(lease.record, number, fulfilled=fulfilled or call_is_over)
+            _require_resolvable(lease.record, number, fulfilled=fulfilled or call_is_over)
         except ra.ConfigurationError:
             book.advance(lease, (), release=True)
             raise
@@ -133,51 +139,51 @@ def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
     return ra.SqlLedger(ledger_url(orders, ledger))
 
 
-def known(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
-    """The rows of one order number.
+def find_orders(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:
+    """Return the records of an order number.
 
     Raises:
-        ConfigurationError: The ledger has none.
+        ConfigurationError: There is none.
     """
     records = list(ledger.find(tenant, order_numbers=[number]))
     if not records:
         raise ra.ConfigurationError(
-            f"the ledger has no order {number} of tenant {tenant}; check the number, --tenant and --ledger"
+            f"the ledger has no order {number} for the tenant {tenant}; check the number, --tenant and --ledger"
         )
     return records
 
 
-def _uncertain(records: Iterable[OrderRecord], number: str, wanted: Mapping[str, str]) -> OrderRecord:
-    """The one uncertain row with this id and approval.
+def _find_uncertain(records: Iterable[OrderRecord], number: str, selection: Mapping[str, str]) -> OrderRecord:
+    """Return the one uncertain record with this id and approval.
 
     Raises:
-        ConfigurationError: There is none, or there are several; the message has a command for each.
+        ConfigurationError: There is none, or there are several. The message then has the command for each.
     """
     found = [
         record
         for record in records
         if record.state in UNRESOLVED_STATES
-        and all(getattr(record.key, name) == value for name, value in wanted.items())
+        and all(getattr(record.key, name) == value for name, value in selection.items())
     ]
     if len(found) == 1:
         return found[0]
     if not found:
         raise ra.ConfigurationError(
-            f"order {number} has no uncertain fulfillment with this id and approval; "
-            f"run: remote-artwork ledger show {number}"
+            f"the ledger has no uncertain order {number}{' with this id or approval' if selection else ''}; "
+            f"to see its state, run: remote-artwork ledger show {number}"
         )
     which = "; or ".join(resolve_command(record.key, number, by_id=True) for record in found)
     raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; choose one: {which}")
 
 
-def _refuse_too_early(record: OrderRecord, number: str, *, fulfilled: bool) -> None:
-    """Refuse to record an outcome that a scan has recorded, or that would send an order during a running call.
+def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) -> None:
+    """Require that no scan has resolved the order, and that no call may still be in flight.
 
     Raises:
-        ConfigurationError: With the reason, and when to try again.
+        ConfigurationError: The order cannot be resolved now. The message says when to try again.
     """
     if record.state not in UNRESOLVED_STATES:
-        raise ra.ConfigurationError(f"a scan has just resolved order {number}: the ledger has it as {record.state}")
+        raise ra.ConfigurationError(f"a scan has just resolved order {number}; the ledger now has it as {record.state}")
     if not fulfilled and record.remaining_call_time:
         rounded_up = format_duration((record.remaining_call_time + timedelta(minutes=1)).total_seconds())
         raise ra.ConfigurationError(
@@ -192,21 +198,17 @@ def _table(records: Iterable[OrderRecord]) -> Table:
         table.add_column(heading, overflow="fold")
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
-        told = (
+        cells = (
             record.order_number,
             record.state,
             items,
             record.receipt or "",
             record.reason.render() if record.reason else "",
         )
-        table.add_row(*(Text(escape_unprintable(text)) for text in told))
+        table.add_row(*(Text(escape_unprintable(text)) for text in cells))
     return table
 
 
-def _plain(record: OrderRecord) -> dict[str, Any]:
+def _to_dict(record: OrderRecord) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(json.dumps(asdict(record), default=str))
     return fields
-
-
-def _why(record: OrderRecord) -> str:
-    return record.reason.render() if record.reason else ""

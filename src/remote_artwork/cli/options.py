@@ -1,4 +1,4 @@
-"""From command line options to a scanner."""
+"""The options that the commands share, and the scanner that they describe."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from remote_artwork.credentials import Credentials
 from remote_artwork.errors import ConfigurationError
 from remote_artwork.storage.storage import resolve_location
 
+log: logging.Logger = logging.getLogger(__name__)
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_duration(text: str) -> timedelta:
-    """Reads one figure with its unit.
+    """Parse a number with a unit, for example ``15m``.
 
     Raises:
-        ConfigurationError: It is not of that form, or not above zero.
+        ConfigurationError: It has another form, or is not positive.
     """
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None or float(match[1]) <= 0:
-        raise ConfigurationError(f"{text!r} is no duration; write for example 90s, 15m, 1h or 2d")
+        raise ConfigurationError(f"{text!r} is not a duration; write, for example, 90s, 15m, 1h or 2d")
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
 def parse_wait(text: str) -> timedelta | None:
-    """A duration, or None for ``none``: no wait at all.
+    """Parse a duration. Return None for ``none``, which means no wait.
 
     Raises:
         ConfigurationError: It is neither.
     """
     return None if text.strip().lower() == "none" else parse_duration(text)
 
-
-log: logging.Logger = logging.getLogger(__name__)
 
 _ROLE = frozenset({"role_arn", "external_id", "session_name", "duration_minutes", "region"})
 _KEYS = frozenset({"access_key", "secret_key"})
@@ -80,7 +80,7 @@ def read_credentials(choice: str) -> Credentials | None:
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous, ambient or a JSON file") from None
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         log.warning("credentials_readable_by_others", extra={"error": f"run chmod 600 {choice}"})
-    found = _in_file(fields) if isinstance(fields, dict) else None
+    found = _parse_credentials(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(
             f"--credentials {choice}: it must hold access_key and secret_key, and optionally token; or role_arn "
@@ -90,7 +90,7 @@ def read_credentials(choice: str) -> Credentials | None:
     return found
 
 
-def _in_file(fields: Mapping[str, Any]) -> Credentials | None:
+def _parse_credentials(fields: Mapping[str, Any]) -> Credentials | None:
     named = set(fields)
     if fields.get("type") == "service_account":
         return ra.ServiceAccount(fields)
@@ -110,7 +110,7 @@ def _keys(fields: Mapping[str, Any]) -> ra.Keys | None:
 
 
 def _role(fields: Mapping[str, Any]) -> ra.AssumeRole | None:
-    """The endpoint that issues sessions is never read from a file."""
+    """Parse a role. The endpoint that issues sessions is never read from a file."""
     rest = {name: value for name, value in fields.items() if name not in _ROLE}
     base = ra.Ambient() if rest == {"ambient": True} else _keys(rest) if set(rest) <= _KEYS | {"token"} else None
     minutes = fields.get("duration_minutes", 60)
@@ -132,20 +132,24 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     ledger: Annotated[
         str | None, typer.Option("--ledger", metavar="URL", help="Default: a SQLite file beside the orders file.")
     ] = None,
-    tenant: Annotated[str, typer.Option("--tenant", help="Separates several shops in one ledger.")] = "default",
+    tenant: Annotated[
+        str, typer.Option("--tenant", metavar="NAME", help="The shop's name, if several shops share one ledger.")
+    ] = "default",
     pattern: Annotated[
-        str, typer.Option("--pattern", help="The pattern of the file names, without extension.")
+        str, typer.Option("--pattern", metavar="PATTERN", help="The pattern of the file names, without extension.")
     ] = DEFAULT_PATTERN,
     credentials: Annotated[
         str,
         typer.Option(
             "--credentials",
             metavar="anonymous|ambient|FILE",
-            help="ambient: this machine's. FILE: JSON: keys, role_arn, sas_token, account_key, or Google's key file.",
+            help="ambient: the credentials of this machine. FILE: a JSON file with access_key and secret_key, "
+            "role_arn, sas_token or account_key, or a key file of Google.",
         ),
     ] = "anonymous",
     provider: Annotated[
-        str | None, typer.Option("--provider", help="The provider, when the host name does not show it.")
+        str | None,
+        typer.Option("--provider", metavar="ID", help="The storage provider, if the host name does not show it."),
     ] = None,
     allow_private_network: Annotated[
         bool, typer.Option("--allow-private-network", help="Allow private addresses and plain http.")
@@ -155,7 +159,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         typer.Option(
             "--settle-for",
             metavar="TIME|none",
-            help="How old a file must be before it is checked, where files are visible during upload (local, web).",
+            help="How old a file must be before it is used, in storages that show files during upload (local, web).",
         ),
     ] = "2m",
     deep: Annotated[
@@ -177,23 +181,32 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     )
 
 
-def on_a_location(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the shared options to a command, which receives them as one ``Options`` value, its first argument."""
-    shared = inspect.signature(_shared)
-    own = inspect.signature(command)
-    extra = list(own.parameters.values())[1:]
+def with_shared_options(*, url: Any = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Add the shared options to a command, which receives them as one ``Options`` value, its first argument.
 
-    @functools.wraps(command)
-    def with_options(**given: Any) -> int:
-        options = _shared(**{name: given.pop(name) for name in shared.parameters})
-        return command(options, **given)
+    Args:
+        url: Describes the first argument of the command line, if it is not the usual one.
+    """
 
-    hints = get_type_hints(_shared, include_extras=True) | get_type_hints(command, include_extras=True)
-    declared = sorted([*shared.parameters.values(), *extra], key=lambda parameter: parameter.kind)
-    parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
-    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        shared = inspect.signature(_shared)
+        own = inspect.signature(command)
+        extra = list(own.parameters.values())[1:]
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> int:
+            options = _shared(**{name: given.pop(name) for name in shared.parameters})
+            return command(options, **given)
+
+        hints = get_type_hints(_shared, include_extras=True) | get_type_hints(command, include_extras=True)
+        hints |= {} if url is None else {"url": url}
+        declared = sorted([*shared.parameters.values(), *extra], key=lambda parameter: parameter.kind)
+        parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
+        with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return with_options
+
+    return decorate
 
 
 @frozen(kw_only=True)
@@ -242,7 +255,7 @@ class Options:
     def network(self) -> ra.NetworkPolicy:
         """The network policy of an operator."""
         private = self.allow_private_network
-        # Somebody who can run a command can read this machine's folders anyway.
+        # A user who can run this command can read local folders anyway.
         return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
 
     def resolve(self) -> tuple[ra.Location, Credentials]:

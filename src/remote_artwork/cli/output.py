@@ -39,9 +39,9 @@ def finish(command: Callable[[], int]) -> NoReturn:
     try:
         code = command()
     except ra.ConfigurationError as error:
-        code = _complain(error, 2)
+        code = _print_error(error, 2)
     except ra.RemoteArtworkError as error:
-        code = _complain(error, 3)
+        code = _print_error(error, 3)
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "Stopped. The ledger holds everything that was started; the next scan continues from there."
@@ -50,7 +50,7 @@ def finish(command: Callable[[], int]) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _complain(error: ra.RemoteArtworkError, code: int) -> int:
+def _print_error(error: ra.RemoteArtworkError, code: int) -> int:
     text = escape_unprintable(with_notes(str(error), error))
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), text))
     return code
@@ -61,7 +61,7 @@ _SHOWN = ("tenant", "order_number", "item_number", "files", "receipt", "reason",
 
 
 class _OneLine(logging.Formatter):
-    """The event's name, its fields, and its error; a traceback only on request."""
+    """One line with the name of the event, its error and its fields. The traceback follows only on request."""
 
     def __init__(self, *, tracebacks: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -69,17 +69,17 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record) if self._tracebacks else f"{self.formatTime(record)} {record.getMessage()}"
-        about = [
-            f"{fact}={escape_unprintable(str(getattr(record, fact)))}"
-            for fact in _SHOWN
-            if getattr(record, fact, None) is not None
+        fields = [
+            f"{name}={escape_unprintable(str(getattr(record, name)))}"
+            for name in _SHOWN
+            if getattr(record, name, None) is not None
         ]
         error = getattr(record, "error", None)
-        return " ".join([f"{line}: {error}" if error else line, *about])
+        return " ".join([f"{line}: {error}" if error else line, *fields])
 
 
 def log_to_stderr(*, verbose: bool) -> None:
-    """Shows this library's warnings, or with ``verbose`` all it does, with tracebacks."""
+    """Write the library's warnings to the error stream. With ``verbose``, write all its events, with tracebacks."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine(tracebacks=verbose))
     logger = logging.getLogger("remote_artwork")
@@ -90,7 +90,7 @@ def log_to_stderr(*, verbose: bool) -> None:
 
 @define
 class ProgressBar:
-    """An Observer that draws; it vanishes when the pass is over."""
+    """An ``Observer`` that shows the progress of a scan. It disappears when the scan ends."""
 
     console: Console
     _progress: Progress = field(init=False)
@@ -101,7 +101,7 @@ class ProgressBar:
     def __attrs_post_init__(self) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
         self._progress = Progress(*columns, console=self.console, transient=True)
-        self._task = self._progress.add_task("reading the pending orders", total=None, done="")
+        self._task = self._progress.add_task("reading pending orders", total=None, done="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -113,7 +113,7 @@ class ProgressBar:
         self._progress.stop()
 
     def on_event(self, event: Event) -> None:
-        """Draws what happened."""
+        """Show the progress."""
         draw = partial(self._progress.update, self._task)
         match event:
             case FilesListed():

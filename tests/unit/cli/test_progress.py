@@ -29,7 +29,7 @@ def drawn(bar):
 @pytest.mark.parametrize(
     ("events", "text"),
     [
-        ([], "reading the pending orders"),
+        ([], "reading pending orders"),
         ([LISTED, LISTED], "listing: 2,400 files seen"),
         ([STARTED], "order [7]\\x1b[2J"),
         (
@@ -37,7 +37,7 @@ def drawn(bar):
             "2 verified, 1 rejected",
         ),
         ([OrderFulfilled(tenant="t", order_number="7", order_id="7", receipt=None)], "1 fulfilled"),
-        ([ItemFound(**ITEM)], "reading the pending orders"),
+        ([ItemFound(**ITEM)], "reading pending orders"),
     ],
 )
 def test_the_bar_shows_what_happens(bar, events, text):
