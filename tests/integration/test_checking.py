@@ -31,8 +31,8 @@ def check(local_network):
     return check_
 
 
-def verdicts(report, *, besides=("recognized", "network")):
-    return {step.name: step.verdict for step in report.steps if step.name not in besides}
+def verdicts(report, *, ignore=("recognized", "network")):
+    return {step.name: step.verdict for step in report.steps if step.name not in ignore}
 
 
 def message(report, name):
@@ -76,7 +76,7 @@ def test_an_empty_file_is_fetched_too(s3_server, bucket, local_network, check):
     assert verdicts(report) == dict.fromkeys(ALL, Verdict.OK)
 
 
-def test_the_other_clouds(gcs_server, azure_server, local_network, check):
+def test_google_and_azure_storages_are_checked(gcs_server, azure_server, local_network, check):
     bucket = gcs_server.create_bucket(f"checked-{next(numbers)}")
     gcs_server.put(bucket, "in/1001_1.png", b"a picture")
     report = check(gcs.open_gcs(gcs_server, bucket, local_network))
@@ -121,7 +121,7 @@ def test_a_missing_permission_is_named(faulty_server, local_network, check):
 def test_wrong_keys_fail_once_and_name_no_permission(rclone_server, local_network, check):
     bucket = rclone_server.create_bucket(f"checked-{next(numbers)}")
     url = rclone_server.url(bucket, "in")
-    storage = opened(url, local_network, ra.Keys("AKTESTKEY", "a-secret-of-nobody"))
+    storage = opened(url, local_network, ra.Keys("AKTESTKEY", "a-wrong-secret"))
     report = check(storage, location=ra.Location.parse(url))
     assert verdicts(report) == {"list": Verdict.FAILED, "clock": Verdict.OK}
     assert message(report, "list").endswith("copy both keys again")
@@ -201,7 +201,7 @@ def test_a_url_that_does_not_open_the_file_is_a_failure(rclone_server, local_net
     assert "something other than the file" in message(check(storage), "fetch")
 
 
-def test_the_url_is_fetched_through_the_guard(s3_server, bucket, local_network, check):
+def test_the_url_is_fetched_under_the_network_policy(s3_server, bucket, local_network, check):
     storage = opened(s3_server.url(bucket, "in"), local_network, s3_server.keys)
     report = check(storage, network=ra.NetworkPolicy(allow_http=True))
     assert verdicts(report)["fetch"] is Verdict.FAILED
@@ -324,7 +324,7 @@ def test_check_location_checks_a_pasted_url(s3_server, bucket, local_network):
     ("url", "step", "where"),
     [("https://user:hush@files.example/in/", "recognized", ""), ("file:///srv/in/", "open", "file:///srv/in/")],
 )
-def test_a_url_that_is_refused_is_a_report_with_its_reason(url, step, where):
+def test_a_refused_url_gives_a_report_with_one_failed_step(url, step, where):
     report = check_location(url)
     [refusal] = report.steps
     assert (refusal.name, refusal.verdict, report.location, report.exit_code) == (step, "failed", where, 2)
@@ -341,7 +341,7 @@ def test_what_only_an_operator_can_allow_is_a_note_of_the_error(s3_server, bucke
         assert f"NetworkPolicy({setting}=True)" in step.error.__notes__[0]
 
 
-def test_a_folder_that_redirects_says_so(faulty_server, local_network):
+def test_a_web_folder_that_redirects_is_a_failure(faulty_server, local_network):
     faulty_server.redirect_to = "https://elsewhere.example/in/"
     faulty_server.answer(*["redirect"] * 3)
     [*_, step] = check_location(f"web+{faulty_server.endpoint}/in/", network=local_network).steps

@@ -334,11 +334,12 @@ LOCATION_CHECK = {
     "credentials_of_machine": "the credentials of this machine; never use them for a merchant's URL",
     "credentials_role": "the role {role}, in sessions of {duration:duration}",
     "role_without_external_id": (
-        "the role needs no external ID; agree on one, otherwise a merchant could name another merchant's role"
+        "no external ID is set; agree on one with the merchant, otherwise a merchant could use another merchant's role"
     ),
     "credentials_sas": "a SAS",
     "sas_by_policy": "a stored access policy defines its permissions",
     "sas_expires": "it expires{at:on}",
+    "sas_expires_early": "URLs for the shop must work for {lifetime:duration}; make a SAS that is valid longer",
     "sas_lacks_permission": "the SAS does not permit reading and listing; make one with sp=rl",
     "sas_for_one_file": "the SAS is for one file; make one for the container",
     "sas_expired": "the SAS expired{at:on}; make a new one",
@@ -351,7 +352,7 @@ LOCATION_CHECK = {
     "listing_works": "the folder can be listed; files on its first page: {files:,}, the first is {file}",
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
     "listing_starts_after": "a listing stays in the folder and can start after a name",
-    "listing_restarts": "a listing cannot start after a name, so each scan lists the whole folder",
+    "listing_restarts": "a listing cannot start after a name; scans still work, but each one lists the whole folder",
     "listing_leaves_folder": "the storage lists files of other folders, too; use a bucket of its own for this folder",
     "missing_reported": "a missing file is reported as missing",
     "missing_looks_forbidden": "a missing file and a forbidden file look the same; permit listing",
@@ -379,7 +380,10 @@ LOCATION_CHECK = {
         "the file cannot be opened without credentials (HTTP {http_status}); make it public, or use credentials that "
         "can sign URLs"
     ),
-    "clock_unknown": "the storage does not send its time, so the clocks could not be compared",
+    "clock_unknown": (
+        "the storage does not send its time, so the clocks were not compared; make sure that this machine's clock is "
+        "right"
+    ),
     "clock_correct": "this machine's clock and the storage's clock differ by {seconds} s",
     "clock_ahead": (
         "this machine's clock is {minutes} minutes ahead, so storages refuse its signatures; set the clock with NTP"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.errors import ConfigurationError, FileGone, MissingExtra, RemoteArtworkError, StorageDenied
 from remote_artwork.http import NetworkPolicy, Response, request
+from remote_artwork.storage.backends.base import LOCAL, Resumable, Writable
 from remote_artwork.storage.credentials import (
     AccountKey,
     Ambient,
@@ -354,9 +355,10 @@ def _inspect_sas(sas: SasToken, context: CheckContext) -> CheckStep:
     notes = [reason("sas_by_policy")] if by_policy else []
     if end is not None:
         notes.append(reason("sas_expires", at=end.isoformat()))
-    expires_early = end is not None and end < now + context.url_lifetime
-    verdict = Verdict.WARNING if expires_early else Verdict.OK
-    return _step("credentials", verdict, reason("credentials_sas"), *notes)
+    if end is None or end >= now + context.url_lifetime:
+        return _step("credentials", Verdict.OK, reason("credentials_sas"), *notes)
+    notes.append(reason("sas_expires_early", lifetime=context.url_lifetime.total_seconds()))
+    return _step("credentials", Verdict.WARNING, reason("credentials_sas"), *notes)
 
 
 def _parse_time(text: str | None) -> datetime | None:
@@ -369,7 +371,7 @@ def _parse_time(text: str | None) -> datetime | None:
 
 def show_network_policy(context: CheckContext) -> CheckStep | None:
     """``network``: what the operator allows in addition to public addresses over https."""
-    if context.location is not None and context.location.protocol in ("file", "memory"):
+    if context.location is not None and context.location.protocol in LOCAL:
         return None
     allowed = []
     if context.network.allow_private:
@@ -400,14 +402,6 @@ def list_first_page(context: CheckContext) -> CheckStep:
     return _step("list", Verdict.OK, reason("listing_works", files=len(page.names), file=page.names[0]))
 
 
-@runtime_checkable
-class ListsAfterName(Protocol):
-    """A backend that can start a listing after a name."""
-
-    def names_after(self, name: str) -> Sequence[str]:
-        """The names of one page after ``name``, by one request; ``""`` for a key outside the folder."""
-
-
 def list_names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:
     """One page of the names after ``name``; None if the storage cannot start a listing there.
 
@@ -415,7 +409,7 @@ def list_names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None
         StorageError: The page could not be fetched.
     """
     internals = storage.internals
-    if not isinstance(internals.backend, ListsAfterName):
+    if not isinstance(internals.backend, Resumable):
         return None
     return internals.send("list", partial(internals.backend.names_after, name))
 
@@ -541,17 +535,6 @@ def compare_clocks(context: CheckContext) -> CheckStep | None:
 
 
 # The optional write test
-
-
-@runtime_checkable
-class Writable(Protocol):
-    """A backend that can write, if the credentials permit it."""
-
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a small file, and replaces an existing one."""
-
-    def delete(self, name: str) -> None:
-        """Deletes a file."""
 
 
 def write_test_file(context: CheckContext) -> CheckStep:

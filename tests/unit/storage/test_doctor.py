@@ -37,6 +37,7 @@ def inspect(context):
         ("sv=1&sr=c&sp=rl&se=2026-05-02T11:59:00Z", "warning", "a SAS; it expires on 2026-05-02 11:59 UTC"),
         ("sv=1&sr=c&sp=rl&se=2026-05-01T12:00:00Z", "failed", "expired on 2026-05-01 12:00 UTC; make a new one"),
         ("sv=1&sr=c&sp=rl&st=2026-05-01T13:00:00Z&se=2026-05-09", "failed", "becomes valid on 2026-05-01 13:00 UTC"),
+        ("sv=1&sr=c&sp=rl&se=2026-05-02T11:59:00Z", "warning", "make a SAS that is valid longer"),
         ("sv=1&sr=c&sp=r&se=2026-05-09", "failed", "make one with sp=rl"),
         ("sv=1&sr=c&sp=l", "failed", "make one with sp=rl"),
         ("sv=1&sr=b&sp=r", "failed", "for one file"),

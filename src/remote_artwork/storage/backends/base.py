@@ -13,7 +13,7 @@ To add a protocol, add its module here and its row to ``_MODULES``. A backend ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import ModuleType
@@ -113,6 +113,25 @@ class Signer(Protocol):
     @property
     def max_url_lifetime(self) -> timedelta:
         """The longest lifetime of a signed URL. Makes no request."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A backend that can start a listing after a name."""
+
+    def names_after(self, name: str) -> Sequence[str]:
+        """One page of the names after ``name``, with one request; ``""`` for a key outside the folder."""
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """A backend that can write, if the credentials allow it."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a small file. Replaces an existing one."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
 
 
 _MODULES: Mapping[str, str] = {
