@@ -23,11 +23,11 @@ ORDERS = [
 """What is pending. Order 1000 was fulfilled with 1000_1.pdf, and order 1500 was cancelled."""
 
 TO_1001 = [
-    ("1001-1.pdf", "another separator"),
-    ("1001 1.pdf", "another separator"),
-    ("1001.1.pdf", "another separator"),
-    ("1001__1.pdf", "another separator"),
-    ("1001–1.pdf", "another separator"),
+    ("1001-1.pdf", "a different separator"),
+    ("1001 1.pdf", "a different separator"),
+    ("1001.1.pdf", "a different separator"),
+    ("1001__1.pdf", "a different separator"),
+    ("1001–1.pdf", "a different separator"),
     ("1001_1 (1).pdf", "a copy or a version"),
     ("1001_1(2).pdf", "a copy or a version"),
     ("1001_1_v2.pdf", "a copy or a version"),
@@ -45,19 +45,19 @@ TO_1001 = [
     ("1001_001.pdf", "leading zeros"),
     ("1001_1.PDF.pdf", "two extensions"),
     ("1001_1.png.pdf", "two extensions"),
-    ("1001_1.pdf.part", "upload has not ended"),
-    ("1001_1.pdf.crdownload", "upload has not ended"),
-    ("1001_1.pdf.filepart", "upload has not ended"),
-    ("1001_1.pdf.tmp", "upload has not ended"),
+    ("1001_1.pdf.part", "upload is not finished"),
+    ("1001_1.pdf.crdownload", "upload is not finished"),
+    ("1001_1.pdf.filepart", "upload is not finished"),
+    ("1001_1.pdf.tmp", "upload is not finished"),
     ("1001 _1.pdf", "extra spaces"),
     ("1001_ 1.pdf", "extra spaces"),
     (" 1001_1.pdf", "extra spaces"),
     ("1001_1 .pdf", "extra spaces"),
-    ("order1001_1.pdf", "a word in front"),
-    ("Order 1001_1.pdf", "a word in front"),
-    ("ORDER-1001_1.pdf", "a word in front"),
-    ("Bestellung 1001_1.pdf", "a word in front"),
-    ("Copy of 1001_1.pdf", "a word in front"),
+    ("order1001_1.pdf", "an extra word"),
+    ("Order 1001_1.pdf", "an extra word"),
+    ("ORDER-1001_1.pdf", "an extra word"),
+    ("Bestellung 1001_1.pdf", "an extra word"),
+    ("Copy of 1001_1.pdf", "an extra word"),
     ("1_1001.pdf", "swapped"),
     ("1-1001.pdf", "swapped"),
     ("uploads/1001_1.pdf", "in a folder"),
@@ -71,12 +71,12 @@ TO_1001 = [
     ("#1001-1 (2).PDF.pdf", "two extensions and it is marked as a copy"),
 ]
 TO_OTHERS = [
-    ("a-77_x.pdf", "capitals", "A-77_x.pdf"),
+    ("a-77_x.pdf", "upper and lower case", "A-77_x.pdf"),
     ("A77_x.pdf", None, None),
-    ("A_77_x.pdf", "another separator", "A-77_x.pdf"),
-    ("2050_7_Front.pdf", "capitals", "2050_7_front.pdf"),
-    ("2050-7-back.pdf", "another separator", "2050_7_back.pdf"),
-    ("1001_1.jpg.part", "upload has not ended", "1001_1.jpg"),
+    ("A_77_x.pdf", "a different separator", "A-77_x.pdf"),
+    ("2050_7_Front.pdf", "upper and lower case", "2050_7_front.pdf"),
+    ("2050-7-back.pdf", "a different separator", "2050_7_back.pdf"),
+    ("1001_1.jpg.part", "upload is not finished", "1001_1.jpg"),
 ]
 TO_NOBODY = [
     ("1002-1.pdf", "unrelated", "does not follow the pattern"),  # items 1 and 01 are equally near
@@ -94,8 +94,8 @@ TO_NOBODY = [
     ("100_1.pdf", "early", "no pending order expects it yet"),
     ("1001A_1.pdf", "early", "no pending order expects it yet"),
     ("order9999_1.pdf", "early", "no pending order expects it yet"),
-    ("1000_1.png", "unrelated", "order 1000 is fulfilled already"),
-    ("1000_2.pdf", "unrelated", "order 1000 is fulfilled already"),
+    ("1000_1.png", "unrelated", "order 1000 is already fulfilled"),
+    ("1000_2.pdf", "unrelated", "order 1000 is already fulfilled"),
     ("1500_1.png", "unrelated", "order 1500 is cancelled; this file is not used"),
     ("1001_1.tiff", "unsupported", "save it as JPEG, PNG or PDF"),
     ("1001_2.ai", "unsupported", "save it as JPEG, PNG or PDF"),
@@ -113,7 +113,7 @@ TO_NOBODY = [
     ("10011.pdf", "unrelated", "does not follow the pattern"),
     ("1001.pdf", "unrelated", "does not follow the pattern"),
     ("logo.pdf", "unrelated", "does not follow the pattern"),
-    ("price list.xlsx", "unrelated", "neither a print file"),
+    ("price list.xlsx", "unrelated", "it is not a print file"),
 ]
 
 

@@ -66,7 +66,7 @@ def test_a_web_folder_that_refuses_every_name_is_one_without_those_files_and_the
     with outage(*CLOSED, HASTY, TWICE) as (storage, server):
         report = scanned(storage, shop)
     assert [item.status for item in report.items] == ["missing"] * 2
-    assert all("a file that is not public looks missing, too" in item.reason for item in report.items)
+    assert all("a file that is not public also looks missing" in item.reason for item in report.items)
     assert len(server.requests) < 40
 
 

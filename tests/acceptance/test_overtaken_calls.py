@@ -75,7 +75,7 @@ def test_an_order_that_is_gone_is_no_sign_that_nothing_was_printed(root, recover
     case.shop.delete("A")
     [item] = case.scan()
     assert item.status == "uncertain"
-    assert "the shop does not know the order any more" in item.reason
+    assert "the shop no longer knows the order" in item.reason
     case.shop.put(ra.Order("1001", [ra.OrderItem("1")], id="B"))
     assert sorted(statuses(case.scan())) == ["conflict", "uncertain"]
     assert list(case.shop.effects.values()) == [1]

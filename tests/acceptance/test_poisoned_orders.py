@@ -102,7 +102,7 @@ def test_a_host_that_is_down_is_asked_for_five_orders_and_no_more(storage, call,
     assert len(left) == 15
     [fault] = report.faults
     assert (fault.part, report.exit_code) == ("client", 3)
-    assert fault.message == f"the shop left 5 orders in a row without an answer: {error}"
+    assert fault.message == f"the shop did not answer for 5 orders in a row: {error}"
 
 
 def test_orders_that_do_not_get_as_far_as_the_host_do_not_hide_that_it_is_down(storage, root):

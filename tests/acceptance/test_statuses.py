@@ -110,7 +110,7 @@ ITEMS = [
     (matched, "found 1_1.pdf; the order waits for item 2 (missing)"),
     (not_required, "needs no artwork"),
     (missing, "waits for 1_1.<jpg|png|pdf>"),
-    (late, "has been waiting for 1_1.<jpg|png|pdf> for 3 days; upload it or cancel the order"),
+    (late, "has waited 3 days for 1_1.<jpg|png|pdf>; upload it or cancel the order"),
     (conflict, "several files for one print: 1_1.pdf, 1_1.png; delete all but the right one"),
     (rejected, "1_1.pdf: the file is incomplete; it begins as a PDF, but its end is missing; upload it again"),
     (settling, "1_1.pdf is empty, so its upload may not be finished; it is checked when it is 90 seconds old"),
@@ -123,7 +123,7 @@ ITEMS = [
         ),
     ),
     (failed, "the shop holds the order until it is paid for (invoice 7 is open); the files are fine"),
-    (cancelled, "the shop no longer accepts it: order '1' no longer waits for approval: it is cancelled"),
+    (cancelled, "the shop no longer accepts it: order '1' is no longer pending: it is cancelled"),
     (
         late_replacement,
         (
@@ -189,8 +189,8 @@ def unrelated(world):
 
 
 FILES = [
-    (early, "no pending order expects it yet; it stays here until its order arrives"),
-    (near_miss, "it has another separator; item 1 of order 1 waits for 1_1.pdf"),
+    (early, "no pending order expects it yet; it is used when the order arrives"),
+    (near_miss, "it has a different separator; item 1 of order 1 waits for 1_1.pdf"),
     (unsupported, ".tiff is not a format that is printed; save it as JPEG, PNG or PDF"),
     (refused, "the file is incomplete; it begins as a PDF, but its end is missing; upload it again"),
     (superseded, "it was replaced after it was checked for order 1, which is fulfilled; it is not sent again"),

@@ -107,7 +107,7 @@ def test_the_newest_of_several_files_is_printed_and_the_other_is_told_of(tmp_pat
     assert [artwork.name for artwork in shop.artwork["1", "1"]] == ["1_1.png"]
     [file] = report.files
     assert (file.name, file.status) == ("1_1.pdf", ra.FileStatus.SUPERSEDED)
-    assert file.reason == "not used, because the policy prefers 1_1.png"
+    assert file.reason == "not used because the policy prefers 1_1.png"
     assert report.exit_code == 0
 
 

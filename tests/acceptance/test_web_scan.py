@@ -170,7 +170,7 @@ def test_the_command_line_says_that_such_a_folder_cannot_be_swept(furnished, ord
 
 @pytest.mark.parametrize(
     ("missing", "code", "says"),
-    [(404, 0, "responds with HTTP 404, as it should"), (403, 0, "looks missing, too"), (200, 3, "respond with 404")],
+    [(404, 0, "responds with HTTP 404, as it should"), (403, 0, "also looks missing"), (200, 3, "respond with 404")],
 )
 def test_check_tells_what_the_servers_answers_are_worth(furnished, capsys, missing, code, says):
     furnished.folder.missing = missing

@@ -97,7 +97,7 @@ class TestOnePassAndItsHost:
         report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
         assert len(shop.calls("fulfill")) == 5
         assert report.exit_code == 3
-        assert "5 orders in a row without an answer" in report.faults[0].message
+        assert "did not answer for 5 orders in a row" in report.faults[0].message
         assert [item.status for item in report.items].count("failed") == 15
 
     def test_a_few_odd_orders_do_not_count_as_a_silent_host(self, root):

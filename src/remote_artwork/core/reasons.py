@@ -43,10 +43,10 @@ PLANNING = {
     "no_artwork_needed": "needs no artwork",
     "found": "found {files:list}",
     "attached": "attached {files:list}",
-    "passed_over": "not used, because the policy prefers another file: {files:list}",
+    "passed_over": "not used because the policy prefers another file: {files:list}",
     "checked_earlier": "checked earlier, and not changed since",
     "waiting_for_files": "waits for {basenames:files}",
-    "late": "has been waiting for {basenames:files} for {age:duration}; upload it or cancel the order",
+    "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
     "several_files": "several files for one print: {files:list}; delete all but the right one",
     "file_empty": (
@@ -64,7 +64,7 @@ PLANNING = {
         "{file} may have been printed for order {order_number} (id {order_id}); replace it with this order's own file"
     ),
     "name_not_possible": "{error}; rename it in the shop",
-    "name_not_computed": "its order was left out of the expected names, so no file was looked for",
+    "name_not_computed": "no file was searched for, because the order was not read",
     "number_not_unique": (
         "{order_number} is the number of several pending orders (ids {order_ids:list}), so a file could belong to any "
         "of them; change the number in the shop"
@@ -121,8 +121,8 @@ SENDING = {
     "second_file_arrived": (
         "{files:list} appeared beside a file that was replaced; nothing was sent, and the next scan checks them"
     ),
-    "no_url": "no URL could be made: {error}; nothing was sent",
-    "no_url_call_unresolved": "no URL could be made: {error}; a later scan resolves the earlier fulfill call",
+    "no_url": "no URL could be created: {error}; nothing was sent",
+    "no_url_call_unresolved": "no URL could be created: {error}; a later scan resolves the earlier fulfill call",
     "shop_refused": "the shop refused the order: {error}",
     "payment_required": "the shop holds the order until it is paid for ({error}); the files are fine",
     "artwork_unreachable": "the shop could not download the file ({error}); the next scan gives it a new URL",
@@ -133,7 +133,8 @@ SENDING = {
         "artwork was attached, but that is not recorded ({error}); it is attached again before the order is sent"
     ),
     "call_not_recorded": (
-        "a fulfill call was started, and its end is not recorded ({error}){receipt:receipt}; the next scan resolves it"
+        "a fulfill call was started, and its result is not recorded ({error}){receipt:receipt}; the next scan resolves "
+        "it"
     ),
     "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan resolves it",
     "call_in_flight": (
@@ -166,7 +167,7 @@ SENDING = {
         "fulfilled, nor cancelled"
     ),
     "order_gone_in_doubt": (
-        "a fulfill call was started, and its outcome is not known; the shop does not know the order any more"
+        "a fulfill call was started, and its outcome is not known; the shop no longer knows the order"
     ),
     "call_ended_after_lease": "a fulfill call ended after another scan had taken over the order{receipt:receipt}",
     "resolve": "look in the shop, then record what happened: {command} (or --not-fulfilled)",
@@ -186,7 +187,7 @@ SENDING = {
 """What happened to an order that a scan processed."""
 
 UNMATCHED = {
-    "no_order_yet": "no pending order expects it yet; it stays here until its order arrives",
+    "no_order_yet": "no pending order expects it yet; it is used when the order arrives",
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
     "order_expects_other_names": "order {order_number} expects no file of this name, but {basenames:list}",
@@ -194,35 +195,35 @@ UNMATCHED = {
         "order {order_number} expects no file of this name, but {basenames:list} and {more} more"
     ),
     "order_needs_no_artwork": "order {order_number} has no item that needs artwork",
-    "order_fulfilled_already": "order {order_number} is fulfilled already, with other files; this one was not used",
+    "order_fulfilled_already": "order {order_number} is already fulfilled with other files; this one was not used",
     "order_cancelled": "order {order_number} is cancelled; this file is not used",
     "replaced_after_fulfillment": (
         "it was replaced after it was checked for order {order_number}, which is fulfilled; it is not sent again"
     ),
-    "hidden_file": "a hidden file, as programs make for themselves",
+    "hidden_file": "it is a hidden file",
     "other_name": "its name does not follow the pattern {pattern}",
-    "other_file": "neither a print file nor named like one",
+    "other_file": "it is not a print file",
     "format_not_printed": ".{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
     "check_rejected": "{finding:finding}",
-    "not_preferred": "not used, because the policy prefers {files:list}",
+    "not_preferred": "not used because the policy prefers {files:list}",
 }
 """Why a file is not used, or not yet."""
 
 NEAR_MISS_RULES = {
-    "upload_not_finished": "its upload has not ended",
+    "upload_not_finished": "its upload is not finished",
     "two_extensions": "it has two extensions",
     "marked_as_copy": "it is marked as a copy or a version",
-    "in_a_folder": "it lies in a folder",
-    "word_in_front": "it has a word in front",
+    "in_a_folder": "it is in a folder",
+    "word_in_front": "it starts with an extra word",
     "compatibility_characters": "it has full-width or other compatibility characters",
     "extra_spaces": "it has extra spaces",
-    "number_sign": "it begins with '#', or should",
-    "letter_o": "the letter O stands where a zero should",
-    "letter_case": "capitals and small letters differ",
+    "number_sign": "it starts with '#', or should",
+    "letter_o": "it has the letter O instead of a zero",
+    "letter_case": "upper and lower case differ",
     "leading_zeros": "its leading zeros differ",
-    "other_separator": "it has another separator",
-    "swapped_numbers": "order and item are swapped",
+    "other_separator": "it has a different separator",
+    "swapped_numbers": "the numbers of order and item are swapped",
 }
 """The rules that a near miss breaks."""
 
@@ -312,7 +313,7 @@ EXPLAIN = {
 
 STORAGE = {
     "private_looks_missing": (
-        "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
+        "the server responds with HTTP 403 for every missing file, so a file that is not public also looks missing"
     ),
 }
 """Notes of a storage about missing files."""
@@ -408,9 +409,9 @@ FAULTS = {
     "storage_failed": "{error}",
     "client_failed": "{error}",
     "ledger_failed": "{error}",
-    "list_broke_off": "the list of pending orders broke off: {error}",
-    "shop_not_answering": "the shop left {orders} orders in a row without an answer: {error}",
-    "storage_not_answering": "the storage left {orders} orders in a row without an answer: {error}",
+    "list_broke_off": "the list of pending orders ended early: {error}",
+    "shop_not_answering": "the shop did not answer for {orders} orders in a row: {error}",
+    "storage_not_answering": "the storage did not answer for {orders} orders in a row: {error}",
 }
 """Why a service could not be used."""
 

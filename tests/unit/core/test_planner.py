@@ -69,7 +69,7 @@ def test_a_name_that_nothing_is_known_of_is_unreadable_although_another_one_was_
 
 
 def test_a_caveat_of_the_storage_is_added_to_each_missing_file():
-    caveat = "the server responds with HTTP 403 for every missing file, so a file that is not public looks missing, too"
+    caveat = "the server responds with HTTP 403 for every missing file, so a file that is not public also looks missing"
     result = plan("1001_1.pdf", caveat=reason("private_looks_missing"))
     assert result.items[1].reason == f"waits for 1001_2.<jpg|png|pdf>; {caveat}"
     order = evolve(ORDER, created_at=NOW - timedelta(days=9))
@@ -102,7 +102,7 @@ def test_an_item_is_late_once_it_waits_longer_than_the_policy_says(age, status):
     assert statuses(result) == ["matched", status]
     if status == "late":
         assert result.items[1].reason == (
-            "has been waiting for 1001_2.<jpg|png|pdf> for 2 days 1 minute; upload it or cancel the order"
+            "has waited 2 days 1 minute for 1001_2.<jpg|png|pdf>; upload it or cancel the order"
         )
 
 

@@ -72,7 +72,7 @@ def test_one_reason_in_two_languages():
         "near_miss", rules=["letter_case", "other_separator"], print=EXAMPLES["print"], suggestion="1001_1.pdf"
     )
     assert near.render() == (
-        "capitals and small letters differ and it has another separator; "
+        "upper and lower case differ and it has a different separator; "
         "item 1 of order 1001 (front) waits for 1001_1.pdf"
     )
     assert near.render(GERMAN) == (

@@ -15,7 +15,7 @@ def test_steps_are_numbered_and_the_verdict_comes_last():
         "1001-1.pdf",
         "1. the file exists, and no pending item expects this name",
         "2. the shop does not list it as pending",
-        "→ no pending order expects it yet; it stays here until its order arrives",
+        "→ no pending order expects it yet; it is used when the order arrives",
     ]
     assert explanation.render(GERMAN).splitlines()[-1] == "→ " + reason("no_order_yet").render(GERMAN)
 

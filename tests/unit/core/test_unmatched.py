@@ -56,7 +56,7 @@ def test_a_near_miss_is_suggested_to_the_item_it_is_meant_for(name):
 def test_a_side_is_named_in_the_reason():
     order = Order("9", [OrderItem("1", placements=("front", "back"))])
     outcome = judge("9_1_Front.pdf", order, pattern="{order_number}_{order_item_number}[_{placement}]")
-    assert outcome.reason == "capitals and small letters differ; item 1 of order 9 (front) waits for 9_1_front.pdf"
+    assert outcome.reason == "upper and lower case differ; item 1 of order 9 (front) waits for 9_1_front.pdf"
 
 
 def test_the_right_order_with_a_wrong_item_is_told_what_the_order_awaits():
@@ -136,7 +136,7 @@ def test_a_changed_file_of_an_order_that_is_not_fulfilled_is_no_oddity_yet(state
 def test_another_file_of_a_fulfilled_order_was_not_used(name):
     outcome = judge(name, ORDER, records=[record("1000", "1000_1.pdf")])
     assert (outcome.status, outcome.suggestion) == (FileStatus.UNRELATED, None)
-    assert outcome.reason == "order 1000 is fulfilled already, with other files; this one was not used"
+    assert outcome.reason == "order 1000 is already fulfilled with other files; this one was not used"
 
 
 @pytest.mark.parametrize("state", list(FulfillState))
@@ -203,7 +203,7 @@ def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
     settled = watch.withdraw_if_found(outcome, {(("1001", "1"), "default")})
     assert (settled.status, settled.suggestion) == (FileStatus.NEAR_MISS, None)
     assert settled.reason == (
-        "it has another separator; item 1 of order 1001 has its file already, so this one is not used"
+        "it has a different separator; item 1 of order 1001 has its file already, so this one is not used"
     )
 
 
@@ -229,7 +229,9 @@ def test_a_file_of_a_cancelled_order_is_told_so():
 
 def test_a_swap_is_suggested_only_where_it_can_be_told_from_another_order():
     assert judge("1_1001.pdf", ORDER).suggestion == "1001_1.pdf"
-    assert judge("1_1001.pdf", ORDER).reason.startswith("order and item are swapped; item 1 of order 1001 waits")
+    assert judge("1_1001.pdf", ORDER).reason.startswith(
+        "the numbers of order and item are swapped; item 1 of order 1001 waits"
+    )
     assert judge("1_1001.pdf", ORDER, Order("1", [OrderItem("2")])).suggestion is None
     assert judge("1_1001.pdf", ORDER, records=[record("1")]).suggestion is None
     assert judge("3_7.pdf", Order("7", [OrderItem("3")])).suggestion is None
