@@ -1,1 +1,1 @@
-"""A print desk: a small web host of ``remote_artwork``, with FastAPI and SQLAlchemy."""
+"""A print desk: a small web application that embeds ``remote_artwork``, with FastAPI and SQLAlchemy."""

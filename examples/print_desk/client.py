@@ -1,4 +1,4 @@
-"""The desk's ``FulfillmentClient``: its own orders, in its own database, one transaction a call."""
+"""The ``FulfillmentClient`` of the desk. Its orders are in its own database. Each call is one transaction."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from remote_artwork.client import ArtworkByItem
 
 @frozen
 class DeskClient:
-    """Satisfies ``ra.FulfillmentClient``. A transaction that did not end has no effect, and one that did is remembered
-    by its key, so a repeat is harmless: ``IDEMPOTENT``.
+    """Implements ``ra.FulfillmentClient``.
+
+    It is ``IDEMPOTENT``: a transaction that did not commit has no effect, and a committed one stores the idempotency
+    key, so a repeated call changes nothing.
     """
 
     engine: sa.Engine
@@ -28,12 +30,12 @@ class DeskClient:
     call_limit = timedelta(seconds=30)
 
     def pending_orders(self) -> Iterable[ra.Order]:
-        with self._reading() as session:
-            waiting = sa.select(OrderRow).where(OrderRow.state == ra.OrderState.PENDING).order_by(OrderRow.id)
-            return [_as_order(row) for row in session.scalars(waiting)]
+        with self._read_session() as session:
+            pending = sa.select(OrderRow).where(OrderRow.state == ra.OrderState.PENDING).order_by(OrderRow.id)
+            return [_as_order(row) for row in session.scalars(pending)]
 
     def get_order(self, order_id: str) -> ra.Order:
-        with self._reading() as session:
+        with self._read_session() as session:
             return _as_order(_order(session, order_id))
 
     def attach_artwork(
@@ -50,15 +52,15 @@ class DeskClient:
 
     def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         receipt = f"desk-{order.id}"
-        # One statement decides and writes, so two callers at once cannot both go through.
-        claim = (
+        # One statement checks and writes, so only one of two simultaneous calls succeeds.
+        mark_fulfilled = (
             sa.update(OrderRow)
             .where(OrderRow.id == _key(order.id), OrderRow.state == ra.OrderState.PENDING)
             .values(state=ra.OrderState.FULFILLED, fulfillment_key=idempotency_key, fulfilled_at=utc_now())
             .returning(OrderRow.id)
         )
         with Session(self.engine) as session, session.begin():
-            if session.scalar(claim) is not None:
+            if session.scalar(mark_fulfilled) is not None:
                 return receipt
             row = _order(session, order.id)
             if row.fulfillment_key == idempotency_key:
@@ -68,25 +70,28 @@ class DeskClient:
             raise ra.NotPending(f"order {row.number} is {row.state}")
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        """A database that is away for a moment is asked again. Writes say nothing: what is not known is not told."""
+    def _read_session(self) -> Iterator[Session]:
+        """Open a session to read. The library retries if the database is unavailable.
+
+        Writes do not use it: after a failed write, it is unknown whether the write took effect.
+        """
         try:
             with Session(self.engine) as session:
                 yield session
         except sa.exc.OperationalError as error:
-            raise ra.Unavailable("the desk's database does not answer") from error
+            raise ra.Unavailable("the database of the desk does not respond") from error
 
 
 def _key(order_id: str) -> int:
     if not order_id.isdecimal():
-        raise ra.OrderGone(f"no order has the id {order_id}")
+        raise ra.OrderGone(f"there is no order with the id {order_id}")
     return int(order_id)
 
 
 def _order(session: Session, order_id: str) -> OrderRow:
     row = session.get(OrderRow, _key(order_id))
     if row is None:
-        raise ra.OrderGone(f"no order has the id {order_id}")
+        raise ra.OrderGone(f"there is no order with the id {order_id}")
     return row
 
 

@@ -1,4 +1,4 @@
-"""The desk's own tables: orders, their lines, the artwork the lines got, and the storage a merchant chose."""
+"""The tables of the desk: orders, their lines, the artwork of each line, and the merchant's storage."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class MomentInUtc(sa.types.TypeDecorator[datetime]):
-    """A point in time; SQLite keeps no time zone, so it is put back."""
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A time in UTC. SQLite stores no time zone, so this type adds it."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -29,33 +29,33 @@ class MomentInUtc(sa.types.TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Holds the tables' definitions."""
+    """The base of all tables."""
 
 
-NEVER_AGAIN = {"sqlite_autoincrement": True}
-"""SQLite would give the id of a deleted row to the next one, and an order in hand would become another."""
+UNIQUE_IDS = {"sqlite_autoincrement": True}
+"""Without this, SQLite reuses the id of a deleted row. Then the id of an order could later mean another order."""
 
 
 class OrderRow(Base):
-    """One order. ``fulfillment_key`` is written with the state, in one transaction: that makes a repeat harmless."""
+    """One order. One transaction writes state and ``fulfillment_key``, so a repeated call has no second effect."""
 
     __tablename__ = "orders"
-    __table_args__ = NEVER_AGAIN
+    __table_args__ = UNIQUE_IDS
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(unique=True)
     customer: Mapped[str]
     state: Mapped[str] = mapped_column(default=ra.OrderState.PENDING.value, index=True)
-    placed_at: Mapped[datetime] = mapped_column(MomentInUtc, default=utc_now)
-    fulfilled_at: Mapped[datetime | None] = mapped_column(MomentInUtc)
+    placed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    fulfilled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fulfillment_key: Mapped[str | None] = mapped_column(unique=True)
     lines: Mapped[list[LineRow]] = relationship(order_by="LineRow.position", cascade="all, delete-orphan")
 
 
 class LineRow(Base):
-    """One line of an order, and what the last scan said of it."""
+    """One line of an order, and its outcome in the last scan."""
 
     __tablename__ = "lines"
-    __table_args__ = NEVER_AGAIN
+    __table_args__ = UNIQUE_IDS
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"), index=True)
     position: Mapped[int]
@@ -67,7 +67,7 @@ class LineRow(Base):
 
 
 class ArtworkRow(Base):
-    """Which file goes on a line. Its URL is a secret for as long as it works, so it is not kept here."""
+    """The file for one line. Its URL is not stored: it gives access to the file until it expires."""
 
     __tablename__ = "artwork"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -78,9 +78,9 @@ class ArtworkRow(Base):
 
 
 class StorageRow(Base):
-    """Where the merchant's files are, and what it is opened with: at most one row, with the id 1.
+    """The merchant's storage and its keys: at most one row, with the id 1.
 
-    The URL may hold an Azure SAS, so it is as secret as the keys. All three lie here in plain text.
+    The URL may contain an Azure SAS, so it is as secret as the keys. All three are stored as plain text.
     """
 
     __tablename__ = "storage"
@@ -88,12 +88,12 @@ class StorageRow(Base):
     url: Mapped[str]
     access_key: Mapped[str | None]
     secret_key: Mapped[str | None]
-    checked_at: Mapped[datetime] = mapped_column(MomentInUtc)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     check: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
 
 def connect(url: str) -> sa.Engine:
-    """An engine whose tables are there."""
-    engine = sa.create_engine(url, hide_parameters=True)  # an error names no key
+    """Connect to the database, and create the tables that do not exist."""
+    engine = sa.create_engine(url, hide_parameters=True)  # keeps keys out of errors
     Base.metadata.create_all(engine)
     return engine

@@ -1,4 +1,4 @@
-"""The desk behind the pages: its database, its merchant's storage, its scans."""
+"""The desk: its database, the merchant's storage, and its scans."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from print_desk.seed import place_orders
 
 @frozen(kw_only=True)
 class Settings:
-    """What the operator decides, by the environment.
+    """The settings of the operator.
 
     Args:
-        home: The folder that holds databases and contact sheet; a new one is closed to everybody else.
-        hosts: Names the desk is reached by; requests to any other are refused.
-        network: ``NetworkPolicy()`` is safe for URLs that merchants paste. More is allowed for tests on this machine.
+        home: The folder for the databases and the contact sheet. A new folder is readable by its owner only.
+        hosts: The host names of the desk. Requests for other host names are refused.
+        network: ``NetworkPolicy()`` is safe for URLs that merchants paste. Tests on this machine allow more.
     """
 
     home: Path
@@ -33,8 +33,8 @@ class Settings:
     network: ra.NetworkPolicy
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Reads PRINT_DESK_HOME, PRINT_DESK_HOSTS (with commas) and PRINT_DESK_ALLOW_PRIVATE (``1`` or nothing)."""
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables that the README lists."""
         private = environment.get("PRINT_DESK_ALLOW_PRIVATE") == "1"
         return cls(
             home=Path(environment.get("PRINT_DESK_HOME", "print_desk_data")),
@@ -45,7 +45,7 @@ class Settings:
 
 @frozen
 class Desk:
-    """Everything the pages ask for."""
+    """Everything that the pages need."""
 
     engine: sa.Engine
     storage: MerchantStorage
@@ -53,10 +53,10 @@ class Desk:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Opens the desk, and places a few orders in a new one."""
+        """Open the desk. A new one gets a few orders."""
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = settings.home / "desk.db"
-        database.touch(mode=0o600)  # keys lie in it, and the folder may have been there before
+        database.touch(mode=0o600)  # it stores keys, and an existing folder may be readable by others
         engine = connect(f"sqlite:///{database}")
         place_orders(engine)
         storage = MerchantStorage(engine, settings.network)
@@ -64,13 +64,13 @@ class Desk:
         return cls(engine, storage, Scans(engine, ledger, storage.open, settings.home / "contact_sheet.html"))
 
     def close(self) -> None:
-        """Waits for the order in hand."""
-        self.scans.end()
+        """Stop the scan after its current order, and close the database."""
+        self.scans.stop()
         self.engine.dispose()
 
     def orders(self) -> list[OrderRow]:
-        """All orders with their lines, those that wait first."""
-        waiting = OrderRow.state == ra.OrderState.PENDING
+        """Return all orders with their lines, pending orders first."""
+        pending = OrderRow.state == ra.OrderState.PENDING
         lines = selectinload(OrderRow.lines).selectinload(LineRow.artwork)
         with Session(self.engine) as session:
-            return list(session.scalars(sa.select(OrderRow).options(lines).order_by(waiting.desc(), OrderRow.id)))
+            return list(session.scalars(sa.select(OrderRow).options(lines).order_by(pending.desc(), OrderRow.id)))

@@ -1,4 +1,4 @@
-"""The merchant's storage: checked as it is pasted, and kept only where it works."""
+"""The merchant's storage: checked when it is pasted, and saved only if the check succeeds."""
 
 from __future__ import annotations
 
@@ -18,76 +18,81 @@ _ONLY_ROW = 1
 
 @frozen
 class Pasted:
-    """What a merchant typed in. No part of it is shown in a repr: a URL may hold a secret too."""
+    """What a merchant entered. The repr shows none of it, because the URL may contain a secret too."""
 
     url: str = field(repr=False)
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
 
     def credentials(self) -> Credentials | None:
-        """None where there are no keys.
+        """Return the keys, or None if there are none.
 
         Raises:
-            ra.ConfigurationError: There is one half of a pair only, or it cannot be a key.
+            ra.ConfigurationError: One key of the pair is missing, or a key is invalid.
         """
         if not self.access_key and not self.secret_key:
             return None
         if not self.access_key or not self.secret_key:
-            raise ra.ConfigurationError("keys come in pairs; paste both the access key and the secret key, or neither")
+            raise ra.ConfigurationError(
+                "one of the two keys is missing; enter both the access key and the secret key, or neither"
+            )
         return ra.Keys(self.access_key, self.secret_key)
 
 
 @frozen
 class MerchantStorage:
-    """Checks, keeps and opens the one storage of this desk.
+    """Checks, saves and opens the one storage of this desk.
 
     Args:
-        engine: The desk's database.
-        network: What the operator allows; a merchant's URL is opened with nothing more.
+        engine: The database of the desk.
+        network: The network policy of the operator, which applies to the merchant's URL.
     """
 
     engine: sa.Engine
     network: ra.NetworkPolicy
 
     def check(self, pasted: Pasted) -> CheckReport:
-        """Tries it, and keeps it in place of what was there if nothing failed. May take some seconds."""
+        """Check a storage. If no step failed, save it in place of the current one. May take some seconds."""
         try:
             credentials = pasted.credentials()
         except ra.ConfigurationError as error:
             return CheckReport.of_refusal("credentials", error)
         report = check_location(pasted.url, credentials=credentials, network=self.network)
         if report.exit_code == 0:
-            self._keep(pasted, report)
+            self._save(pasted, report)
         return report
 
     def check_again(self) -> CheckReport | None:
-        """Tries what is kept; None where nothing is. It stays, whatever comes of it, unless it is forgotten."""
-        if (pasted := self._kept()) is None:
+        """Check the saved storage again and save the result. Return None if there is no storage.
+
+        The result is dropped if the storage was deleted or replaced during the check.
+        """
+        if (pasted := self._saved()) is None:
             return None
         report = check_location(pasted.url, credentials=pasted.credentials(), network=self.network)
         with Session(self.engine) as session, session.begin():
             row = session.get(StorageRow, _ONLY_ROW)
             if row is not None and _pasted(row) == pasted:
-                row.checked_at, row.check = utc_now(), _told(report)
+                row.checked_at, row.check = utc_now(), _to_dict(report)
         return report
 
-    def forget(self) -> None:
-        """Deletes the URL and the keys."""
+    def delete(self) -> None:
+        """Delete the URL and the keys."""
         with Session(self.engine) as session, session.begin():
             session.execute(sa.delete(StorageRow))
 
     def open(self) -> ra.ArtworkStorage:
-        """What a scan looks into.
+        """Open the saved storage.
 
         Raises:
-            ra.ConfigurationError: Nothing was pasted yet.
+            ra.ConfigurationError: There is none.
         """
-        if (pasted := self._kept()) is None:
-            raise ra.ConfigurationError("no storage is set up; paste its URL on the page Storage")
+        if (pasted := self._saved()) is None:
+            raise ra.ConfigurationError("no storage is set up; enter its URL on the page Storage")
         return ra.open_storage(pasted.url, credentials=pasted.credentials(), network=self.network)
 
-    def shown(self) -> dict[str, Any] | None:
-        """What the page may show of it: no URL as it was pasted, and no key."""
+    def summary(self) -> dict[str, Any] | None:
+        """Return what the page can display. It contains neither the pasted URL nor a key."""
         with Session(self.engine) as session:
             row = session.get(StorageRow, _ONLY_ROW)
             if row is None:
@@ -95,12 +100,12 @@ class MerchantStorage:
             location = ra.Location.parse(row.url)
             return {"location": location, "keys": bool(row.secret_key), "checked_at": row.checked_at, **row.check}
 
-    def _kept(self) -> Pasted | None:
+    def _saved(self) -> Pasted | None:
         with Session(self.engine) as session:
             row = session.get(StorageRow, _ONLY_ROW)
             return None if row is None else _pasted(row)
 
-    def _keep(self, pasted: Pasted, report: CheckReport) -> None:
+    def _save(self, pasted: Pasted, report: CheckReport) -> None:
         with Session(self.engine) as session, session.begin():
             session.merge(
                 StorageRow(
@@ -109,7 +114,7 @@ class MerchantStorage:
                     access_key=pasted.access_key,
                     secret_key=pasted.secret_key,
                     checked_at=utc_now(),
-                    check=_told(report),
+                    check=_to_dict(report),
                 )
             )
 
@@ -118,5 +123,5 @@ def _pasted(row: StorageRow) -> Pasted:
     return Pasted(row.url, row.access_key, row.secret_key)
 
 
-def _told(report: CheckReport) -> dict[str, Any]:
+def _to_dict(report: CheckReport) -> dict[str, Any]:
     return {"steps": report.to_dict()["steps"], "verdict": str(report.verdict)}

@@ -1,4 +1,4 @@
-"""The desk's pages. The library is synchronous, so every endpoint is a plain ``def``: FastAPI runs those in threads."""
+"""The pages. The library is synchronous, so each endpoint is a plain ``def``, which FastAPI runs in a thread."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _PAGES = Jinja2Templates(
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application, set up by the environment unless told; ``uvicorn --factory`` calls it."""
-    settings = settings or Settings.of()
+    """Create the application. ``uvicorn --factory`` calls this. The default settings come from the environment."""
+    settings = settings or Settings.from_environment()
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk = Desk.open(settings)
         yield
         app.state.desk.close()
 
-    app = FastAPI(lifespan=life, dependencies=[Depends(same_origin)], openapi_url=None)
+    app = FastAPI(lifespan=lifespan, dependencies=[Depends(same_origin)], openapi_url=None)
     app.add_middleware(SafeHeaders)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.hosts))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
@@ -58,13 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ("/storage", "POST", check_and_save),
         ("/storage/recognized", "POST", recognized),
         ("/storage/check", "POST", check_again),
-        ("/storage/forget", "POST", forget),
+        ("/storage/delete", "POST", delete_storage),
     ):
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     return app
 
 
-def the_desk(request: Request) -> Desk:
+def current_desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
@@ -74,11 +74,11 @@ def pasted(
     access_key: Annotated[str, Form()] = "",
     secret_key: Annotated[str, Form()] = "",
 ) -> Pasted:
-    """The form of the page Storage; what was left empty is none."""
+    """Read the form of the page Storage. An empty key is None."""
     return Pasted(url, access_key.strip() or None, secret_key.strip() or None)
 
 
-AtDesk = Annotated[Desk, Depends(the_desk)]
+CurrentDesk = Annotated[Desk, Depends(current_desk)]
 FromForm = Annotated[Pasted, Depends(pasted)]
 
 
@@ -86,67 +86,67 @@ def front() -> Response:
     return RedirectResponse("/orders", SEE_OTHER)
 
 
-def orders(request: Request, desk: AtDesk) -> Response:
-    shown = {
+def orders(request: Request, desk: CurrentDesk) -> Response:
+    context = {
         "orders": desk.orders(),
         "running": desk.scans.running,
-        "progress": desk.scans.progress.now,
-        "trouble": () if desk.scans.running else desk.scans.trouble,
-        "files": desk.scans.files,
-        "storage": desk.storage.shown(),
+        "progress": desk.scans.progress.current,
+        "errors": () if desk.scans.running else desk.scans.errors,
+        "files": desk.scans.unmatched_files,
+        "storage": desk.storage.summary(),
         "sheet": desk.scans.sheet.exists(),
         "needs_person": {str(status) for status in ra.ItemStatus if status.needs_person},
     }
-    return _PAGES.TemplateResponse(request, "orders.html.jinja", shown)
+    return _PAGES.TemplateResponse(request, "orders.html.jinja", context)
 
 
-def scan(desk: AtDesk) -> Response:
-    desk.scans.begin()
+def scan(desk: CurrentDesk) -> Response:
+    desk.scans.start()
     return RedirectResponse("/orders", SEE_OTHER)
 
 
-def scan_progress(desk: AtDesk) -> dict[str, str | int]:
-    return {"running": desk.scans.running, **desk.scans.progress.told()}
+def scan_progress(desk: CurrentDesk) -> dict[str, str | int]:
+    return {"running": desk.scans.running, **desk.scans.progress.to_dict()}
 
 
-def contact_sheet(desk: AtDesk) -> Response:
-    """The page brings a policy of its own, by which only its own script runs."""
+def contact_sheet(desk: CurrentDesk) -> Response:
+    """The contact sheet contains its own Content-Security-Policy, which allows only its own script."""
     if not desk.scans.sheet.exists():
         raise HTTPException(404, "There is no contact sheet yet. Scan first.")
     return FileResponse(desk.scans.sheet, headers={"Content-Security-Policy": "frame-ancestors 'none'"})
 
 
-def storage(request: Request, desk: AtDesk) -> Response:
+def storage(request: Request, desk: CurrentDesk) -> Response:
     return _storage_page(request, desk)
 
 
-def check_and_save(request: Request, desk: AtDesk, pasted: FromForm) -> Response:
+def check_and_save(request: Request, desk: CurrentDesk, pasted: FromForm) -> Response:
     report = desk.storage.check(pasted)
     if report.exit_code == 0:
         return RedirectResponse("/storage", SEE_OTHER)
     return _storage_page(request, desk, report.to_dict())
 
 
-def check_again(desk: AtDesk) -> Response:
+def check_again(desk: CurrentDesk) -> Response:
     desk.storage.check_again()
     return RedirectResponse("/storage", SEE_OTHER)
 
 
-def forget(desk: AtDesk) -> Response:
-    desk.storage.forget()
+def delete_storage(desk: CurrentDesk) -> Response:
+    desk.storage.delete()
     return RedirectResponse("/storage", SEE_OTHER)
 
 
 def recognized(request: Request, pasted: FromForm) -> Response:
-    """What the URL is taken for, while it is typed in. Nobody is asked, so this is quick."""
+    """Show what the URL is recognized as while the merchant types. This makes no request."""
     try:
-        shown: dict[str, Any] = {"location": ra.Location.parse(pasted.url), "refusal": None}
+        context: dict[str, Any] = {"location": ra.Location.parse(pasted.url), "refusal": None}
     except InvalidLocation as error:
-        shown = {"location": None, "refusal": str(error)}
-    return _PAGES.TemplateResponse(request, "recognized.html.jinja", shown)
+        context = {"location": None, "refusal": str(error)}
+    return _PAGES.TemplateResponse(request, "recognized.html.jinja", context)
 
 
 def _storage_page(request: Request, desk: Desk, failed: dict[str, Any] | None = None) -> Response:
-    shown = {"storage": desk.storage.shown(), "failed": failed}
+    context = {"storage": desk.storage.summary(), "failed": failed}
     status = 200 if failed is None else 422
-    return _PAGES.TemplateResponse(request, "storage.html.jinja", shown, status_code=status)
+    return _PAGES.TemplateResponse(request, "storage.html.jinja", context, status_code=status)

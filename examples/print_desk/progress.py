@@ -1,4 +1,4 @@
-"""How the scan in hand goes on, for a page that asks now and then."""
+"""The progress of the running scan, for a page that requests it repeatedly."""
 
 from __future__ import annotations
 
@@ -8,39 +8,42 @@ from remote_artwork.events import Event, FilesListed, OrderStarted, ScanFinished
 
 
 @frozen(kw_only=True)
-class Moment:
-    """How far a scan is.
+class Step:
+    """The current step of a scan.
 
     Args:
-        doing: In words.
-        done: Orders that are behind it.
-        total: Orders that wait; 0 while nobody knows.
+        text: What the scan does, for the merchant.
+        done: The number of orders that are finished.
+        total: The number of orders; 0 until it is known.
     """
 
-    doing: str
+    text: str
     done: int = 0
     total: int = 0
 
 
 @define
 class Progress:
-    """Satisfies ``ra.Observer``. It is told by the scan's thread and read by others: each moment is one whole value."""
+    """Implements ``ra.Observer``. The thread of the scan writes ``current``, and other threads read it.
 
-    now: Moment = Moment(doing="Reading the pending orders")
-    _names: int = 0
+    Each step is a new frozen value, so a reader never sees parts of two steps.
+    """
+
+    current: Step = Step(text="Reading pending orders")
+    _files: int = 0
 
     def on_event(self, event: Event) -> None:
         match event:
             case FilesListed():
-                self._names += event.count
-                self.now = evolve(self.now, doing=f"Looking for files: {self._names:,} seen")
+                self._files += event.count
+                self.current = evolve(self.current, text=f"Listing files: {self._files:,} found")
             case OrderStarted():
-                self.now = Moment(doing=f"Order {event.order_number}", done=event.done, total=event.total)
-            case ScanFinished():  # pictures of all files are drawn after the pass, which takes a while
-                self.now = evolve(self.now, doing="Drawing the contact sheet", done=self.now.total)
+                self.current = Step(text=f"Order {event.order_number}", done=event.done, total=event.total)
+            case ScanFinished():  # the contact sheet comes after the scan, and takes a while
+                self.current = evolve(self.current, text="Drawing the contact sheet", done=self.current.total)
             case _:
                 pass
 
-    def told(self) -> dict[str, str | int]:
-        """The moment as plain values."""
-        return asdict(self.now)
+    def to_dict(self) -> dict[str, str | int]:
+        """Return the current step as plain values."""
+        return asdict(self.current)

@@ -1,4 +1,4 @@
-"""Scans of the desk, one at a time, each in a thread of its own: the library waits where a web server must not."""
+"""The scans of the desk: one at a time, each in its own thread, because a scan can take minutes."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from print_desk.database import LineRow
 from print_desk.progress import Progress
 from remote_artwork.reports import FileOutcome
 
-_BROKE_OFF = "The scan broke off; the operator finds the reason in the log. It is safe to scan again."
-_ODD = (ra.FileStatus.NEAR_MISS, ra.FileStatus.UNSUPPORTED, ra.FileStatus.EARLY)
+_CRASHED = "The scan ended with an internal error; the log contains the details. You can safely scan again."
+_SHOWN_FILES = (ra.FileStatus.NEAR_MISS, ra.FileStatus.UNSUPPORTED, ra.FileStatus.EARLY)
 
 
 @define
 class Scans:
-    """Begins scans and knows how the one in hand goes on. May be called from any thread.
+    """Starts scans and keeps the result of the last one. Any thread can call it.
 
     Args:
-        engine: The desk's database.
-        ledger: Remembers what was sent, also across a crash.
-        open_storage: Gives the merchant's storage as it is set up at that moment.
-        sheet: Where the contact sheet of the last scan is written.
-        files: Those of the last scan that some order may be meant by, under a name that no order waits for.
-        trouble: What kept the last scan from going through, in words.
+        engine: The database of the desk.
+        ledger: Records what was sent, so that a crash does not send an order twice.
+        open_storage: Opens the merchant's current storage.
+        sheet: The file for the contact sheet of the last scan.
+        unmatched_files: Files of the last scan that may belong to an order but do not have an expected name.
+        errors: Why the last scan could not finish, for the merchant.
     """
 
     engine: sa.Engine
     ledger: ra.Ledger
     open_storage: Callable[[], ra.ArtworkStorage]
     sheet: Path
-    trouble: tuple[str, ...] = field(default=(), init=False)
-    files: tuple[FileOutcome, ...] = field(default=(), init=False)
+    errors: tuple[str, ...] = field(default=(), init=False)
+    unmatched_files: tuple[FileOutcome, ...] = field(default=(), init=False)
     progress: Progress = field(factory=Progress, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _starting: threading.Lock = field(factory=threading.Lock, init=False)
-    _stop: threading.Event = field(factory=threading.Event, init=False)
+    _stopping: threading.Event = field(factory=threading.Event, init=False)
 
     @property
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def begin(self) -> None:
-        """Begins a scan, unless one is running."""
+    def start(self) -> None:
+        """Start a scan, unless one is running."""
         with self._starting:
-            if self.running or self._stop.is_set():
+            if self.running or self._stopping.is_set():
                 return
-            self.progress, self.trouble = Progress(), (_BROKE_OFF,)  # until it ends in any other way
+            self.progress, self.errors = Progress(), (_CRASHED,)  # replaced when the scan ends without a crash
             self._thread = threading.Thread(target=self._run, args=(self.progress,), name="scan")
             self._thread.start()
 
-    def end(self) -> None:
-        """Lets the order in hand be finished, and begins no other."""
-        self._stop.set()
+    def stop(self) -> None:
+        """Stop the scan after its current order, and start no other scan."""
+        self._stopping.set()
         with self._starting:
             if self._thread is not None:
                 self._thread.join()
@@ -73,16 +73,16 @@ class Scans:
                 tenant="desk",
                 observer=progress,
             )
-            report = scanner.scan(stop=self._stop)
-            self._keep(report)
-            self.files = tuple(file for file in report.files if file.status in _ODD)
+            report = scanner.scan(stop=self._stopping)
+            self._save_outcomes(report)
+            self.unmatched_files = tuple(file for file in report.files if file.status in _SHOWN_FILES)
             report.to_html(self.sheet, storage=storage)
-            self.trouble = tuple(f"The {fault.part} could not be used: {fault.message}" for fault in report.faults)
+            self.errors = tuple(f"The {fault.part} could not be used: {fault.message}" for fault in report.faults)
         except ra.RemoteArtworkError as error:
-            self.trouble = (str(error),)
+            self.errors = (str(error),)
 
-    def _keep(self, report: ra.ScanReport) -> None:
-        """Writes what the scan said of each line beside the line."""
+    def _save_outcomes(self, report: ra.ScanReport) -> None:
+        """Save the outcome of each item with its line."""
         with Session(self.engine) as session, session.begin():
             for item in report.items:
                 session.execute(

@@ -1,4 +1,4 @@
-"""What keeps other sites away from the desk's pages. Whoever may open them at all is for your own login to decide."""
+"""Protects the pages against other sites. Your own login must decide who can open them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _HEADERS = {
 
 
 def same_origin(request: Request) -> None:
-    """Refuses what another site has a browser send (CSRF). Every browser names the origin of a POST.
+    """Refuse requests that another site makes a browser send (CSRF). Browsers send the origin with every POST.
 
-    The host is one of the desk's own: another was refused before.
+    The host is one of the desk's host names: requests for others were refused earlier.
 
     Raises:
         HTTPException: 403.
@@ -28,11 +28,13 @@ def same_origin(request: Request) -> None:
         return
     host = request.headers["host"]
     if request.headers.get("origin") not in (f"https://{host}", f"http://{host}"):
-        raise HTTPException(403, "This came from another site, so nothing was done. Open the desk's own page.")
+        raise HTTPException(
+            403, "This request came from another site and was refused. Use the pages of the print desk."
+        )
 
 
 class SafeHeaders:
-    """Adds headers by which browsers run and load nothing but the desk's own, and keep nothing."""
+    """Adds headers that make browsers load only the desk's own content, and store nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

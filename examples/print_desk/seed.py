@@ -1,4 +1,4 @@
-"""Orders to begin with, so that there is something to see."""
+"""Sample orders for a new desk."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ORDERS: dict[str, tuple[str, list[tuple[str, int]]]] = {
 
 
 def place_orders(engine: sa.Engine) -> None:
-    """Places a few orders where there are none."""
+    """Create a few orders if there are none."""
     with Session(engine) as session, session.begin():
         if session.scalar(sa.select(sa.func.count()).select_from(OrderRow)):
             return
         for number, (customer, lines) in _ORDERS.items():
             rows = [
-                LineRow(position=place, title=title, quantity=quantity)
-                for place, (title, quantity) in enumerate(lines, start=1)
+                LineRow(position=position, title=title, quantity=quantity)
+                for position, (title, quantity) in enumerate(lines, start=1)
             ]
             session.add(OrderRow(number=number, customer=customer, lines=rows))

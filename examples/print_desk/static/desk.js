@@ -1,14 +1,14 @@
-// The pages work without this file. It tells what a URL is taken for while it is typed in, keeps what was typed in
-// when a check fails, and shows how a scan goes on.
+// The pages work without this file. It shows what a URL is recognized as while the merchant types, keeps the input when
+// a check fails, and shows the progress of a scan.
 "use strict";
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-// Puts the parts of a page that came just now in place of those that are shown. The parts themselves stay, so that
-// screen readers hear of the change, and what was typed in elsewhere stays too.
-function show(html, ...parts) {
+// Replaces the content of some elements with that of a new page. The elements themselves stay, so screen readers announce
+// the change, and other input is kept.
+function update(html, ...ids) {
   const page = new DOMParser().parseFromString(html, "text/html");
-  for (const id of parts) {
+  for (const id of ids) {
     document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
   }
 }
@@ -26,23 +26,23 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 const paste = document.getElementById("paste");
 if (paste) {
   const recognized = document.getElementById("recognized");
-  let typed = 0;
+  let latest = 0;
   paste.elements.url.addEventListener("input", async () => {
-    const mine = ++typed;
+    const current = ++latest;
     await pause(200);
-    if (mine !== typed) return;
+    if (current !== latest) return;
     const body = new URLSearchParams({ url: paste.elements.url.value });
-    const answer = body.get("url").trim() ? await fetch("/storage/recognized", { method: "POST", body }) : null;
-    const text = answer ? await answer.text() : "";
-    if (mine === typed) recognized.innerHTML = text;
+    const response = body.get("url").trim() ? await fetch("/storage/recognized", { method: "POST", body }) : null;
+    const text = response ? await response.text() : "";
+    if (current === latest) recognized.innerHTML = text;
   });
   paste.addEventListener("submit", async (event) => {
     event.preventDefault();
     busy(paste, true);
     try {
-      const answer = await fetch(paste.action, { method: "POST", body: new URLSearchParams(new FormData(paste)) });
-      show(await answer.text(), "kept", "answer");
-      if (answer.ok) {
+      const response = await fetch(paste.action, { method: "POST", body: new URLSearchParams(new FormData(paste)) });
+      update(await response.text(), "saved", "answer");
+      if (response.ok) {
         paste.reset();
         recognized.replaceChildren();
         document.getElementById("main").focus();
@@ -54,21 +54,21 @@ if (paste) {
   });
 }
 
-async function follow() {
+async function followProgress() {
   const progress = document.getElementById("progress");
   while ("running" in progress.dataset) {
-    const moment = await (await fetch("/scan")).json();
-    if (!moment.running) {
+    const step = await (await fetch("/scan")).json();
+    if (!step.running) {
       location.reload();
       return;
     }
     const bar = progress.querySelector("progress");
-    progress.querySelector("span").textContent = moment.doing;
-    if (moment.total) {
-      bar.max = moment.total;
-      bar.value = moment.done;
+    progress.querySelector("span").textContent = step.text;
+    if (step.total) {
+      bar.max = step.total;
+      bar.value = step.done;
     }
     await pause(300);
   }
 }
-if (document.getElementById("progress")) follow();
+if (document.getElementById("progress")) followProgress();

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from print_desk_host import EVIL, desk_in
+from print_desk_app import EVIL, desk_in
 from shop_files import JPEG, PDF, PNG
 
 numbers = itertools.count(1)
@@ -10,14 +10,14 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory):
-    """As it is for merchants: nothing private."""
+    """A desk with the default settings: no private networks."""
     with desk_in(tmp_path_factory.mktemp("desk")) as desk:
         yield desk
 
 
 @pytest.fixture
-def home_desk(tmp_path):
-    """A fresh one, whose operator lets it reach servers of this machine."""
+def local_desk(tmp_path):
+    """A new desk that may connect to servers on this machine."""
     with desk_in(tmp_path, PRINT_DESK_ALLOW_PRIVATE="1") as desk:
         yield desk
 

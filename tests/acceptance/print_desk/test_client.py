@@ -1,4 +1,4 @@
-"""The print desk's client keeps the contract that ships, and stays right whatever call of a scan goes wrong."""
+"""The client of the print desk passes the contract, and handles a fault in any call of a scan."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ WATCH = """
 CREATE TRIGGER watch AFTER UPDATE OF state ON orders WHEN NEW.state = 'fulfilled'
 BEGIN INSERT INTO effects VALUES (NEW.number); END
 """
-"""What the desk did, written down by its database itself."""
+"""The database records each fulfillment itself."""
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def engine(tmp_path):
 
 
 def place(engine, **numbers_of_lines):
-    """Orders in place of all there were, as ``o1001=2``."""
+    """Replace all orders. ``o1001=2`` means order 1001 with two lines."""
     with Session(engine) as session, session.begin():
         for table in (ArtworkRow, LineRow, OrderRow):
             session.execute(sa.delete(table))
         session.execute(sa.text("DELETE FROM effects"))
         for name, count in numbers_of_lines.items():
-            lines = [LineRow(position=place, title="Poster") for place in range(1, count + 1)]
+            lines = [LineRow(position=position, title="Poster") for position in range(1, count + 1)]
             session.add(OrderRow(number=name.removeprefix("o"), customer="Ada Brook", lines=lines))
 
 
@@ -115,9 +115,7 @@ def scanner_of(storage, engine, ledger, faults):
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", ["client.attach_artwork", "client.fulfill"])
 @pytest.mark.parametrize("error", [ra.OutcomeUnknown("no answer"), sa.exc.OperationalError("UPDATE", {}, OSError())])
-def test_a_call_that_fails_is_made_up_for_by_the_next_scan_and_nothing_is_sent_twice(
-    engine, storage, call, moment, error
-):
+def test_the_next_scan_recovers_from_a_failed_call_and_sends_nothing_twice(engine, storage, call, moment, error):
     place(engine, o1001=2)
     ledger, faults = ra.MemoryLedger(), Faults()
     faults.fail(call, error, moment=moment)
@@ -128,7 +126,7 @@ def test_a_call_that_fails_is_made_up_for_by_the_next_scan_and_nothing_is_sent_t
     assert effects(engine) == ["1001"]
 
 
-def test_an_order_that_is_deleted_just_before_it_is_sent_is_not_sent(engine, storage):
+def test_an_order_that_is_deleted_just_before_fulfill_is_not_sent(engine, storage):
     place(engine, o1001=2, o1002=1)
     faults = Faults()
     faults.intercept("client.fulfill", lambda: place(engine, o1002=1))
@@ -137,7 +135,7 @@ def test_an_order_that_is_deleted_just_before_it_is_sent_is_not_sent(engine, sto
     assert "1001" not in effects(engine)
 
 
-def test_wherever_a_scan_dies_each_order_is_fulfilled_once(engine, storage):
+def test_each_order_is_fulfilled_once_wherever_a_scan_dies(engine, storage):
     now = datetime(2026, 5, 1, tzinfo=UTC)
     ledger = ra.MemoryLedger()
 

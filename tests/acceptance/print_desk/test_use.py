@@ -1,4 +1,4 @@
-"""The print desk as a merchant has it: paste, check, scan, and see the order fulfilled; in a real browser."""
+"""The print desk in a real browser: enter a URL, check it, scan, and see the fulfilled order."""
 
 import itertools
 import threading
@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from browser import look_at
-from print_desk_host import EVIL, PATIENCE, paste, see
+from print_desk_app import EVIL, PATIENCE, paste, see
 from shop_files import PNG
 
 pytestmark = pytest.mark.server
@@ -22,23 +22,23 @@ def looks_right(page, width, scheme):
     assert min(contrast) >= 4.5
 
 
-def test_a_merchant_pastes_a_url_checks_it_scans_and_sees_the_order_fulfilled(page, home_desk, s3_server, bucket):
-    paste(page, home_desk, s3_server.url(bucket, "in"), s3_server.keys)
+def test_a_merchant_enters_a_url_checks_it_scans_and_sees_the_result(page, local_desk, s3_server, bucket):
+    paste(page, local_desk, s3_server.url(bucket, "in"), s3_server.keys)
     recognized = see(page, "#recognized", "Region").splitlines()
     expected = {"Provider": "MinIO", "Endpoint": s3_server.endpoint, "Bucket": bucket, "Folder": "in/"}
     assert recognized == ["Recognized", *itertools.chain(*expected.items()), "Region", "us-east-1"]
     page.find_element(By.NAME, "url").send_keys(Keys.ENTER)
-    verdict = see(page, "#kept", "It can be listed and read.")
+    verdict = see(page, "#saved", "Files can be listed and read.")
     assert "a key pair, which is never shown again" in verdict
     assert "1001_1.jpg can be read" in verdict
     assert [field.get_property("value") for field in page.find_elements(By.TAG_NAME, "input")] == ["", "", ""]
 
     page.find_element(By.LINK_TEXT, "Orders").click()
-    assert see(page, "#order-1001").count("not looked for yet") == 2
+    assert see(page, "#order-1001").count("not scanned yet") == 2
     page.find_element(By.XPATH, "//button[text()='Scan now']").click()
     assert see(page, "#order-1001", "fulfilled with 1001_1.jpg").count("\nfulfilled\n") == 2
     assert "waits for 1002_1" in see(page, "#order-1002", "missing")
-    assert "the file is a PNG picture; let its name end in .png" in see(page, "#order-1003", "rejected")
+    assert "the file is a PNG picture; rename it to end in .png" in see(page, "#order-1003", "rejected")
     assert see(page, "h2:has(+ .orders)", "Waiting") == "Waiting for approval 4"
     assert "1002_1.pdf" in see(page, ".files", "1002-1.pdf")
     assert f"1005_1{EVIL}.png" in see(page, ".files")
@@ -51,16 +51,16 @@ def test_a_merchant_pastes_a_url_checks_it_scans_and_sees_the_order_fulfilled(pa
     page.back()
 
     for path in ("/orders", "/storage"):
-        page.get(f"{home_desk.url}{path}")
+        page.get(f"{local_desk.url}{path}")
         assert s3_server.keys.secret_key not in page.page_source
         assert s3_server.keys.access_key not in page.page_source
         assert "taken" not in page.title
     assert page.get_log("browser") == []
-    assert s3_server.keys.secret_key not in home_desk.log.read_text(encoding="utf-8")
+    assert s3_server.keys.secret_key not in local_desk.log.read_text(encoding="utf-8")
 
 
 class Gate(dict):
-    """Files that nobody gets before the gate is opened."""
+    """Files that the server delivers only after the gate is opened."""
 
     def __init__(self, *files):
         super().__init__(*files)
@@ -71,39 +71,39 @@ class Gate(dict):
         return super().get(*name)
 
 
-def test_a_scan_tells_how_it_goes_on_while_it_runs(page, home_desk, web_server):
+def test_a_running_scan_shows_its_progress(page, local_desk, web_server):
     web_server.folder.files = {"1005_1.png": PNG}
-    assert home_desk.post("/storage", {"url": web_server.url}).status_code == 303
+    assert local_desk.post("/storage", {"url": web_server.url}).status_code == 303
     gate = web_server.folder.files = Gate({"1005_1.png": PNG})
     web_server.folder.requests.clear()
-    page.get(f"{home_desk.url}/orders")
+    page.get(f"{local_desk.url}/orders")
     page.find_element(By.XPATH, "//button[text()='Scan now']").click()
-    assert see(page, "#progress") == "Reading the pending orders"
+    assert see(page, "#progress") == "Reading pending orders"
     assert not page.find_element(By.XPATH, "//button[text()='Scan now']").is_enabled()
-    assert home_desk.post("/scan").status_code == 303  # and no second one begins
+    assert local_desk.post("/scan").status_code == 303  # no second scan starts
     gate.opened.set()
     assert see(page, "#order-1005", "fulfilled with 1005_1.png")
     assert page.find_element(By.ID, "progress").text == ""
     assert web_server.folder.asked("GET").count("/in/") == 1
 
 
-def test_it_works_without_a_script(home_desk, s3_server, bucket):
-    refused = home_desk.post("/storage", {"url": "https://user:hush@prints.example/"})
+def test_it_works_without_javascript(local_desk, s3_server, bucket):
+    refused = local_desk.post("/storage", {"url": "https://user:hush@prints.example/"})
     assert refused.status_code == 422
     assert "Nothing was saved." in refused.text
     assert "hush" not in refused.text
     keys = {"access_key": s3_server.keys.access_key, "secret_key": s3_server.keys.secret_key}
-    saved = home_desk.post("/storage", {"url": s3_server.url(bucket, "in"), **keys})
+    saved = local_desk.post("/storage", {"url": s3_server.url(bucket, "in"), **keys})
     assert (saved.status_code, saved.headers["location"]) == (303, "/storage")
-    assert home_desk.post("/storage/check").status_code == 303
-    assert "a key pair" in httpx.get(f"{home_desk.url}/storage").text
-    home_desk.post("/storage/forget")
-    assert "Nothing is set up" in httpx.get(f"{home_desk.url}/storage").text
+    assert local_desk.post("/storage/check").status_code == 303
+    assert "a key pair" in httpx.get(f"{local_desk.url}/storage").text
+    local_desk.post("/storage/delete")
+    assert "No storage is set up" in httpx.get(f"{local_desk.url}/storage").text
 
 
 @pytest.mark.parametrize("width", [1280, 720, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_and_nothing_overlaps(page, desk, width, scheme):
+def test_no_text_is_cut_off_and_nothing_overlaps(page, desk, width, scheme):
     paste(page, desk, f"web+https://10.0.0.5/prints/{Keys.ENTER}")
     see(page, "#answer", "Nothing was saved.")
     looks_right(page, width, scheme)
@@ -111,7 +111,7 @@ def test_nothing_is_cut_and_nothing_overlaps(page, desk, width, scheme):
     looks_right(page, width, scheme)
 
 
-def test_it_is_used_by_keyboard(page, desk):
+def test_it_can_be_used_with_the_keyboard(page, desk):
     page.get(f"{desk.url}/storage")
     reached = []
     for _ in range(7):

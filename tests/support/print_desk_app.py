@@ -1,4 +1,4 @@
-"""The print desk, begun as its README says, and what a merchant does with it in a browser."""
+"""Starts the print desk as its README says, and does what a merchant does in a browser."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from servers import free_port, running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENCE = 30.0
-"""Seconds a page may take to show what is waited for."""
+"""Seconds that a page may take to show the expected text."""
 EVIL = "<img src=x onerror=document.title='taken'>"
-"""Part of a name that means harm to a page."""
+"""Part of a file name that attacks a page."""
 
 
 @frozen
@@ -29,32 +29,32 @@ class RunningDesk:
     log: Path
 
     def post(self, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
-        """As a browser posts the desk's own form, unless headers say otherwise."""
+        """Post a form as a browser does from a page of the desk."""
         return httpx.post(f"{self.url}{path}", data=data, headers={"Origin": self.url, **headers})
 
 
 @contextmanager
 def desk_in(folder: Path, **environment: str) -> Iterator[RunningDesk]:
-    """The desk, begun by the line of its README."""
+    """Start the desk with the command of its README."""
     readme = EXAMPLES.joinpath("print_desk", "README.md").read_text(encoding="utf-8")
     line = re.search(r"```sh\n(.*)\n```", readme)[1]
     command, *arguments = shlex.split(line.rpartition(" && ")[2])
     port = free_port()
     arguments[arguments.index("examples")] = str(EXAMPLES)
     environment["PRINT_DESK_HOME"] = str(folder / "data")
-    whole = [program(Path(command).name), *arguments, "--port", str(port)]
-    with running(whole, port=port, log=folder / "log", environment=environment):
+    command_line = [program(Path(command).name), *arguments, "--port", str(port)]
+    with running(command_line, port=port, log=folder / "log", environment=environment):
         yield RunningDesk(f"http://127.0.0.1:{port}", folder / "log")
 
 
-def see(page, selector, words=""):
-    """The text of a part of the page, once it holds the words."""
+def see(page, selector, expected=""):
+    """Wait until an element contains the text, and return the whole text of the element."""
 
     def text(_):
         found = page.find_elements(By.CSS_SELECTOR, selector)
-        return next((part.text for part in found if part.text and words in part.text), None)
+        return next((part.text for part in found if part.text and expected in part.text), None)
 
-    return WebDriverWait(page, PATIENCE, 0.05, [Exception]).until(text, f"{words!r} in {selector}")
+    return WebDriverWait(page, PATIENCE, 0.05, [Exception]).until(text, f"{expected!r} in {selector}")
 
 
 def paste(page, desk, url, keys=None):
