@@ -1,4 +1,4 @@
-"""A corpus of good and broken files, each checked in depth through the public API, and each with its one verdict."""
+"""Deep checks of valid and broken files through the public API. Each file has one expected result."""
 
 import json
 import subprocess
@@ -29,17 +29,17 @@ GOOD = {
     "sixteen-bit.png": png(20, 20, (b"\0" + JUNK[:120]) * 20, depth=16),
     "transparent.png": picture("PNG", mode="RGBA"),
     "texts.png": png(20, 20, (b"\0" + JUNK[:60]) * 20, extra=TEXTS),
-    "garbage-behind.png": PICTURE + b"PK\x05\x06" + bytes(18),
+    "garbage-after.png": PICTURE + b"PK\x05\x06" + bytes(18),
     "plain.pdf": CARD,
     "two.pdf": pdf(A6, A6, force_version="2.0"),
-    "garbage-behind.pdf": CARD + b"\n\0\0\0 left by a mail gateway",
-    "zip-behind.pdf": CARD + b"PK\x05\x06" + bytes(18),
+    "garbage-after.pdf": CARD + b"\n\0\0\0 added by a mail gateway",
+    "zip-after.pdf": CARD + b"PK\x05\x06" + bytes(18),
     "linearized.pdf": pdf(A6, linearize=True),
 }
 WARNED = {
     "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "gray_end"),
     "fonts.pdf": (pdf(A6, font=standard_font), "font_not_embedded"),
-    "mended.pdf": (CARD.replace(b"startxref\n", b"startxref\n9"), "repaired"),
+    "repaired.pdf": (CARD.replace(b"startxref\n", b"startxref\n9"), "repaired"),
 }
 BROKEN = {
     **{
@@ -68,8 +68,8 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def shop_of_all():
-    """A scanner over all files at once, each of an order of its own, whose number is the file's name."""
+def scan_of_all():
+    """A scanner, and the outcomes of one scan over all files. Each file has its own order, named after the file."""
     files = fsspec.filesystem("memory")
     orders = []
     for name, data in {**GOOD, **{name: data for name, (data, _) in (WARNED | BROKEN).items()}}.items():
@@ -83,8 +83,8 @@ def shop_of_all():
     files.rm("/corpus", recursive=True)
 
 
-def of(report, name):
-    return report["-".join(name.rsplit(".", 1))]
+def outcome(items, name):
+    return items["-".join(name.rsplit(".", 1))]
 
 
 def codes(item, severity):
@@ -92,29 +92,29 @@ def codes(item, severity):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_file_goes_to_print(shop_of_all, name):
-    item = of(shop_of_all[1], name)
+def test_a_valid_file_is_printed(scan_of_all, name):
+    item = outcome(scan_of_all[1], name)
     assert item.status is ra.ItemStatus.FULFILLED, item.reason
     assert codes(item, Severity.WARN) == []
     assert codes(item, Severity.PASS)
 
 
 @pytest.mark.parametrize("name", WARNED)
-def test_a_doubtful_file_goes_to_print_with_a_warning(shop_of_all, name):
-    item = of(shop_of_all[1], name)
+def test_a_doubtful_file_is_printed_with_a_warning(scan_of_all, name):
+    item = outcome(scan_of_all[1], name)
     assert item.status is ra.ItemStatus.FULFILLED, item.reason
     assert codes(item, Severity.WARN) == [WARNED[name][1]]
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_rejected_with_its_one_code(shop_of_all, name):
-    item = of(shop_of_all[1], name)
+def test_a_broken_file_is_rejected_with_one_code(scan_of_all, name):
+    item = outcome(scan_of_all[1], name)
     assert item.status is ra.ItemStatus.REJECTED, item
     assert codes(item, Severity.REJECT) == [BROKEN[name][1]]
 
 
-def test_a_rejected_version_is_not_read_again_and_a_new_one_is(shop_of_all):
-    scanner, first = shop_of_all
+def test_a_rejected_version_is_not_read_again_but_a_new_one_is(scan_of_all):
+    scanner, first = scan_of_all
     report = scanner.scan()
     assert report.requests["get"] == 0
     assert len(report.items) == sum(item.status is ra.ItemStatus.REJECTED for item in first.values())
@@ -131,9 +131,9 @@ from remote_artwork.preflight import preflight_checks
 from remote_artwork.storage import StoredFile
 from remote_artwork.storage.reader import RangeReader
 
-def seconds_so_far():
-    own, apart = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + apart.ru_utime + apart.ru_stime
+def cpu_seconds():
+    own, sandbox = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + sandbox.ru_utime + sandbox.ru_stime
 
 def measure(path):
     file = path.open("rb")
@@ -145,17 +145,17 @@ def measure(path):
     return [finding.code for check in checks for finding in check.check(reader, ra.OrderItem("1"))]
 
 for path in map(Path, sys.argv[1:]):
-    before = seconds_so_far()
+    before = cpu_seconds()
     found = measure(path)
     [peak] = re.findall(r"VmHWM:\s*([0-9]+) kB", Path("/proc/self/status").read_text())
     peak = int(peak) + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps([path.name, found, seconds_so_far() - before, peak // 1024]))
+    print(json.dumps([path.name, found, cpu_seconds() - before, peak // 1024]))
 """
 
 
 @pytest.fixture(scope="module")
 def large():
-    """40 megapixels with as much detail as a photograph has."""
+    """40 megapixels with as much detail as a photo."""
     tile = Image.frombytes("RGB", (250, 250), JUNK[: 250 * 250 * 3]).resize((1_000, 1_000))
     whole = Image.new("RGB", (8_000, 5_000))
     for corner in ((x, y) for x in range(0, 8_000, 1_000) for y in range(0, 5_000, 1_000)):
@@ -172,29 +172,29 @@ def large():
         ("plain.png", {"compress_level": 1}),
     ],
 )
-def test_forty_megapixels_take_less_than_two_seconds_and_300_megabytes(large, tmp_path, monkeypatch, name, options):
+def test_40_megapixels_take_less_than_2_seconds_and_300_megabytes(large, tmp_path, monkeypatch, name, options):
     monkeypatch.setattr(ImageFile, "MAXBLOCK", 2**27)  # Pillow writes a progressive picture in one go
     large.save(tmp_path / name, **options)
-    [(_, found, seconds, megabytes)] = measured(tmp_path / name)
+    [(_, found, seconds, megabytes)] = measure_files(tmp_path / name)
     assert found == ["pixels", "color_mode"]
     assert seconds < 2
     assert megabytes < 300
 
 
-def test_no_good_and_no_hostile_file_takes_more_than_that(tmp_path):
+def test_no_file_takes_more_than_2_seconds_and_300_megabytes(tmp_path):
     files = GOOD | {
         name: data for name, (data, code) in (WARNED | BROKEN).items() if code not in ("truncated", "empty")
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    took = measured(*(tmp_path / name for name in files))
-    assert len(took) == len(files)
-    assert [(name, seconds) for name, _, seconds, _ in took if seconds >= 2] == []
-    assert took[-1][3] < 300
+    results = measure_files(*(tmp_path / name for name in files))
+    assert len(results) == len(files)
+    assert [(name, seconds) for name, _, seconds, _ in results if seconds >= 2] == []
+    assert results[-1][3] < 300
 
 
-def measured(*paths):
-    """Name, codes, seconds of processor time, and the peak so far in megabytes, of each file."""
+def measure_files(*paths):
+    """Return (name, codes, CPU seconds, peak memory so far in megabytes) for each file."""
     command = [sys.executable, "-c", MEASURE, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""Makes print files, good and broken, for the tests of the preflight."""
+"""Makes valid and broken print files for the tests of the preflight checks."""
 
 import io
 import random
@@ -17,7 +17,7 @@ JUNK = random.Random(11).randbytes(200_000)
 
 @define
 class Reader:
-    """An ``ArtworkReader`` over bytes, which counts what is read."""
+    """An ``ArtworkReader`` that reads from bytes and records each read."""
 
     file: StoredFile
     data: bytes
@@ -33,7 +33,7 @@ def reader(name, data):
 
 
 def picture(kind, size=(400, 300), mode="RGB", **options):
-    """A picture with some detail, so that its data is not trivial."""
+    """Make a picture with detail, so that its data does not compress to almost nothing."""
     bands = len(Image.new(mode, (1, 1)).getbands())
     noise = Image.frombytes(mode, (100, 100), JUNK[: 100 * 100 * bands])
     file = io.BytesIO()
@@ -46,7 +46,7 @@ def chunk(name, body, *, checksum=None):
 
 
 def png(width, height, rows, *, depth=8, color=2, interlaced=0, extra=b""):
-    """A PNG by hand: ``rows`` are its bytes before compression, ``extra`` chunks stand before them."""
+    """Make a PNG from its bytes before compression (``rows``), with ``extra`` chunks before them."""
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
     body = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra
     packed = zlib.compress(rows)
@@ -55,7 +55,7 @@ def png(width, height, rows, *, depth=8, color=2, interlaced=0, extra=b""):
 
 
 def pdf(*pages_mm, trim=None, rotate=None, font=None, **options):
-    """A PDF with pages of these sizes in millimetres."""
+    """Make a PDF with pages of these sizes in millimeters."""
     document = pikepdf.new()
     for width, height in pages_mm:
         page = document.add_blank_page(page_size=(width * MM, height * MM))
@@ -84,7 +84,7 @@ def embedded_font(document):
 
 
 def object_stream_bomb(megabytes):
-    """A small PDF whose catalog stands in a stream that becomes very large."""
+    """Make a small PDF whose catalog is in a stream that decompresses to this many megabytes."""
     packer = zlib.compressobj(9)
     packed = packer.compress(b"1 0 <</Type/Catalog/Pages 2 0 R>>")
     packed += b"".join(packer.compress(b" " * 1024**2) for _ in range(megabytes)) + packer.flush()

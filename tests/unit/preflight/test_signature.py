@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 - doubles have the interface's arguments
-"""Files are made by Pillow and pikepdf, or by hand; reads and bytes are counted."""
+"""The signature check. Pillow, pikepdf or the test itself makes each file; reads and their bytes are counted."""
 
 import io
 import random
@@ -52,7 +52,7 @@ def picture(kind: str, side: int, **options) -> bytes:
 
 
 def with_thumbnail(jpeg: bytes, *, segments: bytes = b"") -> bytes:
-    """Puts an EXIF segment with a thumbnail, itself a whole JPEG, behind SOI, and other segments behind it."""
+    """Insert an EXIF segment with a thumbnail, which is a complete JPEG, and other segments after SOI."""
     thumbnail = picture("JPEG", 100, quality=60)
     body = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0" + thumbnail
     return jpeg[:2] + segment(0xE1, body) + segments + jpeg[2:]
@@ -191,7 +191,7 @@ def test_a_small_file_is_read_once_and_a_large_one_twice(name, reads):
 
 
 @pytest.mark.parametrize("size", [65_023, 65_024, 65_025])
-def test_sizes_around_the_boundary_between_one_and_two_reads(size):
+def test_a_file_near_the_size_limit_of_one_read_is_checked_to_its_end(size):
     data = WHOLE["small.png"]
     assert check("1.png", data + bytes(63_000 - len(data)), size=63_000) is None
     padded = data[:-12] + bytes(size - len(data)) + data[-12:]
