@@ -80,7 +80,7 @@ def test_google_and_azure_storages_are_checked(gcs_server, azure_server, local_n
     bucket = gcs_server.create_bucket(f"checked-{next(numbers)}")
     gcs_server.put(bucket, "in/1001_1.png", b"a picture")
     report = check(gcs.open_gcs(gcs_server, bucket, local_network))
-    assert verdicts(report)["start-after"] in (Verdict.OK, Verdict.WARNING)  # the emulator knows no offset
+    assert verdicts(report)["start-after"] in (Verdict.OK, Verdict.WARNING)  # the emulator does not support startOffset
     assert {name for name, verdict in verdicts(report).items() if verdict is Verdict.FAILED} <= {"fetch"}
     container = azure_server.create_container(f"checked-{next(numbers)}")
     azure_server.put(container, "in/1001_1.png", b"a picture")

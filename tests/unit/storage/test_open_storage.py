@@ -70,7 +70,7 @@ def test_a_public_web_folder_takes_no_credentials_and_no_plain_http():
 
 
 UNSHARED = ra.NetworkPolicy(connect_timeout=1.25)
-"""A policy of its own, so that no client that another test made is shared."""
+"""A separate policy, because file systems with the same policy are shared between tests."""
 
 
 def test_a_missing_package_is_an_error_with_the_pip_command(monkeypatch):
