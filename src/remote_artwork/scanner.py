@@ -1,4 +1,4 @@
-"""The ``Scanner``: plan a scan, run it once, explain a file, or run scans for ever."""
+"""The ``Scanner``: runs scans and dry runs, once or on a schedule, and explains a file or an order."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from attrs import Attribute, define, evolve, field
+from attrs import Attribute, define, evolve, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, client_problem
 from remote_artwork.core.events import (
@@ -35,6 +35,7 @@ from remote_artwork.core.events import (
 )
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
+from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.policy import Policy
@@ -61,34 +62,36 @@ from remote_artwork.scan.collect import Collected, Collector
 from remote_artwork.scan.explain import explain_file, explain_order
 from remote_artwork.storage.storage import ArtworkStorage
 
+log: logging.Logger = logging.getLogger(__name__)
 
-def parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
-    """A pattern from its text."""
+_FORGET_AFTER = timedelta(days=90)
+_FORGET_AFTER_SCANS = 100
+"""The ledger forgets a finished order that the shop has not listed for this long, and for this many complete scans.
+Both are needed, because scans may be a minute or a year apart."""
+
+_BULK_EVENTS = (FilesListed, ItemFound, ItemReported, FileReported)
+"""Events that every scan repeats for each waiting item and each file. They are logged at DEBUG level."""
+
+
+# --- Validators of the scanner's settings ---
+
+
+def _parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
     return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
 
 
-def order_filter(orders: Collection[str] | None) -> frozenset[str] | None:
-    """Order numbers as a set; None means all orders."""
-    if isinstance(orders, str):
-        raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
-    return None if orders is None else frozenset(orders)
+def _valid_client(_scanner: object, _attribute: object, client: FulfillmentClient) -> None:
+    if problem := client_problem(client):
+        raise ConfigurationError(problem)
 
 
-def non_empty(_instance: object, _attribute: object, value: str) -> None:
-    """Reject an empty tenant."""
+def _non_empty(_scanner: object, _attribute: object, value: str) -> None:
     if not value.strip():
         raise ConfigurationError("Scanner.tenant must not be empty")
 
 
-def valid_client(_instance: object, _attribute: object, client: FulfillmentClient) -> None:
-    """Reject a client whose promises have the wrong type."""
-    if flaw := client_problem(client):
-        raise ConfigurationError(flaw)
-
-
-def positive_int(_instance: object, _attribute: Attribute[Any], value: object) -> None:
-    """Reject anything but a whole number above zero, or None."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+def _positive_int_or_none(_scanner: object, _attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not is_positive_int(value):
         raise ConfigurationError(f"Scanner.checks_at_once must be a whole number from 1, or None, not {value!r}")
 
 
@@ -96,159 +99,71 @@ class _HasStorage(Protocol):
     storage: ArtworkStorage
 
 
-def valid_url_lifetime(scanner: _HasStorage, _attribute: object, wanted: timedelta) -> None:
-    """Reject URLs that would have to work longer than the credentials that sign them."""
+def _valid_url_lifetime(scanner: _HasStorage, _attribute: object, lifetime: timedelta) -> None:
     longest = scanner.storage.max_url_lifetime
-    if longest is not None and wanted > longest:
+    if longest is not None and lifetime > longest:
         raise ConfigurationError(
-            f"Scanner.url_lifetime is {wanted}, and URLs of {scanner.storage.location} live for {longest} at the "
-            "longest; make it shorter, or the sessions of a role longer (AssumeRole.duration)"
+            f"Scanner.url_lifetime is {lifetime}, but URLs of {scanner.storage.location} work for at most {longest}; "
+            "set a shorter lifetime, or let the sessions of a role last longer (AssumeRole.duration)"
         )
 
 
-log: logging.Logger = logging.getLogger(__name__)
-
-_BULK_EVENTS = (FilesListed, ItemFound, ItemReported, FileReported)
-"""Events that every scan repeats for everything that waits; they are logged at DEBUG level."""
+# --- The scanner ---
 
 
-@define
-class EventDispatcher:
-    """Sends the events of one scan to the log and to the observer, from the thread that runs the scan.
+@frozen(kw_only=True)
+class _Run:
+    """One running scan or dry run.
 
     Args:
-        observer: The shop's observer. An exception that it raises is logged once in a scan, and stops nothing.
+        dry_run: Whether it is a dry run.
+        started_at: When it started.
+        emit: Receives its events.
+        tally: Counts its unmatched files.
+        requests_before: The storage's request counts at its start.
     """
 
-    observer: Observer | None
-    _raised: bool = False
-
-    def __call__(self, event: Event) -> None:
-        """Send one event; never raises."""
-        level = logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
-        if log.isEnabledFor(level):
-            log.log(level, event.event_name, extra=dict(event.facts()))
-        if self.observer is None:
-            return
-        try:
-            self.observer.on_event(event)
-        except Exception:
-            if not self._raised:
-                log.exception("observer_raised", extra={"event": event.event_name})
-            self._raised = True
-
-
-def preview(plans: Sequence[OrderPlan], prefetcher: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
-    """The outcomes of all items, as a dry run reports them.
-
-    Args:
-        plans: All orders of the scan.
-        prefetcher: Checks the matched files. None skips the checks.
-        emit: Receives what the checks find, and each outcome.
-    """
-    with_work = [plan for plan in plans if prefetcher and any(item.status is ItemStatus.MATCHED for item in plan.items)]
-    done = {plan.key: number for number, plan in enumerate(with_work)}
-    items: list[ItemOutcome] = []
-    for plan in plans:
-        if prefetcher is not None and plan.key in done:
-            begun = done[plan.key]
-            emit(order_started(plan, done=begun, total=len(with_work)))
-            prefetcher.start(with_work[begun : begun + 1 + prefetcher.max_parallel])
-        for item in plan.items:
-            if prefetcher is not None and item.status is ItemStatus.MATCHED:
-                outcome = _check_item(plan, item, prefetcher, emit)
-            else:
-                outcome = plan.outcome(item)
-            emit(item_reported(plan, outcome))
-            items.append(outcome)
-    return items
-
-
-def _check_item(order: OrderPlan, plan: ItemPlan, prefetcher: CheckPrefetcher, emit: Emit) -> ItemOutcome:
-    try:
-        result = prefetcher.check_files(plan.item, plan.files)
-    except StorageError as error:
-        return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
-    emit(item_checked(order, plan, result.rejection))
-    outcome = order.outcome(plan, ItemStatus.REJECTED, result.rejection) if result.rejection else order.outcome(plan)
-    return evolve(outcome, findings=result.findings)
-
-
-def repeat(run_scan: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
-    """Call ``run_scan`` now and then at a fixed interval, with up to a tenth of jitter, until ``stop`` is set.
-
-    A scan that raises is logged, and the next one runs. Scans never overlap.
-
-    Args:
-        run_scan: Runs one scan.
-        every: The time from the start of one scan to the start of the next.
-        stop: Ends the loop when set. In the main thread SIGTERM sets it.
-    """
-    with sigterm_sets(stop):
-        while not stop.is_set():
-            due = monotonic() + every.total_seconds() * random.uniform(1, 1.1)  # noqa: S311 - spreads load, guards nothing
-            try:
-                run_scan()
-            except Exception as error:
-                log.exception("pass_failed", extra={"error": str(error)})
-            stop.wait(max(0.0, due - monotonic()))
-
-
-@contextmanager
-def sigterm_sets(stop: threading.Event) -> Iterator[None]:
-    """While the context lasts, SIGTERM sets ``stop``. Does nothing outside of the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-HOURLY = timedelta(hours=1)
-
-_REMEMBER_FOR = timedelta(days=90)
-_UNLISTED_SCANS = 100
-"""A finished order is forgotten when it is this old and the shop has not listed it for this long, nor in this many
-complete scans. Both are needed, because scans may be a minute or a year apart."""
+    dry_run: bool
+    started_at: datetime
+    emit: Emit
+    tally: FileTally
+    requests_before: Mapping[str, int]
 
 
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfills each order once.
 
-    A scanner may be called from several threads: its scans run one after another. Several scanners, in one process or
-    in many, may share a ledger: each order is processed by one of them at a time.
+    Several threads may use one scanner: its scans run one after another. Several scanners, in one process or in many,
+    may share a ledger: only one of them works on an order at a time.
 
     Args:
-        storage: Where the files are.
-        client: The shop's client.
-        ledger: The record of what was started and what is done; shared by all scanners of a shop.
+        storage: The location of the files.
+        client: Access to the shop.
+        ledger: Stores what was started and what is done. All scanners of a shop share it.
         pattern: The pattern of the file names, without extension.
         policy: The shop's decisions.
-        tenant: Separates several shops in one ledger. All scanners of one shop use one location.
-        checks: Preflight checks; by default those of ``preflight_checks(policy)``.
+        tenant: Separates several shops in one ledger. All scanners of one tenant use the same location.
+        checks: The preflight checks; by default those of ``preflight_checks(policy)``.
         checks_at_once: How many items are checked at the same time, each in a thread, before their order is processed.
-            A deep check may take 300 MB of memory. By default 8, or for deep checks the number of processors; 1 checks
-            one item after another.
-        retry: How temporary errors of the shop and the storage are retried.
-        url_lifetime: How long a signed URL works; not longer than the storage's credentials can sign for.
+            By default 8, or for deep checks the number of processors. 1 checks one item after another. A deep check may
+            take 300 MB of memory.
+        retry: How temporary errors of the shop, the storage and the ledger are retried.
+        url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
         observer: Receives the events of a scan while it runs.
-        clock: Returns the time, with a time zone; used for reports, ages and the lifetime of URLs.
+        clock: Returns the current time with a time zone, for reports, the age of files and the lifetime of URLs.
     """
 
     storage: ArtworkStorage
-    client: FulfillmentClient = field(validator=valid_client)
+    client: FulfillmentClient = field(validator=_valid_client)
     ledger: Ledger = field(kw_only=True)
-    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=parse_pattern)
+    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_parse_pattern)
     policy: Policy = field(factory=Policy, kw_only=True)
-    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=non_empty)
+    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=_non_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
-    checks_at_once: int | None = field(default=None, kw_only=True, validator=positive_int)
+    checks_at_once: int | None = field(default=None, kw_only=True, validator=_positive_int_or_none)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=valid_url_lifetime)
+    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_valid_url_lifetime)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
@@ -262,23 +177,24 @@ class Scanner:
         orders: Collection[str] | None = None,
         on_file: FileListener | None = None,
     ) -> ScanReport:
-        """A dry run: list and match. Nothing is written anywhere.
+        """Do a dry run: list and match the files, and report what a scan would do. Nothing is written.
 
         Args:
             verify: Also read the matched files and run the preflight checks.
-            sweep: List every file of the location, also when no order is pending.
-            orders: Numbers of the orders to report; by default all pending ones.
-            on_file: Receives every unmatched file, also those beyond the examples that the report keeps.
+            sweep: List every file of the location, even if no order is pending.
+            orders: The numbers of the orders to report; by default all pending ones.
+            on_file: Receives every unmatched file. The report keeps only the first 1,000 of each status.
 
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
+        selected = _order_numbers(orders)
         with self._one_at_a_time, self.retry.scan_budget():
-            started, emit = self.clock(), self._start(dry_run=True)
-            collected = self._collect(started, emit, orders=orders, sweep=sweep, on_file=on_file)
+            run = self._start(dry_run=True, on_file=on_file)
+            collected = self._collect(run, orders=selected, sweep=sweep)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
-                items = preview(collected.plans, prefetcher if verify else None, emit=emit)
-            return self._report(collected, started, items, emit, dry_run=True)
+                items = preview(collected.plans, prefetcher if verify else None, emit=run.emit)
+            return self._finish(run, collected, items, faults=collected.faults)
 
     def scan(
         self,
@@ -289,33 +205,37 @@ class Scanner:
         on_file: FileListener | None = None,
         stop: threading.Event | None = None,
     ) -> ScanReport:
-        """Scan once: attach and fulfill every order that is complete.
+        """Scan once: attach the files of every complete order, and fulfill it.
 
         Args:
-            sweep: List every file of the location, also when no order is pending.
-            orders: Numbers of the orders to process; by default all pending ones, and those with an unresolved call.
+            sweep: List every file of the location, even if no order is pending.
+            orders: The numbers of the orders to process; by default all pending ones, and those with an unresolved
+                call.
             limit: Process at most this many orders, for a first careful scan.
-            on_file: Receives every unmatched file, also those beyond the examples that the report keeps.
+            on_file: Receives every unmatched file. The report keeps only the first 1,000 of each status.
             stop: When set, no further order is started.
 
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
+        selected = _order_numbers(orders)
         with self._one_at_a_time, self.retry.scan_budget():
-            started, emit = self.clock(), self._start(dry_run=False)
-            collected = self._collect(started, emit, orders=orders, sweep=sweep, on_file=on_file)
+            run = self._start(dry_run=False, on_file=on_file)
+            collected = self._collect(run, orders=selected, sweep=sweep)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
-                items = self._work(collected, prefetcher, emit, limit, stop or threading.Event())
-            if (
-                orders is None
-                and collected.orders_complete
-                and not any(fault.part == "ledger" for fault in collected.faults)
-            ):
-                self._forget(collected)
-            return self._report(collected, started, items, emit, dry_run=False)
+                runner = self._runner(prefetcher, run.emit)
+                items = run_orders(collected.plans, runner, limit=limit, stop=stop or threading.Event(), emit=run.emit)
+            faults = [*collected.faults, *runner.faults]
+            if selected is None and collected.orders_complete and not _has_ledger_fault(faults):
+                faults += self._forget(collected)
+            return self._finish(run, collected, items, faults=faults)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
-        """Explain why one file, or one order, has its status. Nothing is written anywhere.
+        """Explain why one file, or one order, has its status. Nothing is written.
+
+        Args:
+            name: The name of a file, relative to the location.
+            order: The number of an order.
 
         Raises:
             ConfigurationError: Neither or both were given.
@@ -323,32 +243,28 @@ class Scanner:
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
         with self._one_at_a_time, self.retry.scan_budget():
-            seen: list[FileOutcome] = []
-            tally = FileTally(lambda file: seen.append(file) if file.name == name else None)
+            same_name: list[FileOutcome] = []
+            tally = FileTally(lambda file: same_name.append(file) if file.name == name else None)
             collected = self._collector(ignore).collect(
                 self.clock(), orders=None, tally=tally, names=[name] if name else ()
             )
             if name is not None:
-                numbers = self.pattern.order_numbers(split_extension(name)[0])
-                return explain_file(name, collected, seen, self._remembered(collected, numbers), self.pattern)
-            return explain_order(str(order), collected, self._remembered(collected, {str(order)}))
-
-    def _remembered(self, collected: Collected, numbers: Collection[str]) -> list[OrderRecord]:
-        if not numbers or any(fault.part == "ledger" for fault in collected.faults):
-            return []
-        return list(self.ledger.find(self.tenant, order_numbers=numbers))
+                rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]))
+                return explain_file(name, collected, same_name, rows, self.pattern)
+            return explain_order(str(order), collected, self._find_rows(collected, {str(order)}))
 
     def run_forever(
         self,
         *,
-        every: timedelta = HOURLY,
+        every: timedelta = timedelta(hours=1),
         stop: threading.Event | None = None,
         on_report: Callable[[ScanReport], None] | None = None,
     ) -> None:
-        """Scan now and then at a fixed interval, with up to a tenth of jitter, until ``stop`` is set.
+        """Scan at a fixed interval, with up to a tenth of jitter, until ``stop`` is set. The first scan starts at once.
 
-        A scan that fails is logged, and the next one runs. Scans never overlap: a scan that takes longer than ``every``
-        is followed by the next one at once. In the main thread SIGTERM sets ``stop``: the current order is finished.
+        A scan that fails is logged, and the next one runs. Scans never overlap: after a scan that took longer than
+        ``every``, the next one starts at once. In the main thread, SIGTERM sets ``stop``, and the current order is
+        finished.
 
         Args:
             every: The time from the start of one scan to the start of the next.
@@ -369,26 +285,26 @@ class Scanner:
 
         repeat(run_scan, every=every, stop=stop)
 
-    def _start(self, *, dry_run: bool) -> Emit:
+    def _start(self, *, dry_run: bool, on_file: FileListener | None) -> _Run:
         emit = EventDispatcher(self.observer)
-        emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
-        return emit
 
-    def _collect(
-        self,
-        started: datetime,
-        emit: Emit,
-        *,
-        orders: Collection[str] | None,
-        sweep: bool,
-        on_file: FileListener | None,
-    ) -> Collected:
         def listen(file: FileOutcome) -> None:
             if on_file is not None:
                 on_file(file)
             emit(FileReported(tenant=self.tenant, outcome=file))
 
-        return self._collector(emit).collect(started, orders=order_filter(orders), tally=FileTally(listen), sweep=sweep)
+        run = _Run(
+            dry_run=dry_run,
+            started_at=self.clock(),
+            emit=emit,
+            tally=FileTally(listen),
+            requests_before=self.storage.requests,
+        )
+        emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
+        return run
+
+    def _collect(self, run: _Run, *, orders: Collection[str] | None, sweep: bool) -> Collected:
+        return self._collector(run.emit).collect(run.started_at, orders=orders, tally=run.tally, sweep=sweep)
 
     def _collector(self, emit: Emit) -> Collector:
         return Collector(
@@ -407,9 +323,7 @@ class Scanner:
     def _inspector(self) -> Inspector:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
-    def _work(
-        self, collected: Collected, prefetcher: CheckPrefetcher, emit: Emit, limit: int | None, stop: threading.Event
-    ) -> list[ItemOutcome]:
+    def _runner(self, prefetcher: CheckPrefetcher, emit: Emit) -> OrderRunner:
         services = Dependencies(
             storage=self.storage,
             client=self.client,
@@ -423,41 +337,167 @@ class Scanner:
             emit=emit,
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
-        owner = f"{socket.gethostname()}:{os.getpid()}:{self._name}"  # its own after a fork
-        runner = OrderRunner(services=services, owner=owner)
-        items = run_orders(collected.plans, runner, limit=limit, stop=stop, emit=emit)
-        collected.faults.extend(runner.faults)
-        return items
+        # With the process id, because a forked process must not act as the owner of its parent's leases.
+        return OrderRunner(services=services, owner=f"{socket.gethostname()}:{os.getpid()}:{self._name}")
 
-    def _forget(self, collected: Collected) -> None:
-        pending = {plan.order.id for plan in collected.plans}
-        forget = partial(self.ledger.forget, self.tenant, min_age=_REMEMBER_FOR, silent_passes=_UNLISTED_SCANS)
+    def _find_rows(self, collected: Collected, numbers: Collection[str]) -> list[OrderRecord]:
+        """The ledger rows of these order numbers; none if the ledger could not be read before."""
+        if not numbers or _has_ledger_fault(collected.faults):
+            return []
+        return list(self.ledger.find(self.tenant, order_numbers=numbers))
+
+    def _forget(self, collected: Collected) -> list[Fault]:
+        """Let the ledger forget old orders. Returns the fault if it could not."""
+        forget = partial(
+            self.ledger.forget,
+            self.tenant,
+            still_pending={plan.order.id for plan in collected.plans},
+            min_age=_FORGET_AFTER,
+            silent_passes=_FORGET_AFTER_SCANS,
+        )
         try:
-            self.retry.call(partial(forget, still_pending=pending), on=LedgerUnavailable)
+            self.retry.call(forget, on=LedgerUnavailable)
         except LedgerError as error:
-            collected.faults.append(Fault.of("ledger", error))
+            return [Fault.of("ledger", error)]
+        return []
 
-    def _report(
-        self, collected: Collected, started: datetime, items: Sequence[ItemOutcome], emit: Emit, *, dry_run: bool
+    def _finish(
+        self, run: _Run, collected: Collected, items: Sequence[ItemOutcome], *, faults: Sequence[Fault]
     ) -> ScanReport:
         for file in files_from_items(items):
-            collected.tally.add(file)
-        requests = collected.requests_since(self.storage)
+            run.tally.add(file)
+        before, after = run.requests_before, self.storage.requests
+        requests = {kind: count - before.get(kind, 0) for kind, count in after.items()}
         report = ScanReport(
-            dry_run=dry_run,
+            dry_run=run.dry_run,
             tenant=self.tenant,
             location=self.storage.location,
-            started_at=started,
+            started_at=run.started_at,
             finished_at=self.clock(),
             items=sorted_items(items),
-            files=collected.tally.examples(),
-            file_counts=dict(collected.tally.counts),
+            files=run.tally.examples(),
+            file_counts=dict(run.tally.counts),
             coverage=collected.coverage,
             names_seen=collected.names_seen,
             requests=requests,
             strategy=collected.strategy,
-            monthly_cost=self.storage.monthly_cost(requests) if dry_run else None,
-            faults=tuple(collected.faults),
+            monthly_cost=self.storage.monthly_cost(requests) if run.dry_run else None,
+            faults=tuple(faults),
         )
-        emit(ScanFinished(tenant=self.tenant, report=report))
+        run.emit(ScanFinished(tenant=self.tenant, report=report))
         return report
+
+
+def _order_numbers(orders: Collection[str] | None) -> frozenset[str] | None:
+    """The order numbers of the caller as a set; None means all orders."""
+    if isinstance(orders, str):
+        raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
+    return None if orders is None else frozenset(orders)
+
+
+def _has_ledger_fault(faults: Sequence[Fault]) -> bool:
+    return any(fault.part == "ledger" for fault in faults)
+
+
+# --- Dry run ---
+
+
+def preview(plans: Sequence[OrderPlan], prefetcher: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
+    """The outcomes of all items, as a dry run reports them.
+
+    Args:
+        plans: All orders of the dry run.
+        prefetcher: Checks the matched files; None skips the checks.
+        emit: Receives an event for each order and item that is checked, and for each outcome.
+    """
+    to_check = [plan for plan in plans if prefetcher and any(item.status is ItemStatus.MATCHED for item in plan.items)]
+    positions = {plan.key: position for position, plan in enumerate(to_check)}
+    items: list[ItemOutcome] = []
+    for plan in plans:
+        if prefetcher is not None and plan.key in positions:
+            done = positions[plan.key]
+            emit(order_started(plan, done=done, total=len(to_check)))
+            prefetcher.start(to_check[done : done + 1 + prefetcher.max_parallel])
+        for item in plan.items:
+            if prefetcher is not None and item.status is ItemStatus.MATCHED:
+                outcome = _check_item(plan, item, prefetcher, emit)
+            else:
+                outcome = plan.outcome(item)
+            emit(item_reported(plan, outcome))
+            items.append(outcome)
+    return items
+
+
+def _check_item(order: OrderPlan, plan: ItemPlan, prefetcher: CheckPrefetcher, emit: Emit) -> ItemOutcome:
+    try:
+        result = prefetcher.check_files(plan.item, plan.files)
+    except StorageError as error:
+        return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
+    emit(item_checked(order, plan, result.rejection))
+    outcome = order.outcome(plan, ItemStatus.REJECTED, result.rejection) if result.rejection else order.outcome(plan)
+    return evolve(outcome, findings=result.findings)
+
+
+# --- Events ---
+
+
+@define
+class EventDispatcher:
+    """Sends the events of one scan to the log and to the observer, from the thread that runs the scan.
+
+    Args:
+        observer: The shop's observer. An exception that it raises is logged once for each scan and stops nothing.
+    """
+
+    observer: Observer | None
+    _raised: bool = False
+
+    def __call__(self, event: Event) -> None:
+        """Send one event; never raises."""
+        level = logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
+        if log.isEnabledFor(level):
+            log.log(level, event.event_name, extra=dict(event.facts()))
+        if self.observer is None:
+            return
+        try:
+            self.observer.on_event(event)
+        except Exception:
+            if not self._raised:
+                log.exception("observer_raised", extra={"event": event.event_name})
+            self._raised = True
+
+
+# --- Schedule ---
+
+
+def repeat(run_scan: Callable[[], object], *, every: timedelta, stop: threading.Event) -> None:
+    """Call ``run_scan`` at a fixed interval, with up to a tenth of jitter, until ``stop`` is set.
+
+    A scan that raises is logged, and the next one runs.
+
+    Args:
+        run_scan: Runs one scan.
+        every: The time from the start of one scan to the start of the next.
+        stop: Ends the loop when set. In the main thread, SIGTERM sets it.
+    """
+    with sigterm_sets(stop):
+        while not stop.is_set():
+            due = monotonic() + every.total_seconds() * random.uniform(1, 1.1)  # noqa: S311 - spreads load, guards nothing
+            try:
+                run_scan()
+            except Exception as error:
+                log.exception("scan_failed", extra={"error": str(error)})
+            stop.wait(max(0.0, due - monotonic()))
+
+
+@contextmanager
+def sigterm_sets(stop: threading.Event) -> Iterator[None]:
+    """Let SIGTERM set ``stop`` inside this context. Has no effect outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -25,7 +25,7 @@ def orders(*numbers):
     return [ra.Order(number, [ra.OrderItem("1")]) for number in numbers]
 
 
-def test_a_failed_pass_is_logged_and_the_next_one_runs(root, caplog):
+def test_a_failed_scan_is_logged_and_the_next_one_runs(root, caplog):
     class Broken(FakeShop):
         def pending_orders(self):
             super().pending_orders()
@@ -41,7 +41,7 @@ def test_a_failed_pass_is_logged_and_the_next_one_runs(root, caplog):
 
     make(root, shop).run_forever(every=BLINK, stop=stop, on_report=keep)
     assert [item.status for item in reports[0].items] == ["fulfilled"]
-    assert [(record.message, record.error) for record in caplog.records] == [("pass_failed", "orders.json, line 3")]
+    assert [(record.message, record.error) for record in caplog.records] == [("scan_failed", "orders.json, line 3")]
 
 
 def test_passes_do_not_overlap(root):

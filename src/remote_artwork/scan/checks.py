@@ -1,4 +1,4 @@
-"""Runs the preflight checks of a scan, and starts them early for the next orders.
+"""Run the preflight checks of a scan, and start them early for the next orders.
 
 Checks that start early decide nothing. When an order is processed, its files are read again under its lease. A result
 for other content is ignored.
@@ -62,7 +62,7 @@ class Inspector:
         return hashlib.sha256(repr((settings, item.print_size_mm)).encode()).hexdigest()
 
     def pin(self, files: FilesByPlacement) -> dict[str, StoredFile]:
-        """Reads the current metadata of the files. On a versioned storage, it includes their version ids.
+        """Read the current metadata of the files. On a versioned storage, it includes their version ids.
 
         Raises:
             FileGone: A file was deleted.
@@ -77,7 +77,7 @@ class Inspector:
         *,
         reader: Callable[[StoredFile], ArtworkReader] | None = None,
     ) -> CheckResult:
-        """Runs all checks on all files, until the first file that is rejected.
+        """Run all checks on all files, until the first file that is rejected.
 
         Args:
             item: The item.
@@ -107,7 +107,7 @@ class CancellableReader:
     cancelled: threading.Event
 
     def read(self, start: int, length: int) -> bytes:
-        """Reads ``length`` bytes from ``start``. Raises ``StorageError`` if the scan has ended."""
+        """Read ``length`` bytes from ``start``. Raises ``StorageError`` if the scan has ended."""
         if self.cancelled.is_set():
             raise StorageError(f"{self.file.name!r} was not read to its end, because the scan has ended; scan again")
         return self.reader.read(start, length)
@@ -130,7 +130,7 @@ class CheckPrefetcher:
 
     @classmethod
     def of(cls, inspector: Inspector, max_parallel: int | None) -> Self:
-        """Creates a prefetcher. If ``max_parallel`` is None, chooses a number that suits the checks.
+        """Create a prefetcher. If ``max_parallel`` is None, choose a number that suits the checks.
 
         The signature check waits for the storage; other checks use a processor each. A storage without concurrent
         reads gets 1.
@@ -152,7 +152,7 @@ class CheckPrefetcher:
         self._pool.shutdown(cancel_futures=True)
 
     def start(self, plans: Iterable[OrderPlan]) -> None:
-        """Starts the checks that these orders need and that have not started yet."""
+        """Start the checks that these orders need and that have not started yet."""
         for plan in plans if self.max_parallel > 1 else ():
             for item in plan.items:
                 names = _file_names(item.files)
@@ -163,7 +163,7 @@ class CheckPrefetcher:
                     self._started[names] = (item.files, result)
 
     def check_files(self, item: OrderItem, files: FilesByPlacement) -> CheckResult:
-        """Returns the result for an item's files. Runs the checks now if they did not start early for this content.
+        """The result for an item's files. The checks run now if they did not start early for this content.
 
         Args:
             item: The item.

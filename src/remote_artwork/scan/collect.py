@@ -1,4 +1,4 @@
-"""Collects the input of a scan: pending orders, ledger rows and a listing of the storage. Writes nothing."""
+"""Collect the input of a scan: pending orders, ledger rows and a listing of the storage. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,11 +30,6 @@ from remote_artwork.storage.storage import ArtworkStorage
 
 log: logging.Logger = logging.getLogger(__name__)
 
-RecordsByKey = Mapping[OrderKey, OrderRecord]
-
-ReadFailure = tuple[ItemStatus, Reason] | None
-"""The outcome of every item if the storage or the ledger could not be read; None if both were read."""
-
 _SENT_STATES = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
 
 _CLASSIFY_BATCH = 34_000
@@ -50,32 +45,24 @@ class Collected:
     """The input of a scan, before anything is done.
 
     Args:
-        plans: One plan for each pending order, sorted by order number.
+        plans: One plan for each pending order, sorted by order number. Orders with an unresolved call come first.
         expected: The expected file names.
         unknown: Basename → file names that the storage could not confirm or deny → why.
-        tally: Counts the unmatched files.
-        faults: The parts that could not be used. Later steps of the scan append theirs.
+        faults: The parts that could not be read.
         coverage: Whether every file was listed.
         names_seen: The number of listed files.
         strategy: How the storage was searched.
         orders_complete: Whether the shop returned all its pending orders.
-        requests_before: The storage's request counts before the scan.
     """
 
-    plans: Sequence[OrderPlan]
+    plans: tuple[OrderPlan, ...]
     expected: ExpectedFiles
     unknown: Mapping[str, Mapping[str, str]]
-    tally: FileTally
-    faults: list[Fault]
+    faults: tuple[Fault, ...]
     coverage: Literal["partial", "full"]
     names_seen: int
     strategy: tuple[str, ...]
     orders_complete: bool
-    requests_before: Mapping[str, int]
-
-    def requests_since(self, storage: ArtworkStorage) -> dict[str, int]:
-        """The scan's requests to the storage until now, by kind."""
-        return {kind: count - self.requests_before.get(kind, 0) for kind, count in storage.requests.items()}
 
 
 @frozen(kw_only=True)
@@ -101,31 +88,34 @@ class Collector:
         sweep: bool = False,
         names: Collection[str] = (),
     ) -> Collected:
-        """Collects the input of one scan.
+        """Collect the input of one scan.
 
         Args:
             now: The time of the scan.
-            orders: Order numbers. Plans only these orders; None plans all. An order must be pending, or have a call
-                with an unknown outcome.
-            tally: Receives the unmatched files.
+            orders: The numbers of the orders to plan; None plans all. An order must be pending, or have a call with
+                an unknown outcome.
+            tally: Counts the unmatched files.
             sweep: List the whole location, even if no file is expected.
             names: More file names to search for, whether or not an order expects them.
 
         Raises:
             ConfigurationError: The configuration must be fixed before a scan can run.
         """
-        requests_before = self.storage.requests
         pending = fetch_pending(self.client, self.retry)
-        faults = [pending.fault] if pending.fault else []
         expected = expect_files(pending.orders.values(), self.pattern)
-        matches = Matches(expected)
-        records, unresolved, failure = self._find_records(pending, faults)
         query = None if sweep else expected.query(names, orders=orders)
-        if failure is None and (query is None or query.basenames or query.names):
-            failure = self._list_files(query, pending, matches, tally, faults)
+        matches = Matches(expected)
+        rows, failure = LedgerRows(), None
         used: Mapping[str, Sequence[OrderRecord]] = {}
-        if failure is None:
-            used, failure = self._find_used_files(matches, faults)
+        try:
+            rows = self._find_rows(pending)
+            if query is None or query.basenames or query.names:
+                self._list_files(query, pending, matches, tally)
+            used = self._find_used_files(matches)
+        except LedgerError as error:
+            failure = ReadFailure.of_ledger(error)
+        except StorageError as error:
+            failure = ReadFailure.of_storage(error)
         planner = Planner(
             expected=expected,
             matches=matches,
@@ -137,24 +127,7 @@ class Collector:
             checks_digest=self.inspector.digest,
             appear_whole=self.storage.appear_whole,
         )
-        plans = [
-            planner.order(order_from_record(record), record.key, record)
-            for record in unresolved
-            if orders is None or record.order_number in orders
-        ]
-        unresolved_ids = {record.key.order_id for record in unresolved}
-        for order in sorted(pending.orders.values(), key=lambda order: (natural_key(order.number), order.id)):
-            if orders is not None and order.number not in orders:
-                continue
-            key = OrderKey(self.tenant, order.id, order.approval)
-            plan = planner.order(order, key, records.get(key))
-            if order.id in pending.duplicate_ids:
-                plan = plan.with_status(ItemStatus.FAILED, reason("duplicate_id", order_id=order.id))
-            elif failure is not None:
-                plan = plan.with_status(*failure)
-            elif order.id in unresolved_ids:
-                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
-            plans.append(plan)
+        plans = self._plan_orders(planner, pending, rows, failure, orders)
         for plan in plans:
             for event in items_found(plan):
                 self.emit(event)
@@ -162,55 +135,26 @@ class Collector:
             plans=plans,
             expected=expected,
             unknown=matches.unknown,
-            tally=tally,
-            faults=faults,
+            faults=tuple(fault for fault in (pending.fault, failure and failure.fault) if fault),
             coverage="full" if failure is None and matches.complete else "partial",
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
             orders_complete=pending.fault is None,
-            requests_before=requests_before,
         )
 
-    def _find_records(
-        self, pending: PendingOrders, faults: list[Fault]
-    ) -> tuple[RecordsByKey, Sequence[OrderRecord], ReadFailure]:
-        """Returns the rows of the pending orders, and the rows of all other approvals with an unresolved call."""
-        try:
-            rows = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
-            records = {record.key: record for record in rows}
-            unresolved = [
-                row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state)
-            ]
-        except LedgerError as error:
-            return {}, (), _ledger_failure(error, faults)
+    def _find_rows(self, pending: PendingOrders) -> LedgerRows:
+        found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
+        by_key = {record.key: record for record in found}
         pending_keys = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
-        return records, [record for record in unresolved if record.key not in pending_keys], None
-
-    def _find_used_files(
-        self, matches: Matches, faults: list[Fault]
-    ) -> tuple[Mapping[str, Sequence[OrderRecord]], ReadFailure]:
-        """Returns the matched file names with which an order was or may have been sent → the rows of these orders."""
-        names = {name for placements in matches.found.values() for files in placements.values() for name in files}
-        numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
-        used: dict[str, list[OrderRecord]] = {}
-        try:
-            for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
-                if record.state in _SENT_STATES:
-                    for name in {file.name for row in record.items.values() for file in row.files} & names:
-                        used.setdefault(name, []).append(record)
-        except LedgerError as error:
-            return {}, _ledger_failure(error, faults)
-        return used, None
+        unresolved = (row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state))
+        return LedgerRows(
+            by_key=by_key, other_unresolved=tuple(row for row in unresolved if row.key not in pending_keys)
+        )
 
     def _list_files(
-        self,
-        query: SearchQuery | None,
-        pending: PendingOrders,
-        matches: Matches,
-        tally: FileTally,
-        faults: list[Fault],
-    ) -> ReadFailure:
-        discovery = FileDiscovery(
+        self, query: SearchQuery | None, pending: PendingOrders, matches: Matches, tally: FileTally
+    ) -> None:
+        FileDiscovery(
             storage=self.storage,
             query=query,
             matches=matches,
@@ -219,23 +163,86 @@ class Collector:
             ledger=self.ledger,
             tenant=self.tenant,
             emit=self.emit,
-        )
-        try:
-            error = discovery.run()
-        except LedgerError as ledger_error:
-            return _ledger_failure(ledger_error, faults)
-        if error is None:
-            return None
-        faults.append(Fault.of("storage", error))
-        return ItemStatus.UNREADABLE, reason("storage_not_read", error=str(error))
+        ).run()
+
+    def _find_used_files(self, matches: Matches) -> Mapping[str, Sequence[OrderRecord]]:
+        """Matched file names with which an order was sent, or may have been sent → the rows of these orders."""
+        names = {name for placements in matches.found.values() for files in placements.values() for name in files}
+        numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
+        used: defaultdict[str, list[OrderRecord]] = defaultdict(list)
+        for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
+            if record.state in _SENT_STATES:
+                for name in {file.name for row in record.items.values() for file in row.files} & names:
+                    used[name].append(record)
+        return dict(used)
+
+    def _plan_orders(
+        self,
+        planner: Planner,
+        pending: PendingOrders,
+        rows: LedgerRows,
+        failure: ReadFailure | None,
+        orders: Collection[str] | None,
+    ) -> tuple[OrderPlan, ...]:
+        plans = [
+            planner.order(order_from_record(record), record.key, record)
+            for record in rows.other_unresolved
+            if orders is None or record.order_number in orders
+        ]
+        unresolved_ids = {record.key.order_id for record in rows.other_unresolved}
+        for order in sorted(pending.orders.values(), key=lambda order: (natural_key(order.number), order.id)):
+            if orders is not None and order.number not in orders:
+                continue
+            key = OrderKey(self.tenant, order.id, order.approval)
+            plan = planner.order(order, key, rows.by_key.get(key))
+            if order.id in pending.duplicate_ids:
+                plan = plan.with_status(ItemStatus.FAILED, reason("duplicate_id", order_id=order.id))
+            elif failure is not None:
+                plan = plan.with_status(failure.status, failure.because)
+            elif order.id in unresolved_ids:
+                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
+            plans.append(plan)
+        return tuple(plans)
 
 
-def _ledger_failure(error: LedgerError, faults: list[Fault]) -> tuple[ItemStatus, Reason]:
-    faults.append(Fault.of("ledger", error))
-    return ItemStatus.FAILED, reason("ledger_not_read", error=str(error))
+@frozen(kw_only=True)
+class LedgerRows:
+    """The ledger rows that the plans need.
+
+    Args:
+        by_key: The rows of the pending orders.
+        other_unresolved: The rows with an unresolved call that belong to no pending order or to another approval.
+    """
+
+    by_key: Mapping[OrderKey, OrderRecord] = field(factory=dict)
+    other_unresolved: tuple[OrderRecord, ...] = ()
 
 
-# --- Pending orders ---
+@frozen(kw_only=True)
+class ReadFailure:
+    """The storage or the ledger could not be read.
+
+    Args:
+        fault: Goes into the report.
+        status: The status of every item.
+        because: The reason of every item.
+    """
+
+    fault: Fault
+    status: ItemStatus
+    because: Reason
+
+    @classmethod
+    def of_ledger(cls, error: LedgerError) -> ReadFailure:
+        """The failure for an error of the ledger."""
+        because = reason("ledger_not_read", error=str(error))
+        return cls(fault=Fault.of("ledger", error), status=ItemStatus.FAILED, because=because)
+
+    @classmethod
+    def of_storage(cls, error: StorageError) -> ReadFailure:
+        """The failure for an error of the storage. Nothing is known about any file then."""
+        because = reason("storage_not_read", error=str(error))
+        return cls(fault=Fault.of("storage", error), status=ItemStatus.UNREADABLE, because=because)
 
 
 @frozen(kw_only=True)
@@ -254,7 +261,7 @@ class PendingOrders:
 
 
 def fetch_pending(client: FulfillmentClient, retry: RetryPolicy) -> PendingOrders:
-    """Fetches all pending orders. If the shop fails midway, keeps the orders received until then.
+    """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
 
     Raises:
         ConfigurationError: The client reports that its configuration prevents reading the orders.
@@ -281,9 +288,6 @@ def fetch_pending(client: FulfillmentClient, retry: RetryPolicy) -> PendingOrder
         message = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
         fault = Fault(part="client", because=reason("list_broke_off", error=message))
     return PendingOrders(orders=orders, duplicate_ids=frozenset(duplicate_ids), fault=fault)
-
-
-# --- Files ---
 
 
 @define
@@ -314,20 +318,16 @@ class FileDiscovery:
     _near_misses: list[FileOutcome] = field(factory=list)
     _skip_scan_unmatched: int = 0
 
-    def run(self) -> StorageError | None:
-        """Reads all pages.
-
-        Returns:
-            The error that ended the listing early. The scan then knows nothing about any file. None if all pages
-            were read.
+    def run(self) -> None:
+        """Read all pages.
 
         Raises:
+            StorageError: The listing ended early. The scan then knows nothing about any file.
             LocationNotFound: The bucket or folder does not exist.
             LedgerError: The ledger could not be read.
         """
-        pages = self.storage.pages() if self.query is None else self.storage.search(self.query)
         try:
-            for page in pages:
+            for page in self.storage.pages() if self.query is None else self.storage.search(self.query):
                 unmatched = self.matches.add_page(page)
                 if page.strategy == "skip-scan":
                     unmatched = unmatched[: _MAX_SKIP_SCAN_UNMATCHED - self._skip_scan_unmatched]
@@ -339,13 +339,10 @@ class FileDiscovery:
                     self._classify_batch()
                 if page.names:
                     self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))
-        except StorageError as error:
-            return error
         finally:
             self._classify_batch()
         self.matches.complete = self.matches.complete or self.query is None
         self._classify_remaining()
-        return None
 
     def _classify_batch(self) -> None:
         names, self._unmatched = self._unmatched, []
@@ -369,7 +366,7 @@ class FileDiscovery:
         return by_number
 
     def _classify_remaining(self) -> None:
-        """Classifies the files whose outcome depends on all other files."""
+        """Classify the files whose outcome depends on all other files."""
         served = {(key, placement) for key, placements in self.matches.found.items() for placement in placements}
         for outcome in self._near_misses:
             self.tally.add(self.classifier.withdraw_if_found(outcome, served))
@@ -382,7 +379,7 @@ class FileDiscovery:
 
 
 def _build_sent_files(pages: Iterable[Page], records: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
-    """The listed files whose names belong to files of fulfilled orders. Builds no others, because that takes time."""
+    """The listed files that fulfilled orders were sent with, by name. Building all listed files would take too long."""
     sent_names = {
         file.name
         for rows in records.values()
