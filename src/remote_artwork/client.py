@@ -166,7 +166,7 @@ class Ledger(Protocol):
         """Writes all steps in one durable transaction and renews the lease. Each row must still be in ``step.before``.
 
         Without steps, it only verifies the lease. Repeating the last write of the lease succeeds and changes nothing,
-        so a write whose outcome is unknown can be retried. ``advance_record`` implements these rules.
+        so a write whose outcome is unknown can be retried. ``apply_steps`` implements these rules.
 
         Args:
             lease: Must have the epoch of the row; an older one is refused.
@@ -195,10 +195,10 @@ class Ledger(Protocol):
             state: Only orders in this state.
         """
 
-    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
+    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """Records one complete scan of the tenant, and deletes rows of orders that are no longer pending.
 
-        A row is deleted if its order was not in ``still_pending`` for ``silent_passes`` scans in a row and for
+        A row is deleted if its order was not in ``still_pending`` for ``silent_scans`` scans in a row and for
         ``min_age``, and the row did not change during that time. Rows of unresolved calls (``fulfill_intent``,
         ``uncertain``) are kept.
 

@@ -353,7 +353,7 @@ class Scanner:
             self.tenant,
             still_pending={plan.order.id for plan in collected.plans},
             min_age=_FORGET_AFTER,
-            silent_passes=_FORGET_AFTER_SCANS,
+            silent_scans=_FORGET_AFTER_SCANS,
         )
         try:
             self.retry.call(forget, on=LedgerUnavailable)

@@ -10,7 +10,7 @@ import pytest
 from done_orders import remember_done
 from remote_artwork.core.lifecycle import ItemState, ItemStep, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger import FILES, FULFIL, HOUR, INTEND, SELECT, VERIFY, claim
+from remote_artwork.testing.ledger import FILES, FULFILLED, HOUR, INTEND, SELECT, VERIFY, claim
 
 ATTACH = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACH_INTENT, files=FILES)
 ATTACHED = ItemStep(item_number="1", before=ItemState.ATTACH_INTENT, after=ItemState.ATTACHED, files=FILES)
@@ -39,7 +39,7 @@ def test_one_order_from_claim_to_release(ledger: SqlLedger, benchmark):
 
     def one_order() -> None:
         lease = claim(ledger, OrderKey("acme", f"order-{next(numbers)}"))
-        for steps in ([SELECT], [VERIFY], [ATTACH], [ATTACHED], [INTEND], [FULFIL]):
+        for steps in ([SELECT], [VERIFY], [ATTACH], [ATTACHED], [INTEND], [FULFILLED]):
             ledger.advance(lease, steps)
         ledger.advance(lease, (), release=True)
 
@@ -69,5 +69,5 @@ def test_finding_without_a_trace(used_ledger: SqlLedger, benchmark):
 @pytest.mark.parametrize("kept", ["young", "old enough but named lately"])
 def test_forgetting_nothing_among_many(used_ledger: SqlLedger, benchmark, kept: str):
     age = HOUR if kept == "young" else timedelta(0)
-    dropped = benchmark(used_ledger.forget, "acme", still_pending=PENDING, min_age=age, silent_passes=10**9)
+    dropped = benchmark(used_ledger.forget, "acme", still_pending=PENDING, min_age=age, silent_scans=10**9)
     assert dropped == 0

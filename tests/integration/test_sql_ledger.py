@@ -118,4 +118,4 @@ def test_a_hundred_thousand_orders_are_found_in_a_bounded_time(url: str):
             )
         assert len(ledger.find("many", order_numbers=numbers)) == 100_000
         assert len(ledger.find("many", order_ids=[f"id-{number}" for number in numbers[:10]])) == 10
-        assert ledger.forget("many", still_pending=["id-7"], min_age=HOUR, silent_passes=1) == 99_999
+        assert ledger.forget("many", still_pending=["id-7"], min_age=HOUR, silent_scans=1) == 99_999

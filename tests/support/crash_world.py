@@ -12,14 +12,24 @@ from sqlalchemy import insert, update
 
 import remote_artwork as ra
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState
-from remote_artwork.ledgers.schema import items, orders, passes
+from remote_artwork.ledgers.schema import items, orders, scans
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
 from shop_files import JPEG, memory_folder
 
 AGES = 7200.0
 """Seconds that pass when time passes: longer than any lease or call."""
-TABLES = (orders, items, passes)
-PASSING = {"epoch", "lease_owner", "lease_until", "intent_at", "updated_at", "passes", "named_pass", "named_at"}
+TABLES = (orders, items, scans)
+PASSING = {
+    "epoch",
+    "version",
+    "lease_owner",
+    "lease_until",
+    "intent_at",
+    "updated_at",
+    "scans",
+    "seen_in_scan",
+    "seen_at",
+}
 NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 
@@ -81,7 +91,7 @@ class World:
     def restore(self, rows: tuple, shop: tuple) -> None:
         with self.ledger._engine.begin() as connection:
             connection.execute(orders.delete())
-            connection.execute(passes.delete())
+            connection.execute(scans.delete())
             for table, found in zip(TABLES, rows, strict=True):
                 if found:
                     connection.execute(insert(table), list(found))
@@ -135,7 +145,7 @@ def held(row: dict) -> bool:
 
 def let_time_pass(ledger: ra.SqlLedger) -> None:
     """Every lease ends, and every call is over."""
-    ledger.forget("nobody", still_pending=(), min_age=timedelta(0), silent_passes=1)  # makes the tables
+    ledger.forget("nobody", still_pending=(), min_age=timedelta(0), silent_scans=1)  # makes the tables
     with ledger._engine.begin() as connection:
         connection.execute(
             update(orders).values(lease_until=orders.c.lease_until - AGES, intent_at=orders.c.intent_at - AGES)

@@ -13,13 +13,13 @@ ROWS_AT_ONCE = 10_000
 
 def remember_done(ledger: ra.SqlLedger, count: int, tenant: str = "default") -> None:
     """Orders ``0`` and so on, with ids of the same names, each fulfilled with one file, ``0_1.jpg`` and so on."""
-    ledger.forget(tenant, still_pending=(), min_age=timedelta(hours=1), silent_passes=1)  # makes the tables
+    ledger.forget(tenant, still_pending=(), min_age=timedelta(hours=1), silent_scans=1)  # makes the tables
     now = time.time()
     with ledger._engine.begin() as connection:
         for first in range(0, count, ROWS_AT_ONCE):
             numbers = [str(number) for number in range(first, min(first + ROWS_AT_ONCE, count))]
             common = {"tenant": tenant, "approval": "", "reason": "", "updated_at": now}
-            done = {"state": "fulfilled", "epoch": 1, "named_pass": 0, **common}
+            done = {"state": "fulfilled", "epoch": 1, "seen_in_scan": 0, **common}
             connection.execute(insert(orders), [{"order_id": n, "order_number": n, **done} for n in numbers])
             attached = {"item_number": "1", "state": "attached", "checks": "", **common}
             connection.execute(

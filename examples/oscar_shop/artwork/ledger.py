@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from artwork.models import LedgerRow
 from artwork.records import fields_of, record_of
 from remote_artwork.errors import LeaseLost, LedgerUnavailable
-from remote_artwork.ledgers import UNRESOLVED_STATES, FulfillState, Lease, OrderKey, OrderRecord, Step, advance_record
+from remote_artwork.ledgers import UNRESOLVED_STATES, FulfillState, Lease, OrderKey, OrderRecord, Step, apply_steps
 
 BATCH_SIZE = 500
 """The number of values in one ``IN``. Every database has a limit."""
@@ -37,7 +37,7 @@ class DjangoLedger:
                         state=FulfillState.OPEN,
                         lease_until=Now(),
                         updated_at=Now(),
-                        named_at=Now(),
+                        seen_at=Now(),
                     )
                 ],
                 ignore_conflicts=True,
@@ -52,21 +52,21 @@ class DjangoLedger:
             ):
                 return None
             row = _rows(key).get()
-            return Lease(record=record_of(row), owner=owner, epoch=row.epoch, lasts=lease_for)
+            return Lease(record=record_of(row), owner=owner, epoch=row.epoch, duration=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         with _durable_transaction():
             row = _rows(lease.key).first()
             if row is None:
                 raise LeaseLost(f"order {lease.key.order_id}: the ledger no longer has its row")
-            record = advance_record(
-                record_of(row), steps, lease=lease, owner=row.owner, epoch=row.epoch, now=row.now, release=release
-            )
+            before = record_of(row)
+            after = apply_steps(before, steps, lease=lease, owner=row.owner, epoch=row.epoch, release=release)
+            changes = {} if after is before else fields_of(after, now=row.now)
             unchanged_row = _rows(lease.key).filter(writes=row.writes)
             if not unchanged_row.update(
-                **fields_of(record, now=row.now),
+                **changes,
                 owner=None if release else lease.owner,
-                lease_until=Now() + lease.lasts,
+                lease_until=Now() + lease.duration,
                 writes=F("writes") + 1,
             ):
                 raise LeaseLost(f"order {lease.key.order_id}: another scan changed it at the same time")
@@ -89,18 +89,18 @@ class DjangoLedger:
             found = {row.pk: row for condition in conditions for row in rows.filter(condition)}
         return [record_of(row) for row in found.values()]
 
-    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
+    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         rows = LedgerRow.objects.filter(tenant=tenant)
         with _durable_transaction():
-            rows.update(silent_passes=F("silent_passes") + 1)
+            rows.update(silent_scans=F("silent_scans") + 1)
             for is_pending in _is_one_of("order_id", still_pending):
-                rows.filter(is_pending).update(silent_passes=0, named_at=Now())
+                rows.filter(is_pending).update(silent_scans=0, seen_at=Now())
             deleted, _ = (
                 rows.filter(
                     Q(owner=None) | Q(lease_until__lte=Now()),
-                    silent_passes__gte=max(1, silent_passes),
+                    silent_scans__gte=max(1, silent_scans),
                     updated_at__lte=Now() - min_age,
-                    named_at__lte=Now() - min_age,
+                    seen_at__lte=Now() - min_age,
                 )
                 .exclude(state__in=UNRESOLVED_STATES)
                 .delete()

@@ -55,8 +55,8 @@ class LedgerRow(models.Model):
     lease_until = models.DateTimeField()
     epoch = models.BigIntegerField(default=0)
     writes = models.BigIntegerField(default=0)
-    silent_passes = models.IntegerField(default=0)
-    named_at = models.DateTimeField()
+    silent_scans = models.IntegerField(default=0)
+    seen_at = models.DateTimeField()
 
     class Meta:
         """One row for each approval, and an index by order number."""

@@ -38,7 +38,7 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
         "settled_by": record.settled_by,
         "call_limit": record.call_limit,
         "intent_at": None if record.intent_age is None else now - record.intent_age,
-        "updated_at": record.updated_at,
+        "updated_at": now,
     }
 
 

@@ -1,4 +1,4 @@
-"""The lifecycle of an order in the ledger: states, records, and the rules of a ledger write. Pure; does no I/O."""
+"""The ledger's states, transitions and records, and the rules of every write to a ledger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remote_artwork.errors import LeaseLost
 
 
 class ItemState(enum.StrEnum):
-    """The state of one item's artwork."""
+    """How far the artwork of one item is."""
 
     SELECTED = "selected"
     VERIFIED = "verified"
@@ -27,12 +27,8 @@ class ItemState(enum.StrEnum):
     LATE_REPLACEMENT = "late_replacement"
 
 
-VERIFIED_STATES = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
-"""States in which the files have passed all checks."""
-
-
 class FulfillState(enum.StrEnum):
-    """The state of one approval of an order."""
+    """How far the fulfillment of one order is, for one approval."""
 
     OPEN = "open"
     FULFILL_INTENT = "fulfill_intent"
@@ -52,9 +48,8 @@ ITEM_TRANSITIONS: Mapping[ItemState | None, frozenset[ItemState]] = {
     _I.ATTACHED: frozenset({_I.SELECTED, _I.ATTACH_INTENT, _I.REJECTED, _I.LATE_REPLACEMENT}),
     _I.LATE_REPLACEMENT: frozenset({_I.SELECTED}),
 }
-"""State → allowed next states. None means that the item has no row yet.
-
-Every state may return to ``selected``, because a merchant can replace the file at any time."""
+"""State of an item (None: it has no row) → the states that may follow. ``selected`` may follow every state, because a
+file can be replaced at any time."""
 
 ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
@@ -63,17 +58,19 @@ ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }
-"""State → allowed next states. The first claim creates the row as ``open``.
+"""State of an order → the states that may follow. The first claim creates the row in state ``open``. A call that had no
+effect leads back to ``open``. Each attempt records its own ``fulfill_intent``, so the age of the intent is the age of
+the last attempt."""
 
-A row returns to ``open`` after a call that certainly had no effect. Each attempt of a call records a new intent:
-the age of the intent is the age of the last attempt."""
+VERIFIED_STATES = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
+"""States of an item whose files passed the checks."""
 
 UNRESOLVED_STATES = frozenset({FulfillState.FULFILL_INTENT, FulfillState.UNCERTAIN})
-"""States in which the outcome of a call is unknown. A ledger never deletes such rows; a person may resolve them."""
+"""States of an order whose ``fulfill`` call may have had its effect. A ledger never deletes such a row."""
 
 
 def is_transition(before: ItemState | FulfillState | None, after: ItemState | FulfillState) -> bool:
-    """Whether the lifecycle allows the transition from ``before`` to ``after``."""
+    """Whether the tables above contain the transition."""
     if isinstance(after, FulfillState):
         return isinstance(before, FulfillState) and after in ORDER_TRANSITIONS[before]
     return not isinstance(before, FulfillState) and after in ITEM_TRANSITIONS[before]
@@ -81,7 +78,7 @@ def is_transition(before: ItemState | FulfillState | None, after: ItemState | Fu
 
 @frozen
 class OrderKey:
-    """The primary key of an order's ledger row: one approval of one order of one tenant."""
+    """Identifies the ledger's row of an order: one approval of one order of one tenant."""
 
     tenant: str
     order_id: str
@@ -89,26 +86,13 @@ class OrderKey:
 
     @property
     def fulfillment_key(self) -> str:
-        """The idempotency key of the fulfill call. It hashes only this key, so a new upload does not change it."""
+        """The idempotency key of the fulfill call. It depends on nothing else, so a new upload cannot change it."""
         return _digest("fulfill", self.tenant, self.order_id, self.approval)
 
     def attachment_key(self, item_number: str, files: Sequence[FileRecord]) -> str:
-        """The idempotency key of an attach call. It also hashes the item and the versions of its files."""
+        """The idempotency key of an attach call. It also depends on the item and the versions of its files."""
         versions = [part for file in files for part in (file.placement, file.name, file.version)]
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
-
-
-def replace_unstorable(text: str) -> str:
-    """Replaces characters that a database cannot store: lone surrogates, and NUL (which PostgreSQL rejects)."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "?")
-
-
-def _storable_reason(reason: Reason | None) -> Reason | None:
-    return None if reason is None else reason.with_text(replace_unstorable)
-
-
-def _storable_or_none(text: str | None) -> str | None:
-    return None if text is None else replace_unstorable(text)
 
 
 def _digest(*parts: str) -> str:
@@ -117,7 +101,7 @@ def _digest(*parts: str) -> str:
 
 @frozen(kw_only=True)
 class FileRecord:
-    """The stored identity of one artwork file. Never contains a URL."""
+    """One version of a file, as the ledger stores it. It contains no URL."""
 
     placement: str
     name: str
@@ -127,16 +111,16 @@ class FileRecord:
 
     @classmethod
     def of(cls, placement: str, file: StoredFile) -> FileRecord:
-        """Creates the record of a stored file for one placement."""
+        """The record of a stored file for one placement."""
         return cls(placement=placement, name=file.name, size=file.size, etag=file.etag, version_id=file.version_id)
 
     @property
     def version(self) -> str:
-        """The most precise version identifier from the storage: the version id, or else the ETag."""
+        """The most precise change token that the storage gave for this version."""
         return self.version_id or self.etag
 
     def describes(self, file: StoredFile) -> bool:
-        """Whether ``file`` still has the recorded content, according to the storage."""
+        """Whether ``file`` is still this version, as far as the storage shows it."""
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
         return (self.name, self.size, self.etag) == (file.name, file.size, file.etag)
@@ -144,14 +128,14 @@ class FileRecord:
 
 @frozen(kw_only=True)
 class ItemRecord:
-    """The ledger row of one item.
+    """The ledger's row of one item.
 
     Args:
-        item_number: The item's number.
-        state: The state of its artwork.
-        files: The files selected for it.
-        reason: Why the files were rejected; None if they were not.
-        checks: Digest of the checks that ran. A result from different checks is ignored.
+        item_number: The item.
+        state: How far its artwork is.
+        files: The files that were selected for it, one for each placement.
+        reason: Why the files were rejected, if they were.
+        checks: Digest of the checks that judged the files. The result of other checks does not count.
     """
 
     item_number: str
@@ -161,7 +145,7 @@ class ItemRecord:
     checks: str = ""
 
     def describes(self, files: Mapping[str, StoredFile]) -> bool:
-        """Whether the row describes exactly these files. ``files`` maps placement to file."""
+        """Whether the row is about exactly these files, given by placement."""
         return len(self.files) == len(files) and all(
             record.placement in files and record.describes(files[record.placement]) for record in self.files
         )
@@ -169,20 +153,20 @@ class ItemRecord:
 
 @frozen(kw_only=True)
 class OrderRecord:
-    """Everything the ledger stores about one approval of an order.
+    """The ledger's row of one order, with the rows of its items.
 
     Args:
-        key: The order and approval.
-        order_number: The order number that people use.
-        state: The state of the fulfillment.
+        key: The order and its approval.
+        order_number: The number that people use for the order.
+        state: How far the fulfillment is.
         items: Item number → its row.
-        receipt: The return value of the shop's ``fulfill``.
-        work: ``Order.work`` at the last ``fulfill_intent``: a digest of the requested work.
-        reason: Why the order is in this state, if an explanation is needed.
-        settled_by: The person who set this state; empty if the library set it.
-        intent_age: Time since the last ``fulfill_intent``, by the ledger's clock.
-        call_limit: The longest time that the call of the last intent may be in flight.
-        updated_at: When the order's row last changed, by the ledger's clock.
+        receipt: What the shop returned from ``fulfill``.
+        work: Digest of what the order asked for when the last ``fulfill_intent`` was recorded: ``Order.work``.
+        reason: Why the order is in this state, if there is more to say.
+        settled_by: The person who set this state, if a person did.
+        intent_age: The time since the last ``fulfill_intent`` was recorded, by the ledger's clock.
+        call_limit: How long the call of that intent may be in flight.
+        updated_at: When the row last changed, by the ledger's clock.
     """
 
     key: OrderKey
@@ -198,10 +182,9 @@ class OrderRecord:
     updated_at: datetime | None = None
 
     def is_stale_fulfillment(self, call_limit: timedelta) -> bool:
-        """Whether a shop that still lists this fulfilled order as pending has lost the fulfillment.
+        """Whether the order was fulfilled so long ago that a shop which still lists it as pending has lost the call.
 
-        A call may be in flight for ``call_limit``, so a younger fulfillment is not stale. An order that a person
-        resolved is never stale.
+        Within ``call_limit`` the call may still be in flight. A state that a person set is never stale.
         """
         if self.state is not FulfillState.FULFILLED or self.settled_by:
             return False
@@ -209,20 +192,33 @@ class OrderRecord:
 
     @property
     def remaining_call_time(self) -> timedelta:
-        """How much longer a fulfill call may be in flight; zero if no call can be."""
+        """How much longer the fulfill call may be in flight. Zero if the row shows no such call."""
         if self.intent_age is None or self.call_limit is None:
             return timedelta(0)
         return max(timedelta(0), self.call_limit - self.intent_age)
 
     @property
     def receipt_details(self) -> dict[str, str | None]:
-        """The time and the receipt of the fulfillment, as fields of a reason."""
+        """When the order was fulfilled, and its receipt, as details of a reason."""
         return {"at": self.updated_at.isoformat() if self.updated_at else None, "receipt": self.receipt}
+
+
+def replace_unstorable(text: str) -> str:
+    """The text of a shop without what a database cannot store: lone surrogates, and NUL for PostgreSQL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _storable_text(text: str | None) -> str | None:
+    return None if text is None else replace_unstorable(text)
+
+
+def _storable_reason(reason: Reason | None) -> Reason | None:
+    return None if reason is None else reason.with_text(replace_unstorable)
 
 
 @frozen(kw_only=True)
 class ItemStep:
-    """One transition of an item's row, and the content of the row after it."""
+    """One transition of an item's row, and what the row contains afterwards."""
 
     item_number: str
     before: ItemState | None
@@ -233,7 +229,7 @@ class ItemStep:
 
     @property
     def record(self) -> ItemRecord:
-        """The item's row after the step."""
+        """The row after the step."""
         return ItemRecord(
             item_number=self.item_number,
             state=self.after,
@@ -245,14 +241,14 @@ class ItemStep:
 
 @frozen(kw_only=True)
 class OrderStep:
-    """One transition of an order's row, and the content of the row after it.
+    """One transition of an order's row, and what the row contains afterwards.
 
-    If ``work`` is empty or ``call_limit`` is None, the row keeps its value.
+    An empty ``work`` and a ``call_limit`` of None keep the values of the row.
     """
 
     before: FulfillState
     after: FulfillState
-    receipt: str | None = field(default=None, converter=_storable_or_none)
+    receipt: str | None = field(default=None, converter=_storable_text)
     work: str = ""
     reason: Reason | None = field(default=None, converter=_storable_reason)
     settled_by: str = field(default="", converter=replace_unstorable)
@@ -268,54 +264,63 @@ class Lease:
 
     Args:
         record: The order's row when the lease was granted.
-        owner: The worker that holds the lease.
-        epoch: Increases by one with each grant. Writes with an older epoch are refused.
-        lasts: The duration of the lease. Each write by its owner starts it again.
+        owner: The scanner that holds the lease.
+        epoch: The number of the grant. Each grant of the order has a higher one, and an older lease cannot write.
+        duration: How long the lease lasts from its grant, and again from each write of its holder.
     """
 
     record: OrderRecord
     owner: str
     epoch: int
-    lasts: timedelta
+    duration: timedelta
 
     @property
     def key(self) -> OrderKey:
-        """The key of the leased order."""
+        """The order of the lease."""
         return self.record.key
 
 
-def advance_record(
+def lease_lost(key: OrderKey) -> LeaseLost:
+    """The error for a lease that may not write any more."""
+    return LeaseLost(
+        f"order {key.order_id}: this scan does not hold the lease any more; "
+        "it was released, or another scan has taken over the order"
+    )
+
+
+def apply_steps(
     record: OrderRecord,
     steps: Sequence[Step],
     *,
     lease: Lease,
     owner: str | None,
     epoch: int,
-    now: datetime,
     release: bool = False,
 ) -> OrderRecord:
-    """Applies steps to an order's row, by the rules that every ledger follows. Use it in your own ledger.
+    """Return the row after these steps. These are the rules of ``Ledger.advance``; every ledger uses them.
 
-    This function does no I/O: read the row, call it, and store the result.
+    The function writes nothing. A ledger reads the row, calls it, and stores the result unless the row was changed in
+    between. It renews or releases the lease in the same transaction. If the result is not ``record`` itself, the ledger
+    sets ``updated_at`` to the time by its own clock. The last intent was recorded at that time minus ``intent_age``.
 
     Args:
-        record: The row as read from the ledger.
-        steps: The ``steps`` argument of ``Ledger.advance``.
-        lease: The ``lease`` argument of ``Ledger.advance``.
-        owner: The lease owner stored in the row; None if the lease was released.
-        epoch: The epoch stored in the row.
-        now: The current time of the ledger's clock, which also measured ``record.intent_age``.
-        release: The ``release`` argument of ``Ledger.advance``.
+        record: The row in the ledger.
+        steps: As passed to ``Ledger.advance``.
+        lease: As passed to ``Ledger.advance``.
+        owner: The holder of the row's lease in the ledger; None if it was released.
+        epoch: The number of the row's last grant in the ledger.
+        release: As passed to ``Ledger.advance``.
 
     Returns:
-        The record to store. If the row already contains these steps, this is the same ``record`` object.
-        To store the time of the intent, compute ``now`` minus ``intent_age``.
+        The row to store. It is ``record`` itself if there are no steps, or if this lease has written them before.
 
     Raises:
-        LeaseLost: The lease is no longer valid, or a row is not in the state that its step expects.
-        ValueError: A step is not a transition of the lifecycle. This is a bug in the caller.
+        LeaseLost: The lease may not write, or a row is in another state than its step expects.
+        ValueError: The tables do not contain a transition. This is an error in the caller.
     """
-    check_transitions(steps)
+    for step in steps:
+        if not is_transition(step.before, step.after):
+            raise ValueError(f"no transition leads from {step.before} to {step.after}: {step}")
     if epoch != lease.epoch or owner not in ((lease.owner, None) if release else (lease.owner,)):
         raise lease_lost(lease.key)
     try:
@@ -325,29 +330,44 @@ def advance_record(
         for step in steps:
             after = _apply_step(after, step)
     except LeaseLost:
-        if not is_already_applied(record, steps):
+        # Only the holder of the lease writes the row. If it shows the steps, this write was repeated.
+        if not _shows(record, steps):
             raise
         return record
-    return evolve(after, updated_at=now) if steps else record
+    return after
 
 
-def check_transitions(steps: Iterable[Step]) -> None:
-    """Validates that each step is a transition of the lifecycle.
-
-    Raises:
-        ValueError: A step is not. This is a bug in the caller, not a problem of the data.
-    """
-    for step in steps:
-        if not is_transition(step.before, step.after):
-            raise ValueError(f"the lifecycle has no transition from {step.before} to {step.after}: {step}")
+def records_intent(steps: Iterable[Step]) -> bool:
+    """Whether one of the steps starts a fulfill call, so that ``intent_age`` counts from now on."""
+    return any(isinstance(step, OrderStep) and step.after is FulfillState.FULFILL_INTENT for step in steps)
 
 
-def is_already_applied(record: OrderRecord, steps: Iterable[Step]) -> bool:
-    """Whether the rows already have the content that these steps write.
+def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
+    if isinstance(step, ItemStep):
+        item = record.items.get(step.item_number)
+        if (item.state if item else None) != step.before:
+            raise _state_changed(record.key, f"item {step.item_number}", step)
+        return evolve(record, items={**record.items, step.item_number: step.record})
+    if record.state != step.before:
+        raise _state_changed(record.key, "the order", step)
+    return evolve(
+        record,
+        state=step.after,
+        receipt=step.receipt,
+        work=step.work or record.work,
+        reason=step.reason,
+        settled_by=step.settled_by,
+        call_limit=record.call_limit if step.call_limit is None else step.call_limit,
+        intent_age=timedelta(0) if records_intent([step]) else record.intent_age,
+    )
 
-    Only the owner of the lease writes to an order. So an earlier attempt of the same write succeeded, and its
-    response was lost.
-    """
+
+def _state_changed(key: OrderKey, row: str, step: Step) -> LeaseLost:
+    return LeaseLost(f"order {key.order_id}: {row} is no longer {step.before or 'new'}; another process has changed it")
+
+
+def _shows(record: OrderRecord, steps: Iterable[Step]) -> bool:
+    """Whether the rows are exactly as the last step of each leaves them."""
     items = {step.item_number: step.record for step in steps if isinstance(step, ItemStep)}
     order = [step for step in steps if isinstance(step, OrderStep)][-1:]
     return all(record.items.get(number) == row for number, row in items.items()) and all(
@@ -359,52 +379,21 @@ def is_already_applied(record: OrderRecord, steps: Iterable[Step]) -> bool:
     )
 
 
-def lease_lost(key: OrderKey) -> LeaseLost:
-    """Creates the error for a lease that was released or replaced by a newer one."""
-    return LeaseLost(f"order {key.order_id}: the lease was released, or another scanner took over the order")
-
-
-def state_changed(key: OrderKey, step: Step) -> LeaseLost:
-    """Creates the error for a step whose row is no longer in the expected state."""
-    what = f"item {step.item_number}" if isinstance(step, ItemStep) else "the order"
-    return LeaseLost(f"order {key.order_id}: {what} is no longer {step.before or 'new'}; another process changed it")
-
-
-def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
-    if isinstance(step, ItemStep):
-        item = record.items.get(step.item_number)
-        if (item.state if item else None) != step.before:
-            raise state_changed(record.key, step)
-        return evolve(record, items={**record.items, step.item_number: step.record})
-    if record.state != step.before:
-        raise state_changed(record.key, step)
-    return evolve(
-        record,
-        state=step.after,
-        receipt=step.receipt,
-        work=step.work or record.work,
-        reason=step.reason,
-        settled_by=step.settled_by,
-        call_limit=record.call_limit if step.call_limit is None else step.call_limit,
-        intent_age=timedelta(0) if step.after is FulfillState.FULFILL_INTENT else record.intent_age,
-    )
-
-
 DEFAULT_TENANT = "default"
 
 
 def resolve_command(key: OrderKey, number: str, *, by_id: bool = False) -> str:
-    """The shell command that marks an order as fulfilled. The person adds the option ``--ledger``.
+    """The shell command with which a person records that an order was fulfilled. The person adds ``--ledger``.
 
     Args:
-        key: The order and approval.
-        number: The order number that people use.
-        by_id: Include ``--id`` even if the id equals the number, because several orders share the number.
+        key: The order.
+        number: The number that people use for the order.
+        by_id: Name the id even if it is equal to the number, because several orders have this number.
     """
     options = [f"--tenant={key.tenant}"] if key.tenant != DEFAULT_TENANT else []
     options += [f"--id={key.order_id}"] if by_id or key.order_id != number else []
     options += [f"--approval={key.approval}"] if key.approval else []
     options.append("--fulfilled")
     command = ["remote-artwork", "ledger", "resolve"]
-    # A number that starts with "-" goes after "--", or the command line would read it as an option.
+    # After "--", the shell command does not read a number that starts with "-" as an option.
     return shlex.join([*command, *options, "--", number] if number.startswith("-") else [*command, number, *options])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         OrderRecord,
         OrderStep,
         Step,
-        advance_record,
+        apply_steps,
     )
     from remote_artwork.ledgers.memory import MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger
@@ -37,7 +37,7 @@ __all__ = [
     "OrderStep",
     "SqlLedger",
     "Step",
-    "advance_record",
+    "apply_steps",
 ]
 
 __getattr__: Callable[[str], Any]
@@ -57,7 +57,7 @@ __getattr__, __dir__ = lazy_exports(
             "OrderStep",
             "Step",
             "UNRESOLVED_STATES",
-            "advance_record",
+            "apply_steps",
         ],
         "ledgers.memory": ["MemoryLedger"],
         "ledgers.sql": ["SqlLedger"],

@@ -1,4 +1,4 @@
-"""The database behind ``SqlLedger``: parsing its URL, opening connections, SQL that differs by dialect, migrations."""
+"""SQLite and PostgreSQL for a ledger: the URL, the connections, and the SQL in which the two differ."""
 
 from __future__ import annotations
 
@@ -14,55 +14,36 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Table, Text, bindparam, event, inspect, select, text
+from sqlalchemy import ColumnElement, Double, Table, Text, bindparam, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
-from remote_artwork.ledgers.schema import REVISIONS, VERSION_TABLE, versions
-from remote_artwork.ledgers.snapshot import check_not_truncated
+from remote_artwork.ledgers.sqlite_file import SqliteFile
 
-READS: dict[str, Any] = {"remote_artwork_reads": True, "postgresql_readonly": True}
-"""Execution options of a read-only transaction. It does not wait for writers."""
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-FileIdentity = tuple[int, int, int]
-"""(process id, device, inode). For a server: (process id, 0, 0)."""
-
-_URL_EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
+_EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
 _POSTGRESQL = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
-# Connections that a fork copied from the parent process. They are kept here, because closing one could damage it.
-_INHERITED: list[object] = []
 
-# Alembic keeps its environment in module globals, so one thread at a time may use it.
-_ALEMBIC_LOCK = threading.Lock()
-_ADVISORY_LOCK = 0x72656D6F7465
-
-
-# --- URL ---
-
-
-def parse_ledger_url(url_text: str) -> URL:
-    """Parses the URL of a SQLite file or of a PostgreSQL database. A relative file path becomes absolute.
+def parse_ledger_url(text: str) -> URL:
+    """Parse the URL of a SQLite file or a PostgreSQL database. The path of a file becomes absolute.
 
     Raises:
-        InvalidLedger: The URL is something else. The message never repeats a text that may contain a password.
+        InvalidLedger: The URL is not one of these. The message does not repeat a text that may contain a password.
         MissingExtra: The URL needs a driver that is not installed.
     """
-    if "://" not in url_text:
-        raise InvalidLedger(f"{url_text!r} is not a ledger URL; for a file write sqlite:///{url_text or 'ledger.db'}")
+    if "://" not in text:
+        raise InvalidLedger(f"{text!r} is not a ledger URL; for a file write sqlite:///{text or 'ledger.db'}")
     try:
-        url = make_url(url_text)
+        url = make_url(text)
     except (ArgumentError, ValueError):
-        raise InvalidLedger(f"the ledger URL cannot be parsed; {_URL_EXAMPLES}") from None
+        raise InvalidLedger(f"the ledger URL cannot be parsed; {_EXAMPLES}") from None
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise InvalidLedger(
@@ -75,31 +56,39 @@ def parse_ledger_url(url_text: str) -> URL:
                 "a PostgreSQL ledger needs the package psycopg; install it: pip install 'remote_artwork[postgres]'"
             )
         return url.set(drivername="postgresql+psycopg")
-    raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_URL_EXAMPLES}")
+    raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_EXAMPLES}")
 
 
 def display_url(url: URL) -> str:
-    """The URL for messages: without its password and options."""
+    """The URL without its password and options, for messages."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-# --- Connections ---
+READS: dict[str, Any] = {"remote_artwork_reads": True, "postgresql_readonly": True}
+"""Execution options of a transaction that only reads. It does not wait for a writer."""
+
+OPENING = threading.Lock()
+"""Held while this process opens a connection to a SQLite ledger, and while it reads one without a trace. Connections of
+one process share the index of the log. If a connection opens while the index is open for reading only, it cannot
+write."""
+
+_INHERITED: list[object] = []
 
 
 def open_engine(url: URL, *, timeout: timedelta) -> Engine:
-    """Creates an engine. It does not connect yet.
+    """Create the engine of a parsed URL. It does not connect yet.
 
     Args:
         url: From ``parse_ledger_url``.
-        timeout: The longest wait for a connection, a lock or a statement.
+        timeout: How long to wait for a connection, a lock or a statement.
     """
     seconds = timeout.total_seconds()
     common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": seconds}
     if url.get_backend_name() == "sqlite":
         file = Path(url.database or "")
         engine = create_engine(url, connect_args={"timeout": seconds, "isolation_level": None}, **common)
-        event.listen(engine, "connect", partial(_configure_sqlite, file=file, seconds=seconds))
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "connect", partial(_set_up_sqlite, file=SqliteFile(file), seconds=seconds))
+        event.listen(engine, "begin", begin_sqlite)
     else:
         file = None
         arguments = {} if "connect_timeout" in url.query else {"connect_timeout": max(2, round(seconds))}
@@ -110,29 +99,23 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
     return engine
 
 
-def open_immutable(file: Path) -> Engine:
-    """Creates an engine for a SQLite file that does not change while it is read.
-
-    SQLite takes no locks and creates no ``-wal`` or ``-shm`` file. The caller must detect changes of the file.
-    """
-    uri = f"{file.as_uri()}?mode=ro&immutable=1"
-    connect = partial(sqlite3.connect, uri, uri=True, isolation_level=None)
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+FileIdentity = tuple[int, int, int]
+"""A process, and the device and inode of a file."""
 
 
 def file_identity(file: Path | None) -> FileIdentity | None:
-    """Identifies this process and the file at this path. None if the file does not exist.
+    """This process and the file that the path leads to; None if there is no such file.
 
     Args:
-        file: The SQLite file; None for a database server.
+        file: None for a database server.
     """
     if file is None:
         return os.getpid(), 0, 0
     try:
-        status = file.stat()
+        found = file.stat()
     except OSError:
         return None
-    return os.getpid(), status.st_dev, status.st_ino
+    return os.getpid(), found.st_dev, found.st_ino
 
 
 def _record_identity(_connection: Any, entry: ConnectionPoolEntry, *, file: Path | None) -> None:
@@ -140,29 +123,31 @@ def _record_identity(_connection: Any, entry: ConnectionPoolEntry, *, file: Path
 
 
 def _check_identity(connection: Any, entry: Any, proxy: Any, *, file: Path | None) -> None:
-    """Refuses a connection that was opened before a fork, or to a file that was later replaced or deleted."""
-    opened, current = entry.info["identity"], file_identity(file)
-    if opened == current:
+    """Refuse a connection that was opened before a fork, or to a file that was replaced or deleted since."""
+    opened_for, now = entry.info["identity"], file_identity(file)
+    if opened_for == now:
         return
-    if opened and opened[0] != os.getpid():
+    if opened_for and opened_for[0] != os.getpid():
+        # The parent process still uses the connection. Closing it here could damage it, so it is never closed.
         _INHERITED.append(connection)
         entry.dbapi_connection = proxy.dbapi_connection = None
     raise DisconnectionError("the connection belongs to another process, or its file was replaced")
 
 
-def _configure_sqlite(
-    connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, file: Path, seconds: float
+def _set_up_sqlite(
+    connection: sqlite3.Connection, _entry: ConnectionPoolEntry, *, file: SqliteFile, seconds: float
 ) -> None:
     try:
-        check_not_truncated(file)
+        file.refuse_truncated()
     except LedgerError:
         connection.close()
         raise
-    # While another process switches the file to the write-ahead log, SQLite fails at once instead of waiting.
+    # SQLite reports "busy" at once while another process switches to the write-ahead log. So this loop waits.
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            with OPENING:
+                connection.execute("PRAGMA journal_mode=WAL")
             break
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
@@ -172,24 +157,22 @@ def _configure_sqlite(
     connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def begin_sqlite(connection: Connection) -> None:
+    """Start a transaction. One that writes takes the write lock at once, so it cannot fail later."""
     reads = connection.get_execution_options().get("remote_artwork_reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _begin_postgresql(connection: Connection, *, seconds: float) -> None:
-    # A commit must survive a crash of the server, even if the server or the role turns synchronous_commit off.
+    # A commit must survive a crash of the server, even if synchronous_commit is off for this role.
     connection.exec_driver_sql(
         f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true), "
         "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
     )
 
 
-# --- SQL that differs by dialect ---
-
-
 class DatabaseNow(FunctionElement[float]):
-    """The database's clock: seconds since 1970, with fractions. It has one value within one statement."""
+    """The time by the database's clock, in seconds since 1970. It does not change within one statement."""
 
     type: TypeEngine[float] = Double()
     inherit_cache: bool | None = True
@@ -202,89 +185,31 @@ def _sqlite_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) 
 
 @compiles(DatabaseNow, "postgresql")
 def _postgresql_now(_element: DatabaseNow, _compiler: SQLCompiler, **_options: Any) -> str:
-    # now() would be the start of the transaction, which may have waited for a lock since.
+    # now() is the start of the transaction, which may have waited for a lock since.
     return "CAST(extract(epoch FROM statement_timestamp()) AS double precision)"
 
 
-class _JsonTexts(FunctionElement[str]):
+class _EachText(FunctionElement[str]):
     name = "each_text"
     inherit_cache = True
 
 
-@compiles(_JsonTexts, "sqlite")
-def _sqlite_json_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_EachText, "sqlite")
+def _sqlite_each(element: _EachText, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
-@compiles(_JsonTexts, "postgresql")
-def _postgresql_json_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_EachText, "postgresql")
+def _postgresql_each(element: _EachText, compiler: SQLCompiler, **options: Any) -> str:
     return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
 
 
 def is_one_of(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
-    """Whether the column equals one of the texts. All texts are sent as one parameter, so their number is unlimited."""
+    """The condition that a column contains one of the texts. They are one parameter, so there may be many."""
     parameter = bindparam(None, json.dumps(list(texts), ensure_ascii=False), type_=Text(), unique=True)
-    return column.in_(select(_JsonTexts(parameter).table_valued("value").c.value))
+    return column.in_(select(_EachText(parameter).table_valued("value").c.value))
 
 
-def insert_if_missing(connection: Connection, table: Table, **values: Any) -> bool:
-    """Inserts a row unless its primary key already exists.
-
-    Returns:
-        Whether the row was inserted.
-    """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
-
-
-# --- Migrations ---
-
-
-def read_revision(connection: Connection, url: str) -> str | None:
-    """Reads the schema revision of the ledger's tables. None if there are no tables.
-
-    Args:
-        connection: An open connection.
-        url: The ledger's URL, for messages.
-
-    Raises:
-        InvalidLedger: A newer release created the tables.
-    """
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    revision = connection.scalar(select(versions.c.version_num))
-    if revision is not None and revision not in REVISIONS:
-        raise InvalidLedger(
-            f"{url} was made by a newer release of remote_artwork (schema {revision}); update remote_artwork here"
-        )
-    return revision
-
-
-def migrate(connection: Connection, url: str, *, to: str = REVISIONS[-1]) -> None:
-    """Migrates the tables to a revision, in the current transaction of the connection.
-
-    Several processes may call this at the same time. On SQLite the write transaction is the lock; on PostgreSQL
-    this function takes an advisory lock.
-
-    Args:
-        connection: A connection in a transaction that may write.
-        url: The ledger's URL, for messages.
-        to: The target revision.
-
-    Raises:
-        InvalidLedger: A newer release created the tables.
-    """
-    with _ALEMBIC_LOCK:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
-        if read_revision(connection, url) == to:
-            return
-        # Imported here because only the first write to a new ledger needs it.
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT statement that can have an ON CONFLICT clause."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

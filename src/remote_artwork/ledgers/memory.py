@@ -1,4 +1,4 @@
-"""A ledger in memory, for tests and trials. Its content is lost when the process ends."""
+"""``MemoryLedger``: a ledger in memory, for tests and experiments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     Step,
-    advance_record,
+    apply_steps,
     lease_lost,
 )
 
@@ -27,8 +27,8 @@ def _now() -> datetime:
 @frozen(kw_only=True)
 class _Row:
     record: OrderRecord
-    last_listed_scan: int
-    last_listed_at: datetime
+    seen_in_scan: int
+    seen_at: datetime
     epoch: int = 0
     owner: str | None = None
     lease_until: datetime
@@ -36,19 +36,19 @@ class _Row:
 
 
 class MemoryLedger:
-    """A ``Ledger`` in the memory of this process. It is thread-safe.
+    """A ``Ledger`` in the memory of this process. Any number of threads may use it.
 
-    Do not use it in production: after a restart it is empty, and the library could send an order twice.
+    It is lost when the process ends, and then every order is sent again. Use it only in tests and demos.
 
     Args:
-        clock: Returns the current time with a time zone. Tests pass their own clock.
+        clock: Returns the time, with a time zone.
     """
 
     def __init__(self, *, clock: Callable[[], datetime] = _now) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[OrderKey, _Row] = {}
-        self._full_scans: dict[str, int] = {}
+        self._scans: dict[str, int] = {}
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
         """See ``Ledger.claim``."""
@@ -56,8 +56,8 @@ class MemoryLedger:
             now = self._clock()
             row = self._rows.get(key) or _Row(
                 record=OrderRecord(key=key, order_number=order_number, updated_at=now),
-                last_listed_scan=self._full_scans.get(key.tenant, 0),
-                last_listed_at=now,
+                seen_in_scan=self._scans.get(key.tenant, 0),
+                seen_at=now,
                 lease_until=now,
             )
             if row.owner not in (None, owner) and row.lease_until > now:
@@ -69,29 +69,22 @@ class MemoryLedger:
                 lease_until=now + lease_for,
                 epoch=row.epoch + 1,
             )
-            return Lease(record=_record_at(row, now), owner=owner, epoch=row.epoch, lasts=lease_for)
+            return Lease(record=_record(row, now), owner=owner, epoch=row.epoch, duration=lease_for)
 
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """See ``Ledger.advance``. An expired lease may still write if no other worker has claimed the order since."""
+        """See ``Ledger.advance``. A lease that has ended may still write if no other scanner has claimed the order."""
         with self._lock:
             now = self._clock()
             row = self._rows.get(lease.key)
             if row is None:
                 raise lease_lost(lease.key)
-            record = advance_record(
-                _record_at(row, now),
-                steps,
-                lease=lease,
-                owner=row.owner,
-                epoch=row.epoch,
-                now=now,
-                release=release,
-            )
+            before = _record(row, now)
+            record = apply_steps(before, steps, lease=lease, owner=row.owner, epoch=row.epoch, release=release)
             self._rows[lease.key] = evolve(
                 row,
-                record=record,
+                record=record if record is before else evolve(record, updated_at=now),
                 owner=None if release else lease.owner,
-                lease_until=now + lease.lasts,
+                lease_until=now + lease.duration,
                 intent_at=None if record.intent_age is None else now - record.intent_age,
             )
 
@@ -103,48 +96,48 @@ class MemoryLedger:
         order_numbers: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
-        """See ``Ledger.find``. With both ids and numbers, finds orders that match one of the two."""
+        """See ``Ledger.find``. With ids and numbers, it returns the orders that have one of the ids or numbers."""
         ids, numbers = frozenset(order_ids or ()), frozenset(order_numbers or ())
         all_orders = order_ids is None and order_numbers is None
         with self._lock:
             now = self._clock()
             return [
-                _record_at(row, now)
+                _record(row, now)
                 for key, row in self._rows.items()
                 if key.tenant == tenant
                 and (all_orders or key.order_id in ids or row.record.order_number in numbers)
                 and state in (None, row.record.state)
             ]
 
-    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
-        """See ``Ledger.forget``. Also keeps orders with an active lease."""
+    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
+        """See ``Ledger.forget``. Orders with a running lease are kept, too."""
         pending = frozenset(still_pending)
         with self._lock:
             now = self._clock()
-            scan_number = self._full_scans[tenant] = self._full_scans.get(tenant, 0) + 1
+            this_scan = self._scans[tenant] = self._scans.get(tenant, 0) + 1
             rows = {key: row for key, row in self._rows.items() if key.tenant == tenant}
             self._rows.update(
                 {
-                    key: evolve(row, last_listed_scan=scan_number, last_listed_at=now)
+                    key: evolve(row, seen_in_scan=this_scan, seen_at=now)
                     for key, row in rows.items()
                     if key.order_id in pending
                 }
             )
-            expired = [
+            forgotten = [
                 key
                 for key, row in rows.items()
                 if key.order_id not in pending
-                and scan_number - row.last_listed_scan >= silent_passes
-                and row.last_listed_at <= now - min_age
+                and this_scan - row.seen_in_scan >= silent_scans
+                and row.seen_at <= now - min_age
                 and row.record.updated_at is not None
                 and row.record.updated_at <= now - min_age
                 and row.record.state not in UNRESOLVED_STATES
                 and (row.owner is None or row.lease_until <= now)
             ]
-            for key in expired:
+            for key in forgotten:
                 del self._rows[key]
-            return len(expired)
+            return len(forgotten)
 
 
-def _record_at(row: _Row, now: datetime) -> OrderRecord:
+def _record(row: _Row, now: datetime) -> OrderRecord:
     return evolve(row.record, intent_age=None if row.intent_at is None else now - row.intent_at)

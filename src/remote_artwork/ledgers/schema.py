@@ -1,6 +1,10 @@
-"""The ledger's tables after the newest migration. Their prefix separates them from the tables of a shop."""
+"""The ledger's tables and their migrations. The table prefix avoids conflicts with the tables of a shop."""
 
 from __future__ import annotations
+
+import enum
+import threading
+from pathlib import Path
 
 from sqlalchemy import (
     JSON,
@@ -14,18 +18,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    select,
     text,
 )
+from sqlalchemy.engine import Connection
 
-VERSION_TABLE = "remote_artwork_version"
-
-REVISIONS = ("0001",)
-"""All migrations of this release, oldest first. Any other revision belongs to a newer release."""
+from remote_artwork.errors import InvalidLedger
 
 metadata: MetaData = MetaData()
-
-versions: Table = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
-"""The version table of Alembic, for reading. Alembic creates and writes it."""
 
 orders: Table = Table(
     "remote_artwork_order",
@@ -37,28 +38,28 @@ orders: Table = Table(
     Column("state", Text, nullable=False),
     Column("receipt", Text),
     Column("work", Text, nullable=False, server_default=text("''")),
-    Column("reason", Text, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("settled_by", Text, nullable=False, server_default=text("''")),
+    Column("intent_at", Double),
+    Column("call_limit", Double),
+    Column("updated_at", Double, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Double),
-    Column("intent_at", Double),
-    Column("updated_at", Double, nullable=False),
-    Column("named_pass", BigInteger, nullable=False, server_default="0"),
-    Column("settled_by", Text, nullable=False, server_default=text("''")),
-    Column("call_limit", Double),
-    Column("named_at", Double, nullable=False, server_default="0"),
+    Column("epoch", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("seen_in_scan", BigInteger, nullable=False, server_default="0"),
+    Column("seen_at", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     Index("remote_artwork_order_by_number", "tenant", "order_number"),
     Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),
     Index("remote_artwork_order_by_age", "tenant", "updated_at"),
 )
-"""One row per approval of an order.
+"""One row for each approval of an order. Times are seconds since 1970 by the database's clock; ``call_limit`` is in
+seconds; ``reason`` is JSON or empty. ``version`` grows with every write to the row or to its items.
+``seen_in_scan`` and ``seen_at`` are the number and the time of the last scan in which the shop listed the order.
 
-Times are seconds since 1970 by the database's clock; ``call_limit`` is in seconds. ``named_pass`` and ``named_at`` are
-the number and the time of the last full scan in which the shop listed the order as pending.
-
-The index by state is unique and contains the rest of the key. Otherwise SQLite reads all rows of a tenant in key order
-instead of sorting the few rows that have the state."""
+The index by state contains the whole key and is unique. Otherwise SQLite prefers to read all rows of a tenant in key
+order instead of sorting the few rows in one state."""
 
 items: Table = Table(
     "remote_artwork_item",
@@ -69,8 +70,7 @@ items: Table = Table(
     Column("item_number", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("files", JSON, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("updated_at", Double, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
     Column("checks", Text, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
     ForeignKeyConstraint(
@@ -80,13 +80,78 @@ items: Table = Table(
         ondelete="CASCADE",
     ),
 )
-"""One row per item of an order. ``files`` is a list of file records."""
+"""One row for each item of an order. ``files`` is a list of file records; ``reason`` is JSON or empty."""
 
-passes: Table = Table(
-    "remote_artwork_pass",
+scans: Table = Table(
+    "remote_artwork_scan",
     metadata,
     Column("tenant", Text, nullable=False),
-    Column("passes", BigInteger, nullable=False),
-    PrimaryKeyConstraint("tenant", name="remote_artwork_pass_key"),
+    Column("scans", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", name="remote_artwork_scan_key"),
 )
-"""The number of full scans of each tenant. With this counter, ``forget`` updates only the rows of pending orders."""
+"""The number of complete scans of each tenant. With it, ``forget`` need not write to the rows that it keeps."""
+
+REVISIONS = ("0001",)
+"""The migrations of this release, oldest first. Any other revision belongs to a newer release."""
+
+VERSION_TABLE = "remote_artwork_version"
+
+versions: Table = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+"""Alembic's own table. Alembic creates and writes it."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MIGRATING = threading.Lock()
+"""Alembic keeps its environment in module globals, so one thread at a time may use it."""
+
+_ADVISORY_LOCK = 0x72656D6F7465
+
+
+class SchemaState(enum.Enum):
+    """How the tables of a database compare to those of this release."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    CURRENT = "current"
+
+
+def schema_state(connection: Connection, ledger: str) -> SchemaState:
+    """Compare the tables of a database to those of this release. Writes nothing.
+
+    Raises:
+        InvalidLedger: A newer release made the tables.
+    """
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return SchemaState.MISSING
+    found = connection.scalar(select(versions.c.version_num))
+    if found is None:
+        return SchemaState.MISSING
+    if found not in REVISIONS:
+        raise InvalidLedger(
+            f"the ledger {ledger} was made by a newer release of remote_artwork (schema {found}); "
+            "upgrade this installation"
+        )
+    return SchemaState.CURRENT if found == REVISIONS[-1] else SchemaState.OLDER
+
+
+def migrate(connection: Connection, ledger: str) -> None:
+    """Create the tables or bring them to this release, within the connection's transaction.
+
+    Several processes may call it at once: SQLite has its write lock, and PostgreSQL takes an advisory lock.
+
+    Raises:
+        InvalidLedger: A newer release made the tables.
+    """
+    with _MIGRATING:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
+        if schema_state(connection, ledger) is SchemaState.CURRENT:
+            return
+        # Alembic is imported here because only the first scan needs it.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISIONS[-1])

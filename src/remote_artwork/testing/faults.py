@@ -255,10 +255,10 @@ class FaultyLedger:
         with self.faults.around("ledger.find"):
             return list(self.ledger.find(tenant, order_ids=order_ids, order_numbers=order_numbers, state=state))
 
-    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_passes: int) -> int:
+    def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger``."""
         with self.faults.around("ledger.forget"):
-            return self.ledger.forget(tenant, still_pending=still_pending, min_age=min_age, silent_passes=silent_passes)
+            return self.ledger.forget(tenant, still_pending=still_pending, min_age=min_age, silent_scans=silent_scans)
 
 
 class FaultyStorage(ArtworkStorage):

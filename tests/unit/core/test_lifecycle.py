@@ -1,7 +1,7 @@
-"""The states of a ledger row, the idempotency keys, and the rules of a ledger write."""
+"""The states and transitions of a ledger, its records and keys, and the rules of a write."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -19,7 +19,7 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     OrderStep,
-    advance_record,
+    apply_steps,
     is_transition,
 )
 from remote_artwork.core.orders import StoredFile
@@ -27,6 +27,11 @@ from remote_artwork.errors import LeaseLost
 
 KEY = OrderKey("acme", "1001", "first")
 FILE = FileRecord(placement="front", name="a.pdf", size=1, etag="e")
+
+RECORD = OrderRecord(key=KEY, order_number="1001", intent_age=timedelta(hours=2))
+LEASE = Lease(record=RECORD, owner="us", epoch=3, duration=timedelta(minutes=5))
+INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT, work="w")
+SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=())
 
 
 def reachable(transitions, start):
@@ -54,7 +59,7 @@ def test_an_item_whose_file_was_replaced_can_be_selected_again_from_every_state(
     assert ITEM_TRANSITIONS[ItemState.LATE_REPLACEMENT] == {ItemState.SELECTED}
 
 
-def test_nothing_is_attached_unverified_and_nothing_fulfilled_without_an_intent():
+def test_nothing_is_attached_before_its_checks_or_fulfilled_without_an_intent():
     assert {state for state in ITEM_TRANSITIONS if is_transition(state, ItemState.ATTACHED)} == {
         ItemState.VERIFIED,
         ItemState.ATTACH_INTENT,
@@ -70,35 +75,35 @@ def test_a_fulfilled_order_is_never_open_again():
     assert not is_transition(FulfillState.FULFILLED, FulfillState.FULFILL_INTENT)
 
 
-def test_an_uncertain_order_is_only_resolved_as_fulfilled_or_open():
+def test_an_uncertain_order_is_either_fulfilled_or_open_again():
     assert ORDER_TRANSITIONS[FulfillState.UNCERTAIN] == {FulfillState.FULFILLED, FulfillState.OPEN}
 
 
-def test_a_file_is_never_rejected_while_its_call_may_have_had_an_effect():
+def test_an_item_with_an_attach_intent_cannot_be_rejected():
     assert not is_transition(ItemState.ATTACH_INTENT, ItemState.REJECTED)
 
 
-def test_only_the_transitions_of_the_tables_exist():
+def test_only_the_transitions_of_the_tables_are_allowed():
     for before, after in itertools.product([None, *ItemState], ItemState):
         assert is_transition(before, after) is (after in ITEM_TRANSITIONS[before])
     for before, after in itertools.product(FulfillState, FulfillState):
         assert is_transition(before, after) is (after in ORDER_TRANSITIONS[before])
 
 
-def test_no_transition_leads_from_an_item_state_to_an_order_state_or_back():
+def test_no_transition_leads_from_an_item_to_an_order_or_back():
     for before, after in itertools.product(ItemState, FulfillState):
         assert not is_transition(before, after)
         assert not is_transition(after, before)
     assert not any(is_transition(None, state) for state in FulfillState)
 
 
-def test_the_fulfill_key_is_the_same_for_the_same_approval_and_ignores_files():
+def test_the_fulfillment_key_depends_on_the_approval_and_on_no_file():
     assert KEY.fulfillment_key == OrderKey("acme", "1001", "first").fulfillment_key
     assert len(KEY.fulfillment_key) == 64
 
 
-def test_the_fulfill_key_never_changes_between_releases():
-    """Shops store it: another value would print an order twice."""
+def test_the_fulfillment_key_never_changes_between_releases():
+    """Shops store it, so another value would print an order twice."""
     assert KEY.fulfillment_key == "3f326967465da0cfef453bccd52faa133fe144b180a64b62bb8cc944f56b6c10"
 
 
@@ -107,7 +112,7 @@ def test_the_fulfill_key_never_changes_between_releases():
     [{"version_id": "v"}, {"etag": "f"}, {"name": "b.pdf"}, {"placement": "back"}],
     ids=lambda c: next(iter(c)),
 )
-def test_the_attach_key_changes_with_the_files(change):
+def test_the_attach_key_knows_the_files(change):
     assert KEY.attachment_key("1", [FILE]) == KEY.attachment_key("1", [evolve(FILE)])
     assert KEY.attachment_key("1", [FILE]) != KEY.attachment_key("1", [evolve(FILE, **change)])
 
@@ -130,7 +135,7 @@ def test_no_two_attach_keys_collide_by_concatenation():
     assert len({KEY.attachment_key(item, some) for some in lists for item in parts}) == len(lists) * len(parts)
 
 
-def test_a_file_record_identifies_the_content():
+def test_a_file_record_contains_what_identifies_its_version():
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     record = FileRecord.of("front", file)
     assert (record.placement, record.name, record.size, record.etag, record.version) == ("front", "a.pdf", 5, "e", "v")
@@ -139,18 +144,18 @@ def test_a_file_record_identifies_the_content():
 
 
 @pytest.mark.parametrize("change", [{"name": "b"}, {"size": 6}, {"etag": "f"}, {"version_id": "w"}])
-def test_a_record_does_not_describe_other_content(change):
+def test_a_file_record_does_not_describe_another_version(change):
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     assert not FileRecord.of("front", file).describes(evolve(file, **change))
 
 
-def test_a_version_id_that_only_one_side_has_is_ignored():
+def test_a_version_id_counts_only_if_both_sides_have_one():
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
     assert FileRecord.of("front", file).describes(evolve(file, version_id=None))
     assert FileRecord.of("front", evolve(file, version_id=None)).describes(file)
 
 
-def test_a_row_describes_exactly_the_files_of_all_its_placements():
+def test_an_item_record_describes_exactly_the_files_of_all_its_placements():
     front, back = (StoredFile(name=f"{side}.pdf", size=1, etag=side) for side in ("front", "back"))
     row = ItemRecord(
         item_number="1", state=ItemState.VERIFIED, files=(FileRecord.of("front", front), FileRecord.of("back", back))
@@ -162,22 +167,15 @@ def test_a_row_describes_exactly_the_files_of_all_its_placements():
     assert not row.describes({})
 
 
-def test_a_lease_is_on_the_order_of_its_record():
-    assert Lease(record=OrderRecord(key=KEY, order_number="1001"), owner="me", epoch=1, lasts=timedelta(0)).key is KEY
-
-
-NOW = datetime(2026, 5, 1, tzinfo=UTC)
-RECORD = OrderRecord(key=OrderKey("acme", "1001"), order_number="1001", intent_age=timedelta(hours=2))
-LEASE = Lease(record=RECORD, owner="us", epoch=3, lasts=timedelta(minutes=5))
-INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT, work="w")
-SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=())
+def test_the_key_of_a_lease_is_the_key_of_its_record():
+    assert LEASE.key is RECORD.key
 
 
 def write(steps, record=RECORD, owner="us", epoch=3, *, release=False):
-    return advance_record(record, steps, lease=LEASE, owner=owner, epoch=epoch, now=NOW, release=release)
+    return apply_steps(record, steps, lease=LEASE, owner=owner, epoch=epoch, release=release)
 
 
-def test_steps_are_applied_in_order_and_set_the_time_of_the_change():
+def test_steps_are_applied_one_after_another():
     after = write([SELECT, INTEND])
     assert after == evolve(
         RECORD,
@@ -185,20 +183,19 @@ def test_steps_are_applied_in_order_and_set_the_time_of_the_change():
         state=FulfillState.FULFILL_INTENT,
         work="w",
         intent_age=timedelta(0),
-        updated_at=NOW,
     )
 
 
-def test_an_intent_keeps_its_age_through_other_steps():
+def test_other_steps_keep_the_age_of_an_intent():
     assert write([SELECT]).intent_age == timedelta(hours=2)
 
 
-def test_without_steps_nothing_changes():
+def test_without_steps_the_record_is_unchanged():
     assert write([]) is RECORD
 
 
 @pytest.mark.parametrize("release", [False, True])
-def test_a_repeated_write_changes_nothing(release):
+def test_a_repeated_write_returns_the_record_itself(release):
     after = write([SELECT, INTEND])
     assert write([SELECT, INTEND], after, owner=None if release else "us", release=release) is after
 
@@ -206,10 +203,10 @@ def test_a_repeated_write_changes_nothing(release):
 @pytest.mark.parametrize(
     ("owner", "epoch", "release"),
     [("them", 3, False), ("us", 4, False), (None, 3, False), (None, 3, True)],
-    ids=["another owner", "a newer grant", "released", "released before the write"],
+    ids=["another owner", "a newer grant", "released", "released before it was written"],
 )
-def test_a_lost_lease_writes_nothing(owner, epoch, release):
-    with pytest.raises(LeaseLost, match="another scanner"):
+def test_a_lease_that_was_lost_or_released_cannot_write(owner, epoch, release):
+    with pytest.raises(LeaseLost, match="another scan has taken over"):
         write([SELECT], owner=owner, epoch=epoch, release=release)
 
 
@@ -220,12 +217,12 @@ def test_a_row_in_another_state_is_not_written():
         write([INTEND], evolve(RECORD, state=FulfillState.CANCELLED))
 
 
-def test_a_transition_that_does_not_exist_is_a_bug_of_the_caller():
+def test_a_transition_that_is_not_allowed_is_an_error_of_the_caller():
     with pytest.raises(ValueError, match="no transition"):
         write([evolve(INTEND, after=FulfillState.FULFILLED)])
 
 
-def test_characters_that_a_database_cannot_store_are_replaced():
+def test_the_text_of_a_shop_is_made_storable():
     step = evolve(INTEND, receipt="r\0\ud800", reason=because("caf\u00e9\0"))
     assert (step.receipt, step.reason) == ("r??", because("café?"))
     assert evolve(SELECT, reason=because("\ud800")).reason == because("?")

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.memory import MemoryLedger
-from remote_artwork.testing.ledger import HOUR, INTEND, KEY, claim, forget, only, settle, try_claim
+from remote_artwork.testing.ledger import HOUR, INTEND, KEY, claim, forget, fulfill, only, try_claim
 
 
 class Clock:
@@ -34,7 +34,7 @@ def test_an_intent_ages_by_the_clock_of_the_ledger():
 def test_an_order_is_forgotten_at_exactly_min_age():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
-    settle(ledger, KEY)
+    fulfill(ledger, KEY)
     clock.time += HOUR - timedelta(microseconds=1)
     assert forget(ledger, min_age=HOUR) == 0
     clock.time += timedelta(microseconds=1)
@@ -44,14 +44,14 @@ def test_an_order_is_forgotten_at_exactly_min_age():
 def test_an_order_is_kept_until_min_age_has_passed_since_its_last_scan():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
-    settle(ledger, KEY)
+    fulfill(ledger, KEY)
     clock.time += timedelta(days=91)
     assert forget(ledger, KEY, min_age=timedelta(days=90)) == 0
     for _ in range(100):
         clock.time += timedelta(minutes=1)
-        assert forget(ledger, min_age=timedelta(days=90), silent_passes=100) == 0
+        assert forget(ledger, min_age=timedelta(days=90), silent_scans=100) == 0
     clock.time += timedelta(days=90)
-    assert forget(ledger, min_age=timedelta(days=90), silent_passes=100) == 1
+    assert forget(ledger, min_age=timedelta(days=90), silent_scans=100) == 1
 
 
 def test_two_ledgers_are_independent():

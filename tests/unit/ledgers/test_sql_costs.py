@@ -10,13 +10,13 @@ from sqlalchemy import event
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger import HOUR, INTEND, KEY, SELECT, claim, ids, settle
+from remote_artwork.testing.ledger import HOUR, INTEND, KEY, SELECT, claim, fulfill, ids
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
     with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        settle(ledger, KEY)
+        fulfill(ledger, KEY)
         yield ledger
 
 
@@ -45,7 +45,7 @@ def test_the_cost_of_forgetting_depends_on_pending_orders_only(ledger: SqlLedger
     pending = [f"id-{number}" for number in range(20)]
 
     def forgetting() -> None:
-        assert ledger.forget("acme", still_pending=pending, min_age=HOUR, silent_passes=1) == 0
+        assert ledger.forget("acme", still_pending=pending, min_age=HOUR, silent_scans=1) == 0
 
     remember(ledger, 0, 100)
     few = work_of(ledger, forgetting)

@@ -47,8 +47,8 @@ class Migration(migrations.Migration):
                 ("lease_until", models.DateTimeField()),
                 ("epoch", models.BigIntegerField(default=0)),
                 ("writes", models.BigIntegerField(default=0)),
-                ("silent_passes", models.IntegerField(default=0)),
-                ("named_at", models.DateTimeField()),
+                ("silent_scans", models.IntegerField(default=0)),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
                 "indexes": [models.Index(fields=["tenant", "order_number"], name="ledger_row_by_number")],

@@ -1,1 +1,1 @@
-"""Alembic migrations of the ledger's tables."""
+"""Alembic's migrations of the ledger's tables."""

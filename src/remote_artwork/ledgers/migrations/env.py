@@ -1,4 +1,4 @@
-"""The Alembic environment. It runs the migrations on the connection that ``migrate`` passes, in its transaction."""
+"""Alembic's environment: runs the migrations on the connection of the caller, within its transaction."""
 
 from alembic import context
 

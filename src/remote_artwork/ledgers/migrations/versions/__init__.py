@@ -1,1 +1,1 @@
-"""One module per schema change. Never edit a released module."""
+"""One module for each change of the tables. A module that was released is never edited."""

@@ -18,16 +18,17 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("receipt", sa.Text),
         sa.Column("work", sa.Text, nullable=False, server_default=sa.text("''")),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("settled_by", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("intent_at", sa.Double),
+        sa.Column("call_limit", sa.Double),
+        sa.Column("updated_at", sa.Double, nullable=False),
         sa.Column("lease_owner", sa.Text),
         sa.Column("lease_until", sa.Double),
-        sa.Column("intent_at", sa.Double),
-        sa.Column("updated_at", sa.Double, nullable=False),
-        sa.Column("named_pass", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column("settled_by", sa.Text, nullable=False, server_default=sa.text("''")),
-        sa.Column("call_limit", sa.Double),
-        sa.Column("named_at", sa.Double, nullable=False, server_default="0"),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("seen_in_scan", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("seen_at", sa.Double, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     )
     op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])
@@ -46,8 +47,7 @@ def upgrade() -> None:
         sa.Column("item_number", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("files", sa.JSON, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("updated_at", sa.Double, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("checks", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", "item_number", name="remote_artwork_item_key"),
         sa.ForeignKeyConstraint(
@@ -58,8 +58,8 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "remote_artwork_pass",
+        "remote_artwork_scan",
         sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("passes", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("tenant", name="remote_artwork_pass_key"),
+        sa.Column("scans", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="remote_artwork_scan_key"),
     )

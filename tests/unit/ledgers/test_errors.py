@@ -11,7 +11,7 @@ from permissions import read_only, readable_folder
 from reasons import because
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, ids, only, settle
+from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, fulfill, ids, only
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_missing_folder_is_a_configuration_error_that_names_it(tmp_path: Path)
 
 
 def test_a_damaged_ledger_asks_to_restore_a_backup(ledger: SqlLedger, file: Path):
-    settle(ledger, KEY)
+    fulfill(ledger, KEY)
     ledger.close()
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
@@ -95,7 +95,7 @@ def test_a_damaged_ledger_asks_to_restore_a_backup(ledger: SqlLedger, file: Path
 
 @pytest.mark.parametrize("zeroes", [16, 100, 4096])
 def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: Path, zeroes: int):
-    settle(ledger, KEY)
+    fulfill(ledger, KEY)
     ledger.close()
     with file.open("r+b") as pages:
         pages.write(bytes(zeroes))
@@ -117,7 +117,7 @@ def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: 
     ],
 )
 def test_a_ledger_with_an_invalid_row_is_damaged(ledger: SqlLedger, file: Path, damage: str):
-    settle(ledger, KEY)
+    fulfill(ledger, KEY)
     shop = sqlite3.connect(file)
     shop.execute(damage)
     shop.commit()
@@ -130,7 +130,7 @@ def test_a_ledger_with_an_invalid_row_is_damaged(ledger: SqlLedger, file: Path, 
 
 def test_a_truncated_ledger_with_a_log_is_damaged_and_its_log_is_not_changed(file: Path, tmp_path: Path):
     with SqlLedger(f"sqlite:///{file}") as before:
-        settle(before, KEY)
+        fulfill(before, KEY)
         (tmp_path / "log").write_bytes((tmp_path / "ledger.db-wal").read_bytes())
     file.write_bytes(b"")
     log = (tmp_path / "log").replace(tmp_path / "ledger.db-wal")
@@ -154,7 +154,7 @@ def test_an_empty_file_is_a_new_ledger(ledger: SqlLedger, file: Path):
 def test_a_ledger_that_is_deleted_or_replaced_is_opened_again(ledger: SqlLedger, file: Path, tmp_path: Path):
     other = tmp_path / "other.db"
     with SqlLedger(f"sqlite:///{other}") as backup:
-        settle(backup, KEY)
+        fulfill(backup, KEY)
     claim(ledger, KEY)
     for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
         (tmp_path / name).unlink()
