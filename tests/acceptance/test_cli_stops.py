@@ -118,7 +118,7 @@ def test_watch_refuses_a_duration_that_is_none(shop):
     assert (ended.returncode, "soon" in ended.stderr) == (2, True)
 
 
-def test_watch_refuses_a_page_in_a_folder_that_is_not_there_before_its_first_pass(shop):
+def test_watch_refuses_a_report_in_a_missing_folder_before_its_first_scan(shop):
     ended = shop.run("watch", "--report", shop.home / "nowhere" / "page.html")
-    assert (ended.returncode, "no such folder" in ended.stderr) == (2, True)
+    assert (ended.returncode, "the folder does not exist" in ended.stderr) == (2, True)
     assert set(shop.statuses().values()) == {"pending_approval"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import remote_artwork as ra
-from outages import FAULTS, NO_SUCH_HOST, PROTOCOLS, REFUSED, outage
+from outages import ENDS_WITHIN, FAULTS, NO_SUCH_HOST, PROTOCOLS, REFUSED, outage
 from remote_artwork.errors import StorageError
 from remote_artwork.storage import StoredFile
 from remote_artwork.testing import FakeShop
@@ -44,7 +44,7 @@ def shop():
 def scanned(storage, shop):
     begin = time.monotonic()
     report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < ENDS_WITHIN
     assert {call.name for call in shop.journal} == {"pending_orders"}
     return report
 
@@ -80,7 +80,7 @@ def test_one_file_in_an_outage_is_never_a_missing_one(protocol, fault):
             begin = time.monotonic()
             with pytest.raises(StorageError) as raised:
                 use(storage)
-            assert time.monotonic() - begin < 20
+            assert time.monotonic() - begin < ENDS_WITHIN
             assert not isinstance(raised.value, FileNotFoundError)
             assert len(server.requests) <= limit(fault) + again_by_get
 

@@ -1,4 +1,4 @@
-"""An operator tries a bucket of his own, with the tests that are installed with the library."""
+"""An operator tests their own bucket with the tests that are installed with the library."""
 
 import json
 import subprocess
@@ -20,12 +20,12 @@ def bucket(s3_server):
 
 @pytest.fixture
 def try_out(s3_server, bucket, tmp_path):
-    """Runs them in an empty folder; gives the exit code and what was printed."""
+    """Run the installed tests in an empty folder. Return the exit code and the output."""
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"access_key": s3_server.keys.access_key, "secret_key": s3_server.keys.secret_key}))
 
     def run(*options, url=True):
-        # Named besides its entry point, for a tree that is not installed. Naming it twice does no harm.
+        # -p loads the plugin also where the package is not installed. Loading it twice does no harm.
         command = [sys.executable, "-m", "pytest", "-p", "remote_artwork.testing.plugin", "-p", "no:cacheprovider"]
         command += ["--pyargs", "remote_artwork.testing", "-ra", "--storage-credentials", str(keys), *options]
         command += ["--storage-url", s3_server.url(bucket, "in")] if url else []
@@ -36,32 +36,32 @@ def try_out(s3_server, bucket, tmp_path):
     return run
 
 
-def test_a_bucket_is_tried_by_reading_alone(try_out, s3_server, bucket):
+def test_without_write_permission_only_reading_is_tested(try_out, s3_server, bucket):
     code, printed = try_out("--allow-private-network")
     assert code == 0, printed
-    assert "it would write: allow it by --storage-write" in printed
+    assert "this test writes files; add --storage-write to allow it" in printed
     assert " passed" in printed
     assert [entry["Key"] for entry in s3_server.call("list_objects_v2", Bucket=bucket)["Contents"]] == ["in/1001_1.png"]
 
 
-def test_with_leave_to_write_more_is_tried_and_all_of_it_cleaned_up(try_out, s3_server, bucket):
+def test_with_write_permission_writing_is_tested_and_cleaned_up(try_out, s3_server, bucket):
     code, printed = try_out("--allow-private-network", "--storage-write")
-    assert "it would write" not in printed
-    # moto lets wrong credentials in, which no row of a provider declares.
+    assert "this test writes files" not in printed
+    # moto accepts wrong credentials; no provider declares that, so this test fails as it should.
     assert code == 1
     failed = [line for line in printed.splitlines() if line.startswith("FAILED")]
     assert len(failed) == 1, printed
-    assert "test_wrong_credentials_are_denied_at_once" in failed[0]
+    assert "test_wrong_credentials_are_denied_without_a_retry" in failed[0]
     assert [entry["Key"] for entry in s3_server.call("list_objects_v2", Bucket=bucket)["Contents"]] == ["in/1001_1.png"]
 
 
-def test_a_private_address_is_not_tried_without_leave(try_out):
+def test_a_private_address_needs_permission(try_out):
     code, printed = try_out()
     assert code == 1
     assert "an operator can allow" in printed or "ask the operator to allow" in printed
 
 
-def test_without_a_url_nothing_is_tried(try_out):
+def test_without_a_url_nothing_is_tested(try_out):
     code, printed = try_out(url=False)
     assert code == 0
-    assert "say which storage: --storage-url URL" in printed
+    assert "no storage was given; add --storage-url URL" in printed

@@ -222,7 +222,7 @@ class ProviderTable:
     """
 
     def __init__(self, built_in: Sequence[Provider]) -> None:
-        self.built_in = tuple(built_in)
+        self.built_in: tuple[Provider, ...] = tuple(built_in)
         self._by_id = {row.id: row for row in self.built_in}
 
     def __iter__(self) -> Iterator[Provider]:

@@ -64,7 +64,7 @@ MakeArtwork = Callable[[Order, OrderItem, str], Artwork]
 ReadNames = Callable[[Order, OrderItem], Sequence[str]]
 Statuses = set[ItemStatus]
 
-before_and_after = pytest.mark.parametrize("moment", MOMENTS)
+before_and_after: pytest.MarkDecorator = pytest.mark.parametrize("moment", MOMENTS)
 
 
 class CountingClient(FaultyClient):
