@@ -131,6 +131,7 @@ GERMAN = Catalog(
         "truncated": "die Datei ist unvollständig",
         "end_missing": "sie beginnt als {type:word}, doch ihr Ende fehlt; laden Sie sie neu hoch",
         "delivered_less": "der Speicher nennt {size:bytes}, lieferte aber {received:bytes}; laden Sie sie neu hoch",
+        "text_mode": "eine Übertragung im Textmodus hat die Datei verändert; laden Sie sie im Binärmodus neu hoch",
         "check_failed": "die Prüfung {check} ist gescheitert ({error}); das Protokoll sagt, warum",
         "too_complex": "{medium:word} lässt sich nicht prüfen: {cause:word}; exportieren Sie es kleiner oder einfacher",
         "damaged": "{medium:word} ist beschädigt: {flaw:word}; exportieren Sie es neu",

@@ -240,6 +240,7 @@ CHECKS = {
     "truncated": "the file is incomplete",
     "end_missing": "it begins as {type:word}, but its end is missing; upload it again",
     "delivered_less": "the storage lists {size:bytes}, but delivered {received:bytes}; upload it again",
+    "text_mode": "a transfer in text mode changed the bytes of the file; upload it again in binary mode",
     "check_failed": "the check {check} failed ({error}), so the file is not printed; see the log",
     "too_complex": "the {medium:word} cannot be checked: {cause:word}; export it again, smaller or simpler",
     "damaged": "the {medium:word} is damaged: {flaw:word}; export it again and upload it",

@@ -1,17 +1,28 @@
-"""Checks that a file has the type that its name says, and is complete. Needs two short reads and no package."""
+"""Checks that a file has the type that its name says, and is complete. Needs no package.
+
+Two short reads answer for most files. A file whose end they do not show is read on: see ``completeness``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.reasons import FILE_TYPES, reason
 from remote_artwork.core.report import Finding
 from remote_artwork.preflight.base import rejection
+from remote_artwork.preflight.completeness import (
+    Ends,
+    declared_length,
+    is_text_mode,
+    jpeg_is_complete,
+    pdf_is_complete,
+    png_is_complete,
+)
 
 HEAD_SIZE = 1_024
 """Bytes to read from the beginning of the file."""
@@ -19,7 +30,7 @@ TAIL_SIZE = 64_000
 """Bytes to read from the end. Both together are less than 64 KiB; a file no larger than that is read at once."""
 
 JPEG, PNG, PDF = "jpeg", "png", "pdf"
-WEB_PAGE, ERROR_MESSAGE = "web_page", "storage_error"
+WEB_PAGE, ERROR_MESSAGE, PREFIXED_PDF = "web_page", "storage_error", "prefixed_pdf"
 
 EXPECTED_TYPES: Mapping[str, str] = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "pdf": PDF}
 """Extension → the type that the file must have."""
@@ -30,13 +41,19 @@ SIGNATURES: Mapping[str, bytes] = {
     PDF: b"%PDF-",
 }
 """File type → the bytes that such a file begins with."""
+_IS_COMPLETE: Mapping[str, Callable[[Ends, ArtworkReader], bool]] = {
+    JPEG: jpeg_is_complete,
+    PNG: png_is_complete,
+    PDF: pdf_is_complete,
+}
 
 
 @frozen(kw_only=True)
 class SignatureCheck:
     """The check that every file must pass before it goes to print.
 
-    Rejects with the codes ``empty``, ``too_large``, ``wrong_type``, ``format_not_printed`` and ``truncated``.
+    Rejects with the codes ``empty``, ``too_large``, ``wrong_type``, ``format_not_printed``, ``text_mode`` and
+    ``truncated``.
 
     Args:
         max_file_size: In bytes. A larger file is rejected without reading it.
@@ -45,7 +62,7 @@ class SignatureCheck:
     max_file_size: int = 1024**3
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:  # noqa: ARG002 - of the interface
-        """Return at most one finding. Makes at most two reads, of less than 64 KiB together.
+        """Return at most one finding. Two reads, of less than 64 KiB together, are enough for most complete files.
 
         Raises:
             StorageError: The file could not be read.
@@ -59,21 +76,6 @@ class SignatureCheck:
         return list(_check_content(artwork))
 
 
-@frozen(kw_only=True)
-class Ends:
-    """The first and the last bytes of a file. In a small file, each of the two is the whole file.
-
-    Args:
-        head: The first bytes.
-        tail: The last bytes. They may overlap with ``head``.
-        size: The size of the whole file in bytes.
-    """
-
-    head: bytes
-    tail: bytes
-    size: int
-
-
 def _check_content(artwork: ArtworkReader) -> Iterator[Finding]:
     extension, size = artwork.file.extension, artwork.file.size
     expected = EXPECTED_TYPES.get(extension)
@@ -83,6 +85,8 @@ def _check_content(artwork: ArtworkReader) -> Iterator[Finding]:
     first_read = size if size <= HEAD_SIZE + TAIL_SIZE else HEAD_SIZE
     head = artwork.read(0, first_read)
     found = detect_file_type(head[:HEAD_SIZE])
+    if found == PREFIXED_PDF and expected == PDF:  # programs that open PDFs skip up to 1 KB before it
+        found = PDF
     # A file that is shorter than its signature is truncated; its type is not wrong.
     if found != expected and not (len(head) < HEAD_SIZE and is_start_of(expected, head)):
         yield _wrong_type(extension, expected, found)
@@ -93,7 +97,9 @@ def _check_content(artwork: ArtworkReader) -> Iterator[Finding]:
     if received < size:
         note = reason("delivered_less", size=size, received=received)
         yield rejection("truncated", _bytes(received), _bytes(size), note)
-    elif found != expected or not is_complete(expected, ends):
+    elif is_text_mode(tail):
+        yield rejection("text_mode")
+    elif found != expected or not _IS_COMPLETE[expected](ends, artwork):
         length = declared_length(ends)
         note = reason("end_missing", type=expected)
         yield rejection("truncated", _bytes(size), None if length is None else _bytes(length), note)
@@ -137,7 +143,7 @@ _BINARY_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"%!", "postscript"),
     (rb"\x06\x06\xed\xf5", "indesign"),
     (rb"PK(?:\x03\x04|\x05\x06)", "zip"),
-    (rb"Rar!|7z\xbc\xaf|\x1f\x8b", "archive"),
+    (rb"Rar!|7z\xbc\xaf|\x1f\x8b|.{257}ustar", "archive"),
 )
 """Patterns of the first bytes, as they are."""
 _TEXT_SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -152,7 +158,7 @@ _BEFORE_TEXT = rb"\A(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*"
 _FILE_TYPES = [
     *((re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), name) for pattern, name in _BINARY_SIGNATURES),
     *((re.compile(_BEFORE_TEXT + pattern, re.DOTALL | re.IGNORECASE), name) for pattern, name in _TEXT_SIGNATURES),
-    (re.compile(rb".*?%PDF-\d", re.DOTALL), "prefixed_pdf"),
+    (re.compile(rb".*?%PDF-\d", re.DOTALL), PREFIXED_PDF),
 ]
 
 
@@ -168,117 +174,3 @@ def detect_file_type(head: bytes) -> str | None:
 def is_start_of(file_type: str, content: bytes) -> bool:
     """Whether ``content``, a whole file, is the beginning of the signature of ``file_type``."""
     return SIGNATURES[file_type].startswith(content)
-
-
-# Truncation.
-
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # length 0, name, CRC
-_PDF_END = b"%%EOF"
-_PDF_OBJECTS = re.compile(rb"\b(?:obj|endobj|endstream|xref|startxref|trailer)\b")
-_LINEARIZED = re.compile(rb"/Linearized\b[^>]*?/L\s+(\d+)|/L\s+(\d+)[^>]*?/Linearized\b", re.DOTALL)
-
-
-def is_complete(file_type: str, ends: Ends) -> bool:
-    """Whether a file of this type has its end marker in a valid position."""
-    if file_type == PNG:
-        return _PNG_END in ends.tail
-    if file_type == JPEG:
-        return _jpeg_is_complete(ends)
-    if file_type == PDF:
-        return _pdf_is_complete(ends)
-    raise ValueError(f"no end marker is known for {file_type}")
-
-
-def declared_length(ends: Ends) -> int | None:
-    """Return the length in bytes that a linearized PDF declares for itself."""
-    found = _LINEARIZED.search(ends.head)
-    return int(found.group(1) or found.group(2)) if found else None
-
-
-def _pdf_is_complete(ends: Ends) -> bool:
-    if (declared_length(ends) or 0) > ends.size:  # the first part of a linearized file has its own end marker
-        return False
-    _, marker, rest = ends.tail.rpartition(_PDF_END)
-    # Objects after the last end marker belong to a truncated update, or the marker was part of an attachment.
-    return bool(marker) and _PDF_OBJECTS.search(rest) is None
-
-
-# A JPEG consists of segments that declare their length, and of coded data that does not. Its metadata can contain
-# thumbnails, which are complete JPEGs. So an end marker counts if the segments lead to it. If they do not reach the
-# tail, it counts if it follows coded data that cannot belong to a thumbnail.
-
-_END_OF_IMAGE = 0xD9
-_START_OF_SCAN = 0xDA
-_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))  # TEM, RST0 to RST7, SOI
-# In coded data, FF is followed by 00 or a restart marker. Anything else ends the data.
-_END_OF_DATA = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-# After the end of a thumbnail comes the next segment of the header, or the next resource of Photoshop.
-_HEADER_CONTINUES = re.compile(rb"\0?(?:\xff[\xc0-\xcf\xdb\xdd\xe0-\xef\xfe]|8BIM)", re.DOTALL)
-_SCAN_HEADER = re.compile(rb"\xff\xda\x00[\x06-\x0c][\x01-\x04]", re.DOTALL)
-_MIN_CODED_DATA = 4_096  # this many bytes without a stray marker are coded data; a color profile has one per 256 bytes
-
-
-@frozen(kw_only=True)
-class _JpegPosition:
-    """A position in a JPEG: at the marker of a segment, or in coded data.
-
-    Args:
-        at: Offset in the file.
-        in_data: Whether it is in coded data.
-        ended: Whether the end marker of the picture was found.
-        lost: Whether there is no marker where one must be.
-    """
-
-    at: int
-    in_data: bool = False
-    ended: bool = False
-    lost: bool = False
-
-
-def _jpeg_is_complete(ends: Ends) -> bool:
-    """Whether the end marker of the picture itself is there, not only that of a thumbnail in it."""
-    tail_at = ends.size - len(ends.tail)
-    position = _follow_segments(ends.head, 0, _JpegPosition(at=2))
-    if not position.ended and position.at < tail_at and (position.lost or not position.in_data):
-        return _ends_after_coded_data(ends.tail)
-    if not position.ended:
-        position = _follow_segments(ends.tail, tail_at, evolve(position, at=max(position.at, tail_at)))
-    if position.lost:
-        return _ends_after_coded_data(ends.tail[max(position.at - tail_at, 0) :])
-    return position.ended
-
-
-def _follow_segments(chunk: bytes, offset: int, position: _JpegPosition) -> _JpegPosition:
-    """Continue through a chunk of the file that starts at ``offset``."""
-    at, in_data = position.at - offset, position.in_data
-    while True:
-        if in_data:
-            found = _END_OF_DATA.search(chunk, at)
-            if found is None:
-                return _JpegPosition(at=offset + max(at, len(chunk)), in_data=True)
-            at, in_data = found.start(), False
-        if at + 1 >= len(chunk):
-            return _JpegPosition(at=offset + at)
-        if chunk[at] != 0xFF:
-            return _JpegPosition(at=offset + at, lost=True)
-        marker = chunk[at + 1]
-        if marker == _END_OF_IMAGE:
-            return _JpegPosition(at=offset + at + 2, ended=True)
-        if marker == 0xFF:  # padding
-            at += 1
-        elif marker in _WITHOUT_LENGTH:
-            at += 2
-        elif at + 4 > len(chunk):
-            return _JpegPosition(at=offset + at)
-        else:
-            at += 2 + int.from_bytes(chunk[at + 2 : at + 4])
-            in_data = marker == _START_OF_SCAN
-
-
-def _ends_after_coded_data(tail: bytes) -> bool:
-    """Whether an end marker follows coded data that cannot belong to a thumbnail."""
-    last_scan = max((found.start() for found in _SCAN_HEADER.finditer(tail)), default=None)
-    end = _END_OF_DATA.search(tail, 0 if last_scan is None else last_scan + 4)
-    if end is None or end.group(1) != b"\xd9" or _HEADER_CONTINUES.match(tail, end.end()):
-        return False
-    return last_scan is not None or end.start() >= _MIN_CODED_DATA
