@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from compat import table
 from compat.benches import AzureBench, GoogleBench, S3Bench, TokenHandler, fresh
-from compat.entrance import Entrance
-from compat.stand_ins import AZURITE, CEPH, EMULATOR, FRONT_DOORS, MOTO, RCLONE, SWIFT, what_is_lacked
+from compat.stand_ins import AZURITE, CEPH, EMULATOR, MOTO, RCLONE, SETUPS, SWIFT, known_gaps
 from compat.table import Outcomes
+from compat.tls_router import TlsRouter
 
 import remote_artwork as ra
 from parts import package
@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     outcomes = config.stash[OUTCOMES]
     if outcomes:
         terminalreporter.section("compatibility")
-        terminalreporter.write_line(table.drawn(outcomes))
+        terminalreporter.write_line(table.text(outcomes))
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def bench_of(request: pytest.FixtureRequest, local_network: ra.NetworkPolicy) ->
     benches: dict[tuple[str, str], Any] = {}
 
     def make(provider: str, server: str) -> Any:
-        lacks = what_is_lacked(provider, server)
+        lacks = known_gaps(provider, server)
         if server == EMULATOR:
             account = ra.ServiceAccount(request.getfixturevalue("service_account_key"))
             return GoogleBench(request.getfixturevalue("gcs_server"), account, local_network, lacks)
@@ -108,11 +108,11 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def entrance() -> Iterator[Entrance]:
-    """The local server that all providers' host names resolve to."""
-    entrance = Entrance()
-    yield entrance
-    entrance.close()
+def router() -> Iterator[TlsRouter]:
+    """The local TLS proxy that all providers' host names resolve to."""
+    router = TlsRouter()
+    yield router
+    router.close()
 
 
 @pytest.fixture(scope="session")
@@ -126,14 +126,14 @@ def token_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def furnished_door(request: pytest.FixtureRequest, entrance: Entrance) -> Callable[..., tuple[str, Any, list[str]]]:
+def provider_bucket(request: pytest.FixtureRequest, router: TlsRouter) -> Callable[..., tuple[str, Any, list[str]]]:
     """Store files in a new private bucket that a provider's own host name resolves to.
 
     Returns the URL of its folder ``in``, the content of a credentials file, and the secrets that must not leak.
     """
 
-    def furnish(provider: str, server: str, files: Mapping[str, bytes]) -> tuple[str, Any, list[str]]:
-        door, bucket = FRONT_DOORS[provider], fresh()
+    def create(provider: str, server: str, files: Mapping[str, bytes]) -> tuple[str, Any, list[str]]:
+        setup, bucket = SETUPS[provider], fresh()
         running = request.getfixturevalue(SERVERS[server])
         if server == AZURITE:
             running.create_container(bucket)
@@ -142,14 +142,14 @@ def furnished_door(request: pytest.FixtureRequest, entrance: Entrance) -> Callab
             running.create_bucket(bucket)
             if server == EMULATOR:
                 credentials = dict(request.getfixturevalue("service_account_key"))
-                entrance.lead("oauth2.googleapis.com", request.getfixturevalue("token_server"))
+                router.route("oauth2.googleapis.com", request.getfixturevalue("token_server"))
             else:
                 credentials = {"access_key": running.keys.access_key, "secret_key": running.keys.secret_key}
         for name, content in files.items():
             running.put(bucket, f"in/{name}", content)
-        for host in door.hosts:
-            entrance.lead(host.format(bucket=bucket), running.endpoint)
+        for host in setup.hosts:
+            router.route(host.format(bucket=bucket), running.endpoint)
         secrets = [credentials.get(name) for name in ("account_key", "private_key", "secret_key")]
-        return door.url.format(bucket=bucket), credentials, [secret for secret in secrets if secret]
+        return setup.url.format(bucket=bucket), credentials, [secret for secret in secrets if secret]
 
-    return furnish
+    return create

@@ -1,4 +1,4 @@
-"""Which servers play which provider, and the provider's front door: the host names and the URL of its console."""
+"""The local servers that stand in for each provider, with the provider's host names and console URL."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ EMULATOR = "gcp-storage-emulator"
 
 
 @frozen(kw_only=True)
-class FrontDoor:
-    """How a merchant comes to a provider.
+class ProviderSetup:
+    """How the tests reach a provider.
 
     Args:
-        servers: What plays it here; the first one is the nearest to it.
-        url: What its console shows, with ``{bucket}``.
-        hosts: The host names that are asked on the way, with ``{bucket}``.
+        servers: The servers that stand in for it. The first one is the most similar.
+        url: The URL that its console shows, with ``{bucket}``.
+        hosts: The host names that the library requests, with ``{bucket}``.
     """
 
     servers: tuple[str, ...]
@@ -31,74 +31,74 @@ class FrontDoor:
     hosts: tuple[str, ...]
 
 
-FRONT_DOORS: Mapping[str, FrontDoor] = {
-    "aws": FrontDoor(
+SETUPS: Mapping[str, ProviderSetup] = {
+    "aws": ProviderSetup(
         servers=(MOTO,),
         url="https://{bucket}.s3.eu-west-1.amazonaws.com/in/",
         hosts=("{bucket}.s3.eu-west-1.amazonaws.com",),
     ),
-    "gcs": FrontDoor(
+    "gcs": ProviderSetup(
         servers=(EMULATOR,),
         url="https://console.cloud.google.com/storage/browser/{bucket}/in",
         hosts=("storage.googleapis.com",),
     ),
-    "azure": FrontDoor(
+    "azure": ProviderSetup(
         servers=(AZURITE,),
         url="https://devstoreaccount1.blob.core.windows.net/{bucket}/in/",
         hosts=("devstoreaccount1.blob.core.windows.net",),
     ),
-    "digitalocean": FrontDoor(
+    "digitalocean": ProviderSetup(
         servers=(CEPH,),
         url="https://{bucket}.nyc3.digitaloceanspaces.com/in/",
         hosts=("nyc3.digitaloceanspaces.com",),
     ),
-    "zadara": FrontDoor(
+    "zadara": ProviderSetup(
         servers=(SWIFT,),
         url="https://vsa-0000007b-prints.zadarazios.com/{bucket}/in/",
         hosts=("vsa-0000007b-prints.zadarazios.com",),
     ),
-    "ibm": FrontDoor(
+    "ibm": ProviderSetup(
         servers=(CEPH, RCLONE),
         url="https://{bucket}.s3.eu-de.cloud-object-storage.appdomain.cloud/in/",
         hosts=("s3.eu-de.cloud-object-storage.appdomain.cloud",),
     ),
-    "minio": FrontDoor(
+    "minio": ProviderSetup(
         servers=(RCLONE, SWIFT, CEPH),
         url="https://minio.prints.example:9000/{bucket}/in/?provider=minio",
         hosts=("minio.prints.example",),
     ),
-    "idrive": FrontDoor(
+    "idrive": ProviderSetup(
         servers=(RCLONE, CEPH),
         url="https://{bucket}.q4n8.or.idrivee2-24.com/in/",
         hosts=("q4n8.or.idrivee2-24.com",),
     ),
-    "wasabi": FrontDoor(
+    "wasabi": ProviderSetup(
         servers=(CEPH, RCLONE),
         url="https://s3.eu-central-2.wasabisys.com/{bucket}/in/",
         hosts=("s3.eu-central-2.wasabisys.com",),
     ),
 }
 
-CONTRACT = {provider: door.servers[:1] for provider, door in FRONT_DOORS.items()}
-"""Where the whole contract is run. Providers that are played by the same server differ in their host names alone."""
+CONTRACT = {provider: setup.servers[:1] for provider, setup in SETUPS.items()}
+"""The servers that run the whole contract. Providers with the same server differ only in their host names."""
 
-_LETS_EVERYBODY_IN = "it lets wrong credentials in"
-_KEEPS_NONE = "it keeps none"
+_NO_ACCESS_CHECK = "it accepts wrong credentials"
+_NO_VERSIONS = "it keeps no older versions"
 LACKS: Mapping[str, Mapping[str, str]] = {
-    MOTO: {"access": _LETS_EVERYBODY_IN},
+    MOTO: {"access": _NO_ACCESS_CHECK},
     RCLONE: {
-        "versions": _KEEPS_NONE,
+        "versions": _NO_VERSIONS,
         "public": "it has no public buckets",
-        "odd_names": "// in a name is not taken",
+        "odd_names": "it does not accept // in a name",
     },
     SWIFT: {},
     CEPH: {},
-    EMULATOR: {"access": _LETS_EVERYBODY_IN, "versions": _KEEPS_NONE},
-    AZURITE: {"versions": _KEEPS_NONE},
+    EMULATOR: {"access": _NO_ACCESS_CHECK, "versions": _NO_VERSIONS},
+    AZURITE: {"versions": _NO_VERSIONS},
 }
-"""What a stand-in lacks and the provider itself does not."""
+"""What a stand-in cannot do, although the provider can."""
 
 
-def what_is_lacked(provider: str, server: str) -> dict[str, str]:
-    """What a provider's own row declares, and what its stand-in lacks besides."""
+def known_gaps(provider: str, server: str) -> dict[str, str]:
+    """What the provider's row declares, and what its stand-in cannot do."""
     return {**LACKS[server], **PROVIDERS.get(provider).lacks}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from compat.stand_ins import CONTRACT, FRONT_DOORS, what_is_lacked
+from compat.stand_ins import CONTRACT, SETUPS, known_gaps
 
 from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.providers import Capability
@@ -48,18 +48,18 @@ the attached URL.""",
 )
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]
-"""(provider, server) → capability → outcomes of the tests that show it: passed, failed, skipped."""
+"""(provider, server) → capability → outcomes of the tests that cover it: passed, failed, skipped."""
 
 
 def row_of(provider: str, outcomes: Outcomes) -> list[str]:
-    """The cells of one provider; a cell that nothing was shown for is ``not run``."""
+    """The cells of one provider. A capability without a test result is ``not run``."""
     [server] = CONTRACT[provider]
-    lacks = what_is_lacked(provider, server)
+    lacks = known_gaps(provider, server)
     shown = outcomes.get((provider, server), {})
     cells = [_cell(shown, name) for name in COLUMNS[:-1]]
     if shown:
         cells = ["–" if name in lacks and cell != FAILED else cell for name, cell in zip(COLUMNS, cells, strict=False)]
-    scanned = {each: _cell(outcomes.get((provider, each), {}), SCAN) for each in FRONT_DOORS[provider].servers}
+    scanned = {each: _cell(outcomes.get((provider, each), {}), SCAN) for each in SETUPS[provider].servers}
     scans = ", ".join(each if cell == "yes" else f"{each}: {cell}" for each, cell in scanned.items())
     return [PROVIDERS.get(provider).title, server, *cells, scans]
 
@@ -72,17 +72,17 @@ def _cell(shown: Mapping[str, set[str]], name: str) -> str:
 
 
 def line(cells: list[str]) -> str:
-    """One line of a table."""
+    """One line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def rows(outcomes: Outcomes) -> list[list[str]]:
-    """The whole table, with its head."""
+    """The whole table, with its header."""
     return [["Provider", "Tested with", *COLUMNS], *(row_of(provider, outcomes) for provider in CONTRACT)]
 
 
-def drawn(outcomes: Outcomes) -> str:
-    """The providers of which anything was shown, for the terminal."""
+def text(outcomes: Outcomes) -> str:
+    """The providers with results, for the terminal."""
     shown = {provider for provider, _ in outcomes}
     head, *body = rows(outcomes)
     seen = [head, *(row for provider, row in zip(CONTRACT, body, strict=True) if provider in shown)]
@@ -97,14 +97,14 @@ def lines_of(cells: list[str]) -> list[str]:
 
 
 def page(outcomes: Outcomes) -> str:
-    """The page of the documentation."""
+    """The documentation page."""
     lines = [INTRODUCTION]
     parts = zip(*map(lines_of, rows(outcomes)), strict=True)
     for (_, title), legend, (head, *body) in zip(PARTS, LEGENDS, parts, strict=True):
         lines += [f"## {title}\n", head, line(["---"] * (head.count("|") - 1)), *body, "", legend, ""]
     lines += ["## Known differences\n", line(["Provider", "Tested with", "Difference"]), line(["---"] * 3)]
     for provider, [server] in CONTRACT.items():
-        reasons = [f"{name} ({reason})" for name, reason in what_is_lacked(provider, server).items()]
+        reasons = [f"{name} ({reason})" for name, reason in known_gaps(provider, server).items()]
         if reasons:
             lines.append(line([PROVIDERS.get(provider).title, server, ", ".join(reasons)]))
     return "\n".join(lines) + "\n"

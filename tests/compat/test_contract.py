@@ -1,4 +1,4 @@
-"""Every provider's stand-ins keep the contract of storages, but for what is declared."""
+"""Every provider's stand-in satisfies the storage contract, except for the declared gaps."""
 
 import pytest
 from compat.stand_ins import CONTRACT

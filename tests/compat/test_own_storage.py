@@ -8,7 +8,7 @@ import pytest
 from compat.benches import fresh
 
 pytestmark = pytest.mark.server
-PATIENCE = 100
+TIMEOUT = 100
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def try_out(s3_server, bucket, tmp_path):
         command = [sys.executable, "-m", "pytest", "-p", "remote_artwork.testing.plugin", "-p", "no:cacheprovider"]
         command += ["--pyargs", "remote_artwork.testing", "-ra", "--storage-credentials", str(keys), *options]
         command += ["--storage-url", s3_server.url(bucket, "in")] if url else []
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         assert s3_server.keys.secret_key not in done.stdout + done.stderr
         return done.returncode, done.stdout
 

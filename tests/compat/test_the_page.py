@@ -1,29 +1,29 @@
-"""The page of compatibility says what this run has shown. Runs last of this folder, as its name has it."""
+"""The compatibility page equals the results of this run. The name makes it run last in this folder."""
 
 from pathlib import Path
 
 import pytest
 from compat import table
-from compat.stand_ins import CONTRACT, FRONT_DOORS
+from compat.stand_ins import CONTRACT, SETUPS
 
 from remote_artwork.storage.provider_table import PROVIDERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
-MISSION = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
+PROMISED = ["aws", "gcs", "azure", "digitalocean", "zadara", "ibm", "minio", "idrive", "wasabi"]
 
 
-def test_every_provider_of_the_mission_has_a_front_door():
-    assert list(FRONT_DOORS) == MISSION
+def test_every_promised_provider_is_tested():
+    assert list(SETUPS) == PROMISED
 
 
-@pytest.mark.parametrize("provider", FRONT_DOORS)
-def test_a_row_of_the_provider_table_names_what_it_is_tested_with(provider):
+@pytest.mark.parametrize("provider", SETUPS)
+def test_the_provider_table_names_the_test_servers(provider):
     row = PROVIDERS.get(provider)
-    assert row.verified_by == ", ".join(FRONT_DOORS[provider].servers)
+    assert row.verified_by == ", ".join(SETUPS[provider].servers)
     assert row.verified != "not"
 
 
-def test_the_page_is_what_this_run_has_shown(outcomes, request):
+def test_the_page_equals_the_results_of_this_run(outcomes, request):
     ran = [row for row in table.rows(outcomes) if table.NOT_RUN not in ", ".join(row)]
     if len(ran) == 1:
         pytest.skip("the tests that the table is made from were not run")

@@ -119,11 +119,11 @@ def swift_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]
         for kind, port in ports.items():
             name = f"{kind}-server"
             start(name, port, f"[pipeline:main]\npipeline = {name}\n[app:{name}]\nuse = egg:swift#{kind}\n")
-        entrance = free_port()
+        proxy_port = free_port()
         filters = "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n{more}\n" for name, more in _FILTERS.items())
         proxy = (
             f"[pipeline:main]\npipeline = {' '.join(_FILTERS)} proxy-server\n{filters}"
             "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\nallow_account_management = true\n"
         )
-        start("proxy-server", entrance, proxy)
-        yield S3Server(f"http://127.0.0.1:{entrance}", KEYS)
+        start("proxy-server", proxy_port, proxy)
+        yield S3Server(f"http://127.0.0.1:{proxy_port}", KEYS)

@@ -1,7 +1,7 @@
-"""The command line in a world where every host name leads to one port of this machine; a program of its own.
+"""Runs the command line in a process where every host name resolves to one local port.
 
-python local_world.py PORT CERTIFICATES COMMAND… [-- COMMAND…]: runs one command line after the other. What is changed
-belongs to a machine and not to the library: where names lead, and which certificates are trusted.
+python routed_command.py PORT CERTIFICATES COMMAND… [-- COMMAND…] runs the commands one after the other. It changes only
+settings of a machine, not the library: how names resolve, and which certificates are trusted.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 import certifi
 
 
-def enter(port: int, certificates: str) -> None:
-    """From now on every name leads to ``port``, for this process. OpenSSL trusts what SSL_CERT_FILE names."""
+def route_names(port: int, certificates: str) -> None:
+    """Resolve every host name to ``port`` in this process. OpenSSL reads SSL_CERT_FILE by itself."""
     ask = socket.getaddrinfo
 
-    def all_lead_here(host: Any, _port: Any, *arguments: Any, **options: Any) -> Any:
+    def resolve_to_router(host: Any, _port: Any, *arguments: Any, **options: Any) -> Any:
         del host
         return ask("127.0.0.1", port, *arguments, **options)
 
-    socket.getaddrinfo = all_lead_here
+    socket.getaddrinfo = resolve_to_router
     certifi.where = lambda: certificates
 
 
 def main() -> None:
-    """Exits with the highest exit code of the commands."""
+    """Exit with the highest exit code of the commands."""
     port, certificates, *words = sys.argv[1:]
-    enter(int(port), certificates)
+    route_names(int(port), certificates)
     from remote_artwork.cli import main as command_line
 
     worst = 0
