@@ -184,14 +184,17 @@ class Ledger(Protocol):
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        file_names: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> Iterable[OrderRecord]:
-        """Returns the rows of orders, by id or by number; without both, all rows of the tenant. Never writes.
+        """Returns the rows of orders, by id, by number or by file. Without these, all rows of the tenant. Never writes.
 
         Args:
             tenant: The tenant of the rows.
             order_ids: Only orders with these ids.
             order_numbers: Only orders with these numbers.
+            file_names: Only orders that have a file of these names in ``used_files``, and what ``forget`` kept of such
+                orders. Names are equal if ``file_key`` is.
             state: Only orders in this state.
         """
 
@@ -200,7 +203,8 @@ class Ledger(Protocol):
 
         A row is deleted if its order was not in ``still_pending`` for ``silent_scans`` scans in a row and for
         ``min_age``, and the row did not change during that time. Rows of unresolved calls (``fulfill_intent``,
-        ``uncertain``) are kept.
+        ``uncertain``) are kept. Of a row with ``used_files``, the ledger keeps a record with its key, its number, its
+        last state and these files for good, with ``forgotten=True``. Only ``find`` by ``file_names`` returns it.
 
         Returns:
             The number of orders deleted.

@@ -249,7 +249,7 @@ class Scanner:
                 self.clock(), orders=None, tally=tally, names=[name] if name else ()
             )
             if name is not None:
-                rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]))
+                rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]), names=[name])
                 return explain_file(name, collected, same_name, rows, self.pattern)
             return explain_order(str(order), collected, self._find_rows(collected, {str(order)}))
 
@@ -340,11 +340,13 @@ class Scanner:
         # With the process id, because a forked process must not act as the owner of its parent's leases.
         return OrderRunner(services=services, owner=f"{socket.gethostname()}:{os.getpid()}:{self._name}")
 
-    def _find_rows(self, collected: Collected, numbers: Collection[str]) -> list[OrderRecord]:
-        """The ledger rows of these order numbers; none if the ledger could not be read before."""
-        if not numbers or _has_ledger_fault(collected.faults):
+    def _find_rows(
+        self, collected: Collected, numbers: Collection[str], *, names: Collection[str] = ()
+    ) -> list[OrderRecord]:
+        """The ledger rows of these order numbers and file names; none if the ledger could not be read before."""
+        if _has_ledger_fault(collected.faults):
             return []
-        return list(self.ledger.find(self.tenant, order_numbers=numbers))
+        return list(self.ledger.find(self.tenant, order_numbers=numbers, file_names=names))
 
     def _forget(self, collected: Collected) -> list[Fault]:
         """Let the ledger forget old orders. Returns the fault if it could not."""

@@ -9,10 +9,20 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from artwork.models import LedgerRow
+from artwork.models import LedgerRow, UsedFile
 from artwork.records import fields_of, record_of
 from remote_artwork.errors import LeaseLost, LedgerUnavailable
-from remote_artwork.ledgers import UNRESOLVED_STATES, FulfillState, Lease, OrderKey, OrderRecord, Step, apply_steps
+from remote_artwork.ledgers import (
+    UNRESOLVED_STATES,
+    FulfillState,
+    Lease,
+    OrderKey,
+    OrderRecord,
+    Step,
+    apply_steps,
+    file_key,
+    forgotten_record,
+)
 
 BATCH_SIZE = 500
 """The number of values in one ``IN``. Every database has a limit."""
@@ -70,6 +80,10 @@ class DjangoLedger:
                 writes=F("writes") + 1,
             ):
                 raise LeaseLost(f"order {lease.key.order_id}: another scan changed it at the same time")
+            if after.used_files != before.used_files:
+                row.used_files.all().delete()
+                keys = {file_key(file.name) for file in after.used_files}
+                UsedFile.objects.bulk_create([UsedFile(row=row, file_key=key) for key in keys])
 
     def find(
         self,
@@ -77,39 +91,43 @@ class DjangoLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        file_names: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         rows = LedgerRow.objects.filter(tenant=tenant).annotate(now=Now())
         if state is not None:
             rows = rows.filter(state=state)
-        conditions = [*_is_one_of("order_id", order_ids or ()), *_is_one_of("order_number", order_numbers or ())]
-        if order_ids is None and order_numbers is None:
-            conditions = [Q()]
+        texts = {"order_id": order_ids, "order_number": order_numbers}
+        conditions = [
+            is_one & Q(forgotten=False)
+            for column, values in texts.items()
+            for is_one in _is_one_of(column, values or ())
+        ]
+        conditions += _is_one_of("used_files__file_key", {file_key(name) for name in file_names or ()})
+        if order_ids is None and order_numbers is None and file_names is None:
+            conditions = [Q(forgotten=False)]
         with _translate_errors():
             found = {row.pk: row for condition in conditions for row in rows.filter(condition)}
-        return [record_of(row) for row in found.values()]
+        return [forgotten_record(record_of(row)) if row.forgotten else record_of(row) for row in found.values()]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
-        rows = LedgerRow.objects.filter(tenant=tenant)
+        rows = LedgerRow.objects.filter(tenant=tenant, forgotten=False)
         with _durable_transaction():
             rows.update(silent_scans=F("silent_scans") + 1)
             for is_pending in _is_one_of("order_id", still_pending):
                 rows.filter(is_pending).update(silent_scans=0, seen_at=Now())
-            deleted, _ = (
-                rows.filter(
-                    Q(owner=None) | Q(lease_until__lte=Now()),
-                    silent_scans__gte=max(1, silent_scans),
-                    updated_at__lte=Now() - min_age,
-                    seen_at__lte=Now() - min_age,
-                )
-                .exclude(state__in=UNRESOLVED_STATES)
-                .delete()
-            )
-        return deleted
+            forgotten = rows.filter(
+                Q(owner=None) | Q(lease_until__lte=Now()),
+                silent_scans__gte=max(1, silent_scans),
+                updated_at__lte=Now() - min_age,
+                seen_at__lte=Now() - min_age,
+            ).exclude(state__in=UNRESOLVED_STATES)
+            deleted, _ = forgotten.filter(used_files=None).delete()
+            return deleted + forgotten.update(forgotten=True, items={})
 
 
 def _rows(key: OrderKey) -> QuerySet:
-    return LedgerRow.objects.filter(**attrs.asdict(key)).annotate(now=Now())
+    return LedgerRow.objects.filter(**attrs.asdict(key), forgotten=False).annotate(now=Now())
 
 
 def _is_one_of(column: str, texts: Collection[str]) -> list[Q]:

@@ -36,7 +36,10 @@ class Fulfillment(models.Model):
 
 
 class LedgerRow(models.Model):
-    """The ledger row of one approval of an order. Only ``DjangoLedger`` writes it."""
+    """The ledger row of one approval of an order. Only ``DjangoLedger`` writes it.
+
+    A forgotten row stays if files were printed for its order. Its key can then be used again.
+    """
 
     tenant = models.TextField()
     order_id = models.TextField()
@@ -55,14 +58,33 @@ class LedgerRow(models.Model):
     lease_until = models.DateTimeField()
     epoch = models.BigIntegerField(default=0)
     writes = models.BigIntegerField(default=0)
+    sent_files = models.JSONField(default=list)
+    attached_files = models.JSONField(default=list)
+    forgotten = models.BooleanField(default=False)
     silent_scans = models.IntegerField(default=0)
     seen_at = models.DateTimeField()
 
     class Meta:
         """One row for each approval, and an index by order number."""
 
-        constraints = (models.UniqueConstraint(fields=["tenant", "order_id", "approval"], name="one_row_an_approval"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["tenant", "order_id", "approval"],
+                condition=models.Q(forgotten=False),
+                name="one_row_an_approval",
+            ),
+        )
         indexes = (models.Index(fields=["tenant", "order_number"], name="ledger_row_by_number"),)
 
     def __str__(self) -> str:
         return f"{self.order_number}: {self.state}"
+
+
+class UsedFile(models.Model):
+    """A file that was printed for the order of a row, or may have been."""
+
+    row = models.ForeignKey(LedgerRow, on_delete=models.CASCADE, related_name="used_files")
+    file_key = models.TextField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.file_key}: {self.row}"

@@ -24,6 +24,8 @@ def record_of(row: LedgerRow) -> OrderRecord:
         call_limit=row.call_limit,
         intent_age=None if row.intent_at is None else max(row.now - row.intent_at, timedelta(0)),
         updated_at=row.updated_at,
+        sent_files=tuple(FileRecord(**file) for file in row.sent_files),
+        attached_files=tuple(FileRecord(**file) for file in row.attached_files),
     )
 
 
@@ -39,6 +41,8 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
         "call_limit": record.call_limit,
         "intent_at": None if record.intent_age is None else now - record.intent_age,
         "updated_at": now,
+        "sent_files": [attrs.asdict(file) for file in record.sent_files],
+        "attached_files": [attrs.asdict(file) for file in record.attached_files],
     }
 
 

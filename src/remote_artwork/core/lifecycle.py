@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.reasons import Reason
+from remote_artwork.core.text import nfc
 from remote_artwork.errors import LeaseLost
 
 
@@ -99,6 +100,15 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def file_key(name: str) -> str:
+    """The key under which a ledger looks up a file that was used: its name in NFC and without case.
+
+    A storage may spell one file in several ways. A server that ignores case answers for every spelling.
+    """
+    folded = nfc(nfc(name).casefold())
+    return folded.encode("utf-8", "backslashreplace").decode()
+
+
 @frozen(kw_only=True)
 class FileRecord:
     """One version of a file, as the ledger stores it. It contains no URL."""
@@ -124,6 +134,10 @@ class FileRecord:
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
         return (self.name, self.size, self.etag) == (file.name, file.size, file.etag)
+
+    def describes_in_any_spelling(self, file: StoredFile) -> bool:
+        """Whether ``file`` is still this version, whatever the spelling of its name."""
+        return file_key(self.name) == file_key(file.name) and self.describes(evolve(file, name=self.name))
 
 
 @frozen(kw_only=True)
@@ -167,6 +181,10 @@ class OrderRecord:
         intent_age: The time since the last ``fulfill_intent`` was recorded, by the ledger's clock.
         call_limit: How long the call of that intent may be in flight.
         updated_at: When the row last changed, by the ledger's clock.
+        sent_files: The files of its ``fulfill`` calls, unless it is known that these had no effect.
+        attached_files: The files of its attach calls, and of ``fulfill`` calls that were in doubt when the order was
+            cancelled. They are printed if a person releases the order in the shop.
+        forgotten: Whether ``forget`` deleted the row. The record then has no more than the number and these files.
     """
 
     key: OrderKey
@@ -180,6 +198,24 @@ class OrderRecord:
     intent_age: timedelta | None = None
     call_limit: timedelta | None = None
     updated_at: datetime | None = None
+    sent_files: tuple[FileRecord, ...] = ()
+    attached_files: tuple[FileRecord, ...] = ()
+    forgotten: bool = False
+
+    @property
+    def used_files(self) -> tuple[FileRecord, ...]:
+        """All files that were printed for the order, or may have been."""
+        return _merge(self.sent_files, self.attached_files)
+
+    def has_used(self, file: StoredFile) -> bool:
+        """Whether the file was printed for the order, or may have been."""
+        return any(record.describes_in_any_spelling(file) for record in self.used_files)
+
+    def has_printed(self, file: StoredFile) -> bool:
+        """Whether the file was printed for the order, as far as the shop confirmed it."""
+        return self.state is FulfillState.FULFILLED and any(
+            record.describes_in_any_spelling(file) for record in self.sent_files
+        )
 
     def is_stale_fulfillment(self, call_limit: timedelta) -> bool:
         """Whether the order was fulfilled so long ago that a shop which still lists it as pending has lost the call.
@@ -201,6 +237,23 @@ class OrderRecord:
     def receipt_details(self) -> dict[str, str | None]:
         """When the order was fulfilled, and its receipt, as details of a reason."""
         return {"at": self.updated_at.isoformat() if self.updated_at else None, "receipt": self.receipt}
+
+
+def forgotten_record(record: OrderRecord) -> OrderRecord:
+    """What a ledger keeps of a row that ``forget`` deletes."""
+    return OrderRecord(
+        key=record.key,
+        order_number=record.order_number,
+        state=record.state,
+        sent_files=record.sent_files,
+        attached_files=record.attached_files,
+        forgotten=True,
+    )
+
+
+def _merge(files: tuple[FileRecord, ...], others: Iterable[FileRecord]) -> tuple[FileRecord, ...]:
+    """The files of both, each once, in order."""
+    return tuple(dict.fromkeys((*files, *others)))
 
 
 def replace_unstorable(text: str) -> str:
@@ -347,11 +400,17 @@ def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
         item = record.items.get(step.item_number)
         if (item.state if item else None) != step.before:
             raise _state_changed(record.key, f"item {step.item_number}", step)
-        return evolve(record, items={**record.items, step.item_number: step.record})
+        items = {**record.items, step.item_number: step.record}
+        called = step.after is ItemState.ATTACH_INTENT
+        return evolve(
+            record,
+            items=items,
+            attached_files=_merge(record.attached_files, step.files) if called else record.attached_files,
+        )
     if record.state != step.before:
         raise _state_changed(record.key, "the order", step)
     return evolve(
-        record,
+        _with_files_after(record, step),
         state=step.after,
         receipt=step.receipt,
         work=step.work or record.work,
@@ -360,6 +419,18 @@ def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
         call_limit=record.call_limit if step.call_limit is None else step.call_limit,
         intent_age=timedelta(0) if records_intent([step]) else record.intent_age,
     )
+
+
+def _with_files_after(record: OrderRecord, step: OrderStep) -> OrderRecord:
+    """The row with the files that were printed for the order, or may have been, after a step of the order."""
+    if step.after is FulfillState.FULFILL_INTENT:
+        of_items = [file for item in record.items.values() for file in item.files]
+        return evolve(record, sent_files=_merge(record.sent_files, of_items))
+    if step.before in UNRESOLVED_STATES and step.after is FulfillState.OPEN:  # the call had no effect
+        return evolve(record, sent_files=())
+    if step.before in UNRESOLVED_STATES and step.after is FulfillState.CANCELLED:  # the call stays in doubt
+        return evolve(record, sent_files=(), attached_files=_merge(record.attached_files, record.sent_files))
+    return record
 
 
 def _state_changed(key: OrderKey, row: str, step: Step) -> LeaseLost:

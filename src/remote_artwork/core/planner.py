@@ -15,6 +15,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     OrderKey,
     OrderRecord,
+    file_key,
     resolve_command,
 )
 from remote_artwork.core.matching import Matches
@@ -42,6 +43,30 @@ def stability_problem(
         if abs(now - file.last_modified) < settle_for:  # with abs, a wrong clock cannot delay a file for years
             code = "file_empty" if file.size == 0 else "file_just_changed"
             return reason(code, file=file.name, settle_for=settle_for.total_seconds())
+    return None
+
+
+def used_for_other_order(
+    order: Order, files: Iterable[StoredFile], used_by: Mapping[str, Sequence[OrderRecord]]
+) -> Reason | None:
+    """Why a file is not used: it was printed for another order, or may have been.
+
+    A row that the ledger has forgotten is another order, even if its id and approval are the same: the shop has used
+    the id again.
+
+    Args:
+        order: The order that the files are meant for.
+        files: The files, as the storage shows them now.
+        used_by: As in ``Planner``.
+    """
+    for file in files:
+        for record in used_by.get(file_key(file.name), ()):
+            own = record.key.order_id == order.id
+            repeated = record.forgotten and record.key.approval == order.approval
+            if (own and not repeated) or not record.has_used(file):
+                continue
+            code = "printed_for_other_order" if record.has_printed(file) else "may_be_printed_for_other_order"
+            return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
     return None
 
 
@@ -98,6 +123,7 @@ class OrderPlan:
         record: Its ledger row.
         attach_at_once: Whether each item is attached as soon as it is checked.
         is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
+        used_by: As in ``Planner``.
     """
 
     key: OrderKey
@@ -106,6 +132,7 @@ class OrderPlan:
     record: OrderRecord
     attach_at_once: bool = False
     is_stale_fulfillment: bool = False
+    used_by: Mapping[str, Sequence[OrderRecord]] = field(factory=dict, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -176,7 +203,8 @@ class Planner:
         now: The time of the scan, with a time zone.
         call_limit: The longest that a call of the shop's client can be in flight.
         attach_at_once: Whether each item is attached as soon as it is checked.
-        used_by: File name → ledger rows of orders that were sent with this file, or may have been.
+        used_by: ``file_key`` of a name → ledger rows of orders that a file of this name was printed for, or may have
+            been.
         checks_digest: Digest of the scan's checks for an item.
         appear_whole: Whether the storage shows a file only when its upload is complete.
     """
@@ -220,6 +248,7 @@ class Planner:
             record=record,
             attach_at_once=self.attach_at_once,
             is_stale_fulfillment=record.is_stale_fulfillment(self.call_limit),
+            used_by=self.used_by,
         )
 
     def _decided_by_ledger(self, record: OrderRecord) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
@@ -279,7 +308,7 @@ class Planner:
         status, because = ItemStatus.MATCHED, reason("found", files=names)
         if row and row.reason and state is ItemState.REJECTED:
             status, because, notes = ItemStatus.REJECTED, row.reason, (reason("checked_earlier"),)
-        elif used := self._used_elsewhere(order, chosen):
+        elif used := used_for_other_order(order, chosen.values(), self.used_by):
             status, because = ItemStatus.CONFLICT, used
         elif state is ItemState.ATTACHED:
             status, because = ItemStatus.ATTACHED, reason("attached", files=names)
@@ -298,17 +327,6 @@ class Planner:
     def _unstable(self, chosen: Mapping[str, StoredFile]) -> Reason | None:
         settle_for = self.policy.settle_for
         return stability_problem(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
-
-    def _used_elsewhere(self, order: Order, chosen: Mapping[str, StoredFile]) -> Reason | None:
-        """Why a file is not used: it was sent for another order, or may have been."""
-        for file in chosen.values():
-            for record in self.used_by.get(file.name, ()):
-                rows = record.items.values()
-                if record.key.order_id != order.id and any(f.describes(file) for row in rows for f in row.files):
-                    unresolved = record.state in UNRESOLVED_STATES
-                    code = "may_be_printed_for_other_order" if unresolved else "printed_for_other_order"
-                    return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
-        return None
 
     def _missing(self, order: Order, basenames: Sequence[str]) -> tuple[ItemStatus, Reason]:
         age = self.now - order.created_at if order.created_at else None

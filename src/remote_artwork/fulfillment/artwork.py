@@ -16,7 +16,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.core.planner import ItemPlan
+from remote_artwork.core.planner import ItemPlan, used_for_other_order
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
@@ -41,6 +41,9 @@ class ArtworkFiles:
         try:
             files = self.services.inspector.pin(plan.files)
             session.answered.add("storage")
+            if used := used_for_other_order(session.plan.order, files.values(), session.plan.used_by):
+                session.set_outcome(number, ItemStatus.CONFLICT, used)
+                return False
             session.advance(session.selection(number, files))
             result = self.services.checks.check_files(plan.item, files)
         except FileGone as error:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         OrderStep,
         Step,
         apply_steps,
+        file_key,
+        forgotten_record,
     )
     from remote_artwork.ledgers.memory import MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger
@@ -38,6 +40,8 @@ __all__ = [
     "SqlLedger",
     "Step",
     "apply_steps",
+    "file_key",
+    "forgotten_record",
 ]
 
 __getattr__: Callable[[str], Any]
@@ -58,6 +62,8 @@ __getattr__, __dir__ = lazy_exports(
             "Step",
             "UNRESOLVED_STATES",
             "apply_steps",
+            "file_key",
+            "forgotten_record",
         ],
         "ledgers.memory": ["MemoryLedger"],
         "ledgers.sql": ["SqlLedger"],

@@ -16,6 +16,8 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     Step,
     apply_steps,
+    file_key,
+    forgotten_record,
     lease_lost,
 )
 
@@ -48,6 +50,7 @@ class MemoryLedger:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[OrderKey, _Row] = {}
+        self._forgotten: list[OrderRecord] = []
         self._scans: dict[str, int] = {}
 
     def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
@@ -94,20 +97,25 @@ class MemoryLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        file_names: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
-        """See ``Ledger.find``. With ids and numbers, it returns the orders that have one of the ids or numbers."""
+        """See ``Ledger.find``. It returns the orders that have one of the ids, numbers or files."""
         ids, numbers = frozenset(order_ids or ()), frozenset(order_numbers or ())
-        all_orders = order_ids is None and order_numbers is None
+        files = frozenset(map(file_key, file_names or ()))
+        all_orders = order_ids is None and order_numbers is None and file_names is None
         with self._lock:
             now = self._clock()
-            return [
+            found = [
                 _record(row, now)
                 for key, row in self._rows.items()
-                if key.tenant == tenant
-                and (all_orders or key.order_id in ids or row.record.order_number in numbers)
-                and state in (None, row.record.state)
+                if all_orders
+                or key.order_id in ids
+                or row.record.order_number in numbers
+                or _has_used_any(row.record, files)
             ]
+            found += [record for record in self._forgotten if _has_used_any(record, files)]
+            return [record for record in found if record.key.tenant == tenant and state in (None, record.state)]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``. Orders with a running lease are kept, too."""
@@ -135,8 +143,14 @@ class MemoryLedger:
                 and (row.owner is None or row.lease_until <= now)
             ]
             for key in forgotten:
-                del self._rows[key]
+                record = self._rows.pop(key).record
+                if record.used_files:
+                    self._forgotten.append(forgotten_record(record))
             return len(forgotten)
+
+
+def _has_used_any(record: OrderRecord, files: frozenset[str]) -> bool:
+    return bool(files) and any(file_key(file.name) in files for file in record.used_files)
 
 
 def _record(row: _Row, now: datetime) -> OrderRecord:

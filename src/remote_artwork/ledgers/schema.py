@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKeyConstraint,
@@ -49,6 +50,8 @@ orders: Table = Table(
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("seen_in_scan", BigInteger, nullable=False, server_default="0"),
     Column("seen_at", Double, nullable=False, server_default="0"),
+    Column("sent_files", JSON, nullable=False, server_default=text("'[]'")),
+    Column("attached_files", JSON, nullable=False, server_default=text("'[]'")),
     PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     Index("remote_artwork_order_by_number", "tenant", "order_number"),
     Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),
@@ -81,6 +84,26 @@ items: Table = Table(
     ),
 )
 """One row for each item of an order. ``files`` is a list of file records; ``reason`` is JSON or empty."""
+
+used_files: Table = Table(
+    "remote_artwork_used_file",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("file_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("order_number", Text, nullable=False),
+    Column("file", JSON, nullable=False),
+    Column("attached", Boolean, nullable=False),
+    Column("forgotten_state", Text),
+    PrimaryKeyConstraint("id", name="remote_artwork_used_file_id"),
+    Index("remote_artwork_used_file_by_name", "tenant", "file_key"),
+    Index("remote_artwork_used_file_by_order", "tenant", "order_id", "approval"),
+)
+"""One row for each file in ``sent_files`` or ``attached_files`` of an order. It is not deleted with its order, so it
+has no foreign key. ``id`` and ``file_key`` are digests: a name can be longer than an entry of an index.
+``forgotten_state`` is the last state of an order that was deleted, and NULL while the order has its row."""
 
 scans: Table = Table(
     "remote_artwork_scan",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import attrs
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.engine import URL, Connection
 
 from remote_artwork.core.lifecycle import (
@@ -28,6 +31,7 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     Step,
     apply_steps,
+    file_key,
     lease_lost,
     records_intent,
 )
@@ -46,7 +50,7 @@ from remote_artwork.ledgers.engine import (
 )
 from remote_artwork.ledgers.errors import InvalidRow, translate_errors
 from remote_artwork.ledgers.read_only import ReadOnlyFile
-from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state
+from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
 
 
 class SqlLedger:
@@ -155,22 +159,22 @@ class SqlLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        file_names: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
-        """See ``Ledger.find``. With ids and numbers, it returns the orders that have one of the ids or numbers.
+        """See ``Ledger.find``. It returns the orders that have one of the ids, numbers or files.
 
         Raises:
             InvalidLedger: The database is not a ledger, or it is one of a newer release.
             LedgerUnavailable: The database could not be read.
         """
-        filters = ((orders.c.order_id, order_ids), (orders.c.order_number, order_numbers))
-        either = [is_one_of(column, texts) for column, texts in filters if texts is not None]
-        condition = orders.c.tenant == tenant
-        if either:
-            condition = and_(condition, or_(*either))
-        if state is not None:
-            condition = and_(condition, orders.c.state == state)
-        query = partial(_read_records, condition=condition)
+        query = partial(
+            _find,
+            tenant=tenant,
+            columns={orders.c.order_id: order_ids, orders.c.order_number: order_numbers},
+            file_names=file_names,
+            state=state,
+        )
         with translate_errors(self._url):
             if self._reader and not self._is_prepared():
                 return self._reader.read(query, empty=[])
@@ -199,8 +203,9 @@ class SqlLedger:
                 .where(orders.c.tenant == tenant, is_one_of(orders.c.order_id, still_pending))
                 .values(seen_in_scan=_scans_of(tenant), seen_at=now)
             )
-            return connection.execute(
-                delete(orders).where(
+            deleted = connection.execute(
+                delete(orders)
+                .where(
                     orders.c.tenant == tenant,
                     orders.c.updated_at <= before,
                     orders.c.seen_at <= before,
@@ -208,7 +213,16 @@ class SqlLedger:
                     orders.c.state.not_in(sorted(UNRESOLVED_STATES)),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
                 )
-            ).rowcount
+                .returning(*(orders.c[name] for name in (*_KEY, "order_number", "state", *_FILES_COLUMNS)))
+            ).all()
+            forgotten = [
+                {f"old_{name}": value for name, value in zip(_FORGOTTEN, row[: len(_FORGOTTEN)], strict=True)}
+                for row in deleted
+                if any(row[len(_FORGOTTEN) :])
+            ]
+            if forgotten:
+                connection.execute(_FORGET_USED_FILES, forgotten)
+            return len(deleted)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -278,7 +292,40 @@ def _write(connection: Connection, row: _Row, lease: Lease, steps: Sequence[Step
             statement.on_conflict_do_update(index_elements=[*_KEY, "item_number"], set_=columns),
             [attrs.asdict(lease.key) | {"item_number": item.item_number} | _item_columns(item) for item in changed],
         )
+    _write_used_files(connection, row.record, record)
     return written
+
+
+def _write_used_files(connection: Connection, before: OrderRecord, after: OrderRecord) -> None:
+    old, new = _used_file_rows(before), _used_file_rows(after)
+    if added := [new[digest] for digest in new if digest not in old]:
+        connection.execute(insert_into(connection, used_files).on_conflict_do_nothing(), added)
+    if removed := [digest for digest in old if digest not in new]:
+        connection.execute(
+            delete(used_files).where(is_one_of(used_files.c.id, removed), used_files.c.forgotten_state.is_(None))
+        )
+
+
+def _used_file_rows(record: OrderRecord) -> dict[str, dict[str, Any]]:
+    """The rows of the files that were used for an order, by their ids."""
+    files = [(file, False) for file in record.sent_files] + [(file, True) for file in record.attached_files]
+    key = attrs.asdict(record.key)
+    rows = [
+        {**key, "order_number": record.order_number, "file": attrs.asdict(file), "attached": attached}
+        for file, attached in files
+    ]
+    return {
+        (digest := _digest(*key.values(), row["file"], row["attached"])): {
+            **row,
+            "id": digest,
+            "file_key": _digest(file_key(row["file"]["name"])),
+        }
+        for row in rows
+    }
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _order_columns(record: OrderRecord) -> dict[str, Any]:
@@ -289,6 +336,8 @@ def _order_columns(record: OrderRecord) -> dict[str, Any]:
         "reason": _reason_text(record.reason),
         "settled_by": record.settled_by,
         "call_limit": None if record.call_limit is None else record.call_limit.total_seconds(),
+        "sent_files": [attrs.asdict(file) for file in record.sent_files],
+        "attached_files": [attrs.asdict(file) for file in record.attached_files],
     }
 
 
@@ -306,11 +355,29 @@ def _reason_text(reason: Reason | None) -> str:
 
 
 _KEY = ("tenant", "order_id", "approval")
-_ORDER_COLUMNS = ("order_number", "state", "receipt", "work", "reason", "settled_by", "call_limit", "updated_at")
+_FILES_COLUMNS = ("sent_files", "attached_files")
+_ORDER_COLUMNS = (
+    "order_number",
+    "state",
+    "receipt",
+    "work",
+    "reason",
+    "settled_by",
+    "call_limit",
+    "updated_at",
+    *_FILES_COLUMNS,
+)
+_FORGOTTEN = (*_KEY, "order_number", "state")
 _LEASE_COLUMNS = ("lease_owner", "epoch", "version")
 _ITEM_COLUMNS = ("state", "files", "reason", "checks")
 _ITEM = len(_KEY) + len(_ORDER_COLUMNS) + len(_LEASE_COLUMNS) + 1
 """The index of the item's first column in a row of ``_select_rows``, after the age of the intent."""
+
+_FORGET_USED_FILES = (
+    update(used_files)
+    .where(*(used_files.c[name] == bindparam(f"old_{name}") for name in _KEY), used_files.c.forgotten_state.is_(None))
+    .values(forgotten_state=bindparam("old_state"), order_number=bindparam("old_order_number"))
+)
 
 _FULFILL_STATES = {str(state): state for state in FulfillState}
 _ITEM_STATES = {str(state): state for state in ItemState}
@@ -331,9 +398,59 @@ def _select_rows(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _read_records(connection: Connection, *, condition: ColumnElement[bool]) -> list[OrderRecord]:
+def _find(
+    connection: Connection,
+    *,
+    tenant: str,
+    columns: Mapping[ColumnElement[str], Collection[str] | None],
+    file_names: Collection[str] | None,
+    state: FulfillState | None,
+) -> list[OrderRecord]:
+    """The rows that have one of these texts in a column, or used a file with one of these names; without both, all."""
+    matches = [orders.c.tenant == tenant] + ([] if state is None else [orders.c.state == state])
+    found: dict[OrderKey, OrderRecord] = {}
+    forgotten: list[OrderRecord] = []
+    either = [is_one_of(column, texts) for column, texts in columns.items() if texts is not None]
+    if either or file_names is None:
+        condition = and_(*matches, or_(*either)) if either else and_(*matches)
+        found = {record.key: record for record in _read_records(connection, condition)}
+    if file_names:
+        keys, forgotten = _find_used_files(connection, tenant, file_names)
+        if keys:
+            condition = and_(*matches, is_one_of(orders.c.order_id, {key.order_id for key in keys}))
+            found |= {record.key: record for record in _read_records(connection, condition) if record.key in keys}
+    return [*found.values(), *(record for record in forgotten if state in (None, record.state))]
+
+
+def _read_records(connection: Connection, condition: ColumnElement[bool]) -> list[OrderRecord]:
     # Without a server-side cursor: for a cursor, PostgreSQL chooses a plan that is fast for the first rows only.
     return [row.record for row in _rows(connection.execute(_select_rows(condition)))]
+
+
+def _find_used_files(
+    connection: Connection, tenant: str, names: Collection[str]
+) -> tuple[set[OrderKey], list[OrderRecord]]:
+    """The orders with a row, and the forgotten orders, for which files of these names were used."""
+    columns = (*_KEY, "order_number", "forgotten_state", "attached", "file")
+    digests = {_digest(file_key(name)) for name in names}
+    condition = and_(used_files.c.tenant == tenant, is_one_of(used_files.c.file_key, digests))
+    found = connection.execute(select(*(used_files.c[name] for name in columns)).where(condition)).all()
+    keys = {OrderKey(*row[: len(_KEY)]) for row in found if row.forgotten_state is None}
+    groups: defaultdict[tuple[OrderKey, str, str], dict[bool, list[FileRecord]]] = defaultdict(dict)
+    for *key, number, state, attached, file in found:
+        if state is not None:
+            groups[OrderKey(*key), number, state].setdefault(attached, []).append(_file(file))
+    return keys, [
+        OrderRecord(
+            key=key,
+            order_number=number,
+            state=_FULFILL_STATES[state],
+            sent_files=tuple(files.get(False, ())),
+            attached_files=tuple(files.get(True, ())),
+            forgotten=True,
+        )
+        for (key, number, state), files in groups.items()
+    ]
 
 
 def _read_row(connection: Connection, key: OrderKey) -> _Row:
@@ -361,9 +478,8 @@ def _rows(selected: Iterable[Sequence[Any]]) -> Iterator[_Row]:
 
 
 def _row(key: OrderKey, of_order: Sequence[Sequence[Any]]) -> _Row:
-    number, state, receipt, work, reason, settled_by, call_limit, updated_at, owner, epoch, version, age = of_order[0][
-        len(_KEY) : _ITEM
-    ]
+    number, state, receipt, work, reason, settled_by, call_limit, updated_at, *rest = of_order[0][len(_KEY) : _ITEM]
+    sent_files, attached_files, owner, epoch, version, age = rest
     record = OrderRecord(
         key=key,
         order_number=number,
@@ -377,6 +493,8 @@ def _row(key: OrderKey, of_order: Sequence[Sequence[Any]]) -> _Row:
         # If the clock was set back, the age must not be negative.
         intent_age=None if age is None else timedelta(seconds=max(0.0, age)),
         updated_at=datetime.fromtimestamp(updated_at, UTC),
+        sent_files=tuple(map(_file, sent_files)),
+        attached_files=tuple(map(_file, attached_files)),
     )
     return _Row(record=record, owner=owner, epoch=epoch, version=version)
 
@@ -385,10 +503,14 @@ def _item(number: str, state: str, files: list[dict[str, Any]], reason: str, che
     return ItemRecord(
         item_number=number,
         state=_ITEM_STATES[state],
-        files=tuple(FileRecord(**file) for file in files),
+        files=tuple(map(_file, files)),
         reason=Reason.from_json(reason),
         checks=checks,
     )
+
+
+def _file(columns: Mapping[str, Any]) -> FileRecord:
+    return FileRecord(**columns)
 
 
 def _has_key(key: OrderKey) -> ColumnElement[bool]:

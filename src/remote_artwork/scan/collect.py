@@ -13,8 +13,8 @@ from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
-from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files, split_extension
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
+from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord, file_key
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
@@ -29,8 +29,6 @@ from remote_artwork.scan.checks import Inspector
 from remote_artwork.storage.storage import ArtworkStorage
 
 log: logging.Logger = logging.getLogger(__name__)
-
-_SENT_STATES = (FulfillState.FULFILLED, *sorted(UNRESOLVED_STATES))
 
 _CLASSIFY_BATCH = 34_000
 """Unmatched files are classified in batches, with one ledger query each. A batch ends once its pages have this many
@@ -166,14 +164,16 @@ class Collector:
         ).run()
 
     def _find_used_files(self, matches: Matches) -> Mapping[str, Sequence[OrderRecord]]:
-        """Matched file names with which an order was sent, or may have been sent → the rows of these orders."""
+        """``file_key`` of each matched name → the rows of orders that such a file was printed for, or may have been.
+
+        The ledger looks the files up by their names. The numbers in a name say nothing: an order may have had another
+        number then, or the shop another pattern.
+        """
         names = {name for placements in matches.found.values() for files in placements.values() for name in files}
-        numbers = {number for name in names for number in self.pattern.order_numbers(split_extension(name)[0])}
         used: defaultdict[str, list[OrderRecord]] = defaultdict(list)
-        for record in self.ledger.find(self.tenant, order_numbers=numbers) if numbers else ():
-            if record.state in _SENT_STATES:
-                for name in {file.name for row in record.items.values() for file in row.files} & names:
-                    used[name].append(record)
+        for record in self.ledger.find(self.tenant, file_names=names) if names else ():
+            for key in {file_key(file.name) for file in record.used_files}:
+                used[key].append(record)
         return dict(used)
 
     def _plan_orders(

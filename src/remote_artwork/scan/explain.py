@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from remote_artwork.core.expected import split_extension
-from remote_artwork.core.lifecycle import FulfillState, OrderRecord
+from remote_artwork.core.lifecycle import FulfillState, OrderRecord, file_key
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, file_not_known, order_waits
@@ -28,7 +28,7 @@ def explain_file(
         name: The file's name, relative to the location's folder.
         collected: The pending orders, the ledger and the files.
         seen: The outcome of this name as an unmatched file, if it has one.
-        known: The ledger's rows of the orders whose numbers the name may contain.
+        known: The ledger's rows of the orders whose numbers the name may contain, or that used a file of this name.
         pattern: The pattern of the file names.
     """
     steps = _name_steps(name, collected, pattern)
@@ -41,7 +41,8 @@ def explain_file(
                 steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
                 return Explanation(subject=name, steps=tuple(steps), because=_status(item.status, item))
     for record in known:
-        if any(file.name == name for row in record.items.values() for file in row.files):
+        selected = (file for row in record.items.values() for file in row.files)
+        if any(file_key(file.name) == file_key(name) for file in (*record.used_files, *selected)):
             steps.append(
                 reason(
                     "file_in_ledger",

@@ -249,11 +249,16 @@ class FaultyLedger:
         *,
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
+        file_names: Collection[str] | None = None,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger``. One call, which reads all rows."""
         with self.faults.around("ledger.find"):
-            return list(self.ledger.find(tenant, order_ids=order_ids, order_numbers=order_numbers, state=state))
+            return list(
+                self.ledger.find(
+                    tenant, order_ids=order_ids, order_numbers=order_numbers, file_names=file_names, state=state
+                )
+            )
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger``."""

@@ -35,14 +35,17 @@ T = TypeVar("T")
 HOUR = timedelta(hours=1)
 NOW = timedelta(0)
 KEY = OrderKey("acme", "order-1")
+OTHER_FILES = (FileRecord(placement="default", name="other.pdf", size=5, etag='"o"'),)
 FILES = (FileRecord(placement="default", name="1001_1.pdf", size=3, etag='"e"', version_id="v1"),)
 
 SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=FILES)
 VERIFY = ItemStep(item_number="1", before=ItemState.SELECTED, after=ItemState.VERIFIED, files=FILES)
+ATTACH = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACH_INTENT, files=FILES)
 INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
 REASON = Reason("shop_refused", {"error": "no such paper"})
 FULFILLED = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason=REASON)
 UNCERTAIN = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason=REASON)
+CANCEL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.CANCELLED)
 REOPEN = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN)
 
 
@@ -523,6 +526,88 @@ class LedgerContract:
         forget(ledger)
         lease = claim(ledger, KEY)
         assert (lease.record.state, dict(lease.record.items)) == (FulfillState.OPEN, {})
+        assert lease.record.used_files == ()
+
+    # Files that were printed
+
+    def test_an_order_is_found_by_the_files_it_was_sent_with(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        fulfill(ledger, KEY)
+        ledger.advance(claim(ledger, OrderKey("acme", "order-2")), [evolve(SELECT, files=OTHER_FILES)], release=True)
+        found = only(other_ledger.find("acme", file_names=["1001_1.pdf", "other.pdf"]))
+        assert evolve(found, intent_age=None) == evolve(
+            only(ledger.find("acme", order_ids=["order-1"])), intent_age=None
+        )
+        assert (found.sent_files, found.attached_files, found.forgotten) == (FILES, (), False)
+        assert not list(other_ledger.find("acme", file_names=["other.pdf"]))
+        assert not list(other_ledger.find("acme", file_names=[]))
+        assert not list(other_ledger.find("umbrella", file_names=["1001_1.pdf"]))
+
+    def test_files_are_found_with_other_filters(self, ledger: Ledger) -> None:
+        fulfill(ledger, KEY)
+        claim(ledger, OrderKey("acme", "order-2"), number="1002")
+        found = ledger.find("acme", file_names=["1001_1.pdf"], order_numbers=["1002"])
+        assert ids(found) == {"order-1", "order-2"}
+        assert not list(ledger.find("acme", file_names=["1001_1.pdf"], state=FulfillState.OPEN))
+
+    @pytest.mark.parametrize("spelling", ["Größe_1.pdf", "Gro\u0308ße_1.pdf", "GRÖSSE_1.PDF"])
+    def test_a_file_is_found_by_every_spelling_of_its_name(self, ledger: Ledger, spelling: str) -> None:
+        files = (evolve(FILES[0], name="Größe_1.pdf"),)
+        ledger.advance(claim(ledger, KEY), [evolve(SELECT, files=files), INTEND])
+        assert only(ledger.find("acme", file_names=[spelling])).sent_files == files
+
+    def test_a_call_without_effect_uses_no_file(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [SELECT, INTEND])
+        assert ids(ledger.find("acme", file_names=["1001_1.pdf"])) == {"order-1"}
+        ledger.advance(lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT, after=FulfillState.OPEN)])
+        assert not list(ledger.find("acme", file_names=["1001_1.pdf"]))
+        assert only(ledger.find("acme")).used_files == ()
+
+    def test_an_attached_file_stays_used_after_another_one_is_selected(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        ledger.advance(lease, [SELECT, VERIFY, ATTACH])
+        ledger.advance(lease, [evolve(SELECT, before=ItemState.ATTACH_INTENT, files=OTHER_FILES)])
+        found = only(ledger.find("acme", file_names=["1001_1.pdf"]))
+        assert (found.sent_files, found.attached_files) == ((), FILES)
+
+    @pytest.mark.parametrize(
+        ("steps", "state", "sent", "attached"),
+        [
+            ((SELECT, INTEND, FULFILLED), FulfillState.FULFILLED, FILES, ()),
+            ((SELECT, VERIFY, ATTACH), FulfillState.OPEN, (), FILES),
+            ((SELECT, INTEND, CANCEL), FulfillState.CANCELLED, (), FILES),
+        ],
+        ids=["fulfilled", "attached", "cancelled in doubt"],
+    )
+    def test_what_a_file_was_printed_for_outlives_the_row_of_the_order(
+        self,
+        ledger: Ledger,
+        other_ledger: Ledger,
+        steps: Sequence[ItemStep | OrderStep],
+        state: FulfillState,
+        sent: tuple[FileRecord, ...],
+        attached: tuple[FileRecord, ...],
+    ) -> None:
+        ledger.advance(claim(ledger, KEY), steps, release=True)
+        assert forget(ledger) == 1
+        kept = OrderRecord(
+            key=KEY, order_number="1001", state=state, sent_files=sent, attached_files=attached, forgotten=True
+        )
+        assert list(other_ledger.find("acme", file_names=["1001_1.pdf"])) == [kept]
+        assert not list(other_ledger.find("acme"))
+        assert not list(other_ledger.find("acme", order_ids=["order-1"], order_numbers=["1001"]))
+        assert [forget(ledger) for _ in range(2)] == [0, 0]
+        assert list(other_ledger.find("acme", file_names=["1001_1.pdf"])) == [kept]
+
+    def test_a_forgotten_order_whose_id_is_used_again_keeps_its_files(self, ledger: Ledger) -> None:
+        fulfill(ledger, KEY)
+        forget(ledger)
+        ledger.advance(claim(ledger, KEY, number="2001"), [evolve(SELECT, files=OTHER_FILES), INTEND], release=True)
+        found = list(ledger.find("acme", file_names=["1001_1.pdf", "other.pdf"]))
+        assert {(record.forgotten, record.order_number, record.used_files) for record in found} == {
+            (True, "1001", FILES),
+            (False, "2001", OTHER_FILES),
+        }
 
 
 def _age(ledger: Ledger) -> timedelta:

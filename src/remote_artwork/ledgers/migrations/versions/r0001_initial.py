@@ -1,4 +1,4 @@
-"""The tables of the first release: orders with their leases, their items, and the scans of each tenant."""
+"""The tables of the first release: orders with their leases, their items, the files that were used, and the scans."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("seen_in_scan", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("seen_at", sa.Double, nullable=False, server_default="0"),
+        sa.Column("sent_files", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
+        sa.Column("attached_files", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     )
     op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])
@@ -57,6 +59,21 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+    op.create_table(
+        "remote_artwork_used_file",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("file_key", sa.Text, nullable=False),
+        sa.Column("order_id", sa.Text, nullable=False),
+        sa.Column("approval", sa.Text, nullable=False),
+        sa.Column("order_number", sa.Text, nullable=False),
+        sa.Column("file", sa.JSON, nullable=False),
+        sa.Column("attached", sa.Boolean, nullable=False),
+        sa.Column("forgotten_state", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="remote_artwork_used_file_id"),
+    )
+    op.create_index("remote_artwork_used_file_by_name", "remote_artwork_used_file", ["tenant", "file_key"])
+    op.create_index("remote_artwork_used_file_by_order", "remote_artwork_used_file", ["tenant", "order_id", "approval"])
     op.create_table(
         "remote_artwork_scan",
         sa.Column("tenant", sa.Text, nullable=False),
