@@ -37,7 +37,6 @@ GOOD = {
     "linearized.pdf": pdf(A6, linearize=True),
 }
 WARNED = {
-    "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "gray_end"),
     "fonts.pdf": (pdf(A6, font=standard_font), "font_not_embedded"),
     "repaired.pdf": (CARD.replace(b"startxref\n", b"startxref\n9"), "repaired"),
 }
@@ -63,6 +62,7 @@ BROKEN = {
     "bomb.png": (png(30_000, 30_000, bytes(3_000_000)), "too_many_pixels"),
     "hole.png": (PICTURE[:500] + bytes(200) + PICTURE[700:], "damaged"),
     "short.png": (png(400, 400, bytes(100)), "damaged"),
+    "lost-half.jpg": (BASELINE[: len(BASELINE) // 2] + b"\xff\xd9", "damaged"),
     "tables.jpg": (BASELINE[:182] + b"\xff" * 16 + BASELINE[198:], "damaged"),
 }
 

@@ -1,15 +1,15 @@
 """Checks that a JPEG or PNG is ready for print: it decodes completely, is large enough, and has accepted colors.
 
-A JPEG is decoded by Pillow in the sandbox. A PNG is decoded here, chunk by chunk, with bounded memory.
+The sandbox decodes it: a JPEG row by row, a PNG chunk by chunk.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from collections.abc import Collection, Iterable, Iterator
-from io import BufferedReader
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
@@ -18,8 +18,9 @@ from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.reasons import WORDS, reason
 from remote_artwork.core.report import Color, Finding
 from remote_artwork.preflight.base import apply_reject_for, passed, rejection, warning
+from remote_artwork.preflight.jpeg_decoder import decode_jpeg
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
-from remote_artwork.preflight.signature import PNG, SIGNATURES
+from remote_artwork.preflight.signature import EXPECTED_TYPES, JPEG, PNG, SIGNATURES
 
 _MM_PER_INCH = 25.4
 _MIN_SIDE = 16
@@ -78,14 +79,11 @@ class PictureCheck:
         Raises:
             StorageError: The file could not be read.
         """
-        extension = artwork.file.extension
+        file_type = EXPECTED_TYPES.get(artwork.file.extension)
+        if file_type not in (JPEG, PNG):
+            return []
         try:
-            if extension == "png":
-                facts = measure_png(artwork, max_pixels=self.max_pixels)
-            elif extension in ("jpg", "jpeg"):
-                facts = PictureFacts(**run_in_sandbox("jpeg", artwork, max_pixels=self.max_pixels))
-            else:
-                return []
+            facts = PictureFacts(**run_in_sandbox(file_type, artwork, max_pixels=self.max_pixels))
         except ResourceLimitExceeded as error:
             return [rejection("too_complex", medium="picture_file", cause=error.cause)]
         return apply_reject_for(self._compare(facts, item.print_size_mm), self.reject_for)
@@ -144,16 +142,14 @@ def _pixels(width: int, height: int) -> str:
     return f"{width:,} × {height:,} pixels"
 
 
-# JPEG, decoded by Pillow. This code runs in the sandbox.
+# The rest of this code runs in the sandbox. JPEG: Pillow reads the header, and libjpeg decodes the data.
 
-_PILLOW_COLORS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
-_MISSING_DATA = {"L": {128}, "RGB": {128}, "CMYK": {127, 128}}
+_PILLOW_COLORS: Mapping[str, Color] = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
+_MISSING_DATA: Mapping[Color, set[int]] = {"gray": {128}, "rgb": {128}, "cmyk": {127, 128}}
 """Values of the channels that a decoder uses for missing data. CMYK channels are usually stored inverted."""
-_SAFE_COEFFICIENTS = 128 * 1024**2
-"""In bytes. A progressive picture keeps all its coefficients in memory; this much always fits."""
 
 
-def measure_jpeg(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
+def measure_jpeg(file: BinaryIO, *, max_pixels: int) -> dict[str, Any]:
     """Measure a JPEG. Returns the arguments of ``PictureFacts``."""
     from PIL import Image
     from PIL.JpegImagePlugin import JpegImageFile
@@ -162,34 +158,28 @@ def measure_jpeg(file: BufferedReader, *, max_pixels: int) -> dict[str, Any]:
     try:
         picture = JpegImageFile(file)
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
-        return {"width": 0, "height": 0, "color": "rgb", "flaw": "header_damaged"}
+        return _header_damaged()
     width, height = picture.size
-    facts = {"width": width, "height": height, "color": _PILLOW_COLORS.get(picture.mode, "rgb")}
+    color = _PILLOW_COLORS.get(picture.mode, "rgb")
+    facts = {"width": width, "height": height, "color": color}
     if width * height > max_pixels:
         return facts | {"decoded": False}
-    max_sampling = max(h * v for _, h, v, _ in picture.layer)
-    coefficients = 2 * sum(width * height * h * v // max_sampling for _, h, v, _ in picture.layer)
-    try:
-        picture.draft(None, (max(width // 8, 1), max(height // 8, 1)))
-        picture.load()
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        if coefficients > _SAFE_COEFFICIENTS or isinstance(error, MemoryError):
-            return facts | {"decoded": False}
+    file.seek(0)
+    decoded = decode_jpeg(file, (width, height))
+    if decoded.too_large:
+        return facts | {"decoded": False}
+    if decoded.corrupt:
         return facts | {"flaw": "data_incomplete"}
-    return facts | {"gray_end": _ends_gray(picture)}
+    return facts | {"gray_end": set(decoded.last_row) <= _MISSING_DATA[color]}
 
 
-def _ends_gray(picture: Any) -> bool:
-    """Whether the last row has the gray that a decoder uses for missing data. The decoder reports no error then."""
-    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    return set(last.tobytes()) <= _MISSING_DATA.get(last.mode, set())
+def _header_damaged(width: int = 0, height: int = 0) -> dict[str, Any]:
+    return {"width": width, "height": height, "color": "rgb", "flaw": "header_damaged"}
 
 
-# PNG, decoded here.
+# PNG.
 
 _CHUNK_READ = 256 * 1024
-_HEADER_READ = 64 * 1024
-"""Bytes to read at the beginning of a chunk, so that short chunks do not need a request each."""
 _PNG_COLORS: dict[int, Color] = {0: "gray", 2: "rgb", 3: "rgb", 4: "gray", 6: "rgb"}
 _SAMPLES_PER_PIXEL = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -215,28 +205,26 @@ class _Damaged(Exception):
     """The picture is damaged. The argument is a word of the catalog."""
 
 
-def measure_png(artwork: ArtworkReader, *, max_pixels: int) -> PictureFacts:
-    """Measure a PNG. Reads only the header of a picture with more than ``max_pixels``.
-
-    Raises:
-        StorageError: The file could not be read.
-    """
-    head = artwork.read(0, 29)
+def measure_png(file: BinaryIO, *, max_pixels: int) -> dict[str, Any]:
+    """Measure a PNG. Returns the arguments of ``PictureFacts``."""
+    file.seek(0)
+    head = file.read(29)
     if len(head) < 29 or not head.startswith(SIGNATURES[PNG]):
-        return PictureFacts(width=0, height=0, color="rgb", flaw="header_damaged")
+        return _header_damaged()
     width, height, depth, color, compression, filtering, interlaced = struct.unpack(">IIBBBBB", head[16:])
     methods_known = compression == filtering == 0 and interlaced <= 1
     sides_valid = 0 < width < 2**31 and 0 < height < 2**31
     if depth not in _BIT_DEPTHS.get(color, ()) or not methods_known or not sides_valid:
-        return PictureFacts(width=width, height=height, color="rgb", flaw="header_damaged")
-    flaw, decoded = "", width * height <= max_pixels
-    if decoded:
-        try:
-            passes = list(_passes(width, height, depth * _SAMPLES_PER_PIXEL[color], interlaced=bool(interlaced)))
-            _decode_chunks(artwork, _Rows(passes), needs_palette=color == _WITH_PALETTE)
-        except _Damaged as error:
-            flaw = str(error)
-    return PictureFacts(width=width, height=height, color=_PNG_COLORS[color], flaw=flaw, decoded=decoded)
+        return _header_damaged(width, height)
+    facts = {"width": width, "height": height, "color": _PNG_COLORS[color]}
+    if width * height > max_pixels:
+        return facts | {"decoded": False}
+    try:
+        passes = list(_passes(width, height, depth * _SAMPLES_PER_PIXEL[color], interlaced=bool(interlaced)))
+        _decode_chunks(file, _Rows(passes), needs_palette=color == _WITH_PALETTE)
+    except _Damaged as error:
+        return facts | {"flaw": str(error)}
+    return facts
 
 
 def _passes(width: int, height: int, bits_per_pixel: int, *, interlaced: bool) -> Iterator[tuple[int, int]]:
@@ -282,18 +270,17 @@ class _Rows:
             start = end
 
 
-def _decode_chunks(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) -> None:
+def _decode_chunks(file: BinaryIO, rows: _Rows, *, needs_palette: bool) -> None:
     """Read every chunk and decode all rows.
 
     Raises:
         _Damaged: The file is not a complete and valid PNG.
     """
-    position, chunks, size, previous = 8, 0, artwork.file.size, b""
-    buffer, buffer_at = b"", 0
+    size = file.seek(0, os.SEEK_END)
+    position, chunks, previous = 8, 0, b""
     while True:
-        if not buffer_at <= position <= buffer_at + len(buffer) - 8:
-            buffer, buffer_at = artwork.read(position, _HEADER_READ), position
-        head = buffer[position - buffer_at : position - buffer_at + 8]
+        file.seek(position)
+        head = file.read(8)
         if len(head) < 8 or chunks > 10_000 + size // _MIN_BYTES_PER_CHUNK:
             raise _Damaged("invalid_structure")
         length, name = int.from_bytes(head[:4]), head[4:]
@@ -306,7 +293,7 @@ def _decode_chunks(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) 
                 raise _Damaged("invalid_structure")
             if name == b"IDAT" and needs_palette:
                 raise _Damaged("palette_missing")
-            _read_chunk(artwork, position + 8, length, name, rows)
+            _read_chunk(file, length, name, rows)
             needs_palette = needs_palette and name != b"PLTE"
         if name == b"IEND":
             break
@@ -315,13 +302,13 @@ def _decode_chunks(artwork: ArtworkReader, rows: _Rows, *, needs_palette: bool) 
         raise _Damaged("rows_missing")
 
 
-def _read_chunk(artwork: ArtworkReader, start: int, length: int, name: bytes, rows: _Rows) -> None:
+def _read_chunk(file: BinaryIO, length: int, name: bytes, rows: _Rows) -> None:
     """Read one chunk, verify its checksum, and inflate it if it holds picture data."""
     checksum = zlib.crc32(name)
     for offset in range(0, length, _CHUNK_READ):
-        data = artwork.read(start + offset, min(_CHUNK_READ, length - offset))
+        data = file.read(min(_CHUNK_READ, length - offset))
         checksum = zlib.crc32(data, checksum)
         if name == b"IDAT":
             rows.inflate(data)
-    if artwork.read(start + length, 4) != checksum.to_bytes(4):
+    if file.read(4) != checksum.to_bytes(4):
         raise _Damaged("data_damaged")

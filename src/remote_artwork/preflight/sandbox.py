@@ -51,7 +51,7 @@ def run_in_sandbox(task: str, artwork: ArtworkReader, **options: Any) -> dict[st
     current order.
 
     Args:
-        task: ``jpeg``, ``pdf`` or ``thumbnail``.
+        task: ``jpeg``, ``png``, ``pdf`` or ``thumbnail``.
         artwork: The file. Only the parts that the task needs are read.
         options: Arguments of the task.
 

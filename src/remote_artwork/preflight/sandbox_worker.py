@@ -23,8 +23,8 @@ MAX_READ = 1024**2
 FAILED = "failed"
 """The key of a result that is the name of an error instead of facts."""
 
-_BUFFER_SIZES = {"jpeg": 256 * 1024}
-"""A JPEG is read from beginning to end, in large parts."""
+_BUFFER_SIZES = {"jpeg": 256 * 1024, "png": 256 * 1024}
+"""A picture is read from beginning to end, in large parts."""
 _DEFAULT_BUFFER_SIZE = 64 * 1024
 
 
@@ -49,10 +49,15 @@ def _apply_limits(job: Mapping[str, Any]) -> None:
 
 def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
     from remote_artwork.preflight.pdf import measure_pdf
-    from remote_artwork.preflight.pictures import measure_jpeg
+    from remote_artwork.preflight.pictures import measure_jpeg, measure_png
     from remote_artwork.preflight.thumbnails import draw
 
-    tasks: dict[str, Callable[..., dict[str, Any]]] = {"jpeg": measure_jpeg, "pdf": measure_pdf, "thumbnail": draw}
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {
+        "jpeg": measure_jpeg,
+        "pdf": measure_pdf,
+        "png": measure_png,
+        "thumbnail": draw,
+    }
     try:
         return tasks[job["task"]](file, **job["options"])
     except ImportError:

@@ -7,11 +7,13 @@ import zlib
 import pytest
 from PIL import Image
 
-from print_files import chunk, picture, png, reader
+from print_files import JUNK, chunk, picture, png, reader
 from remote_artwork.client import PreflightCheck
 from remote_artwork.core.orders import OrderItem
+from remote_artwork.core.reasons import WORDS
 from remote_artwork.core.report import WARNINGS, Severity
-from remote_artwork.preflight.pictures import PictureCheck, measure_png
+from remote_artwork.preflight.jpeg_decoder import decode_jpeg
+from remote_artwork.preflight.pictures import PictureCheck, PictureFacts, measure_jpeg, measure_png
 from remote_artwork.storage.reader import RangeReader
 
 JPEG, PNG = picture("JPEG"), picture("PNG")
@@ -125,22 +127,116 @@ def test_a_progressive_picture_too_large_for_memory_is_a_warning(monkeypatch):
 
 LARGE_CMYK = picture("JPEG", (600, 600), mode="CMYK")
 ADOBE = LARGE_CMYK.index(b"Adobe") + 11  # the byte that says how the channels are stored
+COLORS = {
+    "RGB": picture("JPEG", (600, 600)),
+    "gray": picture("JPEG", (600, 600), mode="L"),
+    "CMYK": LARGE_CMYK,
+    "YCCK": LARGE_CMYK[:ADOBE] + b"\2" + LARGE_CMYK[ADOBE + 1 :],
+}
 
 
-@pytest.mark.parametrize(
-    "whole",
-    [
-        picture("JPEG", (600, 600)),
-        picture("JPEG", (600, 600), mode="L"),
-        LARGE_CMYK,
-        LARGE_CMYK[:ADOBE] + b"\2" + LARGE_CMYK[ADOBE + 1 :],
-    ],
-    ids=["RGB", "gray", "CMYK", "YCCK"],
-)
-def test_a_picture_without_its_lower_part_is_a_warning(whole):
-    found = check(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg")["gray_end"]
-    assert found.severity is Severity.WARN
-    assert "gray_end" not in check(whole, "1.jpg")
+@pytest.mark.parametrize("color", COLORS)
+def test_a_picture_without_its_lower_part_is_damaged(color):
+    whole = COLORS[color]
+    found = only(check(whole[: len(whole) // 2] + b"\xff\xd9", "1.jpg"))
+    assert (found.severity, found.code) == (Severity.REJECT, "damaged")
+    assert {finding.severity for finding in check(whole, "1.jpg").values()} == {Severity.PASS}
+
+
+@pytest.mark.parametrize(("mode", "gray"), [("RGB", (128, 128, 128)), ("L", 128), ("CMYK", (128, 127, 127, 128))])
+def test_a_picture_that_was_saved_without_its_lower_part_is_a_warning(mode, gray):
+    lost = Image.open(io.BytesIO(picture("JPEG", (600, 600), mode=mode)))
+    lost.paste(gray, (0, 320, 600, 600))
+    file = io.BytesIO()
+    lost.save(file, "JPEG")
+    assert check(file.getvalue(), "1.jpg")["gray_end"].severity is Severity.WARN
+
+
+# Corrupt data of a JPEG, which libjpeg replaces with something without an error.
+
+PHOTOS = {
+    "baseline": picture("JPEG", (1_200, 900), quality=90),
+    "progressive": picture("JPEG", (1_200, 900), quality=90, progressive=True),
+    "restart markers": picture("JPEG", (1_200, 900), quality=90, restart_marker_blocks=8),
+    "CMYK": picture("JPEG", (1_200, 900), mode="CMYK", quality=80),
+    "gray": picture("JPEG", (1_200, 900), mode="L", quality=90),
+}
+AT = 40_000
+DAMAGES = {
+    "zeros": lambda data: data[:AT] + bytes(4_096) + data[AT + 4_096 :],
+    "zeros to the end": lambda data: data[:-16_384] + bytes(16_382) + data[-2:],
+    "FF": lambda data: data[:AT] + b"\xff" * 4_096 + data[AT + 4_096 :],
+    "random bytes": lambda data: data[:AT] + JUNK[:4_096] + data[AT + 4_096 :],
+    "a part of it twice": lambda data: data[: AT + 4_096] + data[AT:],
+    "a part left out": lambda data: data[:AT] + data[AT + 4_096 :],
+    "half of another picture": lambda data: data[:AT] + picture("JPEG", (900, 1_200), quality=60)[AT // 2 :],
+    "the end of the picture": lambda data: data[:-4_096],
+    "LF to CR LF": lambda data: data.replace(b"\n", b"\r\n"),
+    "a byte lost in each 4 KB": lambda data: (
+        b"".join(data[at : at + 4_095] for at in range(0, len(data) - 4_096, 4_095)) + data[-4_096:]
+    ),
+    "CR dropped": lambda data: data.replace(b"\r", b""),
+}
+
+
+def flaw_of_jpeg(data):
+    """Return the flaw in words. Runs without the sandbox, to save the time to start a process."""
+    facts = PictureFacts(**measure_jpeg(io.BytesIO(data), max_pixels=10**8))
+    return WORDS[facts.flaw] if facts.flaw else ""
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_corrupt_data_in_the_middle_of_a_jpeg_is_damage(kind, damage):
+    assert "damaged" in flaw_of_jpeg(DAMAGES[damage](PHOTOS[kind]))
+
+
+def with_segments(data, *segments):
+    """Insert segments after the start of the picture."""
+    return data[:2] + b"".join(name + (len(body) + 2).to_bytes(2) + body for name, body in segments) + data[2:]
+
+
+HARMLESS = {
+    "padding with zeros before the end": lambda data: data[:-2] + bytes(3_000) + data[-2:],
+    "padding with FF before the end": lambda data: data[:-2] + b"\xff" * 3_000 + data[-2:],
+    "two bytes before the end": lambda data: data[:-2] + b"\x12\x34" + data[-2:],
+    "stray bytes between segments": lambda data: with_segments(data, (b"\xff\xfe", b"note")).replace(
+        b"note", b"note stray"
+    ),
+    "a film behind it": lambda data: data + JUNK,
+    "another picture behind it": lambda data: data + PHOTOS["gray"],
+    "a large comment": lambda data: with_segments(data, *[(b"\xff\xfe", JUNK[:60_000])] * 5),
+    "an unknown JFIF version": lambda data: data.replace(b"JFIF\0\1", b"JFIF\0\7", 1),
+}
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_what_is_not_picture_data_does_not_damage_a_jpeg(kind, change):
+    assert flaw_of_jpeg(HARMLESS[change](PHOTOS[kind])) == ""
+
+
+def test_a_picture_of_one_color_has_long_runs_of_one_byte_and_is_valid():
+    file = io.BytesIO()
+    Image.new("RGB", (2_000, 2_000), (200, 30, 30)).save(file, "JPEG", optimize=True)
+    assert {finding.severity for finding in check(file.getvalue(), "1.jpg").values()} == {Severity.PASS}
+
+
+def test_a_libjpeg_that_cannot_be_used_does_not_blame_the_file(monkeypatch):
+    monkeypatch.setattr("ctypes.CDLL", lambda _path: object())
+    with pytest.raises(ImportError, match="does not come with a shared libjpeg"):
+        decode_jpeg(io.BytesIO(JPEG), (400, 300))
+
+
+def test_an_error_while_reading_is_raised_after_libjpeg_returned():
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 50_000:
+                raise OSError("the disk is broken")
+            return super().read(min(size, 10_000))
+
+    with pytest.raises(OSError, match="the disk is broken"):
+        decode_jpeg(Broken(PHOTOS["baseline"]), (1_200, 900))
 
 
 def test_other_files_are_ignored():
@@ -169,7 +265,7 @@ ADAM7 = b"".join((b"\0" + bytes(columns)) * rows for rows, columns in PASSES)
 
 
 def measure(data, limit=10**6):
-    return measure_png(reader("1.png", data), max_pixels=limit)
+    return PictureFacts(**measure_png(io.BytesIO(data), max_pixels=limit))
 
 
 @pytest.mark.parametrize(
@@ -206,10 +302,10 @@ def test_data_after_the_last_row_is_not_inflated():
 
 
 def test_only_the_header_of_a_png_above_the_limit_is_read():
-    bomb = reader("1.png", png(30_000, 30_000, bytes(1_000)))
-    found = measure_png(bomb, max_pixels=10**8)
+    bomb = io.BytesIO(png(30_000, 30_000, bytes(1_000)))
+    found = PictureFacts(**measure_png(bomb, max_pixels=10**8))
     assert (found.pixels, found.decoded, found.flaw) == (900_000_000, False, "")
-    assert bomb.reads == [(0, 29)]
+    assert bomb.tell() == 29
 
 
 @pytest.mark.parametrize(
@@ -277,17 +373,20 @@ def test_a_chunk_longer_than_the_file_is_a_flaw():
 def test_a_png_with_too_many_chunks_is_a_flaw():
     data = png(10, 20, ROWS, extra=chunk(b"tEXt", b"") * 50_000)
     watched = reader("1.png", data)
-    assert measure_png(watched, max_pixels=10**6).flaw == "invalid_structure"
+    [found] = PictureCheck().check(watched, OrderItem("1"))
+    assert found.code == "damaged"
+    assert "not a valid PNG" in found.message
     assert len(watched.reads) < 20
 
 
 def test_short_chunks_do_not_need_a_request_each():
-    file = reader("1.png", png(10, 20, ROWS, extra=chunk(b"tEXt", b"a" * 250) * 20_000))
+    file = reader("1.png", png(20, 20, (b"\0" + bytes(60)) * 20, extra=chunk(b"tEXt", b"a" * 250) * 20_000))
     requests = []
 
     def fetch(start, end):
         requests.append(start)
         return file.data[start:end]
 
-    assert measure_png(RangeReader(file.file, fetch), max_pixels=10**6).flaw == ""
+    findings = PictureCheck().check(RangeReader(file.file, fetch), OrderItem("1"))
+    assert [finding.code for finding in findings] == ["pixels", "color_mode"]
     assert len(requests) < 20

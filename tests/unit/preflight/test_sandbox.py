@@ -38,7 +38,7 @@ def test_cpu_time_is_limited(monkeypatch):
 def test_memory_is_limited(monkeypatch):
     monkeypatch.setattr(sandbox, "MEMORY_LIMIT", 60 * 1024**2)
     large = picture("JPEG", (3_000, 3_000), progressive=True, subsampling=0, quality=10)
-    assert run_in_sandbox("jpeg", reader("1.jpg", large), max_pixels=10**8)["flaw"]
+    assert run_in_sandbox("jpeg", reader("1.jpg", large), max_pixels=10**8)["decoded"] is False
 
 
 def test_a_killed_process_exceeded_its_limit(monkeypatch):
