@@ -27,10 +27,10 @@ FAULTS: Mapping[str, str] = {
     REFUSED: "",
     NO_SUCH_HOST: "",
     "connection reset": "reset",
-    "answer cut short": "cut short",
-    "no answer at all": "hang",
+    "response cut short": "cut short",
+    "no response": "hang",
     "HTTP 200 with a web page": "html 200",
-    "HTTP 200 with nothing": "empty 200",
+    "HTTP 200 with an empty body": "empty 200",
     "HTTP 403": "403",
 }
 """A fault's name → what a ``FaultyServer`` is told to answer."""
