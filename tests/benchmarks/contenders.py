@@ -1,4 +1,4 @@
-"""This library and its peers, each written as its users write it. One a process: ``contenders.py WHO ENDPOINT N P``."""
+"""This library and its peers, as their users would write it. One per process: ``contenders.py NAME ENDPOINT N P``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KEY, SECRET = "AKTESTKEY", "a-secret-of-tests"
 BUCKET, FOLDER = "n{}", "in/"
 
 Find = Callable[[int, Mapping[str, object]], int]
-"""(files in the bucket, expected stems) → how many of them are there."""
+"""(files in the bucket, expected basenames) → the number of expected files that exist."""
 
 
 def matched(stems: Mapping[str, object], files: Iterable[tuple[str, object]]) -> int:
-    """Keeps what is expected, as everybody does who lists everything."""
+    """Keep the expected names of a full listing."""
     found = {}
     for key, described in files:
         stem = key[len(FOLDER) :].rpartition(".")[0]
@@ -29,7 +29,7 @@ def matched(stems: Mapping[str, object], files: Iterable[tuple[str, object]]) ->
 
 
 def remote_artwork(endpoint: str) -> Find:
-    """By skip-scan, and without a ledger or a shop around it."""
+    """This library: skip-scan, without a ledger and a shop."""
     import remote_artwork as ra
     from remote_artwork.core.expected import expect_files
     from remote_artwork.core.matching import Matches
@@ -57,7 +57,7 @@ def remote_artwork(endpoint: str) -> Find:
 
 
 def sweep(endpoint: str) -> Find:
-    """Every file, by this library."""
+    """This library: a full listing."""
     import remote_artwork as ra
 
     kept: list[object] = []
@@ -73,7 +73,7 @@ def sweep(endpoint: str) -> Find:
 
 
 def boto3_paginator(endpoint: str) -> Find:
-    """The paginator and a dictionary."""
+    """boto3: the paginator and a dictionary."""
     import boto3
     from botocore.config import Config
 
@@ -109,7 +109,7 @@ def _s3fs(endpoint: str, method: str) -> Find:
 
 
 def obstore_list(endpoint: str) -> Find:
-    """Its stream of chunks."""
+    """obstore: its stream of chunks."""
     import obstore
     from obstore.store import S3Store
 
@@ -129,7 +129,7 @@ def obstore_list(endpoint: str) -> Find:
 
 
 def rclone_lsf(endpoint: str) -> Find:
-    """Its list of names, read line by line."""
+    """rclone: its list of names, read line by line."""
     remote = f":s3,provider=Other,access_key_id={KEY},secret_access_key={SECRET},endpoint='{endpoint}':"
 
     def files(count: int) -> Iterator[tuple[str, object]]:
@@ -154,7 +154,7 @@ CONTENDERS: Mapping[str, Callable[[str], Find]] = {
 
 
 def main(who: str, endpoint: str, files: int, pending: int) -> None:
-    """Warms up at a bucket of one page, then measures; prints JSON."""
+    """Warm up with a bucket of one page, measure, and print JSON."""
     stems = {f"{number:08}_1": None for number in range(0, files, max(1, files // pending))}
     stems |= {f"{number:08}_1": None for number in range(files, files + pending - len(stems))}
     find = CONTENDERS[who](endpoint)
@@ -174,7 +174,7 @@ def _cpu() -> float:
 
 
 def _peak() -> float:
-    """Of this process or the largest it started, in MB."""
+    """Peak memory of this process or of its largest child, in MB."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1000
 
 

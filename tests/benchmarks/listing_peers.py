@@ -1,4 +1,4 @@
-"""Finds the files of P pending orders among N objects: this library and its peers, at one server, in one run.
+"""Finds the files of P pending orders among N objects: this library and its peers, on one server, in one run.
 
 Run by the session ``bench``, or as ``python tests/benchmarks/listing_peers.py FILE [N ...]``. Every contender runs in
 a process of its own, is warm before it is timed, and answers the same question: which of P expected names are there.
@@ -25,12 +25,12 @@ SIZES = (1_000, 100_000, 1_000_000, 10_000_000)
 PENDING = (10, 1_000, 100_000)
 OURS = "remote_artwork"
 LONGEST = 30
-"""Seconds after which a contender is left out of the larger sizes."""
+"""Seconds. A slower contender skips the larger sizes."""
 PATIENCE = 1_200
 
 
 def measured(contender: str, endpoint: str, files: int, pending: int) -> dict[str, float]:
-    """Wall and CPU seconds, peak memory in MB, and how many files were found."""
+    """Wall and CPU seconds, peak memory in MB, and the number of files found."""
     command = [sys.executable, str(Path(__file__).with_name("contenders.py")), contender, endpoint]
     done = subprocess.run(
         [*command, str(files), str(pending)], capture_output=True, text=True, timeout=PATIENCE, check=True
@@ -39,7 +39,7 @@ def measured(contender: str, endpoint: str, files: int, pending: int) -> dict[st
 
 
 def rows(server: Canned, sizes: tuple[int, ...]) -> Iterator[str]:
-    """The table, line by line, as it comes about."""
+    """Yield the lines of the table as they are measured."""
     yield "| Files | Pending | Who | LIST requests | Seconds | CPU seconds | Peak MB | Found |"
     yield "|--:|--:|---|--:|--:|--:|--:|--:|"
     too_slow = set()
@@ -61,7 +61,7 @@ def rows(server: Canned, sizes: tuple[int, ...]) -> Iterator[str]:
 
 
 def main(table: Path, sizes: tuple[int, ...]) -> None:
-    """Writes the table, row by row."""
+    """Write the table row by row."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as folder,

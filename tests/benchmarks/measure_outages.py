@@ -25,7 +25,7 @@ Use = Callable[[ra.ArtworkStorage], tuple[str, str]]
 
 
 def scan(storage: ra.ArtworkStorage) -> tuple[str, str]:
-    """A whole scan for two orders: status and exit code; and the sentence, without where, details and remedy."""
+    """Scan two orders. Return status and exit code, and the reason without location, details and remedy."""
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
     report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
     (status,) = {item.status for item in report.items}
@@ -34,7 +34,7 @@ def scan(storage: ra.ArtworkStorage) -> tuple[str, str]:
 
 
 def stat(storage: ra.ArtworkStorage) -> tuple[str, str]:
-    """A look at one file: the error."""
+    """Look up one file. Return the error."""
     try:
         storage.stat("1001_1.png")
     except ra.RemoteArtworkError as error:
@@ -43,7 +43,7 @@ def stat(storage: ra.ArtworkStorage) -> tuple[str, str]:
 
 
 def measured(use: Use, protocol: str, fault: str) -> tuple[str, str]:
-    """A cell of the table, and what was said."""
+    """A cell of the table, and the reason."""
     begin = time.monotonic()
     with outage(protocol, fault, NETWORK) as (storage, server):
         outcome, said = use(storage)
@@ -53,7 +53,7 @@ def measured(use: Use, protocol: str, fault: str) -> tuple[str, str]:
 
 
 def table(use: Use) -> str:
-    """Fault × protocol, and a column for what a report says, where the use says something."""
+    """The table of fault × protocol, with a column for the reason if there is one."""
     rows: list[list[str]] = []
     for fault in FAULTS:
         cells = {protocol: measured(use, protocol, fault) for protocol in PROTOCOLS}
@@ -65,7 +65,7 @@ def table(use: Use) -> str:
 
 
 def circumstances() -> str:
-    """On what this run was measured."""
+    """The machine and the versions of this run."""
     versions = ", ".join(f"{client} {version(client)}" for client in CLIENTS)
     machine = f"{os.cpu_count()} cores of {platform.machine()} with a load of {os.getloadavg()[0]:.0f}"
     python = f"{platform.system()}, Python {platform.python_version()}"
@@ -73,7 +73,7 @@ def circumstances() -> str:
 
 
 def written(page: str, blocks: Mapping[str, str]) -> str:
-    """The page with the text between each block's two comments replaced."""
+    """The page, with the text between the two comments of each block replaced."""
     for name, text in blocks.items():
         begin, end = f"<!-- {name}: begin -->\n", f"\n<!-- {name}: end -->"
         before, _, rest = page.partition(begin)

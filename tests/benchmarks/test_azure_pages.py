@@ -1,4 +1,4 @@
-"""A page of an Azure listing, read here and by the SDK. Run with: pytest tests/benchmarks/test_azure_pages.py."""
+"""A page of an Azure listing, parsed here and by the SDK. Run: pytest tests/benchmarks/test_azure_pages.py."""
 
 import asyncio
 import threading
@@ -37,7 +37,7 @@ class OnePage(BaseHTTPRequestHandler):
         self.wfile.write(LISTING)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a ledger costs an order and a pass. Run with: pytest tests/benchmarks/test_ledger.py."""
+"""The ledger's cost per order and per scan. Run with: pytest tests/benchmarks/test_ledger.py."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How many listed names a second are matched on one core: 1,000,000 names against 10,000 pending items."""
+"""Names matched per second on one core: 1,000,000 names against 10,000 pending items."""
 
 import random
 
@@ -13,7 +13,7 @@ CHANCE = random.Random(20260504)
 
 
 def pending():
-    """10,000 items: 4,000 orders of two, of which one has two sides, and 2,000 orders of one. 14,000 names."""
+    """10,000 items with 14,000 names: 4,000 orders of two items (one has two sides), 2,000 orders of one item."""
     sides = OrderItem("2", placements=("front", "back"))
     return [Order(str(1_000_000 - n), [OrderItem("1"), sides]) for n in range(ORDERS)] + [
         Order(f"Bestellung-é{n}", [OrderItem("1")]) for n in range(2_000)
@@ -21,7 +21,7 @@ def pending():
 
 
 def listing(stems):
-    """Every awaited name, among the files of orders that are done, files to come, and what else lies about."""
+    """Every expected name, among files of done orders, early files, and unrelated files."""
     awaited = [f"{stem}.{EXTENSIONS[n % len(EXTENSIONS)]}" for n, stem in enumerate(stems)]
     kinds = (
         lambda n: f"{n}_1.pdf",

@@ -1,4 +1,4 @@
-"""How long it takes to say something of 100,000 strange names, against 10,000 pending items."""
+"""The duration of classifying 100,000 unmatched names against 10,000 pending items."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Preflight of 200 typical print files on a storage that answers after 50 ms: what is read, and how fast."""
+"""Preflight of 200 typical print files on a storage with 50 ms latency: bytes read, and duration."""
 
 import io
 import math
@@ -20,7 +20,7 @@ ITEM = ra.OrderItem("1", print_size_mm=(300, 400))
 
 
 def typical_files():
-    """Name → bytes, 1 to 20 MB: photographs, drawings, and PDFs with a photograph in them."""
+    """Name → content of 1 to 20 MB: photographs, drawings, and PDFs that contain a photograph."""
     noise = Image.frombytes("RGB", (1_000, 1_000), NOISE)
     for name, size, options in (
         ("small.jpg", (2_400, 3_200), {"quality": 90}),
@@ -40,7 +40,7 @@ def typical_files():
 
 
 class Slow(ra.ArtworkStorage):
-    """Each answer takes its time, and the bytes are counted."""
+    """Delays each answer and counts the bytes."""
 
     def __init__(self, *place):
         super().__init__(*place)
@@ -60,7 +60,7 @@ class Slow(ra.ArtworkStorage):
 
 @pytest.fixture(scope="module")
 def shop():
-    """Orders of one item each, with their files in the folder ``/typical``, of which the mean size is told."""
+    """Orders of one item, with their files in the folder ``/typical``. Prints the mean size."""
     made, files, orders = list(typical_files()), fsspec.filesystem("memory"), []
     assert all(1_000_000 < len(data) < 21_000_000 for _, data in made)
     for number in range(FILES):

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 - a client that does nothing still has the arguments of the interface
-"""The contract's scans fail for each kind of client that would print an order twice, or never."""
+"""The contract fails for each kind of client that would print an order twice or never."""
 
 import inspect
 import uuid

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 - a client that does nothing still has the interface's arguments
-"""Every client that ships passes the contract that ships."""
+"""Every shipped client passes the shipped contract."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""The clients that documentation and examples show pass the contract, the first by the test class shown with it."""
+"""The clients of the documentation and the examples pass the contract."""
 
 import re
 import sqlite3
@@ -19,7 +19,7 @@ for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8
 
 @pytest.mark.parametrize("then", ["fulfilled", "cancelled"])
 def test_an_order_that_changes_right_before_its_confirmation_gets_no_receipt(then):
-    """Between a look at the order and the change of it."""
+    """Between reading the order and changing it."""
 
     class Overtaken(sqlite3.Connection):
         def execute(self, statement, values=()):

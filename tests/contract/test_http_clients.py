@@ -1,4 +1,4 @@
-"""The clients of shops' APIs pass the contract that ships, against servers that behave as the documents say."""
+"""The clients of shop APIs pass the shipped contract, on servers that behave as their API documentation says."""
 
 import pytest
 

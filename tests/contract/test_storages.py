@@ -1,4 +1,4 @@
-"""The contract of storages, for those of this machine, and that it notices what breaks it."""
+"""The storage contract on the local storages, and proof that it detects broken ones."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ IN_MEMORY = Path("/dev/shm")
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
-    """A fresh ledger in each of the databases. The file lies in memory where it can: no test here cuts the power."""
+    """A new ledger in each database. SQLite files are in memory if possible, because no test here cuts the power."""
     if request.param == "postgresql":
         with ra.SqlLedger(request.getfixturevalue("postgres_url")) as ledger:
             yield ledger
@@ -25,7 +25,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
 
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> list[str]:
-    """What is put in here is shown at the end of the run, also when the test passes."""
+    """Lines that are printed at the end of the run, even if the test passes."""
     told: list[str] = []
     request.node.user_properties.append(("told", told))
     return told

@@ -1,4 +1,4 @@
-"""Somebody changes a file or an order between any two calls of a scan."""
+"""A file or an order changes between any two calls of a scan."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SHA_OF_NEWER = hashlib.sha256(NEWER).hexdigest()
 
 
 class Witness:
-    """A check that lets everything pass, and remembers what it has seen the whole of."""
+    """A check that accepts everything and records the content it has read completely."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
@@ -33,7 +33,7 @@ class Witness:
 
 
 def scans_with(ledger, change: Callable[[World], None], **promises):
-    """A world for each call of a scan, the call, the scan's report with the change made before it, and the witness."""
+    """For each call of a scan: the world, the call, the report with the change before the call, and the witness."""
     world = World.of(ledger, ["1001"], **promises)
     counting = Faults()
     world.scanner(counting).scan()
@@ -46,7 +46,7 @@ def scans_with(ledger, change: Callable[[World], None], **promises):
 
 
 def printed(world: World) -> str:
-    """What the shop has downloaded while it fulfilled the order."""
+    """The bytes that the shop downloaded while it fulfilled the order."""
     [call] = [call for call in world.shop.calls("fulfill") if call.effect]
     [sha] = call.downloaded
     return sha

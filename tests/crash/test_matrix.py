@@ -1,4 +1,4 @@
-"""A scan dies before and after each of its calls. Whatever was left, fresh scans bring every order to its end, once."""
+"""A scan dies before and after each of its calls. Afterwards new scans bring every order to its end exactly once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -41,9 +41,9 @@ def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_a_state_in_which_a_lease_runs_is_another_than_the_one_once_it_has_ended(ledger):
+def test_a_state_with_a_running_lease_differs_from_one_after_its_end(ledger):
     world, faults = World.of(ledger, ["1001"]), Faults()
-    world.let_time_pass()  # makes its own row among the passes
+    world.let_time_pass()  # writes its own row of scans
     faults.intercept("client.fulfill", faults.kill)
     with pytest.raises(Killed):
         world.scanner(faults).scan()
@@ -54,12 +54,12 @@ def test_a_state_in_which_a_lease_runs_is_another_than_the_one_once_it_has_ended
 
 @define
 class Memory:
-    """Which states were left before. What follows from a state has to be tried once only."""
+    """States that were seen before. What follows from a state needs to be tested only once."""
 
     _followed: dict[object, int] = field(factory=dict)
 
     def once(self, key: object, follow: Callable[[], int]) -> int:
-        """How many deaths follow, tried now or before."""
+        """The number of deaths that follow, tested now or before."""
         if key not in self._followed:
             self._followed[key] = follow()
         return self._followed[key]
@@ -75,7 +75,7 @@ def die_once(world: World) -> int:
 
 
 def die_twice(world: World) -> int:
-    """Every death of a scan, and after each of them every death of the scan that comes next."""
+    """Every death of a scan, each followed by every death of the next scan."""
 
     def scan(faults: Faults) -> None:
         world.restore(*world.untouched)
@@ -100,7 +100,7 @@ def die_twice(world: World) -> int:
 
 
 def ends_well(world: World, *deaths: CrashPoint) -> int:
-    """One death, once its orders have come to their end as they should."""
+    """Return 1 after every order has reached its correct end."""
     world.scan_in_the_end()
     try:
         world.check()

@@ -1,4 +1,4 @@
-"""Real processes that are killed, stopped, and many."""
+"""Real processes: killed, stopped, and many at once."""
 
 import os
 import random
@@ -22,10 +22,10 @@ from crash_processes import (
 )
 from crash_world import let_time_pass
 
-PATIENCE = 100
+TIMEOUT = 100
 NEW_ORDERS = 3
-WHOLE_PASSES = 2
-"""So many are let live: the first makes the tables, the second tells how long a pass takes."""
+COMPLETE_SCANS = 2
+"""Scans that are not killed: the first creates the tables, the second measures the duration of a scan."""
 
 
 @pytest.fixture
@@ -41,35 +41,35 @@ def each_order_once(shop):
 
 
 def killed_at_random(ledger, folder, kills: int, seed: int) -> str:
-    """Kills processes from their first claim on, before which they change nothing; at which calls, in words."""
+    """Kill processes at random times after their first claim. Before it they change nothing. Return where they died."""
     moments, died, longest = random.Random(seed), Counter(), 0.0
     with place_of(folder, url_of(ledger), []) as (place, server):
-        for kill in range(-WHOLE_PASSES, kills):
+        for kill in range(-COMPLETE_SCANS, kills):
             for number in range(NEW_ORDERS):
                 add_order(server.shop, folder, f"{kill}-{number}")
             let_time_pass(ledger)
             diary = folder.parent / f"calls of {kill}"
             process = FRESH.Process(target=scan_and_tell, args=[place, diary])
             process.start()
-            assert comes_true(lambda diary=diary: "ledger.claim" in calls_in(diary), PATIENCE)
+            assert wait_until(lambda diary=diary: "ledger.claim" in calls_in(diary), TIMEOUT)
             begun = time.monotonic()
-            moment = moments.uniform(0, longest) if kill >= 0 else PATIENCE
-            if comes_true(lambda diary=diary: ENDED in calls_in(diary), moment):
+            moment = moments.uniform(0, longest) if kill >= 0 else TIMEOUT
+            if wait_until(lambda diary=diary: ENDED in calls_in(diary), moment):
                 longest = time.monotonic() - begun
             process.kill()
-            process.join(PATIENCE)
+            process.join(TIMEOUT)
             if kill >= 0:
                 died[calls_in(diary)[-1]] += 1
         for _ in range(3):
             let_time_pass(ledger)
             place.scan()
         each_order_once(server.shop)
-    told = ", ".join(f"{call} {times}" for call, times in died.most_common())
-    assert died[ENDED] <= kills / 2, f"most died after their pass: {told}"
-    return f"killed at {told}"
+    deaths = ", ".join(f"{call} {times}" for call, times in died.most_common())
+    assert died[ENDED] <= kills / 2, f"most died after their scan: {deaths}"
+    return f"killed at {deaths}"
 
 
-def comes_true(probe, seconds: float) -> bool:
+def wait_until(probe, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not probe():
         if time.monotonic() > deadline:
@@ -104,7 +104,7 @@ def test_eight_processes_scan_the_same_500_orders_and_fulfil_each_once(ledger, f
             process.start()
         try:
             for process in processes:
-                process.join(5 * PATIENCE)
+                process.join(5 * TIMEOUT)
         finally:
             for process in processes:
                 process.kill()
@@ -114,17 +114,17 @@ def test_eight_processes_scan_the_same_500_orders_and_fulfil_each_once(ledger, f
 
 
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
-def test_a_process_stopped_past_its_lease_has_no_second_effect_when_it_goes_on(ledger, folder, recovery):
+def test_a_process_stopped_past_its_lease_has_no_second_effect_when_it_continues(ledger, folder, recovery):
     with place_of(folder, url_of(ledger), ["1001"], recovery) as (place, server):
         zombie = FRESH.Process(target=scan_and_stop_before_the_call, args=[place])
         zombie.start()
-        assert server.stopped.wait(PATIENCE)
+        assert server.stopped.wait(TIMEOUT)
         for _ in range(2):
             let_time_pass(ledger)
             place.scan()
-        deadline = time.monotonic() + PATIENCE
-        while zombie.is_alive() and time.monotonic() < deadline:  # it may tell that it stops just before it does
-            with suppress(ProcessLookupError):  # it ended since, and the fork server has buried it
+        deadline = time.monotonic() + TIMEOUT
+        while zombie.is_alive() and time.monotonic() < deadline:  # it may report that it stops just before it does
+            with suppress(ProcessLookupError):  # it has ended, and the fork server has reaped it
                 os.kill(zombie.pid, signal.SIGCONT)
             zombie.join(0.05)
         assert zombie.exitcode == 0

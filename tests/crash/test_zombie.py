@@ -1,4 +1,4 @@
-"""A scanner stops for longer than its lease, anywhere; another one takes over; then the first one goes on."""
+"""A scanner stops for longer than its lease at any call, another one takes over, then the first one continues."""
 
 import pytest
 from attrs import evolve
@@ -18,7 +18,7 @@ def calls_of_a_scan(world: World) -> list[str]:
 
 
 def overtaken(world: World, number: int) -> ra.ScanReport:
-    """What the zombie reports, after it stopped before one of its calls."""
+    """The report of a scanner that stopped before one of its calls."""
     faults = Faults()
 
     def another_scanner_takes_over() -> None:
@@ -36,7 +36,7 @@ def test_a_zombie_has_no_second_effect_wherever_it_was_stopped(ledger, recovery)
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_nor_has_the_zombie_of_a_client_that_attaches_with_fulfill(ledger):
+def test_a_zombie_of_a_client_that_attaches_with_fulfill_has_no_second_effect(ledger):
     has_no_second_effect(World.of(ledger, ["1001"], attaching=ra.Attaching.WITH_FULFILL))
 
 
@@ -44,7 +44,7 @@ def has_no_second_effect(world: World) -> None:
     calls = calls_of_a_scan(world)
     sent = calls.index("client.fulfill") + 1
     settled_by_another = {sent, sent + 1}
-    """Stopped between the intent and the receipt: then alone another scanner finds a call that may be under way."""
+    """Only between the intent and the receipt another scanner finds a call that may be in flight."""
     for number, call in enumerate(calls, start=1):
         world.restore(*world.untouched)
         report = overtaken(world, number)
@@ -90,14 +90,14 @@ def test_a_zombie_never_lets_an_older_file_be_printed_wherever_it_was_stopped(le
 
 
 class Careless(FakeShop):
-    """Tells by ``get_order`` what became of an order, as it promises, and fulfills it again all the same."""
+    """``get_order`` returns the true state, as promised, but ``fulfill`` fulfills the order a second time."""
 
     def fulfill(self, order, artworks, *, idempotency_key):
         self.orders[order.id] = evolve(self.orders[order.id], state=ra.OrderState.PENDING)
         return super().fulfill(order, artworks, idempotency_key=idempotency_key)
 
 
-def test_in_the_one_window_that_remains_a_second_effect_does_not_go_unnoticed(ledger):
+def test_in_the_one_remaining_window_a_second_effect_is_reported(ledger):
     world = World.of(ledger, ["1001"])
     world.shop = Careless(world.shop.orders.values())
     window = calls_of_a_scan(world).index("client.fulfill") + 1
@@ -105,7 +105,7 @@ def test_in_the_one_window_that_remains_a_second_effect_does_not_go_unnoticed(le
 
     [item] = overtaken(world, window).items
 
-    assert sum(world.shop.effects.values()) == 2, "this is the window: between the last look at the lease and the call"
+    assert sum(world.shop.effects.values()) == 2, "this is the window: between the last check of the lease and the call"
     assert item.status == "uncertain"
     assert "receipt-1001" in item.reason
 

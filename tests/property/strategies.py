@@ -1,4 +1,4 @@
-"""Orders, patterns and listings as a hostile world may hold them: separators in numbers, odd characters, twins."""
+"""Adversarial orders, patterns and listings: separators in numbers, odd characters, duplicate numbers."""
 
 from attrs import frozen
 from hypothesis import strategies as st

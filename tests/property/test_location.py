@@ -1,4 +1,4 @@
-"""Locations survive printing and parsing, and no text makes the parser fail or show a secret."""
+"""Locations survive printing and parsing. No text crashes the parser or makes it show a secret."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def build(provider: str, **fields: st.SearchStrategy[object]) -> st.SearchStrate
 
 
 def on_own_host(provider: str, host: str) -> st.SearchStrategy[Location]:
-    """On a host of this provider."""
+    """A location on a host of this provider."""
     return regions.flatmap(
         lambda region: build(
             provider,
@@ -59,7 +59,7 @@ def on_own_host(provider: str, host: str) -> st.SearchStrategy[Location]:
 
 
 def on_other_host(provider: str) -> st.SearchStrategy[Location]:
-    """On an unknown host."""
+    """A location on an unknown host."""
     return build(provider, bucket=buckets, region=labels, style=styles, endpoint=origins)
 
 

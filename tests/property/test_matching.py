@@ -1,4 +1,4 @@
-"""A rendered name matches its own item and no other, or everybody who expects it is told before anything is listed."""
+"""A rendered name matches only its own item; if several items expect it, each gets a conflict before the listing."""
 
 import unicodedata
 

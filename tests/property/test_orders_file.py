@@ -1,4 +1,4 @@
-"""A write keeps every field it does not know, whatever the file looks like."""
+"""A write to any orders file keeps every unknown field."""
 
 import json
 import tempfile
@@ -44,7 +44,7 @@ def files(draw):
 
 
 def in_order(value):
-    """Objects as lists of pairs, so that the order of fields counts."""
+    """Parse objects as lists of pairs, so that a comparison includes the order of fields."""
     if isinstance(value, dict):
         return [(key, in_order(inner)) for key, inner in value.items()]
     return [in_order(inner) for inner in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Whatever an order's numbers hold, its names are rendered whole, and can be read back."""
+"""Names with any order number are rendered completely and can be parsed back."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Whatever the order of orders, files and pages, the plan is the same."""
+"""The plan does not depend on the order of orders, files and pages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ BOUNDED = settings(max_examples=200, deadline=None)
 
 
 def planned(world, orders, names, page_size):
-    """Outcomes of items, outcomes of files, and the contested names."""
+    """Outcomes of items, outcomes of files, and the ambiguous names."""
     awaited = expect_files(orders, world.pattern)
     matches, tally = Matches(awaited), FileTally()
     watch = UnmatchedClassifier(world.pattern, awaited, iter(orders))

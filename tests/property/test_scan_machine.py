@@ -1,4 +1,4 @@
-"""Files change, orders are cancelled and approved anew, and scanners die: still each order goes out once."""
+"""Each order is fulfilled once, although files change, orders are cancelled and approved again, and scanners crash."""
 
 import hashlib
 
@@ -33,7 +33,7 @@ SETTINGS = settings(
 
 
 class ScanMachine(RuleBasedStateMachine):
-    """A shop of three orders. Between two calls of a scan nothing changes; a scan may die at any of them."""
+    """A shop with three orders. Nothing changes during a scan, but it may crash at any call."""
 
     ledger: ra.SqlLedger
     world: World

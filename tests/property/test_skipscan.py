@@ -1,4 +1,4 @@
-"""Skip-scan against a model of a storage: it finds what a full listing finds, and asks for no more pages."""
+"""Skip-scan on a model of a storage finds what a full listing finds, with no more pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from remote_artwork.core.skip_scan import KeyRange, is_sorted_after, search_targ
 
 
 class Storage:
-    """A sorted listing in pages; some of them empty, as real storages give them after deletions."""
+    """A sorted listing in pages. Some are empty, as real storages return them after deletions."""
 
     def __init__(self, names, page, empty_every=0):
         self.names = sorted(names)
@@ -30,7 +30,7 @@ class Storage:
 
 
 def scan(storage, stems):
-    """Runs all ranges to their ends; the youngest first, so that their order cannot matter. Names seen, and ranges."""
+    """Run all ranges, the newest first, so that their order cannot matter. Return the names and the ranges."""
     ranges, seen, count = [KeyRange(search_targets(stems))], [], 1
     while ranges:
         key_range = ranges.pop()

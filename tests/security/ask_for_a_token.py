@@ -1,4 +1,4 @@
-"""Asks for an access token of Google's, at an address of the tests. Standard input: JSON."""
+"""Requests a Google access token from a server of the tests. Reads JSON from standard input."""
 
 import json
 import sys
@@ -8,10 +8,10 @@ from remote_artwork.storage.backends.gcs_client import guarded_gcsfs
 
 given = json.load(sys.stdin)
 fs = guarded_gcsfs(ra.ServiceAccount(given["key"]), ra.NetworkPolicy(call_timeout=10.0))
-fs.credentials.credentials._token_uri = given["token_uri"]  # a ServiceAccount names Google's only
+fs.credentials.credentials._token_uri = given["token_uri"]  # ServiceAccount accepts only Google's own address
 try:
     fs._get_headers({})
-except Exception as error:  # noqa: BLE001 - whatever comes of it
+except Exception as error:  # noqa: BLE001 - prints the type of any error
     print(type(error).__name__)
 else:
-    raise SystemExit("it got a token")
+    raise SystemExit("a token was issued")

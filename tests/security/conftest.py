@@ -10,19 +10,19 @@ import pytest
 
 from recording_server import RecordingWire
 
-PATIENCE = 110.0
+TIMEOUT = 110.0
 
 
 @pytest.fixture
 def bait_listener():
-    """Nobody may connect to it."""
+    """A listener that nothing may connect to."""
     with RecordingWire() as listener:
         yield listener
 
 
 @pytest.fixture
 def in_a_process(tmp_path):
-    """Runs a script of this folder by itself, with its standard input; returns what it printed."""
+    """Run a script of this folder in its own process. Return the completed process."""
 
     def run(script, given, environment=None, *arguments):
         done = subprocess.run(
@@ -32,7 +32,7 @@ def in_a_process(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-4000:]
@@ -43,7 +43,7 @@ def in_a_process(tmp_path):
 
 @pytest.fixture
 def root():
-    """A folder of the in-memory file system, of the test's own."""
+    """A new folder of the in-memory file system."""
     folder = f"/{uuid.uuid4().hex}"
     yield folder
     fsspec.filesystem("memory").rm(folder, recursive=True)

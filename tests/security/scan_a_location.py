@@ -1,4 +1,4 @@
-"""Scans a merchant's location to the end, in a process of its own. Standard input: JSON. Prints the items' statuses."""
+"""Scans a merchant's location in its own process. Reads JSON from standard input, prints the statuses and faults."""
 
 import json
 import sys

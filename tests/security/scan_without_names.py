@@ -1,4 +1,4 @@
-"""As ``scan_a_location``, where no host name can be resolved."""
+"""Like ``scan_a_location``, but no host name can be resolved."""
 
 import runpy
 import socket

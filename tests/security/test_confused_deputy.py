@@ -1,4 +1,4 @@
-"""A merchant's storage gets nothing of the host's: not its keys, not its profile, not its proxies' attention."""
+"""A merchant's storage receives nothing that belongs to the application: no keys, no profile, no proxy traffic."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from shop_files import PNG, uploaded
 
 pytestmark = pytest.mark.server
 
-WORD = "hostsbait"
-"""Part of everything that belongs to the host. It must reach nobody."""
+WORD = "appsbait"
+"""A part of every secret of the application. It must never be sent."""
 
 KEY = base64.b64encode(f"{WORD}-account-key-{WORD}".encode()).decode()
 FORBIDDEN = [
@@ -32,7 +32,7 @@ FORBIDDEN = [
 
 
 def environment_full_of_bait(folder, listener, service_account_key):
-    """This process's environment, with all that the SDKs look for."""
+    """This process's environment, plus every setting and file that the SDKs read."""
     bait, url = f"{WORD}-value", listener.endpoint
     files = {
         "aws_config": f"[default]\nregion={WORD}\n[profile {WORD}]\nendpoint_url={url}\nservices={WORD}\n"
@@ -142,18 +142,18 @@ class Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
-        """Keeps the test's output quiet."""
+        """Log nothing."""
 
 
 SERVERS = {"web": _web, "s3": _s3, "gcs": _gcs, "azure": _azure}
 
 
-# Google's emulator has no accounts; asking Google for a token has a test of its own.
+# Google's emulator has no accounts. Another test covers token requests to Google.
 @pytest.mark.parametrize(
     ("protocol", "signed"),
     [("s3", False), ("s3", True), ("gcs", False), ("azure", False), ("azure", True), ("web", False)],
 )
-def test_a_whole_scan_sends_nothing_of_the_hosts(request, in_a_process, bait, bait_listener, protocol, signed):
+def test_a_scan_sends_no_secret_of_the_application(request, in_a_process, bait, bait_listener, protocol, signed):
     endpoint, bucket, own = SERVERS[protocol](request)
     kind, secrets = own if signed else ("Anonymous", [])
     with RecordingWire(int(endpoint.rpartition(":")[2])) as wire:
@@ -177,7 +177,7 @@ def test_a_whole_scan_sends_nothing_of_the_hosts(request, in_a_process, bait, ba
 
 
 def test_the_bait_is_real(bait, bait_listener, tmp_path):
-    """A careless client, in the same environment, falls for it."""
+    """A client without protection uses these settings."""
     careless = tmp_path / "careless.py"
     careless.write_text(
         "import requests, s3fs\n"
@@ -191,8 +191,8 @@ def test_the_bait_is_real(bait, bait_listener, tmp_path):
 @pytest.mark.parametrize(
     "url", ["s3://merchant/in/?region=eu-west-1", "gs://merchant/in/", "az://merchant@account/in/"]
 )
-def test_a_location_at_a_cloud_asks_no_address_of_the_hosts_either(in_a_process, bait, bait_listener, url):
-    """No name can be resolved in the process, so all that could be reached is the bait."""
+def test_a_cloud_location_contacts_no_address_of_the_application(in_a_process, bait, bait_listener, url):
+    """No name can be resolved in the process, so only the bait could be reached."""
     given = {"protocol": "url", "endpoint": url, "credentials": "Anonymous", "secrets": []}
     done = in_a_process("scan_without_names.py", json.dumps(given), bait)
     statuses, (fault,) = json.loads(done.stdout)
@@ -201,7 +201,7 @@ def test_a_location_at_a_cloud_asks_no_address_of_the_hosts_either(in_a_process,
     assert bait_listener.connections == 0
 
 
-def test_asking_google_for_a_token_takes_nothing_from_this_machine(
+def test_a_token_request_to_google_sends_no_secret_of_the_application(
     in_a_process, bait, bait_listener, service_account_key, faulty_google
 ):
     given = {"key": dict(service_account_key), "token_uri": f"{faulty_google.endpoint}/token"}

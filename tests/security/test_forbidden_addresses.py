@@ -1,4 +1,4 @@
-"""No spelling of an address, no name and no redirect leads to where an operator has not allowed it (SSRF)."""
+"""No spelling of an address, no host name and no redirect reaches an address that the operator did not allow (SSRF)."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ SPELLINGS = {
 
 @pytest.fixture
 def forbidden():
-    """It listens on every address of this machine, and nobody may connect."""
+    """A listener on every address of this machine. Nothing may connect to it."""
     with RecordingWire() as listener:
         yield listener
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("protocol", OPENERS)
-def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, spelling):
+def test_no_spelling_of_an_address_reaches_this_machine(forbidden, protocol, spelling):
     endpoint = f"http://{SPELLINGS[spelling]}:{forbidden.port}"
-    # Endpoints of Google and Azure come from no URL; aiohttp itself refuses the oddest spellings of them.
+    # No URL can set the endpoints of Google and Azure. aiohttp itself refuses their oddest spellings.
     with pytest.raises(InvalidLocation if protocol in ("s3", "web") else ra.RemoteArtworkError):
         USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
     assert forbidden.connections == 0
@@ -64,7 +64,7 @@ def test_no_spelling_of_an_address_leads_to_this_machine(forbidden, protocol, sp
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 @pytest.mark.parametrize("protocol", OPENERS)
 def test_an_operator_can_allow_it(forbidden, protocol, host):
-    """So the listener does listen, and the test above could fail."""
+    """Shows that the listener works, so that the test above can fail."""
     allowed = attrs.evolve(PUBLIC, allow_private=True)
     with pytest.raises(StorageUnreachable):
         USES["list"](open_at(protocol, f"http://{host}:{forbidden.port}", "b/in", None, allowed, retry=ONCE))
@@ -73,17 +73,17 @@ def test_an_operator_can_allow_it(forbidden, protocol, host):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0177.0.0.1", "[::1]", "localhost", "169.254.169.254"])
 @pytest.mark.parametrize("form", ["https://{}:{}/b/in/", "http://{}:{}/b/in/", "s3+https://{}:{}/b/in/?provider=minio"])
-def test_no_form_of_a_url_does_without_an_operators_leave(forbidden, host, form):
+def test_every_form_of_a_url_needs_the_operators_permission(forbidden, host, form):
     with pytest.raises(InvalidLocation):
         USES["list"](ra.open_storage(form.format(host, forbidden.port), retry=ONCE))
     assert forbidden.connections == 0
 
 
 @pytest.mark.parametrize("account", ["evil.example/x", "a@127.0.0.1", "127.0.0.1:80/a", "a.127.0.0.1", "a?x", "a#x"])
-def test_an_azure_account_is_no_way_to_another_host(account):
+def test_an_azure_account_cannot_name_another_host(account):
     with pytest.raises(InvalidLocation):
         ra.open_storage(f"az://prints@{account}/in/")
-    # The rest of such a URL is the path of another host's public folder, or nothing: no credentials go there.
+    # Such a URL names a public folder of another host, or nothing. Credentials are never sent there.
     with pytest.raises(ra.ConfigurationError):
         ra.open_storage(
             f"https://{account}.blob.core.windows.net/prints/in/", credentials=ra.SasToken("sv=1&sp=rl&sig=canary")
@@ -91,7 +91,7 @@ def test_an_azure_account_is_no_way_to_another_host(account):
 
 
 class Resolver:
-    """Answers for the names of the world: the next of its answers each time, the last one for ever."""
+    """Resolves every name: returns its answers one after another, then repeats the last one."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -105,28 +105,28 @@ class Resolver:
 
 @pytest.fixture
 def no_internet(monkeypatch):
-    """Connections to the Internet fail at once; connections to this machine are made."""
+    """Connections to the Internet fail immediately. Connections to this machine work."""
     connected = []
     connect = socket.socket.connect
 
-    def noted(self, address):
+    def connect_or_fail(self, address):
         connected.append(address[0])
         if not address[0].startswith("127."):
             raise OSError(101, "Network is unreachable")
         return connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", noted)
+    monkeypatch.setattr(socket.socket, "connect", connect_or_fail)
     return connected
 
 
 @pytest.mark.parametrize("protocol", OPENERS)
-def test_a_name_that_leads_elsewhere_the_second_time_is_refused_then(forbidden, protocol, monkeypatch, no_internet):
+def test_a_name_that_resolves_to_a_private_address_later_is_refused(forbidden, protocol, monkeypatch, no_internet):
     resolver = Resolver(["93.184.215.14"], ["127.0.0.1"])
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     endpoint = f"http://rebinding.example:{forbidden.port}"
     with pytest.raises(StorageUnreachable):
         USES["list"](open_at(protocol, endpoint, "b/in", None, PUBLIC, retry=ONCE))
-    # A policy of its own, or it may share the client of the first, which keeps the first answer for some seconds.
+    # A different policy, so that it does not share the first client, which caches the first answer for some seconds.
     another = attrs.evolve(PUBLIC, connect_timeout=PUBLIC.connect_timeout + 1)
     with pytest.raises(InvalidLocation, match="allow_private"):
         USES["list"](open_at(protocol, endpoint, "b/in", None, another, retry=ONCE))
@@ -136,7 +136,7 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_refused_then(forbidden, 
 
 
 @pytest.mark.parametrize("protocol", OPENERS)
-def test_a_name_with_a_public_and_a_private_address_reaches_the_public_one_at_most(
+def test_a_name_with_a_public_and_a_private_address_reaches_only_the_public_one(
     forbidden, protocol, monkeypatch, no_internet
 ):
     monkeypatch.setattr(socket, "getaddrinfo", Resolver(["93.184.215.14", "127.0.0.1", "169.254.169.254"]))

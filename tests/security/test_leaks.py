@@ -30,11 +30,11 @@ SIGNATURE = re.compile(
              | bearer\s+[a-z]
              | authorization['"]?:[ ]?b?['"]?(?!redacted)[a-z]"""
 )
-"""What a request or a URL is signed with, in a log. Whoever has it can use it until it ends."""
+"""Signatures and tokens in a log. Anyone who reads one can use it until it expires."""
 
 
 def spellings(secret):
-    """The secret as it may stand in a URL, in base64 (wherever it begins there), in a repr, in JSON."""
+    """The spellings of the secret: in a URL, in base64 at each of the three offsets, in a repr, in JSON."""
     raw = secret.encode()
     yield from (raw, quote(secret, safe="").encode(), quote_plus(secret).encode(), json.dumps(secret)[1:-1].encode())
     yield repr(secret)[1:-1].encode()
@@ -46,7 +46,7 @@ def spellings(secret):
 
 
 def leaks(content, secrets):
-    """The secrets that stand in the content, and signatures."""
+    """The secrets and signatures that the content contains."""
     found = [spelling for secret in secrets for spelling in spellings(secret) if spelling in content]
     return found + [match.group() for match in SIGNATURE.finditer(content)]
 
@@ -92,20 +92,20 @@ def cases(service_account_key):
 NAMES = ["Keys", "Keys without a token", "AssumeRole", "ServiceAccount", "SasToken", "SasToken, shared", "AccountKey"]
 
 
-def test_every_type_of_credentials_is_tried():
+def test_every_type_of_credentials_is_tested():
     tried = {name.partition(",")[0].partition(" ")[0] for name in NAMES}
     without_secrets = {"Anonymous", "Ambient"}
     assert {kind.__name__ for kind in get_args(Credentials)} - without_secrets == tried
 
 
-def give_out(head):
-    """What Google answers to who asks for an access token, and AWS to who assumes a role."""
+def issue_credentials(head):
+    """Answer like Google to a token request, and like AWS to AssumeRole."""
     body = '{"access_token": "canary-access-token", "expires_in": 3600, "token_type": "Bearer"}'
     if b"/token" not in head:
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
         values = (*SESSION, "2999-01-01T00:00:00Z")
-        told = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
-        result = f"<AssumeRoleResult><Credentials>{told}</Credentials></AssumeRoleResult>"
+        fields = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
+        result = f"<AssumeRoleResult><Credentials>{fields}</Credentials></AssumeRoleResult>"
         body = f"<AssumeRoleResponse>{result}</AssumeRoleResponse>"
     kind = "json" if body.startswith("{") else "xml"
     return [f"HTTP/1.1 200 OK\r\nContent-Type: text/{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()]
@@ -113,27 +113,27 @@ def give_out(head):
 
 @pytest.fixture
 def token_uri():
-    """By the name of credentials, where they ask for more of them; empty for those that do not."""
+    """Type of credentials → the server that issues their temporary credentials."""
     with HostileServer() as server:
-        server.answer(give_out)
+        server.answer(issue_credentials)
         yield {"ServiceAccount": f"{server.endpoint}/token", "AssumeRole": server.endpoint}
 
 
 def printed(in_a_process, tmp_path, given, **settings):
-    """All that a process printed and wrote."""
+    """Run the script, search everything it printed and wrote for secrets, and return its output."""
     canaries = given.pop("canaries")
     done = in_a_process("use_with_secrets.py", json.dumps(given), os.environ | settings)
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert any(content.startswith(b"SQLite") for content in files)
     content = b"\n".join([done.stdout.encode(), done.stderr.encode(), *files])
-    assert b"host ERROR it did not work" in content
+    assert b"application ERROR it did not work" in content
     assert b"DEBUG" in content
     assert leaks(content, canaries) == []
     return done.stdout
 
 
 def echo(head):
-    """A storage that refuses, and repeats what it was sent in every place it has: XML, JSON and headers."""
+    """Refuse every request, and repeat the request in the body (XML or JSON) and in headers."""
     said = head.decode("latin-1")
     text = said.replace("&", "&amp;").replace("<", "&lt;")
     if "/storage/v1/" in said:
@@ -149,7 +149,7 @@ def echo(head):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_storage_that_repeats_what_it_is_sent_makes_nothing_leak(in_a_process, cases, name, tmp_path, token_uri):
+def test_nothing_leaks_if_a_storage_repeats_the_request(in_a_process, cases, name, tmp_path, token_uri):
     given = cases[name] | {"path": "prints/in", "token_uri": token_uri.get(name, "")}
     with HostileServer() as server:
         server.answer(echo)
@@ -184,7 +184,7 @@ SERVERS = {"s3": _s3, "gcs": _gcs, "azure": _azure}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_leaks_when_all_goes_well(request, in_a_process, cases, name, tmp_path, token_uri):
+def test_nothing_leaks_when_everything_works(request, in_a_process, cases, name, tmp_path, token_uri):
     given = cases[name] | {"token_uri": token_uri.get(name, "")}
     endpoint, bucket = SERVERS[given["protocol"]](request)
     if given["protocol"] == "azure":

@@ -1,4 +1,4 @@
-"""Uses one location after another on a hostile server; prints a line of JSON for each, with the process's peak memory.
+"""Uses one location after another on a hostile server. Prints a JSON line for each, with the peak memory.
 
 Arguments: the protocol, the endpoint, and the names of the attacks.
 """
@@ -20,7 +20,7 @@ from merchant_locations import USES, open_at
 
 PATIENT = ra.NetworkPolicy(allow_private=True, allow_http=True, call_timeout=20.0, listing_timeout=1.0)
 WAITING = attrs.evolve(PATIENT, call_timeout=1.0)
-"""For attacks that only time ends."""
+"""For attacks that end only with a timeout."""
 
 protocol, endpoint, *names = sys.argv[1:]
 for name in names:
@@ -29,17 +29,17 @@ for name in names:
     for kind in ("list", "get"):
         use = USES[kind]
         begin = time.monotonic()
-        told, result = "", None
+        error_text, result = "", None
         try:
             result = use(storage)
         except ra.RemoteArtworkError as error:
-            told = f"{type(error).__name__}: {error}"
+            error_text = f"{type(error).__name__}: {error}"
         print(
             json.dumps(
                 {
                     "attack": name,
                     "use": kind,
-                    "error": told,
+                    "error": error_text,
                     "result": repr(result)[:200],
                     "seconds": round(time.monotonic() - begin, 2),
                     "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

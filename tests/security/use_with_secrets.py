@@ -1,6 +1,6 @@
-"""Uses a location with credentials, and prints all there is to print: logs, errors, reports, pickles.
+"""Uses a location with credentials, and prints everything it can: logs, errors, reports, pickles.
 
-Standard input: JSON. What it prints is searched for the credentials by whoever started it.
+Reads JSON from standard input. The test searches the output for the credentials.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def show(what):
     print(what, str(what), repr(what), getattr(what, "__dict__", ""))
 
 
-class Shown:
+class PrintingObserver:
     """An observer that prints every event."""
 
     def on_event(self, event):
@@ -38,7 +38,7 @@ class Shown:
 
 
 def show_error(error):
-    """Everything that a chain of errors holds, and the values of all variables on the way."""
+    """Print a chain of errors, with the local variables of every frame."""
     while error is not None:
         show(error)
         print("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
@@ -55,33 +55,35 @@ def show_pickle(what):
 
 
 def opened():
-    """The storage; the secrets are named nowhere else, so that this script's own variables do not show them."""
+    """Open the storage. Only this function holds the secrets, so that no other frame of this script shows them."""
     given = json.load(sys.stdin)
     if given["credentials"] == "AssumeRole":
         given["options"]["base"] = ra.Keys(*given["secrets"])
         given["secrets"] = [ROLE]
         given["options"]["sts_endpoint"] = given["token_uri"]
     credentials = getattr(ra, given["credentials"])(*given["secrets"], **given["options"])
-    for told in (credentials, [credentials], {"credentials": copy.deepcopy(credentials)}, f"{credentials}"):
-        show(told)
+    for shown in (credentials, [credentials], {"credentials": copy.deepcopy(credentials)}, f"{credentials}"):
+        show(shown)
     show_pickle(credentials)
     network = ra.NetworkPolicy(allow_private=True, allow_http=True, call_timeout=10.0)
     retry = ra.RetryPolicy(attempts=2, first_wait=0.01)
     storage = open_at(given["protocol"], given["endpoint"], given["path"], credentials, network, retry=retry)
     if given["protocol"] == "gcs":
-        storage._backend._fs.credentials.credentials._token_uri = given["token_uri"]  # a key names Google's only
+        storage._backend._fs.credentials.credentials._token_uri = given[
+            "token_uri"
+        ]  # a key file can name only Google's address
     return storage
 
 
 def main():
     logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s %(args)s")
-    get_loop().slow_callback_duration = 0  # with asyncio's debugging, each of its steps is logged as too slow
+    get_loop().slow_callback_duration = 0  # asyncio's debug mode then logs every step
     storage = opened()
     show(storage)
     show_pickle(storage)
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
     ledger = ra.SqlLedger("sqlite:///ledger.db")
-    scanner = ra.Scanner(storage, shop, ledger=ledger, url_lifetime=timedelta(minutes=30), observer=Shown())
+    scanner = ra.Scanner(storage, shop, ledger=ledger, url_lifetime=timedelta(minutes=30), observer=PrintingObserver())
     for report in (scanner.plan(), scanner.scan(), scanner.scan(sweep=True)):
         show(report)
         show(report.to_dict())
@@ -96,7 +98,7 @@ def main():
         try:
             attempt(storage)
         except ra.RemoteArtworkError as error:
-            logging.getLogger("host").exception("it did not work")
+            logging.getLogger("application").exception("it did not work")
             show_error(error)
     print("statuses:", [item.status.value for item in report.items], storage.requests)
 
