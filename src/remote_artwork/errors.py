@@ -37,6 +37,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "AuthenticationFailed",
     "ClientError",
     "ConfigurationError",
+    "ExitCode",
     "FileGone",
     "InvalidLedger",
     "InvalidLocation",
@@ -72,6 +74,21 @@ __all__ = [
 ]
 
 
+class ExitCode(IntEnum):
+    """What a command, a report or a check ends with. If several apply, the highest of 1, 2 and 3."""
+
+    SUCCESS = 0
+    """Everything went through, or waits for a file."""
+    PERSON_NEEDED = 1
+    """An item has a status that needs a person (``core.report.NEEDS_PERSON``)."""
+    WRONG_SETTING = 2
+    """A setting, an option or an input is wrong: every ``ConfigurationError``."""
+    UNUSABLE = 3
+    """Storage, ledger or client could not be used: every other error, and every fault in a report."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
 class RemoteArtworkError(Exception):
     """The base of every error that this library raises on purpose.
 
@@ -80,11 +97,14 @@ class RemoteArtworkError(Exception):
     """
 
     temporary: ClassVar[bool] = False
+    exit_code: ClassVar[ExitCode] = ExitCode.UNUSABLE
     location: str | None = None
 
 
 class ConfigurationError(RemoteArtworkError, ValueError):
     """A setting or an input is wrong. Change what the message names; a retry does not help."""
+
+    exit_code = ExitCode.WRONG_SETTING
 
 
 class InvalidLocation(ConfigurationError):

@@ -23,6 +23,7 @@ from remote_artwork.cli.ledger import ledger_app
 from remote_artwork.cli.options import Options, parse_duration, with_shared_options
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.errors import ExitCode
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
 from remote_artwork.scanner import sigterm_sets
@@ -162,7 +163,7 @@ def watch(
                 report.to_html(page, storage=scanner.storage)
 
         scanner.run_forever(every=parse_duration(every), stop=stop, on_report=show)
-        return 130 if interrupted.is_set() else 0
+        return ExitCode.INTERRUPTED if interrupted.is_set() else ExitCode.SUCCESS
 
     return finish(run_watch)
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.errors import ExitCode
 from remote_artwork.events import (
     Event,
     FilesListed,
@@ -38,22 +39,20 @@ def finish(command: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its exit code. An error becomes one line on the error stream."""
     try:
         code = command()
-    except ra.ConfigurationError as error:
-        code = _print_error(error, 2)
     except ra.RemoteArtworkError as error:
-        code = _print_error(error, 3)
+        _print_error(error)
+        code = error.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "Stopped. The ledger holds everything that was started; the next scan continues from there."
         )
-        code = 130
+        code = ExitCode.INTERRUPTED
     raise typer.Exit(code)
 
 
-def _print_error(error: ra.RemoteArtworkError, code: int) -> int:
+def _print_error(error: ra.RemoteArtworkError) -> None:
     text = escape_unprintable(with_notes(str(error), error))
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), text))
-    return code
 
 
 _SHOWN = ("tenant", "order_number", "item_number", "files", "receipt", "reason", "exit_code")

@@ -201,7 +201,7 @@ class ScanFinished(Event):
     def facts(self) -> Mapping[str, Any]:
         """How many items have each status, and the exit code."""
         counts = {str(status): count for status, count in self.report.counts.items()}
-        return {"tenant": self.tenant, "counts": counts, "exit_code": self.report.exit_code}
+        return {"tenant": self.tenant, "counts": counts, "exit_code": int(self.report.exit_code)}
 
 
 Emit = Callable[[Event], None]

@@ -28,6 +28,7 @@ from remote_artwork.core.reasons import (
     to_dicts,
 )
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.errors import ExitCode
 
 Color = Literal["gray", "rgb", "cmyk"]
 """The color model of a picture, without transparency or palette."""
@@ -331,8 +332,9 @@ class ScanReport:
     def exit_code(self) -> int:
         """0: success, or waiting for files; 1: a person must act; 3: storage, client or ledger could not be used."""
         if self.faults:
-            return 3
-        return int(any(item.status in NEEDS_PERSON for item in self.items))
+            return ExitCode.UNUSABLE
+        needs_person = any(item.status in NEEDS_PERSON for item in self.items)
+        return ExitCode.PERSON_NEEDED if needs_person else ExitCode.SUCCESS
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values. Times are ISO 8601 in UTC. ``docs/report.schema.json`` describes it."""
@@ -355,7 +357,7 @@ class ScanReport:
             },
             "files": [_file(file) for file in self.files],
             "faults": [_fault(fault) for fault in self.faults],
-            "exit_code": self.exit_code,
+            "exit_code": int(self.exit_code),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -475,7 +477,7 @@ class Explanation(Explained):
     steps: tuple[Reason, ...]
     because: Reason
     notes: tuple[Reason, ...] = ()
-    exit_code: int = 0
+    exit_code: int = ExitCode.SUCCESS
 
     @property
     def verdict(self) -> str:
@@ -490,7 +492,7 @@ class Explanation(Explained):
             **self.because.to_dict(),
             "notes": to_dicts(self.notes),
             "verdict": self.verdict,
-            "exit_code": self.exit_code,
+            "exit_code": int(self.exit_code),
         }
 
     def render(self, catalog: Catalog = ENGLISH) -> str:

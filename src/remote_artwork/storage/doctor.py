@@ -22,7 +22,14 @@ from attrs import define, field, frozen
 
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
-from remote_artwork.errors import ConfigurationError, FileGone, MissingExtra, RemoteArtworkError, StorageDenied
+from remote_artwork.errors import (
+    ConfigurationError,
+    ExitCode,
+    FileGone,
+    MissingExtra,
+    RemoteArtworkError,
+    StorageDenied,
+)
 from remote_artwork.http import NetworkPolicy, Response, request
 from remote_artwork.storage.backends.base import LOCAL, Resumable, Writable
 from remote_artwork.storage.credentials import (
@@ -123,10 +130,9 @@ class CheckReport:
     @property
     def exit_code(self) -> int:
         """0: the location works, perhaps with warnings; 2: a setting must change; 3: the storage cannot be used."""
-        failed = [step for step in self.steps if step.verdict is Verdict.FAILED]
-        if not failed:
-            return 0
-        return 2 if all(isinstance(step.error, ConfigurationError) for step in failed) else 3
+        failed = (step.error for step in self.steps if step.verdict is Verdict.FAILED)
+        codes = (error.exit_code if error else ExitCode.UNUSABLE for error in failed)
+        return max(codes, default=ExitCode.SUCCESS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -136,7 +142,7 @@ class CheckReport:
             "verdict": str(self.verdict),
             "steps": [step.to_dict() for step in self.steps],
             "requests": dict(self.requests),
-            "exit_code": self.exit_code,
+            "exit_code": int(self.exit_code),
         }
 
     def to_json(self) -> str:
