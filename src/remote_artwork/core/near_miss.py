@@ -18,31 +18,30 @@ from typing import NamedTuple
 from attrs import evolve, frozen
 
 from remote_artwork.core.expected import ExpectedFile, split_extension
+from remote_artwork.core.mentions import COPY_MARKS, MIN_LENGTH_DIFFERENCE, ascii_digits, folders_name_only
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, FilenamePattern
-from remote_artwork.core.text import nfc
+from remote_artwork.core.text import INVISIBLE, nfc
 
-_UPLOADING = re.compile(r"\.(?:part|tmp|crdownload|filepart)$", re.IGNORECASE)
-_SECOND_EXTENSION = re.compile(rf"\.(?:{'|'.join(MEDIA_TYPES)})$", re.IGNORECASE)
-_COPY = re.compile(
-    r"(?:[ _.-]*\([0-9]{1,3}\)"
-    r"|(?:[ _.-]+|(?<=[0-9]))(?:(?:copy|kopie|copie|copia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final))+$",
+_UPLOADING = re.compile(
+    r"\.(?:part|partial|tmp|temp|crdownload|opdownload|download|filepart|dltmp|upload|uploading|incomplete)$",
     re.IGNORECASE,
 )
+_UPLOADING_PREFIX = re.compile(r"(?<![^/])~syncthing~", re.IGNORECASE)
+_RANDOM_PART = re.compile(r"\.[0-9a-z]{4,12}$", re.IGNORECASE)
+"""What some browsers insert before the suffix of an unfinished download."""
+_AFTER_EXTENSION = re.compile(r"(?:[\s.]|%20)+$")
+_OTHER_EXTENSIONS: Mapping[str, str] = dict.fromkeys(("jfif", "jpe", "jif", "jfi", "pjpeg", "pjp"), "jpg")
+"""Further extensions of the printed formats → the extension to use."""
+_SECOND_EXTENSION = re.compile(rf"\.(?:{'|'.join(MEDIA_TYPES)})$", re.IGNORECASE)
 _COPY_OF = r"(?:copy of|kopie von|copie de|copia de) "
 _ORDER = r"(?:order|bestellung|auftrag|commande|pedido|ordine)[ _.#:-]*"
 _LEADING_WORD = re.compile(rf"(?<![^/])(?:{_COPY_OF}|{_ORDER})", re.IGNORECASE)
-_NOT_FOR_PRINT = (
-    r"archived?|archiv|alt|old|backups?|done|erledigt|printed|gedruckt|rejected|cancell?ed|trash|deleted|te?mp"
-    r"|samples?|proofs?|drafts?|previews?|thumb(?:nail)?s?|templates?"
-)
-_FOLDERS = re.compile(rf"^(?:(?![._]|(?:[^/]*[\W\d_])?(?:{_NOT_FOR_PRINT})(?![^\W\d_]))[^/]+/)+(?!.*/)", re.IGNORECASE)
-"""Folders before a name, unless one of them is hidden or has a name for files that should not be printed."""
+_FOLDERS = re.compile(r"^(?:[^/]+/)+(?!.*/)")
 _HASH = re.compile(r"(?<![^/])#+")
 _SPACES = re.compile(r"^ +| +$| +(?=[/_.-])|(?<=[#/_.-]) +")
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
-_LETTER_O = re.compile(r"(?<=[0-9])[oO]+(?![^\W\d_])|(?<![^\W\d_])[oO]+(?=[0-9])")
-_SEPARATORS = re.compile(r"[ _.\u2010-\u2015-]+")
+_SEPARATORS = re.compile(r"[ _.\u2010-\u2015\u2212-]+")
 _DIGITS = re.compile(r"[0-9]+(?:_[0-9]+)*")
 """Most names in most shops. They have no affixes, and only leading zeros can differ."""
 _MAX_LENGTH = 255
@@ -57,17 +56,17 @@ def strip_leading_word(text: str) -> str:
 
 _AFFIXES: Mapping[str, Normalizer] = {
     "two_extensions": lambda text: _SECOND_EXTENSION.sub("", text),
-    "marked_as_copy": lambda text: _COPY.sub("", text),
+    "marked_as_copy": lambda text: COPY_MARKS.sub("", text),
     "in_a_folder": lambda text: _FOLDERS.sub("", text),
     "word_in_front": strip_leading_word,
 }
 """Rule → removes what people and programs add to a file's name."""
 
 _NORMALIZERS: Mapping[str, Normalizer] = {
-    "compatibility_characters": lambda text: unicodedata.normalize("NFKC", text),
+    "invisible_characters": lambda text: INVISIBLE.sub("", text),
+    "compatibility_characters": lambda text: ascii_digits(unicodedata.normalize("NFKC", text)),
     "extra_spaces": lambda text: _SPACES.sub("", text),
     "number_sign": lambda text: _HASH.sub("", text),
-    "letter_o": lambda text: _LETTER_O.sub(lambda found: "0" * len(found[0]), text),
     "letter_case": str.casefold,
     "leading_zeros": lambda text: _ZEROS.sub("", text),
     "other_separator": lambda text: _SEPARATORS.sub("_", text),
@@ -77,8 +76,51 @@ _NORMALIZERS: Mapping[str, Normalizer] = {
 _AFFIX_SETS = [dict(islice(_AFFIXES.items(), count)) for count in range(len(_AFFIXES) + 1)]
 """No affix, the first one, the first two, and so on: as few as possible are removed."""
 _SWAPPED = "swapped_numbers"
-_MIN_LENGTH_DIFFERENCE = 2
-"""A swap of order and item number is recognized only if the order number is at least this many characters longer."""
+
+
+class CleanName(NamedTuple):
+    """A file's name without what programs add behind it, and with the usual extension of its format.
+
+    Attributes:
+        basename: The name without its extension.
+        extension: The extension.
+        rules: The codes of the rules that the name breaks.
+    """
+
+    basename: str
+    extension: str
+    rules: tuple[str, ...] = ()
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether files with this extension are printed."""
+        return self.extension.lower() in MEDIA_TYPES
+
+
+def clean_name(name: str) -> CleanName:
+    """Remove what programs add behind a name, if an extension of a printed format is before it."""
+    basename, extension = split_extension(name)
+    if extension.lower() in MEDIA_TYPES and not _UPLOADING_PREFIX.search(name):
+        return CleanName(basename, extension)
+    rules = []
+    bare = name
+    if not bare.isascii():
+        head, dot, end = bare.rpartition(".")
+        bare = head + dot + INVISIBLE.sub("", end)
+        rules += ["invisible_characters"] if bare != name else []
+    trimmed = _AFTER_EXTENSION.sub("", bare)
+    rules += ["text_after_extension"] if trimmed != bare else []
+    begun = _UPLOADING_PREFIX.sub("", _UPLOADING.sub("", trimmed))
+    if begun != trimmed:
+        rules.append("upload_not_finished")
+        if split_extension(_RANDOM_PART.sub("", begun))[1].lower() in MEDIA_TYPES:
+            begun = _RANDOM_PART.sub("", begun)
+    basename, extension = split_extension(begun)
+    if usual := _OTHER_EXTENSIONS.get(extension.lower()):
+        return CleanName(basename, usual, (*rules, "other_extension"))
+    if extension.lower() in MEDIA_TYPES:
+        return CleanName(basename, extension, tuple(rules))
+    return CleanName(*split_extension(name))
 
 
 class NearMiss(NamedTuple):
@@ -87,13 +129,11 @@ class NearMiss(NamedTuple):
     Attributes:
         expected: The expected file.
         rules: The codes of the broken rules.
-        suggestion: The name that the file should have.
         swapped: Whether the name, read literally, belongs to another order.
     """
 
     expected: ExpectedFile
     rules: tuple[str, ...]
-    suggestion: str
     swapped: bool = False
 
 
@@ -101,6 +141,7 @@ class NearMiss(NamedTuple):
 class NearMissIndex:
     """The expected files by their normalized names. A name that two items share has None: nothing is suggested."""
 
+    _by_basename: Mapping[str, ExpectedFile | None]
     _by_name: Mapping[str, ExpectedFile | None]
     _by_swapped_name: Mapping[str, ExpectedFile | None]
 
@@ -110,19 +151,21 @@ class NearMissIndex:
         expected = tuple(expected)
         swapped = ((name, file) for file in expected if (name := _with_numbers_swapped(file, pattern)))
         return cls(
+            _unique((nfc(file.basename), file) for file in expected),
             _unique((normalize(file.basename), file) for file in expected),
             _unique((normalize(name), file) for name, file in swapped),
         )
 
-    def find(self, name: str) -> NearMiss | None:
-        """The near miss of a name; None if there is none, or more than one."""
-        if len(name) > _MAX_LENGTH:
-            return None
-        uploaded = _UPLOADING.sub("", name)
-        basename, extension = split_extension(uploaded)
-        if extension.lower() not in MEDIA_TYPES:
+    def find(self, basename: str) -> NearMiss | None:
+        """The near miss of a name without its extension; None if there is none, or more than one.
+
+        The name of an expected file itself breaks no rules.
+        """
+        if len(basename) > _MAX_LENGTH:
             return None
         basename = nfc(basename)
+        if expected := self._by_basename.get(basename):
+            return NearMiss(expected, ())
         tried = None
         for affixes in _AFFIX_SETS[:1] if _DIGITS.fullmatch(basename) else _AFFIX_SETS:
             bare = _apply(affixes, basename)
@@ -132,19 +175,18 @@ class NearMissIndex:
             if key in self._by_name:
                 break
         else:
-            return self._find_swapped(basename, extension)
+            return self._find_swapped(basename)
         expected = self._by_name[key]
         if expected is None:
             return None
-        rules = ["upload_not_finished"] if uploaded != name else []
-        rules += _broken_rules(basename, nfc(expected.basename), affixes)
-        return NearMiss(expected, tuple(rules), f"{expected.basename}.{extension.lower()}")
-
-    def _find_swapped(self, basename: str, extension: str) -> NearMiss | None:
-        expected = self._by_swapped_name.get(normalize(basename))
-        if expected is None:
+        rules = tuple(_broken_rules(basename, nfc(expected.basename), affixes))
+        if "in_a_folder" in rules and not folders_name_only(basename, expected.order):
             return None
-        return NearMiss(expected, (_SWAPPED,), f"{expected.basename}.{extension.lower()}", swapped=True)
+        return NearMiss(expected, rules)
+
+    def _find_swapped(self, basename: str) -> NearMiss | None:
+        expected = self._by_swapped_name.get(normalize(basename))
+        return NearMiss(expected, (_SWAPPED,), swapped=True) if expected else None
 
 
 def _unique(pairs: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:
@@ -157,7 +199,7 @@ def _unique(pairs: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedF
 def _with_numbers_swapped(file: ExpectedFile, pattern: FilenamePattern) -> str | None:
     """The basename with the numbers of order and item swapped; None if that could be a correct name."""
     order, item = file.order, file.item
-    if len(order.number) < len(item.number) + _MIN_LENGTH_DIFFERENCE or not pattern.uses(ORDER_ITEM_NUMBER):
+    if len(order.number) < len(item.number) + MIN_LENGTH_DIFFERENCE or not pattern.uses(ORDER_ITEM_NUMBER):
         return None
     try:
         return pattern.render(evolve(order, number=item.number), evolve(item, number=order.number), file.placement)

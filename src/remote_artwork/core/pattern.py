@@ -86,6 +86,12 @@ class FilenamePattern:
         """Whether the pattern contains this variable."""
         return any(part.is_variable and part.text == variable for part in self._whole)
 
+    @property
+    def leaf_constants(self) -> list[str]:
+        """The constant texts after the last ``/``."""
+        constants = ["" if part.is_variable else part.text for part in self._whole]
+        return "\0".join(constants).rpartition("/")[2].split("\0")
+
     def render(self, order: Order, item: OrderItem, placement: str) -> str:
         """The expected name of one file, without its extension.
 

@@ -190,6 +190,21 @@ UNMATCHED = {
     "no_order_yet": "no pending order expects it yet; it is used when the order arrives",
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
+    "near_miss_of_several": (
+        "{rules:codes}; {print:print} waits for one file, and {files:list} can be that file too; rename the right one "
+        "to {basename}, and keep its extension"
+    ),
+    "in_other_folder": (
+        "it is in the folder {folder}, so it is not used; order {order_number} waits for {basenames:list}; if this "
+        "file should be printed, move it and rename it"
+    ),
+    "several_orders_in_name": (
+        "its name contains the numbers of several pending orders: {order_numbers:list}; rename it to the name that one "
+        "of them expects"
+    ),
+    "hidden_file_of_order": (
+        "it is a hidden file, because its name begins with a dot; order {order_number} waits for {basenames:list}"
+    ),
     "order_expects_other_names": "order {order_number} expects no file of this name, but {basenames:list}",
     "order_expects_more_names": (
         "order {order_number} expects no file of this name, but {basenames:list} and {more} more"
@@ -204,6 +219,7 @@ UNMATCHED = {
     "other_name": "its name does not follow the pattern {pattern}",
     "other_file": "it is not a print file",
     "format_not_printed": ".{extension} is not a format that is printed; save it as JPEG, PNG or PDF",
+    "extension_to_correct": "{rules:codes}; its name should end in .{extension}",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
     "check_rejected": "{finding:finding}",
     "not_preferred": "not used because the policy prefers {files:list}",
@@ -211,18 +227,26 @@ UNMATCHED = {
 """Why a file is not used, or not yet."""
 
 NEAR_MISS_RULES = {
-    "upload_not_finished": "its upload is not finished",
+    "upload_not_finished": "its upload is not finished, so wait for it, or upload the file again",
+    "text_after_extension": "it has a dot or a space after its extension",
+    "other_extension": "it has another extension of the same format",
     "two_extensions": "it has two extensions",
     "marked_as_copy": "it is marked as a copy or a version",
     "in_a_folder": "it is in a folder",
     "word_in_front": "it starts with an extra word",
+    "extra_words": "it has extra words",
+    "invisible_characters": "it has invisible characters",
     "compatibility_characters": "it has full-width or other compatibility characters",
     "extra_spaces": "it has extra spaces",
     "number_sign": "it starts with '#', or should",
     "letter_o": "it has the letter O instead of a zero",
+    "look_alike_letters": "it has letters that look like other letters or digits",
     "letter_case": "upper and lower case differ",
     "leading_zeros": "its leading zeros differ",
+    "missing_separator": "a separator is missing",
     "other_separator": "it has a different separator",
+    "order_id_in_name": "it has the id of the order instead of its number",
+    "item_left_out": "it does not say which item it is for",
     "swapped_numbers": "the numbers of order and item are swapped",
 }
 """The rules that a near miss breaks."""

@@ -5,20 +5,25 @@ The result is only reported. A file is never used because its name is similar to
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from heapq import nsmallest
 
 from attrs import define, evolve, field
 
 from remote_artwork.core.expected import ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
-from remote_artwork.core.near_miss import NearMiss, NearMissIndex, normalize, strip_leading_word
-from remote_artwork.core.orders import MEDIA_TYPES, Order, StoredFile
+from remote_artwork.core.mentions import MentionIndex, Reading
+from remote_artwork.core.near_miss import CleanName, NearMiss, NearMissIndex, clean_name, normalize, strip_leading_word
+from remote_artwork.core.orders import Order, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import FileOutcome, FileStatus, natural_key
 from remote_artwork.core.text import nfc
 
 _MAX_NAMES_SHOWN = 5
+_METADATA = ("._", ".~")
+"""How the names of files begin that macOS and office programs create beside a file."""
 
 
 @define
@@ -35,12 +40,14 @@ class UnmatchedClassifier:
     expected: ExpectedFiles
     orders: Iterable[Order]
     _near_misses: NearMissIndex = field(init=False)
+    _mentions: MentionIndex = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
     _numbers_by_name: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         ambiguous = (file for files in self.expected.ambiguous.values() for file in files)
         self._near_misses = NearMissIndex.build((*self.expected.by_basename.values(), *ambiguous), self.pattern)
+        self._mentions = MentionIndex(self.orders, self.expected, self.pattern)
         self._pending = {}
         for order in self.orders:
             self._pending.setdefault(nfc(order.number), []).append(order)
@@ -83,13 +90,51 @@ class UnmatchedClassifier:
         cancelled = [record.order_number for record in records if record.state is FulfillState.CANCELLED]
         if cancelled:
             return _outcome(name, FileStatus.UNRELATED, reason("order_cancelled", order_number=cancelled[0]))
-        near = None if records or _is_hidden(name) else self._near_misses.find(name)
-        if near and self._is_plausible(near, numbers | self._order_numbers_in_folders(name)):
-            because = reason(
-                "near_miss", rules=list(near.rules), print=near.expected.details, suggestion=near.suggestion
-            )
-            return _outcome(name, FileStatus.NEAR_MISS, because, near.suggestion)
-        return self._classify_by_pattern(name, numbers)
+        clean = clean_name(name)
+        reading = self._read(name, clean)
+        if clean.is_printed and not records and not _is_hidden(name):
+            near = self._find_near_miss(clean, numbers, reading)
+            if near is not None:
+                return self._suggest(name, clean, near)
+        if reading is None or not clean.is_printed:
+            return self._classify_by_pattern(name, clean, numbers, mentions_order=reading is not None)
+        return _outcome(name, FileStatus.NEAR_MISS, self._why_not_suggested(name, reading))
+
+    def _read(self, name: str, clean: CleanName) -> Reading | None:
+        """What the name says about the pending orders. Metadata that programs create beside a file says nothing."""
+        return None if name.rpartition("/")[2].startswith(_METADATA) else self._mentions.read(clean.basename)
+
+    def _find_near_miss(self, clean: CleanName, numbers: set[str], reading: Reading | None) -> NearMiss | None:
+        """The one print that the name is near to, unless it can be something else."""
+        near = self._near_misses.find(clean.basename)
+        if near is None and reading is not None and reading.expected is not None:
+            swapped = "swapped_numbers" in reading.rules
+            if swapped or all(self._mentions.can_be_part(number, reading.orders[0]) for number in numbers):
+                near = NearMiss(reading.expected, reading.rules, swapped=True)
+        if near is None or any(order.id != near.expected.order.id for order in (reading.orders if reading else ())):
+            return None
+        return near if self._is_plausible(near, numbers | self._order_numbers_in_folders(clean.basename)) else None
+
+    def _suggest(self, name: str, clean: CleanName, near: NearMiss) -> FileOutcome:
+        suggestion = f"{near.expected.basename}.{clean.extension.lower()}"
+        rules = [*clean.rules, *near.rules]
+        because = reason("near_miss", rules=rules, print=near.expected.details, suggestion=suggestion)
+        return _outcome(name, FileStatus.NEAR_MISS, because, suggestion)
+
+    def _why_not_suggested(self, name: str, reading: Reading) -> Reason:
+        """The reason of a file that mentions pending orders, and may be for one of them."""
+        numbers = sorted({order.number for order in reading.orders}, key=natural_key)
+        if len(numbers) > 1:
+            return reason("several_orders_in_name", order_numbers=numbers[:_MAX_NAMES_SHOWN])
+        expected = self._names_of_order(nfc(numbers[0]))
+        if "basenames" not in expected.details:
+            return expected
+        shown = {"order_number": numbers[0], "basenames": expected.details["basenames"]}
+        if _is_hidden(name):
+            return reason("hidden_file_of_order", **shown)
+        if reading.in_other_folder:
+            return reason("in_other_folder", folder=_as_text(name.rpartition("/")[0]), **shown)
+        return expected
 
     def _classify_recorded(
         self, file: StoredFile | None, recorded: Sequence[tuple[OrderRecord, FileRecord]]
@@ -101,14 +146,15 @@ class UnmatchedClassifier:
         because = reason("replaced_after_fulfillment", order_number=fulfilled[0])
         return _outcome(file.name, FileStatus.SUPERSEDED, because)
 
-    def _classify_by_pattern(self, name: str, numbers: Collection[str]) -> FileOutcome:
-        printable = split_extension(name)[1].lower() in MEDIA_TYPES
-        if _is_hidden(name):
-            return _outcome(name, FileStatus.UNRELATED, reason("hidden_file"))
-        if not numbers:
-            because = reason("other_name", pattern=str(self.pattern)) if printable else reason("other_file")
+    def _classify_by_pattern(
+        self, name: str, clean: CleanName, numbers: Collection[str], *, mentions_order: bool
+    ) -> FileOutcome:
+        if not numbers and not mentions_order:
+            if _is_hidden(name):
+                return _outcome(name, FileStatus.UNRELATED, reason("hidden_file"))
+            because = reason("other_name", pattern=str(self.pattern)) if clean.is_printed else reason("other_file")
             return _outcome(name, FileStatus.UNRELATED, because)
-        if not printable:
+        if not clean.is_printed or clean.rules:
             return unsupported(name)
         pending = sorted(number for number in numbers if number in self._pending)
         if pending:
@@ -119,7 +165,7 @@ class UnmatchedClassifier:
         """All order numbers that the name may contain by the pattern."""
         if _is_hidden(name):
             return set()
-        return self.pattern.order_numbers(split_extension(name)[0])
+        return self.pattern.order_numbers(clean_name(name).basename)
 
     def _order_numbers_in_folders(self, name: str) -> set[str]:
         """The numbers of pending orders that the folders of the name contain."""
@@ -160,25 +206,51 @@ class UnmatchedClassifier:
             return reason("order_expects_more_names", order_number=orders[0].number, basenames=shown, more=more)
         return reason("order_expects_other_names", order_number=orders[0].number, basenames=shown)
 
-    def withdraw_if_found(self, outcome: FileOutcome, found: Collection[tuple[ItemKey, str]]) -> FileOutcome:
-        """Remove the suggestion from a near miss if the expected file exists.
+    def settle_suggestions(
+        self, outcomes: Iterable[FileOutcome], found: Collection[tuple[ItemKey, str]]
+    ) -> list[FileOutcome]:
+        """Remove the suggestions of prints that have a file, or that several near misses would get.
 
         Args:
-            outcome: A near miss, classified before the listing was complete.
+            outcomes: Near misses with a suggestion, classified before the listing was complete.
             found: The items and placements that have a file, once the listing is complete.
         """
-        basename = nfc(split_extension(outcome.suggestion)[0]) if outcome.suggestion else ""
-        expected = self.expected.by_basename.get(basename)
-        if expected is None or (expected.key, expected.placement) not in found:
+        outcomes = list(outcomes)
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        for outcome in outcomes:
+            names[_basename_of(outcome)].append(outcome.name)
+        return [self._settle(outcome, names[_basename_of(outcome)], found) for outcome in outcomes]
+
+    def _settle(
+        self, outcome: FileOutcome, names: Sequence[str], found: Collection[tuple[ItemKey, str]]
+    ) -> FileOutcome:
+        basename = _basename_of(outcome)
+        expected = self.expected.by_basename.get(nfc(basename))
+        details = {"rules": outcome.details["rules"], "print": outcome.details["print"]}
+        if expected is not None and (expected.key, expected.placement) in found:
+            return evolve(outcome, because=reason("near_miss_has_file", **details), suggestion=None)
+        if len(names) == 1:
             return outcome
-        because = reason("near_miss_has_file", rules=outcome.details["rules"], print=outcome.details["print"])
+        others = [name for name in nsmallest(_MAX_NAMES_SHOWN + 1, names) if name != outcome.name][:_MAX_NAMES_SHOWN]
+        because = reason("near_miss_of_several", **details, files=others, basename=basename)
         return evolve(outcome, because=because, suggestion=None)
 
 
+def _basename_of(outcome: FileOutcome) -> str:
+    """The expected name that is suggested, without its extension."""
+    return split_extension(outcome.suggestion or "")[0]
+
+
 def unsupported(name: str) -> FileOutcome:
-    """The outcome of a file that is named like a print file, in a format that is not printed."""
+    """The outcome of a file that is named like a print file, but whose extension is not that of a printed format."""
+    clean = clean_name(name)
     extension = split_extension(name)[1]
-    because = reason("format_not_printed", extension=extension) if extension else reason("no_extension")
+    if clean.rules:
+        because = reason("extension_to_correct", rules=list(clean.rules), extension=clean.extension.lower())
+    elif extension:
+        because = reason("format_not_printed", extension=_as_text(extension))
+    else:
+        because = reason("no_extension")
     return _outcome(name, FileStatus.UNSUPPORTED, because)
 
 
@@ -187,6 +259,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def _outcome(name: str, status: FileStatus, because: Reason, suggestion: str | None = None) -> FileOutcome:
-    """The outcome of a file. Bytes of its name that are not valid text are escaped."""
-    shown = name.encode("utf-8", "backslashreplace").decode()
-    return FileOutcome(name=shown, status=status, because=because, suggestion=suggestion)
+    """The outcome of a file."""
+    return FileOutcome(name=_as_text(name), status=status, because=because, suggestion=suggestion)
+
+
+def _as_text(name: str) -> str:
+    """A name in which bytes that are not valid text are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 from remote_artwork.core.report import (
     NEEDS_PERSON,
+    FileOutcome,
     FileStatus,
     ItemOutcome,
     ItemStatus,
     ScanReport,
     Severity,
 )
+from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
 from remote_artwork.preflight.thumbnails import thumbnail
 from remote_artwork.storage.storage import ArtworkStorage
@@ -61,6 +63,24 @@ FILE_ADVICE: Mapping[FileStatus, str] = {
     FileStatus.AMBIGUOUS: "Delete all files but the right one.",
     FileStatus.UNRELATED: "Nothing to do.",
 }
+_ADVICE_BY_CODE: Mapping[str, str] = {
+    "near_miss_has_file": "Nothing to do. To print this file instead, replace the other one.",
+    "near_miss_of_several": "Rename the right file, and delete the others.",
+    "in_other_folder": "Move and rename the file if it should be printed.",
+    "order_needs_no_artwork": "Nothing to do.",
+    "extension_to_correct": "Correct the name.",
+    "other_name": "If the file is for an order, rename it.",
+}
+"""Advice for reasons that need another one than their status."""
+_UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file again."
+
+
+def advise_on_file(file: FileOutcome) -> str:
+    """What a person should do about an unmatched file."""
+    if "upload_not_finished" in file.details.get("rules", ()):
+        return _UPLOAD_NOT_FINISHED
+    return _ADVICE_BY_CODE.get(file.code, FILE_ADVICE[file.status])
+
 
 _HEADINGS: Mapping[Group, str] = {"person": "Action needed", "waiting": "Waiting", "done": "Done"}
 
@@ -108,7 +128,7 @@ def write_contact_sheet(report: ScanReport, path: str | os.PathLike[str], storag
 
 
 def contact_sheet(report: ScanReport, thumbnails: Mapping[str, bytes]) -> str:
-    """The page as HTML text. Names, reasons and locations are escaped.
+    """The page as HTML text. Names, reasons and locations are escaped, also their invisible characters.
 
     Args:
         report: The report.
@@ -122,9 +142,9 @@ def contact_sheet(report: ScanReport, thumbnails: Mapping[str, bytes]) -> str:
     except ImportError as error:
         raise _missing_jinja2() from error
     style, script = _resource("contact_sheet.css"), _resource("contact_sheet.js")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-        _resource("contact_sheet.html.jinja")
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["visible"] = escape_unprintable
+    page = environment.from_string(_resource("contact_sheet.html.jinja"))
     text = page.render(
         report=report,
         style=style,
@@ -134,7 +154,7 @@ def contact_sheet(report: ScanReport, thumbnails: Mapping[str, bytes]) -> str:
         title=f"{'Plan' if report.dry_run else 'Scan'} of {report.location}",
         sections=_sections(report.items),
         item_advice=ITEM_ADVICE,
-        file_advice=FILE_ADVICE,
+        file_advice=advise_on_file,
         pictures={name: _data_url(data) for name, data in thumbnails.items()},
         statuses=_statuses(report.items),
         warn=Severity.WARN,

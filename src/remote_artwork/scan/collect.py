@@ -351,12 +351,15 @@ class FileDiscovery:
         sent_files = _build_sent_files(pages, records)
         for name in names:
             outcome = self.classifier.classify(name, records, sent_files.get(name))
-            if outcome is None:
-                continue
-            if outcome.suggestion is not None:
-                self._near_misses.append(outcome)
-            else:
-                self.tally.add(outcome)
+            if outcome is not None:
+                self._add(outcome)
+
+    def _add(self, outcome: FileOutcome) -> None:
+        """Count an unmatched file. A suggestion is kept until all files are known."""
+        if outcome.suggestion is not None:
+            self._near_misses.append(outcome)
+        else:
+            self.tally.add(outcome)
 
     def _find_records(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
         by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
@@ -368,10 +371,10 @@ class FileDiscovery:
     def _classify_remaining(self) -> None:
         """Classify the files whose outcome depends on all other files."""
         served = {(key, placement) for key, placements in self.matches.found.items() for placement in placements}
-        for outcome in self._near_misses:
-            self.tally.add(self.classifier.withdraw_if_found(outcome, served))
         for name in self.matches.unsupported:
-            self.tally.add(unsupported(name))
+            self._add(self.classifier.classify(name, {}) or unsupported(name))
+        for outcome in self.classifier.settle_suggestions(self._near_misses, served):
+            self.tally.add(outcome)
         excluded = self.matches.expected.excluded
         for name, files in self.matches.ambiguous:
             exclusion = next(excluded[file.key] for file in files if file.key in excluded)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from remote_artwork.core.expected import expect_files
-from remote_artwork.core.near_miss import NearMissIndex, normalize
+from remote_artwork.core.near_miss import NearMissIndex, clean_name, normalize
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 
@@ -18,16 +18,24 @@ UPLOADING = "upload_not_finished"
 SPACES = "extra_spaces"
 FOLDER = "in_a_folder"
 FRONT = "word_in_front"
-LETTER = "letter_o"
+INVISIBLE = "invisible_characters"
+EXTENSION = "other_extension"
+AFTER = "text_after_extension"
 CAPITALS = "letter_case"
 WIDE = "compatibility_characters"
 
 
 def near(name, *stems, pattern="{order_number}"):
-    """The near miss of ``name`` among names of single-item orders."""
+    """The near miss of ``name`` among names of single-item orders: its broken rules, and the name it should have."""
     orders = [Order(stem, [OrderItem("1")]) for stem in stems]
     parsed = FilenamePattern(pattern)
-    return NearMissIndex.build(expect_files(orders, parsed).by_basename.values(), parsed).find(name)
+    clean = clean_name(name)
+    if not clean.is_printed:
+        return None
+    found = NearMissIndex.build(expect_files(orders, parsed).by_basename.values(), parsed).find(clean.basename)
+    if found is None:
+        return None
+    return (*clean.rules, *found.rules), f"{found.expected.basename}.{clean.extension.lower()}"
 
 
 @pytest.mark.parametrize(
@@ -49,13 +57,14 @@ def near(name, *stems, pattern="{order_number}"):
         ("1001_1_final_v2 (1).pdf", COPY),
         ("1001_1 - Kopie.pdf", COPY),
         ("1001_1_rev3.pdf", COPY),
-        ("x/1001_1.pdf", FOLDER),
-        ("Plakate/Mai 2026/1001_1.pdf", FOLDER),
+        ("1001_1/1001_1.pdf", FOLDER),
+        ("Order 1001_1/#1001-1/1001_1.pdf", FOLDER),
         ("order1001_1.pdf", FRONT),
         ("Order #1001_1.pdf", FRONT),
         ("Copy of 1001_1.pdf", FRONT),
-        ("1OO1_1.pdf", LETTER),
-        ("1oo1_1.pdf", LETTER),
+        ("1001\u200b_1.pdf", INVISIBLE),
+        ("\u20601001\u22121.pdf", (INVISIBLE, SEPARATOR)),
+        ("١٠٠١_١.pdf", WIDE),
         ("#1001_1.pdf", HASH),
         ("01001_1.pdf", ZEROS),
         ("1001_01.pdf", ZEROS),
@@ -63,6 +72,15 @@ def near(name, *stems, pattern="{order_number}"):
         ("1001_1.jpg.pdf", TWICE),
         ("1001_1.pdf.part", UPLOADING),
         ("1001_1.pdf.crdownload", UPLOADING),
+        ("1001_1.pdf.partial", UPLOADING),
+        ("1001_1.jpeg.pdf.partial", (UPLOADING, TWICE)),
+        ("1001_1.pdf.a1b2c3d4.partial", UPLOADING),
+        ("1001_1.pdf.opdownload", UPLOADING),
+        ("1001_1.pdf.download", UPLOADING),
+        ("~syncthing~1001_1.pdf.tmp", UPLOADING),
+        ("1001_1.pdf. ", AFTER),
+        ("1001_1.PDF%20", AFTER),
+        ("1001_1.pdf\ufeff", INVISIBLE),
         ("1001 _1.pdf", SPACES),
         ("1001_1 .pdf", SPACES),
         (" 1001_1.pdf", SPACES),
@@ -76,21 +94,35 @@ def near(name, *stems, pattern="{order_number}"):
 def test_the_rule_a_name_broke_is_named_and_no_other(name, rules):
     found = near(name, "1001_1", "1001_2", "1002_1")
     broken = (rules,) if isinstance(rules, str) else rules
-    assert (found.rules, found.suggestion, found.expected.basename) == (broken, "1001_1.pdf", "1001_1")
+    assert found == (broken, "1001_1.pdf")
 
 
 def test_the_suggestion_keeps_the_format_in_small_letters_and_the_shops_spelling():
     found = near("#abc-1.JPEG", "#ABC-1")
-    assert (found.rules, found.suggestion) == ((CAPITALS,), "#ABC-1.jpeg")
+    assert found == ((CAPITALS,), "#ABC-1.jpeg")
+
+
+@pytest.mark.parametrize("extension", ["jfif", "JPE", "pjpeg"])
+def test_another_extension_for_jpeg_is_corrected(extension):
+    assert near(f"1001_1.{extension}", "1001_1") == ((EXTENSION,), "1001_1.jpg")
+    assert near(f"1001-1.{extension}", "1001_1") == ((EXTENSION, SEPARATOR), "1001_1.jpg")
+
+
+def test_a_name_that_two_items_nearly_have_is_exactly_that_of_one():
+    assert near("001_1.jfif", "001_1", "1_1") == ((EXTENSION,), "001_1.jpg")
+
+
+def test_an_unfinished_download_keeps_a_long_extension():
+    assert clean_name("1001_1.jpeg.partial") == ("1001_1", "jpeg", (UPLOADING,))
 
 
 def test_a_hash_that_is_lacking_is_a_near_miss_too():
     found = near("1001_1.pdf", "#1001_1")
-    assert (found.rules, found.suggestion) == ((HASH,), "#1001_1.pdf")
+    assert found == ((HASH,), "#1001_1.pdf")
 
 
 def test_a_half_uploaded_file_in_another_unicode_form_lacks_nothing_but_its_end():
-    assert near("e\u0301_1.pdf.part", "é_1").rules == (UPLOADING,)
+    assert near("e\u0301_1.pdf.part", "é_1") == ((UPLOADING,), "é_1.pdf")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +155,13 @@ def test_a_half_uploaded_file_in_another_unicode_form_lacks_nothing_but_its_end(
         "item1001_1.pdf",
         "10Q1_1.pdf",
         "1001_1.pdf/",
+        "x/1001_1.pdf",
+        "Plakate/Mai 2026/1001_1.pdf",
+        "1001_1/old/1001_1.pdf",
+        "1001_1 old/1001_1.pdf",
+        "1OO1_1.pdf",
+        "1001_1.pdf.zip",
+        "1001_1.download",
     ],
 )
 def test_no_other_likeness_is_a_near_miss(name):
@@ -135,8 +174,8 @@ def test_two_equally_near_items_suggest_nothing():
 
 
 def test_a_name_with_fewer_slips_wins_over_one_with_more():
-    assert near("abcV12.pdf", "ABC", "ABCV12").suggestion == "ABCV12.pdf"
-    assert near("1001_1_V2.PDF.pdf", "1001_1", "1001_1_v2").suggestion == "1001_1_v2.pdf"
+    assert near("abcV12.pdf", "ABC", "ABCV12")[1] == "ABCV12.pdf"
+    assert near("1001_1_V2.PDF.pdf", "1001_1", "1001_1_v2")[1] == "1001_1_v2.pdf"
 
 
 def test_a_version_is_not_cut_off_a_word():

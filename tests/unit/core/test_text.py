@@ -36,6 +36,14 @@ def test_unprintable_characters_are_escaped():
     assert escape_unprintable("\ud800\U000e0001") == r"\ud800\U000e0001"
 
 
+@pytest.mark.parametrize(
+    "character", ["\u00ad", "\u200b", "\u200e", "\u3164", "\ufe0f", "\ufeff", "\u2800", "\U000e0100"]
+)
+def test_characters_that_nobody_sees_are_escaped(character):
+    shown = character.encode("ascii", "backslashreplace").decode()
+    assert escape_unprintable(f"10{character}01") == f"10{shown}01"
+
+
 def test_a_name_is_compared_in_its_composed_form():
     assert nfc("e\u0301") == "é"
     assert nfc("A b") == "A b"

@@ -96,13 +96,20 @@ def test_a_file_of_no_pending_order_is_early(name):
 @pytest.mark.parametrize(
     "name",
     [
-        ".DS_Store", "Thumbs.db", "notes.txt", "readme.pdf", "old/1001_1.pdf", "._1001_1.pdf", "in/.keep_me", "", "/",
-        "1001_1.pdf/", ".pdf", "1001.pdf", "x" * 2000 + "_1.pdf",
+        ".DS_Store", "Thumbs.db", "notes.txt", "readme.pdf", "._1001_1.pdf", "in/.keep_me", "", "/", ".pdf",
+        "x" * 2000 + "_1.pdf",
     ],
 )  # fmt: skip
 def test_everything_else_is_unrelated(name):
     outcome = judge(name, ORDER)
     assert (outcome.status, outcome.suggestion) == (FileStatus.UNRELATED, None)
+
+
+@pytest.mark.parametrize("name", ["old/1001_1.pdf", "1001.pdf", "1001 1 proof.pdf", "1001/cover.pdf"])
+def test_a_file_that_may_be_for_a_pending_order_is_never_unrelated(name):
+    outcome = judge(name, ORDER)
+    assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
+    assert "1001_1, 1001_2" in outcome.reason
 
 
 def test_the_artwork_of_an_order_that_is_done_is_no_oddity():
@@ -153,7 +160,8 @@ def test_a_file_that_speaks_of_one_pending_order_is_never_suggested_to_another()
 
 def test_a_name_that_may_be_read_as_an_order_to_come_is_not_suggested_elsewhere():
     outcome = judge("10-1_1.pdf", Order("10", [OrderItem("1-1")]))
-    assert (outcome.status, outcome.suggestion) == (FileStatus.EARLY, None)
+    assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
+    assert outcome.reason == "order 10 expects no file of this name, but 10_1-1"
 
 
 def test_a_name_that_is_nearly_two_items_is_suggested_to_neither():
@@ -196,21 +204,36 @@ def test_a_name_in_another_unicode_form_speaks_of_the_same_order():
     assert oddities().order_numbers("e\u0301_9.pdf") == {"é"}
 
 
+def settled(watch, *names, found=()):
+    """The outcomes of these names, once all files are known."""
+    return watch.settle_suggestions([watch.classify(name, {}) for name in names], set(found))
+
+
 def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
     watch = oddities(ORDER)
     outcome = watch.classify("1001-1.pdf", {})
-    assert watch.withdraw_if_found(outcome, {(("1001", "2"), "default")}) is outcome
-    settled = watch.withdraw_if_found(outcome, {(("1001", "1"), "default")})
-    assert (settled.status, settled.suggestion) == (FileStatus.NEAR_MISS, None)
-    assert settled.reason == (
+    assert settled(watch, "1001-1.pdf", found=[(("1001", "2"), "default")]) == [outcome]
+    [withdrawn] = settled(watch, "1001-1.pdf", found=[(("1001", "1"), "default")])
+    assert (withdrawn.status, withdrawn.suggestion) == (FileStatus.NEAR_MISS, None)
+    assert withdrawn.reason == (
         "it has a different separator; item 1 of order 1001 has its file already, so this one is not used"
     )
 
 
-def test_what_suggests_nothing_has_nothing_to_take_back():
-    watch = oddities(ORDER)
-    outcome = watch.classify("2002_1.pdf", {})
-    assert watch.withdraw_if_found(outcome, {(("1001", "1"), "default")}) is outcome
+def test_several_near_misses_of_one_print_get_no_suggestion():
+    names = ["1001-1.pdf", "1001_1 (1).pdf", "1001-2.pdf", "#1001_1.png", "1001_1.jfif"]
+    outcomes = settled(oddities(ORDER), *names)
+    assert [outcome.suggestion for outcome in outcomes] == [None, None, "1001_2.pdf", None, None]
+    assert {outcome.status for outcome in outcomes} == {FileStatus.NEAR_MISS}
+    assert outcomes[0].reason == (
+        "it has a different separator; item 1 of order 1001 waits for one file, and #1001_1.png, 1001_1 (1).pdf, "
+        "1001_1.jfif can be that file too; rename the right one to 1001_1, and keep its extension"
+    )
+
+
+def test_a_name_of_a_done_order_is_not_suggested_to_a_pending_one():
+    outcome = judge("1000_1 1001_1.pdf", ORDER, records=[record("1000_1 1001", state=FulfillState.OPEN)])
+    assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
 
 
 @pytest.mark.parametrize("name", ["\udcff_1.pdf", "\udcff.\udcfe", "1001_\udcff.txt", "1001-1\udcff.pdf"])

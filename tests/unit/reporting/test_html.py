@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 from reasons import because
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import (
     Fault,
     FileOutcome,
@@ -18,7 +19,7 @@ from remote_artwork.core.report import (
     Severity,
 )
 from remote_artwork.errors import MissingExtra
-from remote_artwork.reporting.html import FILE_ADVICE, ITEM_ADVICE, contact_sheet, group_of
+from remote_artwork.reporting.html import FILE_ADVICE, ITEM_ADVICE, advise_on_file, contact_sheet, group_of
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 EMPTY = ScanReport(dry_run=False, tenant="t", location="s3://b/in/", started_at=NOON, finished_at=NOON, items=())
@@ -54,6 +55,36 @@ def test_every_file_status_is_shown_with_advice(status):
     assert status.replace("_", " ") in text
     assert FILE_ADVICE[status] in text
     assert "1001_1.pdf" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["\u200e1001_1.pdf", "1001\u200b_1.pdf", "1001\u00ad_1.pdf", "1001_1\ufe0f.pdf", "\u202e.pdf"]
+)
+def test_invisible_characters_are_shown(name):
+    file = FileOutcome(name=name, status=FileStatus.NEAR_MISS, because=because("why"), suggestion=name)
+    text = page(item(ItemStatus.CONFLICT, files=(name,), expected=(name,)), files=(file,), tenant=name)
+    shown = name.encode("ascii", "backslashreplace").decode()
+    assert text.count(f"<bdi>{shown}</bdi>") == 4
+    assert f'class="name">{shown}</bdi>' in text
+    assert f"<bdi>{name}" not in text
+
+
+@pytest.mark.parametrize(
+    ("rules", "advice"),
+    [(["upload_not_finished"], "Wait until the upload is finished"), (["other_separator"], "Rename the file")],
+)
+def test_the_advice_on_a_near_miss_depends_on_its_rules(rules, advice):
+    details = {"order_number": "1001", "item_number": "1", "placement": None}
+    why = reason("near_miss", rules=rules, print=details, suggestion="1001_1.pdf")
+    file = FileOutcome(name="x", status=FileStatus.NEAR_MISS, because=why, suggestion="1001_1.pdf")
+    assert advise_on_file(file).startswith(advice)
+
+
+def test_an_unrelated_print_file_may_be_for_an_order():
+    file = FileOutcome(
+        name="x.pdf", status=FileStatus.UNRELATED, because=reason("other_name", pattern="{order_number}")
+    )
+    assert advise_on_file(file) == "If the file is for an order, rename it."
 
 
 def test_warnings_are_shown_and_all_findings_are_in_the_table():

@@ -1,0 +1,234 @@
+"""How people and programs name print files, and the right verdict for each name, one file at a time.
+
+A name that contains the number or the id of a pending order is never ``early`` or ``unrelated``. A name is suggested
+only where exactly one print is possible.
+"""
+
+import pytest
+
+from remote_artwork.core.expected import expect_files
+from remote_artwork.core.orders import Order, OrderItem
+from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.unmatched import UnmatchedClassifier
+
+ORDERS = [
+    Order("1001", [OrderItem("1"), OrderItem("2")]),
+    Order("1002", [OrderItem("1")]),
+    Order("1003", [OrderItem("1", id="9876543210")], id="5678901234567"),
+    Order("1004", [OrderItem("1")], id="6f1c2d3e-8a4b-4c5d-9e6f-7a8b9c0d1e2f"),
+    Order("A-77", [OrderItem("x")]),
+    Order("2050", [OrderItem("7", placements=("front", "back"))]),
+    Order("2024-0001", [OrderItem("1"), OrderItem("2")]),
+    Order("3000", [OrderItem("1", requires_artwork=False)]),
+    Order("12", [OrderItem("1"), OrderItem("2")]),
+]
+NEAR, EARLY, OTHER_FORMAT, UNRELATED = "near_miss", "early", "unsupported", "unrelated"
+
+SUGGESTED = [
+    # separators
+    ("1001-2.pdf", "1001_2.pdf"),
+    ("1001 2.pdf", "1001_2.pdf"),
+    ("1001\u22122.pdf", "1001_2.pdf"),
+    ("1001\u20142.pdf", "1001_2.pdf"),
+    ("1001\xa02.pdf", "1001_2.pdf"),
+    ("1001,2.pdf", "1001_2.pdf"),
+    ("_1001_2.pdf", "1001_2.pdf"),
+    ("1001_2_.pdf", "1001_2.pdf"),
+    ("1001_2-.pdf", "1001_2.pdf"),
+    ("(1001_2).pdf", "1001_2.pdf"),
+    ("[1001] 2.pdf", "1001_2.pdf"),
+    ("#1001 #2.pdf", "1001_2.pdf"),
+    # labels
+    ("Order 1001 Item 2.pdf", "1001_2.pdf"),
+    ("order-1001-item-2.png", "1001_2.png"),
+    ("Order1001Item2.pdf", "1001_2.pdf"),
+    ("order number 1001_2.pdf", "1001_2.pdf"),
+    ("Order No. 1001 - Pos. 2.pdf", "1001_2.pdf"),
+    ("Bestellung 1001 Artikel 2.pdf", "1001_2.pdf"),
+    ("Auftragsnr. 1001 Position 2.pdf", "1001_2.pdf"),
+    ("Commande n° 1001 article 2.pdf", "1001_2.pdf"),
+    ("Pedido Nº 1001 línea 2.pdf", "1001_2.pdf"),
+    ("PRINT_1001_2.pdf", "1001_2.pdf"),
+    ("PRINT_1001_FINAL_2.png", "1001_2.png"),
+    ("artwork 1001_2.pdf", "1001_2.pdf"),
+    ("Druckdaten_1001_2.pdf", "1001_2.pdf"),
+    ("copy_of_1001_2.pdf", "1001_2.pdf"),
+    ("Copy of Order 1001_2.pdf", "1001_2.pdf"),
+    ("1001_item_2.pdf", "1001_2.pdf"),
+    ("1001-line-2.pdf", "1001_2.pdf"),
+    ("Order 2050 item 7 front.pdf", "2050_7_front.pdf"),
+    # invisible characters
+    ("\u200e1001_2.pdf", "1001_2.pdf"),
+    ("\ufeff1001_2.pdf", "1001_2.pdf"),
+    ("1001\u200b_2.pdf", "1001_2.pdf"),
+    ("1001\u00ad_2.pdf", "1001_2.pdf"),
+    ("1001_2\u200f.pdf", "1001_2.pdf"),
+    ("1001_2\ufe0f.pdf", "1001_2.pdf"),
+    # letters and digits
+    ("l001_2.pdf", "1001_2.pdf"),
+    ("I001_2.pdf", "1001_2.pdf"),
+    ("1O0I_2.pdf", "1001_2.pdf"),
+    ("\u0410-77_\u0445.pdf", "A-77_x.pdf"),
+    ("١٠٠١_٢.pdf", "1001_2.pdf"),
+    ("A77_x.pdf", "A-77_x.pdf"),
+    ("a77-x.pdf", "A-77_x.pdf"),
+    ("20240001_2.pdf", "2024-0001_2.pdf"),
+    ("2024_0001_2.pdf", "2024-0001_2.pdf"),
+    # the id
+    ("5678901234567_1.png", "1003_1.png"),
+    ("order 5678901234567.pdf", "1003_1.pdf"),
+    ("1_5678901234567.pdf", "1003_1.pdf"),
+    ("6f1c2d3e-8a4b-4c5d-9e6f-7a8b9c0d1e2f_1.pdf", "1004_1.pdf"),
+    ("6F1C2D3E8A4B4C5D9E6F7A8B9C0D1E2F_1.pdf", "1004_1.pdf"),
+    ("1003_9876543210.pdf", "1003_1.pdf"),
+    # the wrong way round
+    ("2_1001.pdf", "1001_2.pdf"),
+    ("Item 2 Order 1001.pdf", "1001_2.pdf"),
+    ("2-2024-0001.pdf", "2024-0001_2.pdf"),
+    # one print
+    ("1004.pdf", "1004_1.pdf"),
+    ("#1004.pdf", "1004_1.pdf"),
+    ("Order 1004.pdf", "1004_1.pdf"),
+    ("order_1004_final.pdf", "1004_1.pdf"),
+    ("1004 (1).pdf", "1004_1.pdf"),
+    ("2050_front.pdf", "2050_7_front.pdf"),
+    # folders that name the order
+    ("1001/1001_2.pdf", "1001_2.pdf"),
+    ("1001/2.pdf", "1001_2.pdf"),
+    ("Order 1001/Item 2.pdf", "1001_2.pdf"),
+    ("#1004/artwork.pdf", "1004_1.pdf"),
+    ("#1004/1004.pdf", "1004_1.pdf"),
+    # extensions and unfinished uploads
+    ("1001_2.jfif", "1001_2.jpg"),
+    ("1001_2.JPE", "1001_2.jpg"),
+    ("1001-2.jfif", "1001_2.jpg"),
+    ("1001_2.pdf.", "1001_2.pdf"),
+    ("1001_2.pdf ", "1001_2.pdf"),
+    ("1001_2.pdf%20", "1001_2.pdf"),
+    ("1001_2.pdf\u200b", "1001_2.pdf"),
+    ("1001_2.pdf.partial", "1001_2.pdf"),
+    ("1001_2.pdf.a1b2c3d4.partial", "1001_2.pdf"),
+    ("1001_2.pdf.opdownload", "1001_2.pdf"),
+    ("1001_2.pdf.download", "1001_2.pdf"),
+    ("~syncthing~1001_2.pdf.tmp", "1001_2.pdf"),
+]
+"""Exactly one print is possible."""
+
+FOLDERS = [
+    "#recycle", "@Recycle", "$RECYCLE.BIN", "Recycle Bin", "lost+found", "~snapshot", "Input_Success", "Input_Error",
+    "Processed", "Do not print", "low res", "Mockups", "Papierkorb", "old", "archive/2025", "to print/cancelled", "in",
+    "uploads", "May 2026/posters", "print", "final", "1001 old", "1001 (cancelled)", "old/1001", "1001/proofs",
+    "1002/old", "Copy of 1001", "1001 v1", "1",
+]  # fmt: skip
+"""Folders that say something other than the order's number. What they mean is not known, so nothing is suggested."""
+
+NOT_SUGGESTED = [
+    # what else the file may be is not known
+    ("_0G63D_1001_2.pdf", NEAR),
+    ("1001-2__Business Card.pdf", NEAR),
+    ("IMG_1001_2.jpg", NEAR),
+    ("~$1001_2.pdf", NEAR),
+    ("1001_2_proof.pdf", NEAR),
+    ("1001_2_back.pdf", NEAR),
+    ("proof 1001_2.pdf", NEAR),
+    ("do not print 1001_2.pdf", NEAR),
+    ("cancelled order 1001_2.pdf", NEAR),
+    ("reorder 1001_2.pdf", NEAR),
+    ("re-order 1001_2.pdf", NEAR),
+    ("invoice 1004.pdf", NEAR),
+    ("Rechnung_1004.pdf", NEAR),
+    ("1004 mockup.png", NEAR),
+    ("1004_1_lowres.pdf", NEAR),
+    ("1004_1_page2.pdf", NEAR),
+    ("1004_1_2.pdf", NEAR),
+    ("1004_2.pdf", NEAR),
+    ("1004 (2).pdf", NEAR),
+    ("1001.pdf", NEAR),
+    ("1001 (1).pdf", NEAR),
+    ("1001[1].pdf", NEAR),
+    ("1001_1&2.pdf", NEAR),
+    ("1001_1+2.pdf", NEAR),
+    ("1001 + 1002.pdf", NEAR),
+    ("1001_1 1002_1.pdf", NEAR),
+    ("1002/1001_2.pdf", NEAR),
+    ("Item 1001 Order 2.pdf", NEAR),
+    ("Artikel 1004.pdf", NEAR),
+    ("1004 order 1.pdf", NEAR),
+    ("2024-05-17_1004_1.pdf", NEAR),
+    ("20240517 1004 1.pdf", NEAR),
+    ("1004_1_70x100cm.pdf", NEAR),
+    ("Artboard 1 1004.pdf", NEAR),
+    ("WhatsApp Image 1004.jpeg", NEAR),
+    ("1004_1.sync-conflict-20260101-101010-ABCDEFG.pdf", NEAR),
+    ("1004_1 (Anna's conflicted copy 2026-01-01).pdf", NEAR),
+    ("2050_7.pdf", NEAR),
+    ("2050 item 7.pdf", NEAR),
+    ("3000.pdf", NEAR),
+    ("order 3000 logo.pdf", NEAR),
+    ("12.pdf", NEAR),
+    ("12/cover.pdf", NEAR),
+    ("5678 9012 34567_1.pdf", NEAR),
+    ("1001/cover.pdf", NEAR),
+    ("1004/1/artwork.pdf", NEAR),
+    (".1004_1.pdf", NEAR),
+    # other orders
+    ("1001A_1.pdf", EARLY),
+    ("10011_1.pdf", EARLY),
+    ("11001_1.pdf", EARLY),
+    ("100_1.pdf", EARLY),
+    ("1005_1.pdf", EARLY),
+    ("order 1005_1.pdf", EARLY),
+    ("1005_12.pdf", EARLY),
+    ("B-77_x.pdf", EARLY),
+    ("2024-0002_1.pdf", EARLY),
+    ("5678901234568_1.pdf", EARLY),
+    # no order
+    ("logo.pdf", UNRELATED),
+    ("poster 70x100.pdf", UNRELATED),
+    ("DSC01001.JPG", UNRELATED),
+    ("price list.xlsx", UNRELATED),
+    ("._1001_2.pdf", UNRELATED),
+    (".DS_Store", UNRELATED),
+    ("10012.pdf", UNRELATED),
+    # other formats
+    ("1001_2.tiff", OTHER_FORMAT),
+    ("1004.psd", OTHER_FORMAT),
+    ("Order 1001 Item 2.ai", OTHER_FORMAT),
+    ("1001_2", OTHER_FORMAT),
+    ("1005_1.jfif", OTHER_FORMAT),
+    ("1005_1.pdf.part", OTHER_FORMAT),
+    ("1001_2.jpg~", OTHER_FORMAT),
+]
+"""Several prints are possible, or none."""
+
+PATTERN = FilenamePattern("{order_number}_{order_item_number}[_{placement}]")
+CLASSIFIER = UnmatchedClassifier(PATTERN, expect_files(ORDERS, PATTERN), ORDERS)
+
+
+def classify(name):
+    return CLASSIFIER.classify(name, {})
+
+
+@pytest.mark.parametrize(("name", "suggestion"), SUGGESTED)
+def test_the_one_possible_print_is_suggested(name, suggestion):
+    outcome = classify(name)
+    assert (outcome.status, outcome.suggestion) == (NEAR, suggestion), outcome.reason
+    assert f"waits for {suggestion}" in outcome.reason
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nothing_is_suggested_out_of_a_folder_that_does_not_name_only_the_order(folder):
+    outcome = classify(f"{folder}/1001_2.pdf")
+    assert (outcome.status, outcome.suggestion) == (NEAR, None), outcome.reason
+    assert f"in the folder {folder}" in outcome.reason or "1001, 1002" in outcome.reason
+
+
+@pytest.mark.parametrize(("name", "status"), NOT_SUGGESTED)
+def test_nothing_is_suggested_where_several_prints_or_none_are_possible(name, status):
+    outcome = classify(name)
+    assert (outcome.status, outcome.suggestion) == (status, None), outcome.reason
+
+
+def test_the_corpus_is_large():
+    names = [*(name for name, _ in SUGGESTED), *(name for name, _ in NOT_SUGGESTED), *FOLDERS]
+    assert len(set(names)) == len(names) > 160
