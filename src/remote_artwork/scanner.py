@@ -108,6 +108,10 @@ def _valid_url_lifetime(scanner: _HasStorage, _attribute: object, lifetime: time
         )
 
 
+def _can_make_urls(_scanner: object, _attribute: object, storage: ArtworkStorage) -> None:
+    storage.check_urls()
+
+
 # --- The scanner ---
 
 
@@ -154,7 +158,7 @@ class Scanner:
         clock: Returns the current time with a time zone, for reports, the age of files and the lifetime of URLs.
     """
 
-    storage: ArtworkStorage
+    storage: ArtworkStorage = field(validator=_can_make_urls)
     client: FulfillmentClient = field(validator=_valid_client)
     ledger: Ledger = field(kw_only=True)
     pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_parse_pattern)

@@ -111,18 +111,35 @@ def file_key(name: str) -> str:
 
 @frozen(kw_only=True)
 class FileRecord:
-    """One version of a file, as the ledger stores it. It contains no URL."""
+    """One version of a file, as the ledger stores it. It contains no URL.
+
+    It is made from a lookup of that file. A listing may describe the same version with another change token, without
+    its version id, or both. Only ``describes`` and ``may_describe`` compare a record with a file:
+
+    - ``describes`` is for a file that is to be sent. Any doubt counts as another version, which is checked again.
+    - ``may_describe`` is for a file that another order was sent with. Any doubt counts as the same version.
+
+    If the token of a *listed* file differs, the difference proves nothing: look the file up, and compare again.
+    """
 
     placement: str
     name: str
     size: int
     etag: str
     version_id: str | None = None
+    changed_at: str = ""
 
     @classmethod
     def of(cls, placement: str, file: StoredFile) -> FileRecord:
         """The record of a stored file for one placement."""
-        return cls(placement=placement, name=file.name, size=file.size, etag=file.etag, version_id=file.version_id)
+        return cls(
+            placement=placement,
+            name=file.name,
+            size=file.size,
+            etag=file.etag,
+            version_id=file.version_id,
+            changed_at=file.changed_at,
+        )
 
     @property
     def version(self) -> str:
@@ -130,14 +147,22 @@ class FileRecord:
         return self.version_id or self.etag
 
     def describes(self, file: StoredFile) -> bool:
-        """Whether ``file`` is still this version, as far as the storage shows it."""
+        """Whether ``file`` is certainly still this version.
+
+        A version id that a lookup does not confirm has vanished: the file was moved to another bucket.
+        """
+        version_vanished = bool(self.version_id) and file.version_id is None and not file.listed
+        touched = self.changed_at and file.changed_at and self.changed_at != file.changed_at
+        return self.name == file.name and self.may_describe(file) and not version_vanished and not touched
+
+    def may_describe(self, file: StoredFile) -> bool:
+        """Whether ``file`` may be this version, in any spelling of its name: nothing shows another content.
+
+        A later ``changed_at`` is no such difference. It also changes with the permissions of a file.
+        """
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
-        return (self.name, self.size, self.etag) == (file.name, file.size, file.etag)
-
-    def describes_in_any_spelling(self, file: StoredFile) -> bool:
-        """Whether ``file`` is still this version, whatever the spelling of its name."""
-        return file_key(self.name) == file_key(file.name) and self.describes(evolve(file, name=self.name))
+        return (file_key(self.name), self.size, self.etag) == (file_key(file.name), file.size, file.etag)
 
 
 @frozen(kw_only=True)
@@ -209,13 +234,11 @@ class OrderRecord:
 
     def has_used(self, file: StoredFile) -> bool:
         """Whether the file was printed for the order, or may have been."""
-        return any(record.describes_in_any_spelling(file) for record in self.used_files)
+        return any(record.may_describe(file) for record in self.used_files)
 
     def has_printed(self, file: StoredFile) -> bool:
         """Whether the file was printed for the order, as far as the shop confirmed it."""
-        return self.state is FulfillState.FULFILLED and any(
-            record.describes_in_any_spelling(file) for record in self.sent_files
-        )
+        return self.state is FulfillState.FULFILLED and any(record.may_describe(file) for record in self.sent_files)
 
     def is_stale_fulfillment(self, call_limit: timedelta) -> bool:
         """Whether the order was fulfilled so long ago that a shop which still lists it as pending has lost the call.

@@ -103,7 +103,7 @@ class Matches:
         if page.strategy:
             self.strategies[page.strategy] = None
         for name, error in page.unknown.items():
-            self._add_unknown(name, error)
+            self.add_unknown(name, error)
         matching, others = partition_names(page.names, self.expected.by_basename)
         for position in matching:
             self._add_match(page, position)
@@ -129,10 +129,11 @@ class Matches:
         try:
             file = page.file(position)
         except StorageMisbehaved as error:  # concerns this file only
-            self._add_unknown(name, str(error))
+            self.add_unknown(name, str(error))
             return
         expected = self.expected.by_basename[nfc(basename)]
         self.found.setdefault(expected.key, {}).setdefault(expected.placement, {})[name] = file
 
-    def _add_unknown(self, name: str, error: str) -> None:
+    def add_unknown(self, name: str, error: str) -> None:
+        """Record that it is not known whether the file exists, or which one it is."""
         self.unknown.setdefault(nfc(split_extension(name)[0]), {})[name] = error

@@ -240,9 +240,12 @@ class StoredFile:
     Args:
         name: The key relative to the location's folder.
         size: In bytes.
-        etag: An opaque change token, the same in a listing and in a ``stat``; not a checksum.
-        version_id: The storage's version id or generation, if it keeps versions.
+        etag: An opaque change token; not a checksum. ``FileRecord`` decides which tokens can be compared.
+        version_id: The storage's version id or generation, if reads and URLs are pinned to it.
         last_modified: The storage's own time. It never decides whether a file is new.
+        changed_at: When content or attributes last changed, as the storage writes it. Only local folders report it.
+        available_until: When the storage itself ends the access to the file; None: no end is known.
+        listed: Whether a listing describes the file. Some storages have other change tokens in their listings.
     """
 
     name: str
@@ -250,6 +253,9 @@ class StoredFile:
     etag: str
     version_id: str | None = None
     last_modified: datetime | None = None
+    changed_at: str = ""
+    available_until: datetime | None = field(default=None, eq=False)
+    listed: bool = field(default=False, eq=False)
 
     @property
     def version(self) -> str:

@@ -141,7 +141,7 @@ class UnmatchedClassifier:
     ) -> FileOutcome | None:
         """The outcome of a file whose name the ledger has; None if it is the file that was used."""
         fulfilled = [record.order_number for record, _ in recorded if record.state is FulfillState.FULFILLED]
-        if file is None or not fulfilled or any(recorded_file.describes(file) for _, recorded_file in recorded):
+        if file is None or not fulfilled or any(recorded_file.may_describe(file) for _, recorded_file in recorded):
             return None
         because = reason("replaced_after_fulfillment", order_number=fulfilled[0])
         return _outcome(file.name, FileStatus.SUPERSEDED, because)

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord, file_key
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FileRecord, FulfillState, OrderKey, OrderRecord, file_key
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
@@ -33,6 +33,9 @@ log: logging.Logger = logging.getLogger(__name__)
 _CLASSIFY_BATCH = 34_000
 """Unmatched files are classified in batches, with one ledger query each. A batch ends once its pages have this many
 names."""
+
+_MAX_LOOKUPS = 100
+"""A scan looks up at most this many files of orders that are done, to see whether they were replaced."""
 
 _MAX_SKIP_SCAN_UNMATCHED = 1_000
 """A skip-scan classifies at most this many unmatched files, because classifying a name takes longer than listing it."""
@@ -110,6 +113,9 @@ class Collector:
             if query is None or query.basenames or query.names:
                 self._list_files(query, pending, matches, tally)
             used = self._find_used_files(matches)
+            self._look_up_changed(
+                matches, [*rows.by_key.values(), *(each for known in used.values() for each in known)]
+            )
         except LedgerError as error:
             failure = ReadFailure.of_ledger(error)
         except StorageError as error:
@@ -175,6 +181,26 @@ class Collector:
             for key in {file_key(file.name) for file in record.used_files}:
                 used[key].append(record)
         return dict(used)
+
+    def _look_up_changed(self, matches: Matches, records: Iterable[OrderRecord]) -> None:
+        """Look up each listed file that no record of its name describes, so that the plan compares like with like.
+
+        It was replaced, or this storage has other change tokens in its listings. Only a lookup shows which.
+        """
+        known: defaultdict[str, list[FileRecord]] = defaultdict(list)
+        for record in records:
+            for file in (*record.used_files, *(file for row in record.items.values() for file in row.files)):
+                known[file_key(file.name)].append(file)
+        for files in [files for placements in matches.found.values() for files in placements.values()]:
+            for name, listed in list(files.items()):
+                of_name = known[file_key(name)]
+                if not (listed.listed and of_name) or any(file.may_describe(listed) for file in of_name):
+                    continue
+                try:
+                    files[name] = self.storage.stat(name)
+                except StorageError as error:
+                    del files[name]
+                    matches.add_unknown(name, str(error))
 
     def _plan_orders(
         self,
@@ -317,6 +343,7 @@ class FileDiscovery:
     _pages: list[Page] = field(factory=list)
     _near_misses: list[FileOutcome] = field(factory=list)
     _skip_scan_unmatched: int = 0
+    _lookups: int = 0
 
     def run(self) -> None:
         """Read all pages.
@@ -349,6 +376,7 @@ class FileDiscovery:
         pages, self._pages = self._pages, []
         records = self._find_records({number for name in names for number in self.classifier.order_numbers(name)})
         sent_files = _build_sent_files(pages, records)
+        self._look_up_changed(sent_files, records)
         for name in names:
             outcome = self.classifier.classify(name, records, sent_files.get(name))
             if outcome is not None:
@@ -360,6 +388,26 @@ class FileDiscovery:
             self._near_misses.append(outcome)
         else:
             self.tally.add(outcome)
+
+    def _look_up_changed(self, files: dict[str, StoredFile], records: Mapping[str, Iterable[OrderRecord]]) -> None:
+        """Look up listed files that no record describes: this storage may have other change tokens in its listings."""
+        used = [
+            file
+            for rows in records.values()
+            for record in rows
+            for file in (*record.used_files, *(file for row in record.items.values() for file in row.files))
+        ]
+        for name, listed in list(files.items()):
+            of_name = [file for file in used if file.name == name]
+            if not listed.listed or any(file.may_describe(listed) for file in of_name):
+                continue
+            if all(file.size != listed.size for file in of_name):
+                continue  # replaced, whatever the tokens are
+            del files[name]
+            self._lookups += 1
+            if self._lookups <= _MAX_LOOKUPS:
+                with suppress(StorageError):  # it is not known to be another file
+                    files[name] = self.storage.stat(name)
 
     def _find_records(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
         by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)

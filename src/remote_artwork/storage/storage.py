@@ -39,11 +39,13 @@ from remote_artwork.storage.backends.base import (
     RequestKind,
     Searcher,
     Signer,
+    UrlChecker,
     backend_for,
     connect,
     is_supported,
     protocols_of,
 )
+from remote_artwork.storage.backends.fsspec import bypass_wrappers
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.errors import from_exception, sanitized_cause
 from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key
@@ -87,15 +89,15 @@ class ArtworkStorage:
     """The files below one folder. Thread-safe; one instance can serve as long as the process runs.
 
     Args:
-        fs: Any fsspec file system that is not asynchronous.
+        fs: Any fsspec file system that is not asynchronous. Caches of fsspec in front of it are not used.
         root: The folder, as the file system spells it: ``bucket/incoming``, ``/srv/prints``.
         location: The location's name in reports, without secrets; by default made from ``fs`` and ``root``.
         retry: How often a request is retried while the storage is unreachable.
-        call_timeout: Seconds that one request may take, if the client supports a limit.
+        call_timeout: Seconds that one request may take. Local folders have no limit.
         listing_timeout: Seconds that one listing or search may take; it makes no request after them.
 
     Raises:
-        ConfigurationError: The file system is asynchronous, or the root names no folder.
+        ConfigurationError: The file system is asynchronous or keeps copies of files, or the root names no folder.
 
     Attributes:
         location: The location's name in reports.
@@ -113,6 +115,7 @@ class ArtworkStorage:
         call_timeout: float = 60.0,
         listing_timeout: float = 3600.0,
     ) -> None:
+        fs, root = bypass_wrappers(fs, root)
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system is asynchronous; make it without asynchronous=True")
         path = str(fs._strip_protocol(root))  # noqa: SLF001 - fsspec has no public way to normalize a path
@@ -159,6 +162,15 @@ class ArtworkStorage:
     def max_url_lifetime(self) -> timedelta | None:
         """The longest lifetime of a signed URL; None if no limit is known. Makes no request."""
         return self._backend.max_url_lifetime if isinstance(self._backend, Signer) else None
+
+    def check_urls(self) -> None:
+        """Check that URLs can be made for the files. Makes no request.
+
+        Raises:
+            ConfigurationError: The storage can never make one.
+        """
+        if isinstance(self._backend, UrlChecker):
+            self._attempt(self._backend.check_urls, name=None)
 
     @property
     def internals(self) -> Internals:

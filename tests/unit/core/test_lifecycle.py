@@ -149,10 +149,25 @@ def test_a_file_record_does_not_describe_another_version(change):
     assert not FileRecord.of("front", file).describes(evolve(file, **change))
 
 
-def test_a_version_id_counts_only_if_both_sides_have_one():
+def test_a_listing_may_leave_out_the_version_id():
     file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
-    assert FileRecord.of("front", file).describes(evolve(file, version_id=None))
+    assert FileRecord.of("front", file).describes(evolve(file, version_id=None, listed=True))
     assert FileRecord.of("front", evolve(file, version_id=None)).describes(file)
+
+
+def test_a_version_id_that_a_lookup_does_not_confirm_has_vanished():
+    file = StoredFile(name="a.pdf", size=5, etag="e", version_id="v")
+    moved = evolve(file, version_id=None)
+    assert not FileRecord.of("front", file).describes(moved)
+    assert FileRecord.of("front", file).may_describe(moved)
+
+
+def test_a_file_whose_attributes_changed_is_in_doubt():
+    file = StoredFile(name="a.pdf", size=5, etag="e", changed_at="1")
+    record, touched = FileRecord.of("front", file), evolve(file, changed_at="2")
+    assert record.describes(file)
+    assert not record.describes(touched)
+    assert record.may_describe(touched)
 
 
 def test_an_item_record_describes_exactly_the_files_of_all_its_placements():

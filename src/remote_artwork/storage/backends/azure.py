@@ -218,6 +218,7 @@ def read_page(body: bytes, *, folder: str = "") -> Page:
             etag=fields.get("Etag"),
             version_id=fields.get("VersionId"),
             last_modified=fields.get("Last-Modified"),
+            listed=True,
         )
 
     return page_below(folder, names, file, root.findtext("NextMarker") or None)

@@ -107,6 +107,14 @@ class RegionResolver(Protocol):
 
 
 @runtime_checkable
+class UrlChecker(Protocol):
+    """A backend that knows without a request whether it can make URLs."""
+
+    def check_urls(self) -> None:
+        """Raise ``ConfigurationError`` if no URL can ever be made for a file."""
+
+
+@runtime_checkable
 class Signer(Protocol):
     """A backend whose signed URLs have a maximum lifetime."""
 

@@ -5,24 +5,34 @@ A page is a folder. Only plain files count: a symbolic link could lead out of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import fsspec
+from attrs import define, field
 from fsspec import AbstractFileSystem
+from fsspec.implementations.cached import CachingFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved, StorageUnreachable
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.backends.base import Requester, isolated_fs, protocols_of
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import bare_etag, file_change_token, stored_file
+from remote_artwork.storage.metadata import change_token, stored_file
+
+T = TypeVar("T")
 
 Info = Mapping[str, Any]
 """What a file system says about one file or folder."""
@@ -39,14 +49,22 @@ class Backend:
     """Lists folder by folder, with the file system's own ``ls``, ``info``, ``cat_file`` and ``sign``."""
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
-        del call_timeout  # this machine's file systems do not hang, and others have timeouts of their own
         self._fs = fs
         self._root = root
         self._prefix = root.rstrip("/") + "/" if root else ""
+        self._protocols = protocols_of(fs)
+        self._is_local = "file" in self._protocols or "local" in self._protocols
+        # Local folders and memory respond at once. A thread for each call would only cost time.
+        on_this_machine = self._is_local or "memory" in self._protocols
+        self._call: Call = _call_directly if on_this_machine else TimeLimit(call_timeout).call
+
+    def check_urls(self) -> None:
+        """Raise ``ConfigurationError`` if no URL can ever be made. Makes no request."""
+        if not (self._is_local or "memory" in self._protocols or can_sign(self._fs)):
+            raise ConfigurationError(_cannot_sign(self._fs))
 
     def pages(self, send: Requester) -> Iterator[Page]:
         """One page per folder, from the root down."""
-        self._fs.invalidate_cache()
         folders, seen = [self._root], {self._root}
         while folders:
             folder = folders.pop()
@@ -59,10 +77,27 @@ class Backend:
             subfolders = {_path(info) for name, info in listed if name and info.get("type") == "directory"} - seen
             folders += sorted(subfolders)
             seen |= subfolders
-            yield _page([(name, info) for name, info in listed if _is_plain_file(info)])
+            yield self._page([(name, info) for name, info in listed if _is_plain_file(info)])
+
+    def _page(self, infos: Sequence[tuple[str, Info]]) -> Page:
+        def file(i: int) -> StoredFile:
+            name, info = infos[i]
+            return self._file(name, info, listed=True)
+
+        return Page([name for name, _ in infos], file, strategy="listing")
+
+    def _file(self, name: str, info: Info, *, listed: bool = False) -> StoredFile:
+        changed_at = ""
+        if self._is_local:
+            with suppress(OSError):  # deleted since the listing; a lookup says so
+                changed_at = str(Path(self._prefix + name).lstat().st_ctime_ns)
+        elif "memory" in self._protocols:
+            info = {**info, "modified": info.get("created")}  # each write makes a new file
+        return file_from_info(name, info, changed_at=changed_at, listed=listed)
 
     def _ls(self, folder: str) -> Sequence[tuple[str, Info]]:
-        infos: Sequence[Info] = self._fs.ls(folder, detail=True)
+        forget_listings(self._fs)
+        infos: Sequence[Info] = self._call(lambda: self._fs.ls(folder, detail=True))
         if [(_without_slash(_path(info)), info.get("type")) for info in infos] == [(_without_slash(folder), "file")]:
             raise LocationNotFound("this is a file, not a folder; use the folder that contains it")
         return [(self._name(info), info) for info in infos]
@@ -77,32 +112,30 @@ class Backend:
         raise StorageMisbehaved(f"the file system lists {path!r}, which is outside the folder; check its root")
 
     def head(self, name: str) -> StoredFile:
-        """One ``info``. A link or a folder is not a file."""
-        info: Info = self._fs.info(self._prefix + name)
+        """One ``info``, never from a listing that the file system kept. A link or a folder is not a file."""
+        forget_listings(self._fs)
+        info: Info = self._call(lambda: self._fs.info(self._prefix + name))
         if not _is_plain_file(info):
             raise FileNotFoundError(f"{name!r} is not a plain file")
-        return file_from_info(name, info)
+        return self._file(name, info)
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
         """A range of the current file. These storages cannot pin a version."""
-        return bytes(self._fs.cat_file(self._prefix + file.name, start=start, end=end))
+        return self._call(lambda: bytes(self._fs.cat_file(self._prefix + file.name, start=start, end=end)))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A ``file://`` or ``memory://`` URL, or one that the file system signs."""
         path = self._prefix + file.name
-        protocols = protocols_of(self._fs)
-        if "file" in protocols or "local" in protocols:
+        if self._is_local:
             return Path(path).as_uri(), None
-        if "memory" in protocols:
+        if "memory" in self._protocols:
             return f"memory://{quote(_without_slash(path))}", None
         expires_at = datetime.now(UTC) + expires_in
         try:
-            return str(self._fs.sign(path, expiration=int(expires_in.total_seconds()))), expires_at
+            sign = partial(self._fs.sign, path, expiration=int(expires_in.total_seconds()))
+            return str(self._call(sign)), expires_at
         except NotImplementedError as error:
-            raise ConfigurationError(
-                f"{type(self._fs).__name__} cannot make URLs from which a shop could download; "
-                "keep the files in a storage that can"
-            ) from error
+            raise ConfigurationError(_cannot_sign(self._fs)) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, for ``check``."""
@@ -113,33 +146,184 @@ class Backend:
         self._fs.rm_file(self._prefix + name)
 
 
-_SIZES = ("size", "Size", "ContentLength")
-_ETAGS = ("ETag", "etag")
-_VERSIONS = ("VersionId", "generation", "version_id")
-_TIMES = ("LastModified", "last_modified", "updated", "Last-Modified", "mtime", "created")
+# File systems that the host made
 
 
-def file_from_info(name: str, info: Info) -> StoredFile:
-    """Make a ``StoredFile`` from a file system's own description, whatever words it uses.
+def bypass_wrappers(fs: AbstractFileSystem, root: str) -> tuple[AbstractFileSystem, str]:
+    """The file system and the folder behind fsspec's own wrappers.
+
+    A wrapper that keeps copies of files would show a replaced file as it was. A ``DirFileSystem`` hides which protocol
+    it uses. Makes no request.
 
     Raises:
-        StorageMisbehaved: The size is missing.
+        ConfigurationError: A wrapper that is not fsspec's own keeps copies of files.
     """
-    size = _first(info, _SIZES)
-    etag = bare_etag(_first(info, _ETAGS)) or file_change_token(
-        info.get("ino", 0), _first(info, ("mtime", *_TIMES)), size
+    while True:
+        kind = type(fs)
+        is_known = kind.__module__.startswith("fsspec.")
+        if issubclass(kind, CachingFileSystem) and is_known:
+            fs, root = fs.fs, fs._strip_protocol(root)  # noqa: SLF001 - fsspec has no public way to do either
+        elif kind is DirFileSystem:
+            fs, root = fs.fs, str(fs._join(fs._strip_protocol(root)))  # noqa: SLF001
+        else:
+            break
+    if any(issubclass(type(layer), CachingFileSystem) for layer in _layers(fs)):
+        raise ConfigurationError(
+            f"{type(fs).__name__} keeps copies of files, so a replaced file could be printed as it was; "
+            "use the file system that it wraps"
+        )
+    return fs, root
+
+
+def _layers(fs: AbstractFileSystem) -> Iterator[AbstractFileSystem]:
+    """The file system, and those that it wraps, as fsspec's wrappers name them."""
+    seen: set[int] = set()
+    while isinstance(fs, AbstractFileSystem) and id(fs) not in seen:
+        seen.add(id(fs))
+        yield fs
+        fs = getattr(fs, "fs", None) or getattr(fs, "sync_fs", None)
+
+
+def forget_listings(fs: AbstractFileSystem) -> None:
+    """Make a file system ask its server again. Some answer ``info`` from a listing that they have kept."""
+    for layer in _layers(fs):
+        layer.invalidate_cache()
+        clear = getattr(getattr(layer, "dircache", None), "clear", None)
+        if clear is not None:
+            clear()
+
+
+def can_sign(fs: AbstractFileSystem) -> bool:
+    """Whether a file system has its own ``sign``. Makes no request."""
+    for layer in _layers(fs):
+        method = getattr(layer.sign, "__func__", None)
+        if method is AbstractFileSystem.sign:
+            return False
+        if method is not DirFileSystem.sign:
+            return True
+    return False
+
+
+def _cannot_sign(fs: AbstractFileSystem) -> str:
+    return (
+        f"{type(fs).__name__} cannot make URLs from which a shop could download; "
+        "keep the files in a storage that can, or give the file system a method sign(path, expiration)"
     )
-    return stored_file(
-        name, size=size, etag=etag, version_id=_first(info, _VERSIONS), last_modified=_first(info, _TIMES)
+
+
+class Call(Protocol):
+    """Calls a file system."""
+
+    def __call__(self, function: Callable[[], T], /) -> T:
+        """Return what ``function`` returns."""
+
+
+def _call_directly(function: Callable[[], T], /) -> T:
+    return function()
+
+
+@define
+class TimeLimit:
+    """Calls a file system that may never respond, in a thread, one call at a time.
+
+    Nothing can end a thread. A call that takes too long keeps running, and no other call starts before it ends.
+
+    Args:
+        seconds: How long one call may take.
+    """
+
+    seconds: float
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def call(self, function: Callable[[], T], /) -> T:
+        """Return what ``function`` returns.
+
+        Raises:
+            StorageUnreachable: It did not return in time.
+        """
+        until = monotonic() + self.seconds
+        if not self._lock.acquire(timeout=self.seconds):
+            raise self._no_response()
+        outcome: Future[T] = Future()
+        context = copy_context()
+
+        def run() -> None:
+            try:
+                result = context.run(function)
+            except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+                self._lock.release()
+                outcome.set_exception(error)
+            else:
+                self._lock.release()
+                outcome.set_result(result)
+
+        threading.Thread(target=run, daemon=True, name="remote-artwork-file-system").start()
+        if not wait([outcome], timeout=max(0.0, until - monotonic())).done:
+            raise self._no_response()
+        return outcome.result()
+
+    def _no_response(self) -> StorageUnreachable:
+        return StorageUnreachable(
+            f"the file system did not respond within {self.seconds:g} seconds; try again later, "
+            "or allow more time with ArtworkStorage(call_timeout=…)"
+        )
+
+
+# What a file system says about one file
+
+_SIZES = ("size", "Size", "ContentLength", "length")
+_ETAGS = ("ETag", "etag", "eTag", "md5", "md5Checksum", "content_hash", "checksum", "sha", "hex", "blob_id", "CRC")
+_VERSIONS = ("VersionId", "generation", "version_id")
+_UNIQUE_IDS = ("ino", "unique")
+_TIMES = (
+    "LastModified",
+    "last_modified",
+    "updated",
+    "Last-Modified",
+    "mtime",
+    "modify",
+    "modified",
+    "last_write_time",
+    "modifiedTime",
+    "modificationTime",
+    "server_modified",
+)
+"""How file systems call the time of the last change: those of S3, Google, Azure and web servers, local folders, SFTP,
+FTP, WebDAV, SMB and others."""
+
+
+def file_from_info(name: str, info: Info, *, changed_at: str = "", listed: bool = False) -> StoredFile:
+    """Make a ``StoredFile`` from a file system's own description, whatever words it uses.
+
+    Reads and URLs of these file systems cannot be pinned to a version, so a version id is at most a change token.
+
+    Args:
+        name: The key relative to the location's folder.
+        info: The description.
+        changed_at: As ``StoredFile.changed_at``.
+        listed: As ``StoredFile.listed``.
+
+    Raises:
+        StorageMisbehaved: The size is missing, or nothing shows whether the file was replaced.
+    """
+    size, modified = _first(info, _SIZES), _first(info, _TIMES)
+    token = change_token(
+        etag=_first(info, _ETAGS) or _first(info, _VERSIONS),
+        modified=modified,
+        size=size,
+        unique=_first(info, _UNIQUE_IDS) or 0,
+        changed_at=changed_at,
     )
+    if token is None and size is not None:
+        raise StorageMisbehaved(
+            f"{name!r}: the file system reports neither an ETag nor a time of the last change, so a replaced file "
+            "would not be noticed; use one that does"
+        )
+    return stored_file(name, size=size, etag=token, last_modified=modified, changed_at=changed_at, listed=listed)
 
 
 def _first(info: Info, keys: Sequence[str]) -> Any:
     return next((value for key in keys if (value := info.get(key)) is not None), None)
-
-
-def _page(infos: Sequence[tuple[str, Info]]) -> Page:
-    return Page([name for name, _ in infos], lambda i: file_from_info(*infos[i]), strategy="listing")
 
 
 def _path(info: Info) -> str:

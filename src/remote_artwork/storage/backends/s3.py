@@ -223,6 +223,7 @@ def read_page(body: bytes, *, folder: str = "") -> Page:
             size=parse_size(fields.get("Size", "")),
             etag=fields.get("ETag"),
             last_modified=fields.get("LastModified"),
+            listed=True,
         )
 
     truncated = described["IsTruncated"].lower() == "true"

@@ -57,7 +57,7 @@ from remote_artwork.storage.backends.xml import fields_in, parse_listing, parse_
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.errors import HttpStatusError, from_exception, is_busy
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import file_change_token, stored_file, weak_change_token
+from remote_artwork.storage.metadata import change_token, stored_file
 from remote_artwork.storage.url_syntax import percent_encode
 
 if TYPE_CHECKING:
@@ -293,15 +293,14 @@ def file_from_response(name: str, response: Response) -> StoredFile:
         raise StorageMisbehaved(
             f"{name!r}: the server does not report the file's size; make it send the header Content-Length"
         )
-    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
-    if not etag and not modified:
+    modified = headers.get("last-modified", "")
+    token = change_token(etag=headers.get("etag"), modified=modified, size=size)
+    if token is None:
         raise StorageMisbehaved(
-            f"{name!r}: the server sends neither ETag nor Last-Modified, so a replaced file would not be noticed; "
-            "make it send one of these headers"
+            f"{name!r}: the server sends neither an ETag that identifies the content nor a Last-Modified that can be "
+            "read, so a replaced file would not be noticed; make it send one of these headers"
         )
-    if etag.startswith("W/"):
-        etag = weak_change_token(etag, modified, size)
-    return stored_file(name, size=size, etag=etag or file_change_token(0, modified, size), last_modified=modified)
+    return stored_file(name, size=size, etag=token, last_modified=modified)
 
 
 def _file_size(response: Response) -> int | None:
@@ -417,9 +416,9 @@ def _listed_file(name: str, fields: Mapping[str, str]) -> StoredFile:
     if size is None:
         raise StorageMisbehaved("the server lists a file without its size; check the URL")
     modified = fields.get("LastModified")
-    return stored_file(
-        name, size=size, etag=fields.get("ETag") or file_change_token(0, modified, size), last_modified=modified
-    )
+    # A listing may do without a token. Before anything is compared or sent, the file is looked up.
+    token = change_token(etag=fields.get("ETag"), modified=modified, size=size) or f"listed-{size}"
+    return stored_file(name, size=size, etag=token, last_modified=modified, listed=True)
 
 
 # Probing: one request per expected name

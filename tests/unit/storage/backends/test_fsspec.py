@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import fsspec
 import pytest
-from fsspec.implementations.cached import WholeFileCacheFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.implementations.zip import ZipFileSystem
@@ -14,6 +13,7 @@ from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends.fsspec import file_from_info
 
 HOUR = timedelta(hours=1)
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def files(storage):
@@ -75,7 +75,7 @@ class Listing(fsspec.AbstractFileSystem):
         self.types = types
 
     def ls(self, _path, **_options):
-        return [{"name": name, "size": 1, "type": kind} for name, kind in self.types.items()]
+        return [{"name": name, "size": 1, "type": kind, "mtime": NOON} for name, kind in self.types.items()]
 
 
 @pytest.mark.parametrize("stray", [{"elsewhere/a.png": "file"}, {"elsewhere": "directory"}, {"inside/a.png": "file"}])
@@ -97,14 +97,10 @@ def test_a_leading_slash_makes_no_difference(root):
     assert set(files(ra.ArtworkStorage(entries, root))) == {"a.png", "b.png"}
 
 
-@pytest.mark.parametrize("fs", [WholeFileCacheFileSystem(target_protocol="memory"), Listing()])
-def test_a_protocol_with_a_similar_name_gets_no_file_url(fs):
+def test_a_protocol_with_a_similar_name_gets_no_file_url():
     file = StoredFile(name="a.png", size=1, etag="e")
     with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
-        ra.ArtworkStorage(fs, "/in").url(file, expires_in=HOUR)
-
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+        ra.ArtworkStorage(Listing(), "/in").url(file, expires_in=HOUR)
 
 
 @pytest.mark.parametrize(
@@ -115,16 +111,49 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
         {"ContentLength": 3, "ETag": '"abc"', "LastModified": NOON, "VersionId": "null"},
         {"size": 3, "etag": "abc", "updated": "2026-05-01T12:00:00.000Z"},
         {"size": 3, "etag": '"abc"', "last_modified": NOON.replace(tzinfo=None)},
-        {"size": 3, "ETag": 'W/"abc"', "Last-Modified": "Fri, 01 May 2026 12:00:00 GMT"},
     ],
 )
 def test_every_vocabulary_gives_the_same_file(info):
     assert file_from_info("a.png", info) == StoredFile(name="a.png", size=3, etag="abc", last_modified=NOON)
 
 
-def test_versions_and_generations_are_version_ids():
-    assert file_from_info("a.png", {"size": 1, "ETag": "e", "VersionId": "v1"}).version_id == "v1"
-    assert file_from_info("a.png", {"size": 1, "etag": "e", "generation": 17}).version_id == "17"
+def test_a_version_is_a_change_token_only_because_urls_are_not_pinned_to_it():
+    for info in ({"size": 1, "ETag": "e", "VersionId": "v1"}, {"size": 1, "etag": "e", "generation": 17}):
+        assert file_from_info("a.png", info) == StoredFile(name="a.png", size=1, etag="e")
+    assert file_from_info("a.png", {"size": 1, "generation": 17}) == StoredFile(name="a.png", size=1, etag="17")
+
+
+def test_a_weak_etag_counts_only_together_with_time_and_size():
+    weak = {"size": 3, "etag": 'W/"abc"', "modified": NOON}
+    token = file_from_info("a.png", weak).etag
+    for change in ({"size": 4}, {"modified": NOON + HOUR}, {"etag": 'W/"abd"'}):
+        assert file_from_info("a.png", weak | change).etag != token
+    with pytest.raises(StorageMisbehaved, match="neither an ETag nor a time"):
+        file_from_info("a.png", weak | {"modified": "yesterday"})
+
+
+@pytest.mark.parametrize("proof", [{}, {"created": NOON}, {"mtime": 0}, {"ino": 7}, {"modify": "Nov 28 10:41"}])
+def test_a_file_whose_replacement_would_not_be_noticed_is_unreadable(proof):
+    with pytest.raises(StorageMisbehaved, match=r"'a\.png': .*neither an ETag nor a time"):
+        file_from_info("a.png", {"size": 3, "type": "file", **proof})
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"modify": "20260501120000", "unique": "801g4F"},
+        {"modify": "20260501120000.000"},
+        {"mtime": NOON, "time": NOON + HOUR},
+        {"modified": NOON, "created": NOON - HOUR},
+        {"last_write_time": NOON, "create_time": NOON - HOUR},
+        {"modificationTime": NOON.timestamp() * 1000},
+    ],
+    ids=["FTP", "FTP with a fraction", "SFTP", "WebDAV", "SMB", "WebHDFS"],
+)
+def test_the_time_of_the_last_change_is_read_in_every_vocabulary(info):
+    file = file_from_info("a.png", {"size": 3, **info})
+    assert file.last_modified == NOON
+    assert file_from_info("a.png", {"size": 3, **info, "unique": "801g50"}).etag != file.etag
 
 
 def test_a_file_without_an_etag_gets_a_change_token():
@@ -133,5 +162,5 @@ def test_a_file_without_an_etag_gets_a_change_token():
     assert token == file_from_info("a.png", dict(before)).etag
     for change in ({"size": 4}, {"mtime": 1000.5}, {"ino": 8}):
         assert token != file_from_info("a.png", before | change).etag
-    created = {"size": 3, "created": NOON}
-    assert file_from_info("a.png", created) == file_from_info("a.png", created | {"created": NOON.timestamp()})
+    modified = {"size": 3, "modified": NOON}
+    assert file_from_info("a.png", modified) == file_from_info("a.png", modified | {"modified": NOON.timestamp()})
