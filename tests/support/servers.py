@@ -1,6 +1,7 @@
 """Real servers for tests, on loopback, each started here and ended by its own process id.
 
 Fixtures: ``s3_server`` (moto: versions, paging, no access control), ``rclone_server`` (checks keys),
+``ftp_server`` (rclone: a folder by FTP),
 ``faulty_server`` (answers wrongly, on demand). ``local_network`` lets a storage connect to them.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from attrs import frozen
 
 import remote_artwork as ra
 from faulty_web_server import FaultyServer
@@ -165,6 +167,27 @@ def rclone_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server
     command += ["--auth-key", f"{keys.access_key},{keys.secret_key}", "--config", os.devnull, str(folder / "buckets")]
     with running(command, port=port, log=folder / "log"):
         yield S3Server(f"http://127.0.0.1:{port}", keys)
+
+
+@frozen(kw_only=True)
+class FtpServer:
+    """A running FTP server, and the folder that it shows."""
+
+    port: int
+    user: str
+    password: str
+    folder: Path
+
+
+@pytest.fixture
+def ftp_server(tmp_path: Path) -> Iterator[FtpServer]:
+    """rclone: a folder by FTP, with the times of its files. It keeps no listings."""
+    server = FtpServer(port=free_port(), user="shop", password="a-secret-of-tests", folder=tmp_path / "uploads")
+    server.folder.mkdir()
+    command = [program("rclone"), "serve", "ftp", "--addr", f"127.0.0.1:{server.port}", "--dir-cache-time", "0s"]
+    command += ["--user", server.user, "--pass", server.password, "--config", os.devnull, str(server.folder)]
+    with running(command, port=server.port, log=tmp_path / "ftp-log"):
+        yield server
 
 
 @pytest.fixture

@@ -231,5 +231,7 @@ def expiry_of(url: str, vendor: str) -> datetime:
         vendor: The vendor name in its parameters: ``Amz`` or ``Goog``.
     """
     query = parse_qs(urlsplit(url).query)
+    if "Expires" in query:  # signed with version 2, as s3fs does for an endpoint without a region
+        return datetime.fromtimestamp(int(query["Expires"][0]), UTC)
     signed_at = datetime.strptime(query[f"X-{vendor}-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return signed_at + timedelta(seconds=int(query[f"X-{vendor}-Expires"][0]))
