@@ -87,7 +87,7 @@ def test_an_order_that_has_gone_on_with_our_key_is_fulfilled(root):
     case.edit(state=ra.OrderState.OTHER)
     [item] = case.scan()
     assert item.status == "fulfilled"
-    assert "it reports our idempotency key" in item.reason
+    assert "with this library's idempotency key" in item.reason
 
 
 def test_a_queryable_shop_that_still_names_the_order_pending_is_sent_it_with_the_same_file(root):
@@ -166,7 +166,7 @@ def test_an_order_that_was_fulfilled_after_a_call_of_ours_was_not_fulfilled_else
     faults.intercept("client.get_order", lambda: case.shop.fulfill_by_hand("1001"))
     [item] = case.scan(faults)
     assert item.status == "fulfilled"
-    assert "it does not say by whom" in item.reason
+    assert "the shop does not say by whom" in item.reason
     assert case.states == {"": "fulfilled"}
 
 
@@ -176,7 +176,7 @@ def test_an_order_that_carries_another_key_says_so(root):
     faults.intercept("client.get_order", lambda: case.edit(**by_another))
     [item] = case.scan(faults)
     assert item.status == "cancelled"
-    assert "it reports a key that is not ours" in item.reason
+    assert "with another idempotency key" in item.reason
 
 
 def test_the_answer_about_another_order_is_none(root):

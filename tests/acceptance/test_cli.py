@@ -69,7 +69,7 @@ class TestScan:
 
         second = shop.run("scan")
         assert second.returncode == 0
-        assert "Nothing was fulfilled" in second.stdout
+        assert "Items fulfilled in this scan: 0." in second.stdout
         assert "no file was read" in second.stdout
 
     def test_json_is_alone_on_stdout(self, shop):

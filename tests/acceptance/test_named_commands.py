@@ -33,7 +33,7 @@ class Case:
         [item] = [item for item in self.scanner.scan().items if item.order_id == order.id]
         self.shop.delete(order.id)
         named = re.fullmatch(
-            r"(?s).*; look in the shop, then record what happened: (.*) \(or --not-fulfilled\)", item.reason
+            r"(?s).*; check the order in the shop, then record what happened: (.*) \(or --not-fulfilled\)", item.reason
         )
         return named[1]
 

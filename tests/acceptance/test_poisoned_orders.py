@@ -98,7 +98,7 @@ def test_a_host_that_is_down_is_asked_for_five_orders_and_no_more(storage, call,
     report = scan(storage, shop, ra.MemoryLedger())
     assert len({made.order_id for made in shop.calls(call)}) == 5
     assert len(shop.calls(call)) <= 5 * NO_WAITING.attempts
-    left = [item for item in report.items if "not tried, nothing was sent" in item.reason]
+    left = [item for item in report.items if "not tried, and nothing was sent" in item.reason]
     assert len(left) == 15
     [fault] = report.faults
     assert (fault.part, report.exit_code) == ("client", 3)

@@ -44,7 +44,7 @@ def running(root, tmp_path):
 def test_not_fulfilled_is_refused_while_the_call_may_be_under_way(running):
     refused = running.resolve("--not-fulfilled")
     assert refused.exit_code == 2
-    assert "may still be in flight, and the next scan would send the order again; try again in 30 min" in refused.output
+    assert "may still be running, and the next scan would send the order again; try again in 30 min" in refused.output
     assert running.scan() == "uncertain"
     running.shop.run_delayed()
     assert running.scan() == "fulfilled"

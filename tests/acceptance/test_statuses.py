@@ -118,7 +118,7 @@ ITEMS = [
     (
         uncertain,
         (
-            "it is not known whether the order was fulfilled (time-out); look in the shop, then record what happened: "
+            "it is not known whether the order was fulfilled (time-out); check the order in the shop, then record what happened: "
             "remote-artwork ledger resolve 1 --fulfilled (or --not-fulfilled)"
         ),
     ),

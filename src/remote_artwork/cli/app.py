@@ -30,7 +30,7 @@ from remote_artwork.scanner import sigterm_sets
 from remote_artwork.storage.doctor import CheckReport, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
-Sweep = Annotated[bool, typer.Option("--sweep", help="List every file, also when no order is pending.")]
+Sweep = Annotated[bool, typer.Option("--sweep", help="List every file, even if no order is pending.")]
 Report = Annotated[
     Path | None,
     typer.Option(
@@ -181,7 +181,10 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Explain why a file or an order has its status: explain NAME URL, or explain --order N URL."""
+    """Explain why a file or an order has its status.
+
+    For a file: explain NAME URL. For an order: explain --order N URL.
+    """
 
     def run_explain() -> int:
         if (second is None) == (order is None):

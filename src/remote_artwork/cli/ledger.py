@@ -40,7 +40,9 @@ _LEASE = timedelta(minutes=1)
 Orders = Annotated[
     Path | None, typer.Option("--orders-file", metavar="FILE", help="Use the ledger beside this orders file.")
 ]
-LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="For example sqlite:///ledger.db.")]
+LedgerUrl = Annotated[
+    str | None, typer.Option("--ledger", metavar="URL", help="The ledger, for example sqlite:///ledger.db.")
+]
 Tenant = Annotated[
     str, typer.Option("--tenant", metavar="NAME", help="The shop's name, if several shops share one ledger.")
 ]
@@ -104,9 +106,9 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
         str | None, typer.Option("--approval", metavar="APPROVAL", help="The approval, if the order has several.")
     ] = None,
 ) -> None:
-    """Record what happened to an uncertain order, after you checked it in the shop.
+    """Record the outcome of an uncertain order.
 
-    With --not-fulfilled the next scan sends the order.
+    Check the order in the shop first. With --not-fulfilled, the next scan sends it.
     """
 
     def record_outcome() -> int:
@@ -170,7 +172,7 @@ def _find_uncertain(records: Iterable[OrderRecord], number: str, selection: Mapp
     if not found:
         raise ra.ConfigurationError(
             f"the ledger has no uncertain order {number}{' with this id or approval' if selection else ''}; "
-            f"to see its state, run: remote-artwork ledger show {number}"
+            f"run ledger show {number} to see its state"
         )
     which = "; or ".join(resolve_command(record.key, number, by_id=True) for record in found)
     raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; choose one: {which}")
@@ -187,7 +189,7 @@ def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) ->
     if not fulfilled and record.remaining_call_time:
         rounded_up = format_duration((record.remaining_call_time + timedelta(minutes=1)).total_seconds())
         raise ra.ConfigurationError(
-            f"a fulfill call of order {number} may still be in flight, and the next scan would send the order again; "
+            f"a fulfill call of order {number} may still be running, and the next scan would send the order again; "
             f"try again in {rounded_up}, or add --call-is-over if you know that it has ended"
         )
 

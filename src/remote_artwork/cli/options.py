@@ -83,7 +83,7 @@ def read_credentials(choice: str) -> Credentials | None:
     found = _parse_credentials(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(
-            f"--credentials {choice}: it must hold access_key and secret_key, and optionally token; or role_arn "
+            f"--credentials {choice}: it must contain access_key and secret_key, and optionally token; or role_arn "
             "with access_key and secret_key, or with ambient: true; or, for Azure, sas_token and optionally share_sas, "
             "or account_key; or be the key file of a Google service account"
         )
@@ -127,10 +127,11 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         Path | None, typer.Option("--orders-file", metavar="FILE", help="A JSON file with the orders.")
     ] = None,
     client: Annotated[
-        str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="A function that returns your own client.")
+        str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="A function that returns your client.")
     ] = None,
     ledger: Annotated[
-        str | None, typer.Option("--ledger", metavar="URL", help="Default: a SQLite file beside the orders file.")
+        str | None,
+        typer.Option("--ledger", metavar="URL", help="The ledger. Default: a SQLite file beside the orders file."),
     ] = None,
     tenant: Annotated[
         str, typer.Option("--tenant", metavar="NAME", help="The shop's name, if several shops share one ledger.")
@@ -159,7 +160,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         typer.Option(
             "--settle-for",
             metavar="TIME|none",
-            help="How old a file must be before it is used, in storages that show files during upload (local, web).",
+            help="How long a changed file waits, in storages that show a file during its upload (local, web).",
         ),
     ] = "2m",
     deep: Annotated[
@@ -268,7 +269,9 @@ class Options:
 
     def _client(self) -> ra.FulfillmentClient:
         if (self.orders is None) == (self.client is None):
-            raise ra.ConfigurationError("no orders were given; add --orders-file FILE or --client MODULE:FACTORY")
+            raise ra.ConfigurationError(
+                "write where the orders are: either --orders-file FILE or --client MODULE:FACTORY"
+            )
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))

@@ -140,8 +140,8 @@ class OrdersFile:
         try:
             data = source.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            hint = 'give the path of a JSON file such as {"orders": []}'
-            raise InvalidOrdersFile(f"{self.path} is not a file ({error.strerror}); {hint}") from error
+            hint = "give the path of a JSON file with the orders"
+            raise InvalidOrdersFile(f"{self.path} cannot be read ({error.strerror}); {hint}") from error
         except OSError as error:
             raise Unavailable(f"{self.path} could not be read: {error.strerror}") from error
         cached = self._cache.content

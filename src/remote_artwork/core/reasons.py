@@ -63,20 +63,22 @@ PLANNING = {
     "may_be_printed_for_other_order": (
         "{file} may have been printed for order {order_number} (id {order_id}); replace it with this order's own file"
     ),
-    "name_not_possible": "{error}; rename it in the shop",
+    "name_not_possible": "{error}; change the number in the shop",
     "name_not_computed": "no file was searched for, because the order was not read",
     "number_not_unique": (
         "{order_number} is the number of several pending orders (ids {order_ids:list}), so a file could belong to any "
         "of them; change the number in the shop"
     ),
-    "name_not_unique": ("the name {basename} is also expected by {others:prints}; use a pattern that tells them apart"),
+    "name_not_unique": (
+        "the name {basename} is also expected by {others:prints}; use a pattern that gives each its own name"
+    ),
     "placements_share_name": (
         "the pattern {pattern} gives all placements of this item the name {basename}; add {{placement}} to it"
     ),
     "fulfilled_earlier": "fulfilled earlier{at:on}; nothing was sent again",
     "duplicate_id": "the shop lists the order id {order_id} twice, with different contents; correct it in the shop",
     "earlier_approval_unresolved": (
-        "the order was sent under an earlier approval, and its outcome is not known; that is resolved first"
+        "a fulfill call for an earlier approval of this order has an unknown outcome; that call is resolved first"
     ),
     "storage_not_read": "the storage could not be read, so it is not known whether the file exists: {error}",
     "ledger_not_read": "the ledger could not be read, so nothing was sent: {error}",
@@ -104,13 +106,13 @@ SENDING = {
     "order_changed": (
         "the order changed while it was being processed; nothing was sent, and the next scan reads it again"
     ),
-    "order_changed_in_doubt": "the shop has just changed the order; the next scan asks again",
+    "order_changed_in_doubt": "the order has just changed in the shop; the next scan reads it again",
     "order_not_read": "the order could not be read again: {error}",
-    "not_tried": "not tried, nothing was sent: {error}",
+    "not_tried": "not tried, and nothing was sent: {error}",
     "nothing_sent": "nothing was sent: {error}",
     "nothing_sent_unreadable": "{error}; nothing was sent",
     "held_by_other_scan": (
-        "another scan is processing this order, or stopped while it did; the order is free again within "
+        "another scan is processing this order, or was interrupted; the order can be processed again within "
         "{free_within:duration}"
     ),
     "stopped": "left for the next scan: this one was stopped before the order",
@@ -130,16 +132,15 @@ SENDING = {
     "artwork_rejected": "the shop refused the artwork: {error}",
     "attach_outcome_unknown": "it is not known whether it was attached ({error}); the next scan attaches it again",
     "attach_not_recorded": (
-        "artwork was attached, but that is not recorded ({error}); it is attached again before the order is sent"
+        "artwork was attached, but the ledger did not record it ({error}); it is attached again before the order is "
+        "sent"
     ),
     "call_not_recorded": (
-        "a fulfill call was started, and its result is not recorded ({error}){receipt:receipt}; the next scan resolves "
-        "it"
+        "a fulfill call was started, and the ledger did not record its result ({error}){receipt:receipt}; the next "
+        "scan resolves it"
     ),
     "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan resolves it",
-    "call_in_flight": (
-        "a fulfill call may still be in flight; a scan asks the shop again when {call_limit:duration} have passed"
-    ),
+    "call_in_flight": ("a fulfill call may still be running; a scan reads the order again after {call_limit:duration}"),
     "call_had_no_effect": "an earlier fulfill call had no effect; the next scan sends the order",
     "outcome_unknown": "it is not known whether the order was fulfilled ({error})",
     "outcome_unknown_will_retry": (
@@ -153,14 +154,15 @@ SENDING = {
     ),
     "retry_needs_storage": "{error}; the next scan repeats the fulfill call",
     "not_listed_in_doubt": (
-        "a fulfill call was started, and the shop's list does not include the order; the next scan asks again"
+        "a fulfill call was started, and its outcome is not known; the shop's list does not include the order, so the "
+        "next scan reads it again"
     ),
     "call_started_outcome_unknown": "a fulfill call was started, and its outcome is not known",
     "approved_again_in_doubt": "the order was approved again after a fulfill call was started",
     "order_edited_in_doubt": "the order was changed after a fulfill call was started whose outcome is not known",
     "file_replaced_in_doubt": "a file was replaced after a fulfill call was started whose outcome is not known",
     "sent_and_put_back": (
-        "the shop shows our idempotency key on an order that is {state}, so a call of this library had its effect"
+        "the order has this library's idempotency key, so it was sent before; but its state in the shop is {state}"
     ),
     "state_unclear_in_doubt": (
         "a fulfill call was started, and its outcome is not known; in the shop the order is neither pending, nor "
@@ -170,7 +172,7 @@ SENDING = {
         "a fulfill call was started, and its outcome is not known; the shop no longer knows the order"
     ),
     "call_ended_after_lease": "a fulfill call ended after another scan had taken over the order{receipt:receipt}",
-    "resolve": "look in the shop, then record what happened: {command} (or --not-fulfilled)",
+    "resolve": "check the order in the shop, then record what happened: {command} (or --not-fulfilled)",
     "look_at_shop": "check the order in the shop",
     "replacement_not_checked": (
         "it could not be checked whether {files:list} was replaced while the order was sent: {error}"
@@ -205,9 +207,9 @@ UNMATCHED = {
     "hidden_file_of_order": (
         "it is a hidden file, because its name begins with a dot; order {order_number} waits for {basenames:list}"
     ),
-    "order_expects_other_names": "order {order_number} expects no file of this name, but {basenames:list}",
+    "order_expects_other_names": "order {order_number} does not expect this name; it expects {basenames:list}",
     "order_expects_more_names": (
-        "order {order_number} expects no file of this name, but {basenames:list} and {more} more"
+        "order {order_number} does not expect this name; it expects {basenames:list} and {more} more"
     ),
     "order_needs_no_artwork": "order {order_number} has no item that needs artwork",
     "order_fulfilled_already": "order {order_number} is already fulfilled with other files; this one was not used",
@@ -236,9 +238,9 @@ NEAR_MISS_RULES = {
     "word_in_front": "it starts with an extra word",
     "extra_words": "it has extra words",
     "invisible_characters": "it has invisible characters",
-    "compatibility_characters": "it has full-width or other compatibility characters",
+    "compatibility_characters": "it has special forms of characters, such as full-width digits",
     "extra_spaces": "it has extra spaces",
-    "number_sign": "it starts with '#', or should",
+    "number_sign": "it starts with an extra '#', or the '#' is missing",
     "letter_o": "it has the letter O instead of a zero",
     "look_alike_letters": "it has letters that look like other letters or digits",
     "letter_case": "upper and lower case differ",
@@ -270,10 +272,11 @@ CHECKS = {
     "damaged": "the {medium:word} is damaged: {flaw:word}; export it again and upload it",
     "pixels": "the picture has {width:,} × {height:,} pixels",
     "too_many_pixels": (
-        "the picture has {width:,} × {height:,} pixels, which is more than {limit:,} in all; save it with fewer pixels"
+        "the picture has {width:,} × {height:,} pixels, and at most {limit:,} in total are accepted; save it with "
+        "fewer pixels"
     ),
     "too_small": "the picture has only {width:,} × {height:,} pixels; upload the artwork itself",
-    "not_decoded": "the picture is too large to be decoded here; to be sure, save it as a baseline JPEG",
+    "not_decoded": "the picture is too large to be checked completely; to be sure, save it as a baseline JPEG",
     "gray_end": "the picture ends in plain gray, as if a part were missing; check that it is complete",
     "resolution": "it has {dpi:.0f} dpi at its print size",
     "low_resolution": (
@@ -314,7 +317,7 @@ EXPLAIN = {
     "file_found_not_expected": "the file exists, and no pending item expects this name",
     "file_in_ledger": "the ledger records it as artwork of order {order_number}, which is {state}{at:on}",
     "file_used_earlier": "it was used for order {order_number}; there is nothing to do",
-    "file_not_answered": "the storage was asked for it and gave no clear answer",
+    "file_not_answered": "the storage did not say clearly whether it exists",
     "file_missing": "{print:print} expects it, but it does not exist",
     "file_not_needed": "it does not exist, and {print:print} does not wait for it",
     "file_missing_not_expected": "it does not exist, and no pending item expects it",
@@ -332,7 +335,7 @@ EXPLAIN = {
     "order_complete": "all its files exist; the next scan fulfills it",
     "order_needs_nothing": "none of its items needs artwork, so this library does not fulfill it",
     "part_not_used": "the {part:word} could not be used: {reasons:reasons}",
-    "cannot_explain": "nothing is known about it until that works again",
+    "cannot_explain": "this cannot be explained until that works again",
 }
 """The steps and verdicts of ``Scanner.explain``."""
 
@@ -379,7 +382,7 @@ LOCATION_CHECK = {
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
     "listing_starts_after": "a listing stays in the folder and can start after a name",
     "listing_restarts": "a listing cannot start after a name; scans still work, but each one lists the whole folder",
-    "listing_leaves_folder": "the storage lists files of other folders, too; use a bucket of its own for this folder",
+    "listing_leaves_folder": "the storage lists files of other folders, too; use a separate bucket for this folder",
     "missing_reported": "a missing file is reported as missing",
     "missing_looks_forbidden": "a missing file and a forbidden file look the same; permit listing",
     "missing_looks_present": (
@@ -517,9 +520,9 @@ WORDS = {
     "minute": "1 minute",
     "seconds": "{} seconds",
     "second": "1 second",
-    "fulfiller_unknown": "it does not say by whom",
-    "fulfiller_ours": "it reports our idempotency key",
-    "fulfiller_other": "it reports a key that is not ours",
+    "fulfiller_unknown": "the shop does not say by whom",
+    "fulfiller_ours": "with this library's idempotency key",
+    "fulfiller_other": "with another idempotency key",
     "endpoint": "endpoint",
     "region": "region",
     "bucket": "bucket",

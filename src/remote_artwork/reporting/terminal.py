@@ -20,9 +20,9 @@ from remote_artwork.core.text import escape_unprintable
 MAX_ROWS = 40
 """Rows per status in a table. The report itself contains more."""
 
-_PARTIAL_LISTING = "Only the parts of the folder with expected names were read. --sweep reads all files."
+_PARTIAL_LISTING = "Only the parts of the folder with expected names were listed. --sweep lists all files."
 _PARTIAL = {
-    (): "No file was expected, so the folder was not read. --sweep reads all files.",
+    (): "No file was expected, so the folder was not listed. --sweep lists all files.",
     ("probing",): "Only expected names were requested, because the folder cannot be listed.",
 }
 
@@ -55,7 +55,7 @@ def _title(report: ScanReport) -> Text:
 
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
     if not items:
-        return Text("No order is pending.")
+        return Text("No item is pending.")
     table = _table("Order", "Item", "Outcome", "Why")
     shown: dict[ItemStatus, int] = {}
     for item in items:
@@ -124,9 +124,7 @@ def _footer(report: ScanReport) -> list[RenderableType]:
         ),
     ]
     if not report.dry_run:
-        lines.append(
-            Text("Nothing was fulfilled in this scan." if not now else f"{now} items were fulfilled in this scan.")
-        )
+        lines.append(Text(f"Items fulfilled in this scan: {now}."))
     if report.monthly_cost is not None:
         lines.append(
             Text(

@@ -334,7 +334,7 @@ PROVIDERS = ProviderTable(
             title="IBM Cloud Object Storage",
             custom_hosts=True,
             default_region="us-east-1",
-            permissions=_for_both("the role Reader of the service credential for {bucket}"),
+            permissions=_for_both("the role Content Reader of the service ID on the bucket {bucket}"),
             quirks=(
                 "It needs the HMAC keys of a service credential (cos_hmac_keys). An IAM API key is not an S3 key.",
             ),

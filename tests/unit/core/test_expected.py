@@ -96,7 +96,7 @@ def test_an_item_no_file_can_be_named_after_fails_and_its_siblings_go_on():
     result = awaited(order("1001", "a//1", "2"))
     exclusion = result.excluded["1001", "a//1"]
     assert exclusion.status is ItemStatus.FAILED
-    assert exclusion.reason.endswith("rename it in the shop")
+    assert exclusion.reason.endswith("change the number in the shop")
     assert set(result.by_basename) == {"1001_2"}
 
 

@@ -21,7 +21,7 @@ SIDES = "{order_number}_{order_item_number}[_{placement}]"
 ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 KEY = OrderKey("acme", "1001")
 RESOLVE = (
-    "look in the shop, then record what happened: "
+    "check the order in the shop, then record what happened: "
     "remote-artwork ledger resolve 1001 --tenant=acme --fulfilled (or --not-fulfilled)"
 )
 

@@ -30,8 +30,8 @@ def printed(**parts):
 @pytest.mark.parametrize(
     ("strategy", "sentence"),
     [
-        ((), "was not read. --sweep"),
-        (("skip-scan",), "Only the parts of the folder with expected names were read. --sweep"),
+        ((), "was not listed. --sweep"),
+        (("skip-scan",), "Only the parts of the folder with expected names were listed. --sweep"),
         (("listing", "prefixes"), "Only the parts of the folder"),
         (("probing",), "Only expected names were requested"),
     ],
