@@ -161,7 +161,7 @@ def test_a_file_that_speaks_of_one_pending_order_is_never_suggested_to_another()
 def test_a_name_that_may_be_read_as_an_order_to_come_is_not_suggested_elsewhere():
     outcome = judge("10-1_1.pdf", Order("10", [OrderItem("1-1")]))
     assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
-    assert outcome.reason == "order 10 expects no file of this name, but 10_1-1"
+    assert outcome.reason == "order 10 does not expect this name; it expects 10_1-1"
 
 
 def test_a_name_that_is_nearly_two_items_is_suggested_to_neither():
