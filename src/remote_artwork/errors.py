@@ -16,6 +16,7 @@
     │   └── FileGone                         one file does not exist (FileNotFoundError)
     ├── LedgerError (RuntimeError)           the ledger could not be used; exit code 3
     │   ├── LedgerUnavailable  *             locked, full, read-only or not reachable (ConnectionError)
+    │   ├── OrderNotStored                   one order cannot be stored; correct it in the shop
     │   └── LeaseLost                        another scanner took over the order; nothing was sent
     └── ClientError (RuntimeError)           raised by a shop's FulfillmentClient
         ├── RateLimited  *                   too many calls; has retry_after
@@ -62,6 +63,7 @@ __all__ = [
     "MissingExtra",
     "NotPending",
     "OrderGone",
+    "OrderNotStored",
     "OutcomeUnknown",
     "PaymentRequired",
     "RateLimited",
@@ -174,6 +176,10 @@ class LedgerUnavailable(LedgerError, ConnectionError):
     """The ledger is locked, full, read-only or not reachable. Try again once the database works."""
 
     temporary = True
+
+
+class OrderNotStored(LedgerError):
+    """The ledger cannot store one order, for example because its id is too long. Correct the order in the shop."""
 
 
 class LeaseLost(LedgerError):

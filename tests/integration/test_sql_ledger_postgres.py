@@ -1,5 +1,6 @@
 """What only PostgreSQL can do to a ledger; all the rest is in the contract."""
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,12 +9,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
+import remote_artwork as ra
 from remote_artwork.core.lifecycle import Lease, OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.engine import open_engine, parse_ledger_url
 from remote_artwork.ledgers.schema import VERSION_TABLE
 from remote_artwork.ledgers.sql import SqlLedger
+from remote_artwork.testing import FakeShop
 from remote_artwork.testing.ledger import KEY, SELECT, claim, ids, try_claim
+from shop_files import memory_folder
 
 pytestmark = pytest.mark.server
 
@@ -117,3 +121,106 @@ def test_rows_are_not_read_through_a_cursor_of_the_server(postgres_url: str):
         assert ids(ledger.find("acme", order_numbers=["1001"])) == {"order-1"}
     assert cursors
     assert not any(isinstance(cursor, psycopg.ServerCursor) for cursor in cursors)
+
+
+def run(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def database(url: str) -> str:
+    return parse_ledger_url(url).database or ""
+
+
+def with_schema(url: str, schema: str) -> str:
+    options = {"options": f"-csearch_path={schema}"}
+    return parse_ledger_url(url).update_query_dict(options).render_as_string(hide_password=False)
+
+
+def test_a_user_with_another_search_path_does_not_get_a_second_ledger(postgres_url: str):
+    name = database(postgres_url)
+    run(postgres_url, "CREATE SCHEMA app", f"ALTER DATABASE {name} SET search_path = app")
+    with SqlLedger(postgres_url) as ledger:
+        claim(ledger, KEY)
+    run(postgres_url, f"ALTER DATABASE {name} RESET search_path")
+    with SqlLedger(postgres_url) as ledger:
+        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+            with pytest.raises(InvalidLedger, match=r"has a ledger in the schema app.*search_path"):
+                use()
+    assert not tables(postgres_url)
+    with SqlLedger(with_schema(postgres_url, "app")) as ledger:
+        assert ids(ledger.find("acme")) == {"order-1"}
+
+
+def test_of_two_ledgers_in_a_database_the_url_names_one(postgres_url: str):
+    with SqlLedger(postgres_url) as ledger:
+        claim(ledger, KEY)
+    run(postgres_url, "CREATE SCHEMA other")
+    with SqlLedger(with_schema(postgres_url, "other")) as ledger:
+        assert ledger.find("acme") == []
+        claim(ledger, OrderKey("acme", "order-2"))
+    with SqlLedger(postgres_url) as ledger, pytest.raises(InvalidLedger, match="has a ledger in the schema other"):
+        ledger.find("acme")
+    for schema, order_id in (("public", "order-1"), ("other", "order-2")):
+        with SqlLedger(with_schema(postgres_url, schema)) as ledger:
+            assert ids(ledger.find("acme")) == {order_id}
+
+
+def test_a_temporary_table_with_the_name_of_a_ledger_is_no_ledger(postgres_url: str):
+    with psycopg.connect(postgres_url, autocommit=True) as other, SqlLedger(postgres_url) as ledger:
+        other.execute(f"CREATE TEMPORARY TABLE {VERSION_TABLE} (version_num text)")
+        assert ledger.find("acme") == []
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_store_every_text_is_refused(postgres_url: str, encoding: str):
+    name = f"{database(postgres_url)}_{encoding.lower()}"
+    run(postgres_url, f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    url = postgres_url.replace(f"/{database(postgres_url)}?", f"/{name}?")
+    with SqlLedger(url) as ledger:
+        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+            with pytest.raises(InvalidLedger, match=f"the encoding {encoding}, .*create a database with the encoding"):
+                use()
+    assert not tables(url)
+
+
+def test_the_encoding_of_the_client_does_not_limit_the_text(postgres_url: str):
+    url = parse_ledger_url(postgres_url).update_query_dict({"client_encoding": "latin1"})
+    key = OrderKey("acme", "order 🖼")
+    with SqlLedger(url.render_as_string(hide_password=False)) as ledger:
+        claim(ledger, key)
+        assert ids(ledger.find("acme", order_ids=["order 🖼"])) == {"order 🖼"}
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_the_default_isolation_of_the_database_does_not_matter(postgres_url: str, level: str):
+    run(postgres_url, f"ALTER DATABASE {database(postgres_url)} SET default_transaction_isolation = '{level}'")
+    keys = [OrderKey("acme", f"order-{number}") for number in range(20)]
+
+    def work(number: int) -> int:
+        with SqlLedger(postgres_url) as ledger:
+            leases = [lease for key in keys if (lease := try_claim(ledger, key, owner=f"worker {number}"))]
+            for lease in leases:
+                ledger.advance(lease, [SELECT])
+            return len(leases)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, range(4))) == 20
+
+
+def test_an_order_whose_id_is_too_long_does_not_stop_the_others(postgres_url: str):
+    _, storage = memory_folder(f"/{database(postgres_url)}", "1001_1.jpg", "1002_1.jpg", "1003_1.jpg")
+    long_id = "".join(random.Random(13).choices("0123456789abcdef", k=6_000))
+    orders = [
+        ra.Order("1001", [ra.OrderItem("1")]),
+        ra.Order("1002", [ra.OrderItem("1")], id=long_id),
+        ra.Order("1003", [ra.OrderItem("1")]),
+    ]
+    shop = FakeShop(orders)
+    with SqlLedger(postgres_url) as ledger:
+        report = ra.Scanner(storage, shop, ledger=ledger).scan()
+    assert [str(item.status) for item in report.items] == ["fulfilled", "failed", "fulfilled"]
+    assert "cannot store this order" in report.items[1].reason
+    assert (report.faults, report.exit_code) == ((), 1)
+    assert sum(shop.effects.values()) == 2

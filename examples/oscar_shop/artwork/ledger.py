@@ -22,6 +22,7 @@ from remote_artwork.ledgers import (
     apply_steps,
     file_key,
     forgotten_record,
+    replace_unstorable,
 )
 
 BATCH_SIZE = 500
@@ -132,7 +133,7 @@ def _rows(key: OrderKey) -> QuerySet:
 
 def _is_one_of(column: str, texts: Collection[str]) -> list[Q]:
     """Conditions in batches. Together they match each row whose column equals one of the texts."""
-    values = list(texts)
+    values = [text for text in texts if text == replace_unstorable(text)]
     return [Q((f"{column}__in", values[start : start + BATCH_SIZE])) for start in range(0, len(values), BATCH_SIZE)]
 
 

@@ -282,8 +282,8 @@ def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
     return min(timedelta(hours=24), storage.max_url_lifetime or timedelta(hours=24))
 
 
-def ledger_url(orders: Path | None, ledger: str | None) -> str:
-    """The URL of the given ledger, or of the SQLite file beside the orders file.
+def ledger_url(orders: Path | None, ledger: str | None) -> str | Path:
+    """The URL of the given ledger, or the SQLite file beside the orders file. Each orders file has its own.
 
     Raises:
         ConfigurationError: Neither was given.
@@ -292,7 +292,8 @@ def ledger_url(orders: Path | None, ledger: str | None) -> str:
         return ledger
     if orders is None:
         raise ra.ConfigurationError("no ledger was given; add --ledger URL, for example --ledger sqlite:///ledger.db")
-    return f"sqlite:///{orders.with_suffix('.ledger.db')}"
+    name = f"{orders.stem}.ledger.db" if orders.suffix == ".json" else f"{orders.name}-ledger.db"
+    return orders.with_name(name)
 
 
 def load_client(target: str) -> ra.FulfillmentClient:

@@ -280,7 +280,7 @@ def _merge(files: tuple[FileRecord, ...], others: Iterable[FileRecord]) -> tuple
 
 
 def replace_unstorable(text: str) -> str:
-    """The text of a shop without what a database cannot store: lone surrogates, and NUL for PostgreSQL."""
+    """The text without what a database cannot store: lone surrogates, and NUL for PostgreSQL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 

@@ -24,6 +24,7 @@ from remote_artwork.errors import (
     LeaseLost,
     LedgerError,
     LedgerUnavailable,
+    OrderNotStored,
     RateLimited,
     RemoteArtworkError,
     StorageUnreachable,
@@ -116,6 +117,8 @@ class OrderRunner:
             return plan.skipped(status, reason("not_tried", error=self._down.message))
         try:
             lease = self._claim(plan)
+        except OrderNotStored as error:
+            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(error)))
         except (LedgerError, InvalidLedger) as error:
             self._give_up(Fault.of("ledger", error))
             return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(error)))
@@ -151,6 +154,8 @@ class OrderRunner:
             _report_interruption(session, error, ItemStatus.MATCHED)
             if session.calls.may_have_effect:
                 self._record_late_call(session)
+        except OrderNotStored as error:
+            _report_interruption(session, error, ItemStatus.FAILED)
         except (LedgerError, InvalidLedger) as error:
             self._give_up(Fault.of("ledger", error))
             _report_interruption(session, error, ItemStatus.FAILED)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         apply_steps,
         file_key,
         forgotten_record,
+        replace_unstorable,
     )
     from remote_artwork.ledgers.memory import MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger
@@ -42,6 +43,7 @@ __all__ = [
     "apply_steps",
     "file_key",
     "forgotten_record",
+    "replace_unstorable",
 ]
 
 __getattr__: Callable[[str], Any]
@@ -64,6 +66,7 @@ __getattr__, __dir__ = lazy_exports(
             "apply_steps",
             "file_key",
             "forgotten_record",
+            "replace_unstorable",
         ],
         "ledgers.memory": ["MemoryLedger"],
         "ledgers.sql": ["SqlLedger"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -24,39 +25,61 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from remote_artwork.core.lifecycle import replace_unstorable
 from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
 from remote_artwork.ledgers.sqlite_file import SqliteFile
 
 _EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
+_FILE_NAME = re.compile(r"[\w./-]+\.(?:db|sqlite3?)")
 _POSTGRESQL = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
 
-def parse_ledger_url(text: str) -> URL:
+def parse_ledger_url(address: str | Path) -> URL:
     """Parse the URL of a SQLite file or a PostgreSQL database. The path of a file becomes absolute.
 
     Raises:
         InvalidLedger: The URL is not one of these. The message does not repeat a text that may contain a password.
         MissingExtra: The URL needs a driver that is not installed.
     """
-    if "://" not in text:
-        raise InvalidLedger(f"{text!r} is not a ledger URL; for a file write sqlite:///{text or 'ledger.db'}")
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise InvalidLedger(f"the ledger URL cannot be parsed; {_EXAMPLES}") from None
+    if isinstance(address, Path):
+        return URL.create("sqlite", database=str(address.absolute()))
+    if "://" not in address:
+        file = address if _FILE_NAME.fullmatch(address) else "ledger.db"
+        raise InvalidLedger(f"the ledger needs a URL; for a file write sqlite:///{file}")
+    url = _parse(address)
+    if url is None:
+        raise InvalidLedger(f"the ledger URL cannot be parsed; {_EXAMPLES}")
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise InvalidLedger(
                 "a SQLite ledger needs a plain file; write sqlite:///ledger.db, or use MemoryLedger in tests"
             )
+        if "?" in address:
+            raise InvalidLedger(
+                "the URL of a SQLite ledger has no options, but this one contains a '?'; remove it, or pass the name "
+                "of the file as a pathlib.Path"
+            )
         return url.set(drivername="sqlite", database=str(Path(url.database).absolute()))
     if url.drivername in _POSTGRESQL:
+        if not url.database:
+            raise InvalidLedger(
+                "the ledger URL names no database, so each user would have another ledger; "
+                "write postgresql://user@host/database"
+            )
         if find_spec("psycopg") is None:
             raise MissingExtra(
                 "a PostgreSQL ledger needs the package psycopg; install it: pip install 'remote_artwork[postgres]'"
             )
         return url.set(drivername="postgresql+psycopg")
     raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_EXAMPLES}")
+
+
+def _parse(text: str) -> URL | None:
+    """The parsed URL; None if it is malformed. The error is dropped, because its traceback contains the text."""
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        return None
 
 
 def display_url(url: URL) -> str:
@@ -91,8 +114,13 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
         event.listen(engine, "begin", begin_sqlite)
     else:
         file = None
-        arguments = {} if "connect_timeout" in url.query else {"connect_timeout": max(2, round(seconds))}
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
+        arguments: dict[str, Any] = {"client_encoding": "utf8"}
+        if "connect_timeout" not in url.query:
+            arguments["connect_timeout"] = max(2, round(seconds))
+        # A stricter level, which a server or a role may have as its default, lets writes fail that could wait.
+        engine = create_engine(
+            url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True, **common
+        )
         event.listen(engine, "begin", partial(_begin_postgresql, seconds=seconds))
     event.listen(engine, "connect", partial(_record_identity, file=file))
     event.listen(engine, "checkout", partial(_check_identity, file=file))
@@ -205,8 +233,12 @@ def _postgresql_each(element: _EachText, compiler: SQLCompiler, **options: Any) 
 
 
 def is_one_of(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
-    """The condition that a column contains one of the texts. They are one parameter, so there may be many."""
-    parameter = bindparam(None, json.dumps(list(texts), ensure_ascii=False), type_=Text(), unique=True)
+    """The condition that a column contains one of the texts. They are one parameter, so there may be many.
+
+    A text that no database can store, such as a file name that is not valid Unicode, is in no column.
+    """
+    storable = [text for text in texts if text == replace_unstorable(text)]
+    parameter = bindparam(None, json.dumps(storable, ensure_ascii=False), type_=Text(), unique=True)
     return column.in_(select(_EachText(parameter).table_valued("value").c.value))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
+from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable, OrderNotStored
 from remote_artwork.ledgers.engine import display_url
 from remote_artwork.ledgers.sqlite_file import SqliteFile
 
@@ -42,6 +42,8 @@ _POSTGRESQL_UNAVAILABLE: Mapping[str, str] = {
     "55P03": _LOCKED,
     "57014": "did not respond within the timeout; try again when the database is less busy",
 }
+_NOT_STORED_CLASSES = ("22", "54")
+"""Classes of PostgreSQL's errors about a value: it is invalid, or too long for an index."""
 _DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, "XX001", "XX002"})
 
 
@@ -56,9 +58,27 @@ def translate_errors(url: URL) -> Iterator[None]:
         yield
     except InvalidRow as error:
         raise LedgerError(f"the ledger {display_url(url)} {_DAMAGED} ({error})") from error
+    except UnicodeEncodeError as error:
+        raise _not_stored(url, f"it contains text that is not valid Unicode: {error.reason}") from _without_frames(
+            error
+        )
     except (SQLAlchemyError, sqlite3.Error) as error:
         origin = error.orig if isinstance(error, DBAPIError) else error
-        raise _ledger_error(url, origin) from error
+        raise _ledger_error(url, origin) from _without_frames(error)
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """The error and its causes without their tracebacks: the variables of the driver contain the password."""
+    links: list[BaseException | None] = [error]
+    for link in links:
+        if link is not None:
+            link.__traceback__ = None
+            links += [other for other in (link.__cause__, link.__context__) if other not in links]
+    return error
+
+
+def _not_stored(url: URL, why: str) -> OrderNotStored:
+    return OrderNotStored(f"the ledger {display_url(url)} cannot store this order ({why}); correct it in the shop")
 
 
 def _ledger_error(url: URL, origin: BaseException | None) -> LedgerError | InvalidLedger:
@@ -74,6 +94,8 @@ def _ledger_error(url: URL, origin: BaseException | None) -> LedgerError | Inval
     else:
         code = getattr(origin, "sqlstate", None) or ""
         invalid, unavailable = _POSTGRESQL_INVALID.get(code), _POSTGRESQL_UNAVAILABLE.get(code)
+    if code == sqlite3.SQLITE_TOOBIG or (isinstance(code, str) and code.startswith(_NOT_STORED_CLASSES)):
+        return _not_stored(url, _text_of(origin, url))
     if code in _DAMAGED_CODES:
         return LedgerError(f"the ledger {display_url(url)} {_DAMAGED} ({_text_of(origin, url)})")
     if invalid:

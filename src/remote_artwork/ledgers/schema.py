@@ -124,6 +124,18 @@ versions: Table = Table(VERSION_TABLE, MetaData(), Column("version_num", String(
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+_SETTINGS = text(
+    "SELECT current_setting('server_encoding'), (SELECT source FROM pg_settings WHERE name = 'search_path')"
+)
+"""The encoding of the database, and where the search path comes from: ``client`` if the URL contains it."""
+
+_LEDGER_SCHEMAS = text(
+    "SELECT namespace.nspname, pg_table_is_visible(class.oid) FROM pg_class AS class "
+    "JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace "
+    "WHERE class.relname = :table AND class.relkind = 'r' AND class.relpersistence <> 't'"
+)
+"""Each schema with a ledger, and whether the search path leads to it. A user also finds schemas that it may not use."""
+
 _MIGRATING = threading.Lock()
 """Alembic keeps its environment in module globals, so one thread at a time may use it."""
 
@@ -142,9 +154,13 @@ def schema_state(connection: Connection, ledger: str) -> SchemaState:
     """Compare the tables of a database to those of this release. Writes nothing.
 
     Raises:
-        InvalidLedger: A newer release made the tables.
+        InvalidLedger: A newer release made the tables, or the database cannot be a ledger.
     """
-    if not inspect(connection).has_table(VERSION_TABLE):
+    if connection.dialect.name == "postgresql":
+        has_tables = _find_in_postgresql(connection, ledger)
+    else:
+        has_tables = inspect(connection).has_table(VERSION_TABLE)
+    if not has_tables:
         return SchemaState.MISSING
     found = connection.scalar(select(versions.c.version_num))
     if found is None:
@@ -155,6 +171,29 @@ def schema_state(connection: Connection, ledger: str) -> SchemaState:
             "upgrade this installation"
         )
     return SchemaState.CURRENT if found == REVISIONS[-1] else SchemaState.OLDER
+
+
+def _find_in_postgresql(connection: Connection, ledger: str) -> bool:
+    """Whether the database has a ledger in the schema that this user's statements use.
+
+    Raises:
+        InvalidLedger: The database cannot store every text. Or it has a ledger in another schema, and the URL names no
+            schema: then two users with different search paths would each have their own ledger.
+    """
+    encoding, source = connection.execute(_SETTINGS).one()
+    if encoding != "UTF8":
+        raise InvalidLedger(
+            f"the ledger {ledger} is in a database with the encoding {encoding}, which cannot store every text; "
+            "create a database with the encoding UTF8"
+        )
+    schemas = connection.execute(_LEDGER_SCHEMAS, {"table": VERSION_TABLE}).all()
+    others = sorted(schema for schema, is_used in schemas if not is_used)
+    if others and source != "client":
+        raise InvalidLedger(
+            f"the database of the ledger {ledger} has a ledger in the schema {', '.join(others)}, which is not the "
+            "schema of this user; add the schema of your ledger to the URL: ?options=-csearch_path%3DSCHEMA"
+        )
+    return any(is_used for _, is_used in schemas)
 
 
 def migrate(connection: Connection, ledger: str) -> None:

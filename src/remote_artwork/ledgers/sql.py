@@ -36,7 +36,7 @@ from remote_artwork.core.lifecycle import (
     records_intent,
 )
 from remote_artwork.core.reasons import Reason
-from remote_artwork.errors import InvalidLedger, LeaseLost
+from remote_artwork.errors import ConfigurationError, InvalidLedger, LeaseLost
 from remote_artwork.ledgers.engine import (
     READS,
     DatabaseNow,
@@ -65,7 +65,9 @@ class SqlLedger:
     file beside it.
 
     Args:
-        url: ``sqlite:///ledger.db`` (four slashes for an absolute path) or ``postgresql://user:password@host/name``.
+        url: ``sqlite:///ledger.db`` (four slashes for an absolute path), the path of a SQLite file, or
+            ``postgresql://user:password@host/name``. A PostgreSQL database must have the encoding UTF8. If it contains
+            several ledgers, add the schema of yours: ``?options=-csearch_path%3DSCHEMA``.
         timeout: How long a call waits for a connection, a lock or a statement.
 
     Raises:
@@ -73,8 +75,12 @@ class SqlLedger:
         MissingExtra: The URL needs a driver that is not installed.
     """
 
-    def __init__(self, url: str, *, timeout: timedelta = timedelta(seconds=30)) -> None:
-        self._url: URL = parse_ledger_url(url)
+    def __init__(self, url: str | Path, *, timeout: timedelta = timedelta(seconds=30)) -> None:
+        try:
+            self._url: URL = parse_ledger_url(url)
+        except ConfigurationError as error:
+            del url  # error reporters show the variables of each frame, and the URL may contain a password
+            raise error.with_traceback(None) from None
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._engine = open_engine(self._url, timeout=timeout)
         self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
@@ -83,7 +89,8 @@ class SqlLedger:
         self._leased: dict[OrderKey, _Row] = {}
 
     def __repr__(self) -> str:
-        return f"SqlLedger({display_url(self._url)!r})"
+        url = getattr(self, "_url", None)  # missing if the URL was refused
+        return f"SqlLedger({display_url(url)!r})" if url else "SqlLedger(…)"
 
     def __enter__(self) -> Self:
         return self

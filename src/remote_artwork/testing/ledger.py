@@ -395,6 +395,17 @@ class LedgerContract:
         assert not list(ledger.find("acme", order_ids=[]))
         assert not list(ledger.find("acme", order_numbers=()))
 
+    @pytest.mark.parametrize("text", ["\ud800", "1001\0"], ids=["not valid Unicode", "NUL"])
+    def test_text_that_no_database_stores_is_in_no_order(self, ledger: Ledger, text: str) -> None:
+        claim(ledger, KEY)
+        for found in (
+            ledger.find("acme", order_ids=[text]),
+            ledger.find("acme", order_numbers=[text]),
+            ledger.find("acme", file_names=[text]),
+        ):
+            assert not list(found)
+        assert ids(ledger.find("acme", order_numbers=[text, "1001"])) == {"order-1"}
+
     def test_tenants_and_approvals_are_separate(self, ledger: Ledger) -> None:
         again, others = OrderKey("acme", "order-1", "second"), OrderKey("umbrella", "order-1")
         ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
