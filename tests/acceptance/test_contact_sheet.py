@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 
 import fsspec
 import pypdfium2
@@ -173,3 +174,33 @@ def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, cap
     assert "cannot be written" in capsys.readouterr().err
     assert run(["scan", *command]) == 0
     assert "fulfilled with" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
+
+
+def empty_report():
+    storage = ra.ArtworkStorage(fsspec.filesystem("memory"), "/nothing")
+    return ra.Scanner(storage, FakeShop([]), ledger=ra.MemoryLedger()).plan()
+
+
+def test_the_page_is_never_written_through_a_link(tmp_path, monkeypatch):
+    other = tmp_path / "other.txt"
+    other.write_text("precious", encoding="utf-8")
+    for link in ("sheet.html", f"sheet.html.{os.getpid()}.new", ".sheet.html.new"):
+        (tmp_path / link).symlink_to(other)
+    report = empty_report()
+    report.to_html(tmp_path / "sheet.html")
+    assert other.read_text(encoding="utf-8") == "precious"
+    assert not (tmp_path / "sheet.html").is_symlink()
+    monkeypatch.setattr("secrets.token_hex", lambda _size: "guessed")
+    (tmp_path / ".guessed.new").symlink_to(other)
+    with pytest.raises(ra.ConfigurationError, match="cannot be written"):
+        report.to_html(tmp_path / "sheet.html")
+    assert other.read_text(encoding="utf-8") == "precious"
+    assert (tmp_path / ".guessed.new").is_symlink()
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "sheet.html").mkdir()
+    report = empty_report()
+    with pytest.raises(ra.ConfigurationError, match="cannot be written"):
+        report.to_html(tmp_path / "sheet.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.html"]

@@ -14,8 +14,31 @@ _INVISIBLE_CHARACTERS = (
 INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]+")
 """Characters that take no visible space, or change the direction of text. Python calls some of them printable."""
 
-_SIGNED_QUERY = re.compile(r"\?[^\s?]*(?:signature|sig|token|credential)(?:=|%3d)[^\s\"'<>]*", re.IGNORECASE)
-"""The query of a URL, or of a path, that contains a signature or a credential."""
+_HINT = re.compile(r"sig|token|credential|access.{0,3}(?:key)?.{0,3}id", re.IGNORECASE)
+"""What every text with a signature contains. Most texts do not, so they are checked only once."""
+_EQUALS = r"(?:=|%(?:25)*3d|\\+u003d|&#(?:x3d|61);)"
+_SEGMENT = re.compile(r"[^\s\"'<>]+")
+_QUERY_START = re.compile(r"\?|%(?:25)*3f|\\+u003f", re.IGNORECASE)
+_SIGNED_PARAMETER = re.compile(rf"(?:signature|sig|token|credential){_EQUALS}", re.IGNORECASE)
+_HYPHEN = r"(?:[-_.]|%(?:25)*2d)?"
+_SIGNED_NAME = (
+    rf"(?:x{_HYPHEN}(?:amz|goog|oss|cos|obs|ms){_HYPHEN}(?:security{_HYPHEN})?(?:signature|credential|token)"
+    rf"|(?:aws|oss|google)?access{_HYPHEN}(?:key{_HYPHEN})?id)"
+)
+_NAME = rf"(?:signature(?:provided)?|sig|(?:[a-z]{{1,20}}{_HYPHEN})?token|credential)"
+_QUOTE = r"\\*[\"'`]"
+_ASSIGNED = (
+    rf"(?:{_QUOTE})?(?:\s*(?:{_EQUALS}>?|:|%(?:25)*3a|</[\w:]+>\s*<[\w:]+>|>)"
+    rf"|\s*,\s*(?:{_QUOTE}value{_QUOTE}\s*:)?(?=\s*{_QUOTE}))\s*\[?\s*(?:{_QUOTE})?"
+)
+_VALUE = r"[^\s\"'`<>&,;{}\[\]()\\]"
+_SIGNED_VALUE = re.compile(
+    rf"(?P<name>(?<![a-z0-9])(?:{_SIGNED_NAME}{_ASSIGNED}(?={_VALUE})|{_NAME}{_ASSIGNED}(?={_VALUE}{{16}})))"
+    rf"{_VALUE}+",
+    re.IGNORECASE,
+)
+"""A signature or a credential outside a query, for example in JSON, a header or XML. Other values are kept if they are
+shorter than a signature."""
 
 
 def nfc(text: str) -> str:
@@ -31,8 +54,19 @@ def spellings(text: str) -> Collection[str]:
 
 
 def redact_signatures(text: str) -> str:
-    """Replace each query that contains a signature or a credential: ``…/1001_1.pdf?…``."""
-    return _SIGNED_QUERY.sub("?…", text) if "?" in text else text
+    """Replace each query that contains a signature or a credential: ``…/1001_1.pdf?…``, and such values elsewhere.
+
+    The query may be percent-encoded.
+    """
+    if not _HINT.search(text):
+        return text
+    return _SIGNED_VALUE.sub(lambda found: f"{found['name']}…", _SEGMENT.sub(_redact_query, text))
+
+
+def _redact_query(segment: re.Match[str]) -> str:
+    parameter = _SIGNED_PARAMETER.search(segment[0])
+    start = parameter and _QUERY_START.search(segment[0], 0, parameter.start())
+    return f"{segment[0][: start.start()]}?…" if start else segment[0]
 
 
 def escape_unprintable(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -118,12 +119,18 @@ def write_contact_sheet(report: ScanReport, path: str | os.PathLike[str], storag
         ConfigurationError: The file cannot be written.
     """
     page, target = contact_sheet(report, _thumbnails(report, storage) if storage else {}), Path(path)
-    new = target.with_name(f"{target.name}.{os.getpid()}.new")
+    # Another user of the folder cannot guess this name, and a file or a link that has it is never opened.
+    new = target.with_name(f".{secrets.token_hex(16)}.new")
     try:
-        new.write_text(page, encoding="utf-8")
-        new.replace(target)
+        with new.open("x", encoding="utf-8") as file:
+            try:
+                file.write(page)
+                file.flush()
+                new.replace(target)
+            except BaseException:
+                new.unlink(missing_ok=True)
+                raise
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise ConfigurationError(f"the report cannot be written to {target}: {error.strerror}") from error
 
 
