@@ -40,12 +40,12 @@ def measured(contender: str, endpoint: str, files: int, pending: int) -> dict[st
 
 def rows(server: Canned, sizes: tuple[int, ...]) -> Iterator[str]:
     """Yield the lines of the table as they are measured."""
-    yield "| Files | Pending | Who | LIST requests | Seconds | CPU seconds | Peak MB | Found |"
+    yield "| Files | Pending | Tool | LIST requests | Seconds | CPU seconds | Peak MB | Found |"
     yield "|--:|--:|---|--:|--:|--:|--:|--:|"
     too_slow = set()
     for files in sizes:
         for contender in CONTENDERS:
-            # Whoever lists everything does the same for every number of orders.
+            # A tool that lists everything does the same for every number of orders.
             for pending in PENDING if contender == OURS else PENDING[1:2]:
                 if contender in too_slow:
                     continue

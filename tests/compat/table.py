@@ -42,9 +42,9 @@ LEGENDS = (
 - **signed_url**: a signed URL works without credentials
 - **public**: public folders need no credentials""",
     """\
-A whole scan on the command line, with the URL that the provider's console shows. The provider's
-host names lead to each of the named servers, over TLS, and a client without credentials downloads
-the attached URL.""",
+The tests run a whole scan on the command line, with the URL that the provider's console shows. The
+provider's host names are routed to each of the named servers, over TLS. A client without
+credentials then downloads the attached URL.""",
 )
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]

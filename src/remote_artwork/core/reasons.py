@@ -193,12 +193,12 @@ UNMATCHED = {
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
     "near_miss_of_several": (
-        "{rules:codes}; {print:print} waits for one file, and {files:list} can be that file too; rename the right one "
-        "to {basename}, and keep its extension"
+        "{rules:codes}; {print:print} waits for one file, but {files:list} can be that file, too; rename the right one "
+        "to {basename} and keep its extension"
     ),
     "in_other_folder": (
-        "it is in the folder {folder}, so it is not used; order {order_number} waits for {basenames:list}; if this "
-        "file should be printed, move it and rename it"
+        "it is in the folder {folder}, so it is not used; order {order_number} waits for {basenames:list}; move and "
+        "rename the file if it should be printed"
     ),
     "several_orders_in_name": (
         "its name contains the numbers of several pending orders: {order_numbers:list}; rename it to the name that one "
