@@ -179,6 +179,15 @@ def test_a_file_that_is_exchanged_after_the_listing_for_one_of_another_order_is_
     assert case.sent == 1
 
 
+def test_a_storage_that_ignores_case_does_not_print_a_file_again_for_a_number_in_capitals(root):
+    case = Case(root, "abc-1_1.pdf")
+    case.order("A", "abc-1")
+    assert case.code("A") == "fulfilled"
+    case.files.store[f"{root}/ABC-1_1.pdf"] = case.files.store.pop(f"{root}/abc-1_1.pdf")
+    case.order("B", "ABC-1")
+    assert case.code("B") == "printed_for_other_order"
+
+
 def test_a_file_whose_call_the_shop_refused_can_be_used_for_another_order(root):
     case = Case(root, "1001_1.pdf")
     case.order("A", "1001")

@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 
 from remote_artwork.errors import LedgerError
 
@@ -22,30 +22,30 @@ _DESCRIPTORS: dict[tuple[int, int], int] = {}
 
 @frozen
 class SqliteFile:
-    """A SQLite database: its main file, and the side files that SQLite puts beside it."""
+    """A SQLite database: its main file, and the side files that SQLite puts beside it.
+
+    If the main file is a symbolic link, SQLite puts the side files beside the target of the link.
+    """
 
     main: Path
-    log: Path = field(init=False)
-    """The write-ahead log: committed pages that are not in the main file yet."""
-    index: Path = field(init=False)
-    """The index of the log. It is shared memory and exists while a process uses the database."""
-    journal: Path = field(init=False)
-    """The rollback journal, used without a write-ahead log."""
 
-    @log.default
-    def _log(self) -> Path:
+    @property
+    def log(self) -> Path:
+        """The write-ahead log: committed pages that are not in the main file yet."""
         return self._beside("-wal")
 
-    @index.default
-    def _index(self) -> Path:
+    @property
+    def index(self) -> Path:
+        """The index of the log. It is shared memory and exists while a process uses the database."""
         return self._beside("-shm")
 
-    @journal.default
-    def _journal(self) -> Path:
+    @property
+    def journal(self) -> Path:
+        """The rollback journal, used without a write-ahead log."""
         return self._beside("-journal")
 
     def _beside(self, suffix: str) -> Path:
-        return self.main.with_name(self.main.name + suffix)
+        return Path(os.path.realpath(self.main) + suffix)
 
     def state(self) -> FileState | None:
         """The state of the files; None if there is no main file."""

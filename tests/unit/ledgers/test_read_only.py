@@ -15,6 +15,7 @@ import pytest
 
 import remote_artwork as ra
 from permissions import read_only, readable_folder
+from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers import schema
 from remote_artwork.ledgers.engine import parse_ledger_url
@@ -198,6 +199,18 @@ def test_finding_reads_the_log_of_a_running_process(folder: Path, reader: SqlLed
         assert contents(folder) == before
         process.communicate("end\n", timeout=PATIENCE)
     assert not copies
+
+
+def test_a_symbolic_link_leads_to_the_log_beside_its_target(folder: Path, reader: SqlLedger):
+    link = folder / "current.db"
+    link.symlink_to(folder / "ledger.db")
+    claim(reader, KEY)
+    assert (folder / "ledger.db-wal").stat().st_size
+    with SqlLedger(link) as other:
+        assert only(other.find("acme")).key == KEY
+        fulfill(other, OrderKey("acme", "order-2"))
+    assert not list(folder.glob("current.db-*"))
+    assert len(reader.find("acme")) == 2
 
 
 @pytest.mark.parametrize(("prepare", "expected_copies"), [(closed, 0), (log_without_index, 1)])

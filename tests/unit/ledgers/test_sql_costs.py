@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger import HOUR, INTEND, KEY, SELECT, claim, fulfill, ids
+from remote_artwork.testing.ledger import FULFILLED, HOUR, INTEND, KEY, SELECT, claim, fulfill, ids
 
 
 @pytest.fixture
@@ -39,6 +39,40 @@ def test_an_order_needs_few_statements(ledger: SqlLedger, statements: list[str])
     statements.clear()
     ledger.advance(lease, [SELECT], release=True)
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
+
+
+def test_the_files_of_a_call_are_recorded_by_one_more_statement(ledger: SqlLedger, statements: list[str]):
+    lease = claim(ledger, OrderKey("acme", "order-2"))
+    ledger.advance(lease, [SELECT])
+    statements.clear()
+    ledger.advance(lease, [INTEND])
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
+    statements.clear()
+    ledger.advance(lease, [FULFILLED], release=True)
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE"]
+
+
+def test_files_that_were_never_used_are_looked_up_by_one_query(ledger: SqlLedger, statements: list[str]):
+    assert ledger.find("acme", file_names=[f"{number}.pdf" for number in range(10_000)]) == []
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "SELECT"]
+
+
+def test_the_cost_of_finding_a_file_ignores_other_files(ledger: SqlLedger):
+    def finding() -> None:
+        assert ids(ledger.find("acme", file_names=["1001_1.pdf", "none.pdf"])) == {"order-1"}
+
+    few = work_of(ledger, finding)
+    remember(ledger, 0, 20_000)
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO remote_artwork_used_file "
+            "(id, tenant, file_key, order_id, approval, order_number, file, attached) "
+            "SELECT order_id, tenant, order_id, order_id, '', order_number, '{}', 0 FROM remote_artwork_order "
+            "WHERE order_id LIKE 'id-%'"
+        )
+    many = work_of(ledger, finding)
+    assert few > 0
+    assert many <= few * 1.5
 
 
 def test_the_cost_of_forgetting_depends_on_pending_orders_only(ledger: SqlLedger):
