@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import sys
 from enum import Enum
 from importlib import import_module
 
@@ -17,6 +18,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
@@ -64,10 +66,19 @@ def _directive(value: object, path: str) -> list[str]:
     if inspect.isfunction(value):
         return [f".. autofunction:: {path}"]
     if not isinstance(value, type):
-        return [f".. autodata:: {path}", "   :no-value:"]
+        return _data(path)
     if issubclass(value, BaseException):
         return [f".. autoexception:: {path}", "   :show-inheritance:"]
     return [f".. autoclass:: {path}", *["   :undoc-members:"] * issubclass(value, Enum)]
+
+
+def _data(path: str) -> list[str]:
+    """Show the text below the definition of a constant. Autodoc would show the text of its class."""
+    name = path.rpartition(".")[2]
+    for module in sorted(module for module in sys.modules if module.startswith("remote_artwork.")):
+        if text := ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name)):
+            return [f".. py:data:: {path}", "", *(f"   {line}" for line in text)]
+    return [f".. autodata:: {path}", "   :no-value:"]
 
 
 def _check_all_placed(_app: Sphinx, env: BuildEnvironment) -> None:

@@ -80,7 +80,7 @@ class ExitCode(IntEnum):
     """What a command, a report or a check ends with. If several apply, the highest of 1, 2 and 3."""
 
     SUCCESS = 0
-    """Everything went through, or waits for a file."""
+    """Success. Items can still wait for their files."""
     PERSON_NEEDED = 1
     """An item has a status that needs a person (``core.report.NEEDS_PERSON``)."""
     WRONG_SETTING = 2
@@ -161,7 +161,7 @@ class StorageDenied(StorageError, PermissionError):
 
 
 class StorageMisbehaved(StorageError):
-    """A response of the storage breaks its protocol. Check that the URL leads to a storage, and to which kind."""
+    """A response of the storage breaks its protocol. Check that the URL is that of a storage."""
 
 
 class FileGone(StorageError, FileNotFoundError):

@@ -113,10 +113,10 @@ class NetworkPolicy:
         allow_private: Allows connections to private addresses, including this machine and its network.
         allow_http: Allows endpoints with ``http://``, which is not encrypted.
         allow_local: Allows locations on this machine: ``file:`` and ``memory:``.
-        connect_timeout: The most seconds that connecting may take.
-        read_timeout: The most seconds between two parts of a response.
-        call_timeout: The most seconds that one request may take in total. It stops servers that send very slowly.
-        listing_timeout: The most seconds that one listing or search may take. No further request is made after it.
+        connect_timeout: The maximum time to connect, in seconds.
+        read_timeout: The maximum time between two parts of a response, in seconds.
+        call_timeout: The maximum time of one request in total, in seconds. It stops servers that send very slowly.
+        listing_timeout: The maximum time of one listing or search, in seconds. No further request is made after it.
 
     Raises:
         ConfigurationError: A timeout is not above 0.

@@ -116,11 +116,11 @@ class RetryPolicy:
     """Repeats a call that failed with a temporary error, after an exponential wait with jitter.
 
     Args:
-        attempts: The most times a call is made.
+        attempts: The maximum number of times a call is made.
         first_wait: The wait before the second attempt is random, up to this many seconds. The bound doubles for each
             further attempt.
         longest_wait: The longest single wait in seconds. A call is not repeated if the error asks for a longer one.
-        budget: The most seconds that all waits of one scan may take together. One order may use a fifth of what is
+        budget: The maximum sum of all waits of one scan, in seconds. One order may use a fifth of what is
             left. A call is not repeated if its wait exceeds the budget.
         sleep: Waits for a number of seconds; tests pass their own.
     """

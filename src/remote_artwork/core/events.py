@@ -21,7 +21,7 @@ class Event:
     """The base of all events.
 
     Args:
-        tenant: The merchant whose orders are scanned.
+        tenant: The tenant whose orders are scanned.
     """
 
     tenant: str

@@ -116,20 +116,21 @@ class Policy:
     Args:
         fulfill: ``when_complete`` attaches and fulfills an order when every item that requires artwork has its files.
             ``per_item`` attaches each item's files at once, and also fulfills the order only when it is complete.
-        several_files: Which file to use if there are several for one print: none, a person decides (``conflict``); the
-            one changed last (``newest``); or the first of these formats (``prefer:pdf,png,jpg``). If that does not
-            select exactly one file, it is a conflict.
+        several_files: Which file to use if there are several for one print. ``conflict``: none, a person decides.
+            ``newest``: the one that was changed last. ``prefer:pdf,png,jpg``: the one with the first of these formats.
+            If that does not select exactly one file, it is a conflict.
         settle_for: How long after its last change an empty file waits before it is rejected. Where a file can be seen
             before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
-        max_file_size: The largest file in bytes. A larger file is rejected unread.
+        max_file_size: In bytes. A larger file is rejected without reading it.
         preflight: ``signature`` reads both ends of a file. ``deep`` also opens it, and needs the extra ``preflight``.
         min_dpi: Pixels per inch at the item's print size. Fewer cause a warning (``low_resolution``).
         max_pixels: A picture with more pixels is rejected by its header.
         max_pages: A PDF with more pages is rejected; None: no limit.
         bleed_mm: How far a PDF's pages must extend beyond the print size on each side. Less causes a warning
             (``bleed``).
-        color_modes: The accepted ones of ``gray``, ``rgb`` and ``cmyk``. Others cause a warning (``color_mode``).
+        color_modes: The accepted color modes, of ``gray``, ``rgb`` and ``cmyk``. Others cause a warning
+            (``color_mode``).
         reject_for: Codes of warnings that reject the file instead.
 
     Raises:

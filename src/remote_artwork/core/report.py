@@ -47,7 +47,7 @@ WARNINGS = (
 
 
 class Severity(enum.StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
     PASS = "pass"  # noqa: S105  not a password
     WARN = "warn"
@@ -62,7 +62,7 @@ class Finding:
     a ``message``; a catalog that has a template for that code is used instead of the message.
 
     Args:
-        severity: ``reject`` keeps the file from going to print.
+        severity: ``reject`` prevents the file from being printed.
         code: For programs, for example ``truncated``.
         details: The fields of the code.
         notes: Further reasons, such as what to do.
@@ -291,7 +291,7 @@ class ScanReport:
 
     Args:
         dry_run: True for ``plan``: nothing was written anywhere.
-        tenant: The merchant whose orders were scanned.
+        tenant: The tenant whose orders were scanned.
         location: The canonical URL of the storage location, without secrets.
         started_at: When the scan started.
         finished_at: When it finished.

@@ -28,7 +28,7 @@ def warning(
 def rejection(
     code: str, measured: str | None = None, required: str | None = None, *notes: Reason, **details: Any
 ) -> Finding:
-    """Make a finding that keeps the file from going to print."""
+    """Make a finding that prevents the file from being printed."""
     return Finding(
         severity=Severity.REJECT, code=code, details=details, notes=notes, measured=measured, required=required
     )

@@ -170,7 +170,7 @@ def check_location(
         url: The URL.
         credentials: The credentials.
         network: What an operator allows.
-        provider: Who runs the storage, if the host name does not say.
+        provider: The provider's id, if the host name does not show it.
 
     Raises:
         MissingExtra: The protocol's package is not installed. Only an operator can install it.

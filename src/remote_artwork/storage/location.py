@@ -41,7 +41,7 @@ class Location(ParsedUrl):
         notes: What an operator should know about how the URL was read. Ignored in comparisons.
 
     Raises:
-        InvalidLocation: A part is invalid, or the parts contradict each other: no URL means them together.
+        InvalidLocation: A part is invalid, or no URL can have these parts together.
     """
 
     def __attrs_post_init__(self) -> None:

@@ -259,7 +259,7 @@ class ArtworkStorage:
         region the URL left out is looked up once.
 
         Returns:
-            The URL, pinned to the file's version if it is signed, and when it expires (None: never). A public bucket
+            The URL, and when it expires; None if it never does. A signed URL names the file's version. A public bucket
             gives an unsigned URL, a local folder ``file://``, memory ``memory://``.
 
         Raises:
@@ -363,7 +363,7 @@ def open_storage(
         credentials: By default those in the URL (an Azure SAS), otherwise ``Anonymous()``; never from this machine's
             environment.
         network: What an operator allows. By default no private addresses, no plain http, no folders of this machine.
-        provider: Who runs the storage, if the host name does not say. Only for a URL.
+        provider: The provider's id, if the host name does not show it. Only for a URL.
         retry: How often a request is retried.
 
     Raises:
