@@ -18,7 +18,15 @@ from remote_artwork._lazy import lazy_exports
 if TYPE_CHECKING:
     from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck
     from remote_artwork.clients.orders_file import OrdersFile
-    from remote_artwork.core.orders import Artwork, Attaching, Order, OrderItem, OrderState, Recovery
+    from remote_artwork.core.orders import (
+        Artwork,
+        Attaching,
+        Order,
+        OrderItem,
+        OrderState,
+        Recovery,
+        UnreadableOrder,
+    )
     from remote_artwork.core.pattern import FilenamePattern
     from remote_artwork.core.policy import Policy
     from remote_artwork.core.report import FileStatus, ItemStatus, ScanReport
@@ -100,6 +108,7 @@ __all__ = [
     "ServiceAccount",
     "SqlLedger",
     "Unavailable",
+    "UnreadableOrder",
     "open_storage",
 ]
 
@@ -109,7 +118,15 @@ _load, __dir__ = lazy_exports(
     {
         "client": ["FulfillmentClient", "Ledger", "Observer", "PreflightCheck"],
         "clients.orders_file": ["OrdersFile"],
-        "core.orders": ["Artwork", "Attaching", "Order", "OrderItem", "OrderState", "Recovery"],
+        "core.orders": [
+            "Artwork",
+            "Attaching",
+            "Order",
+            "OrderItem",
+            "OrderState",
+            "Recovery",
+            "UnreadableOrder",
+        ],
         "core.pattern": ["FilenamePattern"],
         "core.policy": ["Policy"],
         "core.report": ["FileStatus", "ItemStatus", "ScanReport"],

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from inspect import iscoroutinefunction
-from typing import Protocol, runtime_checkable
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import Protocol, cast, runtime_checkable
 
 from remote_artwork.core.events import Event
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
-from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, StoredFile
+from remote_artwork.core.orders import (
+    Artwork,
+    ArtworkByItem,
+    Attaching,
+    Order,
+    OrderItem,
+    Recovery,
+    StoredFile,
+    UnreadableOrder,
+)
 from remote_artwork.core.report import Finding
 from remote_artwork.errors import ConfigurationError
 
@@ -23,6 +32,7 @@ __all__ = [
     "FulfillmentClient",
     "Ledger",
     "Observer",
+    "OrderFinder",
     "PreflightCheck",
 ]
 
@@ -36,6 +46,10 @@ class FulfillmentClient(Protocol):
     Methods raise the subclasses of ``ClientError``. Each of them except ``OutcomeUnknown`` promises that the call had
     no effect; ``RateLimited`` and ``Unavailable`` are retried. Any other exception from ``attach_artwork`` or
     ``fulfill`` counts as ``OutcomeUnknown``.
+
+    A client may have two more members, for a list of orders that cannot be read completely: the attribute
+    ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of
+    ``OrderFinder`` finds orders by number.
 
     The three properties may be class attributes. A client with ``Attaching.SEPARATE`` also has the method of
     ``ArtworkAttacher``. All calls come from one thread at a time.
@@ -56,11 +70,14 @@ class FulfillmentClient(Protocol):
         Above zero, and at most seven days. If a scanner dies, its order stays locked for this time and one minute.
         """
 
-    def pending_orders(self) -> Iterable[Order]:
+    def pending_orders(self) -> Iterable[Order | UnreadableOrder]:
         """Returns all orders that wait for approval, from every page of the shop. May be a generator. No effect.
 
+        An order that cannot be read is returned as an ``UnreadableOrder``, and does not stop the others.
+
         Raises:
-            ClientError: Reading failed. The orders that were returned before are processed.
+            ClientError: Reading failed. An order that is not in the list may have the same number as one that is, so
+                nothing is sent then, unless the client promises ``numbers_unique`` or has ``find_orders``.
         """
 
     def get_order(self, order_id: str) -> Order:
@@ -111,6 +128,30 @@ class ArtworkAttacher(Protocol):
         """
 
 
+class OrderFinder(Protocol):
+    """An optional method of a client. It is called when the list of pending orders could not be read completely."""
+
+    def find_orders(self, numbers: Collection[str]) -> Iterable[Order | UnreadableOrder]:
+        """Returns all orders that have one of these numbers, in whatever state. No effect.
+
+        Args:
+            numbers: Order numbers. A number with accents is given in each of its Unicode forms.
+
+        Raises:
+            ClientError: Reading failed. Nothing is sent then.
+        """
+
+
+def order_finder(client: FulfillmentClient) -> OrderFinder | None:
+    """The client as one that finds orders by number; None if it does not."""
+    return cast("OrderFinder", client) if getattr(client, "find_orders", None) is not None else None
+
+
+def promises_unique_numbers(client: FulfillmentClient) -> bool:
+    """Whether the client promises that no two orders of the shop have the same number."""
+    return getattr(client, "numbers_unique", False) is True
+
+
 def attacher(client: FulfillmentClient) -> ArtworkAttacher:
     """Returns the client as one that attaches files by a separate call.
 
@@ -126,8 +167,8 @@ def attacher(client: FulfillmentClient) -> ArtworkAttacher:
 
 def client_problem(client: FulfillmentClient) -> str | None:
     """What is wrong with the declarations of a client; None if nothing is."""
-    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill"):
-        if iscoroutinefunction(getattr(client, name, None)):
+    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill", "find_orders"):
+        if _is_async(getattr(client, name, None)):
             return (
                 f"{type(client).__name__}.{name} is an async method, and it would never run; make it a plain method "
                 "that waits for the result, for example with asyncio.run_coroutine_threadsafe"
@@ -140,12 +181,20 @@ def client_problem(client: FulfillmentClient) -> str | None:
             f"{type(client).__name__}.call_limit is {client.call_limit}; set it to the longest time that a call may be "
             f"in flight, above zero and at most {_LONGEST_CALL.days} days"
         )
+    if not isinstance(getattr(client, "numbers_unique", False), bool):
+        return f"{type(client).__name__}.numbers_unique must be True or False; see FulfillmentClient"
     if client.attaching is Attaching.SEPARATE:
         try:
             attacher(client)
         except ConfigurationError as error:
             return str(error)
     return None
+
+
+def _is_async(method: object) -> bool:
+    """Whether calling it returns a coroutine or an asynchronous generator, and runs nothing."""
+    call = getattr(method, "__call__", None)  # noqa: B004 - of an object that is called like a method
+    return any(is_async(each) for is_async in (iscoroutinefunction, isasyncgenfunction) for each in (method, call))
 
 
 @runtime_checkable

@@ -357,7 +357,7 @@ class Scanner:
         forget = partial(
             self.ledger.forget,
             self.tenant,
-            still_pending={plan.order.id for plan in collected.plans},
+            still_pending={*collected.pending_ids, *(plan.order.id for plan in collected.plans)},
             min_age=_FORGET_AFTER,
             silent_scans=_FORGET_AFTER_SCANS,
         )
@@ -370,6 +370,8 @@ class Scanner:
     def _finish(
         self, run: _Run, collected: Collected, items: Sequence[ItemOutcome], *, faults: Sequence[Fault]
     ) -> ScanReport:
+        for outcome in collected.other_outcomes:
+            run.emit(ItemReported(tenant=self.tenant, outcome=outcome))
         for file in files_from_items(items):
             run.tally.add(file)
         before, after = run.requests_before, self.storage.requests
@@ -380,7 +382,7 @@ class Scanner:
             location=self.storage.location,
             started_at=run.started_at,
             finished_at=self.clock(),
-            items=sorted_items(items),
+            items=sorted_items([*items, *collected.other_outcomes]),
             files=run.tally.examples(),
             file_counts=dict(run.tally.counts),
             coverage=collected.coverage,

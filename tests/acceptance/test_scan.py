@@ -300,20 +300,6 @@ class TestUnknownOutcomes:
 
 
 class TestFaultsOfTheHost:
-    def test_a_list_that_breaks_off_is_worked_on_and_reported(self, root):
-        _, storage = memory_folder(root, "1001_1.jpg")
-
-        class Breaking(FakeShop):
-            def pending_orders(self):
-                yield one_item()
-                raise ra.Unavailable("page 2 of the orders: 503")
-
-        shop = Breaking([one_item()])
-        report = scanner(storage, shop).scan()
-        assert only(report).status == "fulfilled"
-        assert report.exit_code == 3
-        assert "page 2" in report.faults[0].message
-
     @pytest.mark.parametrize(
         ("error", "status", "words"),
         [

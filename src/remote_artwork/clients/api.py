@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from attrs import evolve
 
-from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState, UnreadableOrder
 from remote_artwork.errors import (
     AlreadyFulfilled,
     AuthenticationFailed,
@@ -39,7 +39,7 @@ __all__ = [
     "Placements",
     "Response",
     "ShopApi",
-    "iter_valid_orders",
+    "iter_orders",
     "parse_item",
     "parse_text",
     "parsing",
@@ -223,28 +223,24 @@ Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 """Receives an item as the API sends it, and returns the placements that need a file; none if it needs no artwork."""
 
 
-def iter_valid_orders(shop: str, orders: Iterable[tuple[str, Callable[[], Order]]]) -> Iterator[Order]:
-    """Yields the valid orders; an invalid order does not stop the others.
+def iter_orders(
+    orders: Iterable[tuple[str, str | None, Callable[[], Order]]],
+) -> Iterator[Order | UnreadableOrder]:
+    """Yields the orders; one that is invalid does not stop the others.
 
     Args:
-        shop: The name of the shop, for the error.
-        orders: Pairs of an order id and a function that reads the order. Orders that are gone by then are left out.
-
-    Raises:
-        ClientError: After the last order, if any order was invalid. Names these orders.
+        orders: The id and the number of each order, as for ``UnreadableOrder``, and a function that reads the order.
+            Orders that are gone by then are left out.
     """
-    invalid: list[str] = []
-    for order_id, read in orders:
+    for order_id, number, read in orders:
         try:
             order = read()
         except OrderGone:
             continue
         except InvalidOrder as error:
-            invalid.append(f"{order_id}: {error}")
-            continue
-        yield order
-    if invalid:
-        raise ClientError(f"{shop} has orders that cannot be used; correct them there: {'; '.join(invalid)}")
+            yield UnreadableOrder(id=order_id, number=number, error=str(error))
+        else:
+            yield order
 
 
 @contextmanager

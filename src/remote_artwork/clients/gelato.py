@@ -12,7 +12,7 @@ from urllib.parse import quote
 from remote_artwork.clients.api import (
     Placements,
     ShopApi,
-    iter_valid_orders,
+    iter_orders,
     parse_item,
     parse_text,
     parsing,
@@ -26,6 +26,7 @@ from remote_artwork.core.orders import (
     Order,
     OrderState,
     Recovery,
+    UnreadableOrder,
 )
 from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
@@ -91,15 +92,12 @@ class GelatoClient:
     def __repr__(self) -> str:
         return f"GelatoClient({self._api!r})"
 
-    def pending_orders(self) -> Iterator[Order]:
-        """Searches, then reads each order, because search results contain no items.
+    def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
+        """Searches, then reads each order, because search results contain no items."""
+        return iter_orders((order_id, number, partial(self.get_order, order_id)) for order_id, number in self._search())
 
-        Raises:
-            ClientError: After the last order, if any order was invalid.
-        """
-        return iter_valid_orders("Gelato", ((each, partial(self.get_order, each)) for each in self._search()))
-
-    def _search(self) -> Iterator[str]:
+    def _search(self) -> Iterator[tuple[str, str | None]]:
+        """Id and number of each pending order."""
         query: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE_SIZE}
         if self._stores:
             query["storeIds"] = list(self._stores)
@@ -107,10 +105,12 @@ class GelatoClient:
         offset = 0
         while True:  # a short page is not always the last one
             results = self._api.read("POST", "/v4/orders:search", json={**query, "offset": offset}).json()
-            page = [str(result["id"]) for result in results.get("orders", ())]
+            page = {str(result["id"]): _number(result) for result in results.get("orders", ())}
             if seen.issuperset(page):
                 return
-            yield from (order_id for order_id in page if order_id not in seen)
+            for order_id, number in page.items():
+                if order_id not in seen:
+                    yield order_id, number
             seen.update(page)
             offset += len(page)
 
@@ -160,6 +160,11 @@ class GelatoClient:
             state=state,
             created_at=datetime.fromisoformat(created_at) if created_at else None,
         )
+
+
+def _number(result: Mapping[str, Any]) -> str | None:
+    """The order's number in a search result: empty if it has none, None if the result does not name it."""
+    return str(result["orderReferenceId"] or "") if "orderReferenceId" in result else None
 
 
 def _path(order_id: str) -> str:

@@ -13,7 +13,7 @@ from remote_artwork.clients.api import (
     Placements,
     Response,
     ShopApi,
-    iter_valid_orders,
+    iter_orders,
     parse_item,
     parse_text,
     parsing,
@@ -28,6 +28,7 @@ from remote_artwork.core.orders import (
     OrderItem,
     OrderState,
     Recovery,
+    UnreadableOrder,
 )
 from remote_artwork.errors import ItemNotFound
 from remote_artwork.http import NetworkPolicy
@@ -84,6 +85,9 @@ class WooCommerceClient:
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
     attaching: ClassVar[Attaching] = Attaching.SEPARATE
     call_limit: timedelta = timedelta(minutes=5)
+    numbers_unique: bool = False
+    """Set it to True where no plug-in numbers the orders: WooCommerce's own numbers are ids. Then orders are sent even
+    if a later page of the list cannot be read."""
 
     def __init__(
         self,
@@ -103,14 +107,10 @@ class WooCommerceClient:
     def __repr__(self) -> str:
         return f"WooCommerceClient({self._api!r})"
 
-    def pending_orders(self) -> Iterator[Order]:
-        """Reads page by page, oldest order first.
-
-        Raises:
-            ClientError: After the last order, if any order was invalid.
-        """
-        return iter_valid_orders(
-            "WooCommerce", ((str(each["id"]), partial(self._parse, each)) for each in self._list())
+    def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
+        """Reads page by page, oldest order first."""
+        return iter_orders(
+            (str(each["id"]), str(each.get("number") or ""), partial(self._parse, each)) for each in self._list()
         )
 
     def _list(self) -> Iterator[Mapping[str, Any]]:

@@ -91,6 +91,10 @@ class ExpectedFiles:
     excluded: Mapping[ItemKey, Exclusion] = field(factory=dict)
     basenames: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
 
+    def basenames_of(self, order: Order) -> list[str]:
+        """The basenames of all files that the order expects."""
+        return [name for item in order.items for name in self.basenames.get((order.id, item.number), {}).values()]
+
     def query(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> SearchQuery:
         """What to search for in the storage.
 
@@ -114,15 +118,25 @@ def split_extension(name: str) -> tuple[str, str]:
     return (basename, extension) if dot and "/" not in extension else (name, "")
 
 
-def expect_files(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedFiles:
-    """Render the name of every file that the orders need, and exclude the items whose names are not unique."""
+def expect_files(
+    orders: Iterable[Order], pattern: FilenamePattern, *, other_numbers: Iterable[tuple[str, str]] = ()
+) -> ExpectedFiles:
+    """Render the name of every file that the orders need, and exclude the items whose names are not unique.
+
+    Args:
+        orders: All pending orders.
+        pattern: The pattern of the names.
+        other_numbers: Number and id of further orders that a file may belong to, and whose items are not known.
+    """
     excluded: dict[ItemKey, Exclusion] = {}
     basenames: defaultdict[ItemKey, dict[str, str]] = defaultdict(dict)
     by_name: defaultdict[str, list[ExpectedFile]] = defaultdict(list)
     ids_by_number: defaultdict[str, list[str]] = defaultdict(list)
+    for number, order_id in other_numbers:
+        ids_by_number[nfc(number)].append(order_id)
     for order in orders:
         ids_by_number[nfc(order.number)].append(order.id)
-        for item, placement in _needed(order):
+        for item, placement in needed_prints(order):
             try:
                 basename = pattern.render(order, item, placement)
             except ValueError as error:
@@ -144,7 +158,8 @@ def expect_files(orders: Iterable[Order], pattern: FilenamePattern) -> ExpectedF
     return ExpectedFiles(by_basename=usable, ambiguous=ambiguous, excluded=excluded, basenames=dict(basenames))
 
 
-def _needed(order: Order) -> Iterable[tuple[OrderItem, str]]:
+def needed_prints(order: Order) -> Iterable[tuple[OrderItem, str]]:
+    """Item and placement of each print that needs a file."""
     return ((item, placement) for item in order.items if item.requires_artwork for placement in item.placements)
 
 

@@ -234,6 +234,25 @@ class Order:
 
 
 @frozen(kw_only=True)
+class UnreadableOrder:
+    """A pending order that a client could not read. It takes the place of the ``Order`` in the list.
+
+    The order gets an outcome in the report, and the other orders are processed. Orders that have its number are not
+    sent, because a file with this number may belong to either of them.
+
+    Args:
+        error: What is wrong with the order, so that a person can correct it in the shop.
+        id: The shop's id of the order; empty if it is not known.
+        number: The number that its file names would have, as far as the shop gives one. Empty if the order has none.
+            None if it is not known: then no other order is sent, unless numbers are known to be unique.
+    """
+
+    error: str
+    id: str = ""
+    number: str | None = None
+
+
+@frozen(kw_only=True)
 class StoredFile:
     """One file of a storage location, as a listing or a ``stat`` describes it.
 

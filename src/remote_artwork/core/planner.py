@@ -20,7 +20,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
-from remote_artwork.core.policy import Policy, preferred
+from remote_artwork.core.policy import Policy, Preference, choose
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.core.text import nfc
@@ -122,6 +122,7 @@ class OrderPlan:
         items: The plans of its items.
         record: Its ledger row.
         attach_at_once: Whether each item is attached as soon as it is checked.
+        held: Whether nothing may be sent for it, by what is known of the other orders.
         is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
         used_by: As in ``Planner``.
     """
@@ -131,6 +132,7 @@ class OrderPlan:
     items: tuple[ItemPlan, ...]
     record: OrderRecord
     attach_at_once: bool = False
+    held: bool = False
     is_stale_fulfillment: bool = False
     used_by: Mapping[str, Sequence[OrderRecord]] = field(factory=dict, repr=False)
 
@@ -143,6 +145,8 @@ class OrderPlan:
     @property
     def has_work(self) -> bool:
         """Whether a scan can do anything: check, attach or send files, or resolve an unknown call."""
+        if self.held:
+            return False
         if self.record.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
             return True
         return self.complete or any(
@@ -170,6 +174,16 @@ class OrderPlan:
             receipt=self.record.receipt if planned.status is ItemStatus.FULFILLED else None,
         )
 
+    def outcome_without_items(self) -> ItemOutcome:
+        """The outcome of an order that lists no items. Its item number is empty."""
+        return ItemOutcome(
+            order_number=self.order.number,
+            item_number="",
+            order_id=self.order.id,
+            status=ItemStatus.NOT_REQUIRED,
+            because=reason("order_without_items"),
+        )
+
     def outcomes(self) -> list[ItemOutcome]:
         """The outcomes of all items as planned."""
         return [self.outcome(planned) for planned in self.items]
@@ -180,6 +194,16 @@ class OrderPlan:
             self.outcome(planned, status, because) if planned.status is ItemStatus.MATCHED else self.outcome(planned)
             for planned in self.items
         ]
+
+    def hold(self, because: Reason) -> OrderPlan:
+        """The plan of an order for which nothing may be sent: items that have their files fail for this reason."""
+        items = tuple(
+            evolve(planned, status=ItemStatus.FAILED, because=because, notes=())
+            if planned.status in HAS_FILES
+            else planned
+            for planned in self.items
+        )
+        return evolve(self, items=items, held=True)
 
     def with_status(self, status: ItemStatus, because: Reason) -> OrderPlan:
         """The plan if the files or the ledger could not be read: items get this status unless the ledger decides it."""
@@ -226,7 +250,8 @@ class Planner:
         # The call stays unresolved even if the order was edited since and no item needs artwork any more.
         unresolved = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
         items: list[ItemPlan] = []
-        for item in order.items:
+        # An order that has lost its items since its call keeps those that it was sent with.
+        for item in order.items or (order_from_record(record).items if decided else ()):
             if not (item.requires_artwork or unresolved):
                 items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, because=reason("no_artwork_needed")))
             elif decided is not None:
@@ -276,7 +301,9 @@ class Planner:
             if unknown := self.matches.unknown.get(nfc(basename)):
                 return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=file_not_known(unknown))
         names = tuple(file.name for files in candidates.values() for file in files)
-        choices = {placement: self._choose(files) for placement, files in candidates.items() if files}
+        choices = {
+            placement: choose(files, self.policy.several_files) for placement, files in candidates.items() if files
+        }
         several = [file.name for placement, file in choices.items() if file is None for file in candidates[placement]]
         if several:
             because = reason("several_files", files=several)
@@ -293,10 +320,6 @@ class Planner:
             plan_notes = (*plan.notes, reason("passed_over", files=list(superseded)))
             plan = evolve(plan, notes=plan_notes, superseded=superseded)
         return plan
-
-    def _choose(self, files: Sequence[StoredFile]) -> StoredFile | None:
-        """The one file of a placement, or the one that the policy prefers; None: a conflict."""
-        return files[0] if len(files) == 1 else preferred(files, self.policy.several_files)
 
     def _found(
         self, order: Order, item: OrderItem, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
@@ -339,6 +362,25 @@ def file_not_known(unknown: Mapping[str, str]) -> Reason:
     """Why it is not known whether a file exists, for the first of the names that it may have."""
     name = min(unknown)
     return reason("file_not_known", file=name, error=unknown[name])
+
+
+def choice_changed(
+    checked: StoredFile, siblings: Sequence[StoredFile], preference: Preference
+) -> tuple[ItemStatus, Reason] | None:
+    """Why the checked file is not the one to send, by the files that exist just before; None if it still is.
+
+    Args:
+        checked: The checked file of one print, as it is now.
+        siblings: The other files for this print that exist now.
+        preference: Which of several files the shop prefers.
+    """
+    chosen = choose([checked, *siblings], preference)
+    if chosen == checked:
+        return None
+    names = sorted(file.name for file in siblings)
+    if chosen is None:
+        return ItemStatus.CONFLICT, reason("several_files", files=sorted([checked.name, *names]))
+    return ItemStatus.SETTLING, reason("other_file_arrived", files=[chosen.name])
 
 
 def still_pending(record: OrderRecord) -> Reason:

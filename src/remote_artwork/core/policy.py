@@ -36,6 +36,11 @@ def as_preference(value: object) -> Preference:
     )
 
 
+def choose(files: Sequence[StoredFile], preference: Preference) -> StoredFile | None:
+    """The file to use for one print, of one or more files; None if the preference does not select exactly one."""
+    return files[0] if len(files) == 1 else preferred(files, preference)
+
+
 def preferred(files: Sequence[StoredFile], preference: Preference) -> StoredFile | None:
     """The file to use; None if the preference does not select exactly one.
 

@@ -76,6 +76,25 @@ PLANNING = {
         "the pattern {pattern} gives all placements of this item the name {basename}; add {{placement}} to it"
     ),
     "fulfilled_earlier": "fulfilled earlier{at:on}; nothing was sent again",
+    "order_without_items": (
+        "the order lists no items, so there is nothing to print; if that is wrong, correct it in the shop"
+    ),
+    "order_unreadable": "the order (id {order_id}) could not be read: {error}; correct it in the shop",
+    "listed_but_not_pending": (
+        "the shop's list of pending orders includes it, but its state is {state}; nothing was sent"
+    ),
+    "numbers_not_known": (
+        "the list of pending orders is incomplete, so another order may have the same number; nothing was sent, and "
+        "the next scan reads the list again"
+    ),
+    "unreadable_number": (
+        "another pending order (id {order_id}) could not be read, and may have the same number; nothing was sent; "
+        "correct that order in the shop"
+    ),
+    "orders_not_found": (
+        "the list of pending orders is incomplete, and the shop could not say which other orders have this number: "
+        "{error}; nothing was sent"
+    ),
     "duplicate_id": "the shop lists the order id {order_id} twice, with different contents; correct it in the shop",
     "earlier_approval_unresolved": (
         "a fulfill call for an earlier approval of this order has an unknown outcome; that call is resolved first"
@@ -120,8 +139,8 @@ SENDING = {
     "deleted_after_check": "{error}; the file was deleted after it was checked",
     "deleted_during_scan": "{error}; the file was deleted during the scan",
     "files_keep_changing": "its files keep changing; nothing was sent, and the next scan checks them again",
-    "second_file_arrived": (
-        "{files:list} appeared beside a file that was replaced; nothing was sent, and the next scan checks them"
+    "other_file_arrived": (
+        "{files:list} appeared meanwhile, and the policy prefers it; nothing was sent, and the next scan checks it"
     ),
     "no_url": "no URL could be created: {error}; nothing was sent",
     "no_url_call_unresolved": "no URL could be created: {error}; a later scan resolves the earlier fulfill call",
@@ -160,7 +179,9 @@ SENDING = {
     "call_started_outcome_unknown": "a fulfill call was started, and its outcome is not known",
     "approved_again_in_doubt": "the order was approved again after a fulfill call was started",
     "order_edited_in_doubt": "the order was changed after a fulfill call was started whose outcome is not known",
-    "file_replaced_in_doubt": "a file was replaced after a fulfill call was started whose outcome is not known",
+    "file_replaced_in_doubt": (
+        "a file was replaced, or a second one appeared, after a fulfill call was started whose outcome is not known"
+    ),
     "sent_and_put_back": (
         "the order has this library's idempotency key, so it was sent before; but its state in the shop is {state}"
     ),

@@ -173,7 +173,7 @@ class ItemOutcome(Explained):
 
     Args:
         order_number: The order's number.
-        item_number: The item's number.
+        item_number: The item's number. Empty if the outcome is about an order without readable items.
         status: One of ``ItemStatus``.
         because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
         order_id: The shop's id of the order.

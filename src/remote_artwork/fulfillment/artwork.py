@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from attrs import frozen
 
-from remote_artwork.core.expected import SearchQuery, split_extension
+from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     VERIFIED_STATES,
@@ -16,12 +19,26 @@ from remote_artwork.core.lifecycle import (
     ItemState,
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.core.planner import ItemPlan, used_for_other_order
+from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known, used_for_other_order
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
-from remote_artwork.errors import FileGone, StorageError
+from remote_artwork.errors import FileGone, StorageError, StorageMisbehaved
 from remote_artwork.fulfillment.session import Dependencies, OrderSession
+from remote_artwork.retry import share_budget
+
+
+@frozen(kw_only=True)
+class CurrentFiles:
+    """The files of one item as they are just before the order is sent.
+
+    Args:
+        files: Placement → its checked file, as it is now.
+        problem: Status and reason, if another file makes the checked one the wrong choice, or one of several.
+    """
+
+    files: Mapping[str, StoredFile]
+    problem: tuple[ItemStatus, Reason] | None = None
 
 
 @frozen
@@ -76,23 +93,42 @@ class ArtworkFiles:
         self.session.answered.add("storage")
         return found
 
-    def sibling_files(self, number: str) -> list[str]:
-        """Other files that exist now for the same prints of one item.
+    def look_again(self, number: str) -> CurrentFiles:
+        """The checked files of one item, and the other files for its prints, as they are now.
+
+        Sends the HEAD requests and the listing of their names at the same time, where the storage allows it.
 
         Raises:
-            StorageError: The storage could not be listed.
+            FileGone: A checked file was deleted.
+            StorageError: The storage could not be read.
         """
-        own = {file.name for file in self.session.rows[number].files}
-        basenames = {split_extension(name)[0] for name in own}
-        pages = self.services.storage.search(SearchQuery(basenames=sorted(basenames)))
-        names = {name for page in pages for name in page.names}
-        expected = {nfc(basename) for basename in basenames}
-        parts = ((name, *split_extension(name)) for name in names - own)
-        return sorted(
-            name
-            for name, basename, extension in parts
-            if nfc(basename) in expected and extension.lower() in MEDIA_TYPES
-        )
+        names = {file.name for file in self.session.rows[number].files}
+        look_beside = partial(self._siblings, names)
+        if not self.services.storage.concurrent_reads:
+            files, siblings = self.current_files(number), look_beside()
+        else:
+            with ThreadPoolExecutor(1, thread_name_prefix="remote-artwork-siblings") as pool:
+                beside = pool.submit(share_budget(look_beside))
+                files = self.current_files(number)
+                siblings = beside.result()
+        for file in files.values():
+            others = [other for other in siblings if _same_basename(other.name, file.name)]
+            if problem := choice_changed(file, others, self.services.policy.several_files):
+                return CurrentFiles(files=files, problem=problem)
+        return CurrentFiles(files=files)
+
+    def _siblings(self, names: Collection[str]) -> list[StoredFile]:
+        """Files in a printed format with the basename of one of these files, without these files themselves."""
+        found: dict[str, StoredFile] = {}
+        for page in self.services.storage.siblings({split_extension(name)[0] for name in names}):
+            beside = [i for i, name in enumerate(page.names) if _is_sibling(name, names)]
+            unknown = {name: error for name, error in page.unknown.items() if _is_sibling(name, names)}
+            if unknown:
+                raise StorageMisbehaved(file_not_known(unknown).render())
+            for position in beside:
+                with suppress(FileGone):  # deleted since it was listed, or a folder
+                    found[page.names[position]] = page.file(position)
+        return list(found.values())
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:
         """The checked files of one item as the shop gets them, with new URLs, in the order of its placements.
@@ -164,6 +200,16 @@ class PostSendCheck:
             self.session.set_outcome(row.item_number, ItemStatus.LATE_REPLACEMENT, because, now=now)
         else:
             self.session.append_reason(row.item_number, because)
+
+
+def _is_sibling(name: str, names: Collection[str]) -> bool:
+    """Whether a file is for the same print as one of these files, in a printed format, and is none of them."""
+    is_printed = split_extension(name)[1].lower() in MEDIA_TYPES
+    return is_printed and name not in names and any(_same_basename(name, own) for own in names)
+
+
+def _same_basename(name: str, other: str) -> bool:
+    return nfc(split_extension(name)[0]) == nfc(split_extension(other)[0])
 
 
 def _names(row: ItemRecord) -> list[str]:

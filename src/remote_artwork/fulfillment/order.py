@@ -67,7 +67,7 @@ class _Order:
             ready = [item for item in ready if self.shop.attach(item, again=complete)]
             complete = complete and len(ready) == len(matched)
         if complete:
-            self._process_replaced_files()
+            self._confirm_files()
             self.shop.fulfill(self.shop.read_again())
 
     @property
@@ -112,38 +112,29 @@ class _Order:
             raise Stop
         raise self.session.stop(ItemStatus.FULFILLED, reason("fulfilled_before", **record.receipt_details))
 
-    def _process_replaced_files(self) -> None:
-        """Check and attach files again that were replaced since their check. If they are replaced again, they wait.
-
-        A file beside which a second one has appeared waits too: the next scan sees both.
+    def _confirm_files(self) -> None:
+        """Look at the files once more. Check and attach those again that were replaced since their check.
 
         Raises:
-            Stop: The order waits.
+            Stop: The order waits: a second file appeared for a print, or a file was replaced twice, or is gone.
         """
         replaced = self._replaced()
         for plan in replaced:
-            self._refuse_second_file(plan.number)
             if not self.files.verify(plan) or (self._attaches and not self.shop.attach(plan, again=True)):
                 raise Stop
         if replaced and self._replaced():
             raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
 
-    def _refuse_second_file(self, number: str) -> None:
-        try:
-            siblings = self.files.sibling_files(number)
-        except StorageError as error:
-            self.session.failures.append(error)
-            because = reason("nothing_sent_unreadable", error=str(error))
-            raise self.session.stop(ItemStatus.UNREADABLE, because) from error
-        if siblings:
-            raise self.session.stop(ItemStatus.SETTLING, reason("second_file_arrived", files=siblings))
-
     def _replaced(self) -> list[ItemPlan]:
-        """Plans, with the current files, of the items whose files are no longer the checked ones."""
+        """Plans, with the current files, of the items whose files are no longer the checked ones.
+
+        Raises:
+            Stop: A file is not the one to send any more, or could not be read.
+        """
         changed: list[ItemPlan] = []
         for plan in self.session.required:
             try:
-                current = self.files.current_files(plan.number)
+                now = self.files.look_again(plan.number)
             except FileGone as error:
                 because = reason("deleted_after_check", error=str(error))
                 self.session.set_outcome(plan.number, ItemStatus.MISSING, because)
@@ -153,6 +144,9 @@ class _Order:
                 because = reason("nothing_sent_unreadable", error=str(error))
                 self.session.set_outcome(plan.number, ItemStatus.UNREADABLE, because)
                 raise Stop from error
-            if not self.session.rows[plan.number].describes(current):
-                changed.append(evolve(plan, files=current))
+            if now.problem:
+                self.session.set_outcome(plan.number, *now.problem)
+                raise Stop
+            if not self.session.rows[plan.number].describes(now.files):
+                changed.append(evolve(plan, files=now.files))
         return changed

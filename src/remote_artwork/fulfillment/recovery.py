@@ -57,17 +57,20 @@ class UnknownCallResolver:
         self.shop.fulfill(self.shop.read_again())
 
     def _same_files(self) -> bool:
-        """Whether a repeated call would send the files of the earlier one.
+        """Whether a repeated call would send the files of the earlier one, and no second file makes that a choice.
 
         Raises:
             Stop: The storage could not be read.
         """
         session = self.session
         try:
-            numbers = [plan.number for plan in session.required]
-            return all(session.rows[number].describes(self.shop.files.current_files(number)) for number in numbers)
+            for plan in session.required:
+                now = self.shop.files.look_again(plan.number)
+                if now.problem or not session.rows[plan.number].describes(now.files):
+                    return False
         except FileGone:
             return False
         except StorageError as error:
             session.failures.append(error)
             raise session.stop(ItemStatus.UNCERTAIN, reason("retry_needs_storage", error=str(error))) from error
+        return True

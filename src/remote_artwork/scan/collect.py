@@ -16,16 +16,17 @@ from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FileRecord, FulfillState, OrderKey, OrderRecord, file_key
 from remote_artwork.core.matching import Matches, Page
-from remote_artwork.core.orders import Attaching, Order, OrderState, StoredFile
+from remote_artwork.core.orders import Attaching, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import OrderPlan, Planner, order_from_record
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemStatus, natural_key
+from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemOutcome, ItemStatus, natural_key
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
-from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, StorageError, StorageMisbehaved
+from remote_artwork.errors import LedgerError, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
+from remote_artwork.scan.pending import PendingOrders, fetch_pending
 from remote_artwork.storage.storage import ArtworkStorage
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Collected:
         names_seen: The number of listed files.
         strategy: How the storage was searched.
         orders_complete: Whether the shop returned all its pending orders.
+        other_outcomes: Outcomes of orders in the shop's list that have no plan. Their item number is empty.
+        pending_ids: The ids of all orders in the shop's list.
     """
 
     plans: tuple[OrderPlan, ...]
@@ -64,6 +67,8 @@ class Collected:
     names_seen: int
     strategy: tuple[str, ...]
     orders_complete: bool
+    other_outcomes: tuple[ItemOutcome, ...]
+    pending_ids: frozenset[str]
 
 
 @frozen(kw_only=True)
@@ -102,8 +107,8 @@ class Collector:
         Raises:
             ConfigurationError: The configuration must be fixed before a scan can run.
         """
-        pending = fetch_pending(self.client, self.retry)
-        expected = expect_files(pending.orders.values(), self.pattern)
+        pending = fetch_pending(self.client, self.pattern, self.retry)
+        expected = expect_files(pending.claimants, self.pattern, other_numbers=pending.other_numbers)
         query = None if sweep else expected.query(names, orders=orders)
         matches = Matches(expected)
         rows, failure = LedgerRows(), None
@@ -143,7 +148,12 @@ class Collector:
             coverage="full" if failure is None and matches.complete else "partial",
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
-            orders_complete=pending.fault is None,
+            orders_complete=pending.complete,
+            other_outcomes=(
+                *pending.other_outcomes(orders),
+                *(plan.outcome_without_items() for plan in plans if not plan.items),
+            ),
+            pending_ids=pending.ids,
         )
 
     def _find_rows(self, pending: PendingOrders) -> LedgerRows:
@@ -162,7 +172,7 @@ class Collector:
             storage=self.storage,
             query=query,
             matches=matches,
-            classifier=UnmatchedClassifier(self.pattern, matches.expected, pending.orders.values()),
+            classifier=UnmatchedClassifier(self.pattern, matches.expected, pending.claimants),
             tally=tally,
             ledger=self.ledger,
             tenant=self.tenant,
@@ -227,6 +237,8 @@ class Collector:
                 plan = plan.with_status(failure.status, failure.because)
             elif order.id in unresolved_ids:
                 plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
+            elif hold := pending.hold_for(order, planner.expected.basenames_of(order), self.pattern):
+                plan = plan.hold(hold)
             plans.append(plan)
         return tuple(plans)
 
@@ -269,51 +281,6 @@ class ReadFailure:
         """The failure for an error of the storage. Nothing is known about any file then."""
         because = reason("storage_not_read", error=str(error))
         return cls(fault=Fault.of("storage", error), status=ItemStatus.UNREADABLE, because=because)
-
-
-@frozen(kw_only=True)
-class PendingOrders:
-    """The pending orders that the shop returned.
-
-    Args:
-        orders: Order id → order.
-        duplicate_ids: Ids that the shop returned twice with different content.
-        fault: Why the list is incomplete; None if it is complete.
-    """
-
-    orders: Mapping[str, Order]
-    duplicate_ids: frozenset[str]
-    fault: Fault | None
-
-
-def fetch_pending(client: FulfillmentClient, retry: RetryPolicy) -> PendingOrders:
-    """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
-
-    Raises:
-        ConfigurationError: The client reports that its configuration prevents reading the orders.
-    """
-    orders: dict[str, Order] = {}
-    duplicate_ids: set[str] = set()
-
-    def read_all() -> None:
-        orders.clear()
-        duplicate_ids.clear()
-        for order in client.pending_orders():
-            if order.state is not OrderState.PENDING:
-                continue
-            if orders.setdefault(order.id, order) != order:
-                duplicate_ids.add(order.id)
-
-    fault = None
-    try:
-        retry.call(read_all, on=ClientError)
-    except ConfigurationError:
-        raise
-    except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
-        log.warning("pending_orders_broke_off", extra={"received": len(orders)}, exc_info=True)
-        message = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
-        fault = Fault(part="client", because=reason("list_broke_off", error=message))
-    return PendingOrders(orders=orders, duplicate_ids=frozenset(duplicate_ids), fault=fault)
 
 
 @define

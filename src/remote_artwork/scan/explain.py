@@ -112,6 +112,9 @@ def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord
     steps = [step for plan in plans for step in _order_steps(plan)]
     if collected.faults:
         return _cannot_explain(number, steps, collected)
+    for other in collected.other_outcomes:
+        if other.order_number == number and not plans:
+            return Explanation(subject=number, steps=(), because=other.because, notes=other.notes)
     if not plans:
         steps = [reason("order_not_listed", orders=len(collected.plans), order_number=number)]
         steps += [reason("order_in_ledger", state=str(record.state), order_id=record.key.order_id) for record in known]

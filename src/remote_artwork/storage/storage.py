@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -204,6 +204,20 @@ class ArtworkStorage:
         valid = evolve(query, names=[name for name in query.names if not is_invalid_key(name)])
         with self._locating_errors():
             for page in self._backend.search(valid, self._send_within_time_limit()):
+                yield self._checked(page)
+
+    def siblings(self, basenames: Collection[str]) -> Iterator[Page]:
+        """Every file that has one of these basenames now, with any extension. The pages may contain other files, too.
+
+        Looks at the storage as it is at this moment, and costs about one request for each basename; in a web folder
+        one for each name that the file may have.
+
+        Raises:
+            StorageError: The storage could not be listed. It is not known then which other files there are.
+        """
+        valid = [basename for basename in sorted(basenames) if not is_invalid_key(basename)]
+        with self._locating_errors():
+            for page in self._backend.siblings(valid, self._send_within_time_limit()):
                 yield self._checked(page)
 
     def _checked(self, page: Page) -> Page:

@@ -14,9 +14,9 @@ from typing import Literal, NoReturn, TypeVar
 
 from attrs import define, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger, attacher
+from remote_artwork.client import FulfillmentClient, Ledger, attacher, promises_unique_numbers
 from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
-from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery
+from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, UnreadableOrder
 from remote_artwork.storage.backends.base import RequestKind
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -198,7 +198,24 @@ class FaultyClient:
         """The value of the other client."""
         return self.client.call_limit
 
-    def pending_orders(self) -> Iterable[Order]:
+    @property
+    def numbers_unique(self) -> bool:
+        """The promise of the other client."""
+        return promises_unique_numbers(self.client)
+
+    @property
+    def find_orders(self) -> Callable[[Collection[str]], Iterable[Order | UnreadableOrder]]:
+        """See ``OrderFinder``. The double has this method only if the other client has it."""
+        # Raises AttributeError, as a client without this method does.
+        find: Callable[[Collection[str]], Iterable[Order | UnreadableOrder]] = getattr(self.client, "find_orders")  # noqa: B009
+
+        def find_orders(numbers: Collection[str]) -> Iterable[Order | UnreadableOrder]:
+            with self.faults.around("client.find_orders"):
+                return list(find(numbers))
+
+        return find_orders
+
+    def pending_orders(self) -> Iterable[Order | UnreadableOrder]:
         """See ``FulfillmentClient``. One call, which ends after the last order was read."""
         with self.faults.around("client.pending_orders"):
             yield from self.client.pending_orders()

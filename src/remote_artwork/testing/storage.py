@@ -300,6 +300,16 @@ class StorageContract(StorageReading):
         assert found >= {"1001_1.png", "u\u0308_1.pdf", "9_9.jpg"}
         assert not [name for name in found if name.startswith("1002")]
 
+    @covers("listing")
+    def test_siblings_are_the_files_with_the_same_basename_now(self, bench: StorageBench, folder: str) -> None:
+        storage = bench.open(folder)
+        bench.put({f"{folder}/{name}": b"x" for name in ("1001_1.png", "1001_10.png", "u\u0308_1.pdf")})
+        assert set(_siblings(storage, "1001_1", "\u00fc_1")) >= {"1001_1.png", "u\u0308_1.pdf"}
+        bench.put({f"{folder}/1001_1.PDF": b"xy"})
+        found = _siblings(storage, "1001_1")
+        assert {"1001_1.png", "1001_1.PDF"} <= set(found)
+        assert found["1001_1.PDF"] == storage.stat("1001_1.PDF").size == 2
+
     @covers("start_after")
     def test_a_listing_can_start_after_a_name(self, bench: StorageBench, folder: str) -> None:
         names = [f"{number}_1.png" for number in range(1001, 1005)]
@@ -474,3 +484,9 @@ class StorageContract(StorageReading):
         url, expires_at = anonymous.url(file, expires_in=HOUR)
         assert (expires_at, "?" in url) == (None, False)
         assert download(url) == b"content"
+
+
+def _siblings(storage: ArtworkStorage, *basenames: str) -> dict[str, int]:
+    """The files that have one of these basenames now, and their sizes."""
+    pages = storage.siblings(basenames)
+    return {name: page.file(i).size for page in pages for i, name in enumerate(page.names)}

@@ -78,6 +78,10 @@ class Backend:
         """List everything, or by prefixes once that is cheaper."""
         return self._lister.search(self, query, send)
 
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """List by prefix, one request for each basename."""
+        return self._lister.siblings(self, basenames, send)
+
     def page(self, request: Request) -> Page:
         """One List Blobs."""
         from remote_artwork.storage.backends.azure_client import list_page

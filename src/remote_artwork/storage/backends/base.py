@@ -58,6 +58,12 @@ class Backend(Protocol):
     def pages(self, send: Requester) -> Iterator[Page]:
         """Every file below the folder. The pages may contain invalid keys."""
 
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """The files that have one of these basenames now, with any extension. The pages may contain other files, too.
+
+        Its cost does not depend on how many files the folder has, where the protocol allows that.
+        """
+
     def head(self, name: str) -> StoredFile:
         """Look up one file, with one request."""
 

@@ -25,6 +25,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.text import spellings
 from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved, StorageUnreachable
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.backends.base import Requester, isolated_fs, protocols_of
@@ -94,6 +95,26 @@ class Backend:
         elif "memory" in self._protocols:
             info = {**info, "modified": info.get("created")}  # each write makes a new file
         return file_from_info(name, info, changed_at=changed_at, listed=listed)
+
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """One page for each folder that holds one of these basenames. Subfolders are left out.
+
+        Only the names are listed, which takes a fraction of the time. A file is looked up when its page is asked.
+        """
+        folders = {
+            (self._prefix + spelling).rpartition("/")[0] for basename in basenames for spelling in spellings(basename)
+        }
+        for folder in sorted(folders):
+            try:
+                paths = send("list", partial(self._ls_names, folder or self._root))
+            except LocationNotFound:
+                continue  # removed since the file was found in it
+            names = [name for path in paths if (name := self._name({"name": path}))]
+            yield Page(names, lambda i, names=names: self.head(names[i]), strategy="listing")  # type: ignore[misc]
+
+    def _ls_names(self, folder: str) -> Sequence[str]:
+        forget_listings(self._fs)
+        return self._call(lambda: self._fs.ls(folder, detail=False))
 
     def _ls(self, folder: str) -> Sequence[tuple[str, Info]]:
         forget_listings(self._fs)

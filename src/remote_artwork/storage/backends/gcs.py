@@ -63,6 +63,10 @@ class Backend:
         """Search by skip-scan, as long as the storage lists in order."""
         return self._lister.search(self, query, send)
 
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """List by prefix, one request for each basename."""
+        return self._lister.siblings(self, basenames, send)
+
     def page(self, request: Request) -> Page:
         """One list request."""
         objects, next_token = self._list(request)

@@ -65,12 +65,17 @@ class Lister:
                 self.in_order = False
         yield from self._search_unsorted(source, query.basenames, send)
 
+    def siblings(self, source: PageSource, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """The files that have one of these basenames: one request for each. Does not depend on the listing's order."""
+        for page in _fetch([FullListing(prefix) for prefix in _prefixes(basenames)], source, send):
+            yield evolve(page, strategy="prefixes")
+
     def _search_unsorted(self, source: PageSource, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
         """List everything; after as many pages as there are prefixes to list, list each prefix instead.
 
         It is not known beforehand which is cheaper. This costs at most twice as much as the cheaper one.
         """
-        prefixes = sorted(f"{spelling}." for basename in basenames for spelling in spellings(basename))
+        prefixes = _prefixes(basenames)
         listing = FullListing()
         if prefixes:
             for number, page in enumerate(_fetch([listing], source, send), 1):
@@ -80,6 +85,11 @@ class Lister:
         if listing.request is not None:
             for page in _fetch([FullListing(prefix) for prefix in prefixes], source, send):
                 yield evolve(page, strategy="prefixes")
+
+
+def _prefixes(basenames: Sequence[str]) -> list[str]:
+    """The beginnings of the names that files with these basenames have, in each spelling."""
+    return sorted({f"{spelling}." for basename in basenames for spelling in spellings(basename)})
 
 
 def _look_up(source: PageSource, name: str, send: Requester) -> Iterator[Page]:

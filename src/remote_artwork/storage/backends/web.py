@@ -128,6 +128,10 @@ class Backend:
         yield from self._pages(first, send)
         yield Page(complete=True, strategy="listing")
 
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """Request each name that such a file can have; a listing may be long, or older than the files."""
+        return self._probe(send).run(SearchQuery(basenames=basenames))
+
     def _pages(self, page: Page, send: Requester) -> Iterator[Page]:
         cycle = CycleDetector()
         yield page

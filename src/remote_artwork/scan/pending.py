@@ -1,0 +1,222 @@
+"""Fetch the pending orders of the shop, and find out whether their numbers are unique.
+
+A file belongs to the one order whose number is in its name. So before anything is sent, it must be known that no other
+pending order has that number. The whole list of pending orders shows it. A part of the list does not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+
+from attrs import evolve, field, frozen
+
+from remote_artwork.client import FulfillmentClient, order_finder, promises_unique_numbers
+from remote_artwork.core.expected import needed_prints
+from remote_artwork.core.orders import Order, OrderState, UnreadableOrder
+from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
+from remote_artwork.core.text import spellings
+from remote_artwork.errors import ClientError, ConfigurationError
+from remote_artwork.retry import RetryPolicy
+
+log: logging.Logger = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True)
+class PendingOrders:
+    """The pending orders that the shop returned.
+
+    Args:
+        orders: Order id → order.
+        twins: Further pending orders that the client found by number.
+        unreadable: Orders that the client could not read.
+        others: Orders in the list that are not pending.
+        duplicate_ids: Ids that the shop returned twice with different content.
+        fault: Why the list is incomplete; None if it is complete.
+        hold: Why no order may be sent: it is not known whether its number is unique. None if it is known.
+        hold_shared_names: As ``hold``, for orders with a name that an order of another number could have, too.
+    """
+
+    orders: Mapping[str, Order]
+    twins: tuple[Order, ...] = ()
+    unreadable: tuple[UnreadableOrder, ...] = ()
+    others: tuple[Order, ...] = ()
+    duplicate_ids: frozenset[str] = frozenset()
+    fault: Fault | None = None
+    hold: Reason | None = None
+    hold_shared_names: Reason | None = None
+
+    @property
+    def claimants(self) -> list[Order]:
+        """All orders that a file may belong to."""
+        return [*self.orders.values(), *self.twins]
+
+    @property
+    def other_numbers(self) -> list[tuple[str, str]]:
+        """Number and id of the orders that could not be read."""
+        return [(order.number, order.id) for order in self.unreadable if order.number]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all orders in the list."""
+        ids = {order.id for order in self.others} | {order.id for order in self.unreadable if order.id}
+        return frozenset(ids.union(self.orders))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the list is complete, and names the id of each order."""
+        return self.fault is None and all(order.id for order in self.unreadable)
+
+    def hold_for(self, order: Order, basenames: Iterable[str], pattern: FilenamePattern) -> Reason | None:
+        """Why this order may not be sent; None if nothing holds it."""
+        if self.hold is not None or self.hold_shared_names is None:
+            return self.hold
+        own = set(spellings(order.number))
+        shared = any(not pattern.order_numbers(basename) <= own for basename in basenames)
+        return self.hold_shared_names if shared else None
+
+    def other_outcomes(self, numbers: Collection[str] | None) -> list[ItemOutcome]:
+        """The outcomes of the orders in the list that cannot be planned.
+
+        Args:
+            numbers: The numbers of the orders to report; None: all.
+        """
+        outcomes = [_outcome(order.number or "", order.id, *_unreadable(order)) for order in self.unreadable]
+        outcomes += [_outcome(order.number, order.id, *_not_planned(order)) for order in self.others]
+        return [outcome for outcome in outcomes if numbers is None or outcome.order_number in numbers]
+
+
+def _outcome(number: str, order_id: str, status: ItemStatus, because: Reason) -> ItemOutcome:
+    return ItemOutcome(order_number=number, item_number="", order_id=order_id, status=status, because=because)
+
+
+def _unreadable(order: UnreadableOrder) -> tuple[ItemStatus, Reason]:
+    return ItemStatus.FAILED, reason("order_unreadable", order_id=order.id, error=order.error)
+
+
+def _not_planned(order: Order) -> tuple[ItemStatus, Reason]:
+    return ItemStatus.CANCELLED, reason("listed_but_not_pending", state=str(order.state))
+
+
+@frozen
+class _List:
+    """One reading of the list of pending orders, as far as it came."""
+
+    orders: dict[str, Order] = field(factory=dict)
+    unreadable: list[UnreadableOrder] = field(factory=list)
+    others: dict[str, Order] = field(factory=dict)
+    duplicate_ids: set[str] = field(factory=set)
+
+    def add(self, order: object) -> None:
+        if isinstance(order, UnreadableOrder):
+            self.unreadable.append(order)
+        elif not isinstance(order, Order):
+            raise ClientError(f"pending_orders returned {type(order).__name__}, not an Order; correct the client")
+        elif order.state is not OrderState.PENDING:
+            self.others[order.id] = order
+        elif self.orders.setdefault(order.id, order) != order:
+            self.duplicate_ids.add(order.id)
+
+
+def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy) -> PendingOrders:
+    """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
+
+    Args:
+        client: The shop.
+        pattern: Shows which numbers an order with the same file name could have.
+        retry: How temporary errors are retried.
+
+    Raises:
+        ConfigurationError: The client reports that its configuration prevents reading the orders.
+    """
+    listed = _List()
+
+    def read_all() -> None:
+        nonlocal listed
+        listed = _List()
+        for order in client.pending_orders():
+            listed.add(order)
+
+    fault = None
+    try:
+        retry.call(read_all, on=ClientError)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
+        log.warning("pending_orders_broke_off", extra={"received": len(listed.orders)}, exc_info=True)
+        fault = Fault(part="client", because=reason("list_broke_off", error=_message(error)))
+    pending = PendingOrders(
+        orders=listed.orders,
+        unreadable=tuple(listed.unreadable),
+        others=tuple(order for order in listed.others.values() if order.id not in listed.orders),
+        duplicate_ids=frozenset(listed.duplicate_ids),
+        fault=fault,
+    )
+    return _with_uniqueness(pending, client, pattern, retry)
+
+
+def _with_uniqueness(
+    pending: PendingOrders, client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy
+) -> PendingOrders:
+    """Find out whether the numbers are unique, where the list does not show it."""
+    because = _list_problem(pending)
+    if because is None or not pending.orders:
+        return pending
+    finder = order_finder(client)
+    if finder is not None:
+        numbers = _possible_numbers(pending.orders.values(), pattern)
+        try:
+            found = retry.call(lambda: list(finder.find_orders(sorted(numbers))), on=ClientError)
+            return _with_found(pending, found, because)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # the shop's code may raise anything; then nothing is known
+            log.warning("find_orders_failed", extra={"numbers": len(numbers)}, exc_info=True)
+            return evolve(pending, hold=reason("orders_not_found", error=_message(error)))
+    if promises_unique_numbers(client):
+        return evolve(pending, hold_shared_names=because)
+    return evolve(pending, hold=because)
+
+
+def _list_problem(pending: PendingOrders) -> Reason | None:
+    """Why the list does not show whether a number is unique; None if it does."""
+    if pending.fault is not None:
+        return reason("numbers_not_known")
+    unknown = next((order for order in pending.unreadable if order.number is None), None)
+    return None if unknown is None else reason("unreadable_number", order_id=unknown.id)
+
+
+def _with_found(pending: PendingOrders, found: Iterable[object], because: Reason) -> PendingOrders:
+    listed = _List()
+    for order in found:
+        listed.add(order)
+    if any(order.number is None for order in listed.unreadable):
+        return evolve(pending, hold=because)
+    known = {(order.id, order.number) for order in pending.unreadable}
+    return evolve(
+        pending,
+        twins=tuple(order for order_id, order in listed.orders.items() if order_id not in pending.orders),
+        unreadable=(
+            *pending.unreadable,
+            *(order for order in listed.unreadable if (order.id, order.number) not in known),
+        ),
+    )
+
+
+def _possible_numbers(orders: Iterable[Order], pattern: FilenamePattern) -> set[str]:
+    """The numbers with which another order would expect one of these orders' files, in each spelling."""
+    numbers: set[str] = set()
+    for order in orders:
+        numbers.update(spellings(order.number))
+        for item, placement in needed_prints(order):
+            with suppress(ValueError):  # no file can have this name
+                for number in pattern.order_numbers(pattern.render(order, item, placement)):
+                    numbers.update(spellings(number))
+    return numbers
+
+
+def _message(error: Exception) -> str:
+    return str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
