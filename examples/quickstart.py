@@ -35,7 +35,7 @@ def main() -> None:
         scanner = ra.Scanner(
             ra.open_storage(uploads.as_uri(), network=ra.NetworkPolicy(allow_local=True)),
             ra.OrdersFile(orders),
-            ledger=ra.SqlLedger(f"sqlite:///{home / 'ledger.db'}"),
+            ledger=ra.SqlLedger(home / "ledger.db"),
             policy=ra.Policy(settle_for=None),  # these files are complete, so none has to wait
         )
         show("plan", scanner.plan())

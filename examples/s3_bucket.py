@@ -18,7 +18,7 @@ def main(url: str, access_key: str, secret_key: str, orders: str, *, local: bool
         credentials=ra.Keys(access_key, secret_key),
         network=ra.NetworkPolicy(allow_private=local, allow_http=local),
     )
-    ledger = ra.SqlLedger(f"sqlite:///{Path(orders).with_suffix('.ledger.db')}")
+    ledger = ra.SqlLedger(Path(f"{orders}.ledger.db"))
     report = ra.Scanner(storage, ra.OrdersFile(orders), ledger=ledger).scan()
 
     for item in report.items:

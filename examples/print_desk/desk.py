@@ -60,7 +60,7 @@ class Desk:
         engine = connect(f"sqlite:///{database}")
         place_orders(engine)
         storage = MerchantStorage(engine, settings.network)
-        ledger = ra.SqlLedger(f"sqlite:///{settings.home / 'ledger.db'}")
+        ledger = ra.SqlLedger(settings.home / "ledger.db")
         return cls(engine, storage, Scans(engine, ledger, storage.open, settings.home / "contact_sheet.html"))
 
     def close(self) -> None:

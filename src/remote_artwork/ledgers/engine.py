@@ -14,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import ColumnElement, Double, Table, Text, bindparam, event, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,20 +47,12 @@ def parse_ledger_url(address: str | Path) -> URL:
     if "://" not in address:
         file = address if _FILE_NAME.fullmatch(address) else "ledger.db"
         raise InvalidLedger(f"the ledger needs a URL; for a file write sqlite:///{file}")
+    scheme, _, rest = address.partition("://")
+    if scheme in ("sqlite", "sqlite+pysqlite"):
+        return URL.create("sqlite", database=str(_sqlite_path(rest).absolute()))
     url = _parse(address)
     if url is None:
         raise InvalidLedger(f"the ledger URL cannot be parsed; {_EXAMPLES}")
-    if url.drivername in ("sqlite", "sqlite+pysqlite"):
-        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise InvalidLedger(
-                "a SQLite ledger needs a plain file; write sqlite:///ledger.db, or use MemoryLedger in tests"
-            )
-        if "?" in address:
-            raise InvalidLedger(
-                "the URL of a SQLite ledger has no options, but this one contains a '?'; remove it, or pass the name "
-                "of the file as a pathlib.Path"
-            )
-        return url.set(drivername="sqlite", database=str(Path(url.database).absolute()))
     if url.drivername in _POSTGRESQL:
         if not url.database:
             raise InvalidLedger(
@@ -72,6 +65,25 @@ def parse_ledger_url(address: str | Path) -> URL:
             )
         return url.set(drivername="postgresql+psycopg")
     raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_EXAMPLES}")
+
+
+def _sqlite_path(rest: str) -> Path:
+    """The path of a SQLite URL, given without its scheme. Not every release of SQLAlchemy decodes it.
+
+    Raises:
+        InvalidLedger: It is no plain file.
+    """
+    file = rest[1:] if rest.startswith("/") else ""
+    if not file or file == ":memory:" or file.startswith("file:"):
+        raise InvalidLedger(
+            "a SQLite ledger needs a plain file; write sqlite:///ledger.db, or use MemoryLedger in tests"
+        )
+    if "?" in file:
+        raise InvalidLedger(
+            "the URL of a SQLite ledger has no options, but this one contains a '?'; remove it, or write %3F if it "
+            "belongs to the name of the file"
+        )
+    return Path(unquote(file))
 
 
 def _parse(text: str) -> URL | None:

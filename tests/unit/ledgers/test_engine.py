@@ -58,9 +58,9 @@ def variables_of(error: BaseException) -> str:
         ("hunter2", "needs a URL"),
         ("postgresql://user:hunter2@host", "names no database"),
         ("postgresql://user:hunter2@host/", "names no database"),
-        ("sqlite:///orders?.ledger.db", "pathlib.Path"),
-        ("sqlite:///ledger.db?mode=memory&uri=true", "pathlib.Path"),
-        ("sqlite:///ledger.db?", "pathlib.Path"),
+        ("sqlite:///orders?.ledger.db", "write %3F"),
+        ("sqlite:///ledger.db?mode=memory&uri=true", "write %3F"),
+        ("sqlite:///ledger.db?", "write %3F"),
     ],
 )
 def test_other_urls_are_refused_with_a_hint(text: str, message: str):
@@ -103,6 +103,20 @@ def test_a_ledger_whose_url_was_refused_has_a_repr():
     with pytest.raises(InvalidLedger):
         ledger.__init__("hunter2")  # type: ignore[misc]
     assert repr(ledger) == "SqlLedger(…)"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("what%3F.db", "what?.db"),
+        ("50%25.db", "50%.db"),
+        ("50%.db", "50%.db"),
+        ("a#b.db", "a#b.db"),
+        ("ü +.db", "ü +.db"),
+    ],
+)
+def test_the_path_of_a_url_is_decoded_once(tmp_path: Path, path: str, name: str):
+    assert parse_ledger_url(f"sqlite:///{tmp_path}/{path}").database == str(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["orders?.db", "50%3F.db", "a#b.db", "ü &=.db"])
