@@ -35,6 +35,7 @@ GOOD = {
     "garbage-after.pdf": CARD + b"\n\0\0\0 added by a mail gateway",
     "zip-after.pdf": CARD + b"PK\x05\x06" + bytes(18),
     "linearized.pdf": pdf(A6, linearize=True),
+    "owner-password.pdf": pdf(A6, encryption=pikepdf.Encryption(owner="o")),
 }
 WARNED = {
     "fonts.pdf": (pdf(A6, font=standard_font), "font_not_embedded"),
@@ -54,7 +55,10 @@ BROKEN = {
     "polyglot.pdf": (BASELINE[:20] + CARD, "wrong_type"),
     "polyglot.jpg": (CARD + BASELINE, "wrong_type"),
     "password.pdf": (pdf(A6, encryption=pikepdf.Encryption(owner="o", user="u")), "encrypted"),
-    "no-printing.pdf": (pdf(A6, encryption=pikepdf.Encryption(owner="o")), "encrypted"),
+    "no-printing.pdf": (
+        pdf(A6, encryption=pikepdf.Encryption(owner="o", allow=pikepdf.Permissions(print_highres=False))),
+        "printing_forbidden",
+    ),
     "no-pages.pdf": (pdf(), "no_pages"),
     "bomb.pdf": (object_stream_bomb(1_000), "damaged"),
     "pixel.png": (picture("PNG", (1, 1)), "too_small"),

@@ -167,12 +167,15 @@ GERMAN = Catalog(
         "color_mode": "seine Farben sind {color:word}",
         "color_not_accepted": "sie können anders gedruckt werden; speichern Sie es in {accepted:words}",
         "encrypted": "das PDF ist durch ein Kennwort geschützt; speichern Sie es ohne",
+        "printing_forbidden": "das PDF darf nicht in voller Qualität gedruckt werden; speichern Sie es ohne diese Sperre",
         "portfolio": "das PDF ist eine Sammlung von Dateien; laden Sie die hoch, die gedruckt werden soll",
         "dynamic_form": "das PDF ist ein dynamisches Formular (XFA); drucken Sie es in ein PDF und laden Sie dieses hoch",
         "no_pages": "das PDF hat keine Seite; exportieren Sie es neu",
         "pages": "das PDF hat {pages:pages}",
         "too_many_pages": "das PDF hat {pages:pages}, erlaubt sind {limit:pages}; speichern Sie nur, was gedruckt wird",
         "repaired": "das PDF ist beschädigt und wurde zum Öffnen repariert; exportieren Sie es besser neu",
+        "partly_decoded": "das PDF ist so groß, dass nur ein Teil geprüft wurde; sehen Sie alle Seiten an",
+        "box_ignored": "Seite {page}: {boxes:and} ist unbrauchbar und zählt nicht; prüfen Sie die Größe der Seite",
         "page_size": "Seite {page} misst {width_mm:.0f} × {height_mm:.0f} mm",
         "page_size_differs": "der Druck misst {width_mm:.0f} × {height_mm:.0f} mm; exportieren Sie in dieser Größe",
         "bleed": (
@@ -180,6 +183,7 @@ GERMAN = Catalog(
             "{required_mm:g} mm auf jeder Seite"
         ),
         "fonts": "alle Schriften sind eingebettet",
+        "fonts_unknown": "die Schriften des PDFs sind nicht lesbar; exportieren Sie mit eingebetteten Schriften",
         "font_not_embedded": "Schriften fehlen im PDF ({fonts:list}); exportieren Sie mit eingebetteten Schriften",
         # was explain sagt
         "extension_printed": "die Endung {extension!r} wird gedruckt",
@@ -317,6 +321,7 @@ GERMAN = Catalog(
         "rows_missing": "ein Teil des Bildes fehlt",
         "not_openable": "es lässt sich nicht öffnen",
         "pages_damaged": "die Seiten sind beschädigt",
+        "content_damaged": "ein Teil des Inhalts ist beschädigt",
         "memory_limit": "das Öffnen braucht zu viel Speicher",
         "time_limit": "das Öffnen dauert zu lange",
         "crash": "das Programm zum Öffnen ist abgestürzt",

@@ -65,10 +65,50 @@ def pdf(*pages_mm, trim=None, rotate=None, font=None, **options):
             page.Rotate = rotate
         if font is not None:
             page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=document.make_indirect(font(document))))
-        page.Contents = document.make_stream(b"% " + b"content " * 200)
+        text = b"" if font is None else b"\nBT /F1 12 Tf 20 20 Td (text) Tj ET"
+        page.Contents = document.make_stream(b"% " + b"content " * 200 + text)
     file = io.BytesIO()
     document.save(file, **options)
     return file.getvalue()
+
+
+def changed_pdf(change, data):
+    """Apply a function to a PDF, and save it."""
+    with pikepdf.open(io.BytesIO(data)) as document:
+        change(document)
+        file = io.BytesIO()
+        document.save(file)
+    return file.getvalue()
+
+
+def sparse_pdf(first, *, stream=False, padding=0):
+    """Make a small PDF with objects numbered from ``first``, as a page that was taken out of a large document."""
+
+    def number(position):
+        return b"%d 0" % (first + position)
+
+    content = b"0 0 1 rg 20 20 200 300 re f" + b" " * padding
+    bodies = [
+        b"<</Type/Catalog/Pages %b R>>" % number(1),
+        b"<</Type/Pages/Kids[%b R]/Count 1>>" % number(2),
+        b"<</Type/Page/Parent %b R/MediaBox[0 0 283.46 425.2]/Contents %b R>>" % (number(1), number(3)),
+        b"<</Length %d>>\nstream\n%b\nendstream" % (len(content), content),
+    ]
+    out, offsets = b"%PDF-1.5\n", []
+    for position, body in enumerate(bodies):
+        offsets.append(len(out))
+        out += b"%b obj\n%b\nendobj\n" % (number(position), body)
+    table = len(out)
+    if stream:
+        rows = b"\0\0\0\0\xff" + b"".join(b"\1" + at.to_bytes(3) + b"\0" for at in (*offsets, table))
+        head = b"<</Type/XRef/Size %d/Root %b R/W[1 3 1]" % (first + 5, number(0))
+        head += b"/Index[0 1 %d 5]/Length %d>>" % (first, len(rows))
+        out += b"%b obj\n%b\nstream\n%b\nendstream\nendobj\n" % (number(4), head, rows)
+    else:
+        out += b"xref\n0 1\n0000000000 65535 f \n%d 4\n" % first
+        out += b"".join(b"%010d 00000 n \n" % at for at in offsets)
+        out += b"trailer<</Size %d/Root %b R>>\n" % (first + 4, number(0))
+    return out + b"startxref\n%d\n%%%%EOF\n" % table
 
 
 def standard_font(_document):

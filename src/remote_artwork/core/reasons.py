@@ -307,6 +307,7 @@ CHECKS = {
     "color_mode": "its colors are {color:word}",
     "color_not_accepted": "they may be printed differently; save it in {accepted:words}",
     "encrypted": "the PDF is protected by a password; save it without one",
+    "printing_forbidden": "the PDF does not permit printing in full quality; save it without this restriction",
     "portfolio": "the PDF is a collection of files, and its page is only a note; upload the file to print",
     "dynamic_form": "the PDF is a dynamic form (XFA), and its page is only a note; print it to a PDF and upload that",
     "no_pages": "the PDF has no pages; export it again",
@@ -315,6 +316,8 @@ CHECKS = {
         "the PDF has {pages:pages}, and at most {limit:pages} can be printed; export only the pages to print"
     ),
     "repaired": "the PDF is damaged and had to be repaired to open it; to be sure, export it again",
+    "partly_decoded": "the PDF is so large that only a part of it was checked; to be sure, look at all its pages",
+    "box_ignored": "page {page}: its {boxes:and} cannot be used and was ignored; check the size of the page",
     "page_size": "page {page} is {width_mm:.0f} × {height_mm:.0f} mm",
     "page_size_differs": ("the print is {width_mm:.0f} × {height_mm:.0f} mm; export it in the size of the print"),
     "bleed": (
@@ -322,6 +325,7 @@ CHECKS = {
         "each side"
     ),
     "fonts": "all fonts are embedded",
+    "fonts_unknown": "the fonts of the PDF could not be read; to be sure, export it with fonts embedded",
     "font_not_embedded": (
         "fonts are missing from the PDF ({fonts:list}), so others may be printed; export it with fonts embedded"
     ),
@@ -506,6 +510,7 @@ FLAWS = {
     "rows_missing": "a part of the picture is missing",
     "not_openable": "it cannot be opened",
     "pages_damaged": "its pages are damaged",
+    "content_damaged": "a part of its content is damaged",
     "memory_limit": "it takes too much memory to open",
     "time_limit": "it takes too long to open",
     "crash": "the program that opens it crashed",

@@ -35,12 +35,15 @@ Color = Literal["gray", "rgb", "cmyk"]
 
 WARNINGS = (
     "bleed",
+    "box_ignored",
     "color_mode",
     "font_not_embedded",
+    "fonts_unknown",
     "gray_end",
     "low_resolution",
     "not_decoded",
     "page_size",
+    "partly_decoded",
     "repaired",
 )
 """Codes of findings that warn. ``Policy(reject_for=…)`` can turn them into rejections."""

@@ -28,7 +28,7 @@ def preflight_checks(policy: Policy) -> tuple[PreflightCheck, ...]:
     signature = SignatureCheck(max_file_size=policy.max_file_size)
     if policy.preflight == "signature":
         return (signature,)
-    missing = [package for package in ("PIL", "pikepdf") if find_spec(package) is None]
+    missing = [package for package in ("PIL", "pikepdf", "pypdfium2") if find_spec(package) is None]
     if missing:
         raise MissingExtra(
             f"Policy(preflight='deep') needs {' and '.join(missing)}: pip install 'remote_artwork[preflight]'"

@@ -48,7 +48,7 @@ def _apply_limits(job: Mapping[str, Any]) -> None:
 
 
 def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]:
-    from remote_artwork.preflight.pdf import measure_pdf
+    from remote_artwork.preflight.pdf_measure import measure_pdf
     from remote_artwork.preflight.pictures import measure_jpeg, measure_png
     from remote_artwork.preflight.thumbnails import draw
 

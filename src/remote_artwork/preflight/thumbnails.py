@@ -68,5 +68,7 @@ def _draw_picture(file: BufferedReader, side: int) -> Any:
 def _draw_first_page(file: BufferedReader, side: int) -> Any:
     import pypdfium2
 
-    page = pypdfium2.PdfDocument(file)[0]
-    return page.render(scale=side / max(page.get_size()), draw_annots=False).to_pil().convert("RGB")
+    document = pypdfium2.PdfDocument(file)
+    document.init_forms()  # otherwise the values of form fields are not drawn
+    page = document[0]
+    return page.render(scale=side / max(page.get_size()), optimize_mode="print").to_pil().convert("RGB")

@@ -51,7 +51,7 @@ def test_an_unknown_preference_is_refused_with_an_example(value):
         Policy(several_files=value)
 
 
-@pytest.mark.parametrize(("name", "known"), [("color_modes", "gray, rgb, cmyk"), ("reject_for", "bleed, color_mode")])
+@pytest.mark.parametrize(("name", "known"), [("color_modes", "gray, rgb, cmyk"), ("reject_for", "bleed, box_ignored")])
 def test_an_unknown_name_in_a_list_is_refused_and_the_known_ones_are_named(name, known):
     with pytest.raises(ConfigurationError, match=rf"Policy\.{name} may contain {known}.*, not 'typo'"):
         Policy(**{name: ["typo"]})

@@ -2,10 +2,11 @@
 
 import io
 
+import pikepdf
 import pytest
 from PIL import Image
 
-from print_files import object_stream_bomb, pdf, picture, png, reader
+from print_files import changed_pdf, object_stream_bomb, pdf, picture, png, reader
 from remote_artwork.errors import FileGone
 from remote_artwork.preflight.thumbnails import thumbnail
 
@@ -51,6 +52,34 @@ def test_a_photo_is_rotated_as_its_exif_says():
     file = io.BytesIO()
     turned.save(file, "JPEG", exif=exif)
     assert drawn("1.jpg", file.getvalue()).size == (50, 100)
+
+
+def with_annotation(flags, *, is_field):
+    """Make a white page that is covered by a black annotation or form field."""
+
+    def change(document):
+        form = {"Type": pikepdf.Name.XObject, "Subtype": pikepdf.Name.Form, "BBox": [0, 0, 300, 450]}
+        drawing = pikepdf.Dictionary(N=document.make_stream(b"0 g 0 0 300 450 re f", **form))
+        kind = pikepdf.Name.Widget if is_field else pikepdf.Name.Stamp
+        annotation = pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot, Subtype=kind, Rect=[0, 0, 300, 450], F=flags, AP=drawing
+        )
+        if is_field:
+            annotation.FT, annotation.T, annotation.V = pikepdf.Name.Tx, "name", "x"
+        document.pages[0].Annots = [document.make_indirect(annotation)]
+        if is_field:
+            document.Root.AcroForm = pikepdf.Dictionary(Fields=[document.pages[0].Annots[0]])
+
+    return changed_pdf(change, pdf((100, 150)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_field", "is_printed"),
+    [(4, True, True), (4, False, True), (0, False, False), (6, True, False), (6, False, False)],
+)
+def test_annotations_and_form_fields_are_drawn_if_they_are_printed(flags, is_printed, is_field):
+    red, green, blue = drawn("1.pdf", with_annotation(flags, is_field=is_field)).getpixel((30, 50))
+    assert max(red, green, blue) < 130 if is_printed else min(red, green, blue) > 240
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""Decodes the content of PDF pages, to see whether it is whole: drawings, pictures, fonts, color profiles.
+
+Programs that show a PDF leave out what they cannot decode, and report no error. Runs in the sandbox.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from attrs import define, field
+
+from remote_artwork.preflight.pictures import measure_jpeg
+
+_MAX_OBJECTS = 50_000
+_INFLATE_STEP = 1024**2
+_MAX_PIXELS = 10**9
+_MAX_DECODED_AT_ONCE = 16 * 1024**2
+"""Bytes of a stream that qpdf decodes."""
+_NOT_PRINTED = frozenset(
+    ("/Parent", "/P", "/Dest", "/A", "/AA", "/PieceInfo", "/Metadata", "/Thumb", "/B", "/Popup", "/IRT", "/Alternates",
+     "/AF", "/FS")
+)  # fmt: skip
+"""Keys that lead to other pages, or to what is not printed."""
+_REQUIRED = frozenset(
+    ("/Contents", "/Resources", "/XObject", "/Font", "/ColorSpace", "/Pattern", "/Shading", "/ExtGState", "/SMask",
+     "/FontDescriptor", "/DescendantFonts", "/FontFile", "/FontFile2", "/FontFile3")
+)  # fmt: skip
+"""Keys of what is printed, or of a list of it. If an object below them is not in the file, the page is not whole."""
+_FLATE = ("/FlateDecode", "/Fl")
+_JPEG = ("/DCTDecode", "/DCT")
+_BY_QPDF = (
+    *_FLATE,
+    "/LZWDecode",
+    "/LZW",
+    "/ASCII85Decode",
+    "/A85",
+    "/ASCIIHexDecode",
+    "/AHx",
+    "/RunLengthDecode",
+    "/RL",
+)
+_HOLE = re.compile(rb"\0{64}")
+_INLINE_PICTURE = re.compile(rb"\bBI\b")
+_FLUSHED = b"\0\0\xff\xff"
+"""The last bytes of data of a program that never wrote the end of its data."""
+_START_OF_JPEG = b"\xff\xd8"
+
+
+class _Found(NamedTuple):
+    """An object of a page.
+
+    Args:
+        value: The object.
+        key: The key of the dictionary that it, or the list that contains it, was found at.
+    """
+
+    value: Any
+    key: str
+
+
+class _Corrupt(Exception):
+    """Data cannot be decoded."""
+
+
+class _OutOfTime(Exception):
+    """There was no time or memory to decode data."""
+
+
+@define(kw_only=True)
+class ContentCheck:
+    """Decodes everything that pages print, each object once.
+
+    Args:
+        cpu_seconds: The CPU time of this process after which the rest is not decoded.
+        is_damaged: Whether something cannot be decoded.
+        has_lost_objects: Whether an object that is printed is not in the file.
+        is_partial: Whether not everything was decoded.
+    """
+
+    cpu_seconds: float
+    is_damaged: bool = False
+    has_lost_objects: bool = False
+    is_partial: bool = False
+    _seen: set[tuple[int, int]] = field(factory=set)
+
+    def has_time(self) -> bool:
+        """Whether CPU time is left."""
+        return time.process_time() < self.cpu_seconds
+
+    def check(self, pages: Iterable[Any]) -> None:
+        """Decode the content of pages, until something is damaged."""
+        import pikepdf
+
+        remaining = [_Found(page, "") for page in pages]
+        remaining.reverse()
+        for _ in range(_MAX_OBJECTS):
+            if not remaining or self.is_damaged or not self.has_time():
+                break
+            found = remaining.pop()
+            if isinstance(found.value, pikepdf.Stream):
+                self._check_stream(found)
+            remaining += self._objects_below(found)
+        self.is_partial |= bool(remaining)
+
+    def _objects_below(self, found: _Found) -> Iterator[_Found]:
+        """Yield the lists, dictionaries and streams in an object that were not seen before."""
+        import pikepdf
+
+        is_list = isinstance(found.value, pikepdf.Array)
+        for name, child in ((found.key, child) for child in found.value) if is_list else found.value.items():
+            key = found.key if found.key in _REQUIRED else name
+            if key in _NOT_PRINTED:
+                continue
+            if child is None or (found.key == "/XObject" and not isinstance(child, pikepdf.Stream)):
+                self.has_lost_objects |= key in _REQUIRED
+            elif isinstance(child, pikepdf.Array | pikepdf.Dictionary | pikepdf.Stream):
+                if child.is_indirect and child.objgen in self._seen:
+                    continue
+                self._seen.add(child.objgen)
+                yield _Found(child, name)
+
+    def _check_stream(self, found: _Found) -> None:
+        try:
+            self._decode(found)
+        except _Corrupt:
+            self.is_damaged = True
+        except (_OutOfTime, MemoryError):
+            self.is_partial = True
+
+    def _decode(self, found: _Found) -> None:
+        import pikepdf
+
+        stream, filters = found.value, _filters(found.value)
+        if all(name in _BY_QPDF for name in filters) and not all(name in _FLATE for name in filters):
+            if int(stream.get("/Length", 0)) > _MAX_DECODED_AT_ONCE:
+                raise _OutOfTime
+            try:
+                stream.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)
+            except (pikepdf.PdfError, ValueError, RuntimeError) as error:
+                raise _Corrupt from error
+            return
+        data = stream.read_raw_bytes()
+        for position, name in enumerate(filters):
+            is_last = position == len(filters) - 1
+            if name in _JPEG:
+                self._decode_jpeg(data)
+                return
+            if name not in _FLATE:  # fax, JBIG2 and JPEG 2000 pictures are not decoded
+                return
+            data = self._inflate(data, keep=not is_last)
+        is_drawing = found.key == "/Contents" or stream.get("/Subtype") == "/Form"
+        if not filters and is_drawing and _HOLE.search(data) and not _INLINE_PICTURE.search(data):
+            raise _Corrupt
+
+    def _decode_jpeg(self, data: bytes) -> None:
+        start = max(data.find(_START_OF_JPEG, 0, 1_024), 0)
+        facts = measure_jpeg(io.BytesIO(data[start:]), max_pixels=_MAX_PIXELS)
+        if facts.get("flaw"):
+            raise _Corrupt
+        if not facts.get("decoded", True):
+            raise _OutOfTime
+
+    def _inflate(self, data: bytes, *, keep: bool) -> bytes:
+        """Inflate data, and return it if it is to be kept.
+
+        Programs that read PDFs ignore a missing checksum, and an end that was flushed instead of written.
+        """
+        header = int.from_bytes(data[:2])
+        if not data.strip():
+            return b""
+        if header % 31 or header >> 8 & 0x0F != zlib.DEFLATED:
+            raise _Corrupt
+        stream, remaining, checksum, kept = zlib.decompressobj(-zlib.MAX_WBITS), data[2:], 1, b""
+        while remaining and not stream.eof:
+            if not self.has_time():
+                raise _OutOfTime
+            try:
+                part = stream.decompress(remaining, _INFLATE_STEP)
+            except zlib.error as error:
+                raise _Corrupt from error
+            checksum = zlib.adler32(part, checksum)
+            kept += part if keep else b""
+            if len(kept) > _MAX_DECODED_AT_ONCE:
+                raise _OutOfTime
+            remaining = stream.unconsumed_tail
+        stored = stream.unused_data[:4]
+        if not stream.eof and not data.rstrip().endswith(_FLUSHED):
+            raise _Corrupt
+        if len(stored) == 4 and int.from_bytes(stored) != checksum:
+            raise _Corrupt
+        return kept
+
+
+def _filters(stream: Any) -> list[str]:
+    import pikepdf
+
+    names = stream.get("/Filter", stream.get("/F"))
+    return [str(name) for name in names] if isinstance(names, pikepdf.Array) else [] if names is None else [str(names)]
