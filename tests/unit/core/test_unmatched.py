@@ -84,7 +84,7 @@ def test_another_format_under_a_fitting_name_is_unsupported(name):
 
 def test_a_file_without_an_extension_is_told_so():
     assert unsupported("a.b/1001_1").reason == "its name has no extension; save it as JPEG, PNG or PDF"
-    assert unsupported("1001_1.TIFF").reason.startswith(".TIFF is not a format that is printed")
+    assert unsupported("1001_1.TIFF").reason.startswith(".TIFF files are not printed")
 
 
 @pytest.mark.parametrize("name", ["2002_1.pdf", "2002_1_x.PNG", "10011_1.pdf", "11001_1.pdf"])
