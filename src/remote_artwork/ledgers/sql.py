@@ -220,15 +220,10 @@ class SqlLedger:
                     orders.c.state.not_in(sorted(UNRESOLVED_STATES)),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
                 )
-                .returning(*(orders.c[name] for name in (*_KEY, "order_number", "state", *_FILES_COLUMNS)))
+                .returning(*(orders.c[name].label(f"old_{name}") for name in (*_KEY, "order_number", "state")))
             ).all()
-            forgotten = [
-                {f"old_{name}": value for name, value in zip(_FORGOTTEN, row[: len(_FORGOTTEN)], strict=True)}
-                for row in deleted
-                if any(row[len(_FORGOTTEN) :])
-            ]
-            if forgotten:
-                connection.execute(_FORGET_USED_FILES, forgotten)
+            if deleted:
+                connection.execute(_FORGET_USED_FILES, [row._asdict() for row in deleted])
             return len(deleted)
 
     @contextmanager
@@ -362,7 +357,6 @@ def _reason_text(reason: Reason | None) -> str:
 
 
 _KEY = ("tenant", "order_id", "approval")
-_FILES_COLUMNS = ("sent_files", "attached_files")
 _ORDER_COLUMNS = (
     "order_number",
     "state",
@@ -372,9 +366,9 @@ _ORDER_COLUMNS = (
     "settled_by",
     "call_limit",
     "updated_at",
-    *_FILES_COLUMNS,
+    "sent_files",
+    "attached_files",
 )
-_FORGOTTEN = (*_KEY, "order_number", "state")
 _LEASE_COLUMNS = ("lease_owner", "epoch", "version")
 _ITEM_COLUMNS = ("state", "files", "reason", "checks")
 _ITEM = len(_KEY) + len(_ORDER_COLUMNS) + len(_LEASE_COLUMNS) + 1
@@ -441,17 +435,21 @@ def _find_used_files(
     columns = (*_KEY, "order_number", "forgotten_state", "attached", "file")
     digests = {_digest(file_key(name)) for name in names}
     condition = and_(used_files.c.tenant == tenant, is_one_of(used_files.c.file_key, digests))
-    found = connection.execute(select(*(used_files.c[name] for name in columns)).where(condition)).all()
-    keys = {OrderKey(*row[: len(_KEY)]) for row in found if row.forgotten_state is None}
-    groups: defaultdict[tuple[OrderKey, str, str], dict[bool, list[FileRecord]]] = defaultdict(dict)
-    for *key, number, state, attached, file in found:
-        if state is not None:
-            groups[OrderKey(*key), number, state].setdefault(attached, []).append(_file(file))
+    keys: set[OrderKey] = set()
+    groups: defaultdict[tuple[OrderKey, str, FulfillState], dict[bool, list[FileRecord]]] = defaultdict(dict)
+    with _invalid_rows():
+        found = connection.execute(select(*(used_files.c[name] for name in columns)).where(condition)).all()
+        for *key, number, state, attached, file in found:
+            if state is None:
+                keys.add(OrderKey(*key))
+            else:
+                group = groups[OrderKey(*key), number, _FULFILL_STATES[state]]
+                group.setdefault(attached, []).append(_file(file))
     return keys, [
         OrderRecord(
             key=key,
             order_number=number,
-            state=_FULFILL_STATES[state],
+            state=state,
             sent_files=tuple(files.get(False, ())),
             attached_files=tuple(files.get(True, ())),
             forgotten=True,
@@ -477,9 +475,15 @@ def _rows(selected: Iterable[Sequence[Any]]) -> Iterator[_Row]:
     Raises:
         InvalidRow: A row cannot be read.
     """
-    try:
+    with _invalid_rows():
         for key, group in groupby(selected, key=itemgetter(0, 1, 2)):
             yield _row(OrderKey(*key), list(group))
+
+
+@contextmanager
+def _invalid_rows() -> Iterator[None]:
+    try:
+        yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InvalidRow(f"a row cannot be read: {type(error).__name__}: {error}") from error
 

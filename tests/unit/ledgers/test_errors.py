@@ -110,6 +110,7 @@ def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: 
         "UPDATE remote_artwork_order SET state = 'odd'",
         "UPDATE remote_artwork_order SET updated_at = 'noon'",
         "UPDATE remote_artwork_order SET updated_at = 1e300",
+        "UPDATE remote_artwork_order SET sent_files = '[7]'",
         "UPDATE remote_artwork_item SET state = 'odd'",
         "UPDATE remote_artwork_item SET files = '{not json'",
         """UPDATE remote_artwork_item SET files = '[{"a": 1}]'""",
@@ -126,6 +127,31 @@ def test_a_ledger_with_an_invalid_row_is_damaged(ledger: SqlLedger, file: Path, 
         with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row") as caught:
             use()
         assert not caught.value.temporary
+
+
+@pytest.mark.parametrize(
+    "damage", ["file = '{not json'", "file = '[1]'", "forgotten_state = 'odd'"], ids=["JSON", "file", "state"]
+)
+def test_an_invalid_record_of_a_used_file_is_reported(ledger: SqlLedger, file: Path, damage: str):
+    fulfill(ledger, KEY)
+    assert forget(ledger) == 1
+    shop = sqlite3.connect(file)
+    shop.execute(f"UPDATE remote_artwork_used_file SET {damage}")
+    shop.commit()
+    shop.close()
+    with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row"):
+        ledger.find("acme", file_names=["1001_1.pdf"])
+    assert ledger.find("acme") == []
+
+
+def test_an_invalid_row_is_forgotten_like_any_other(ledger: SqlLedger, file: Path):
+    fulfill(ledger, KEY)
+    shop = sqlite3.connect(file)
+    shop.execute("UPDATE remote_artwork_order SET sent_files = '{not json'")
+    shop.commit()
+    shop.close()
+    assert forget(ledger) == 1
+    assert only(ledger.find("acme", file_names=["1001_1.pdf"])).sent_files
 
 
 def test_a_truncated_ledger_with_a_log_is_damaged_and_its_log_is_not_changed(file: Path, tmp_path: Path):
