@@ -63,8 +63,16 @@ def parse_ledger_url(address: str | Path) -> URL:
             raise MissingExtra(
                 "a PostgreSQL ledger needs the package psycopg; install it: pip install 'remote_artwork[postgres]'"
             )
-        return url.set(drivername="postgresql+psycopg")
+        return _with_password_in_its_place(url.set(drivername="postgresql+psycopg"))
     raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_EXAMPLES}")
+
+
+def _with_password_in_its_place(url: URL) -> URL:
+    """The URL with a password from its options in front of the host: only there it is hidden."""
+    password = url.query.get("password")
+    if not isinstance(password, str):
+        return url
+    return url.set(password=password).difference_update_query(["password"])
 
 
 def _sqlite_path(rest: str) -> Path:
