@@ -41,7 +41,7 @@ class MyShop:
         self._require_pending(current)
         if item.number not in {each.number for each in current.items}:
             raise ra.ItemNotFound(f"order {current.number} has no item {item.number}")
-        self.artwork[order.id, item.number] = [artwork.url for artwork in artworks]  # replaces earlier files
+        self.artwork[order.id, item.number] = [artwork.name for artwork in artworks]  # replaces earlier files
 
     def fulfill(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         current = self.get_order(order.id)

@@ -10,7 +10,7 @@ from attrs import evolve
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop, FulfillmentClientContract
-from remote_artwork.testing.client import Scenario, upload
+from remote_artwork.testing.client import Scenario, example_artwork, upload
 
 ORDER = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"])])
 
@@ -94,3 +94,105 @@ def test_the_contract_fails_for_a_client_that_breaks_a_promise(name, kind, folde
     needed = inspect.signature(test).parameters
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         test(**{argument: available[argument] for argument in needed})
+
+
+class FirstItem(FakeShop):
+    """Attaches every file to the first item."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, order.items[0], artworks, idempotency_key=idempotency_key)
+
+
+class Dropped(FakeShop):
+    """Fulfills without any file."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return super().fulfill(order, {}, idempotency_key=idempotency_key)
+
+
+class Swapped(FakeShop):
+    """Gives the files of each item to another one."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        swapped = dict(zip(artworks, reversed(list(artworks.values())), strict=True))
+        return super().fulfill(order, swapped, idempotency_key=idempotency_key)
+
+
+class Turned(FakeShop):
+    """Stores the placements of an item in another order."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        turned = {number: list(reversed(files)) for number, files in artworks.items()}
+        return super().fulfill(order, turned, idempotency_key=idempotency_key)
+
+
+class Doubling(FakeShop):
+    """Prints again with every call, although it promises not to."""
+
+    printed = 0
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        self.printed += 1
+        return receipt
+
+
+class KeyFirst(FakeShop):
+    """Stores the key, and then does what was asked, or does not."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        self.put(evolve(self.get_order(order.id), fulfillment_key=idempotency_key))
+        return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+
+class KeyOfAttaching(FakeShop):
+    """Shows the key of an attach call as if it were that of a fulfillment."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+        self.put(evolve(self.get_order(order.id), fulfillment_key=idempotency_key))
+
+
+OWN_ARTWORK = "test_each_item_gets_its_own_artwork"
+REPEATED = "test_a_repeated_fulfill_does_what_recovery_says"
+NO_EARLY_KEY = "test_the_key_is_not_shown_before_the_effect"
+OTHER_KEY_REFUSED = "test_another_key_finds_the_order_fulfilled"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "attaching"),
+    [
+        (OWN_ARTWORK, FirstItem, "separate"),
+        (OWN_ARTWORK, Dropped, "with_fulfill"),
+        (OWN_ARTWORK, Swapped, "with_fulfill"),
+        (OWN_ARTWORK, Turned, "with_fulfill"),
+        (REPEATED, Doubling, "with_fulfill"),
+        (NO_EARLY_KEY, KeyFirst, "with_fulfill"),
+        (NO_EARLY_KEY, KeyOfAttaching, "separate"),
+        (OTHER_KEY_REFUSED, KeyFirst, "with_fulfill"),
+    ],
+)
+def test_the_contract_fails_for_a_client_that_prints_the_wrong_thing(name, kind, attaching):
+    shop = kind([ORDER], recovery=ra.Recovery.IDEMPOTENT, attaching=ra.Attaching(attaching))
+    assert not failures_of(name, FakeShop([ORDER], recovery=shop.recovery, attaching=shop.attaching))
+    assert failures_of(name, shop)
+
+
+def failures_of(name, shop):
+    """The error with which one test of the contract fails for this shop; None if it passes."""
+    available = {
+        "client": shop,
+        "order": ORDER,
+        "artworks": {
+            item.number: [example_artwork(ORDER, item, side) for side in item.placements] for item in ORDER.items
+        },
+        "read_names": lambda order, item: [artwork.name for artwork in shop.artwork.get((order.id, item.number), ())],
+        "cancel": lambda order: shop.cancel(order.id),
+        "fulfillments": lambda _order: getattr(shop, "printed", 1),
+    }
+    test = getattr(FulfillmentClientContract(), name)
+    try:
+        test(**{argument: available[argument] for argument in inspect.signature(test).parameters})
+    except (AssertionError, pytest.fail.Exception) as error:
+        return error
+    return None

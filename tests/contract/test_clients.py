@@ -46,6 +46,14 @@ class TestOrdersFile(FulfillmentClientContract):
         return read
 
     @pytest.fixture
+    def fulfillments(self, client):
+        def count(order):
+            entries = [each for each in self.entries(client) if each.get("id", each["number"]) == order.id]
+            return sum(each["status"] == "fulfilled" for each in entries)
+
+        return count
+
+    @pytest.fixture
     def cancel(self, client):
         def cancel(order):
             text = client.path.read_text()
@@ -149,6 +157,7 @@ def test_the_contract_fails_for_a_client_that_keeps_no_promise():
         "artworks": artworks,
         "read_names": lambda order, item: [artwork.name for artwork in client.artwork[order.id, item.number]],
         "cancel": lambda order: client.cancel(order.id),
+        "fulfillments": lambda _order: 0,
     }
     harmless = {"test_it_implements_the_interface", "test_pending_orders_can_be_listed_again"}
     tests = {
@@ -157,7 +166,7 @@ def test_the_contract_fails_for_a_client_that_keeps_no_promise():
         if name.startswith("test_") and name not in harmless
         if "scenario" not in (needed := inspect.signature(getattr(contract, name)).parameters)
     }
-    assert len(tests) == 11
+    assert len(tests) == 13
     for name, needed in tests.items():
         test = getattr(contract, name)
         with pytest.raises((AssertionError, pytest.fail.Exception)):

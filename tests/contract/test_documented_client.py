@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ class TestCustomClient(FulfillmentClientContract):
         return MyShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2")])])
 
     @pytest.fixture
+    def read_names(self, client):
+        return lambda order, item: client.artwork[order.id, item.number]
+
+    @pytest.fixture
+    def fulfillments(self, client):
+        return lambda order: sum(
+            each.id == order.id and each.state is ra.OrderState.FULFILLED for each in client.orders.values()
+        )
+
+    @pytest.fixture
     def cancel(self, client):
         def cancel(order):
             client.orders[order.id] = evolve(client.orders[order.id], state=ra.OrderState.CANCELLED)
@@ -55,3 +66,29 @@ class TestCustomClient(FulfillmentClientContract):
     @pytest.fixture
     def delete(self, client):
         return lambda order: client.orders.pop(order.id)
+
+
+README = Path(__file__).parents[2] / "README.md"
+[EMBEDDED] = re.findall(r"^class MyShop:\n.*?(?=^\S)", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+_names = {"ra": ra, "timedelta": timedelta}
+exec(EMBEDDED, _names)
+
+
+class TestClientOfTheReadme(FulfillmentClientContract):
+    @pytest.fixture
+    def client(self):
+        shop = _names["MyShop"]()
+        shop.items, shop.jobs = [ra.OrderItem("1"), ra.OrderItem("2")], {"1001": None, "1002": None}
+        return shop
+
+    @pytest.fixture
+    def read_names(self, client):
+        return lambda order, item: [artwork.name for artwork in client.jobs[order.id][1][item.number]]
+
+    @pytest.fixture
+    def fulfillments(self, client):
+        return lambda order: int(client.jobs.get(order.id) is not None)
+
+    @pytest.fixture
+    def delete(self, client):
+        return lambda order: client.jobs.pop(order.id)

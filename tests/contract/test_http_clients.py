@@ -1,5 +1,7 @@
 """The clients of shop APIs pass the shipped contract, on servers that behave as their API documentation says."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from remote_artwork.clients.gelato import GelatoClient
@@ -22,6 +24,14 @@ class TestGelato(FulfillmentClientContract):
     @pytest.fixture
     def client(self, api):
         return GelatoClient(api.KEY, api=api.url)
+
+    @pytest.fixture
+    def read_names(self, api):
+        def read(order, item):
+            [line] = [each for each in api.orders[order.id]["items"] if each["id"] == item.id]
+            return [urlsplit(file["url"]).path.rpartition("/")[2] for file in line["files"]]
+
+        return read
 
     @pytest.fixture
     def cancel(self, api):

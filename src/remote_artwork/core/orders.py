@@ -195,7 +195,8 @@ class Order:
         state: Only ``PENDING`` orders are processed.
         approval: Distinguishes a second approval of the same order from the first. Any text.
         created_at: When the order started to wait, with a time zone.
-        fulfillment_key: The idempotency key that the shop stored when it fulfilled the order, if it stores one.
+        fulfillment_key: The idempotency key that the shop stored when it fulfilled the order, if it stores one. It is
+            proof that the order was sent, so the shop must store it in one step with the effect, or after it.
 
     Raises:
         InvalidOrder: A value is invalid, or two items have the same number.

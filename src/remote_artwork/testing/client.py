@@ -6,6 +6,10 @@ class TestMyShop(FulfillmentClientContract):
     @pytest.fixture
     def client(self):
         return MyShop(sandbox_with_two_orders())
+
+    @pytest.fixture
+    def read_names(self, client):
+        return lambda order, item: sandbox.files_of(order.id, item.id)
 """
 
 # ruff: noqa: S101 - a contract asserts
@@ -15,6 +19,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -148,21 +153,23 @@ class FulfillmentClientContract:
     """The tests of every ``FulfillmentClient``. Inherit the class and override fixtures.
 
     ``client`` (required): a new client with at least two pending orders, one of them with at least two items that
-    require artwork. The other fixtures are optional; each one enables more tests, or makes them more precise:
+    require artwork.
+
+    ``read_names`` (required): (order, item) → the names of the artwork that the shop has stored for the item, in the
+    order of its placements. Only the shop's own records show that each item gets its own files.
+
+    ``fulfillments`` (required with ``Recovery.IDEMPOTENT``): (order) → how often the shop has fulfilled it, from its
+    own records. Without it, the calls that returned are counted.
+
+    The other fixtures are optional; each one enables more tests, or makes them more precise:
 
     ``make_artwork``: (order, item, placement) → an ``Artwork`` that the shop accepts. For shops that download the URL
     during the call.
-
-    ``read_names``: (order, item) → the names of the artwork that the shop has stored for the item. Enables the test
-    that a second ``attach_artwork`` replaces the first.
 
     ``cancel`` and ``delete``: (order) → cancels or deletes the order in the shop.
 
     ``folder``: an fsspec file system and an empty folder in it, for shops that download the files of a scan. Otherwise
     scans read from memory.
-
-    ``fulfillments``: (order) → how often the shop has fulfilled it, from its own records. Otherwise the calls that
-    returned are counted.
 
     ``reset_client``: () → a client whose ``order`` is pending again; called many times. Enables the test in which the
     process dies at every call; otherwise it dies only at ``fulfill``.
@@ -183,7 +190,9 @@ class FulfillmentClientContract:
     @pytest.fixture
     def read_names(self) -> ReadNames:
         """Returns the names of the artwork that the shop has stored for an item."""
-        pytest.skip("to test this, override the fixture `read_names`")
+        raise NotImplementedError(
+            "override the fixture `read_names`; without it, no test shows that each item gets its own files"
+        )
 
     @pytest.fixture
     def cancel(self) -> Change:
@@ -299,6 +308,17 @@ class FulfillmentClientContract:
         attacher(client).attach_artwork(order, item, second, idempotency_key=OTHER_KEY)
         assert list(read_names(order, item)) == [artwork.name for artwork in second]
 
+    def test_each_item_gets_its_own_artwork(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames
+    ) -> None:
+        """Otherwise the wrong file is printed for an item, or none. With either way of attaching."""
+        names = {number: [artwork.name for artwork in each] for number, each in artworks.items()}
+        if client.attaching is Attaching.SEPARATE:
+            _attach(client, order, artworks, KEY)
+            assert {item.number: list(read_names(order, item)) for item in _required(order)} == names
+        client.fulfill(order, artworks, idempotency_key=KEY)
+        assert {item.number: list(read_names(order, item)) for item in _required(order)} == names
+
     def test_an_unknown_item_is_not_found(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
     ) -> None:
@@ -322,13 +342,19 @@ class FulfillmentClientContract:
         assert now.fulfillment_key in (None, KEY)
 
     def test_a_repeated_fulfill_does_what_recovery_says(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        fulfillments: Callable[[Order], int] | None,
     ) -> None:
-        """Idempotent: it returns the same receipt. Queryable: it refuses, because the order is fulfilled."""
+        """Idempotent: same receipt, no second effect. Queryable: it refuses, because the order is fulfilled."""
         receipt = _fulfill(client, order, artworks, KEY)
         if client.recovery is Recovery.IDEMPOTENT:
             assert client.fulfill(order, artworks, idempotency_key=KEY) == receipt
             assert client.get_order(order.id).state is OrderState.FULFILLED
+            assert fulfillments is not None, "override the fixture `fulfillments`: only the shop knows what it printed"
+            assert fulfillments(order) == 1
         elif client.recovery is Recovery.QUERYABLE:
             with pytest.raises((AlreadyFulfilled, NotPending)):
                 client.fulfill(order, artworks, idempotency_key=KEY)
@@ -344,6 +370,23 @@ class FulfillmentClientContract:
         _fulfill(client, order, artworks, KEY)
         with pytest.raises((AlreadyFulfilled, NotPending)):
             client.fulfill(order, artworks, idempotency_key=OTHER_KEY)
+        assert client.get_order(order.id).fulfillment_key in (None, KEY), "a refused call leaves no key"
+
+    def test_the_key_is_not_shown_before_the_effect(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change
+    ) -> None:
+        """A key counts as proof that the order was sent. So it is stored together with the effect, or after it."""
+        shown = {each.fulfillment_key for each in _pending(client)}
+        if client.attaching is Attaching.SEPARATE:
+            item = _required(order)[0]
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
+            shown.add(client.get_order(order.id).fulfillment_key)
+        cancel(order)
+        with pytest.raises((NotPending, OrderGone)):
+            client.fulfill(order, artworks, idempotency_key=KEY)
+        with suppress(OrderGone):
+            shown.add(client.get_order(order.id).fulfillment_key)
+        assert shown == {None}, "the key is shown although no call had its effect"
 
     def test_nothing_is_attached_to_a_fulfilled_order(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
@@ -528,6 +571,10 @@ def _skip_unless_separate(client: FulfillmentClient) -> None:
 
 def _fulfill(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> str | None:
     if client.attaching is Attaching.SEPARATE:
-        for item in _required(order):
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
+        _attach(client, order, artworks, key)
     return client.fulfill(order, artworks, idempotency_key=key)
+
+
+def _attach(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> None:
+    for item in _required(order):
+        attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
