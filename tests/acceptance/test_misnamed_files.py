@@ -64,7 +64,7 @@ TO_1001 = [
     ("Order 1001/1001_1.pdf", "in a folder"),
     ("1001/1.pdf", "in a folder"),
     ("Order 1001 Item 1.pdf", "extra words"),
-    ("PRINT_1001_FINAL_1.pdf", "extra words"),
+    ("PRINT_1001_FINAL_ITEM_1.pdf", "extra words"),
     ("\u200e1001_1.pdf", "invisible characters"),
     ("1001\u22121.pdf", "a different separator"),
     ("1001_1.pdf.a1b2c3d4.partial", "upload is not finished"),

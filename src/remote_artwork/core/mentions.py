@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
@@ -37,6 +38,7 @@ _LOOK_ALIKE_LETTERS = str.maketrans(
     "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
 )
 """Cyrillic and Greek letters → the Latin letters that look the same."""
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _IN_NUMBER = re.compile(r"(?<=[0-9])[oOlI]+(?![^\W\d_])|(?<![^\W\d_])[oOlI]+(?=[0-9])")
 _DIGIT_OF_LETTER = str.maketrans("oOlI", "0011")
 
@@ -57,26 +59,34 @@ _ONLY_ORDER_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL})*")
 _ONLY_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_ITEM_LABEL})*")
 _BEFORE_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_FILE_LABEL}|{_COPY_OF})*")
 _AFTER_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_FILE_LABEL})*")
-_BEFORE_ITEM = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_FILE_LABEL}|{_COPY_OF})*")
+_BEFORE_ITEM = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_COPY_OF})*")
 _ORDER_LABEL_AT_END = re.compile(rf"(?:(?<![^\W\d_]){_ORDER_LABEL}{_SEPARATOR}*|#\s*)$")
 _SEPARATORS = re.compile(rf"{_SEPARATOR}*")
 _BRACKETED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|\[[0-9]+\])\s*")
-_LABEL = re.compile(rf"{_ORDER_LABEL}|{_ITEM_LABEL}|{_FILE_LABEL}")
+_LABEL = re.compile(rf"{_ORDER_LABEL}|{_ITEM_LABEL}|{_FILE_LABEL}|no|nr|n|num")
 _ATTACHED = re.compile(rf"{_ITEM_LABEL}|{_FILE_LABEL}|v|rev|copy|kopie")
+_FILE_LABEL_AT_END = re.compile(rf"(?<![^\W\d_]){_FILE_LABEL}{_SEPARATOR}*$")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_PERCENT = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _PIECE = re.compile(r"[0-9]+|[^\W\d_]+")
+_COPY_WORD = r"(?:(?:copy|kopie|kopia|kopi|copie|copia|cópia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final)"
 COPY_MARKS = re.compile(
-    r"(?:[ _.-]*\([0-9]{1,3}\)"
-    r"|(?:[ _.-]+|(?<=[0-9]))(?:(?:copy|kopie|copie|copia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final))+$",
-    re.IGNORECASE,
+    rf"(?:[ _.-]*[(\[](?:[0-9]{{1,3}}|{_COPY_WORD})[)\]]|(?:[ _.-]+|(?<=[0-9])){_COPY_WORD})+$", re.IGNORECASE
 )
 """What people and programs add to the name of a copy or a version."""
 
 _MIN_ANYWHERE = 3
 """A shorter number is a mention only at the beginning of a name, because it may be anything elsewhere."""
+_MIN_ATTACHED = 4
+_MIN_PREFIX, _MIN_SUFFIX = 2, 3
+"""A number of 4 digits or more is mentioned with a longer word attached to it. Shorter ones make another number, as in
+``1001A``."""
 _MIN_ALONE = 4
 """A shorter number identifies a print only together with an item or a label."""
 _MIN_ID = 8
 """A shorter id may be the number of an order that is not pending, so nothing is suggested for it."""
+_MAX_LENGTH = 1000
+"""No storage has longer names."""
 _MAX_GROUPS = 6
 _MAX_SAME = 5
 """Orders kept for one spelling. From two on, nothing is suggested."""
@@ -96,7 +106,7 @@ class Spelling(enum.Enum):
     """The number without a separator that it has."""
     ID = "id"
     PART = "part"
-    """Only the digits of a number that has letters, or a number with further separators."""
+    """Not exactly: only the digits of a number that has letters, or with further separators or letters."""
 
 
 class Mention(NamedTuple):
@@ -135,15 +145,17 @@ def fold(text: str) -> str:
     """The text without differences that a reader does not see, or does not mean: case, width, alphabet of digits."""
     if text.isascii():
         return text.lower()
+    return "/".join(map(_fold_segment, text.split("/")))
+
+
+def _fold_segment(text: str) -> str:
     text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).translate(_LOOK_ALIKE_LETTERS)
-    return unicodedata.normalize("NFC", ascii_digits(text).casefold())
+    return unicodedata.normalize("NFC", ascii_digits(text).casefold()).replace("/", "_")
 
 
 def ascii_digits(text: str) -> str:
     """Write the digits of other alphabets, such as Arabic, as ASCII digits."""
-    if text.isascii():
-        return text
-    return "".join(each if each.isascii() or not each.isdecimal() else str(unicodedata.decimal(each)) for each in text)
+    return _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
 
 
 def digits_for_letters(text: str) -> str:
@@ -213,7 +225,7 @@ class MentionIndex:
         Args:
             basename: The name without its extension.
         """
-        for form, other_form in _forms(nfc(basename)):
+        for form, other_form in _forms(nfc(basename)) if len(basename) <= _MAX_LENGTH else ():
             parts = self._read(form)
             if parts is None:
                 continue
@@ -237,6 +249,14 @@ class MentionIndex:
         key = _key(folded[label.end() :] if label else folded)
         return not key.replace(" ", "").isdecimal() or any(key == known for known, _ in _keys_of_order(order))
 
+    @staticmethod
+    def has_more(reading: Reading, number: str) -> bool:
+        """Whether a name mentions an order in more than this number of another order."""
+        whole = f" {_key(fold(number))} "
+        return any(
+            all(f" {_key(fold(text))} " not in whole for text in {order.number, order.id}) for order in reading.orders
+        )
+
     def _reading(self, basename: str, parts: _Parts, orders: tuple[Order, ...]) -> Reading:
         others = parts.other_folders
         found = self._find_print(orders[0], parts) if len(orders) == 1 and self._has_only_labels else None
@@ -256,17 +276,25 @@ class MentionIndex:
 
     def _find(self, text: str) -> list[Mention]:
         """The mentions in the name of a folder, or in the last part of a name."""
+        keys = [_strip_zeros(piece) for piece in _PIECE.findall(text)]
+        if self._longest.keys().isdisjoint(keys) and sum(map(str.isdecimal, keys)) < 2:  # most names in most shops
+            return []
         pieces = _split(text)
         found: list[Mention] = []
         for at, piece in enumerate(pieces):
             for count in range(min(self._longest.get(piece.key, 0), len(pieces) - at), 0, -1):
                 spellings = self._by_key.get(" ".join(each.key for each in pieces[at : at + count]))
-                if spellings is None or not _stands_alone(text, pieces, at, at + count):
+                boundary = _boundary(text, pieces, at, at + count) if spellings else None
+                start, end = piece.start, pieces[at + count - 1].end
+                if not spellings or boundary is None or not _is_distinct(text, start, end):
                     continue
                 spelling = next(each for each in Spelling if each in spellings)
-                start, end = piece.start, pieces[at + count - 1].end
-                if _is_distinct(text, start, end):
-                    found.append(Mention(_exact(spellings[spelling], text[start:end]), spelling, start, end))
+                orders = _exact(spellings[spelling], text[start:end])
+                if boundary is _Boundary.WORD or (
+                    spelling is Spelling.NUMBER and _separators_in(text[start:end]) > _separators_in(orders[0].number)
+                ):
+                    spelling = Spelling.PART
+                found.append(Mention(orders, spelling, start, end))
         return _without_nested(found) or self._find_split(text, pieces)
 
     def _find_split(self, text: str, pieces: Sequence[_Piece]) -> list[Mention]:
@@ -321,7 +349,10 @@ class MentionIndex:
             tail = rest[label.end() :] if label else rest
             if not _is_plain(tail):
                 continue
-            words = ["extra_words"] if _has_words(rest[: len(rest) - len(tail)]) and "extra_words" not in rules else []
+            labels = rest[: len(rest) - len(tail)]
+            if tail and len(prints.get("", ())) > 1 and _FILE_LABEL_AT_END.search(labels):
+                return None  # "final 2" can be the second version of another print
+            words = ["extra_words"] if _has_words(labels) and "extra_words" not in rules else []
             found = prints.get(_key(tail), ())
             if len(found) == 1 and (alone or _key(tail)):
                 left_out = ["item_left_out"] if self._identifies_items and not _key(tail) else []
@@ -335,6 +366,8 @@ class MentionIndex:
         labels = _BEFORE_ITEM.match(before)
         item = before[labels.end() :] if labels else before
         labelled = _ORDER_LABEL_AT_END.search(item)
+        if labelled and not (labels and _has_words(labels[0])):
+            return None  # "2 order 1001" can be the second order of a list
         item = item[: labelled.start()] if labelled else item
         tail = _key(item)
         found = self._prints_of(order).get(tail, ())
@@ -373,7 +406,7 @@ class MentionIndex:
         side = placement if self.pattern.uses(PLACEMENT) and item.placements != DEFAULT_PLACEMENTS else ""
         numbers = [item.number] if self.pattern.uses(ORDER_ITEM_NUMBER) else []
         numbers += [str(item.position)] if self.pattern.uses(ORDER_ITEM_POSITION) else []
-        numbers += [item.id] if item.id and len(item.id) >= _MIN_ANYWHERE and numbers else []
+        numbers += [item.id] if item.id and len(item.id) >= _MIN_ID and numbers else []
         for number in numbers:
             yield _key(fold(number))
             yield _key(fold(f"{number} {side}"))
@@ -453,23 +486,55 @@ def _forms(basename: str) -> Iterator[tuple[str, str | None]]:
     The second text of a form, if there is one, must not mention another order: ``100l`` is ``1001`` unless there is an
     order 100.
     """
-    yield fold(basename), None
-    if not basename.isascii() and INVISIBLE.search(basename):
-        yield fold(INVISIBLE.sub("_", basename)), None
+    if _PERCENT.search(basename):
+        yield fold(unquote(basename)), None  # as browsers write spaces
+    invisible = not basename.isascii() and INVISIBLE.search(basename)
+    separated = fold(INVISIBLE.sub("_", basename)) if invisible else None
+    yield fold(basename), separated
+    if separated is not None:
+        yield separated, None
     latin = latin_letters(basename)
     digits = digits_for_letters(latin)
     if digits != latin:
         yield fold(digits), fold(_IN_NUMBER.sub("", latin))
 
 
-def _stands_alone(text: str, pieces: Sequence[_Piece], first: int, end: int) -> bool:
-    """Whether the pieces are a number as a whole: no other letters or digits are attached, only labels."""
+class _Boundary(enum.Enum):
+    """What is before and after a number in a text."""
+
+    CLEAR = "clear"
+    """Separators, or labels."""
+    WORD = "word"
+    """A word that is attached to the number."""
+
+
+def _boundary(text: str, pieces: Sequence[_Piece], first: int, end: int) -> _Boundary | None:
+    """What is before and after the pieces; None if they are not a number as a whole."""
     for one, following in pairwise(pieces[first:end]):
         if not _is_separator(text[one.end : following.start]):
-            return False
-    if first and pieces[first - 1].end == pieces[first].start and not _LABEL.fullmatch(pieces[first - 1].key):
-        return False
-    return end == len(pieces) or pieces[end].start > pieces[end - 1].end or bool(_ATTACHED.fullmatch(pieces[end].key))
+            return None
+    boundary = _Boundary.CLEAR
+    neighbors = []
+    if first and pieces[first - 1].end == pieces[first].start:
+        neighbors.append((pieces[first - 1], _LABEL, _MIN_PREFIX))
+    if end < len(pieces) and pieces[end].start == pieces[end - 1].end:
+        neighbors.append((pieces[end], _ATTACHED, _MIN_SUFFIX))
+    for word, labels, shortest in neighbors:
+        if labels.fullmatch(word.key):
+            continue
+        if (
+            word.key.isdecimal()
+            or len(word.key) < shortest
+            or pieces[end - 1].end - pieces[first].start < _MIN_ATTACHED
+        ):
+            return None
+        boundary = _Boundary.WORD
+    return boundary
+
+
+def _separators_in(text: str) -> int:
+    """How often separators are between the letters and digits of a text."""
+    return sum(one.end < following.start for one, following in pairwise(_split(text)))
 
 
 def _is_distinct(text: str, start: int, end: int) -> bool:
@@ -486,7 +551,7 @@ def _identifies(text: str, mention: Mention, *, in_folder: bool = False) -> bool
     if _ORDER_LABEL_AT_END.search(text[: mention.start]):
         return True
     digits = [piece for piece in _split(number) if piece.key.isdecimal()]
-    if not digits or mention.spelling is Spelling.JOINED or len(number) < _MIN_ALONE:
+    if not digits or mention.spelling is Spelling.JOINED or len(number) < _MIN_ALONE or _YEAR.fullmatch(number):
         return False
     return in_folder or len(digits) == 1 or digits[-1].end - digits[-1].start > _MAX_ITEM_DIGITS
 

@@ -97,6 +97,11 @@ class CleanName(NamedTuple):
         return self.extension.lower() in MEDIA_TYPES
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether the name has the suffix of an unfinished upload."""
+    return _UPLOADING.search(name) is not None
+
+
 def clean_name(name: str) -> CleanName:
     """Remove what programs add behind a name, if an extension of a printed format is before it."""
     basename, extension = split_extension(name)

@@ -14,7 +14,15 @@ from attrs import define, evolve, field
 from remote_artwork.core.expected import ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.lifecycle import FileRecord, FulfillState, OrderRecord
 from remote_artwork.core.mentions import MentionIndex, Reading
-from remote_artwork.core.near_miss import CleanName, NearMiss, NearMissIndex, clean_name, normalize, strip_leading_word
+from remote_artwork.core.near_miss import (
+    CleanName,
+    NearMiss,
+    NearMissIndex,
+    clean_name,
+    is_unfinished,
+    normalize,
+    strip_leading_word,
+)
 from remote_artwork.core.orders import Order, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
@@ -42,6 +50,8 @@ class UnmatchedClassifier:
     _near_misses: NearMissIndex = field(init=False)
     _mentions: MentionIndex = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
+    _unclear: dict[str, str] = field(factory=dict, init=False)
+    """Order id → the first file that mentions the order, and for which no print is suggested."""
     _numbers_by_name: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,22 +93,29 @@ class UnmatchedClassifier:
         ]
         if recorded:
             return self._classify_recorded(file, recorded)
-        fulfilled = [record.order_number for record in records if record.state is FulfillState.FULFILLED]
+        clean = clean_name(name)
+        reading = self._read(name, clean)
+        # A name that also mentions a pending order may be for that order, even if an order of the ledger is done.
+        done = [
+            record for record in records if not reading or not self._mentions.has_more(reading, record.order_number)
+        ]
+        fulfilled = [record.order_number for record in done if record.state is FulfillState.FULFILLED]
         if fulfilled:
             because = reason("order_fulfilled_already", order_number=fulfilled[0])
             return _outcome(name, FileStatus.UNRELATED, because)
-        cancelled = [record.order_number for record in records if record.state is FulfillState.CANCELLED]
+        cancelled = [record.order_number for record in done if record.state is FulfillState.CANCELLED]
         if cancelled:
             return _outcome(name, FileStatus.UNRELATED, reason("order_cancelled", order_number=cancelled[0]))
-        clean = clean_name(name)
-        reading = self._read(name, clean)
         if clean.is_printed and not records and not _is_hidden(name):
             near = self._find_near_miss(clean, numbers, reading)
             if near is not None:
                 return self._suggest(name, clean, near)
         if reading is None or not clean.is_printed:
             return self._classify_by_pattern(name, clean, numbers, mentions_order=reading is not None)
-        return _outcome(name, FileStatus.NEAR_MISS, self._why_not_suggested(name, reading))
+        outcome = _outcome(name, FileStatus.NEAR_MISS, self._why_not_suggested(name, reading))
+        for order in reading.orders:
+            self._unclear[order.id] = min(outcome.name, self._unclear.get(order.id, outcome.name))
+        return outcome
 
     def _read(self, name: str, clean: CleanName) -> Reading | None:
         """What the name says about the pending orders. Metadata that programs create beside a file says nothing."""
@@ -229,6 +246,9 @@ class UnmatchedClassifier:
         details = {"rules": outcome.details["rules"], "print": outcome.details["print"]}
         if expected is not None and (expected.key, expected.placement) in found:
             return evolve(outcome, because=reason("near_miss_has_file", **details), suggestion=None)
+        if expected is not None and "item_left_out" in details["rules"]:
+            # The order's number alone means the one print only if no other file can be that print.
+            names = [*names, *(name for name in [self._unclear.get(expected.order.id)] if name is not None)]
         if len(names) == 1:
             return outcome
         others = [name for name in nsmallest(_MAX_NAMES_SHOWN + 1, names) if name != outcome.name][:_MAX_NAMES_SHOWN]
@@ -247,6 +267,8 @@ def unsupported(name: str) -> FileOutcome:
     extension = split_extension(name)[1]
     if clean.rules:
         because = reason("extension_to_correct", rules=list(clean.rules), extension=clean.extension.lower())
+    elif is_unfinished(name):
+        because = reason("upload_not_finished")
     elif extension:
         because = reason("format_not_printed", extension=_as_text(extension))
     else:

@@ -49,7 +49,13 @@ SUGGESTED = [
     ("Commande n° 1001 article 2.pdf", "1001_2.pdf"),
     ("Pedido Nº 1001 línea 2.pdf", "1001_2.pdf"),
     ("PRINT_1001_2.pdf", "1001_2.pdf"),
-    ("PRINT_1001_FINAL_2.png", "1001_2.png"),
+    ("PRINT_1004_FINAL_1.png", "1004_1.png"),
+    ("[PRINT] 1001_2 (final).pdf", "1001_2.pdf"),
+    ("Order 1001 Item 2 (copy).pdf", "1001_2.pdf"),
+    ("PRINT_1001_FINAL_Item_2.png", "1001_2.png"),
+    ("FINAL 1001 pos. 2 v3.pdf", "1001_2.pdf"),
+    ("Order%201001%20Item%202.pdf", "1001_2.pdf"),
+    ("1001%5F2.pdf", "1001_2.pdf"),
     ("artwork 1001_2.pdf", "1001_2.pdf"),
     ("Druckdaten_1001_2.pdf", "1001_2.pdf"),
     ("copy_of_1001_2.pdf", "1001_2.pdf"),
@@ -84,6 +90,7 @@ SUGGESTED = [
     # the wrong way round
     ("2_1001.pdf", "1001_2.pdf"),
     ("Item 2 Order 1001.pdf", "1001_2.pdf"),
+    ("Pos. 2 - 1001.pdf", "1001_2.pdf"),
     ("2-2024-0001.pdf", "2024-0001_2.pdf"),
     # one print
     ("1004.pdf", "1004_1.pdf"),
@@ -98,6 +105,11 @@ SUGGESTED = [
     ("Order 1001/Item 2.pdf", "1001_2.pdf"),
     ("#1004/artwork.pdf", "1004_1.pdf"),
     ("#1004/1004.pdf", "1004_1.pdf"),
+    ("Bestellung 1004/Druckdaten.pdf", "1004_1.pdf"),
+    ("5678901234567/1.pdf", "1003_1.pdf"),
+    ("A-77/x.pdf", "A-77_x.pdf"),
+    ("2050/front.pdf", "2050_7_front.pdf"),
+    ("12/2.pdf", "12_2.pdf"),
     # extensions and unfinished uploads
     ("1001_2.jfif", "1001_2.jpg"),
     ("1001_2.JPE", "1001_2.jpg"),
@@ -145,6 +157,8 @@ NOT_SUGGESTED = [
     ("1004 (2).pdf", NEAR),
     ("1001.pdf", NEAR),
     ("1001 (1).pdf", NEAR),
+    ("1001 (copy).pdf", NEAR),
+    ("1004 (another copy).pdf", NEAR),
     ("1001[1].pdf", NEAR),
     ("1001_1&2.pdf", NEAR),
     ("1001_1+2.pdf", NEAR),
@@ -171,8 +185,52 @@ NOT_SUGGESTED = [
     ("1001/cover.pdf", NEAR),
     ("1004/1/artwork.pdf", NEAR),
     (".1004_1.pdf", NEAR),
+    ("PRINT_1001_FINAL_2.png", NEAR),  # the second version of either item
+    ("1001 artwork 2.pdf", NEAR),
+    ("1004_FINAL_2.pdf", NEAR),
+    ("2 order 1001.pdf", NEAR),
+    ("print 2 1001.pdf", NEAR),
+    ("No1001_2.pdf", NEAR),
+    ("NO 1001_2.pdf", NEAR),
+    ("ORD1001_2.pdf", NEAR),
+    ("IMG1001.jpg", NEAR),
+    ("1001front_2.pdf", NEAR),
+    ("1001+item+2.pdf", NEAR),
+    ("1001 A.pdf", NEAR),
+    ("12-1_1.pdf", NEAR),
+    ("1004_1 2.pdf", NEAR),  # a copy made by macOS, or the second page
+    ("1004_1-01.pdf", NEAR),
+    ("1004_1_Artboard 1.pdf", NEAR),
+    ("1004_1-DESKTOP-4F2.pdf", NEAR),
+    ("1004_1-Edit.jpg", NEAR),
+    ("1004_1~2.jpg", NEAR),
+    ("1004_1.2026-01-01.pdf", NEAR),
+    ("scan 1004_1.pdf", NEAR),
+    ("Screenshot 1004_1.png", NEAR),
+    ("label 1004_1.pdf", NEAR),
+    ("packing slip 1004.pdf", NEAR),
+    ("1004_1_CMYK.pdf", NEAR),
+    ("1004_1 x 3.pdf", NEAR),
+    ("1004 A4.pdf", NEAR),
+    ("1004 1 of 2.pdf", NEAR),
+    ("1004_1_old.pdf", NEAR),
+    ("1004_1_FINAL_FINAL_really.pdf", NEAR),
+    ("old\uff0f1001_2.pdf", NEAR),
+    ("1001/1001/old/1001_2.pdf", NEAR),
+    ("1001_1/1001_2.pdf", NEAR),
+    ("1001 2/1.pdf", NEAR),
+    ("1001/page 2.pdf", NEAR),
+    ("1001/artwork.pdf", NEAR),
+    ("12/artwork 3.pdf", NEAR),
+    ("1003/5678901234567_2.pdf", NEAR),
+    ("2024.pdf", UNRELATED),
+    ("2024-0001.pdf", NEAR),
+    ("2024-0001-1-2.pdf", NEAR),
+    ("1O01l.pdf", UNRELATED),
     # other orders
     ("1001A_1.pdf", EARLY),
+    ("A1001_1.pdf", EARLY),
+    ("1001B-2_1.pdf", EARLY),
     ("10011_1.pdf", EARLY),
     ("11001_1.pdf", EARLY),
     ("100_1.pdf", EARLY),
@@ -184,8 +242,9 @@ NOT_SUGGESTED = [
     ("5678901234568_1.pdf", EARLY),
     # no order
     ("logo.pdf", UNRELATED),
+    ("DSC01005.JPG", UNRELATED),
     ("poster 70x100.pdf", UNRELATED),
-    ("DSC01001.JPG", UNRELATED),
+    ("DSC01001.JPG", NEAR),
     ("price list.xlsx", UNRELATED),
     ("._1001_2.pdf", UNRELATED),
     (".DS_Store", UNRELATED),
@@ -198,6 +257,10 @@ NOT_SUGGESTED = [
     ("1005_1.jfif", OTHER_FORMAT),
     ("1005_1.pdf.part", OTHER_FORMAT),
     ("1001_2.jpg~", OTHER_FORMAT),
+    ("1001_2.part", OTHER_FORMAT),
+    ("1001-2.pdf.zip", OTHER_FORMAT),
+    ("1001-2.pdf.lnk", OTHER_FORMAT),
+    ("1005_1.pdf.", OTHER_FORMAT),
 ]
 """Several prints are possible, or none."""
 
@@ -231,4 +294,70 @@ def test_nothing_is_suggested_where_several_prints_or_none_are_possible(name, st
 
 def test_the_corpus_is_large():
     names = [*(name for name, _ in SUGGESTED), *(name for name, _ in NOT_SUGGESTED), *FOLDERS]
-    assert len(set(names)) == len(names) > 160
+    assert len(set(names)) == len(names) > 220
+
+
+def test_invisible_characters_never_join_two_numbers():
+    orders = [Order("1001", [OrderItem("1")]), Order("10011", [OrderItem("1")])]
+    classifier = UnmatchedClassifier(PATTERN, expect_files(orders, PATTERN), orders)
+    assert classifier.classify("1001\u200b1.pdf", {}).suggestion is None
+    assert classifier.classify("1001\u200b_1.pdf", {}).suggestion == "1001_1.pdf"
+
+
+def test_a_letter_at_the_end_of_a_number_may_be_the_size_of_another_order():
+    orders = [Order("1001", [OrderItem("1")]), Order("100", [OrderItem("1")])]
+    classifier = UnmatchedClassifier(PATTERN, expect_files(orders, PATTERN), orders)
+    assert classifier.classify("100l_1.pdf", {}).code == "several_orders_in_name"
+    assert classifier.classify("1O01_1.pdf", {}).suggestion == "1001_1.pdf"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        ("2024", "2024.pdf"),  # a year
+        ("123", "123.pdf"),
+        ("10-1", "10-1.pdf"),  # item 1 of order 10
+        ("10-1", "10 1.pdf"),
+        ("1001A", "1001-A.pdf"),  # item A of order 1001
+        ("1001A", "1001_A.pdf"),
+        ("XKCDEF", "xkcdef.pdf"),
+        ("2024-0517", "20240517.pdf"),
+        ("10-01", "1001_1.pdf"),
+    ],
+)
+def test_a_number_alone_is_suggested_only_if_it_can_be_nothing_else(number, name):
+    orders = [Order(number, [OrderItem("1")])]
+    classifier = UnmatchedClassifier(PATTERN, expect_files(orders, PATTERN), orders)
+    assert classifier.classify(name, {}).suggestion is None
+
+
+def test_a_number_without_separators_may_be_that_of_another_order():
+    orders = [Order("2024-0001", [OrderItem("1")]), Order("20240002", [OrderItem("1")])]
+    classifier = UnmatchedClassifier(PATTERN, expect_files(orders, PATTERN), orders)
+    outcome = classifier.classify("20240001_1.pdf", {})
+    assert (outcome.status, outcome.suggestion) == (NEAR, None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "suggestion"),
+    [
+        ("{order_number}", "Order 1004.pdf", "1004.pdf"),
+        ("{order_number}/{order_item_number}", "1001_2.pdf", "1001/2.pdf"),
+        ("{order_number}/{order_item_number}", "Order 1001/Item 2.pdf", "1001/2.pdf"),
+        ("{order_number}/{order_item_number}", "1001/1001-2.pdf", "1001/2.pdf"),
+        ("{order_number}/{order_item_number}", "old/1001/2.pdf", None),
+        ("prints/{order_number}_{order_item_number}", "prints/Order 1001 Item 2.pdf", "prints/1001_2.pdf"),
+        ("prints/{order_number}_{order_item_number}", "Prints/1001/2.pdf", "prints/1001_2.pdf"),
+        ("approved/{order_number}_{order_item_number}", "1001_2.pdf", None),
+        ("approved/{order_number}_{order_item_number}", "rejected/1001_2.pdf", None),
+        ("approved_{order_number}_{order_item_number}", "1001_2.pdf", None),
+        ("approved_{order_number}_{order_item_number}", "Approved 1001-2.pdf", "approved_1001_2.pdf"),
+        ("order-{order_number}-item-{order_item_number}", "1001_2.pdf", "order-1001-item-2.pdf"),
+        ("{order_number}-{order_item_position}", "Order 1001 Line 2.pdf", "1001-2.pdf"),
+        ("{order_item_number}_{order_number}", "Order 1001 Item 2.pdf", "2_1001.pdf"),
+    ],
+)
+def test_suggestions_follow_the_pattern(pattern, name, suggestion):
+    parsed = FilenamePattern(pattern)
+    outcome = UnmatchedClassifier(parsed, expect_files(ORDERS, parsed), ORDERS).classify(name, {})
+    assert (outcome.status, outcome.suggestion) == (NEAR, suggestion), outcome.reason
