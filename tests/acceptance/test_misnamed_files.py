@@ -86,7 +86,7 @@ TO_OTHERS = [
     ("1001_1.jpg.part", "upload is not finished", "1001_1.jpg"),
 ]
 TO_NOBODY = [
-    ("1002-1.pdf", "near_miss", "1002_1, 1002_01"),  # items 1 and 01 are equally near
+    ("1002-1.pdf", "near_miss", "1002_01, 1002_1"),  # items 1 and 01 are equally near
     ("1001_3.pdf", "near_miss", "1001_1, 1001_2"),
     ("1001_11.pdf", "near_miss", "1001_1, 1001_2"),
     ("1001_1a.pdf", "near_miss", "1001_1, 1001_2"),

@@ -140,7 +140,7 @@ class UnmatchedClassifier:
 
     def _why_not_suggested(self, name: str, reading: Reading) -> Reason:
         """The reason of a file that mentions pending orders, and may be for one of them."""
-        numbers = sorted({order.number for order in reading.orders}, key=natural_key)
+        numbers = sorted(sorted({order.number for order in reading.orders}), key=natural_key)
         if len(numbers) > 1:
             return reason("several_orders_in_name", order_numbers=numbers[:_MAX_NAMES_SHOWN])
         expected = self._names_of_order(nfc(numbers[0]))
@@ -217,7 +217,7 @@ class UnmatchedClassifier:
         }
         if not basenames:
             return reason("order_needs_no_artwork", order_number=orders[0].number)
-        names = sorted(basenames, key=natural_key)
+        names = sorted(sorted(basenames), key=natural_key)
         shown, more = names[:_MAX_NAMES_SHOWN], len(names) - _MAX_NAMES_SHOWN
         if more > 0:
             return reason("order_expects_more_names", order_number=orders[0].number, basenames=shown, more=more)
