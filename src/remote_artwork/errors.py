@@ -14,6 +14,7 @@
     │   ├── StorageDenied                    it refuses the credentials (PermissionError)
     │   ├── StorageMisbehaved                its response breaks the protocol
     │   └── FileGone                         one file does not exist (FileNotFoundError)
+    │       └── FileReplaced                 it was replaced while it was read
     ├── LedgerError (RuntimeError)           the ledger could not be used; exit code 3
     │   ├── LedgerUnavailable  *             locked, full, read-only or not reachable (ConnectionError)
     │   ├── OrderNotStored                   one order cannot be stored; correct it in the shop
@@ -50,6 +51,7 @@ __all__ = [
     "ConfigurationError",
     "ExitCode",
     "FileGone",
+    "FileReplaced",
     "InvalidLedger",
     "InvalidLocation",
     "InvalidOrder",
@@ -166,6 +168,10 @@ class StorageMisbehaved(StorageError):
 
 class FileGone(StorageError, FileNotFoundError):
     """A file that was listed or requested does not exist any more. Scan again."""
+
+
+class FileReplaced(FileGone):
+    """A file was replaced since its metadata was read, so the content that was meant does not exist any more."""
 
 
 class LedgerError(RemoteArtworkError, RuntimeError):

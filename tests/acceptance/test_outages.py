@@ -20,13 +20,13 @@ USES = (
     lambda storage: storage.stat(FILE.name),
     lambda storage: storage.reader(FILE).read(0, FILE.size),
 )
-CLOSED = ("web", "HTTP 403")
-"""No outage: what most web servers without a listing answer for every name that is not there."""
-
 ANSWERED = {"HTTP 200 with a web page": 1, "HTTP 200 with an empty body": 1, "HTTP 403": 1}
 NEVER_ARRIVED = {REFUSED: 0, NO_SUCH_HOST: 0}
 WEB_LIKE = 1 + 2 + 1
 """The folder, a name of each of two items, and a name that nobody gave a file."""
+
+WEB_REFUSED = 1 + 2 * 8
+"""The folder, and every name of each of two items."""
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "outages.md"
 
@@ -51,7 +51,7 @@ def scanned(storage, shop):
 
 @pytest.mark.parametrize(
     ("protocol", "fault"),
-    [(protocol, fault) for protocol in PROTOCOLS for fault in FAULTS if (protocol, fault) != CLOSED],
+    [(protocol, fault) for protocol in PROTOCOLS for fault in FAULTS],
 )
 def test_a_scan_in_an_outage_knows_nothing_and_sends_nothing(shop, protocol, fault):
     with outage(protocol, fault, HASTY, TWICE) as (storage, server):
@@ -59,21 +59,13 @@ def test_a_scan_in_an_outage_knows_nothing_and_sends_nothing(shop, protocol, fau
     assert [item.status for item in report.items] == ["unreadable"] * 2
     assert [fault.part for fault in report.faults] == ["storage"]
     assert report.exit_code == 3
-    assert len(server.requests) <= (WEB_LIKE if protocol == "web" and fault in ANSWERED else limit(fault))
-
-
-def test_a_web_folder_that_refuses_every_name_is_one_without_those_files_and_the_report_says_what_it_may_be(shop):
-    with outage(*CLOSED, HASTY, TWICE) as (storage, server):
-        report = scanned(storage, shop)
-    assert [item.status for item in report.items] == ["missing"] * 2
-    assert all("a file that is not public also looks missing" in item.reason for item in report.items)
-    assert len(server.requests) < 40
+    web_limit = {"HTTP 403": WEB_REFUSED}.get(fault, WEB_LIKE)
+    assert len(server.requests) <= (web_limit if protocol == "web" and fault in ANSWERED else limit(fault))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_file_in_an_outage_is_never_a_missing_one(protocol, fault):
-    again_by_get = (protocol, fault) == CLOSED  # HEAD itself may be what is refused
     with outage(protocol, fault, HASTY, TWICE) as (storage, server):
         for use in USES:
             server.requests.clear()
@@ -82,7 +74,7 @@ def test_one_file_in_an_outage_is_never_a_missing_one(protocol, fault):
                 use(storage)
             assert time.monotonic() - begin < ENDS_WITHIN
             assert not isinstance(raised.value, FileNotFoundError)
-            assert len(server.requests) <= limit(fault) + again_by_get
+            assert len(server.requests) <= limit(fault)
 
 
 def rows(table):
@@ -101,8 +93,7 @@ def test_the_page_of_outages_names_every_fault_and_protocol(table):
 def test_no_outage_of_the_page_is_read_as_missing():
     for fault, cells in rows("scan").items():
         for protocol in PROTOCOLS:
-            told = "missing" if (protocol, fault) == CLOSED else "unreadable"
-            assert cells[protocol].startswith(f"`{told}`"), (fault, protocol)
+            assert cells[protocol].startswith("`unreadable`"), (fault, protocol)
     for fault, cells in rows("stat").items():
         for protocol in PROTOCOLS:
             assert re.match("`Storage(Unreachable|Misbehaved|Denied)`", cells[protocol]), (fault, protocol)

@@ -61,6 +61,7 @@ GERMAN = Catalog(
         "limit_reached": "dem nächsten Lauf überlassen: dieser war auf {limit} Aufträge begrenzt",
         "deleted_after_check": "{error}; die Datei wurde nach der Prüfung gelöscht",
         "deleted_during_scan": "{error}; die Datei wurde während des Laufs gelöscht",
+        "replaced_during_scan": "{error}; es wurde nichts gesendet, der nächste Lauf prüft die neue Datei",
         "files_keep_changing": "die Dateien ändern sich ständig; es wurde nichts gesendet",
         "other_file_arrived": "{files:list} kam während des Laufs hinzu und geht vor; es wurde nichts gesendet",
         "no_url": "es ließ sich keine Adresse erzeugen: {error}; es wurde nichts gesendet",

@@ -68,10 +68,13 @@ class SearchQuery:
     Args:
         basenames: Expected names without extension, sorted. The storage may keep them as given, in NFC or in NFD.
         names: Further names with extension, searched for exactly as given.
+        case_matters: Those basenames that contain an order number with letters. Another order's number may differ only
+            in case, so a storage that ignores case cannot show whose file it has.
     """
 
     basenames: Sequence[str] = ()
     names: Sequence[str] = ()
+    case_matters: Collection[str] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -103,8 +106,16 @@ class ExpectedFiles:
             orders: The order numbers to search for; None: all pending orders.
         """
         files = chain(self.by_basename.values(), *self.ambiguous.values())
-        basenames = {_search_form(file.basename) for file in files if orders is None or file.order.number in orders}
-        return SearchQuery(basenames=sorted(basenames), names=sorted(names))
+        wanted = [file for file in files if orders is None or file.order.number in orders]
+        return SearchQuery(
+            basenames=sorted({_search_form(file.basename) for file in wanted}),
+            names=sorted(names),
+            case_matters=frozenset(
+                _search_form(file.basename)
+                for file in wanted
+                if file.order.number.swapcase() != file.order.number and file.order.number in file.basename
+            ),
+        )
 
 
 def _search_form(basename: str) -> str:

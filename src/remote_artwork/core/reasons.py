@@ -138,6 +138,7 @@ SENDING = {
     "limit_reached": "left for the next scan: this one was limited to {limit} orders",
     "deleted_after_check": "{error}; the file was deleted after it was checked",
     "deleted_during_scan": "{error}; the file was deleted during the scan",
+    "replaced_during_scan": "{error}; nothing was sent, and the next scan checks the new file",
     "files_keep_changing": "its files keep changing; nothing was sent, and the next scan checks them again",
     "other_file_arrived": (
         "{files:list} appeared meanwhile, and the policy prefers it; nothing was sent, and the next scan checks it"

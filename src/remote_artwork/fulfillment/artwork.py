@@ -23,7 +23,7 @@ from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
-from remote_artwork.errors import FileGone, StorageError, StorageMisbehaved
+from remote_artwork.errors import FileGone, FileReplaced, StorageError, StorageMisbehaved
 from remote_artwork.fulfillment.session import Dependencies, OrderSession
 from remote_artwork.retry import share_budget
 
@@ -64,7 +64,9 @@ class ArtworkFiles:
             session.advance(session.selection(number, files))
             result = self.services.checks.check_files(plan.item, files)
         except FileGone as error:
-            session.set_outcome(number, ItemStatus.MISSING, reason("deleted_during_scan", error=str(error)))
+            replaced = isinstance(error, FileReplaced)
+            because = reason("replaced_during_scan" if replaced else "deleted_during_scan", error=str(error))
+            session.set_outcome(number, ItemStatus.SETTLING if replaced else ItemStatus.MISSING, because)
             return False
         except StorageError as error:
             session.failures.append(error)

@@ -397,7 +397,8 @@ def list_first_page(context: CheckContext) -> CheckStep:
     try:
         capability = context.storage.probe_capability()
         if capability is not None:
-            return _step("list", Verdict.OK, reason("missing_files_probed", capability=capability))
+            verdict = Verdict.WARNING if capability.caution else Verdict.OK
+            return _step("list", verdict, reason("missing_files_probed", capability=capability.description))
         page = next((page for page in context.storage.pages() if page.names), None)
         if page is None:
             return _step("list", Verdict.WARNING, reason("listing_empty"))

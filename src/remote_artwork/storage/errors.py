@@ -29,6 +29,7 @@ from attrs import frozen
 from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
+    FileReplaced,
     InvalidLocation,
     LocationNotFound,
     RemoteArtworkError,
@@ -108,7 +109,7 @@ def _from_status(status: int, code: str, details: str, subject: str, name: str |
     if status in (404, 410):
         return _missing(subject, http, None if code in _NO_BUCKET_CODES else name)
     if status in (412, 416) and name is not None:
-        return FileGone(f"{subject}: the file was replaced while it was read ({http}); scan again")
+        return FileReplaced(f"{subject}: the file was replaced while it was read ({http}); scan again")
     return StorageMisbehaved(f"{subject}: the storage gives an unexpected response ({http}); check the URL")
 
 

@@ -32,6 +32,7 @@ from remote_artwork.retry import RetryPolicy, share_budget
 from remote_artwork.storage.backends.base import (
     LOCAL,
     Backend,
+    Capability,
     ListingTimeout,
     Probeable,
     RegionResolver,
@@ -237,7 +238,7 @@ class ArtworkStorage:
 
         return evolve(page, names=names, file=file)
 
-    def probe_capability(self) -> str | None:
+    def probe_capability(self) -> Capability | None:
         """For a location without a listing, what its server says about missing files; None for every other.
 
         Raises:

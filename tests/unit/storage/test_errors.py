@@ -19,6 +19,7 @@ from google.auth.exceptions import RefreshError, TransportError
 
 from remote_artwork.errors import (
     FileGone,
+    FileReplaced,
     InvalidLocation,
     LocationNotFound,
     StorageDenied,
@@ -63,8 +64,8 @@ def other_clients_error(**attributes):
         (s3_error(400, "RequestRateLimitExceeded"), StorageUnreachable, StorageUnreachable),
         (s3_error(400, "AuthorizationHeaderMalformed"), InvalidLocation, InvalidLocation),
         (s3_error(400, "x y; DROP"), StorageMisbehaved, StorageMisbehaved),
-        (s3_error(412), StorageMisbehaved, FileGone),
-        (s3_error(416), StorageMisbehaved, FileGone),
+        (s3_error(412), StorageMisbehaved, FileReplaced),
+        (s3_error(416), StorageMisbehaved, FileReplaced),
         (s3_error(429), StorageUnreachable, StorageUnreachable),
         (s3_error(501), StorageMisbehaved, StorageMisbehaved),
         (s3_error(503, "SlowDown"), StorageUnreachable, StorageUnreachable),
@@ -76,7 +77,7 @@ def other_clients_error(**attributes):
         (azure_error(404, "ContainerNotFound", ResourceNotFoundError), LocationNotFound, LocationNotFound),
         (azure_error(404, "ResourceNotFound", ResourceNotFoundError), LocationNotFound, LocationNotFound),
         (azure_error(404, "BlobNotFound", ResourceNotFoundError), LocationNotFound, FileGone),
-        (azure_error(412, StorageErrorCode.CONDITION_NOT_MET), StorageMisbehaved, FileGone),
+        (azure_error(412, StorageErrorCode.CONDITION_NOT_MET), StorageMisbehaved, FileReplaced),
         (azure_error(503, StorageErrorCode.SERVER_BUSY), StorageUnreachable, StorageUnreachable),
         (azure_error(500, "OperationTimedOut"), StorageUnreachable, StorageUnreachable),
         (azure_error(302), StorageMisbehaved, StorageMisbehaved),

@@ -9,7 +9,7 @@ from remote_artwork.core.matching import Page
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.storage.backends.base import ListingTimeout
 from remote_artwork.storage.backends.listing import Lister
-from remote_artwork.storage.backends.web import MAX_CONCURRENT_PROBES
+from remote_artwork.storage.backends.web_probing import MAX_CONCURRENT_PROBES
 
 LIMIT = 5
 

@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from attrs import frozen
 from fsspec import AbstractFileSystem
 from fsspec.asyn import mirror_sync_methods
 
@@ -89,11 +90,24 @@ class Searcher(Protocol):
         """Every expected file that exists, in any order. The pages may contain other files, too."""
 
 
+@frozen
+class Capability:
+    """How a location without a listing shows missing files.
+
+    Args:
+        description: What the server's responses to random names say, for a person.
+        caution: Whether a scan may often not know if a file exists.
+    """
+
+    description: str
+    caution: bool = False
+
+
 @runtime_checkable
 class Probeable(Protocol):
     """A ``Searcher`` whose location may have no listing: it then requests each expected name."""
 
-    def probe_capability(self, send: Requester) -> str | None:
+    def probe_capability(self, send: Requester) -> Capability | None:
         """What the server's responses say about missing files; None if the location can be listed.
 
         Raises:

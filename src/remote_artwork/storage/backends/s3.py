@@ -17,7 +17,7 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
-from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, FileReplaced, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
 from remote_artwork.storage.backends.listing import Lister, names_below, page_below
@@ -144,7 +144,7 @@ class Backend:
             body.close()
             if etag is None:
                 raise StorageMisbehaved("the storage sends a file without its ETag; check host and bucket in the URL")
-            raise FileGone("the file was replaced since the scan read its metadata; scan again")
+            raise FileReplaced("the file was replaced since the scan read its metadata; scan again")
         return self._wait(_read_all, body)
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:

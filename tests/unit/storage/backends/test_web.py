@@ -1,20 +1,32 @@
 """The web backend: what a response says about a file, listings in S3's form, and probing of names."""
 
+import math
+import re
 from collections import Counter
 
 import pytest
 
 from remote_artwork.core.expected import SearchQuery
-from remote_artwork.errors import FileGone, StorageDenied, StorageError, StorageMisbehaved, StorageUnreachable
+from remote_artwork.errors import (
+    FileGone,
+    FileReplaced,
+    StorageDenied,
+    StorageError,
+    StorageMisbehaved,
+    StorageUnreachable,
+)
 from remote_artwork.http import Response
-from remote_artwork.storage.backends.web import (
+from remote_artwork.storage.backends.web_files import file_from_response
+from remote_artwork.storage.backends.web_listing import read_listing
+from remote_artwork.storage.backends.web_probing import (
     MAX_CONCURRENT_PROBES,
     MAX_UNREACHABLE,
     NameProbe,
-    file_from_response,
+    lookalike,
     names_of,
-    read_listing,
+    shape_of,
 )
+from remote_artwork.storage.backends.web_requests import cache_age
 from web_server import listing
 
 # One file
@@ -62,8 +74,8 @@ def test_without_a_strong_etag_the_change_token_has_time_and_size(etag):
     [
         (404, {}, FileGone, "does not exist"),
         (410, {}, FileGone, "does not exist"),
-        (412, {}, FileGone, "replaced"),
-        (416, {"content-range": "bytes */5"}, FileGone, "replaced"),
+        (412, {}, FileReplaced, "replaced"),
+        (416, {"content-range": "bytes */5"}, FileReplaced, "replaced"),
         (401, {}, StorageDenied, "HTTP 401"),
         (403, {}, StorageDenied, "make the file public"),
         (301, {}, StorageMisbehaved, "redirects are not followed"),
@@ -83,6 +95,72 @@ def test_a_response_that_does_not_describe_a_file_is_an_error(status, headers, e
         described(status, WHOLE | headers)
     assert type(raised.value) is error
     assert "a.png" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-location": "a.png.old"},
+        {"content-location": "/in/a.png.en"},
+        {"content-location": "https://host/in/b.png"},
+        {"content-location": "A.png"},
+        {"content-location": "http://[/a.png"},
+        {"tcn": "choice"},
+        {"vary": "Accept-Encoding, Negotiate"},
+        {"alternates": '{"a.png.en" 1 {language en}}'},
+    ],
+)
+def test_a_response_about_another_file_is_not_the_file(headers):
+    with pytest.raises(StorageMisbehaved, match="has no file of this name"):
+        described(200, WHOLE | headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-location": "a.png"},
+        {"content-location": "https://origin.example/store/a.png?v=2"},
+        {"content-location": "%61.png"},
+        {"content-location": ""},
+        {"vary": "Origin"},
+        *({"content-encoding": value} for value in ("", "identity", "aws-chunked", "utf-8", "aws-chunked, UTF-8")),
+    ],
+)
+def test_headers_that_name_the_file_or_encode_nothing_are_harmless(headers):
+    assert described(200, WHOLE | headers).size == 10
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "aws-chunked, gzip", "x-unknown"])
+def test_an_encoded_file_is_an_error(encoding):
+    with pytest.raises(StorageMisbehaved, match="compresses"):
+        described(200, WHOLE | {"content-encoding": encoding})
+
+
+# Caches
+
+
+@pytest.mark.parametrize(
+    ("headers", "age"),
+    [
+        ({}, 0),
+        ({"age": "0", "x-cache": "HIT"}, 0),
+        ({"age": "80000", "x-cache": "Hit from cloudfront"}, 80000),
+        ({"x-cache": "Hit from cloudfront"}, math.inf),
+        ({"x-cache": "RefreshHit from cloudfront"}, 0),
+        ({"x-cache": "TCP_HIT"}, math.inf),
+        ({"x-cache": "TCP_REFRESH_HIT"}, 0),
+        ({"x-cache": "MISS", "x-cache-lookup": "HIT from proxy:3128", "x-cache-hits": "0"}, 0),
+        ({"cf-cache-status": "STALE"}, math.inf),
+        ({"cf-cache-status": "DYNAMIC"}, 0),
+        ({"cache-status": '"CDN"; hit; ttl=30'}, math.inf),
+        ({"cache-status": '"CDN"; fwd=stale'}, 0),
+        ({"x-proxy-cache": "HIT"}, math.inf),
+        ({"cache-control": "stale-while-revalidate=60"}, 0),
+        ({"age": "soon"}, 0),
+    ],
+)
+def test_the_age_of_a_cached_response_is_read_from_its_headers(headers, age):
+    assert cache_age(Response(status=200, headers=headers, body=b"")) == age
 
 
 # Listings
@@ -177,6 +255,85 @@ def test_names_are_probed_in_both_cases_and_both_unicode_forms():
     assert set(names_of("é")) == {f"{e}{name[1:]}" for e in ("é", "e\u0301") for name in names_of("1")}
 
 
+@pytest.mark.parametrize("stem", ["1001_1", "0017-2", "7", "PRINT_1004_FINAL_1", "2024/1001/1", "abc", "Ä", "A1_b2"])
+def test_a_random_name_looks_like_the_name_it_stands_for(stem):
+    for attempt in range(2):
+        assert lookalike(stem, attempt) != stem
+        assert shape_of(lookalike(stem, attempt)).startswith(shape_of(stem))
+    words = re.findall("[A-Za-z]+", stem) if re.search("[0-9]", stem) else []
+    assert all(word in lookalike(stem, 4) for word in words)
+
+
+def test_no_number_gets_a_leading_zero():
+    assert not any(re.search("(?<![0-9])0", lookalike("1001_12")) for _ in range(100))
+
+
+def test_a_fallback_for_names_of_one_form_is_detected():
+    probe, _ = probing(lambda name: 200 if re.fullmatch(r"[1-9][0-9]{3}_[0-9]\.pdf", name) else 404)
+    with pytest.raises(StorageMisbehaved, match=r"a random name ending in \.pdf"):
+        run(probe, "1001_1")
+
+
+def test_a_random_name_that_is_a_real_file_proves_nothing():
+    probe, _ = probing(lambda name: 200 if re.fullmatch(r"[1-9]\.pdf", name) else 404)  # nine files in a full folder
+    assert run(probe, "1", "2") == (["1.pdf", "2.pdf"], {})
+
+
+def test_403_is_missing_only_if_every_random_name_gets_it_and_a_file_was_found():
+    probe, _ = probing(lambda name: 200 if name == "1001_1.pdf" else 403)
+    assert run(probe, "1001_1", "1002_1") == (["1001_1.pdf"], {})
+    probe, _ = probing(lambda _: 403)
+    with pytest.raises(StorageDenied, match="refuses every name"):
+        run(probe, "1001_1", "1002_1")
+
+
+def test_a_rule_against_one_extension_is_not_missing():
+    probe, asked = probing(lambda name: 403 if name.endswith(".pdf") else 200 if name == "1001_1.png" else 404)
+    hits, unknown = run(probe, "1001_1", "1002_1", *map(str, range(2000, 2020)))
+    assert hits == []
+    assert len(unknown) == 22
+    assert all("every name ending in .pdf" in problem for problem in unknown.values())
+    assert sum(name.endswith(".pdf") for name in asked) <= 16 + 1  # at most one for each file that was in progress
+
+
+def test_a_server_that_refuses_everything_half_way_reports_nothing_as_missing():
+    responses = iter(range(10**6))
+    probe, _ = probing(lambda _: 404 if next(responses) < 40 else 403)
+    hits, unknown = run(probe, *(f"{number}_1" for number in range(1001, 1041)))
+    assert hits == []
+    assert len(unknown) >= 40 - 40 // 8
+
+
+def test_a_server_that_loses_a_file_that_it_sent_reports_nothing_as_missing():
+    responses = Counter()
+
+    def forgets(name):
+        responses[name] += 1
+        return 200 if name == "1001_1.pdf" and responses[name] == 1 else 404
+
+    probe, _ = probing(forgets)
+    hits, unknown = run(probe, "1001_1", "1002_1")
+    assert hits == ["1001_1.pdf"]
+    assert list(unknown) == ["1002_1.jpg"]
+    assert "prove nothing" in unknown["1002_1.jpg"]
+
+
+def test_a_403_before_the_first_404_is_not_missing_either():
+    probe, _ = probing(lambda name: 403 if name == "1001_1.jpg" else 200 if name == "1002_1.png" else 404)
+    hits, unknown = run(probe, "1001_1", "1002_1")
+    assert hits == ["1002_1.png"]
+    assert list(unknown) == ["1001_1.jpg"]
+
+
+def test_on_a_server_that_ignores_case_a_number_with_letters_is_unknown():
+    probe, _ = probing(lambda name: 200 if name.lower() in ("a1_1.pdf", "print_7.pdf") else 404)
+    query = SearchQuery(basenames=["A1_1", "PRINT_7"], case_matters=frozenset({"A1_1"}))
+    pages = list(probe.run(query))
+    assert [name for page in pages for name in page.names] == ["PRINT_7.pdf"]
+    (problem,) = [problem for page in pages for problem in page.unknown.values()]
+    assert "ignores upper and lower case" in problem
+
+
 def test_an_empty_search_probes_nothing():
     probe, asked = probing(lambda _: 404)
     assert run(probe) == ([], {})
@@ -190,10 +347,11 @@ def test_whole_names_are_requested_once():
 
 
 def test_one_random_name_per_extension_is_requested():
-    probe, asked = probing(lambda name: 200 if len(name) < 9 and name.endswith("jpg") else 404)
-    hits, _ = run(probe, *map(str, range(600)))
-    assert hits == [f"{number}.jpg" for number in range(600)]
-    assert asked.total() == 600 * 8 + 1
+    files = {f"{number}_1.jpg" for number in range(1000, 1600)}
+    probe, asked = probing(lambda name: 200 if name in files else 404)
+    hits, _ = run(probe, *(f"{number}_1" for number in range(1000, 1600)))
+    assert set(hits) == files
+    assert 600 * 8 + 1 <= asked.total() <= 600 * 8 + 5  # more if the random name is that of a file
 
 
 def test_an_unreachable_server_ends_the_probe_after_a_few_files():
