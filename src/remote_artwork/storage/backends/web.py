@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -27,7 +27,7 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import CycleDetector
-from remote_artwork.errors import ConfigurationError, FileReplaced, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, FileReplaced, StorageError, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, Response, open_session, run_sync
 from remote_artwork.storage.backends.base import Capability, Requester, RequestKind, isolated_fs
 from remote_artwork.storage.backends.web_files import file_from_response, file_size, range_start
@@ -38,6 +38,7 @@ from remote_artwork.storage.backends.web_requests import (
     cache_age,
     describe_age,
     exchange,
+    passed_cache,
     past_caches,
     read_slice,
     response_of,
@@ -58,7 +59,7 @@ MAX_CACHE_AGE = 60.0
 """Seconds for which a response about an existing file counts as current, if it can only be had from a cache."""
 
 _REMEMBERED_FOR = 900.0
-"""Seconds for which a look-up accepts from a cache what the server itself said in a search before."""
+"""Seconds for which a second look accepts from a cache what the server itself said in a search before."""
 
 _MAX_REMEMBERED = 10_000
 
@@ -102,7 +103,7 @@ class Backend:
         self._fs = fs
         self._folder = f"{root.rstrip('/')}/"
         self._call_timeout = call_timeout
-        self._remembered: dict[str, tuple[float, Response]] = {}
+        self._remembered: dict[str, tuple[float, StoredFile | None]] = {}
         self._lock = threading.Lock()
 
     def pages(self, send: Requester) -> Iterator[Page]:
@@ -126,6 +127,10 @@ class Backend:
             return
         yield from self._pages(first, send)
         yield Page(complete=True, strategy="listing")
+
+    def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
+        """Request each name that such a file can have; a listing may be long, or older than the files."""
+        return self._probe(send, seen_before=True).run(SearchQuery(basenames=basenames))
 
     def _pages(self, page: Page, send: Requester) -> Iterator[Page]:
         cycle = CycleDetector()
@@ -152,8 +157,8 @@ class Backend:
             pass  # a search requests each name, too
         return check_random_names(partial(self._request_name, send=send))
 
-    def _probe(self, send: Requester) -> NameProbe:
-        return NameProbe(self._folder, partial(self._request_name, send=send))
+    def _probe(self, send: Requester, *, seen_before: bool = False) -> NameProbe:
+        return NameProbe(self._folder, partial(self._request_name, send=send, seen_before=seen_before))
 
     def _request_name(self, name: str, *, send: Requester, seen_before: bool = False) -> Response:
         """The server's response for one name. A response of a cache is compared with one past caches.
@@ -174,16 +179,16 @@ class Backend:
             return response
         age = cache_age(response)
         if not age:
-            if exists:
-                self._remember(name, response)
+            self._remember(name, response)
             return response
         direct = self._get_start(past_caches(url), name, send)
         if cache_age(direct):
-            if exists and (age <= MAX_CACHE_AGE or (seen_before and self._is_remembered(name, response))):
+            current = exists and age <= MAX_CACHE_AGE
+            if current or (seen_before and (age <= MAX_CACHE_AGE or self._is_remembered(name, response))):
                 return response
         elif not exists and direct.status == response.status:
             return direct
-        elif exists and direct.status in EXISTS and _same_file(name, direct, response):
+        elif exists and direct.status in EXISTS and _file(name, direct) == _file(name, response):
             return response
         raise CachedResponse(
             f"{name!r}: a cache in front of the server sends {describe_age(age)}, so it is not known which file is "
@@ -191,19 +196,25 @@ class Backend:
         )
 
     def _remember(self, name: str, response: Response) -> None:
-        """Keep a response of the server itself. A cache that gives no age may repeat it for a while."""
+        """Keep what the server itself said, if there is a cache that may repeat it without an age."""
+        if not passed_cache(response):
+            return
+        try:
+            file = _file(name, response)
+        except StorageError:
+            return  # the caller judges it
         now = monotonic()
         with self._lock:
             if len(self._remembered) >= _MAX_REMEMBERED:
                 self._remembered = {
                     each: (at, kept) for each, (at, kept) in self._remembered.items() if now - at <= _REMEMBERED_FOR
                 }
-            self._remembered[name] = now, response
+            self._remembered[name] = now, file
 
     def _is_remembered(self, name: str, response: Response) -> bool:
         with self._lock:
-            at, kept = self._remembered.get(name, (-math.inf, None))
-        return kept is not None and monotonic() - at <= _REMEMBERED_FOR and _same_file(name, kept, response)
+            at, file = self._remembered.get(name, (-math.inf, None))
+        return monotonic() - at <= _REMEMBERED_FOR and file == _file(name, response)
 
     def _get_start(self, url: str, name: str, send: Requester) -> Response:
         """A GET of the first byte; of the whole file, whose content is not read, if that does not describe it."""
@@ -257,8 +268,9 @@ class Backend:
         return run_sync(self._fs.loop, request, self._fs, *arguments, timeout=self._call_timeout, **options)
 
 
-def _same_file(name: str, one: Response, other: Response) -> bool:
-    return file_from_response(name, one) == file_from_response(name, other)
+def _file(name: str, response: Response) -> StoredFile | None:
+    """The file that a response describes; None if it says that there is none."""
+    return file_from_response(name, response) if response.status in EXISTS else None
 
 
 def _call_directly(_kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None) -> T:

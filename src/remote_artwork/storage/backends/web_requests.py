@@ -93,11 +93,20 @@ def cache_age(response: Response) -> float:
     if _AGE.fullmatch(age):
         return float(age)
     for name, value in response.headers.items():
-        if "cache" in name and not any(part in name for part in _NO_MARKERS):
+        if _is_marker(name):
             state = value.lower()
             if _FROM_CACHE.search(state) and not any(word in state for word in _REVALIDATED):
                 return math.inf
     return 0.0
+
+
+def passed_cache(response: Response) -> bool:
+    """Whether a response came through a cache that shows itself in a header."""
+    return "age" in response.headers or any(map(_is_marker, response.headers))
+
+
+def _is_marker(header: str) -> bool:
+    return "cache" in header and not any(part in header for part in _NO_MARKERS)
 
 
 def describe_age(age: float) -> str:
