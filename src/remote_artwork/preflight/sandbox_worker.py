@@ -1,7 +1,7 @@
 """The process of the sandbox: ``python -P -m remote_artwork.preflight.sandbox_worker JOB``.
 
 It requests the bytes of the file on standard output and receives them on standard input. So it needs neither the
-storage nor its credentials. The operating system limits its CPU time and its memory.
+storage nor its credentials. The operating system limits its CPU time and its memory, and Landlock what it can reach.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     """Run the job that the command line describes."""
     job = json.loads(sys.argv[1])
     requests = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not look like a request
+    os.dup2(2, 1)  # what a library prints must not look like a request; nothing reads the standard error
     _apply_limits(job)
     buffer_size = _BUFFER_SIZES.get(job["task"], _DEFAULT_BUFFER_SIZE)
     result = _run_task(job, io.BufferedReader(_RemoteFile(job["size"], requests, 0), buffer_size))
