@@ -66,7 +66,7 @@ _BRACKETED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|\[[0-9]+\])\s*")
 _LABEL = re.compile(rf"{_ORDER_LABEL}|{_ITEM_LABEL}|{_FILE_LABEL}|no|nr|n|num")
 _ATTACHED = re.compile(rf"{_ITEM_LABEL}|{_FILE_LABEL}|v|rev|copy|kopie")
 _FILE_LABEL_AT_END = re.compile(rf"(?<![^\W\d_]){_FILE_LABEL}{_SEPARATOR}*$")
-_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))?")
 _PERCENT = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _PIECE = re.compile(r"[0-9]+|[^\W\d_]+")
 _COPY_WORD = r"(?:(?:copy|kopie|kopia|kopi|copie|copia|cópia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final)"
@@ -96,6 +96,9 @@ _MAX_ITEM_DIGITS = 3
 """If the last part of an order number has more digits, it is not taken for an item number."""
 MIN_LENGTH_DIFFERENCE = 2
 """A swap of order and item number is recognized only if the order number is at least this many characters longer."""
+
+MIN_LONG_ITEM = 6
+"""A swap is also recognized if the item number is that long, because it is then hardly the number of another order."""
 
 
 class Spelling(enum.Enum):
@@ -192,6 +195,8 @@ class MentionIndex:
     pattern: FilenamePattern
     _by_key: dict[str, dict[Spelling, tuple[Order, ...]]] = field(factory=dict, init=False)
     _longest: dict[str, int] = field(factory=dict, init=False)
+    _by_item: dict[str, Order | None] = field(factory=dict, init=False)
+    """The order with this long number or id of an item; None if there are several."""
     _prints: dict[str, Mapping[str, Sequence[ExpectedFile]]] = field(factory=dict, init=False)
     _lengths: set[int] = field(factory=set, init=False)
     """The lengths of the numbers that are only digits."""
@@ -201,6 +206,9 @@ class MentionIndex:
             number = fold(order.number)
             if number.isdecimal():
                 self._lengths.add(len(number))
+            for key in {_strip_zeros(text) for item in order.items for text in (item.number, item.id or item.number)}:
+                if len(key) >= _MIN_ID and key.isdecimal():
+                    self._by_item[key] = None if key in self._by_item else order
             for key, spelling in _keys_of_order(order):
                 spellings = self._by_key.setdefault(key, {})
                 known = spellings.get(spelling, ())
@@ -236,7 +244,13 @@ class MentionIndex:
                 else parts.orders
             )
             return self._reading(basename, parts, orders)
-        return None
+        return self._read_items(fold(basename)) if self._by_item else None
+
+    def _read_items(self, text: str) -> Reading | None:
+        """What a name says that contains only the long number or id of an item."""
+        found = [self._by_item.get(_strip_zeros(piece)) for piece in _PIECE.findall(text)]
+        orders = {order.id: order for order in found if order is not None}
+        return Reading(tuple(orders.values()), in_other_folder="/" in text) if orders else None
 
     @staticmethod
     def can_be_part(number: str, order: Order) -> bool:
@@ -373,7 +387,8 @@ class MentionIndex:
         found = self._prints_of(order).get(tail, ())
         if not tail or not _is_plain(item) or len(found) != 1 or not _is_separator(COPY_MARKS.sub("", after)):
             return None
-        if not labelled and mention.end - mention.start < len(tail) + MIN_LENGTH_DIFFERENCE:
+        length = mention.end - mention.start
+        if not labelled and len(tail) < MIN_LONG_ITEM and length < len(tail) + MIN_LENGTH_DIFFERENCE:
             return None
         words = ["extra_words"] if labelled or (labels and _has_words(labels[0])) else []
         return found[0], [*rules, *words, "swapped_numbers"]
@@ -463,11 +478,15 @@ def _keys_of_order(order: Order) -> Iterator[tuple[str, Spelling]]:
     pieces = _split(number)
     yield " ".join(piece.key for piece in pieces), Spelling.NUMBER
     joined = _joined(number)
-    if joined != _key(number) and sum(map(str.isdecimal, joined)) >= _MIN_JOINED:
+    digits = [piece for piece in pieces if piece.key.isdecimal()]
+    if (
+        joined != _key(number)
+        and sum(map(str.isdecimal, joined)) >= _MIN_JOINED
+        and all(piece.end - piece.start > 1 for piece in digits)
+    ):
         yield joined, Spelling.JOINED
-    digits = [piece.key for piece in pieces if piece.key.isdecimal()]
-    if len(digits) == 1 < len(pieces) and len(digits[0]) > _MAX_ITEM_DIGITS:
-        yield digits[0], Spelling.PART
+    if len(digits) < len(pieces) and pieces[-1].key.isdecimal() and len(pieces[-1].key) > _MAX_ITEM_DIGITS:
+        yield pieces[-1].key, Spelling.PART
     if order.id != order.number:
         order_id = fold(order.id).rpartition("/")[2]
         if len(order_id) >= _MIN_ANYWHERE:
@@ -532,9 +551,14 @@ def _boundary(text: str, pieces: Sequence[_Piece], first: int, end: int) -> _Bou
     return boundary
 
 
+def _gaps(text: str) -> list[bool]:
+    """Between which letters and digits of a text there are separators."""
+    return [one.end < following.start for one, following in pairwise(_split(text))]
+
+
 def _separators_in(text: str) -> int:
-    """How often separators are between the letters and digits of a text."""
-    return sum(one.end < following.start for one, following in pairwise(_split(text)))
+    """How often separators follow digits in a text: ``1001-A`` is item A of an order 1001, or order ``1001A``."""
+    return sum(one.end < following.start and one.key.isdecimal() for one, following in pairwise(_split(text)))
 
 
 def _is_distinct(text: str, start: int, end: int) -> bool:
@@ -548,10 +572,12 @@ def _identifies(text: str, mention: Mention, *, in_folder: bool = False) -> bool
     ``10-1`` is not enough, because it can be item 1 of an order 10.
     """
     number = text[mention.start : mention.end]
+    if mention.spelling is Spelling.NUMBER and _gaps(number) != _gaps(fold(mention.orders[0].number)):
+        return False
     if _ORDER_LABEL_AT_END.search(text[: mention.start]):
         return True
     digits = [piece for piece in _split(number) if piece.key.isdecimal()]
-    if not digits or mention.spelling is Spelling.JOINED or len(number) < _MIN_ALONE or _YEAR.fullmatch(number):
+    if not digits or mention.spelling is Spelling.JOINED or len(number) < _MIN_ALONE or _DATE.fullmatch(number):
         return False
     return in_folder or len(digits) == 1 or digits[-1].end - digits[-1].start > _MAX_ITEM_DIGITS
 

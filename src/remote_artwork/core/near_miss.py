@@ -18,7 +18,13 @@ from typing import NamedTuple
 from attrs import evolve, frozen
 
 from remote_artwork.core.expected import ExpectedFile, split_extension
-from remote_artwork.core.mentions import COPY_MARKS, MIN_LENGTH_DIFFERENCE, ascii_digits, folders_name_only
+from remote_artwork.core.mentions import (
+    COPY_MARKS,
+    MIN_LENGTH_DIFFERENCE,
+    MIN_LONG_ITEM,
+    ascii_digits,
+    folders_name_only,
+)
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, FilenamePattern
 from remote_artwork.core.text import INVISIBLE, nfc
@@ -204,7 +210,8 @@ def _unique(pairs: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedF
 def _with_numbers_swapped(file: ExpectedFile, pattern: FilenamePattern) -> str | None:
     """The basename with the numbers of order and item swapped; None if that could be a correct name."""
     order, item = file.order, file.item
-    if len(order.number) < len(item.number) + MIN_LENGTH_DIFFERENCE or not pattern.uses(ORDER_ITEM_NUMBER):
+    is_long = len(order.number) >= len(item.number) + MIN_LENGTH_DIFFERENCE or len(item.number) >= MIN_LONG_ITEM
+    if not is_long or not pattern.uses(ORDER_ITEM_NUMBER):
         return None
     try:
         return pattern.render(evolve(order, number=item.number), evolve(item, number=order.number), file.placement)

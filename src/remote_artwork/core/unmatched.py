@@ -123,14 +123,18 @@ class UnmatchedClassifier:
 
     def _find_near_miss(self, clean: CleanName, numbers: set[str], reading: Reading | None) -> NearMiss | None:
         """The one print that the name is near to, unless it can be something else."""
+        orders = reading.orders if reading else ()
+        numbers = numbers | self._order_numbers_in_folders(clean.basename)
         near = self._near_misses.find(clean.basename)
-        if near is None and reading is not None and reading.expected is not None:
-            swapped = "swapped_numbers" in reading.rules
-            if swapped or all(self._mentions.can_be_part(number, reading.orders[0]) for number in numbers):
-                near = NearMiss(reading.expected, reading.rules, swapped=True)
-        if near is None or any(order.id != near.expected.order.id for order in (reading.orders if reading else ())):
+        if near and all(order.id == near.expected.order.id for order in orders) and self._is_plausible(near, numbers):
+            return near
+        if reading is None or reading.expected is None:
             return None
-        return near if self._is_plausible(near, numbers | self._order_numbers_in_folders(clean.basename)) else None
+        swapped = "swapped_numbers" in reading.rules
+        if not swapped and not all(self._mentions.can_be_part(number, orders[0]) for number in numbers):
+            return None
+        near = NearMiss(reading.expected, reading.rules, swapped=True)
+        return near if self._is_plausible(near, numbers) else None
 
     def _suggest(self, name: str, clean: CleanName, near: NearMiss) -> FileOutcome:
         suggestion = f"{near.expected.basename}.{clean.extension.lower()}"

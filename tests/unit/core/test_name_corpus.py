@@ -21,6 +21,8 @@ ORDERS = [
     Order("2024-0001", [OrderItem("1"), OrderItem("2")]),
     Order("3000", [OrderItem("1", requires_artwork=False)]),
     Order("12", [OrderItem("1"), OrderItem("2")]),
+    Order("B2C-4401", [OrderItem("1")]),
+    Order("7701", [OrderItem("14556677889900"), OrderItem("14556677889901")], id="4556677889900"),
 ]
 NEAR, EARLY, OTHER_FORMAT, UNRELATED = "near_miss", "early", "unsupported", "unrelated"
 
@@ -87,7 +89,13 @@ SUGGESTED = [
     ("6f1c2d3e-8a4b-4c5d-9e6f-7a8b9c0d1e2f_1.pdf", "1004_1.pdf"),
     ("6F1C2D3E8A4B4C5D9E6F7A8B9C0D1E2F_1.pdf", "1004_1.pdf"),
     ("1003_9876543210.pdf", "1003_1.pdf"),
+    ("b2c_4401-1.pdf", "B2C-4401_1.pdf"),
+    ("B2C4401_1.pdf", "B2C-4401_1.pdf"),
+    ("B2C 4401.pdf", "B2C-4401_1.pdf"),
+    ("4556677889900_14556677889901.pdf", "7701_14556677889901.pdf"),
     # the wrong way round
+    ("14556677889901_7701.pdf", "7701_14556677889901.pdf"),
+    ("14556677889901-4556677889900.pdf", "7701_14556677889901.pdf"),
     ("2_1001.pdf", "1001_2.pdf"),
     ("Item 2 Order 1001.pdf", "1001_2.pdf"),
     ("Pos. 2 - 1001.pdf", "1001_2.pdf"),
@@ -225,6 +233,10 @@ NOT_SUGGESTED = [
     ("1003/5678901234567_2.pdf", NEAR),
     ("2024.pdf", UNRELATED),
     ("2024-0001.pdf", NEAR),
+    ("14556677889901.pdf", NEAR),  # only an item
+    ("old/14556677889901.pdf", NEAR),
+    ("14556677889901_1001.pdf", NEAR),
+    ("4401_1.pdf", NEAR),
     ("2024-0001-1-2.pdf", NEAR),
     ("1O01l.pdf", UNRELATED),
     # other orders
@@ -323,6 +335,10 @@ def test_a_letter_at_the_end_of_a_number_may_be_the_size_of_another_order():
         ("XKCDEF", "xkcdef.pdf"),
         ("2024-0517", "20240517.pdf"),
         ("10-01", "1001_1.pdf"),
+        ("240517-1", "2405171_1.pdf"),
+        ("20240517", "20240517.pdf"),  # a date
+        ("A77", "A 77.pdf"),  # item 77 of order A
+        ("A-77", "A77.pdf"),
     ],
 )
 def test_a_number_alone_is_suggested_only_if_it_can_be_nothing_else(number, name):
@@ -361,3 +377,11 @@ def test_suggestions_follow_the_pattern(pattern, name, suggestion):
     parsed = FilenamePattern(pattern)
     outcome = UnmatchedClassifier(parsed, expect_files(ORDERS, parsed), ORDERS).classify(name, {})
     assert (outcome.status, outcome.suggestion) == (NEAR, suggestion), outcome.reason
+
+
+def test_items_of_several_orders_may_have_the_same_long_number():
+    orders = [Order(number, [OrderItem("4006381333931"), OrderItem("4006381333948")]) for number in ("1001", "1002")]
+    classifier = UnmatchedClassifier(PATTERN, expect_files(orders, PATTERN), orders)
+    assert classifier.classify("4006381333931.pdf", {}).status == UNRELATED
+    assert classifier.classify("1002-4006381333931 (1).pdf", {}).suggestion == "1002_4006381333931.pdf"
+    assert classifier.classify("4006381333931_1002.pdf", {}).suggestion == "1002_4006381333931.pdf"
