@@ -210,8 +210,9 @@ class SqlLedger:
                 .where(orders.c.tenant == tenant, is_one_of(orders.c.order_id, still_pending))
                 .values(seen_in_scan=_scans_of(tenant), seen_at=now)
             )
-            deleted = connection.execute(
-                delete(orders)
+            # Not DELETE … RETURNING, which SQLite has only since 3.35.
+            forgotten = connection.execute(
+                select(*(orders.c[name].label(f"old_{name}") for name in (*_KEY, "order_number", "state")))
                 .where(
                     orders.c.tenant == tenant,
                     orders.c.updated_at <= before,
@@ -220,11 +221,13 @@ class SqlLedger:
                     orders.c.state.not_in(sorted(UNRESOLVED_STATES)),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
                 )
-                .returning(*(orders.c[name].label(f"old_{name}") for name in (*_KEY, "order_number", "state")))
+                .with_for_update()
             ).all()
-            if deleted:
-                connection.execute(_FORGET_USED_FILES, [row._asdict() for row in deleted])
-            return len(deleted)
+            if forgotten:
+                rows = [row._asdict() for row in forgotten]
+                connection.execute(_DELETE_ORDERS, rows)
+                connection.execute(_FORGET_USED_FILES, rows)
+            return len(forgotten)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -374,6 +377,7 @@ _ITEM_COLUMNS = ("state", "files", "reason", "checks")
 _ITEM = len(_KEY) + len(_ORDER_COLUMNS) + len(_LEASE_COLUMNS) + 1
 """The index of the item's first column in a row of ``_select_rows``, after the age of the intent."""
 
+_DELETE_ORDERS = delete(orders).where(*(orders.c[name] == bindparam(f"old_{name}") for name in _KEY))
 _FORGET_USED_FILES = (
     update(used_files)
     .where(*(used_files.c[name] == bindparam(f"old_{name}") for name in _KEY), used_files.c.forgotten_state.is_(None))

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
-from remote_artwork.testing.ledger import FULFILLED, HOUR, INTEND, KEY, SELECT, claim, fulfill, ids
+from remote_artwork.testing.ledger import FULFILLED, HOUR, INTEND, KEY, SELECT, claim, forget, fulfill, ids
 
 
 @pytest.fixture
@@ -73,6 +73,13 @@ def test_the_cost_of_finding_a_file_ignores_other_files(ledger: SqlLedger):
     many = work_of(ledger, finding)
     assert few > 0
     assert many <= few * 1.5
+
+
+def test_forgetting_needs_few_statements_that_old_releases_of_sqlite_know(ledger: SqlLedger, statements: list[str]):
+    assert forget(ledger) == 1
+    words = ["BEGIN", "INSERT", "UPDATE", "UPDATE", "SELECT", "DELETE", "UPDATE"]
+    assert [statement.split()[0] for statement in statements] == words
+    assert not any("RETURNING" in statement for statement in statements)
 
 
 def test_the_cost_of_forgetting_depends_on_pending_orders_only(ledger: SqlLedger):
