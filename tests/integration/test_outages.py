@@ -13,6 +13,7 @@ import pytest
 import remote_artwork as ra
 from outages import FILE, KEYS, PROTOCOLS, TWICE, USES, WEB_USES, failure
 from parts import package
+from remote_artwork.core.expected import SearchQuery
 from remote_artwork.errors import (
     FileGone,
     InvalidLocation,
@@ -120,7 +121,7 @@ def test_a_permanent_error_is_requested_once(storage, server, uses, kind, fault,
 @pytest.mark.parametrize(("protocol", "fault"), NO_LISTINGS)
 def test_a_response_that_is_not_a_listing_is_not_an_empty_listing(storage, server, uses, fault):
     server.answer(fault)
-    assert type(failure(storage, uses["list"])) is StorageMisbehaved
+    assert isinstance(failure(storage, uses["list"]), StorageMisbehaved)
     assert len(server.requests) == 1
 
 
@@ -137,6 +138,15 @@ def test_keys_that_leave_the_folder_are_left_out(storage, server):
     with pytest.raises(FileGone, match="not a valid file name"):
         storage.stat("../secret.png")
     assert storage.requests == {"list": 1, "head": 0, "get": 0}
+
+
+@pytest.mark.parametrize("protocol", LISTED)
+def test_a_listing_of_another_folder_is_an_error_and_no_absence(storage, server):
+    server.answer("other folder")
+    with pytest.raises(StorageMisbehaved, match=r"lists 'elsewhere/x\.png', which is outside it"):
+        list(storage.pages())
+    with pytest.raises(StorageMisbehaved, match="outside it"):
+        list(storage.search(SearchQuery(basenames=["1001_1"])))
 
 
 @pytest.mark.parametrize("protocol", LISTED)

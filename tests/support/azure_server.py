@@ -132,6 +132,7 @@ class FaultyAzure(FaultyServer):
         "503": (503, ERROR % b"ServerBusy"),
         "circle": (200, EMPTY_LISTING % (b"", b"again")),
         "impossible names": (200, EMPTY_LISTING % (_blobs(*FaultyServer.IMPOSSIBLE, *FaultyServer.POSSIBLE), b"")),
+        "other folder": (200, EMPTY_LISTING % (_blobs(*FaultyServer.POSSIBLE, "elsewhere/x.png"), b"")),
         "ok": (200, EMPTY_LISTING % (b"", b"")),
     }
 

@@ -35,7 +35,6 @@ class FaultyServer:
         "in/a%5Cb.png",
         "in/a%0Ab.png",
         "in/",
-        "elsewhere/x.png",
         "in/..",
     )
     POSSIBLE = ("in/good.png", "in/two..dots.png")
@@ -55,6 +54,7 @@ class FaultyServer:
         "empty 200": (200, b""),
         "html 200": (200, b"<html><head><title>Welcome</title></head><body><p>Hello<br></body></html>"),
         "impossible names": (200, EMPTY_LISTING % (b"false", _contents(*IMPOSSIBLE, *POSSIBLE))),
+        "other folder": (200, EMPTY_LISTING % (b"false", _contents(*POSSIBLE, "elsewhere/x.png"))),
         "ok": (200, EMPTY_LISTING % (b"false", b"")),
         "truncated without token": (200, EMPTY_LISTING % (b"true", b"")),
         "xhtml 200": (200, b"<html><body>Welcome</body></html>"),

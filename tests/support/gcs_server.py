@@ -62,7 +62,7 @@ class FaultyGoogle(FaultyServer):
 
     def __init__(self) -> None:
         impossible = (*(key.replace("%5C", "\\").replace("%0A", "\n") for key in self.IMPOSSIBLE), *self.POSSIBLE)
-        items = [{"name": key, "size": "1", "generation": "1"} for key in impossible]
+        items = [{"name": key, "size": "1", "generation": "1"} for key in (*impossible, "elsewhere/x.png")]
         self.BODIES = FaultyServer.BODIES | {
             "400 invalid grant": (400, b'{"error": "invalid_grant", "error_description": "secret words"}'),
             "401": self._error(401, "required"),
@@ -76,10 +76,11 @@ class FaultyGoogle(FaultyServer):
             "500": self._error(500, "backendError"),
             "503": self._error(503, "backendError"),
             "circle": self._listing(nextPageToken="again"),
-            "impossible names": self._listing(items=items),
+            "impossible names": self._listing(items=items[:-1]),
             "nameless": self._listing(items=[{"size": "1"}]),
             "no token": self._listing(nextPageToken=["again"]),
             "no generation": self._listing(items=[{"name": "in/a.png", "size": "1"}]),
+            "other folder": self._listing(items=items[-3:]),
             "ok": self._listing(),
             "other json": (200, b'{"kind": "storage#buckets"}'),
             "json list": (200, b"[]"),

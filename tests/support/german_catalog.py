@@ -244,6 +244,14 @@ GERMAN = Catalog(
         "listing_works": "der Ordner lässt sich auflisten; Dateien auf der ersten Seite: {files:,}, die erste ist {file}",
         "listing_empty": "der Ordner lässt sich auflisten und ist leer; laden Sie eine Datei hoch, um das Lesen zu prüfen",
         "listing_starts_after": "eine Auflistung bleibt im Ordner und kann nach einem Namen beginnen",
+        "listing_unsorted": (
+            "der Speicher listet Namen nicht der Reihe nach; Läufe funktionieren, aber jeder listet den ganzen Ordner "
+            "oder jeden erwarteten Namen einzeln"
+        ),
+        "listing_order_unproven": (
+            "der Ordner hat zu wenige Dateien, um zu zeigen, ob der Speicher Namen der Reihe nach listet; "
+            "jeder Lauf findet es heraus"
+        ),
         "listing_restarts": "eine Auflistung kann nicht nach einem Namen beginnen; Läufe funktionieren, aber jeder listet den ganzen Ordner",
         "listing_leaves_folder": "der Speicher listet auch Dateien anderer Ordner; verwenden Sie einen eigenen Bucket",
         "missing_reported": "eine fehlende Datei wird als fehlend gemeldet",

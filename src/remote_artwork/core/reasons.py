@@ -407,6 +407,13 @@ LOCATION_CHECK = {
     "listing_works": "the folder can be listed; files on its first page: {files:,}, the first is {file}",
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
     "listing_starts_after": "a listing stays in the folder and can start after a name",
+    "listing_unsorted": (
+        "the storage does not list names in order; scans still work, but each one lists the whole folder, "
+        "or each expected name by itself"
+    ),
+    "listing_order_unproven": (
+        "the folder has too few files to show whether the storage lists names in order; each scan finds out"
+    ),
     "listing_restarts": "a listing cannot start after a name; scans still work, but each one lists the whole folder",
     "listing_leaves_folder": "the storage lists files of other folders, too; use a separate bucket for this folder",
     "missing_reported": "a missing file is reported as missing",

@@ -4,12 +4,16 @@ The files of one expected name lie together in a sorted listing. A request there
 that is still open. Every name below the last key of the page is done, whether it was found or not. The next request
 starts at the next open name, and skips all keys between. Where expected names are sparse, a page costs as much as a
 lookup of one name. Where they are dense, one page covers hundreds.
+
+This is right only for a listing in the order of UTF-8 bytes. ``ListingOrder`` collects what the pages prove about the
+order. A name that would be passed in one possible order and not in another is not done: ``KeyRange.doubtful`` has it.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, field, frozen
 
@@ -82,8 +86,69 @@ def search_targets(basenames: Iterable[str]) -> list[str]:
 
 
 def is_sorted_after(names: Sequence[str], after: str) -> bool:
-    """Whether the names of a page are sorted and above the name after which it should start."""
-    return not names or (names[0] > after and names == sorted(names))
+    """Whether the names of a page are sorted, differ, and are above the name after which it should start."""
+    return not names or (names[0] > after and names == sorted(names) and len(set(names)) == len(names))
+
+
+_OTHER_ORDERS: Sequence[tuple[re.Pattern[str], Callable[[str], str | bytes]]] = (
+    # A tree: a folder's files come where the folder's name sorts, before "folder-1".
+    (re.compile("/"), lambda name: name.replace("/", "\0")),
+    # Without regard to case, as the file systems of Windows and macOS sort.
+    (re.compile("[^\0-@\\[-\x7f]"), str.casefold),
+    # By UTF-16 code units, as Java and Windows sort.
+    (re.compile("[\ue000-\uffff\U00010000-\U0010ffff]"), lambda name: name.encode("utf-16-be", "surrogatepass")),
+)
+"""Orders that a storage may keep instead of UTF-8 bytes: the names to which it makes a difference, and its sort key."""
+
+_MIN_SORTED_PAIRS = 15
+"""Neighbors in pages that must be sorted before the order counts as proven. A random order passes once in 2**15 if each
+page has two names, and never in practice if a page has all of them."""
+
+
+@define
+class ListingOrder:
+    """What the pages of one search prove about the order of a listing. Add only sorted pages."""
+
+    _sorted_pairs: int = field(default=0, init=False)
+    _possible: set[int] = field(factory=lambda: set(range(len(_OTHER_ORDERS))), init=False)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether enough names were listed in the order of their bytes."""
+        return self._sorted_pairs >= _MIN_SORTED_PAIRS
+
+    def add_page(self, names: Sequence[str]) -> None:
+        """Count a page, and rule out the other orders in which it is not sorted."""
+        self._sorted_pairs += max(len(names) - 1, 0)
+        for number in tuple(self._possible):
+            matters, key = _OTHER_ORDERS[number]
+            if any(map(matters.search, names)):
+                keys = [key(name) for name in names]
+                if keys != sorted(keys):
+                    self._possible.discard(number)
+
+    def covers(self, start: str, target: str, last: str | None) -> bool:
+        """Whether the listing from ``start`` to ``last`` has the target's files, in every order that is possible.
+
+        Args:
+            start: The name after which the listing started; empty: at the first name.
+            target: The basename. It lies between the two in the order of bytes.
+            last: The last name; None: the listing went on to its end.
+        """
+        return all(self._covers(number, start, target, last) for number in self._possible)
+
+    @staticmethod
+    def _covers(number: int, start: str, target: str, last: str | None) -> bool:
+        matters, key = _OTHER_ORDERS[number]
+        if not any(map(matters.search, (start, target, last or ""))):
+            return True
+        first, end = key(target), key(f"{target}.\uffff")
+        # Both keys have the type of this order.
+        return not (start and first < key(start)) and (last is None or end < key(last))  # type: ignore[operator]
+
+
+class BrokenListing(StorageMisbehaved):
+    """The pages of a listing do not lead to its end."""
 
 
 @define
@@ -93,10 +158,15 @@ class KeyRange:
     Args:
         targets: The basenames to find, as ``search_targets`` returns them.
         end: The last name of the range; None: the range is the last one.
+        order: What is known about the order of the listing; shared by the ranges of one search.
+        doubtful: Targets that were passed in the order of bytes, with the names between which they were passed.
     """
 
     targets: Sequence[str]
     end: str | None = None
+    order: ListingOrder = field(factory=ListingOrder)
+    doubtful: list[tuple[str, str, str | None]] = field(factory=list)
+    _start: str = field(default="", init=False)
     _done: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
     _last: str = field(default="", init=False)
@@ -110,6 +180,22 @@ class KeyRange:
             return None
         return Request(after=max(self.targets[self._done], self._last), token=self._token)
 
+    def open_targets(self) -> list[str]:
+        """The targets whose files may lie elsewhere, because the storage may keep another order."""
+        return [target for target, start, last in self.doubtful if not self.order.covers(start, target, last)]
+
+    def add_first_page(self, names: Sequence[str], next_token: str | None) -> Sequence[str]:
+        """Use the first page of the whole listing, which started at its first name.
+
+        Returns:
+            The names that can belong to targets or are their neighbors: those above the first target.
+        """
+        own = names[bisect_right(names, self.targets[0]) :]
+        if own:
+            self._start, self._last = "", self.targets[0]
+            self._add_page(own, next_token)
+        return own
+
     def add_page(self, names: Sequence[str], next_token: str | None) -> int:
         """Mark the targets that a page covers as done.
 
@@ -121,21 +207,35 @@ class KeyRange:
             The number of names that belong to this range. The others, at the end, belong to the next range.
 
         Raises:
-            StorageMisbehaved: The page is empty and has no usable token.
+            BrokenListing: The page is empty and has no usable token.
         """
+        request = self.request
+        if request is not None and request.after != self._last:
+            self._start = request.after
+        return self._add_page(names, next_token)
+
+    def _add_page(self, names: Sequence[str], next_token: str | None) -> int:
         self._pages += 1
         self._token = None
         if next_token is None:
-            self._done = len(self.targets)
+            self._pass_targets(None)
         elif names:
             self._last = names[-1]
-            while self._done < len(self.targets) and key_upper_bound(self.targets[self._done]) <= self._last:
-                self._done += 1
+            self._pass_targets(self._last)
         elif next_token and not self._cycles.seen(next_token):
             self._token = next_token
         else:
-            raise StorageMisbehaved(_CYCLE)
+            raise BrokenListing(_CYCLE)
         return len(names) if self.end is None else bisect_right(names, self.end)
+
+    def _pass_targets(self, last: str | None) -> None:
+        while self._done < len(self.targets):
+            target = self.targets[self._done]
+            if last is not None and key_upper_bound(target) > last:
+                break
+            if not self.order.covers(self._start, target, last):
+                self.doubtful.append((target, self._start, last))
+            self._done += 1
 
     def split(self) -> KeyRange | None:
         """Split off the upper half of the open targets, if that saves time and costs few requests.
@@ -147,7 +247,7 @@ class KeyRange:
         if not self._pages or remaining * self._pages < 2 * _MIN_PAGES_PER_RANGE * max(self._done, 1):
             return None
         middle = self._done + remaining // 2
-        upper = KeyRange(self.targets[middle:], self.end)
+        upper = KeyRange(self.targets[middle:], self.end, self.order, self.doubtful)
         self.targets, self.end = self.targets[self._done : middle], self.targets[middle]
         self._done, self._pages = 0, 0
         return upper
@@ -161,6 +261,7 @@ class FullListing:
     _request: Request | None = field(init=False)
     _last: str = field(default="", init=False)
     _sorted: bool = field(default=True, init=False)
+    _page: Sequence[str] = field(default=(), init=False)
     _cycles: CycleDetector = field(factory=CycleDetector, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -173,21 +274,28 @@ class FullListing:
 
     def add_page(self, names: Sequence[str], next_token: str | None) -> int:
         """Continue with the next page. Arguments and errors as for ``KeyRange.add_page``; every name belongs to it."""
-        if self._request is not None and self._request.after and not is_sorted_after(names, self._request.after):
-            raise StorageMisbehaved(_CYCLE)
+        if self._request is not None and self._request.after:
+            # In a listing that is not sorted, another page may follow too, but never the same one.
+            follows = is_sorted_after(names, self._request.after) if self._sorted else set(names).isdisjoint(self._page)
+            if not follows:
+                raise BrokenListing(_CYCLE)
         self._sorted = self._sorted and is_sorted_after(names, self._last)
-        self._last = names[-1] if names else self._last
+        self._last, self._page = (names[-1], names) if names else (self._last, self._page)
         if next_token is None:
             self._request = None
         elif next_token and not self._cycles.seen(next_token):
             self._request = Request(prefix=self.prefix, token=next_token)
-        elif not self.resume():
-            raise StorageMisbehaved(_CYCLE)
+        elif not self.resume(ends_full=next_token == "" and bool(names)):
+            raise BrokenListing(_CYCLE)
         return len(names)
 
-    def resume(self) -> bool:
-        """Drop an unusable token and continue after the last name; False if the listing is not sorted."""
-        if not (self._last and self._sorted):
+    def resume(self, *, ends_full: bool = False) -> bool:
+        """Drop an unusable token and continue after the last name; False if the listing is not sorted.
+
+        Args:
+            ends_full: The storage gave no token, so this is the only way to learn whether more files follow.
+        """
+        if not (self._last and (self._sorted or ends_full)):
             return False
         self._request = Request(prefix=self.prefix, after=self._last)
         return True

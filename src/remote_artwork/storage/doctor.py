@@ -22,6 +22,7 @@ from attrs import define, field, frozen
 
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
+from remote_artwork.core.skip_scan import ListingOrder, is_sorted_after
 from remote_artwork.errors import (
     ConfigurationError,
     ExitCode,
@@ -32,6 +33,7 @@ from remote_artwork.errors import (
 )
 from remote_artwork.http import NetworkPolicy, Response, request
 from remote_artwork.storage.backends.base import LOCAL, Resumable, Writable
+from remote_artwork.storage.backends.listing import KeysOutsideFolder
 from remote_artwork.storage.credentials import (
     AccountKey,
     Ambient,
@@ -418,24 +420,33 @@ def list_names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None
     internals = storage.internals
     if not isinstance(internals.backend, Resumable):
         return None
-    return internals.send("list", partial(internals.backend.names_after, name))
+    return internals.backend.names_after(name, internals.send)
 
 
 def list_after_name(context: CheckContext) -> CheckStep | None:
-    """``start-after``: whether a listing can start after a name, and whether it stays in the folder."""
+    """``start-after``: whether a listing is in order, can start after a name, and stays in the folder."""
     if not context.names:
         return None
     try:
         following = list_names_after(context.storage, max(context.names, key=str.encode))
+    except KeysOutsideFolder:
+        return _step("start-after", Verdict.FAILED, reason("listing_leaves_folder"))
     except RemoteArtworkError as error:
         return context.failed("start-after", error, "list")
-    if following is None:
-        return None
-    if not all(following):
-        return _step("start-after", Verdict.FAILED, reason("listing_leaves_folder"))
-    if not set(context.names).isdisjoint(following):
+    return None if following is None else _judge_order(context.names, following)
+
+
+def _judge_order(names: Sequence[str], following: Sequence[str]) -> CheckStep:
+    """How scans look through the storage: by ``names``, its first page, and the page after the last one of them."""
+    if not set(names).isdisjoint(following):
         return _step("start-after", Verdict.WARNING, reason("listing_restarts"))
-    return _step("start-after", Verdict.OK, reason("listing_starts_after"))
+    if not is_sorted_after(names, "") or not is_sorted_after(following, names[-1]):
+        return _step("start-after", Verdict.WARNING, reason("listing_unsorted"))
+    order = ListingOrder()
+    order.add_page(names)
+    order.add_page(following)
+    notes = [] if order.is_proven else [reason("listing_order_unproven")]
+    return _step("start-after", Verdict.OK, reason("listing_starts_after"), *notes)
 
 
 def look_up_missing_file(context: CheckContext) -> CheckStep:

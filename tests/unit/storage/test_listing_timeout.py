@@ -64,6 +64,8 @@ def test_a_listing_is_not_resumed_after_the_time_limit():
     asked = []
 
     class Cut:
+        folder = ""
+
         def page(self, _request):
             return Page(["a.png"], next_token="more")
 

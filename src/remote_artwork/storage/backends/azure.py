@@ -64,7 +64,7 @@ class Backend:
         self._fs = fs
         self._client: ContainerClient = fs.service_client.get_container_client(container)
         self._share_sas: bool = getattr(fs, "share_sas", False)
-        self._prefix = f"{folder.rstrip('/')}/" if folder else ""
+        self.folder = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister(in_order=False)  # the service cannot start a page after a given name
         self._once: Mapping[str, Any] = ONCE
@@ -86,8 +86,8 @@ class Backend:
         """One List Blobs."""
         from remote_artwork.storage.backends.azure_client import list_page
 
-        body = self._wait(list_page, self._client, self._prefix + request.prefix, request.token, PAGE_SIZE)
-        return read_page(body, folder=self._prefix)
+        body = self._wait(list_page, self._client, self.folder + request.prefix, request.token, PAGE_SIZE)
+        return read_page(body, folder=self.folder)
 
     def head(self, name: str) -> StoredFile:
         """One HEAD. Includes the version id if the account keeps versions."""
@@ -149,7 +149,7 @@ class Backend:
         sas = generate_blob_sas(
             account[0],
             str(self._client.container_name),
-            self._prefix + file.name,
+            self.folder + file.name,
             account_key=account[1],
             permission="r",
             expiry=expires_at,
@@ -190,7 +190,7 @@ class Backend:
         self._wait(self._blob(name).delete_blob, **self._once)
 
     def _blob(self, name: str) -> BlobClient:
-        return self._client.get_blob_client(self._prefix + name)
+        return self._client.get_blob_client(self.folder + name)
 
     def _wait(self, request: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
         return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)

@@ -147,8 +147,8 @@ class Signer(Protocol):
 class Resumable(Protocol):
     """A backend that can start a listing after a name."""
 
-    def names_after(self, name: str) -> Sequence[str]:
-        """One page of the names after ``name``, with one request; ``""`` for a key outside the folder."""
+    def names_after(self, name: str, send: Requester) -> Sequence[str]:
+        """One page of the names after ``name``."""
 
 
 @runtime_checkable

@@ -21,10 +21,13 @@ from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, check_complexity, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
-from remote_artwork.storage.backends.listing import Lister, names_below, page_below
+from remote_artwork.storage.backends.listing import Lister, is_full_page, page_below
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import stored_file
+
+_PAGE_SIZE = 1000
+"""Objects per page: the most that the service returns."""
 
 _FIELDS = "name,size,generation,updated"
 
@@ -51,7 +54,7 @@ class Backend:
         if not self._bucket:
             raise InvalidLocation(f"{root!r}: a location of Google Cloud Storage needs a bucket; use bucket/folder")
         self._fs = fs
-        self._prefix = f"{folder.rstrip('/')}/" if folder else ""
+        self.folder = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister()
 
@@ -71,21 +74,20 @@ class Backend:
         """One list request."""
         objects, next_token = self._list(request)
         names = [each["name"] for each in objects]
-        return page_below(self._prefix, names, lambda i, name: _file(name, objects[i]), next_token)
+        return page_below(self.folder, names, lambda i, name: _file(name, objects[i]), next_token)
 
-    def names_after(self, name: str) -> Sequence[str]:
+    def names_after(self, name: str, send: Requester) -> Sequence[str]:
         """One page of the names after this one, for ``check``."""
-        objects, _ = self._list(Request(after=name))
-        return names_below(self._prefix, [each["name"] for each in objects])
+        return self._lister.names_after(self, name, send)
 
     def _list(self, request: Request) -> tuple[list[dict[str, Any]], str | None]:
         """The objects of one page, and the next page's token. Checks the form: a web page is not an empty bucket."""
-        start_name = self._prefix + request.after
+        start_name = self.folder + request.after
         start = {"startOffset": start_name} if request.after else {}
         if request.token is not None:
             start |= {"pageToken": request.token}
         fields = f"kind,nextPageToken,items({_FIELDS})"
-        answer = self._get_json("", prefix=self._prefix + request.prefix, fields=fields, **start)
+        answer = self._get_json("", prefix=self.folder + request.prefix, fields=fields, **start)
         objects = answer.get("items", [])
         if answer.get("kind") != "storage#objects" or not isinstance(objects, list):
             raise StorageMisbehaved("the storage's response is not a listing of a bucket; check the bucket in the URL")
@@ -93,15 +95,17 @@ class Backend:
             raise StorageMisbehaved("the storage lists an object without a name; check the bucket in the URL")
         if not all(map(_is_described, objects)):
             raise StorageMisbehaved(f"the storage lists a file {_UNDESCRIBED}")
-        next_token = answer.get("nextPageToken")
+        next_token = answer.get("nextPageToken") or None
         if not isinstance(next_token, str | None):
             raise StorageMisbehaved("the storage cuts its listing short without a page token; check the URL")
+        if not next_token and is_full_page(len(objects), _PAGE_SIZE, None):
+            next_token = ""  # some servers call a full page the last one
         # startOffset includes the name itself, which was not requested.
-        return [each for each in objects if each["name"] != start_name], next_token or None
+        return [each for each in objects if each["name"] != start_name], next_token
 
     def head(self, name: str) -> StoredFile:
         """One GET of the object's metadata."""
-        return _file(name, self._get_json(f"/{quote(self._prefix + name, safe='')}", fields=_FIELDS))
+        return _file(name, self._get_json(f"/{quote(self.folder + name, safe='')}", fields=_FIELDS))
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
         """One ranged GET of the pinned generation, which no longer exists (404) once the file was replaced.
@@ -112,14 +116,14 @@ class Backend:
             raise StorageMisbehaved(f"{file.name!r} has no generation; take the file from a listing or a stat")
         return self._get(
             f"{self._fs.base.replace('/storage/v1/', '/download/storage/v1/')}b/{quote(self._bucket, safe='')}"
-            f"/o/{quote(self._prefix + file.name, safe='')}",
+            f"/o/{quote(self.folder + file.name, safe='')}",
             {"alt": "media", "generation": file.version_id},
             {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "gzip"},
         )
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL signed by the service account; unsigned for a public bucket."""
-        key = self._prefix + file.name
+        key = self.folder + file.name
         credentials = self._fs.credentials.credentials
         origin = self._fs.base.removesuffix("/storage/v1/")
         if credentials is None:

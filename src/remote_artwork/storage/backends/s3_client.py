@@ -174,8 +174,8 @@ _RAW_PAGE: ContextVar[bool] = ContextVar("raw_page", default=False)
 _BODY = "remote_artwork.body"
 
 
-async def list_page(fs: Any, bucket: str, parameters: Mapping[str, str]) -> bytes:
-    """One ListObjectsV2 through an s3fs: the SDK signs and sends it, but does not parse the response.
+async def list_page(fs: Any, operation: str, bucket: str, parameters: Mapping[str, str]) -> bytes:
+    """One ``list_objects_v2`` or ``list_objects`` through an s3fs: the SDK signs and sends it, but does not parse it.
 
     botocore also requests percent-encoded keys.
 
@@ -185,9 +185,10 @@ async def list_page(fs: Any, bucket: str, parameters: Mapping[str, str]) -> byte
     await fs.set_session()
     client = await fs.get_s3(bucket)
     # The SDK's own hook for this event would parse the whole response. A name with a star runs before it.
-    client.meta.events.register_first("before-parse.*.ListObjectsV2", _keep_body, unique_id=_BODY)
+    for event in ("before-parse.*.ListObjectsV2", "before-parse.*.ListObjects"):
+        client.meta.events.register_first(event, _keep_body, unique_id=f"{_BODY} {event}")
     _RAW_PAGE.set(True)  # for this task only: the user of the file system may list, too
-    response = await fs._call_s3("list_objects_v2", Bucket=bucket, **parameters)  # noqa: SLF001 - already on the loop
+    response = await fs._call_s3(operation, Bucket=bucket, **parameters)  # noqa: SLF001 - already on the loop
     return bytes(response[_BODY])
 
 
