@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,30 @@ from attrs import define, field
 from faulty_web_server import FaultyServer
 
 PIECE = 64 * 1024
+
+
+@define
+class Cache:
+    """A cache in front of a folder. It keeps every response for ever, 404 as well, and ignores ``no-cache``.
+
+    Args:
+        by_query: Whether it keeps one response for each query of a name, or one for each name.
+        hit: The headers of a response that comes from the cache.
+        miss: The headers of one that comes from the server.
+    """
+
+    by_query: bool = False
+    hit: dict[str, str] = field(factory=lambda: {"X-Cache": "HIT"})
+    miss: dict[str, str] = field(factory=lambda: {"X-Cache": "MISS"})
+    kept: dict[str, bytes | None] = field(factory=dict)
+
+    def read(self, path: str, content: bytes | None) -> tuple[bytes | None, dict[str, str]]:
+        """What the cache sends if the server has this content, with its headers."""
+        key = path if self.by_query else path.partition("?")[0]
+        if key in self.kept:
+            return self.kept[key], self.hit
+        self.kept[key] = content
+        return content, self.miss
 
 
 @define
@@ -34,6 +58,9 @@ class WebFolder:
         folds_case: Takes capitals for small letters.
         content_type: Of every file.
         pages: S3-style listings of the folder by their marker; the first one is under an empty one.
+        page_headers: Further headers of a listing.
+        instead: Gives the status, the headers and the body for a name, in place of the folder; None: as usual.
+        cache: A cache in front of the folder; None: there is none.
     """
 
     files: dict[str, bytes] = field(factory=dict)
@@ -49,6 +76,9 @@ class WebFolder:
     folds_case: bool = False
     content_type: str = "application/octet-stream"
     pages: dict[str, bytes] = field(factory=dict)
+    page_headers: dict[str, str] = field(factory=dict)
+    instead: Callable[[str], tuple[int, dict[str, str], bytes] | None] = lambda _name: None
+    cache: Cache | None = None
     requests: list[str] = field(factory=list)
     ranges_asked: list[str] = field(factory=list)
     bytes_sent: int = 0
@@ -91,24 +121,30 @@ class WebServer:
         folder.requests.append(f"{request.command} {request.path}")
         name = unquote(parts.path.removeprefix("/in/"))
         content = folder.content(name)
-        if name in folder.refused or name in folder.statuses:
+        headers: dict[str, str] = {}
+        if folder.cache is not None and name:
+            content, headers = folder.cache.read(request.path, content)
+        if name and (other := folder.instead(name)) is not None:
+            self._send(request, other[0], other[2], other[1])
+        elif name in folder.refused or name in folder.statuses:
             location = {"Location": self.redirect_to} if self.redirect_to else {}
             self._send(request, folder.statuses.get(name, 403), b"no", location)
         elif name == "":
             asked = parse_qs(parts.query)
             page = folder.pages.get("".join(asked.get("marker", []) + asked.get("continuation-token", [])))
-            self._send(request, 200 if page else 404, page or b"<html><body>No index</body></html>", {})
+            body = page or b"<html><body>No index</body></html>"
+            self._send(request, 200 if page else 404, body, folder.page_headers if page else {})
         elif folder.head is not None and request.command == "HEAD":
             self._send(request, folder.head, b"", {})
         elif content is None:
             page = b"<html><body>Nothing here</body></html>"
-            self._send(request, folder.missing, page, {"Content-Type": "text/html"})
+            self._send(request, folder.missing, page, {"Content-Type": "text/html", **headers})
         else:
-            self._send_file(request, content)
+            self._send_file(request, content, headers)
 
-    def _send_file(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
+    def _send_file(self, request: BaseHTTPRequestHandler, content: bytes, more: dict[str, str]) -> None:
         folder, size, status = self.folder, len(content), 200
-        headers = {"Content-Type": folder.content_type}
+        headers = {"Content-Type": folder.content_type, **more}
         if folder.etag != "none":
             headers["ETag"] = f'"{sha256(content).hexdigest()[:16]}"' if folder.etag == "strong" else f'W/"{size}"'
         if folder.dated:
@@ -117,7 +153,7 @@ class WebServer:
             folder.ranges_asked.append(asked)
             first, last = (int(place) + folder.shifted for place in asked.removeprefix("bytes=").split("-"))
             if folder.ranges and first >= size:
-                status, headers["Content-Range"], content = 416, f"bytes */{size}", b""
+                status, headers, content = 416, {"Content-Range": f"bytes */{size}"}, b""  # as nginx
             elif folder.ranges:
                 content = content[first : last + 1]
                 status, headers["Content-Range"] = 206, f"bytes {first}-{first + len(content) - 1}/{size}"

@@ -27,7 +27,7 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import CycleDetector
-from remote_artwork.errors import ConfigurationError, FileReplaced, StorageError, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, FileGone, FileReplaced, StorageError, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, Response, open_session, run_sync
 from remote_artwork.storage.backends.base import Capability, Requester, RequestKind, isolated_fs
 from remote_artwork.storage.backends.web_files import file_from_response, file_size, range_start
@@ -63,6 +63,9 @@ _REMEMBERED_FOR = 900.0
 
 _MAX_REMEMBERED = 10_000
 
+
+_WITNESSES = 2
+"""Files of the last search that are requested again if one of them is missing later."""
 
 _CHALLENGES = {"cf-mitigated": ("challenge",), "x-amzn-waf-action": ("challenge", "captcha")}
 """Headers with which a firewall marks its own page."""
@@ -104,6 +107,7 @@ class Backend:
         self._folder = f"{root.rstrip('/')}/"
         self._call_timeout = call_timeout
         self._remembered: dict[str, tuple[float, StoredFile | None]] = {}
+        self._witnesses: list[str] = []
         self._lock = threading.Lock()
 
     def pages(self, send: Requester) -> Iterator[Page]:
@@ -123,7 +127,10 @@ class Backend:
         except CachedResponse:
             first = None
         if first is None:
-            yield from self._probe(send).run(query)
+            self._witnesses = []
+            for page in self._probe(send).run(query):
+                self._witnesses += page.names[: _WITNESSES - len(self._witnesses)]
+                yield page
             return
         yield from self._pages(first, send)
         yield Page(complete=True, strategy="listing")
@@ -232,8 +239,28 @@ class Backend:
         return response
 
     def head(self, name: str) -> StoredFile:
-        """One GET of one byte, and more only if a cache responds or the file is empty."""
-        return file_from_response(name, self._request_name(name, send=_call_directly, seen_before=True))
+        """One GET of one byte, and more only if a cache responds, or the file is empty or missing."""
+        try:
+            return file_from_response(name, self._request_name(name, send=_call_directly, seen_before=True))
+        except FileReplaced:
+            raise
+        except FileGone:
+            self._check_witness(name)
+            raise
+
+    def _check_witness(self, name: str) -> None:
+        """Raise ``StorageMisbehaved`` if another file that the last search found is missing now, too.
+
+        A merchant rarely deletes two files in the middle of a scan. A firewall that responds with 404 hides all.
+        """
+        other = next((witness for witness in self._witnesses if witness != name), None)
+        if other is not None and self._get_start(
+            self._folder + percent_encode(other), other, _call_directly
+        ).status in (ABSENT):
+            raise StorageMisbehaved(
+                f"{name!r}: the server sent this file and {other!r}, and now reports both as missing; scan again, and "
+                "check whether a firewall limits the number of requests"
+            )
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
         """One ranged GET. The response's own headers must describe the same version of the file."""
@@ -255,9 +282,14 @@ class Backend:
             return await read_slice(response, skip=skip, length=end - start)
 
         headers = {"Range": f"bytes={start}-{end - 1}"}
-        return self._wait(
-            exchange, "GET", self._folder + percent_encode(file.name), headers=headers, read=read_part
-        ).body
+        url = self._folder + percent_encode(file.name)
+        try:
+            return self._wait(exchange, "GET", url, headers=headers, read=read_part).body
+        except FileReplaced:
+            raise
+        except FileGone:
+            self._check_witness(file.name)
+            raise
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """The file's own URL, which does not expire and pins no version."""
