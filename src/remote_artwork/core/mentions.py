@@ -291,8 +291,9 @@ class MentionIndex:
     def _find(self, text: str) -> list[Mention]:
         """The mentions in the name of a folder, or in the last part of a name."""
         keys = [_strip_zeros(piece) for piece in _PIECE.findall(text)]
-        if self._longest.keys().isdisjoint(keys) and sum(map(str.isdecimal, keys)) < 2:  # most names in most shops
-            return []
+        digits = [key for key in keys if key.isdecimal()]
+        if self._longest.keys().isdisjoint(keys) and (len(digits) < 2 or len("".join(digits)) < _MIN_JOINED):
+            return []  # most names in most shops
         pieces = _split(text)
         found: list[Mention] = []
         for at, piece in enumerate(pieces):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
 from typing import NamedTuple
 
 from attrs import evolve, frozen
@@ -79,8 +78,11 @@ _NORMALIZERS: Mapping[str, Normalizer] = {
 }
 """Rule → removes one difference between two spellings of a name."""
 
-_AFFIX_SETS = [dict(islice(_AFFIXES.items(), count)) for count in range(len(_AFFIXES) + 1)]
-"""No affix, the first one, the first two, and so on: as few as possible are removed."""
+_ASCII_NORMALIZERS = {
+    rule: normalizer
+    for rule, normalizer in _NORMALIZERS.items()
+    if rule not in ("invisible_characters", "compatibility_characters")
+}
 _SWAPPED = "swapped_numbers"
 
 
@@ -177,15 +179,14 @@ class NearMissIndex:
         basename = nfc(basename)
         if expected := self._by_basename.get(basename):
             return NearMiss(expected, ())
-        tried = None
-        for affixes in _AFFIX_SETS[:1] if _DIGITS.fullmatch(basename) else _AFFIX_SETS:
-            bare = _apply(affixes, basename)
-            if bare == tried:
-                continue
-            tried, key = bare, normalize(bare)
-            if key in self._by_name:
+        bare, key, affixes = basename, normalize(basename), dict[str, Normalizer]()
+        for rule, remove_affix in () if _DIGITS.fullmatch(basename) else _AFFIXES.items():
+            if key in self._by_name:  # as few affixes as possible are removed
                 break
-        else:
+            affixes[rule] = remove_affix
+            if (shorter := remove_affix(bare)) != bare:
+                bare, key = shorter, normalize(shorter)
+        if key not in self._by_name:
             return self._find_swapped(basename)
         expected = self._by_name[key]
         if expected is None:
@@ -223,7 +224,7 @@ def normalize(text: str) -> str:
     """Apply all normalizers. Two spellings of one name give the same result."""
     if _DIGITS.fullmatch(text):
         return _ZEROS.sub("", text)
-    return _apply(_NORMALIZERS, nfc(text))
+    return _apply(_ASCII_NORMALIZERS, text) if text.isascii() else _apply(_NORMALIZERS, nfc(text))
 
 
 def _apply(rules: Mapping[str, Normalizer], text: str) -> str:
