@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -58,6 +58,7 @@ class ArtworkFiles:
         try:
             files = self.services.inspector.pin(plan.files)
             session.answered.add("storage")
+            self._check_available(files.values())
             if used := used_for_other_order(session.plan.order, files.values(), session.plan.used_by):
                 session.set_outcome(number, ItemStatus.CONFLICT, used)
                 return False
@@ -93,7 +94,23 @@ class ArtworkFiles:
         files = self.session.rows[number].files
         found = {file.placement: self.services.storage.stat(file.name) for file in files}
         self.session.answered.add("storage")
+        self._check_available(found.values())
         return found
+
+    def _check_available(self, files: Iterable[StoredFile]) -> None:
+        """Check that the files can be downloaded as long as the URLs for the shop work.
+
+        Raises:
+            StorageMisbehaved: The storage ends the access to one of them before.
+        """
+        until = self.services.clock() + self.services.url_lifetime
+        for file in files:
+            if file.available_until is not None and file.available_until < until:
+                raise StorageMisbehaved(
+                    f"{file.name!r} is available only until {file.available_until:%Y-%m-%d %H:%M} UTC, which is before "
+                    "the URL for the shop expires; restore it for longer, upload it again, or shorten "
+                    "Scanner.url_lifetime"
+                )
 
     def look_again(self, number: str) -> CurrentFiles:
         """The checked files of one item, and the other files for its prints, as they are now.

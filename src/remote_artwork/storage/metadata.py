@@ -94,6 +94,30 @@ def change_token(
     return f"{token}-{stamp}" if token is not None else f"{unique}-{stamp}"
 
 
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"})
+
+
+def check_encoding(name: str, content_encoding: object) -> None:
+    """Check that a shop that downloads a file receives its bytes as they were checked.
+
+    HTTP clients decompress a file with such a label, or fail if it is not compressed at all. Other labels, such as
+    ``aws-chunked`` or a character set, have no effect.
+
+    Args:
+        name: The key.
+        content_encoding: The ``Content-Encoding`` with which the storage keeps or sends the file.
+
+    Raises:
+        StorageMisbehaved: It is labelled as compressed.
+    """
+    labels = {label.strip().lower() for label in str(content_encoding or "").split(",")}
+    if found := sorted(labels & _COMPRESSIONS):
+        raise StorageMisbehaved(
+            f"{name!r} is labelled as compressed (Content-Encoding: {', '.join(found)}), so a shop would receive other "
+            "bytes than were checked; upload it without that label"
+        )
+
+
 def bare_etag(etag: object) -> str | None:
     """An ETag without quotes and without the mark of a weak one; None if there is none."""
     return str(etag).removeprefix("W/").strip('"') or None if etag else None

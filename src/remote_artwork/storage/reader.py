@@ -8,8 +8,11 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Protocol
 
+from attrs import define
+
+from remote_artwork.core.lifecycle import FileRecord
 from remote_artwork.core.orders import StoredFile
-from remote_artwork.errors import StorageMisbehaved
+from remote_artwork.errors import FileGone, FileReplaced, StorageMisbehaved
 
 PIECE = 64 * 1024
 """A file up to this many bytes is fetched with one request. For a larger file, the first request that reads ahead
@@ -85,6 +88,59 @@ class RangeReader:
         self._starts.insert(index, start)
         self._ends.insert(index, end)
         self._last_end = end
+
+
+@define
+class PinnedFile:
+    """Reads one version of a file.
+
+    Args:
+        file: The file, as a lookup or a listing describes it. The first read of a listed file may show that the
+            listing has another change token than a lookup; it is then read as the lookup describes it.
+        look_up: Looks up a file by its name.
+        fetch: Fetches bytes ``start`` to ``end`` (exclusive) of one version of a file.
+    """
+
+    file: StoredFile
+    look_up: Callable[[str], StoredFile]
+    fetch: Callable[[StoredFile, int, int], bytes]
+    _is_read: bool = False
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes ``start`` to ``end`` (exclusive).
+
+        Raises:
+            FileGone: The file does not exist any more.
+            FileReplaced: Another file has its name now.
+            StorageMisbehaved: The storage says that the file is another one, and shows the same one when asked.
+        """
+        try:
+            content = self.fetch(self.file, start, end)
+        except FileGone as error:
+            now = self.look_up(self.file.name)
+            if not self.file.listed and _is_unchanged(self.file, now):
+                raise _contradiction(self.file.name) from error
+            if self._is_read or not self.file.listed or now.size != self.file.size:
+                raise FileReplaced(
+                    f"{self.file.name!r} was replaced since the scan read its metadata; scan again"
+                ) from error
+            self.file = now
+            return self.read(start, end)
+        self._is_read = True
+        return content
+
+
+def _is_unchanged(before: StoredFile, now: StoredFile) -> bool:
+    """Whether the storage shows no replacement; servers of one name may each have change tokens of their own."""
+    same_time = before.last_modified is not None and before.last_modified == now.last_modified
+    return FileRecord.of("", before).describes(now) or (same_time and before.size == now.size)
+
+
+def _contradiction(name: str) -> StorageMisbehaved:
+    return StorageMisbehaved(
+        f"{name!r}: the storage gives this file different change tokens (ETag or time) when it is looked up and when "
+        "it is read, so a replaced file would not be noticed; make the server send the same ETag for HEAD and GET"
+    )
 
 
 class _Cache(Protocol):

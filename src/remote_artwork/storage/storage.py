@@ -52,7 +52,7 @@ from remote_artwork.storage.errors import from_exception, sanitized_cause
 from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key
 from remote_artwork.storage.location import Location, parse_with_sas
 from remote_artwork.storage.provider_table import PROVIDERS
-from remote_artwork.storage.reader import RangeReader
+from remote_artwork.storage.reader import PinnedFile, RangeReader
 from remote_artwork.storage.sdk_logging import suppress_sdk_debug
 from remote_artwork.storage.url_syntax import invalid_url
 
@@ -259,13 +259,17 @@ class ArtworkStorage:
         return self._send("head", partial(self._backend.head, _valid_key(name)), name=name)
 
     def reader(self, file: StoredFile) -> ArtworkReader:
-        """A reader for exactly these bytes: of the file's version, or only as long as its ETag is the same."""
+        """A reader for exactly these bytes: of the file's version, or only as long as its ETag is the same.
+
+        If the storage says that the file is another one, it is looked up: it is gone, it was replaced, or the storage
+        contradicts itself.
+        """
         _valid_key(file.name)
+        read = PinnedFile(file, self.stat, partial(self._fetch, file.name)).read
+        return RangeReader(file, read)
 
-        def fetch(start: int, end: int) -> bytes:
-            return self._send("get", partial(self._backend.get, file, start, end), name=file.name)
-
-        return RangeReader(file, fetch)
+    def _fetch(self, name: str, file: StoredFile, start: int, end: int) -> bytes:
+        return self._send("get", partial(self._backend.get, file, start, end), name=name)
 
     def url(self, file: StoredFile, *, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL from which a shop downloads the file, signed with the location's credentials.

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
-from remote_artwork.errors import StorageMisbehaved
+from remote_artwork.errors import FileGone, FileReplaced, StorageMisbehaved
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, RangeReader
+from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, PinnedFile, RangeReader
 
 
 def reader_of(content):
@@ -72,3 +74,56 @@ def test_ranges_of_a_large_file_are_kept_on_disk_until_the_reader_is_gone():
     assert reader.read(PIECE * 3 - 7, PIECE) == content[PIECE * 3 - 7 : PIECE * 4 - 7]
     assert len(fetched) == requests
     del reader  # a temporary file that is left open would be a warning, and so an error
+
+
+FILE = StoredFile(name="a.pdf", size=4, etag="of HEAD", last_modified=datetime(2026, 5, 1, tzinfo=UTC))
+
+
+def pinned(file, *, now, reads):
+    """A file that is read with the change token ``reads``, and looked up as ``now``."""
+
+    def fetch(wanted, start, end):
+        if wanted.etag != reads:
+            raise FileGone("the file was replaced")
+        return b"%PDF"[start:end]
+
+    def look_up(name):
+        if now is None:
+            raise FileGone(name)
+        return now
+
+    return PinnedFile(file, look_up, fetch)
+
+
+@pytest.mark.parametrize("now", [FILE, evolve(FILE, etag="of another server")])
+def test_a_storage_whose_lookup_and_read_disagree_is_not_a_replaced_file(now):
+    with pytest.raises(StorageMisbehaved, match="different change tokens"):
+        pinned(FILE, now=now, reads="of GET").read(0, 4)
+
+
+@pytest.mark.parametrize(
+    "change", [{"etag": "newer", "last_modified": None}, {"etag": "newer", "size": 5}, {"version_id": "v2", "size": 5}]
+)
+def test_a_replaced_file_is_another_one_and_not_a_deleted_one(change):
+    with pytest.raises(FileReplaced, match=r"'a\.pdf' was replaced"):
+        pinned(FILE, now=evolve(FILE, **change), reads="newer").read(0, 4)
+
+
+def test_a_deleted_file_is_gone():
+    with pytest.raises(FileGone) as error:
+        pinned(FILE, now=None, reads="nothing").read(0, 4)
+    assert not isinstance(error.value, FileReplaced)
+
+
+def test_a_listed_file_may_have_another_change_token_than_its_lookup():
+    listed = evolve(FILE, etag="of the listing", listed=True)
+    file = pinned(listed, now=FILE, reads=FILE.etag)
+    assert file.read(0, 4) == b"%PDF"
+    assert file.read(1, 3) == b"PD"
+
+
+def test_a_listed_file_that_changes_while_it_is_read_was_replaced():
+    listed = evolve(FILE, etag="of the listing", listed=True)
+    for other in (evolve(FILE, size=9), evolve(FILE, etag="newer")):
+        with pytest.raises((FileReplaced, StorageMisbehaved)):
+            pinned(listed, now=other, reads=FILE.etag).read(0, 4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from fsspec import AbstractFileSystem
 
@@ -17,20 +17,25 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
-from remote_artwork.errors import ConfigurationError, InvalidLocation
+from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, run_sync
 from remote_artwork.storage.backends.base import Requester
 from remote_artwork.storage.backends.listing import Lister, page_below
 from remote_artwork.storage.backends.xml import not_a_listing, parse_listing, parse_size
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import stored_file
+from remote_artwork.storage.metadata import check_encoding, stored_file
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient, ContainerClient
 
 FOLDER_MARK = "hdi_isfolder"
 """The metadata field that marks a folder of a hierarchical namespace, which otherwise looks like an empty file."""
+
+_NO_KEY = (
+    "these Azure credentials have no key, so they cannot sign URLs; use an AccountKey, "
+    "or a SasToken with share_sas=True"
+)
 
 PAGE_SIZE = 5000
 """Blobs per page: the most that the service returns."""
@@ -94,11 +99,18 @@ class Backend:
         blob = self._wait(self._blob(name).get_blob_properties, **self._once)
         if str((blob.metadata or {}).get(FOLDER_MARK, "")).lower() == "true":
             raise FileNotFoundError(f"{name!r} is a folder")
+        check_encoding(name, blob.content_settings.content_encoding)
+        if str(blob.blob_tier or "").lower() == "archive":
+            state = "is being restored" if blob.archive_status else "must be moved to another access tier first"
+            raise StorageMisbehaved(
+                f"{name!r} is in the archive and {state}, so nobody can download it now; "
+                "set its access tier to Hot or Cool, or upload it again"
+            )
         return stored_file(
             name,
             size=blob.size,
             etag=blob.etag,
-            version_id=getattr(blob, "version_id", None),
+            version_id=None if self._is_anonymous else getattr(blob, "version_id", None),
             last_modified=blob.last_modified,
         )
 
@@ -124,15 +136,12 @@ class Backend:
         credential = self._client.credential
         sas = str(getattr(credential, "signature", own_sas))
         if sas:
-            return f"{unsigned}?{sas}", self._sas_expiry(sas, expires_in)
+            return f"{unsigned}?{self._version_query(file)}{sas}", self._sas_expiry(sas, expires_in)
         if credential is None:
             return unsigned, None
         key = getattr(credential, "account_key", None)
         if not key:
-            raise ConfigurationError(
-                "these Azure credentials have no key, so they cannot sign URLs; use an AccountKey, "
-                "or a SasToken with share_sas=True"
-            )
+            raise ConfigurationError(_NO_KEY)
         return self._sign(unsigned, (credential.account_name, key), file, expires_in)
 
     def _sign(
@@ -155,8 +164,7 @@ class Backend:
             expiry=expires_at,
             version_id=version,
         )
-        pinned = f"versionid={version}&" if version else ""
-        return f"{unsigned}?{pinned}{sas}", expires_at
+        return f"{unsigned}?{self._version_query(file)}{sas}", expires_at
 
     def _sas_expiry(self, sas: str, expires_in: timedelta) -> datetime:
         """When the merchant's own SAS expires, if it may be shared and works long enough."""
@@ -178,8 +186,22 @@ class Backend:
 
     def _version(self, file: StoredFile) -> str | None:
         """The version to read. Without credentials only the current one can be read."""
-        anonymous = self._client.credential is None and "?" not in self._client.url
-        return None if anonymous else file.version_id
+        return None if self._is_anonymous else file.version_id
+
+    def _version_query(self, file: StoredFile) -> str:
+        version = self._version(file)
+        return f"versionid={quote(version, safe=':')}&" if version else ""
+
+    @property
+    def _is_anonymous(self) -> bool:
+        return self._client.credential is None and "?" not in self._client.url
+
+    def check_urls(self) -> None:
+        """Raise ``ConfigurationError`` if the credentials can never sign. Makes no request."""
+        credential = self._client.credential
+        is_sas = hasattr(credential, "signature") or "?" in self._client.url
+        if credential is not None and not is_sas and not getattr(credential, "account_key", None):
+            raise ConfigurationError(_NO_KEY)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, for ``check``."""

@@ -24,7 +24,7 @@ from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Request
 from remote_artwork.storage.backends.listing import Lister, is_full_page, page_below
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import stored_file
+from remote_artwork.storage.metadata import check_encoding, stored_file
 
 _PAGE_SIZE = 1000
 """Objects per page: the most that the service returns."""
@@ -74,7 +74,7 @@ class Backend:
         """One list request."""
         objects, next_token = self._list(request)
         names = [each["name"] for each in objects]
-        return page_below(self.folder, names, lambda i, name: _file(name, objects[i]), next_token)
+        return page_below(self.folder, names, lambda i, name: _file(name, objects[i], listed=True), next_token)
 
     def names_after(self, name: str, send: Requester) -> Sequence[str]:
         """One page of the names after this one, for ``check``."""
@@ -105,7 +105,15 @@ class Backend:
 
     def head(self, name: str) -> StoredFile:
         """One GET of the object's metadata."""
-        return _file(name, self._get_json(f"/{quote(self.folder + name, safe='')}", fields=_FIELDS))
+        path = f"/{quote(self.folder + name, safe='')}"
+        metadata = self._get_json(path, fields=f"{_FIELDS},contentEncoding,customerEncryption")
+        check_encoding(name, metadata.get("contentEncoding"))
+        if metadata.get("customerEncryption"):
+            raise StorageMisbehaved(
+                f"{name!r} is encrypted with a key of the customer, so a shop cannot download it by URL; "
+                "upload it without that key"
+            )
+        return _file(name, metadata)
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
         """One ranged GET of the pinned generation, which no longer exists (404) once the file was replaced.
@@ -122,23 +130,20 @@ class Backend:
         )
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
-        """A URL signed by the service account; unsigned for a public bucket."""
+        """A URL of this generation, signed by the service account; unsigned for a public bucket."""
         key = self.folder + file.name
         credentials = self._fs.credentials.credentials
         origin = self._fs.base.removesuffix("/storage/v1/")
         if credentials is None:
-            return f"{origin}/{self._bucket}/{quote(key, safe='/~')}", None
+            pinned = f"?generation={file.version_id}" if file.version_id else ""
+            return f"{origin}/{self._bucket}/{quote(key, safe='/~')}{pinned}", None
         if not timedelta(seconds=1) <= expires_in <= MAX_SIGNATURE_LIFETIME:
             raise ConfigurationError(
                 f"a signed URL can work for one second to seven days, not {expires_in}; change Scanner.url_lifetime"
             )
-        from google.auth.credentials import Signing
         from google.cloud.storage import Client
 
-        if not isinstance(credentials, Signing):
-            raise ConfigurationError(
-                "these Google credentials have no private key, so they cannot sign URLs; use a ServiceAccount"
-            )
+        self.check_urls()
         url = str(
             Client(project="none", credentials=credentials)
             .bucket(self._bucket)
@@ -152,6 +157,16 @@ class Backend:
             )
         )
         return url, expiry_of(url, "Goog")
+
+    def check_urls(self) -> None:
+        """Raise ``ConfigurationError`` if the credentials can never sign. Makes no request."""
+        from google.auth.credentials import Signing
+
+        credentials = self._fs.credentials.credentials
+        if credentials is not None and not isinstance(credentials, Signing):
+            raise ConfigurationError(
+                "these Google credentials have no private key, so they cannot sign URLs; use a ServiceAccount"
+            )
 
     def _get_json(self, path: str, **parameters: str) -> dict[str, Any]:
         content = self._get(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
@@ -177,7 +192,7 @@ def _is_described(metadata: Mapping[str, Any]) -> bool:
     return all(str(metadata.get(each, "")).isdecimal() for each in ("size", "generation"))
 
 
-def _file(name: str, metadata: Mapping[str, Any]) -> StoredFile:
+def _file(name: str, metadata: Mapping[str, Any], *, listed: bool = False) -> StoredFile:
     if not _is_described(metadata):
         raise StorageMisbehaved(f"{name!r}: the storage describes this file {_UNDESCRIBED}")
     generation = str(metadata["generation"])
@@ -187,4 +202,5 @@ def _file(name: str, metadata: Mapping[str, Any]) -> StoredFile:
         etag=generation,
         version_id=generation,
         last_modified=metadata.get("updated"),
+        listed=listed,
     )

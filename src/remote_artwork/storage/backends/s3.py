@@ -6,6 +6,7 @@ an empty bucket, ``info`` makes two requests for a missing key, and paths lose t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +27,7 @@ from remote_artwork.storage.backends.listing import Lister, Question, is_full_pa
 from remote_artwork.storage.backends.xml import Fields, fields_in, not_a_listing, parse_listing, parse_size
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import bare_etag, stored_file
+from remote_artwork.storage.metadata import bare_etag, check_encoding, parse_time, stored_file
 from remote_artwork.storage.provider_table import PROVIDERS
 
 if TYPE_CHECKING:
@@ -167,15 +168,18 @@ class Backend:
         return self._wait(list_page, self._fs, operation, self._bucket, parameters)
 
     def head(self, name: str) -> StoredFile:
-        """One HEAD. Includes the version id if the bucket keeps versions."""
+        """One HEAD. Includes the version id if the bucket keeps versions, and the URLs can name them."""
         response = self._call("head_object", Bucket=self._bucket, Key=self.folder + name)
-        return stored_file(
+        check_encoding(name, response.get("ContentEncoding"))
+        file = stored_file(
             name,
             size=response.get("ContentLength"),
             etag=response.get("ETag"),
-            version_id=response.get("VersionId"),
+            # A public bucket may allow everyone to read its files, but not their versions.
+            version_id=None if self._fs.anon else response.get("VersionId"),
             last_modified=response.get("LastModified"),
         )
+        return evolve(file, available_until=_available_until(file, response))
 
     def get(self, file: StoredFile, start: int, end: int) -> bytes:
         """One ranged GET of the pinned version. The ETag must be the same."""
@@ -194,10 +198,7 @@ class Backend:
         anonymous = bool(self._fs.anon)
         if not anonymous and not timedelta(seconds=1) <= expires_in <= self.max_url_lifetime:
             raise ConfigurationError(_lifetime_problem(expires_in, self.max_url_lifetime))
-        parameters = self._object(file)
-        if anonymous:
-            parameters.pop("VersionId", None)
-        url = self._wait(self._sign, parameters, expires_in)
+        url = self._wait(self._sign, self._object(file), expires_in)
         return url, None if anonymous else expiry_of(url, "Amz")
 
     async def _sign(self, parameters: Mapping[str, str], expires_in: timedelta) -> str:
@@ -219,7 +220,7 @@ class Backend:
         self._call("delete_object", Bucket=self._bucket, Key=self.folder + name)
 
     def _object(self, file: StoredFile) -> dict[str, str]:
-        version = {} if file.version_id is None else {"VersionId": file.version_id}
+        version = {} if file.version_id is None or self._fs.anon else {"VersionId": file.version_id}
         return {"Bucket": self._bucket, "Key": self.folder + file.name, **version}
 
     def _call(self, operation: str, **parameters: str | bytes) -> Any:
@@ -228,6 +229,38 @@ class Backend:
 
     def _wait(self, request: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T:
         return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
+
+
+_INSTANT = "GLACIER_IR"
+_EXPIRY_DATE = re.compile(r'expiry-date="([^"]+)"')
+
+
+def _available_until(file: StoredFile, response: Mapping[str, Any]) -> datetime | None:
+    """When the access to a file ends: that of a restored copy, or with a rule that deletes it.
+
+    Args:
+        file: The file.
+        response: The response to its HEAD.
+
+    Raises:
+        StorageMisbehaved: It is in an archive, so it cannot be downloaded now.
+    """
+    storage_class = str(response.get("StorageClass") or "").upper()
+    # IBM has a class ACCELERATED; the archives of other providers have names of their own.
+    in_archive = storage_class in ("GLACIER", "ACCELERATED") or "ARCHIVE" in storage_class
+    archived = (in_archive and storage_class != _INSTANT) or bool(response.get("ArchiveStatus"))
+    restore = str(response.get("Restore") or "")
+    if archived and 'ongoing-request="false"' not in restore:
+        state = "is being restored" if restore else "must be restored first"
+        raise StorageMisbehaved(
+            f"{file.name!r} is in the archive ({storage_class}) and {state}, so nobody can download it now; "
+            "restore it, or upload it again"
+        )
+    ends = [restore] if archived else []
+    if file.version_id is None:  # a rule hides a version, and its URL still works
+        ends.append(str(response.get("Expiration") or ""))
+    times = [parse_time(match[1]) for text in ends if (match := _EXPIRY_DATE.search(text))]
+    return min((time for time in times if time is not None), default=None)
 
 
 async def _read_all(body: StreamingBody) -> bytes:
