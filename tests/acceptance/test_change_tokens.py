@@ -27,8 +27,9 @@ class Gateway(AbstractFileSystem):
         self.files = {f"in/{name}.pdf": content for name, content in files.items()}
         self.lookups = []
 
-    def ls(self, path, **_options):
-        return [self._entry(name, "0x8D" + self._md5(name)[:12].upper()) for name in self.files if path == "in"]
+    def ls(self, path, *, detail=True, **_options):
+        names = [name for name in self.files if path == "in"]
+        return [self._entry(name, "0x8D" + self._md5(name)[:12].upper()) for name in names] if detail else names
 
     def info(self, path, **_options):
         if path not in self.files:
@@ -163,3 +164,20 @@ def test_the_state_of_the_shop_does_not_matter_for_the_tokens():
     shop.put(evolve(shop.get_order("1"), state=ra.OrderState.CANCELLED))
     shop.put(order("1_1", "1"))
     assert statuses(scanner.scan()) == {("1_1", "1"): "conflict"}
+
+
+@pytest.mark.parametrize(("newer", "status"), [(None, "missing"), (b"never checked", "rejected")])
+def test_a_file_that_changes_while_the_order_is_read_again_is_not_sent(newer, status):
+    files = Gateway(**{"1001_1": PDF})
+
+    class Slow(FakeShop):
+        def get_order(self, order_id):
+            if newer is None:
+                files.files.pop("in/1001_1.pdf", None)
+            else:
+                files.files["in/1001_1.pdf"] = newer
+            return super().get_order(order_id)
+
+    shop = Slow([order("1001")], attaching=ra.Attaching.WITH_FULFILL)
+    report = ra.Scanner(ra.ArtworkStorage(files, "in"), shop, ledger=ra.MemoryLedger()).scan()
+    assert (statuses(report), shop.artwork) == ({("1001", "1"): status}, {})

@@ -67,8 +67,11 @@ class _Order:
             ready = [item for item in ready if self.shop.attach(item, again=complete)]
             complete = complete and len(ready) == len(matched)
         if complete:
-            self._confirm_files()
-            self.shop.fulfill(self.shop.read_again())
+            order = self.shop.read_again()
+            # The files last: the shop may take long to respond, and the URLs are for the files as they are now.
+            if self._confirm_files():
+                order = self.shop.read_again()
+            self.shop.fulfill(order)
 
     @property
     def _attaches(self) -> bool:
@@ -112,8 +115,11 @@ class _Order:
             raise Stop
         raise self.session.stop(ItemStatus.FULFILLED, reason("fulfilled_before", **record.receipt_details))
 
-    def _confirm_files(self) -> None:
+    def _confirm_files(self) -> bool:
         """Look at the files once more. Check and attach those again that were replaced since their check.
+
+        Returns:
+            Whether any file was replaced.
 
         Raises:
             Stop: The order waits: a second file appeared for a print, or a file was replaced twice, or is gone.
@@ -124,6 +130,7 @@ class _Order:
                 raise Stop
         if replaced and self._replaced():
             raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
+        return bool(replaced)
 
     def _replaced(self) -> list[ItemPlan]:
         """Plans, with the current files, of the items whose files are no longer the checked ones.
