@@ -14,7 +14,7 @@ from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.text import nfc
 from remote_artwork.errors import FileGone, FileReplaced, StorageDenied, StorageError, StorageMisbehaved
 from remote_artwork.http import Response
-from remote_artwork.storage.metadata import change_token, stored_file
+from remote_artwork.storage.metadata import change_token, is_encoded, stored_file
 
 _NUMBER = r"[0-9]{1,18}"  # a longer one is nonsense, and Python refuses to convert it
 _CONTENT_LENGTH = re.compile(_NUMBER)
@@ -73,15 +73,6 @@ def _check_name(name: str, headers: Mapping[str, str]) -> None:
 def last_segment(url: str) -> str:
     """The decoded last part of a URL's path; empty if the path ends in ``/``. Raises ``ValueError`` if it is no URL."""
     return unquote(urlsplit(url).path).rpartition("/")[2]
-
-
-_NO_ENCODING = frozenset({"", "identity", "none", "binary", "aws-chunked", "utf-8", "utf8", "us-ascii", "iso-8859-1"})
-"""Values of ``Content-Encoding`` that change no byte: some clients upload files with them."""
-
-
-def is_encoded(content_encoding: str) -> bool:
-    """Whether the bytes that are sent differ from those of the file, by the header ``Content-Encoding``."""
-    return not _NO_ENCODING.issuperset(_tokens(content_encoding))
 
 
 def _tokens(value: str) -> list[str]:
