@@ -88,7 +88,7 @@ PLANNING = {
         "the next scan reads the list again"
     ),
     "unreadable_number": (
-        "another pending order (id {order_id}) could not be read, and may have the same number; nothing was sent; "
+        "another pending order (id {order_id}) could not be read and may have the same number, so nothing was sent; "
         "correct that order in the shop"
     ),
     "orders_not_found": (
@@ -141,7 +141,8 @@ SENDING = {
     "replaced_during_scan": "{error}; nothing was sent, and the next scan checks the new file",
     "files_keep_changing": "its files keep changing; nothing was sent, and the next scan checks them again",
     "other_file_arrived": (
-        "{files:list} appeared meanwhile, and the policy prefers it; nothing was sent, and the next scan checks it"
+        "{files:list} appeared during the scan, and the policy prefers it; nothing was sent, and the next scan checks "
+        "it"
     ),
     "no_url": "no URL could be created: {error}; nothing was sent",
     "no_url_call_unresolved": "no URL could be created: {error}; a later scan resolves the earlier fulfill call",
@@ -317,7 +318,7 @@ CHECKS = {
         "the PDF has {pages:pages}, and at most {limit:pages} can be printed; export only the pages to print"
     ),
     "repaired": "the PDF is damaged and had to be repaired to open it; to be sure, export it again",
-    "partly_decoded": "the PDF is so large that only a part of it was checked; to be sure, look at all its pages",
+    "partly_decoded": "the PDF is so large that only a part of it was checked; check all its pages yourself",
     "box_ignored": "page {page}: its {boxes:and} cannot be used and was ignored; check the size of the page",
     "page_size": "page {page} is {width_mm:.0f} × {height_mm:.0f} mm",
     "page_size_differs": ("the print is {width_mm:.0f} × {height_mm:.0f} mm; export it in the size of the print"),
