@@ -108,3 +108,26 @@ def test_a_check_says_whether_a_storage_lists_in_order(names, order, verdict, co
     assert step.verdict is verdict
     found = [step.because.code, *(note.code for note in step.notes)]
     assert found == codes if codes else found[0] in {"listing_unsorted", "listing_restarts"}
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+@pytest.mark.parametrize(
+    ("folder", "key", "shown", "code"),
+    [
+        ("incoming/", "incoming//1001_1.pdf", "/1001_1.pdf", "key_in_nameless_folder"),
+        ("", "/1001_1.pdf", "/1001_1.pdf", "key_in_nameless_folder"),
+        ("", "incoming\\1001_1.pdf", "incoming\\1001_1.pdf", "key_with_backslash"),
+        ("incoming/", "incoming/1001_1\t.pdf", "1001_1\\t.pdf", "key_unprintable"),
+        ("incoming/", "incoming/../1001_1.pdf", "../1001_1.pdf", "key_with_dot_folder"),
+    ],
+)
+def test_a_file_whose_key_cannot_be_used_is_a_near_miss_with_the_reason(folder, key, shown, code, sweep):
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    with serving(OddS3()) as bucket:
+        bucket.keys |= {key, f"{folder}\\other", f"{folder}sub/"}
+        report = ra.Scanner(bucket.open(folder), shop, ledger=ra.MemoryLedger()).plan(sweep=sweep)
+        [step] = [step for step in check_storage(bucket.open(folder)) if step.name == "list"]
+    assert report.file_counts == {"near_miss": 1, "unrelated": 1}
+    [near_miss] = [file for file in report.files if file.status == "near_miss"]
+    assert (near_miss.name, near_miss.code) == (shown, code)
+    assert (step.verdict, step.because.code, step.because.details["count"]) == (Verdict.WARNING, "files_unusable", 2)

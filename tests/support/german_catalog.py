@@ -114,6 +114,14 @@ GERMAN = Catalog(
         "hidden_file": "eine versteckte Datei, wie Programme sie anlegen",
         "other_name": "der Name folgt nicht dem Muster {pattern}",
         "other_file": "weder eine Druckdatei noch so benannt",
+        "key_in_nameless_folder": (
+            "nicht verwendbar, weil sie in einem Ordner ohne Namen liegt (zwei Schrägstriche); "
+            "laden Sie sie mit einem Schrägstrich neu hoch"
+        ),
+        "key_too_long": "nicht verwendbar, weil ihr Name mehr als {most:,} Zeichen hat; kürzen Sie ihn",
+        "key_unprintable": "nicht verwendbar, weil ihr Name ein Steuerzeichen enthält; laden Sie sie neu hoch",
+        "key_with_backslash": "nicht verwendbar, weil ihr Name einen Backslash enthält; laden Sie sie neu hoch",
+        "key_with_dot_folder": "nicht verwendbar, weil ein Ordner ihres Pfades '.' oder '..' heißt",
         "format_not_printed": ".{extension} wird nicht gedruckt; speichern Sie als JPEG, PNG oder PDF",
         "extension_to_correct": "{rules:codes}; der Name sollte auf .{extension} enden",
         "no_extension": "der Name hat keine Endung; speichern Sie als JPEG, PNG oder PDF",
@@ -242,6 +250,9 @@ GERMAN = Catalog(
         "own_storages_only": "erlauben Sie das nur für eigene Speicher, nie für die URL eines Händlers",
         "missing_files_probed": "{capability}",
         "listing_works": "der Ordner lässt sich auflisten; Dateien auf der ersten Seite: {files:,}, die erste ist {file}",
+        "files_unusable": (
+            "nicht verwendbare Dateien auf der ersten Seite: {count:,}; zum Beispiel {file}: {reasons:reasons}"
+        ),
         "listing_empty": "der Ordner lässt sich auflisten und ist leer; laden Sie eine Datei hoch, um das Lesen zu prüfen",
         "listing_starts_after": "eine Auflistung bleibt im Ordner und kann nach einem Namen beginnen",
         "listing_unsorted": (

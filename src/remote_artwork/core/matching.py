@@ -31,6 +31,7 @@ class Page:
         next_token: The storage's token for the next page. ``""``: more pages follow, but the storage gave no token.
             None: this is the last page, or the pages are not linked by tokens.
         unknown: Name → why the storage could not say whether the file exists. None of them is in ``names``.
+        unusable: Key of a file that cannot be used → why. None of them is in ``names``.
         caveat: What to add to the reason of each missing file. The last page that has one counts.
         complete: Whether every file of the location has been seen once this page is read.
         strategy: How the page was found: ``listing``, ``skip-scan``, ``prefixes`` or ``probing``.
@@ -40,6 +41,7 @@ class Page:
     file: Callable[[int], StoredFile] = _no_file
     next_token: str | None = None
     unknown: Mapping[str, str] = field(factory=dict)
+    unusable: Mapping[str, Reason] = field(factory=dict)
     caveat: Reason | None = None
     complete: bool = False
     strategy: str = ""

@@ -243,6 +243,19 @@ UNMATCHED = {
     "hidden_file": "it is a hidden file",
     "other_name": "its name does not follow the pattern {pattern}",
     "other_file": "it is not a print file",
+    "key_in_nameless_folder": (
+        "it cannot be used, because it lies in a folder without a name (two slashes); upload it again with one slash"
+    ),
+    "key_too_long": (
+        "it cannot be used, because its name has more than {most:,} characters; upload it with a shorter one"
+    ),
+    "key_unprintable": "it cannot be used, because its name has a control character; upload it with a plain name",
+    "key_with_backslash": (
+        "it cannot be used, because its name has a backslash, which is no folder here; upload it with a plain name"
+    ),
+    "key_with_dot_folder": (
+        "it cannot be used, because a folder in its path is named '.' or '..'; upload it to another folder"
+    ),
     "format_not_printed": ".{extension} files are not printed; save it as JPEG, PNG or PDF",
     "extension_to_correct": "{rules:codes}; its name should end in .{extension}",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
@@ -406,6 +419,7 @@ LOCATION_CHECK = {
     "own_storages_only": "allow this only for your own storages, never for a merchant's URL",
     "missing_files_probed": "{capability}",
     "listing_works": "the folder can be listed; files on its first page: {files:,}, the first is {file}",
+    "files_unusable": ("files on its first page that cannot be used: {count:,}; for example {file}: {reasons:reasons}"),
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
     "listing_starts_after": "a listing stays in the folder and can start after a name",
     "listing_unsorted": (

@@ -5,6 +5,7 @@ The result is only reported. A file is never used because its name is similar to
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nsmallest
@@ -27,7 +28,7 @@ from remote_artwork.core.orders import Order, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import FileOutcome, FileStatus, natural_key
-from remote_artwork.core.text import nfc
+from remote_artwork.core.text import escape_unprintable, nfc
 
 _MAX_NAMES_SHOWN = 5
 _METADATA = ("._", ".~")
@@ -116,6 +117,18 @@ class UnmatchedClassifier:
         for order in reading.orders:
             self._unclear[order.id] = min(outcome.name, self._unclear.get(order.id, outcome.name))
         return outcome
+
+    def classify_unusable(self, key: str, because: Reason) -> FileOutcome:
+        """The outcome of a file whose key cannot be used. It is a near miss if a pending order may wait for it."""
+        parts = [
+            part for part in _SEPARATORS.split("".join(filter(str.isprintable, key))) if part not in ("", ".", "..")
+        ]
+        plain = "/".join(parts)
+        names = {nfc(split_extension("/".join(parts[i:]))[0]) for i in range(len(parts))}
+        awaited = any(name in self.expected.by_basename or name in self.expected.ambiguous for name in names)
+        awaited = awaited or self._read(plain, clean_name(plain)) is not None
+        status = FileStatus.NEAR_MISS if awaited else FileStatus.UNRELATED
+        return _outcome(escape_unprintable(key[:_MAX_KEY_SHOWN]), status, because)
 
     def _read(self, name: str, clean: CleanName) -> Reading | None:
         """What the name says about the pending orders. Metadata that programs create beside a file says nothing."""
@@ -278,6 +291,10 @@ def unsupported(name: str) -> FileOutcome:
     else:
         because = reason("no_extension")
     return _outcome(name, FileStatus.UNSUPPORTED, because)
+
+
+_SEPARATORS = re.compile(r"[\\/]+")
+_MAX_KEY_SHOWN = 1024
 
 
 def _is_hidden(name: str) -> bool:

@@ -331,6 +331,8 @@ class FileDiscovery:
                     self._pages.append(page)
                 if sum(len(kept.names) for kept in self._pages) >= _CLASSIFY_BATCH:
                     self._classify_batch()
+                for key, because in page.unusable.items():
+                    self.tally.add(self.classifier.classify_unusable(key, because))
                 if page.names:
                     self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))
         finally:

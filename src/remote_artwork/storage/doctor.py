@@ -20,9 +20,11 @@ from uuid import uuid4
 
 from attrs import define, field, frozen
 
+from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.core.skip_scan import ListingOrder, is_sorted_after
+from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import (
     ConfigurationError,
     ExitCode,
@@ -45,6 +47,7 @@ from remote_artwork.storage.credentials import (
     ServiceAccount,
 )
 from remote_artwork.storage.errors import CredentialsRejected, permission_to_grant
+from remote_artwork.storage.key_validation import MAX_KEY_LENGTH
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.providers import Need
 from remote_artwork.storage.storage import ArtworkStorage, open_storage, resolve_location
@@ -401,14 +404,23 @@ def list_first_page(context: CheckContext) -> CheckStep:
         if capability is not None:
             verdict = Verdict.WARNING if capability.caution else Verdict.OK
             return _step("list", verdict, reason("missing_files_probed", capability=capability.description))
-        page = next((page for page in context.storage.pages() if page.names), None)
-        if page is None:
-            return _step("list", Verdict.WARNING, reason("listing_empty"))
+        page = next((page for page in context.storage.pages() if page.names or page.unusable), Page())
+        notes = _unusable_files(page.unusable)
+        if not page.names:
+            return _step("list", Verdict.WARNING, *(notes or [reason("listing_empty")]))
         context.names, context.file = page.names, page.file(0)
     except RemoteArtworkError as error:
         context.listing_error = error
         return context.failed("list", error, "list")
-    return _step("list", Verdict.OK, reason("listing_works", files=len(page.names), file=page.names[0]))
+    verdict = Verdict.WARNING if notes else Verdict.OK
+    return _step("list", verdict, reason("listing_works", files=len(page.names), file=page.names[0]), *notes)
+
+
+def _unusable_files(unusable: Mapping[str, Reason]) -> Sequence[Reason]:
+    for key, because in unusable.items():
+        file = escape_unprintable(key[:MAX_KEY_LENGTH])
+        return (reason("files_unusable", count=len(unusable), file=file, reasons=[because.to_dict()]),)
+    return ()
 
 
 def list_names_after(storage: ArtworkStorage, name: str) -> Sequence[str] | None:

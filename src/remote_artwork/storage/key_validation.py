@@ -1,13 +1,15 @@
 """Object keys: which names a file of a location may have.
 
-A storage may list any key. A key that could lead out of its folder, or that breaks logs and URLs, is left out of
-every page, and no request is made for it.
+A storage may list any key. No request is made for a key that could lead out of its folder, or that breaks logs and
+URLs. A page has it apart from the names of files, with the reason, so that a person can upload the file again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
+from remote_artwork.core.reasons import Reason, reason
 
 _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"
 
@@ -34,6 +36,19 @@ _SUSPICIOUS = ("\n/", "/\n", "\n\n", "\n.", "/.", "\\")
 def is_invalid_key(key: str) -> bool:
     """Whether a key leaves its folder, is the folder itself, is too long, or has characters that no key may have."""
     return len(key) > MAX_KEY_LENGTH or _INVALID.search(key) is not None
+
+
+def why_unusable(key: str) -> Reason | None:
+    """Why the file with this key cannot be used; None for a valid key, and for a folder and its marker."""
+    if not is_invalid_key(key) or not key or key.endswith("/"):
+        return None
+    if len(key) > MAX_KEY_LENGTH:
+        return reason("key_too_long", most=MAX_KEY_LENGTH)
+    if UNPRINTABLE.search(key):
+        return reason("key_unprintable")
+    if "\\" in key:
+        return reason("key_with_backslash")
+    return reason("key_in_nameless_folder" if key.startswith("/") else "key_with_dot_folder")
 
 
 def all_valid_keys(keys: Sequence[str]) -> bool:

@@ -26,6 +26,7 @@ from remote_artwork.client import ArtworkReader
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
+from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
 from remote_artwork.http import NetworkPolicy, with_operator_note
 from remote_artwork.retry import RetryPolicy, share_budget
@@ -49,7 +50,7 @@ from remote_artwork.storage.backends.base import (
 from remote_artwork.storage.backends.fsspec import bypass_wrappers
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.errors import from_exception, sanitized_cause
-from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key
+from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key, why_unusable
 from remote_artwork.storage.location import Location, parse_with_sas
 from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.reader import PinnedFile, RangeReader
@@ -222,12 +223,14 @@ class ArtworkStorage:
                 yield self._checked(page)
 
     def _checked(self, page: Page) -> Page:
-        """The page without invalid keys, and with errors about its files translated."""
+        """The page with invalid keys as unusable ones, and with errors about its files translated."""
+        unusable: dict[str, Reason] = {}
         if all_valid_keys(page.names):
             positions, names = None, page.names
         else:
             positions = [i for i, name in enumerate(page.names) if not is_invalid_key(name)]
             names = [page.names[i] for i in positions]
+            unusable = {name: because for name in page.names if (because := why_unusable(name)) is not None}
 
         def file(i: int) -> StoredFile:
             position = i if positions is None else positions[i]
@@ -236,7 +239,7 @@ class ArtworkStorage:
             except Exception:  # noqa: BLE001 - repeated with the translation, which is slow
                 return self._attempt(lambda: page.file(position), name=names[i])
 
-        return evolve(page, names=names, file=file)
+        return evolve(page, names=names, file=file, unusable=unusable)
 
     def probe_capability(self) -> Capability | None:
         """For a location without a listing, what its server says about missing files; None for every other.

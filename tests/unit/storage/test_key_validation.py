@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote_artwork.storage.key_validation import all_valid_keys, is_invalid_key
+from remote_artwork.storage.key_validation import all_valid_keys, is_invalid_key, why_unusable
 from remote_artwork.storage.url_syntax import forbidden_character
 
 IMPOSSIBLE = [
@@ -62,3 +62,21 @@ def test_characters_that_are_valid_in_keys_are_valid_in_urls(character):
 def test_keys_that_are_valid_together_are_valid_one_by_one(names):
     if all_valid_keys(names):
         assert not any(is_invalid_key(name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("/a", "key_in_nameless_folder"),
+        ("a/../b", "key_with_dot_folder"),
+        ("a\\b", "key_with_backslash"),
+        ("a\nb", "key_unprintable"),
+        ("a" * 1025, "key_too_long"),
+        ("a", None),
+        ("a/", None),
+        ("", None),
+    ],
+)
+def test_a_file_with_an_invalid_key_has_a_reason_and_a_folder_has_none(key, code):
+    because = why_unusable(key)
+    assert (because and because.code) == code
