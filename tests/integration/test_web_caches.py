@@ -7,6 +7,7 @@ import pytest
 import remote_artwork as ra
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.errors import StorageMisbehaved
+from remote_artwork.storage.doctor import check_location
 from remote_artwork.testing import FakeShop
 from shop_files import PDF
 from web_server import Cache, listing
@@ -85,6 +86,14 @@ def test_caches_are_asked_for_the_servers_own_response(look, web_server):
     look("scan")
     assert len(web_server.headers) > 20
     assert all("no-cache" in headers for headers in web_server.headers)
+
+
+@pytest.mark.parametrize(("by_query", "verdict"), [(True, "ok"), (False, "warning")])
+def test_check_warns_of_a_cache_that_keeps_missing_files(folder, web_server, local_network, by_query, verdict):
+    folder.cache = Cache(by_query=by_query)
+    (step,) = [step for step in check_location(web_server.url, network=local_network).steps if step.name == "list"]
+    assert str(step.verdict) == verdict
+    assert ("exclude the folder from the cache" in step.message) == (verdict == "warning")
 
 
 @pytest.mark.parametrize("headers", [AGED, YOUNG, {"X-Cache": "HIT"}])

@@ -435,7 +435,18 @@ def check_random_names(request: Callable[[str], Response]) -> Capability:
             f"({listed}), so missing files cannot be detected; make the server respond with 404 for all of them"
         )
     if first in ABSENT:
-        return Capability(f"{start} for a missing file the server responds with HTTP {first}, as it should")
+        probed = f"{start} for a missing file the server responds with HTTP {first}, as it should"
+        try:
+            name = f"{lookalike(_SAMPLE)}.{_EXTENSIONS[0]}"
+            for _ in range(2):  # the second response may come from a cache
+                request(name)
+        except CachedResponse:
+            return Capability(
+                f"{probed}; but a cache in front of it keeps that response, so a new file may stay unreadable until "
+                "the cache forgets it: exclude the folder from the cache",
+                caution=True,
+            )
+        return Capability(probed)
     if first == 403:
         return Capability(
             f"{start} {CAVEAT.render()}; a scan that finds no file at all cannot know whether files are missing or "
