@@ -1,7 +1,6 @@
 """Deep checks of a corpus of several hundred print files. Pillow, PDFium and pdffonts say what is right."""
 
 import io
-import shutil
 import subprocess
 
 import pypdfium2
@@ -10,6 +9,7 @@ from PIL import Image
 from pypdfium2 import raw as pdfium
 
 import remote_artwork as ra
+from parts import program
 from print_file_corpus import BROKEN, VALID
 from print_files import reader
 from remote_artwork.preflight import preflight_checks
@@ -136,10 +136,11 @@ def test_the_font_of_an_annotation_counts_unless_it_is_hidden(kind):
     assert facts(f"{kind}-2.pdf").missing_fonts == ()
 
 
-@pytest.mark.skipif(shutil.which("pdffonts") is None, reason="pdffonts is not installed")
 @pytest.mark.parametrize("name", [name for name in PDFS if name.startswith("font-") and "drawn" in name])
 def test_the_fonts_are_those_of_pdffonts(name, tmp_path):
     (tmp_path / "1.pdf").write_bytes(VALID[name])
-    shown = subprocess.run(["pdffonts", tmp_path / "1.pdf"], capture_output=True, text=True, check=False).stdout
+    shown = subprocess.run(
+        [program("pdffonts"), tmp_path / "1.pdf"], capture_output=True, text=True, check=False
+    ).stdout
     rows = [line.split() for line in shown.splitlines()[2:]]
     assert facts(name).missing_fonts == tuple(row[0] for row in rows if row[-5] == "no")
