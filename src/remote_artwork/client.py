@@ -214,8 +214,8 @@ class Ledger(Protocol):
     def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
         """Writes all steps in one durable transaction and renews the lease. Each row must still be in ``step.before``.
 
-        Without steps, it only verifies the lease. Repeating the last write of the lease succeeds and changes nothing,
-        so a write whose outcome is unknown can be retried. ``apply_steps`` implements these rules.
+        Without steps, it only verifies and renews the lease. Repeating the last write of the lease succeeds and changes
+        nothing, so a write whose outcome is unknown can be retried. ``apply_steps`` implements these rules.
 
         Args:
             lease: Must have the epoch of the row; an older one is refused.

@@ -63,7 +63,8 @@ class ArtworkFiles:
                 session.set_outcome(number, ItemStatus.CONFLICT, used)
                 return False
             session.advance(session.selection(number, files))
-            result = self.services.checks.check_files(plan.item, files)
+            with session.renewing_lease():
+                result = self.services.checks.check_files(plan.item, files)
         except FileGone as error:
             replaced = isinstance(error, FileReplaced)
             because = reason("replaced_during_scan" if replaced else "deleted_during_scan", error=str(error))

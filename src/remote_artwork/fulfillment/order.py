@@ -138,6 +138,10 @@ class _Order:
         Raises:
             Stop: A file is not the one to send any more, or could not be read.
         """
+        with self.session.renewing_lease():
+            return self._compare_files()
+
+    def _compare_files(self) -> list[ItemPlan]:
         changed: list[ItemPlan] = []
         for plan in self.session.required:
             try:

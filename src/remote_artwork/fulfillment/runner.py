@@ -42,8 +42,8 @@ DOWN_AFTER = 5
 """After this many, the service counts as down for the rest of the scan."""
 
 _LEASE_MARGIN = timedelta(minutes=1)
-"""How much longer than the longest call a lease lasts. Each write to the ledger renews it. Where the work between two
-writes takes longer, another scan may take over the order, and this one stops before its next call."""
+"""How much longer than the longest call a lease lasts. Each write to the ledger renews it, and so does work on the
+files. If a call takes longer, another scan may take over the order, and this one stops before its next call."""
 
 
 @define
@@ -115,6 +115,8 @@ class OrderRunner:
         if self._down is not None:
             status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
             return plan.skipped(status, reason("not_tried", error=self._down.message))
+        with order_budget():
+            self.services.checks.finish(plan)
         try:
             lease = self._claim(plan)
         except OrderNotStored as error:

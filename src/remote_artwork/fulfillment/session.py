@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -30,6 +33,8 @@ from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtwo
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import CheckPrefetcher, Inspector
 from remote_artwork.storage.storage import ArtworkStorage
+
+log: logging.Logger = logging.getLogger(__name__)
 
 Service = Literal["storage", "client"]
 """A service that may be down for the rest of the scan."""
@@ -104,6 +109,7 @@ class OrderSession:
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
     _outcomes: dict[str, ItemOutcome] = field(init=False)
+    _one_write_at_a_time: threading.Lock = field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.adopt_lease(self.lease)
@@ -154,13 +160,40 @@ class OrderSession:
             before=self.state, after=after, receipt=receipt, work=work, reason=reason, call_limit=call_limit
         )
 
+    @contextmanager
+    def renewing_lease(self) -> Iterator[None]:
+        """Renew the lease while the block works on files, which may take longer than the lease lasts.
+
+        No call to the shop belongs in such a block: if one never ends, the lease must.
+        """
+        ended = threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(self.lease.duration.total_seconds() / 3):
+                try:
+                    self._write()
+                except Exception:
+                    log.info("lease_not_renewed", extra={"order_id": self.plan.order.id}, exc_info=True)
+
+        thread = threading.Thread(target=renew, name="remote-artwork-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _write(self, *steps: Step) -> None:
+        with self._one_write_at_a_time:
+            self.ledger.advance(self.lease, steps)
+
     def advance(self, *steps: Step) -> None:
         """Write the steps, all or none. Without steps, check that this scan still holds the lease.
 
         Raises:
             LedgerError: The steps do not count as written.
         """
-        self.retry.call(lambda: self.ledger.advance(self.lease, steps), on=LedgerUnavailable)
+        self.retry.call(lambda: self._write(*steps), on=LedgerUnavailable)
         for step in steps:
             if isinstance(step, OrderStep):
                 self.state = step.after

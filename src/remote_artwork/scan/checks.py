@@ -1,7 +1,7 @@
-"""Run the preflight checks of a scan, and start them early for the next orders.
+"""Run the preflight checks of a scan before the orders are leased, and start them early for the next orders.
 
-Checks that start early decide nothing. When an order is processed, its files are read again under its lease. A result
-for other content is ignored.
+A check may take longer than a lease, so it runs before the order is leased. It decides nothing: under the lease, the
+metadata of the files is read again, and a result for other content is ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,7 @@ from attrs import define, field, frozen
 from remote_artwork.client import ArtworkReader, PreflightCheck
 from remote_artwork.core.lifecycle import VERIFIED_STATES, FileRecord
 from remote_artwork.core.orders import OrderItem, StoredFile
-from remote_artwork.core.planner import OrderPlan
+from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Finding, ItemStatus, Severity
 from remote_artwork.errors import StorageError
@@ -154,13 +155,26 @@ class CheckPrefetcher:
     def start(self, plans: Iterable[OrderPlan]) -> None:
         """Start the checks that these orders need and that have not started yet."""
         for plan in plans if self.max_parallel > 1 else ():
-            for item in plan.items:
+            for item in _unchecked_items(plan):
                 names = _file_names(item.files)
-                needs_check = item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES
-                if needs_check and names not in self._started:
+                if names not in self._started:
                     check_files = share_budget(self.inspector.check_files)
                     result = self._pool.submit(check_files, item.item, item.files, reader=self._open_reader)
                     self._started[names] = (item.files, result)
+
+    def finish(self, plan: OrderPlan) -> None:
+        """Complete the checks that this order needs. Call it before the order is leased.
+
+        An error of the storage is kept for ``check_files``.
+        """
+        for item in _unchecked_items(plan):
+            names = _file_names(item.files)
+            if names not in self._started:
+                self._started[names] = (
+                    item.files,
+                    _run_now(partial(self.inspector.check_files, item.item, item.files)),
+                )
+            wait([self._started[names][1]])
 
     def check_files(self, item: OrderItem, files: FilesByPlacement) -> CheckResult:
         """The result for an item's files. The checks run now if they did not start early for this content.
@@ -179,6 +193,20 @@ class CheckPrefetcher:
 
     def _open_reader(self, file: StoredFile) -> ArtworkReader:
         return CancellableReader(file, self.inspector.storage.reader(file), self._cancelled)
+
+
+def _unchecked_items(plan: OrderPlan) -> list[ItemPlan]:
+    return [item for item in plan.items if item.status is ItemStatus.MATCHED and item.state not in VERIFIED_STATES]
+
+
+def _run_now(check: Callable[[], CheckResult]) -> Future[CheckResult]:
+    """The result of a check that runs in this thread, or its error."""
+    future: Future[CheckResult] = Future()
+    try:
+        future.set_result(check())
+    except Exception as error:  # noqa: BLE001 - raised by ``Future.result``, as for a check in another thread
+        future.set_exception(error)
+    return future
 
 
 def _file_names(files: FilesByPlacement) -> tuple[str, ...]:

@@ -1,0 +1,88 @@
+"""A check that takes longer than a lease: the order is sent all the same, once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.errors import StorageDenied
+from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
+from shop_files import JPEG, memory_folder
+
+LONG = timedelta(minutes=7)
+
+
+class Shop:
+    """One order, a clock, and scanners with a check that the test chooses."""
+
+    def __init__(self, root: str) -> None:
+        self.root, self.now = root, datetime(2026, 5, 1, tzinfo=UTC)
+        self.files, self.storage = memory_folder(root, "1001_1.jpg")
+        self.shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])], call_limit=timedelta(minutes=2))
+        self.ledger = ra.MemoryLedger(clock=lambda: self.now)
+
+    def scan(self, check: Callable[[], object], *, faults: Faults | None = None) -> str:
+        class Check:
+            def check(self, _artwork, _item):
+                check()
+                return []
+
+        faults = faults or Faults()
+        scanner = ra.Scanner(
+            FaultyStorage(self.storage, faults),
+            FaultyClient(self.shop, faults),
+            ledger=FaultyLedger(self.ledger, faults),
+            checks=[Check()],
+        )
+        [item] = scanner.scan().items
+        return item.status
+
+    def let_pass(self, time: timedelta) -> None:
+        self.now += time
+
+
+def test_a_scan_that_starts_during_the_check_does_not_keep_the_order_from_being_sent(root):
+    case, outcomes = Shop(root), []
+
+    def check() -> None:
+        case.let_pass(timedelta(minutes=5))
+        outcomes.append(case.scan(lambda: case.let_pass(LONG)))
+        case.let_pass(timedelta(minutes=2))
+
+    outcomes.append(case.scan(check))
+    assert outcomes == ["fulfilled", "fulfilled"]
+    assert list(case.shop.effects.values()) == [1]
+
+
+def test_a_scan_that_is_still_checking_does_not_hold_the_order(root):
+    case, faults = Shop(root), Faults()
+    leased = []
+
+    def check() -> None:
+        case.let_pass(LONG)
+        leased.extend(case.ledger.find("default"))
+
+    assert case.scan(check, faults=faults) == "fulfilled"
+    assert leased == []
+    assert faults.calls.index("ledger.claim") < faults.calls.index("storage.head")
+
+
+def test_a_file_that_is_replaced_during_its_check_is_checked_again(root):
+    case, checks = Shop(root), []
+
+    def check() -> None:
+        checks.append(case.now)
+        if len(checks) == 1:
+            case.files.pipe(f"{root}/1001_1.jpg", JPEG + b"newer")
+
+    assert case.scan(check) == "fulfilled"
+    assert len(checks) == 2
+
+
+@pytest.mark.parametrize("call", ["storage.head", "storage.list"])
+def test_an_error_of_the_storage_still_leaves_the_order_unread(root, call):
+    case, faults = Shop(root), Faults()
+    faults.intercept("ledger.claim", lambda: faults.fail(call, StorageDenied("403")))
+    assert case.scan(lambda: None, faults=faults) == "unreadable"
+    assert case.scan(lambda: None) == "fulfilled"
