@@ -154,6 +154,23 @@ def test_a_listing_that_repeats_a_page_or_breaks_off_is_an_error(web_server, sto
     assert len(web_server.folder.requests) == 4
 
 
+def test_a_full_page_that_is_called_the_last_one_is_not(web_server, storage):
+    numbers = [f"{number}_1.png" for number in range(1000, 1100)]
+    web_server.folder.pages = {"": listing(*numbers[:50]), numbers[49]: listing(*numbers[50:])}
+    assert len(search(storage, "1000_1")[0]) == 100
+    web_server.folder.pages = {"": listing(*numbers[:50])}  # no further page, or the same one again
+    assert len(search(storage, "1000_1")[0]) == 50
+    web_server.folder.pages[numbers[49]] = web_server.folder.pages[""]
+    assert len(search(storage, "1000_1")[0]) == 50
+
+
+def test_a_listing_that_contradicts_itself_is_replaced_by_requests_for_names(web_server, storage):
+    web_server.folder.files = {"1.jpg": b"x"}
+    for page in (listing("in/2.jpg", "out/3.jpg", prefix="in/"), listing("a%20b.jpg")):
+        web_server.folder.pages = {"": page}
+        assert set(search(storage, "1")[0]) == {"1.jpg"}
+
+
 def test_an_unreadable_listing_is_ignored_and_names_are_requested(web_server, storage):
     web_server.folder.pages = {"": b"<!DOCTYPE a [<!ENTITY b 'c'>]><ListBucketResult>&b;</ListBucketResult>"}
     web_server.folder.files = {"1.jpg": b"x"}

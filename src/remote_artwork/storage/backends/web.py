@@ -31,7 +31,7 @@ from remote_artwork.errors import ConfigurationError, FileGone, FileReplaced, St
 from remote_artwork.http import NetworkPolicy, Response, open_session, run_sync
 from remote_artwork.storage.backends.base import Capability, Requester, RequestKind, isolated_fs
 from remote_artwork.storage.backends.web_files import file_from_response, file_size, range_start
-from remote_artwork.storage.backends.web_listing import fetch_listing
+from remote_artwork.storage.backends.web_listing import ListedPage, fetch_listing
 from remote_artwork.storage.backends.web_probing import ABSENT, EXISTS, Challenged, NameProbe, check_random_names
 from remote_artwork.storage.backends.web_requests import (
     CachedResponse,
@@ -139,19 +139,25 @@ class Backend:
         """Request each name that such a file can have; a listing may be long, or older than the files."""
         return self._probe(send, seen_before=True).run(SearchQuery(basenames=basenames))
 
-    def _pages(self, page: Page, send: Requester) -> Iterator[Page]:
+    def _pages(self, listed: ListedPage, send: Requester) -> Iterator[Page]:
         cycle = CycleDetector()
-        yield page
-        while page.next_token:
-            if cycle.seen(page.next_token):
+        known_size = None
+        while True:
+            page = listed.page
+            yield page
+            query = listed.query_after(known_size)
+            if query is None:
+                return
+            if cycle.seen(query):
                 raise StorageMisbehaved("the server's listing repeats a page, so it never ends; check the URL")
-            following = send("list", partial(self._list, page.next_token))
+            following = send("list", partial(self._list, query))
+            if page.next_token is None and (following is None or set(following.page.names) <= set(page.names)):
+                return  # it was the last page, as the server said
             if following is None:
                 raise StorageMisbehaved("the server's listing breaks off after a page; check the URL")
-            page = following
-            yield page
+            known_size, listed = len(page.names), following
 
-    def _list(self, query: str = "") -> Page | None:
+    def _list(self, query: str = "") -> ListedPage | None:
         """One page of the folder's listing, by default the first; None if there is no listing."""
         return self._wait(fetch_listing, self._folder, query)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, unquote_plus, urlencode, urlsplit
+
+from attrs import frozen
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, check_complexity
+from remote_artwork.storage.backends.listing import is_full_page
 from remote_artwork.storage.backends.web_requests import (
     CachedResponse,
     cache_age,
@@ -25,11 +29,41 @@ from remote_artwork.storage.metadata import change_token, stored_file
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
+_PERCENT_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+
 _START = 1024
 """Bytes of a body that contain the root element, if it is a listing."""
 
 
-async def fetch_listing(fs: Any, folder: str, query: str) -> Page | None:
+@frozen
+class ListedPage:
+    """One page of a folder's listing.
+
+    Args:
+        page: Its files; its ``next_token`` is the query of the next page.
+        last_key: The last key, as the server spells it.
+        page_size: The most keys of a page, if the server says so.
+    """
+
+    page: Page
+    last_key: str = ""
+    page_size: int | None = None
+
+    def query_after(self, known_size: int | None) -> str | None:
+        """The query of the next page; None if this is certainly the last one.
+
+        Args:
+            known_size: The number of keys on each page before.
+        """
+        if self.page.next_token is not None:
+            return self.page.next_token
+        # Some servers call a full page the last one, although more keys follow.
+        if is_full_page(len(self.page.names), known_size, self.page_size):
+            return urlencode({"marker": self.last_key})
+        return None
+
+
+async def fetch_listing(fs: Any, folder: str, query: str) -> ListedPage | None:
     """Fetch one page of a folder's listing, with one GET.
 
     Args:
@@ -79,7 +113,7 @@ async def _read_listing_only(response: ClientResponse) -> bytes:
     return start + rest
 
 
-def read_listing(document: bytes, *, folder: str) -> Page:
+def read_listing(document: bytes, *, folder: str) -> ListedPage:
     """Read one page of a listing.
 
     Args:
@@ -87,10 +121,10 @@ def read_listing(document: bytes, *, folder: str) -> Page:
         folder: The decoded path of the folder that was requested, ending in ``/``.
 
     Returns:
-        Names below the folder; a name is empty if the key belongs to another folder.
+        Names below the folder.
 
     Raises:
-        StorageMisbehaved: The document is not a listing, or not of this folder.
+        StorageMisbehaved: The document is not a listing, or not of this folder, or its names may be encoded.
     """
     check_complexity(document)
     root, keys, fields_of = parse_listing(document, file="Contents", name="Key", size="Size")
@@ -100,10 +134,16 @@ def read_listing(document: bytes, *, folder: str) -> Page:
     prefix = described.get("Prefix", "")
     if prefix and not folder.endswith(f"/{prefix}"):
         raise StorageMisbehaved("the server lists another folder than the one requested; check the URL")
-    names = [key[len(prefix) :] if key.startswith(prefix) else "" for key in keys]
+    if described.get("EncodingType") == "url":
+        keys = [unquote_plus(key) for key in keys]
+    elif any(map(_PERCENT_ENCODED.search, keys)):
+        raise StorageMisbehaved("the server may list encoded names without saying so; check the URL")
+    if not all(key.startswith(prefix) for key in keys):
+        raise StorageMisbehaved("the server lists files outside the folder that it names; check the URL")
+    names = [key[len(prefix) :] for key in keys]
     files = [_listed_file(name, fields_of(i)) for i, name in enumerate(names)]
     next_query = None
-    if described.get("IsTruncated") == "true":
+    if described.get("IsTruncated", "").strip().lower() == "true":
         token = described.get("NextContinuationToken")
         marker = described.get("NextMarker") or (keys[-1] if keys else "")
         if not token and not marker:
@@ -111,7 +151,8 @@ def read_listing(document: bytes, *, folder: str) -> Page:
                 "the server cuts its listing short without a token for the next page; check the URL"
             )
         next_query = urlencode({"list-type": "2", "continuation-token": token} if token else {"marker": marker})
-    return Page(names, files.__getitem__, next_query, strategy="listing")
+    page = Page(names, files.__getitem__, next_query, strategy="listing")
+    return ListedPage(page, keys[-1] if keys else "", parse_size(described.get("MaxKeys", "")))
 
 
 def _listed_file(name: str, fields: Mapping[str, str]) -> StoredFile:

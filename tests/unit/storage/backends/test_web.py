@@ -171,7 +171,7 @@ OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE x SYSTEM "file:///etc/hostname"><Li
 
 
 def names(document, folder="/in/"):
-    return list(read_listing(document, folder=folder).names)
+    return list(read_listing(document, folder=folder).page.names)
 
 
 def test_keys_are_names_below_the_folder():
@@ -179,15 +179,36 @@ def test_keys_are_names_below_the_folder():
 
 
 def test_keys_of_a_listing_with_a_prefix_become_names_below_the_folder():
-    document = listing("in/1001_1.jpg", "elsewhere/x.png", prefix="in/")
-    assert names(document, "/bucket/in/") == ["1001_1.jpg", ""]
+    document = listing("in/1001_1.jpg", "in/x.png", prefix="in/")
+    assert names(document, "/bucket/in/") == ["1001_1.jpg", "x.png"]
     for other in ("/bucket/out/", "/bucket/main/"):
         with pytest.raises(StorageError, match="another folder"):
             read_listing(document, folder=other)
 
 
+def test_keys_that_are_declared_as_encoded_are_decoded():
+    document = listing("a%20b%2B.png", "c+d.png").replace(b"<Name>", b"<EncodingType>url</EncodingType><Name>")
+    assert names(document) == ["a b+.png", "c d.png"]
+
+
+@pytest.mark.parametrize(
+    ("count", "known", "declared", "query"),
+    [
+        (3, None, None, None),
+        (3, None, 3, "marker=2.png"),
+        (50, None, None, "marker=49.png"),
+        (3, 3, None, "marker=2.png"),
+        (2, 3, None, None),
+    ],
+)
+def test_a_full_page_may_not_be_the_last_one(count, known, declared, query):
+    size = f"<MaxKeys>{declared}</MaxKeys><Name>" if declared else "<Name>"
+    document = listing(*(f"{i}.png" for i in range(count))).replace(b"<Name>", size.encode())
+    assert read_listing(document, folder="/").query_after(known) == query
+
+
 def test_a_listed_file_has_size_etag_and_time():
-    file = read_listing(listing("a.png"), folder="/in/").file(0)
+    file = read_listing(listing("a.png"), folder="/in/").page.file(0)
     assert (file.size, file.etag) == (1, "2d711642b726b044")
     assert file.last_modified.isoformat() == "2023-11-14T22:13:20+00:00"
 
@@ -206,7 +227,7 @@ def test_a_listed_file_has_size_etag_and_time():
 )
 def test_the_next_token_is_the_servers_token_or_marker(more, following):
     document = f"<ListBucketResult>{more}<Contents><Key>z</Key><Size>1</Size></Contents></ListBucketResult>"
-    assert read_listing(document.encode(), folder="/").next_token == following
+    assert read_listing(document.encode(), folder="/").page.next_token == following
 
 
 @pytest.mark.parametrize(
@@ -218,6 +239,9 @@ def test_the_next_token_is_the_servers_token_or_marker(more, following):
         (b"<ListBucketResult><Contents><Key>a\x01</Key></Contents></ListBucketResult>", "not a listing"),
         (b"<html><!-- <ListBucketResult --></html>", "not in the form of S3"),
         (b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "without a token"),
+        (b"<ListBucketResult><IsTruncated>True</IsTruncated></ListBucketResult>", "without a token"),
+        (listing("in/1.png", "out/2.png", prefix="in/"), "outside the folder"),
+        (listing("a%20b.png"), "encoded names"),
         (b"<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>", "without its size"),
         (b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", "without its size"),
         (
