@@ -255,6 +255,19 @@ async def open_session(network: NetworkPolicy, **options: Any) -> aiohttp.Client
     return send_once(ClientSession(**await session_options(network), **options))
 
 
+def bounded_timeout(session: aiohttp.ClientSession) -> aiohttp.ClientTimeout:
+    """The timeout of a session that the host may have made, with the limits of ``NetworkPolicy`` where it has none."""
+    from aiohttp import ClientTimeout
+
+    default, own = NetworkPolicy(), session.timeout
+    return ClientTimeout(
+        total=own.total,
+        connect=own.connect,
+        sock_connect=own.sock_connect or default.connect_timeout,
+        sock_read=own.sock_read or default.read_timeout,
+    )
+
+
 def send_once(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
     """Stops a session from sending requests again by itself. Returns the same session.
 

@@ -189,6 +189,22 @@ def test_a_file_system_that_cannot_sign_is_refused_as_a_setting(ftp_server):
     assert [(step.name, type(step.error)) for step in failed] == [("sign", ra.ConfigurationError)]
 
 
+class Unsigned(FtpWithUrls):
+    """Has the method, as many file systems have, but not what it takes."""
+
+    def sign(self, path, expiration=100, **_options):
+        raise NotImplementedError
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_method_that_only_raises_cannot_sign(ftp_server, wrapped):
+    fs = ftp(ftp_server, Unsigned)
+    storage = ra.ArtworkStorage(OwnFolder(path="/", fs=fs, skip_instance_cache=True) if wrapped else fs, "/")
+    with pytest.raises(ra.ConfigurationError, match="cannot make URLs"):
+        scanner(storage, order("1001"))
+
+
 class Hanging(fsspec.AbstractFileSystem):
     """Stops to respond until it is released."""
 

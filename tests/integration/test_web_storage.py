@@ -7,6 +7,7 @@ import http.server
 import threading
 import urllib.request
 from datetime import timedelta
+from unicodedata import normalize
 
 import pytest
 
@@ -133,6 +134,18 @@ def test_a_server_that_reports_every_name_is_refused_after_few_requests(web_serv
 def test_a_server_that_ignores_case_has_one_file_and_not_two(web_server, storage):
     web_server.folder.files, web_server.folder.folds_case = {"1.JPG": b"x"}, True
     assert set(search(storage, "1")[0]) == {"1.jpg"}
+
+
+@pytest.mark.parametrize("name", ["Müller", "Äpfel-Öl"])
+def test_a_server_that_ignores_unicode_forms_has_one_file_and_not_two(web_server, storage, name):
+    web_server.folder.files, web_server.folder.composes = {f"{normalize('NFD', name)}.jpg": b"x"}, True
+    assert set(search(storage, name)[0]) == {f"{name}.jpg"}
+
+
+@pytest.mark.parametrize(("name", "other"), [("Müller", b"another"), ("Äpfel-Öl", b"x")])
+def test_two_files_whose_names_differ_in_their_unicode_form_stay_two(web_server, storage, name, other):
+    web_server.folder.files = {f"{name}.jpg": b"x", f"{normalize('NFD', name)}.jpg": other}
+    assert len(search(storage, name)[0]) == 2
 
 
 def test_a_listing_in_s3s_form_is_read_page_by_page(web_server, storage):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unicodedata import normalize
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -56,6 +57,7 @@ class WebFolder:
         etag: ``strong``, ``weak`` or ``none``.
         dated: Whether ``Last-Modified`` is sent.
         folds_case: Takes capitals for small letters.
+        composes: Takes all Unicode forms of a name for one.
         content_type: Of every file.
         pages: S3-style listings of the folder by their marker; the first one is under an empty one.
         page_headers: Further headers of a listing.
@@ -74,6 +76,7 @@ class WebFolder:
     dated: bool = True
     modified: float = 1_700_000_000.0
     folds_case: bool = False
+    composes: bool = False
     content_type: str = "application/octet-stream"
     pages: dict[str, bytes] = field(factory=dict)
     page_headers: dict[str, str] = field(factory=dict)
@@ -89,6 +92,8 @@ class WebFolder:
 
     def content(self, name: str) -> bytes | None:
         """The content of one name."""
+        if self.composes:
+            return {normalize("NFC", each): content for each, content in self.files.items()}.get(normalize("NFC", name))
         if self.folds_case:
             return {each.lower(): content for each, content in self.files.items()}.get(name.lower())
         return self.files.get(name)

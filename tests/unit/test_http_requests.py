@@ -1,8 +1,9 @@
 import attrs
 import pytest
 
+from parts import package
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
-from remote_artwork.http import MAX_NODES, Response, request
+from remote_artwork.http import MAX_NODES, Response, bounded_timeout, request
 
 LONG = b"x" * 100_000
 
@@ -58,3 +59,16 @@ def test_json_is_parsed_and_anything_else_is_none():
         assert attrs.evolve(response, body=body).json() is None
     with pytest.raises(StorageMisbehaved, match="more elements"):
         attrs.evolve(response, body=b"[" * (MAX_NODES + 1)).json()
+
+
+@pytest.mark.parametrize(
+    ("own", "connect", "read"), [({}, 4.0, 8.0), ({"sock_read": 1.5}, 4.0, 1.5), ({"sock_connect": 2.5}, 2.5, 8.0)]
+)
+def test_a_session_without_limits_gets_those_of_the_network_policy(own, connect, read):
+    aiohttp = package("aiohttp")
+
+    class Session:
+        timeout = aiohttp.ClientTimeout(total=300, **own)
+
+    bounded = bounded_timeout(Session())
+    assert (bounded.total, bounded.sock_connect, bounded.sock_read) == (300, connect, read)

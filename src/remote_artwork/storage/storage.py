@@ -166,7 +166,7 @@ class ArtworkStorage:
         return self._backend.max_url_lifetime if isinstance(self._backend, Signer) else None
 
     def check_urls(self) -> None:
-        """Check that URLs can be made for the files. Makes no request.
+        """Check that URLs can be made for the files. A file system that the host made signs one; nothing is requested.
 
         Raises:
             ConfigurationError: The storage can never make one.

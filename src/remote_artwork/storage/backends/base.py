@@ -128,7 +128,7 @@ class RegionResolver(Protocol):
 
 @runtime_checkable
 class UrlChecker(Protocol):
-    """A backend that knows without a request whether it can make URLs."""
+    """A backend that knows before a scan whether it can make URLs."""
 
     def check_urls(self) -> None:
         """Raise ``ConfigurationError`` if no URL can ever be made for a file."""

@@ -60,9 +60,17 @@ class Backend:
         self._call: Call = _call_directly if on_this_machine else TimeLimit(call_timeout).call
 
     def check_urls(self) -> None:
-        """Raise ``ConfigurationError`` if no URL can ever be made. Makes no request."""
-        if not (self._is_local or "memory" in self._protocols or can_sign(self._fs)):
+        """Raise ``ConfigurationError`` if no URL can ever be made. Signs a URL, and sends nothing else."""
+        if self._is_local or "memory" in self._protocols:
+            return
+        if not can_sign(self._fs):
             raise ConfigurationError(_cannot_sign(self._fs))
+        try:
+            self._call(partial(self._fs.sign, f"{self._prefix}remote-artwork-check.pdf", expiration=1))
+        except NotImplementedError as error:
+            raise ConfigurationError(_cannot_sign(self._fs)) from error
+        except Exception:  # noqa: BLE001 - it may sign for files that exist only
+            return
 
     def pages(self, send: Requester) -> Iterator[Page]:
         """One page per folder, from the root down."""
@@ -255,6 +263,7 @@ class TimeLimit:
 
     seconds: float
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _is_overdue: bool = field(default=False, init=False)
 
     def call(self, function: Callable[[], T], /) -> T:
         """Return what ``function`` returns.
@@ -263,8 +272,9 @@ class TimeLimit:
             StorageUnreachable: It did not return in time.
         """
         until = monotonic() + self.seconds
-        if not self._lock.acquire(timeout=self.seconds):
+        if not self._lock.acquire(timeout=0 if self._is_overdue else self.seconds):
             raise self._no_response()
+        self._is_overdue = False
         outcome: Future[T] = Future()
         context = copy_context()
 
@@ -280,6 +290,7 @@ class TimeLimit:
 
         threading.Thread(target=run, daemon=True, name="remote-artwork-file-system").start()
         if not wait([outcome], timeout=max(0.0, until - monotonic())).done:
+            self._is_overdue = True
             raise self._no_response()
         return outcome.result()
 

@@ -24,7 +24,7 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, bound, send_once, session_options
+from remote_artwork.http import NetworkPolicy, bound, bounded_timeout, send_once, session_options
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
@@ -138,6 +138,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
         headers=signed,
         allow_redirects=False,
         auto_decompress="Accept-Encoding" not in headers,
+        timeout=bounded_timeout(session),
     ) as response:
         content = await bound(response).read()
         if response.status >= 400:

@@ -17,13 +17,14 @@ import re
 import secrets
 import string
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from urllib.parse import urljoin
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.matching import Page
@@ -294,8 +295,7 @@ class NameProbe:
             for other in similar:
                 if not hits or (other.target is not None and other.target not in hits):
                     raise other
-            for name in list(hits):
-                self._drop_same_file(name, hits, alone=alone)
+            self._drop_same_files(hits, alone=alone)
         except StorageError as error:
             self._record(error)
             return _Result(names, unknown={name: str(error)})
@@ -375,6 +375,28 @@ class NameProbe:
         error.target = None if response.status == 300 else target
         raise error
 
+    def _drop_same_files(self, hits: dict[str, StoredFile], *, alone: bool) -> None:
+        for name in list(hits):
+            self._drop_same_spelling(name, hits)
+        for name in list(hits):
+            self._drop_same_file(name, hits, alone=alone)
+
+    def _drop_same_spelling(self, name: str, hits: dict[str, StoredFile]) -> None:
+        """Drop the NFD form of a hit if the server keeps one file under both Unicode forms, as on macOS.
+
+        A form between the two decides, if there is one. Otherwise the same change token, size and time do.
+        """
+        other = unicodedata.normalize("NFD", name)
+        if name == other or not unicodedata.is_normalized("NFC", name) or other not in hits:
+            return
+        between = _form_between(name)
+        if between is not None:
+            same = self.request(between).status in EXISTS
+        else:
+            same = evolve(hits[other], name=name) == hits[name]
+        if same:
+            del hits[other]
+
     def _drop_same_file(self, name: str, hits: dict[str, StoredFile], *, alone: bool) -> None:
         """Drop the upper-case extension of a hit if the server ignores case, so that both are one file."""
         stem, extension = split_extension(name)
@@ -398,6 +420,15 @@ class NameProbe:
             fatal = isinstance(error, EveryNameExists | ListingTimeout | Challenged)
             if fatal or self._unreachable > MAX_UNREACHABLE:
                 self._fatal = self._fatal or error
+
+
+def _form_between(name: str) -> str | None:
+    """A Unicode form of a name that is neither NFC nor NFD, so nobody uploads it; None if there is no such form."""
+    composed = [i for i, character in enumerate(name) if unicodedata.normalize("NFD", character) != character]
+    if len(composed) < 2:
+        return None
+    first = composed[0]
+    return name[:first] + unicodedata.normalize("NFD", name[first]) + name[first + 1 :]
 
 
 def _forbidden(name: str) -> _Refused:

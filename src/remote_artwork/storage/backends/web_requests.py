@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from remote_artwork.errors import StorageMisbehaved
-from remote_artwork.http import Response
+from remote_artwork.http import Response, bounded_timeout
 from remote_artwork.storage.errors import HttpStatusError, is_busy
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ async def exchange(
 
     session = await fs.set_session()
     async with session.request(
-        method, URL(url, encoded=True), headers={**_HEADERS, **(headers or {})}, allow_redirects=False
+        method,
+        URL(url, encoded=True),
+        headers={**_HEADERS, **(headers or {})},
+        allow_redirects=False,
+        timeout=bounded_timeout(session),
     ) as response:
         if is_busy(response.status):
             raise HttpStatusError(response.status, headers=response.headers)
