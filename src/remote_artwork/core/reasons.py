@@ -424,7 +424,7 @@ LOCATION_CHECK = {
     "listing_starts_after": "a listing stays in the folder and can start after a name",
     "listing_unsorted": (
         "the storage does not list names in order; scans still work, but each one lists the whole folder, "
-        "or each expected name by itself"
+        "or each expected name separately"
     ),
     "listing_order_unproven": (
         "the folder has too few files to show whether the storage lists names in order; each scan finds out"
