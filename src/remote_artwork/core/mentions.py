@@ -53,20 +53,23 @@ _ITEM_LABEL = (
     rf"(?:(?:line|order){_SEPARATOR}*item|item|line|pos(?:ition|ición|izione)?|posten|artikel|article|artículo|articolo"
     rf"|ligne|línea|linha|riga|zeile){_NUMBER_WORD}{_END}"
 )
-_FILE_LABEL = rf"(?:print(?:{_SEPARATOR}*file)?|artwork|druck(?:daten|datei)?|final|file|datei){_END}"
+_FILE_LABEL = rf"(?:print(?:{_SEPARATOR}*(?:file|ready))?|artwork|druck(?:daten|datei)?|final|file|datei){_END}"
 _COPY_OF = rf"(?:copy{_SEPARATOR}*of|kopie{_SEPARATOR}*von|copie{_SEPARATOR}*de|copia{_SEPARATOR}*d[ei]){_END}"
 _ONLY_ORDER_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL})*")
 _ONLY_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_ITEM_LABEL})*")
 _BEFORE_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_FILE_LABEL}|{_COPY_OF})*")
 _AFTER_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_FILE_LABEL})*")
 _BEFORE_ITEM = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_COPY_OF})*")
-_ORDER_LABEL_AT_END = re.compile(rf"(?:(?<![^\W\d_]){_ORDER_LABEL}{_SEPARATOR}*|#\s*)$")
+_ORDER_LABEL_AT_END = re.compile(
+    rf"(?:(?<![^\W\d_])(?:(?:of|von|de|van){_SEPARATOR}+)?{_ORDER_LABEL}{_SEPARATOR}*|#\s*)$"
+)
 _SEPARATORS = re.compile(rf"{_SEPARATOR}*")
 _BRACKETED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|\[[0-9]+\])\s*")
 _LABEL = re.compile(rf"{_ORDER_LABEL}|{_ITEM_LABEL}|{_FILE_LABEL}|no|nr|n|num")
 _ATTACHED = re.compile(rf"{_ITEM_LABEL}|{_FILE_LABEL}|v|rev|copy|kopie")
 _FILE_LABEL_AT_END = re.compile(rf"(?<![^\W\d_]){_FILE_LABEL}{_SEPARATOR}*$")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))?")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:[ .,'][0-9]{3})+")
 _PERCENT = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _PIECE = re.compile(r"[0-9]+|[^\W\d_]+")
 _COPY_WORD = r"(?:(?:copy|kopie|kopia|kopi|copie|copia|cópia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final)"
@@ -292,7 +295,7 @@ class MentionIndex:
         """The mentions in the name of a folder, or in the last part of a name."""
         keys = [_strip_zeros(piece) for piece in _PIECE.findall(text)]
         digits = [key for key in keys if key.isdecimal()]
-        if self._longest.keys().isdisjoint(keys) and (len(digits) < 2 or len("".join(digits)) < _MIN_JOINED):
+        if self._longest.keys().isdisjoint(keys) and len(digits) < 2:
             return []  # most names in most shops
         pieces = _split(text)
         found: list[Mention] = []
@@ -321,7 +324,7 @@ class MentionIndex:
                     break
                 digits, end = digits + text[piece.start : piece.end], piece.end
                 spellings = self._by_key.get(digits.lstrip("0"))
-                if spellings and len(digits) >= _MIN_JOINED:
+                if spellings and (len(digits) >= _MIN_JOINED or _THOUSANDS.fullmatch(text, first.start, end)):
                     orders = next(spellings[each] for each in Spelling if each in spellings)
                     return [Mention(orders, Spelling.PART, first.start, end)]
         return []

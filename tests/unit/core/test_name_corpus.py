@@ -99,6 +99,8 @@ SUGGESTED = [
     ("2_1001.pdf", "1001_2.pdf"),
     ("Item 2 Order 1001.pdf", "1001_2.pdf"),
     ("Pos. 2 - 1001.pdf", "1001_2.pdf"),
+    ("Item 2 of order 1001.pdf", "1001_2.pdf"),
+    ("print-ready 1001_2.pdf", "1001_2.pdf"),
     ("2-2024-0001.pdf", "2024-0001_2.pdf"),
     # one print
     ("1004.pdf", "1004_1.pdf"),
@@ -197,6 +199,9 @@ NOT_SUGGESTED = [
     ("1001 artwork 2.pdf", NEAR),
     ("1004_FINAL_2.pdf", NEAR),
     ("2 order 1001.pdf", NEAR),
+    ("2 of order 1001.pdf", NEAR),
+    ("1.001_2.pdf", NEAR),  # as spreadsheets write numbers
+    ("1 001-2.pdf", NEAR),
     ("print 2 1001.pdf", NEAR),
     ("No1001_2.pdf", NEAR),
     ("NO 1001_2.pdf", NEAR),
@@ -385,3 +390,28 @@ def test_items_of_several_orders_may_have_the_same_long_number():
     assert classifier.classify("4006381333931.pdf", {}).status == UNRELATED
     assert classifier.classify("1002-4006381333931 (1).pdf", {}).suggestion == "1002_4006381333931.pdf"
     assert classifier.classify("4006381333931_1002.pdf", {}).suggestion == "1002_4006381333931.pdf"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "order ",
+        "of ",
+        "of _",
+        "1001 ",
+        "1001_",
+        "1001.1 ",
+        "item",
+        "copy of ",
+        "6f1c2d3e-",
+        "l",
+        "1l",
+        "\u200b1",
+        "#",
+        "(1)",
+        "1/",
+    ],
+)
+def test_a_hostile_name_is_classified(part):
+    for name in (part * 2000, f"1001 {part * 200}2.pdf", f"{part * 200}1001.pdf", f"{part * 200}.pdf", part * 300_000):
+        assert classify(name).suggestion in (None, "1001_1.pdf", "1001_2.pdf", "12_1.pdf")
