@@ -158,9 +158,10 @@ def test_files_on_ftp_have_their_times_and_are_looked_up_past_kept_listings(ftp_
 
 @pytest.mark.server
 def test_a_file_replaced_on_ftp_after_its_check_is_not_sent(ftp_server):
-    path = ftp_server.folder / "1002_1.pdf"
+    path = ftp_server.folder / "in" / "1002_1.pdf"
+    path.parent.mkdir()
     write(path, PDF, 1_700_000_000)
-    storage = ra.ArtworkStorage(ftp(ftp_server, FtpWithUrls), "/")
+    storage = ra.ArtworkStorage(ftp(ftp_server, FtpWithUrls), "/in")
     replace = OnceVerified(lambda: write(path, OTHER, 1_700_000_100))
     [item] = scanner(storage, order("1002"), observer=replace).scan().items
     assert item.status == "rejected"
@@ -168,7 +169,7 @@ def test_a_file_replaced_on_ftp_after_its_check_is_not_sent(ftp_server):
     scans = scanner(storage, order("1002"))
     [item] = scans.scan().items
     assert item.status == "fulfilled"
-    assert scans.client.artwork["1002", "1"][0].url == "https://files.example.com/1002_1.pdf?for=86400"
+    assert scans.client.artwork["1002", "1"][0].url == "https://files.example.com/in/1002_1.pdf?for=86400"
 
 
 @pytest.mark.server

@@ -55,13 +55,13 @@ class Backend:
         self._prefix = root.rstrip("/") + "/" if root else ""
         self._protocols = protocols_of(fs)
         self._is_local = "file" in self._protocols or "local" in self._protocols
-        # Local folders and memory respond at once. A thread for each call would only cost time.
-        on_this_machine = self._is_local or "memory" in self._protocols
-        self._call: Call = _call_directly if on_this_machine else TimeLimit(call_timeout).call
+        self._on_this_machine = self._is_local or "memory" in self._protocols
+        # This machine's file systems respond at once. A thread for each call would only cost time.
+        self._call: Call = _call_directly if self._on_this_machine else TimeLimit(call_timeout).call
 
     def check_urls(self) -> None:
         """Raise ``ConfigurationError`` if no URL can ever be made. Signs a URL, and sends nothing else."""
-        if self._is_local or "memory" in self._protocols:
+        if self._on_this_machine:
             return
         if not can_sign(self._fs):
             raise ConfigurationError(_cannot_sign(self._fs))
@@ -121,7 +121,8 @@ class Backend:
             yield Page(names, lambda i, names=names: self.head(names[i]), strategy="listing")  # type: ignore[misc]
 
     def _ls_names(self, folder: str) -> Sequence[str]:
-        forget_listings(self._fs)
+        if not self._on_this_machine:  # others list without details in forms of their own: FTP without the folder
+            return [_path(info) for _, info in self._ls(folder)]
         return self._call(lambda: self._fs.ls(folder, detail=False))
 
     def _ls(self, folder: str) -> Sequence[tuple[str, Info]]:
