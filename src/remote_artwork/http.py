@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +27,8 @@ from attrs import Attribute, define, field, frozen
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 __all__ = ["NetworkPolicy"]
@@ -105,6 +109,44 @@ def _positive_seconds(instance: Any, attribute: Attribute[Any], value: Any) -> N
         raise ConfigurationError(f"{where} must be a number of seconds above 0, not {value!r}")
 
 
+@cache
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """What every protocol trusts: the public authorities, those of this machine, and the operator's own.
+
+    Args:
+        ca_file: The operator's own authorities, in PEM format.
+
+    Raises:
+        OSError: The file cannot be read, or has no certificate.
+    """
+    import ssl
+
+    context = ssl.create_default_context()
+    with suppress(ImportError):
+        import certifi  # a machine without certificates of its own trusts the public authorities, too
+
+        context.load_verify_locations(certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+def _as_path(value: str | os.PathLike[str] | None) -> str | None:
+    return None if value is None else os.fspath(value)
+
+
+def _usable_ca_file(_instance: Any, _attribute: Attribute[Any], value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        tls_context(value)
+    except OSError as error:  # also ssl.SSLError
+        raise ConfigurationError(
+            f"{value!r} has no certificates that can be read ({type(error).__name__}); "
+            "use a file with the authority's certificate in PEM format (NetworkPolicy.ca_file, --ca-file)"
+        ) from error
+
+
 @frozen(kw_only=True)
 class NetworkPolicy:
     """What only an operator may allow, and the timeouts of a storage.
@@ -117,9 +159,11 @@ class NetworkPolicy:
         read_timeout: The maximum time between two parts of a response, in seconds.
         call_timeout: The maximum time of one request in total, in seconds. It stops servers that send very slowly.
         listing_timeout: The maximum time of one listing or search, in seconds. No further request is made after it.
+        ca_file: A file in PEM format with the certificates of further authorities to trust, for example a company's
+            own. It is used for every protocol, in addition to the authorities that this machine trusts.
 
     Raises:
-        ConfigurationError: A timeout is not above 0.
+        ConfigurationError: A timeout is not above 0, or the file has no certificates.
     """
 
     allow_private: bool = False
@@ -129,6 +173,7 @@ class NetworkPolicy:
     read_timeout: float = field(default=8.0, validator=_positive_seconds)
     call_timeout: float = field(default=60.0, validator=_positive_seconds)
     listing_timeout: float = field(default=3600.0, validator=_positive_seconds)
+    ca_file: str | None = field(default=None, converter=_as_path, validator=_usable_ca_file)
 
     def check_endpoint(self, endpoint: str | None) -> None:
         """Refuses an origin whose scheme is not allowed. None stands for the https endpoint of a provider.
@@ -240,7 +285,7 @@ async def session_options(network: NetworkPolicy) -> dict[str, Any]:
     from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
 
     return {
-        "connector": TCPConnector(socket_factory=network.socket_factory),
+        "connector": TCPConnector(socket_factory=network.socket_factory, ssl=tls_context(network.ca_file)),
         "cookie_jar": DummyCookieJar(),
         # ``run_sync`` limits the total time.
         "timeout": ClientTimeout(sock_connect=network.connect_timeout, sock_read=network.read_timeout),

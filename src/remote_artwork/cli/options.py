@@ -31,6 +31,10 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+_TIMEOUTS = ra.NetworkPolicy()
+"""The default timeouts."""
+
+
 def parse_duration(text: str) -> timedelta:
     """Parse a number with a unit, for example ``15m``.
 
@@ -155,6 +159,23 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     allow_private_network: Annotated[
         bool, typer.Option("--allow-private-network", help="Allow private addresses and plain http.")
     ] = False,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="FILE", help="Certificates of further authorities to trust, in PEM format."),
+    ] = None,
+    connect_timeout: Annotated[
+        float, typer.Option("--connect-timeout", metavar="SECONDS", help="How long connecting may take.")
+    ] = _TIMEOUTS.connect_timeout,
+    read_timeout: Annotated[
+        float,
+        typer.Option("--read-timeout", metavar="SECONDS", help="How long the storage may take between two parts."),
+    ] = _TIMEOUTS.read_timeout,
+    call_timeout: Annotated[
+        float, typer.Option("--call-timeout", metavar="SECONDS", help="How long one request may take in all.")
+    ] = _TIMEOUTS.call_timeout,
+    listing_timeout: Annotated[
+        float, typer.Option("--listing-timeout", metavar="SECONDS", help="How long one listing may take.")
+    ] = _TIMEOUTS.listing_timeout,
     settle_for: Annotated[
         str,
         typer.Option(
@@ -177,6 +198,11 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         credentials=credentials,
         provider=provider,
         allow_private_network=allow_private_network,
+        ca_file=ca_file,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        call_timeout=call_timeout,
+        listing_timeout=listing_timeout,
         settle_for=settle_for,
         preflight="deep" if deep else "signature",
     )
@@ -223,6 +249,11 @@ class Options:
     credentials: str = "anonymous"
     provider: str | None = None
     allow_private_network: bool = False
+    ca_file: Path | None = None
+    connect_timeout: float = _TIMEOUTS.connect_timeout
+    read_timeout: float = _TIMEOUTS.read_timeout
+    call_timeout: float = _TIMEOUTS.call_timeout
+    listing_timeout: float = _TIMEOUTS.listing_timeout
     settle_for: str = "2m"
     preflight: Preflight = "signature"
 
@@ -257,7 +288,16 @@ class Options:
         """The network policy of an operator."""
         private = self.allow_private_network
         # A user who can run this command can read local folders anyway.
-        return ra.NetworkPolicy(allow_private=private, allow_http=private, allow_local=True)
+        return ra.NetworkPolicy(
+            allow_private=private,
+            allow_http=private,
+            allow_local=True,
+            ca_file=self.ca_file,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            call_timeout=self.call_timeout,
+            listing_timeout=self.listing_timeout,
+        )
 
     def resolve(self) -> tuple[ra.Location, Credentials]:
         """The location of the URL, and the credentials for it.

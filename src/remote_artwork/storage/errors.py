@@ -115,7 +115,7 @@ def _from_status(status: int, code: str, details: str, subject: str, name: str |
 
 def _from_class(chain: Sequence[BaseException], subject: str, name: str | None) -> RemoteArtworkError:
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        return StorageMisbehaved(f"{subject}: the server's certificate is not trusted; check the host name in the URL")
+        return StorageMisbehaved(f"{subject}: {_certificate_problem(chain)}")
     for link in chain:
         if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             return _missing(subject, "not found", name)
@@ -124,12 +124,52 @@ def _from_class(chain: Sequence[BaseException], subject: str, name: str | None) 
         # Anything else is an error of a program, or a response that cannot be parsed: trying again does not help.
         if isinstance(link, OSError) or _is_broken_connection(link):
             problem = (
-                _connection_problem(chain) or f"the storage does not respond ({type(link).__name__}); try again later"
+                _connection_problem(chain)
+                or _timeout_problem(chain, listing=name is None)
+                or f"the storage does not respond ({type(link).__name__}); try again later"
             )
             return StorageUnreachable(f"{subject}: {problem}")
     return StorageMisbehaved(
         f"{subject}: the storage's response cannot be read ({type(chain[0]).__name__}); check the URL"
     )
+
+
+def _certificate_problem(chain: Sequence[BaseException]) -> str:
+    """What is wrong with a server's certificate, by OpenSSL's code, and what to do."""
+    codes = {getattr(link, "verify_code", None) for link in chain}
+    if not codes.isdisjoint(_OTHER_HOST):
+        return "the server's certificate is for another host name; check the host in the URL"
+    if not codes.isdisjoint(_NOT_VALID_NOW):
+        return (
+            "the server's certificate is not valid now; check this machine's clock, or ask the server's operator "
+            "to renew the certificate"
+        )
+    return (
+        "the server's certificate is not trusted: no authority that this machine trusts signed it; check the host in "
+        "the URL, or, if the authority is your own, pass its certificate: NetworkPolicy(ca_file=…), on the command "
+        "line --ca-file"
+    )
+
+
+_OTHER_HOST = frozenset({62, 63, 64})
+_NOT_VALID_NOW = frozenset({9, 10, 13, 14})
+
+
+def _timeout_problem(chain: Sequence[BaseException], *, listing: bool) -> str | None:
+    """Which time limit passed, and how to raise it; None if none did."""
+    names = {kind.__name__ for link in chain for kind in type(link).__mro__}
+    if any(isinstance(link, TimeoutError) for link in chain) or any("Timeout" in name for name in names):
+        if any("ConnectTimeout" in name or "ConnectionTimeout" in name for name in names):
+            return (
+                "no connection was made in time; check host and port in the URL, try again later, or raise "
+                "NetworkPolicy(connect_timeout=…), on the command line --connect-timeout"
+            )
+        what = "a page of the listing" if listing else "this file"
+        return (
+            f"the storage does not respond in time: {what} took too long; try again later, or raise "
+            "NetworkPolicy(read_timeout=…, call_timeout=…), on the command line --read-timeout and --call-timeout"
+        )
+    return None
 
 
 def _connection_problem(chain: Sequence[BaseException]) -> str | None:

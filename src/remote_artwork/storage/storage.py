@@ -335,7 +335,8 @@ class ArtworkStorage:
             if monotonic() > deadline:
                 raise ListingTimeout(
                     f"the listing was stopped after {self._listing_timeout:g} seconds; "
-                    "use a folder with fewer files, or ask the operator to raise NetworkPolicy(listing_timeout=…)"
+                    "use a folder with fewer files, or raise NetworkPolicy(listing_timeout=…), on the command line "
+                    "--listing-timeout"
                 )
             with self._count_lock:
                 self._requests[kind] += 1

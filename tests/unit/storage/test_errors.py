@@ -1,4 +1,5 @@
 import pickle
+import re
 import socket
 import ssl
 
@@ -219,3 +220,35 @@ def test_each_cause_of_a_failed_connection_has_its_own_remedy(cause, words):
 def test_an_untrusted_certificate_has_a_message_of_its_own():
     error = caused(ConnectionError("x"), ssl.SSLCertVerificationError("secret words"))
     assert "certificate is not trusted" in str(from_exception(error, where="here"))
+
+
+class ReadTimeoutError(ConnectionError):
+    """Like the SDKs' errors of this name."""
+
+
+class ConnectTimeoutError(ConnectionError):
+    """Like the SDKs' errors of this name."""
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "words"),
+    [
+        (TimeoutError(), None, "a page of the listing took too long; .*read_timeout=.*--read-timeout"),
+        (ReadTimeoutError(), "1001_1.pdf", "this file took too long; .*read_timeout=.*--read-timeout"),
+        (ConnectTimeoutError(), None, "no connection was made in time; .*connect_timeout=.*--connect-timeout"),
+    ],
+)
+def test_the_message_of_a_timeout_names_the_option_that_raises_it(error, name, words):
+    ours = from_exception(error, where="here", name=name)
+    assert type(ours) is StorageUnreachable
+    assert re.search(words, str(ours))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(62, "for another host name"), (10, "not valid now"), (19, "--ca-file"), (20, "--ca-file"), (18, "--ca-file")],
+)
+def test_the_message_of_a_certificate_says_what_is_wrong_with_it(code, words):
+    error = ssl.SSLCertVerificationError("secret words")
+    error.verify_code = code
+    assert words in str(from_exception(caused(ConnectionError("x"), error), where="here"))

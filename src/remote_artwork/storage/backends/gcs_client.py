@@ -21,10 +21,11 @@ from gcsfs.core import GCSFileSystem
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials as GoogleCredentials
+from requests.adapters import HTTPAdapter
 from yarl import URL
 
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, bound, bounded_timeout, send_once, session_options
+from remote_artwork.http import NetworkPolicy, bound, bounded_timeout, send_once, session_options, tls_context
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
@@ -86,6 +87,18 @@ def ambient_credentials(scope: str) -> Any:
     return credentials
 
 
+class _Adapter(HTTPAdapter):
+    """Connections of ``requests`` that trust what all other connections trust."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the connection pool."""
+        super().init_poolmanager(*arguments, ssl_context=tls_context(self._ca_file), **options)
+
+
 class IsolatedGoogleCredentials(GoogleCredentials):
     """A service account that requests access tokens without this machine's proxies and ``.netrc``, and no redirects.
 
@@ -94,12 +107,14 @@ class IsolatedGoogleCredentials(GoogleCredentials):
     """
 
     call_timeout: float = 60.0
+    ca_file: str | None = None
 
     def refresh(self, _request: object) -> None:
         """Request a new token, with a session of its own instead of the caller's."""
         with requests.Session() as session:
             session.trust_env = False
             session.max_redirects = 0
+            session.mount("https://", _Adapter(self.ca_file))
             refresh: Any = super().refresh  # google-auth has no types
             refresh(partial(Request(session), timeout=self.call_timeout))
 
@@ -120,6 +135,7 @@ def _signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleC
             "ServiceAccount: its private_key cannot be read; make a new JSON key and pass it unchanged"
         )
     credentials.call_timeout = network.call_timeout
+    credentials.ca_file = network.ca_file
     return credentials
 
 

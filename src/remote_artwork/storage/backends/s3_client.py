@@ -38,7 +38,7 @@ from remote_artwork.errors import (
     StorageMisbehaved,
     StorageUnreachable,
 )
-from remote_artwork.http import NetworkPolicy, bound, check_complexity, request, send_once
+from remote_artwork.http import NetworkPolicy, bound, check_complexity, request, send_once, tls_context
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.backends.listing import MAX_CONCURRENT
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Keys
@@ -124,11 +124,8 @@ def _client_options(network: NetworkPolicy) -> dict[str, Any]:
         "proxies": {},
         "user_agent": "remote_artwork",  # the SDK's own describes this machine
         "connector_args": {"socket_factory": network.socket_factory},
-        "http_session_cls": _GuardedHttpSession,
+        "http_session_cls": _session_class(network.ca_file),
     }
-
-
-_ssl_contexts: dict[object, ssl.SSLContext] = {}
 
 
 class _GuardedHttpSession(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
@@ -137,14 +134,20 @@ class _GuardedHttpSession(AIOHTTPSession):  # type: ignore[misc] # aiobotocore h
     A redirect could lead to an internal address, and one without a target makes the SDK loop.
     """
 
+    ca_file: str | None = None
+
     def _build_verify_context(self) -> ssl.SSLContext:
         """One context for all sessions: the certificates of the public authorities need most of a megabyte."""
-        if self._verify not in _ssl_contexts:
-            _ssl_contexts[self._verify] = super()._build_verify_context()
-        return _ssl_contexts[self._verify]
+        return tls_context(self.ca_file)
 
     async def _get_session(self, proxy_url: str | None) -> _GuardedRequests:
         return _GuardedRequests(send_once(await super()._get_session(proxy_url)))
+
+
+@cache
+def _session_class(ca_file: str | None) -> type[_GuardedHttpSession]:
+    """The SDK makes sessions from a class."""
+    return type("_GuardedHttpSession", (_GuardedHttpSession,), {"ca_file": ca_file})
 
 
 class _GuardedRequests:
