@@ -17,7 +17,7 @@ from attrs import define, field
 from remote_artwork.preflight.pictures import measure_jpeg
 
 _MAX_OBJECTS = 50_000
-_INFLATE_STEP = 1024**2
+_STEP = 256 * 1024
 _MAX_PIXELS = 10**9
 _MAX_DECODED_AT_ONCE = 16 * 1024**2
 """Bytes of a stream that qpdf decodes."""
@@ -144,15 +144,15 @@ class ContentCheck:
             except (pikepdf.PdfError, ValueError, RuntimeError) as error:
                 raise _Corrupt from error
             return
-        data = stream.read_raw_bytes()
+        data = memoryview(stream.get_raw_stream_buffer())
         for position, name in enumerate(filters):
             is_last = position == len(filters) - 1
             if name in _JPEG:
-                self._decode_jpeg(data)
+                self._decode_jpeg(bytes(data))
                 return
             if name not in _FLATE:  # fax, JBIG2 and JPEG 2000 pictures are not decoded
                 return
-            data = self._inflate(data, keep=not is_last)
+            data = memoryview(self._inflate(data, keep=not is_last))
         is_drawing = found.key == "/Contents" or stream.get("/Subtype") == "/Form"
         if not filters and is_drawing and _HOLE.search(data) and not _INLINE_PICTURE.search(data):
             raise _Corrupt
@@ -165,35 +165,41 @@ class ContentCheck:
         if not facts.get("decoded", True):
             raise _OutOfTime
 
-    def _inflate(self, data: bytes, *, keep: bool) -> bytes:
+    def _inflate(self, data: memoryview, *, keep: bool) -> bytes:
         """Inflate data, and return it if it is to be kept.
 
         Programs that read PDFs ignore a missing checksum, and an end that was flushed instead of written.
         """
         header = int.from_bytes(data[:2])
-        if not data.strip():
+        if not bytes(data[:_STEP]).strip():
             return b""
         if header % 31 or header >> 8 & 0x0F != zlib.DEFLATED:
             raise _Corrupt
-        stream, remaining, checksum, kept = zlib.decompressobj(-zlib.MAX_WBITS), data[2:], 1, b""
-        while remaining and not stream.eof:
-            if not self.has_time():
-                raise _OutOfTime
-            try:
-                part = stream.decompress(remaining, _INFLATE_STEP)
-            except zlib.error as error:
-                raise _Corrupt from error
-            checksum = zlib.adler32(part, checksum)
-            kept += part if keep else b""
-            if len(kept) > _MAX_DECODED_AT_ONCE:
-                raise _OutOfTime
-            remaining = stream.unconsumed_tail
-        stored = stream.unused_data[:4]
-        if not stream.eof and not data.rstrip().endswith(_FLUSHED):
+        stream, checksum, kept, at = zlib.decompressobj(-zlib.MAX_WBITS), 1, b"", 2
+        while at < len(data) and not stream.eof:
+            remaining: Any = data[at : at + _STEP]
+            at += _STEP
+            while remaining:
+                part = self._inflate_part(stream, remaining)
+                checksum = zlib.adler32(part, checksum)
+                kept += part if keep else b""
+                if len(kept) > _MAX_DECODED_AT_ONCE:
+                    raise _OutOfTime
+                remaining = stream.unconsumed_tail
+        if not stream.eof and not bytes(data[-_STEP:]).rstrip().endswith(_FLUSHED):
             raise _Corrupt
+        stored = (stream.unused_data + bytes(data[at : at + 4]))[:4]
         if len(stored) == 4 and int.from_bytes(stored) != checksum:
             raise _Corrupt
         return kept
+
+    def _inflate_part(self, stream: Any, data: Any) -> bytes:
+        if not self.has_time():
+            raise _OutOfTime
+        try:
+            return bytes(stream.decompress(data, _STEP))
+        except zlib.error as error:
+            raise _Corrupt from error
 
 
 def _filters(stream: Any) -> list[str]:
