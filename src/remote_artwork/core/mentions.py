@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import enum
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -28,55 +27,30 @@ from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
+from remote_artwork.core.characters import IN_NUMBER, character_rules, digits_for_letters, fold, latin_letters
 from remote_artwork.core.expected import ExpectedFile, ExpectedFiles
+from remote_artwork.core.labels import (
+    AFTER_ORDER,
+    BEFORE_ITEM,
+    BEFORE_ORDER,
+    BRACKETED,
+    COPY_MARKS,
+    FILE_LABEL_AT_END,
+    LABEL_AFTER_NUMBER,
+    LABEL_BEFORE_NUMBER,
+    ONLY_LABELS,
+    ONLY_ORDER_LABELS,
+    ORDER_LABEL_AT_END,
+    SEPARATORS,
+)
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT, FilenamePattern
 from remote_artwork.core.text import INVISIBLE, nfc
 
-_LOOK_ALIKE_LETTERS = str.maketrans(
-    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
-    "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
-)
-"""Cyrillic and Greek letters → the Latin letters that look the same."""
-_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
-_IN_NUMBER = re.compile(r"(?<=[0-9])[oOlI]+(?![^\W\d_])|(?<![^\W\d_])[oOlI]+(?=[0-9])")
-_DIGIT_OF_LETTER = str.maketrans("oOlI", "0011")
-
-_SEPARATOR = r"[\s_.,;:#()\[\]{}'\"|\u00b0\u00b7\u2022\u2010-\u2015\u2019\u2212-]"
-_END = rf"(?={_SEPARATOR}|[0-9]|$)"
-_NUMBER_WORD = rf"(?:{_SEPARATOR}*(?:no|nr|num|number|nummer|numero|número|numéro|n|id))?"
-_ORDER_LABEL = (
-    rf"(?:order|bestell(?:ung)?|bestelling|auftrags?|commande|pedido|encomenda|ordine|ordre|zamówienie|beställning)"
-    rf"{_NUMBER_WORD}{_END}"
-)
-_ITEM_LABEL = (
-    rf"(?:(?:line|order){_SEPARATOR}*item|item|line|pos(?:ition|ición|izione)?|posten|artikel|article|artículo|articolo"
-    rf"|ligne|línea|linha|riga|zeile){_NUMBER_WORD}{_END}"
-)
-_FILE_LABEL = rf"(?:print(?:{_SEPARATOR}*(?:file|ready))?|artwork|druck(?:daten|datei)?|final|file|datei){_END}"
-_COPY_OF = rf"(?:copy{_SEPARATOR}*of|kopie{_SEPARATOR}*von|copie{_SEPARATOR}*de|copia{_SEPARATOR}*d[ei]){_END}"
-_ONLY_ORDER_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL})*")
-_ONLY_LABELS = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_ITEM_LABEL})*")
-_BEFORE_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ORDER_LABEL}|{_FILE_LABEL}|{_COPY_OF})*")
-_AFTER_ORDER = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_FILE_LABEL})*")
-_BEFORE_ITEM = re.compile(rf"(?:{_SEPARATOR}|{_ITEM_LABEL}|{_COPY_OF})*")
-_ORDER_LABEL_AT_END = re.compile(
-    rf"(?:(?<![^\W\d_])(?:(?:of|von|de|van){_SEPARATOR}+)?{_ORDER_LABEL}{_SEPARATOR}*|#\s*)$"
-)
-_SEPARATORS = re.compile(rf"{_SEPARATOR}*")
-_BRACKETED = re.compile(r"[\s_.-]*(?:\([0-9]+\)|\[[0-9]+\])\s*")
-_LABEL = re.compile(rf"{_ORDER_LABEL}|{_ITEM_LABEL}|{_FILE_LABEL}|no|nr|n|num")
-_ATTACHED = re.compile(rf"{_ITEM_LABEL}|{_FILE_LABEL}|v|rev|copy|kopie")
-_FILE_LABEL_AT_END = re.compile(rf"(?<![^\W\d_]){_FILE_LABEL}{_SEPARATOR}*$")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))?")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:[ .,'][0-9]{3})+")
 _PERCENT = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _PIECE = re.compile(r"[0-9]+|[^\W\d_]+")
-_COPY_WORD = r"(?:(?:copy|kopie|kopia|kopi|copie|copia|cópia)(?: [0-9]{1,3})?|(?:v|rev)[0-9]{1,3}|final)"
-COPY_MARKS = re.compile(
-    rf"(?:[ _.-]*[(\[](?:[0-9]{{1,3}}|{_COPY_WORD})[)\]]|(?:[ _.-]+|(?<=[0-9])){_COPY_WORD})+$", re.IGNORECASE
-)
-"""What people and programs add to the name of a copy or a version."""
 
 _MIN_ANYWHERE = 3
 """A shorter number is a mention only at the beginning of a name, because it may be anything elsewhere."""
@@ -99,7 +73,6 @@ _MAX_ITEM_DIGITS = 3
 """If the last part of an order number has more digits, it is not taken for an item number."""
 MIN_LENGTH_DIFFERENCE = 2
 """A swap of order and item number is recognized only if the order number is at least this many characters longer."""
-
 MIN_LONG_ITEM = 6
 """A swap is also recognized if the item number is that long, because it is then hardly the number of another order."""
 
@@ -147,38 +120,11 @@ class Reading(NamedTuple):
     in_other_folder: bool = False
 
 
-def fold(text: str) -> str:
-    """The text without differences that a reader does not see, or does not mean: case, width, alphabet of digits."""
-    if text.isascii():
-        return text.lower()
-    return "/".join(map(_fold_segment, text.split("/")))
-
-
-def _fold_segment(text: str) -> str:
-    text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).translate(_LOOK_ALIKE_LETTERS)
-    return unicodedata.normalize("NFC", ascii_digits(text).casefold()).replace("/", "_")
-
-
-def ascii_digits(text: str) -> str:
-    """Write the digits of other alphabets, such as Arabic, as ASCII digits."""
-    return _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
-
-
-def digits_for_letters(text: str) -> str:
-    """Replace the letters O, l and I in a number by the digits that they look like."""
-    return _IN_NUMBER.sub(lambda found: found[0].translate(_DIGIT_OF_LETTER), text)
-
-
-def latin_letters(text: str) -> str:
-    """Replace Cyrillic and Greek letters by the Latin letters that look the same."""
-    return text if text.isascii() else text.translate(_LOOK_ALIKE_LETTERS)
-
-
 def folders_name_only(basename: str, order: Order) -> bool:
     """Whether each folder of a name contains the order's number and nothing else but a label."""
     wanted = _key(fold(order.number))
     return all(
-        _is_plain(folder) and (_key(folder) == wanted or _key(_ONLY_ORDER_LABELS.sub("", folder, count=1)) == wanted)
+        _is_plain(folder) and (_key(folder) == wanted or _key(ONLY_ORDER_LABELS.sub("", folder, count=1)) == wanted)
         for folder in fold(basename).split("/")[:-1]
     )
 
@@ -223,7 +169,7 @@ class MentionIndex:
     @cached_property
     def _has_only_labels(self) -> bool:
         """Whether the pattern's constants are labels. Any other word of a pattern must not be left out of a name."""
-        return _ONLY_LABELS.fullmatch(fold(" ".join(self.pattern.leaf_constants))) is not None
+        return ONLY_LABELS.fullmatch(fold(" ".join(self.pattern.leaf_constants))) is not None
 
     @cached_property
     def _identifies_items(self) -> bool:
@@ -262,7 +208,7 @@ class MentionIndex:
         It cannot if the number has only digits and is neither the order's number nor its id: another order may have it.
         """
         folded = fold(number)
-        label = _BEFORE_ORDER.match(folded)
+        label = BEFORE_ORDER.match(folded)
         key = _key(folded[label.end() :] if label else folded)
         return not key.replace(" ", "").isdecimal() or any(key == known for known, _ in _keys_of_order(order))
 
@@ -282,7 +228,7 @@ class MentionIndex:
             own = self._read(fold(expected.basename))
             if own and others == own.other_folders:
                 moved = ["in_a_folder"] if len(parts.folders) > len(own.folders) else []
-                broken = (*_character_rules(basename), *moved, *rules)
+                broken = (*character_rules(basename), *moved, *rules)
                 return Reading(orders, expected, broken or (_separator_rule(parts.leaf, own.leaf),))
         return Reading(orders, in_other_folder=bool(others))
 
@@ -342,7 +288,7 @@ class MentionIndex:
         [mention] = mentions
         before, after = leaf[: mention.start], leaf[mention.end :]
         rules = list(_RULES_OF_SPELLING.get(mention.spelling, ()))
-        if _BEFORE_ORDER.fullmatch(before):
+        if BEFORE_ORDER.fullmatch(before):
             rules += ["extra_words"] if _has_words(before) else []
             return self._find_after(order, after, rules, alone=_identifies(leaf, mention))
         return self._find_before(order, before, after, mention, rules)
@@ -359,16 +305,16 @@ class MentionIndex:
             alone: Whether the number identifies the print of an order that needs only one file.
         """
         prints = self._prints_of(order)
-        if _BRACKETED.fullmatch(text):  # the number of a copy, or of the item: the same only for the item's own number
+        if BRACKETED.fullmatch(text):  # the number of a copy, or of the item: the same only for the item's own number
             [print_] = prints.get(_key(text), [None])[:1] if len(prints.get("", ())) == 1 else [None]
             return (print_, [*rules, "item_left_out"]) if print_ and alone else None
         for rest, marks in ((text, []), (COPY_MARKS.sub("", text), ["marked_as_copy"])):
-            label = _AFTER_ORDER.match(rest)
+            label = AFTER_ORDER.match(rest)
             tail = rest[label.end() :] if label else rest
             if not _is_plain(tail):
                 continue
             labels = rest[: len(rest) - len(tail)]
-            if tail and len(prints.get("", ())) > 1 and _FILE_LABEL_AT_END.search(labels):
+            if tail and len(prints.get("", ())) > 1 and FILE_LABEL_AT_END.search(labels):
                 return None  # "final 2" can be the second version of another print
             words = ["extra_words"] if _has_words(labels) and "extra_words" not in rules else []
             found = prints.get(_key(tail), ())
@@ -381,11 +327,11 @@ class MentionIndex:
         self, order: Order, before: str, after: str, mention: Mention, rules: list[str]
     ) -> tuple[ExpectedFile, list[str]] | None:
         """The print that is named by the text before the order's number."""
-        labels = _BEFORE_ITEM.match(before)
+        labels = BEFORE_ITEM.match(before)
         item = before[labels.end() :] if labels else before
-        labelled = _ORDER_LABEL_AT_END.search(item)
-        if labelled and not (labels and _has_words(labels[0])):
-            return None  # "2 order 1001" can be the second order of a list
+        labelled = ORDER_LABEL_AT_END.search(item)
+        if (labelled or "#" in before) and not (labels and _has_words(labels[0])):
+            return None  # "2 order 1001" can be the second order of a list, and "#2 1001" order 2
         item = item[: labelled.start()] if labelled else item
         tail = _key(item)
         found = self._prints_of(order).get(tail, ())
@@ -519,7 +465,7 @@ def _forms(basename: str) -> Iterator[tuple[str, str | None]]:
     latin = latin_letters(basename)
     digits = digits_for_letters(latin)
     if digits != latin:
-        yield fold(digits), fold(_IN_NUMBER.sub("", latin))
+        yield fold(digits), fold(IN_NUMBER.sub("", latin))
 
 
 class _Boundary(enum.Enum):
@@ -539,9 +485,9 @@ def _boundary(text: str, pieces: Sequence[_Piece], first: int, end: int) -> _Bou
     boundary = _Boundary.CLEAR
     neighbors = []
     if first and pieces[first - 1].end == pieces[first].start:
-        neighbors.append((pieces[first - 1], _LABEL, _MIN_PREFIX))
+        neighbors.append((pieces[first - 1], LABEL_BEFORE_NUMBER, _MIN_PREFIX))
     if end < len(pieces) and pieces[end].start == pieces[end - 1].end:
-        neighbors.append((pieces[end], _ATTACHED, _MIN_SUFFIX))
+        neighbors.append((pieces[end], LABEL_AFTER_NUMBER, _MIN_SUFFIX))
     for word, labels, shortest in neighbors:
         if labels.fullmatch(word.key):
             continue
@@ -567,7 +513,7 @@ def _separators_in(text: str) -> int:
 
 def _is_distinct(text: str, start: int, end: int) -> bool:
     """Whether a number is long enough to count anywhere, or begins the name."""
-    return end - start >= _MIN_ANYWHERE or bool(_BEFORE_ORDER.fullmatch(text[:start]))
+    return end - start >= _MIN_ANYWHERE or bool(BEFORE_ORDER.fullmatch(text[:start]))
 
 
 def _identifies(text: str, mention: Mention, *, in_folder: bool = False) -> bool:
@@ -578,7 +524,7 @@ def _identifies(text: str, mention: Mention, *, in_folder: bool = False) -> bool
     number = text[mention.start : mention.end]
     if mention.spelling is Spelling.NUMBER and _gaps(number) != _gaps(fold(mention.orders[0].number)):
         return False
-    if _ORDER_LABEL_AT_END.search(text[: mention.start]):
+    if ORDER_LABEL_AT_END.search(text[: mention.start]):
         return True
     digits = [piece for piece in _split(number) if piece.key.isdecimal()]
     if not digits or mention.spelling is Spelling.JOINED or len(number) < _MIN_ALONE or _DATE.fullmatch(number):
@@ -606,12 +552,12 @@ def _without_nested(mentions: Sequence[Mention]) -> list[Mention]:
 def _names_only(folder: str, mentions: Iterable[Mention]) -> bool:
     """Whether a folder contains the number of an order and nothing else but labels."""
     return any(
-        _ONLY_ORDER_LABELS.fullmatch(folder[: each.start]) and _is_separator(folder[each.end :]) for each in mentions
+        ONLY_ORDER_LABELS.fullmatch(folder[: each.start]) and _is_separator(folder[each.end :]) for each in mentions
     )
 
 
 def _is_separator(text: str) -> bool:
-    return _SEPARATORS.fullmatch(text) is not None
+    return SEPARATORS.fullmatch(text) is not None
 
 
 def _is_plain(text: str) -> bool:
@@ -627,25 +573,3 @@ def _separator_rule(leaf: str, expected: str) -> str:
     """The rule that a name breaks which differs from the expected one only in its separators."""
     fewer = sum(map(str.isalnum, leaf)) == sum(map(str.isalnum, expected)) and len(leaf) < len(expected)
     return "missing_separator" if fewer else "other_separator"
-
-
-def _character_rules(basename: str) -> list[str]:
-    """The rules that single characters of a name break."""
-    if basename.isascii():
-        letters = "".join(_IN_NUMBER.findall(basename))
-        return _letter_rules(letters)
-    rules = ["invisible_characters"] if INVISIBLE.search(basename) else []
-    visible = nfc(INVISIBLE.sub("", basename))
-    wide = unicodedata.normalize("NFKC", visible) != visible or ascii_digits(visible) != visible
-    latin = latin_letters(visible)
-    return [
-        *rules,
-        *(["compatibility_characters"] if wide else []),
-        *(["look_alike_letters"] if latin != visible else _letter_rules("".join(_IN_NUMBER.findall(visible)))),
-    ]
-
-
-def _letter_rules(letters: str) -> list[str]:
-    if not letters:
-        return []
-    return ["letter_o"] if letters.strip("oO") == "" else ["look_alike_letters"]

@@ -16,14 +16,10 @@ from typing import NamedTuple
 
 from attrs import evolve, frozen
 
+from remote_artwork.core.characters import ascii_digits
 from remote_artwork.core.expected import ExpectedFile, split_extension
-from remote_artwork.core.mentions import (
-    COPY_MARKS,
-    MIN_LENGTH_DIFFERENCE,
-    MIN_LONG_ITEM,
-    ascii_digits,
-    folders_name_only,
-)
+from remote_artwork.core.labels import COPY_MARKS
+from remote_artwork.core.mentions import MIN_LENGTH_DIFFERENCE, MIN_LONG_ITEM, folders_name_only
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, FilenamePattern
 from remote_artwork.core.text import INVISIBLE, nfc
@@ -197,7 +193,7 @@ class NearMissIndex:
         return NearMiss(expected, rules)
 
     def _find_swapped(self, basename: str) -> NearMiss | None:
-        expected = self._by_swapped_name.get(normalize(basename))
+        expected = self._by_swapped_name.get(normalize(basename)) if not basename.startswith("#") else None
         return NearMiss(expected, (_SWAPPED,), swapped=True) if expected else None
 
 

@@ -200,6 +200,9 @@ NOT_SUGGESTED = [
     ("1004_FINAL_2.pdf", NEAR),
     ("2 order 1001.pdf", NEAR),
     ("2 of order 1001.pdf", NEAR),
+    ("#2 1001.pdf", NEAR),
+    ("#2_1001.pdf", NEAR),
+    ("Order 2 1001.pdf", NEAR),
     ("1.001_2.pdf", NEAR),  # as spreadsheets write numbers
     ("1 001-2.pdf", NEAR),
     ("print 2 1001.pdf", NEAR),
