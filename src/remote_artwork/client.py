@@ -290,8 +290,9 @@ class PreflightCheck(Protocol):
 class Observer(Protocol):
     """Receives the events of a scan while it runs, for progress bars, metrics and messages.
 
-    Called by the thread of the scan, which waits for it: put slow work on a queue. An exception is logged once for each
-    scan and does not stop the scan.
+    Called by the thread of the scan, which waits for it: put slow work on a queue. It cannot call the scanner, which
+    raises ``ConfigurationError`` then, and it must not wait for another thread that does. An exception is logged once
+    for each scan and does not stop the scan.
     """
 
     def on_event(self, event: Event) -> None:

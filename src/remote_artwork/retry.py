@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import ParamSpec, TypeVar
 
 import tenacity
@@ -101,12 +101,11 @@ def order_budget() -> Iterator[None]:
 
 
 def share_budget(function: Callable[P, T]) -> Callable[P, T]:
-    """Returns ``function`` bound to the caller's budget, for use in other threads."""
-    budget = _budget.get()
+    """Returns ``function`` bound to a copy of the caller's context, with its budget, for use in other threads."""
+    context = copy_context()
 
     def bound(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _spending(budget):
-            return function(*args, **kwargs)
+        return context.copy().run(function, *args, **kwargs)
 
     return bound
 

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -134,6 +135,26 @@ class _Run:
     requests_before: Mapping[str, int]
 
 
+@frozen
+class _Turn:
+    """Lets one scan of a scanner run at a time, in one process."""
+
+    lock: threading.Lock = field(factory=threading.Lock)
+    process: int = field(factory=os.getpid)
+
+
+@define(eq=False)
+class _Running:
+    """A scan that runs, or has ended."""
+
+    scanner: Scanner
+    is_active: bool = True
+
+
+_running: ContextVar[tuple[_Running, ...]] = ContextVar("remote_artwork_running_scans", default=())
+"""The scans in whose callbacks this code runs. Threads of a scan run in a copy of its context."""
+
+
 @define
 class Scanner:
     """Finds the files of the pending orders, checks them, attaches them, and fulfills each order once.
@@ -171,7 +192,7 @@ class Scanner:
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
-    _one_at_a_time: threading.Lock = field(init=False, factory=threading.Lock)
+    _turn: _Turn = field(init=False, factory=_Turn)
 
     def plan(
         self,
@@ -193,7 +214,7 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
-        with self._one_at_a_time, self.retry.scan_budget():
+        with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=True, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
@@ -223,7 +244,7 @@ class Scanner:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
-        with self._one_at_a_time, self.retry.scan_budget():
+        with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=False, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
             with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
@@ -246,7 +267,7 @@ class Scanner:
         """
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
-        with self._one_at_a_time, self.retry.scan_budget():
+        with self._alone(), self.retry.scan_budget():
             same_name: list[FileOutcome] = []
             tally = FileTally(lambda file: same_name.append(file) if file.name == name else None)
             collected = self._collector(ignore).collect(
@@ -288,6 +309,30 @@ class Scanner:
                 on_report(report)
 
         repeat(run_scan, every=every, stop=stop)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other thread runs a scan of this scanner, and keep the others waiting.
+
+        Raises:
+            ConfigurationError: A callback of a running scan, such as an observer or a check, started another one.
+                Waiting for the first scan would never end.
+        """
+        if self._turn.process != os.getpid():  # the fork may have copied a lock that nobody will release
+            self._turn = _Turn()
+        if any(run.scanner is self and run.is_active for run in _running.get()):
+            raise ConfigurationError(
+                "this scanner was called from within its own scan; let callbacks return first, for example by putting "
+                "the work on a queue"
+            )
+        with self._turn.lock:
+            run = _Running(self)
+            token = _running.set((*_running.get(), run))
+            try:
+                yield
+            finally:
+                run.is_active = False
+                _running.reset(token)
 
     def _start(self, *, dry_run: bool, on_file: FileListener | None) -> _Run:
         emit = EventDispatcher(self.observer)

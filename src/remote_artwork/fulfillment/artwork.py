@@ -125,7 +125,7 @@ class ArtworkFiles:
         names = {file.name for file in self.session.rows[number].files}
         look_beside = partial(self._siblings, names)
         if not self.services.storage.concurrent_reads:
-            files, siblings = self.current_files(number), look_beside()
+            siblings, files = look_beside(), self.current_files(number)  # a replaced file is the greater danger
         else:
             with ThreadPoolExecutor(1, thread_name_prefix="remote-artwork-siblings") as pool:
                 beside = pool.submit(share_budget(look_beside))

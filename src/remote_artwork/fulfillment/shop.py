@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import isawaitable, iscoroutine
 from typing import TypeVar
 
 from attrs import evolve, frozen
@@ -45,6 +46,16 @@ from remote_artwork.retry import RetryPolicy
 log: logging.Logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def _not_awaited(answer: object) -> OutcomeUnknown:
+    """The error for a method that returned before its work was done, and perhaps before it began."""
+    if iscoroutine(answer):
+        answer.close()  # it never runs, and Python would warn about it
+    return OutcomeUnknown(
+        f"the client's method returned a {type(answer).__name__}, not a result; make it wait for the result itself"
+    )
+
 
 _ONCE = RetryPolicy(attempts=1)
 _SHOP_IS_DOWN = (RateLimited, Unavailable, AuthenticationFailed)
@@ -229,6 +240,9 @@ class ShopSession:
                 log.exception("client_raised", extra={"order_id": session.plan.order.id})
                 session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
                 raise session.unanswered from error
+            if isawaitable(answer):
+                session.unanswered = _not_awaited(answer)
+                raise session.unanswered
             session.answered.add("client")
             return answer
 

@@ -90,6 +90,9 @@ class Internals:
 class ArtworkStorage:
     """The files below one folder. Thread-safe; one instance can serve as long as the process runs.
 
+    After a fork, a storage of ``open_storage`` connects again in the child. One with a file system of your own raises
+    ``ConfigurationError`` there, unless the files are on this machine.
+
     Args:
         fs: Any fsspec file system that is not asynchronous. Caches of fsspec in front of it are not used.
         root: The folder, as the file system spells it: ``bucket/incoming``, ``/srv/prints``.
@@ -126,11 +129,30 @@ class ArtworkStorage:
         self.appear_whole: bool = not _APPEAR_WHOLE.isdisjoint(protocols_of(fs))
         self.concurrent_reads: bool = any(map(is_supported, protocols_of(fs)))
         self._retry = retry or RetryPolicy()
-        self._backend = backend_for(fs, path, call_timeout=call_timeout)
+        self._fs, self._path, self._call_timeout = fs, path, call_timeout
+        self._reopen: Callable[[], AbstractFileSystem] | None = None
+        self._connect()
         self._listing_timeout = listing_timeout
         self._requests: Counter[RequestKind] = Counter()
-        self._count_lock = threading.Lock()
-        self._region_lock = threading.Lock()
+
+    def _connect(self) -> None:
+        self._connected = backend_for(self._fs, self._path, call_timeout=self._call_timeout)
+        self._count_lock, self._region_lock = threading.Lock(), threading.Lock()
+        self._pid = os.getpid()
+
+    @property
+    def _backend(self) -> Backend:
+        """The backend of this process. A child cannot use the connections that its parent opened before a fork."""
+        if self._pid != os.getpid():
+            if self._reopen is not None:
+                self._fs = self._reopen()
+            elif LOCAL.isdisjoint(protocols_of(self._fs)):
+                raise ConfigurationError(
+                    f"{self.location}: this storage was opened before the process forked, and a child process cannot "
+                    "use its connections; open it in each process, after the fork"
+                )
+            self._connect()
+        return self._connected
 
     def __repr__(self) -> str:
         return f"ArtworkStorage({self.location!r})"
@@ -408,7 +430,7 @@ def open_storage(
         )
     with suppress_sdk_debug():
         fs = shared_fs(location, credentials, network)
-    return ArtworkStorage(
+    storage = ArtworkStorage(
         fs,
         location.root,
         location=location,
@@ -416,6 +438,8 @@ def open_storage(
         call_timeout=network.call_timeout,
         listing_timeout=network.listing_timeout,
     )
+    storage._reopen = partial(shared_fs, location, credentials, network)  # noqa: SLF001 - of the same module
+    return storage
 
 
 def resolve_location(
