@@ -53,7 +53,14 @@ from remote_artwork.core.report import (
     files_from_items,
     sorted_items,
 )
-from remote_artwork.errors import ConfigurationError, LedgerError, LedgerUnavailable, StorageError
+from remote_artwork.errors import (
+    ConfigurationError,
+    FileReplaced,
+    LedgerError,
+    LedgerUnavailable,
+    StorageError,
+    StorageMisbehaved,
+)
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.preflight.checks import preflight_checks
@@ -483,7 +490,10 @@ def preview(plans: Sequence[OrderPlan], prefetcher: CheckPrefetcher | None, *, e
 
 def _check_item(order: OrderPlan, plan: ItemPlan, prefetcher: CheckPrefetcher, emit: Emit) -> ItemOutcome:
     try:
-        result = prefetcher.check_files(plan.item, plan.files)
+        try:
+            result = prefetcher.check_files(plan.item, plan.files)
+        except (FileReplaced, StorageMisbehaved):  # the storage may list other sizes and tokens than it reads
+            result = prefetcher.check_files(plan.item, prefetcher.inspector.pin(plan.files))
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
     emit(item_checked(order, plan, result.rejection))

@@ -17,9 +17,10 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
 class Gateway(AbstractFileSystem):
-    """A storage whose listings have other ETags than its lookups."""
+    """A storage whose listings have other ETags and sizes than its lookups, as one that encrypts files has."""
 
     protocol = "gateway"
+    overhead = 16
     cachable = False
 
     def __init__(self, **files):
@@ -29,7 +30,7 @@ class Gateway(AbstractFileSystem):
 
     def ls(self, path, *, detail=True, **_options):
         names = [name for name in self.files if path == "in"]
-        return [self._entry(name, "0x8D" + self._md5(name)[:12].upper()) for name in names] if detail else names
+        return [self._listed(name) for name in names] if detail else names
 
     def info(self, path, **_options):
         if path not in self.files:
@@ -42,6 +43,10 @@ class Gateway(AbstractFileSystem):
 
     def sign(self, path, expiration=100, **_options):
         return f"https://files.example.com/{path}?for={expiration}"
+
+    def _listed(self, name):
+        entry = self._entry(name, "0x8D" + self._md5(name)[:12].upper())
+        return {**entry, "size": entry["size"] + self.overhead}
 
     def _entry(self, path, etag):
         return {"name": path, "type": "file", "size": len(self.files[path]), "ETag": f'"{etag}"', "mtime": NOON}
@@ -81,6 +86,13 @@ def test_an_unchanged_file_is_neither_replaced_nor_rejected_anew_if_its_listed_e
     files.files["in/1001_1.pdf"] = PDF + b"% newer"
     replaced = scanner.scan(sweep=True)
     assert [file.name for file in replaced.files if file.status == "superseded"] == ["1001_1.pdf"]
+
+
+def test_a_dry_run_reads_files_whose_listed_etag_and_size_differ():
+    files = Gateway(**{"1001_1": PDF, "2000_1": b"no print file"})
+    shop = FakeShop([order("1001"), order("2000")])
+    scanner = ra.Scanner(ra.ArtworkStorage(files, "in"), shop, ledger=ra.MemoryLedger())
+    assert statuses(scanner.plan(verify=True)) == {("1001", "1"): "matched", ("2000", "1"): "rejected"}
 
 
 def test_a_lookup_that_fails_leaves_the_file_unreadable():

@@ -97,6 +97,9 @@ def test_a_file_system_that_nobody_knows_is_read_by_one_thread(place, root):
     class Strange(type(place[0])):
         protocol = "strange"
 
+        def sign(self, path, expiration=100, **_options):
+            return f"https://files.example.com{path}?for={expiration}"
+
     watched = Watched()
     storage, at_once = ra.ArtworkStorage(Strange(), root), ra.Policy(settle_for=None)
     scanner(storage, watched, checks_at_once=8, policy=at_once).scan()

@@ -370,8 +370,6 @@ class FileDiscovery:
             of_name = [file for file in used if file.name == name]
             if not listed.listed or any(file.may_describe(listed) for file in of_name):
                 continue
-            if all(file.size != listed.size for file in of_name):
-                continue  # replaced, whatever the tokens are
             del files[name]
             self._lookups += 1
             if self._lookups <= _MAX_LOOKUPS:

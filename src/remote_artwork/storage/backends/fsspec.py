@@ -22,6 +22,7 @@ from attrs import define, field
 from fsspec import AbstractFileSystem
 from fsspec.implementations.cached import CachingFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
@@ -100,7 +101,7 @@ class Backend:
         if self._is_local:
             with suppress(OSError):  # deleted since the listing; a lookup says so
                 changed_at = str(Path(self._prefix + name).lstat().st_ctime_ns)
-        elif "memory" in self._protocols:
+        elif isinstance(self._fs, MemoryFileSystem):
             info = {**info, "modified": info.get("created")}  # each write makes a new file
         return file_from_info(name, info, changed_at=changed_at, listed=listed)
 
