@@ -92,6 +92,16 @@ def test_a_redirect_to_the_spelling_that_was_found_is_ignored(folder, scan, web_
     assert statuses(items) == ["unreadable" if elsewhere else "fulfilled", "missing"]
 
 
+@pytest.mark.parametrize(
+    ("target", "status"), [("1003_1.png", "fulfilled"), ("3fa9c0.png", "unreadable"), ("/in/login", "unreadable")]
+)
+def test_a_redirect_that_is_no_help_with_spelling_may_hide_a_second_file(folder, scan, target, status):
+    folder.files = {"1001_1.pdf": PDF, "1002_1.pdf": PDF}
+    folder.instead = lambda name: (301, {"Location": target}, b"") if name == "1001_1.png" else None
+    items, _ = scan("1001", "1002")
+    assert statuses(items) == [status, "fulfilled"]
+
+
 def test_similar_names_without_a_file_of_the_right_name_are_unreadable(folder, scan):
     folder.files = {"1002_1.pdf": PDF}
     folder.instead = lambda name: (301, {"Location": "/in/1001_l.pdf"}, b"") if name == "1001_1.pdf" else None
@@ -201,13 +211,13 @@ def test_a_file_that_is_replaced_while_it_is_read_is_settling(folder, scan):
     folder.files = {"1001_1.pdf": PDF}
 
     class Replace:
-        """Uploads another file, then reads."""
+        """Uploads another file before each check."""
 
         def check(self, artwork, item):  # noqa: ARG002
-            folder.files["1001_1.pdf"] = PDF + b"% other"
+            folder.files["1001_1.pdf"] += b"% changed"
             artwork.read(0, 16)
             return ()
 
-    items, _ = scan("1001", checks=[Replace()], checks_at_once=1)
+    items, _ = scan("1001", checks=[Replace()])
     assert statuses(items) == ["settling"]
     assert "replaced" in items["1001"].reason

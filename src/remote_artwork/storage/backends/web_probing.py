@@ -123,6 +123,22 @@ def random_name_status(request: Callable[[str], Response], stem: str, extension:
     return status
 
 
+def is_misspelling(name: str, other: str) -> bool:
+    """Whether two names differ only in case, in the extension, or by one character: added, left out, other or swapped.
+
+    Apache's CheckSpelling redirects between such names. A server that keeps files under other names does not.
+    """
+    one, two = name.casefold(), other.casefold()
+    if split_extension(one)[0] == split_extension(two)[0]:
+        return True
+    short, long = sorted((one, two), key=len)
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    a, b = short[start:], long[start:]
+    if len(short) != len(long):
+        return b[1:] == a
+    return a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
+
+
 # Errors
 
 
@@ -142,10 +158,10 @@ class _SimilarName(StorageMisbehaved):
     """The server has no file of this name and names similar ones.
 
     Attributes:
-        target: The name to which it redirects; None if it offers several.
+        is_spelling_help: Whether the server only helps with spelling, as Apache does for names that do not exist.
     """
 
-    target: str | None = None
+    is_spelling_help = False
 
 
 # The search
@@ -293,7 +309,7 @@ class NameProbe:
                         raise
                     refused = refused or name
             for other in similar:
-                if not hits or (other.target is not None and other.target not in hits):
+                if not hits or not other.is_spelling_help:
                     raise other
             self._drop_same_files(hits, alone=alone)
         except StorageError as error:
@@ -326,10 +342,9 @@ class NameProbe:
                 self._raise_if_similar(name, response)
             return file_from_response(name, response)
         except StorageError as error:
-            similar = error.target if isinstance(error, _SimilarName) else None
             translated = from_exception(error, where=self.folder, name=name)
-            if isinstance(translated, _SimilarName):
-                translated.target = similar
+            if isinstance(translated, _SimilarName) and isinstance(error, _SimilarName):
+                translated.is_spelling_help = error.is_spelling_help
             raise translated from error
 
     def _random_name_exists(self, stem: str, extension: str) -> bool:
@@ -372,7 +387,7 @@ class NameProbe:
             f"{name!r}: the server has no file of this name, and offers {target or 'files with similar names'!r} "
             f"(HTTP {response.status}); rename the file to exactly the expected name"
         )
-        error.target = None if response.status == 300 else target
+        error.is_spelling_help = target is None or is_misspelling(name, target)
         raise error
 
     def _drop_same_files(self, hits: dict[str, StoredFile], *, alone: bool) -> None:

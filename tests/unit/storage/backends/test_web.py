@@ -22,6 +22,7 @@ from remote_artwork.storage.backends.web_probing import (
     MAX_CONCURRENT_PROBES,
     MAX_UNREACHABLE,
     NameProbe,
+    is_misspelling,
     lookalike,
     names_of,
     shape_of,
@@ -290,6 +291,27 @@ def test_a_random_name_looks_like_the_name_it_stands_for(stem):
 
 def test_no_number_gets_a_leading_zero():
     assert not any(re.search("(?<![0-9])0", lookalike("1001_12")) for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("1001_1.PDF", True),
+        ("1001_1.png", True),
+        ("1003_1.pdf", True),
+        ("10001_1.pdf", True),
+        ("001_1.pdf", True),
+        ("0101_1.pdf", True),
+        ("1001_1.pdfx", True),
+        ("1010_1.pdf", True),
+        ("1023_1.pdf", False),
+        ("3fa9c0.pdf", False),
+        ("login", False),
+        ("100_1.pd", False),
+    ],
+)
+def test_a_misspelling_is_another_case_or_extension_or_one_character(other, expected):
+    assert is_misspelling("1001_1.pdf", other) is is_misspelling(other, "1001_1.pdf") is expected
 
 
 def test_a_fallback_for_names_of_one_form_is_detected():
