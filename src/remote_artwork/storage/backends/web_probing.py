@@ -294,7 +294,7 @@ class NameProbe:
     def _find(self, names: Sequence[str], alone: bool) -> _Result:  # noqa: FBT001 - for map
         """Request the names of one file. ``alone``: no other order's file has this name in other case."""
         hits: dict[str, StoredFile] = {}
-        similar: list[_SimilarName] = []
+        similar: dict[str, _SimilarName] = {}
         refused: str | None = None
         name = names[0]
         try:
@@ -303,14 +303,15 @@ class NameProbe:
                     if (file := self._probe(name)) is not None:
                         hits[name] = file
                 except _SimilarName as error:
-                    similar.append(error)
+                    similar[name] = error
                 except _Refused:
                     if self._absent_seen:
                         raise
                     refused = refused or name
-            for other in similar:
+            for name, other in similar.items():
                 if not hits or not other.is_spelling_help:
                     raise other
+            name = next(iter(hits), name)
             self._drop_same_files(hits, alone=alone)
         except StorageError as error:
             self._record(error)
