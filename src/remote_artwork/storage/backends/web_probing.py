@@ -308,9 +308,10 @@ class NameProbe:
                     if self._absent_seen:
                         raise
                     refused = refused or name
-            for name, other in similar.items():
-                if not hits or not other.is_spelling_help:
-                    raise other
+            blocking = [each for each, error in similar.items() if not hits or not error.is_spelling_help]
+            if blocking:
+                name = blocking[0]
+                raise similar[name]
             name = next(iter(hits), name)
             self._drop_same_files(hits, alone=alone)
         except StorageError as error:
