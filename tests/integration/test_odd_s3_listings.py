@@ -131,3 +131,24 @@ def test_a_file_whose_key_cannot_be_used_is_a_near_miss_with_the_reason(folder, 
     [near_miss] = [file for file in report.files if file.status == "near_miss"]
     assert (near_miss.name, near_miss.code) == (shown, code)
     assert (step.verdict, step.because.code, step.because.details["count"]) == (Verdict.WARNING, "files_unusable", 2)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "methods", "words"),
+    [
+        ((400, "InvalidRequest", "a form of Server Side Encryption"), ("GET",), "only its uploader has"),
+        ((400, "InvalidRequest", "a form of Server Side Encryption"), ("GET", "HEAD"), "SSE-C"),
+        ((403, "AccessDenied", "to perform: kms:Decrypt on resource"), ("GET",), "permit kms:Decrypt"),
+        ((400, "KMS.DisabledException", "is disabled"), ("GET",), "is disabled, deleted or not permitted"),
+        ((403, "AccessDenied", "Transaction cap exceeded"), ("GET",), "a cap of the account"),
+        ((403, "AccessDenied", "Access Denied"), ("GET", "HEAD"), "another account owns"),
+    ],
+)
+def test_a_scan_says_why_a_file_is_refused_and_what_to_do(refusal, methods, words):
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    with serving(OddS3()) as bucket:
+        bucket.keys.add("incoming/1001_1.pdf")
+        bucket.refuse = lambda method, key: refusal if key and method in methods else None
+        [item] = ra.Scanner(bucket.open(), shop, ledger=ra.MemoryLedger()).scan().items
+    assert item.status == "unreadable"
+    assert words in item.reason

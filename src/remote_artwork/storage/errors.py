@@ -290,6 +290,9 @@ def _retry_after(chain: Sequence[BaseException]) -> float | None:
 def _details(chain: Sequence[BaseException]) -> str:
     """Further text of an error, only to tell codes apart; never shown."""
     for link in chain:
+        response = getattr(link, "response", None)
+        if isinstance(response, Mapping):  # botocore
+            return str(response.get("Error", {}).get("Message", ""))
         details = getattr(link, "additional_info", None)  # azure
         if isinstance(details, Mapping):
             return " ".join(map(str, details.values()))
@@ -346,6 +349,8 @@ def _diagnose(code: str, details: str, *, listing: bool) -> _Diagnosis | None:
     lower = details.lower()
     topic = next((topic for text, topic in _TOPICS.items() if text in lower), "")
     diagnosis = _DIAGNOSES.get(f"{code}/{topic}") or _DIAGNOSES.get(code)
+    if diagnosis is None and code.startswith(_KEY_SERVICES):
+        diagnosis = _KEY_UNUSABLE
     if diagnosis is None and code in _PERMISSIONS:
         return _PERMISSIONS[code][0 if listing else 1]
     return diagnosis
@@ -372,6 +377,11 @@ _NO_BUCKET_CODES = frozenset({"NoSuchBucket", "ContainerNotFound", "ResourceNotF
 """Codes that mean a missing bucket, also for a request about a file. Azure uses the last for a private container."""
 
 _TOPICS: Mapping[str, str] = {
+    "form of server side encryption": "customer key",
+    "customer provided key": "customer key",
+    "kms:": "kms",
+    "cap exceeded": "cap",
+    "explicit deny": "policy",
     "not valid in the specified time frame": "time",
     "the token is expired": "time",
     "date header too old": "clock",
@@ -414,15 +424,40 @@ _SAS_TIME = _Diagnosis(
 )
 _SAS_PARTS = _Diagnosis("the SAS is incomplete or malformed", "copy all of it again", CredentialsRejected)
 
+_CUSTOMER_KEY = _Diagnosis(
+    "the file is encrypted with a key that only its uploader has, so no shop can download it",
+    "upload it again without a key of your own (SSE-C, CSEK, customer-provided key)",
+)
+_KEY_UNUSABLE = _Diagnosis(
+    "the key that encrypts this file is disabled, deleted or not permitted",
+    "enable it and permit these credentials to decrypt with it, or upload the file again with another key",
+)
+_KEY_SERVICES = ("KMS", "KeyVault", "cloudKms", "XMinioKMS")
+"""How the codes of errors of a key management service start."""
+_CAP = _Diagnosis(
+    "a cap of the account at the provider is reached", "raise it at the provider (Caps and Alerts), or wait a day"
+)
+_ARCHIVED = _Diagnosis("the file is in an archive", "restore it, or upload it again")
+
 _DIAGNOSES: Mapping[str, _Diagnosis] = {
     # Amazon S3, and storages with an S3 API
+    "AccessDenied/cap": _CAP,
+    "AccessDenied/kms": _Diagnosis(
+        "the credentials do not permit decrypting this file", "permit kms:Decrypt on the key that encrypts it"
+    ),
+    "AccessDenied/policy": _Diagnosis(
+        "a policy of the bucket or of the organization denies this request",
+        "ask the bucket's owner to permit these credentials and this machine's address in that policy",
+    ),
     "AccountProblem": _CLOSED,
     "AllAccessDisabled": _CLOSED,
     "AuthorizationHeaderMalformed": _REGION,
     "ExpiredToken": _EXPIRED,
     "IllegalLocationConstraintException": _REGION,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "InvalidObjectState": _Diagnosis("the file is in an archive", "restore it, or upload it again"),
+    "InvalidArgument/customer key": _CUSTOMER_KEY,
+    "InvalidObjectState": _ARCHIVED,
+    "InvalidRequest/customer key": _CUSTOMER_KEY,
     "InvalidSecurity": _WRONG_SECRET,
     "InvalidToken": _WRONG_TOKEN,
     "NotSignedUp": _CLOSED,
@@ -430,10 +465,21 @@ _DIAGNOSES: Mapping[str, _Diagnosis] = {
     "RequestTimeTooSkewed": _CLOCK,
     "SignatureDoesNotMatch": _WRONG_SECRET,
     "TokenRefreshRequired": _EXPIRED,
+    "cap_exceeded": _CAP,
+    "download_cap_exceeded": _CAP,
+    "transaction_cap_exceeded": _CAP,
     "UserSuspended": _CLOSED,
     # Google Cloud Storage
     "accountDisabled": _CLOSED,
     "authError": _GOOGLE_TOKEN,
+    "customerEncryptionKeyIsIncorrect": _CUSTOMER_KEY,
+    "dailyLimitExceeded": _CAP,
+    "quotaExceeded": _CAP,
+    "resourceIsEncryptedWithCustomerEncryptionKey": _CUSTOMER_KEY,
+    "vpcServiceControls": _Diagnosis(
+        "the organization's VPC Service Controls refuse this request",
+        "ask its administrator to permit this machine and these credentials",
+    ),
     "expired": _SAS_TIME,
     "required": _NOT_PUBLIC,
     "userProjectMissing": _REQUESTER_PAYS,
@@ -470,6 +516,9 @@ _DIAGNOSES: Mapping[str, _Diagnosis] = {
     "AuthorizationSourceIPMismatch": _Diagnosis(
         "the SAS does not permit this machine's address", "make one without sip, or with this machine's address"
     ),
+    "BlobArchived": _ARCHIVED,
+    "BlobBeingRehydrated": _Diagnosis("the file is being restored from an archive", "wait until it is restored"),
+    "BlobUsesCustomerSpecifiedEncryption": _CUSTOMER_KEY,
     "InvalidAuthenticationInfo": _SAS_PARTS,
     "KeyBasedAuthenticationNotPermitted": _Diagnosis(
         "the account accepts no account keys", "use a SAS that a signed-in user made"
@@ -490,17 +539,27 @@ _PERMISSIONS: Mapping[str, tuple[_Diagnosis, _Diagnosis]] = {
         _S3_LIST,
         _Diagnosis(
             "the credentials do not permit reading this file",
-            "permit s3:GetObject on the bucket's files, and s3:GetObjectVersion if it keeps versions",
+            "permit s3:GetObject on the bucket's files, and s3:GetObjectVersion if it keeps versions. If only this "
+            "file is refused, another account owns it: upload it with the ACL bucket-owner-full-control",
         ),
     ),
     "403": (
         _S3_LIST,
         _Diagnosis(
             "the credentials do not permit reading this file, or it does not exist and the storage does not say so",
-            "permit s3:GetObject on the bucket's files and s3:ListBucket on the bucket",
+            "permit s3:GetObject on the bucket's files and s3:ListBucket on the bucket. If only some files are "
+            "refused, another account owns them or a key encrypts them that these credentials may not use. If all "
+            "are, check the account's caps, and that no proxy changes HEAD requests",
         ),
     ),
-    "400": (_NO_CODE, _NO_CODE),
+    "400": (
+        _NO_CODE,
+        _Diagnosis(
+            "the storage refuses the request without an error code",
+            "if only this file is refused, its uploader encrypted it with a key of their own (SSE-C): upload it again "
+            "without one. Otherwise check the expiry of temporary keys, and the region",
+        ),
+    ),
     "forbidden": (
         _Diagnosis(
             "the credentials do not permit listing",
@@ -523,8 +582,8 @@ _PERMISSIONS: Mapping[str, tuple[_Diagnosis, _Diagnosis]] = {
 
 _PERMISSIONS_TO_GRANT: Mapping[str, Mapping[Need, str]] = {
     "s3": {
-        "list": "s3:ListBucket on arn:aws:s3:::{bucket}",
-        "read": "s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::{bucket}/{prefix}*",
+        "list": "s3:ListBucket on {arn}",
+        "read": "s3:GetObject and s3:GetObjectVersion on {objects}/{prefix}*",
     },
     "gcs": {
         "list": "storage.objects.list on gs://{bucket}, as in the role Storage Object Viewer",
@@ -543,4 +602,30 @@ def permission_to_grant(location: Location | None, need: Need) -> str | None:
     if location is None or row is None:
         return None
     text = row.permissions.get(need) or _PERMISSIONS_TO_GRANT.get(location.protocol, {}).get(need)
-    return text.format(bucket=location.bucket, prefix=location.prefix) if text else None
+    arn = _arn(location)
+    objects = f"{arn}/object" if arn == location.bucket else arn
+    if not text:
+        return None
+    permission = text.format(bucket=location.bucket, prefix=location.prefix, arn=arn, objects=objects)
+    return f"{permission}, and the same on the bucket behind the access point" if arn == location.bucket else permission
+
+
+_PARTITIONS: Mapping[str, str] = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+"""Start of a region's name → the partition of AWS that it belongs to; ``aws`` for all others."""
+
+
+def _arn(location: Location) -> str:
+    """The ARN of a bucket, or of the access point that is used as one."""
+    if location.bucket.startswith("arn:"):
+        return location.bucket
+    region = location.region or ""
+    partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+    return f"arn:{partition}:s3:::{location.bucket}"

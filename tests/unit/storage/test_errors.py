@@ -252,3 +252,53 @@ def test_the_message_of_a_certificate_says_what_is_wrong_with_it(code, words):
     error = ssl.SSLCertVerificationError("secret words")
     error.verify_code = code
     assert words in str(from_exception(caused(ConnectionError("x"), error), where="here"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "words"),
+    [
+        (
+            400,
+            "InvalidRequest",
+            "The object was stored using a form of Server Side Encryption.",
+            "only its uploader has",
+        ),
+        (400, "InvalidArgument", "must provide a customer provided key", "only its uploader has"),
+        (403, "AccessDenied", "not authorized to perform: kms:Decrypt on resource", "permit kms:Decrypt"),
+        (403, "AccessDenied", "kms:Decrypt with an explicit deny", "permit kms:Decrypt"),
+        (403, "AccessDenied", "with an explicit deny in a resource-based policy", "a policy of the bucket"),
+        (403, "AccessDenied", "Transaction cap exceeded, see the Caps & Alerts page", "a cap of the account"),
+        (403, "AccessDenied", "Access Denied", "bucket-owner-full-control"),
+        (400, "KMS.DisabledException", "arn:aws:kms:x is disabled", "is disabled, deleted or not permitted"),
+        (400, "KMS.KMSInvalidStateException", "is pending deletion", "is disabled, deleted or not permitted"),
+        (403, "403", "Forbidden", "another account owns them"),
+        (400, "400", "Bad Request", "SSE-C"),
+    ],
+)
+def test_the_message_of_a_refused_file_of_s3_names_the_cause(status, code, message, words):
+    error = Exception()
+    error.response = {"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": code, "Message": message}}
+    ours = from_exception(error, where="here", name="1001_1.pdf")
+    assert type(ours) is StorageDenied
+    assert words in str(ours)
+    assert message not in str(ours)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (409, "BlobArchived", "in an archive"),
+        (409, "BlobBeingRehydrated", "wait until it is restored"),
+        (409, "BlobUsesCustomerSpecifiedEncryption", "only its uploader has"),
+        (403, "KeyVaultEncryptionKeyNotFound", "is disabled, deleted or not permitted"),
+        (400, "resourceIsEncryptedWithCustomerEncryptionKey", "only its uploader has"),
+        (403, "cloudKmsDisabledKey", "is disabled, deleted or not permitted"),
+        (403, "vpcServiceControls", "VPC Service Controls"),
+        (403, "dailyLimitExceeded", "a cap of the account"),
+        (403, "download_cap_exceeded", "a cap of the account"),
+    ],
+)
+def test_the_message_of_a_refused_file_names_the_cause(status, code, words):
+    ours = from_exception(HttpStatusError(status, code), where="here", name="1001_1.pdf")
+    assert type(ours) is StorageDenied
+    assert words in str(ours)

@@ -5,6 +5,9 @@ from remote_artwork.providers import Provider
 from remote_artwork.storage.errors import permission_to_grant
 from remote_artwork.storage.provider_table import PROVIDERS
 
+ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/prints-eu"
+BEHIND = ", and the same on the bucket behind the access point"
+
 
 @pytest.mark.parametrize(
     ("url", "listing", "reading"),
@@ -23,6 +26,21 @@ from remote_artwork.storage.provider_table import PROVIDERS
             "https://prints.nyc3.digitaloceanspaces.com/in/",
             "Read of the access key for the Space prints",
             "Read of the access key for the Space prints",
+        ),
+        (
+            "https://prints.s3.cn-north-1.amazonaws.com.cn/in/",
+            "s3:ListBucket on arn:aws-cn:s3:::prints",
+            "s3:GetObject and s3:GetObjectVersion on arn:aws-cn:s3:::prints/in/*",
+        ),
+        (
+            "https://prints.s3.us-gov-west-1.amazonaws.com/in/",
+            "s3:ListBucket on arn:aws-us-gov:s3:::prints",
+            "s3:GetObject and s3:GetObjectVersion on arn:aws-us-gov:s3:::prints/in/*",
+        ),
+        (
+            "https://prints-eu-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/in/",
+            f"s3:ListBucket on {ACCESS_POINT}{BEHIND}",
+            f"s3:GetObject and s3:GetObjectVersion on {ACCESS_POINT}/object/in/*{BEHIND}",
         ),
         ("file:///srv/prints/", None, None),
     ],

@@ -166,7 +166,13 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
         return bytes(content)
 
 
-_MESSAGES = {"bucket does not exist": "NoSuchBucket", "requester pays bucket": "userProjectMissing"}
+_MESSAGES = {
+    "bucket does not exist": "NoSuchBucket",
+    "requester pays bucket": "userProjectMissing",
+    "cloud kms": "cloudKms",
+    "customer-supplied encryption key": "resourceIsEncryptedWithCustomerEncryptionKey",
+    "prohibited by organization": "vpcServiceControls",
+}
 """Part of an error message → a code, for errors to which Google gives no code of their own."""
 
 
@@ -174,7 +180,7 @@ def _error_code(content: bytes) -> str:
     """Google's code for an error; empty if there is none."""
     try:
         error = json.loads(content)["error"]
-        known = next((code for text, code in _MESSAGES.items() if text in error["message"]), None)
+        known = next((code for text, code in _MESSAGES.items() if text in error["message"].lower()), None)
         return known or str(error["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""
