@@ -211,3 +211,18 @@ def test_the_corpus_is_large_and_every_file_of_it_has_one_reason(report_of):
     assert sorted(file.name for file in report.files) == sorted(EVERY_NAME)
     others = sum(status != "near_miss" for _, status, _ in TO_NOBODY)
     assert json.loads(report.to_json())["file_counts"]["near_miss"] == len(EVERY_NAME) - others
+
+
+def test_a_misnamed_file_beside_the_right_one_is_not_suggested(report_of):
+    report = report_of("1001_1.jfif", "Order 1001 Item 1.pdf", "1001_1.pdf")
+    assert {(file.name, file.code, file.suggestion) for file in report.files} == {
+        ("1001_1.jfif", "near_miss_has_file", None),
+        ("Order 1001 Item 1.pdf", "near_miss_has_file", None),
+    }
+
+
+def test_an_order_number_alone_is_not_enough_beside_another_file_of_the_order(report_of):
+    assert said_of(report_of("A-77.pdf"), "A-77.pdf").suggestion == "A-77_x.pdf"
+    report = report_of("A-77.pdf", "A-77 back.pdf")
+    assert said_of(report, "A-77.pdf").suggestion is None
+    assert "A-77 back.pdf can be that file too" in said_of(report, "A-77.pdf").reason
