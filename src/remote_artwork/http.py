@@ -159,6 +159,8 @@ class NetworkPolicy:
         read_timeout: The maximum time between two parts of a response, in seconds.
         call_timeout: The maximum time of one request in total, in seconds. It stops servers that send very slowly.
         listing_timeout: The maximum time of one listing or search, in seconds. No further request is made after it.
+        files_timeout: The maximum time of all requests about single files in one scan together, in seconds. One order
+            may use half of what is left. The next scan continues with the orders that are left.
         ca_file: A file in PEM format with the certificates of further authorities to trust, for example a company's
             own. It is used for every protocol, in addition to the authorities that this machine trusts.
 
@@ -173,6 +175,7 @@ class NetworkPolicy:
     read_timeout: float = field(default=8.0, validator=_positive_seconds)
     call_timeout: float = field(default=60.0, validator=_positive_seconds)
     listing_timeout: float = field(default=3600.0, validator=_positive_seconds)
+    files_timeout: float = field(default=3600.0, validator=_positive_seconds)
     ca_file: str | None = field(default=None, converter=_as_path, validator=_usable_ca_file)
 
     def check_endpoint(self, endpoint: str | None) -> None:

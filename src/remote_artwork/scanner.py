@@ -224,7 +224,8 @@ class Scanner:
         with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=True, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
-            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
+            checks = CheckPrefetcher.of(self._inspector, self.checks_at_once)
+            with self.storage.limited_file_time(), checks as prefetcher:
                 items = preview(collected.plans, prefetcher if verify else None, emit=run.emit)
             return self._finish(run, collected, items, faults=collected.faults)
 
@@ -254,7 +255,8 @@ class Scanner:
         with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=False, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
-            with CheckPrefetcher.of(self._inspector, self.checks_at_once) as prefetcher:
+            checks = CheckPrefetcher.of(self._inspector, self.checks_at_once)
+            with self.storage.limited_file_time(), checks as prefetcher:
                 runner = self._runner(prefetcher, run.emit)
                 items = run_orders(collected.plans, runner, limit=limit, stop=stop or threading.Event(), emit=run.emit)
             faults = [*collected.faults, *runner.faults]

@@ -176,6 +176,10 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     listing_timeout: Annotated[
         float, typer.Option("--listing-timeout", metavar="SECONDS", help="How long one listing may take.")
     ] = _TIMEOUTS.listing_timeout,
+    files_timeout: Annotated[
+        float,
+        typer.Option("--files-timeout", metavar="SECONDS", help="How long all requests about single files may take."),
+    ] = _TIMEOUTS.files_timeout,
     settle_for: Annotated[
         str,
         typer.Option(
@@ -203,6 +207,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         read_timeout=read_timeout,
         call_timeout=call_timeout,
         listing_timeout=listing_timeout,
+        files_timeout=files_timeout,
         settle_for=settle_for,
         preflight="deep" if deep else "signature",
     )
@@ -254,6 +259,7 @@ class Options:
     read_timeout: float = _TIMEOUTS.read_timeout
     call_timeout: float = _TIMEOUTS.call_timeout
     listing_timeout: float = _TIMEOUTS.listing_timeout
+    files_timeout: float = _TIMEOUTS.files_timeout
     settle_for: str = "2m"
     preflight: Preflight = "signature"
 
@@ -297,6 +303,7 @@ class Options:
             read_timeout=self.read_timeout,
             call_timeout=self.call_timeout,
             listing_timeout=self.listing_timeout,
+            files_timeout=self.files_timeout,
         )
 
     def resolve(self) -> tuple[ra.Location, Credentials]:

@@ -33,6 +33,7 @@ from remote_artwork.errors import (
 from remote_artwork.fulfillment.order import process_order, record_late_call
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Service
 from remote_artwork.retry import order_budget
+from remote_artwork.storage.request_time import FilesTimeout, limit_time_of_order
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -115,8 +116,11 @@ class OrderRunner:
         if self._down is not None:
             status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
             return plan.skipped(status, reason("not_tried", error=self._down.message))
-        with order_budget():
-            self.services.checks.finish(plan)
+        with order_budget(), limit_time_of_order():
+            return self._process_in_time(plan)
+
+    def _process_in_time(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
+        self.services.checks.finish(plan)
         try:
             lease = self._claim(plan)
         except OrderNotStored as error:
@@ -130,8 +134,7 @@ class OrderRunner:
         services = self.services
         session = OrderSession(plan=plan, ledger=services.ledger, lease=lease, retry=services.retry, emit=services.emit)
         try:
-            with order_budget():
-                self._process(services, session)
+            self._process(services, session)
         finally:
             self._release(lease)
         self._record_answers(session)
@@ -210,7 +213,7 @@ class OrderRunner:
 
 def _service_of(failure: RemoteArtworkError) -> Service | None:
     """The service that an error says is unusable; None when the error is about one file or one order."""
-    if isinstance(failure, StorageUnreachable | ConfigurationError):
+    if isinstance(failure, StorageUnreachable | FilesTimeout | ConfigurationError):
         return "storage"
     return "client" if isinstance(failure, Unavailable | RateLimited | AuthenticationFailed) else None
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -54,6 +54,7 @@ from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys
 from remote_artwork.storage.location import Location, parse_with_sas
 from remote_artwork.storage.provider_table import PROVIDERS
 from remote_artwork.storage.reader import PinnedFile, RangeReader
+from remote_artwork.storage.request_time import limit_time_of_scan, measure_request
 from remote_artwork.storage.sdk_logging import suppress_sdk_debug
 from remote_artwork.storage.url_syntax import invalid_url
 
@@ -100,6 +101,7 @@ class ArtworkStorage:
         retry: How often a request is retried while the storage is unreachable.
         call_timeout: Seconds that one request may take. Local folders have no limit.
         listing_timeout: Seconds that one listing or search may take; it makes no request after them.
+        files_timeout: Seconds that the requests about single files may take in one scan, all together.
 
     Raises:
         ConfigurationError: The file system is asynchronous or keeps copies of files, or the root names no folder.
@@ -119,6 +121,7 @@ class ArtworkStorage:
         retry: RetryPolicy | None = None,
         call_timeout: float = 60.0,
         listing_timeout: float = 3600.0,
+        files_timeout: float = 3600.0,
     ) -> None:
         fs, root = bypass_wrappers(fs, root)
         if getattr(fs, "asynchronous", False):
@@ -133,6 +136,7 @@ class ArtworkStorage:
         self._reopen: Callable[[], AbstractFileSystem] | None = None
         self._connect()
         self._listing_timeout = listing_timeout
+        self._files_timeout = files_timeout
         self._requests: Counter[RequestKind] = Counter()
 
     def _connect(self) -> None:
@@ -229,6 +233,10 @@ class ArtworkStorage:
         with self._locating_errors():
             for page in self._backend.search(valid, self._send_within_time_limit()):
                 yield self._checked(page)
+
+    def limited_file_time(self) -> AbstractContextManager[None]:
+        """Limit the time of all requests in the block to ``files_timeout``. For what a scan does after its listing."""
+        return limit_time_of_scan(self._files_timeout)
 
     def siblings(self, basenames: Collection[str]) -> Iterator[Page]:
         """Every file that has one of these basenames now, with any extension. The pages may contain other files, too.
@@ -360,9 +368,10 @@ class ArtworkStorage:
                     "use a folder with fewer files, or raise NetworkPolicy(listing_timeout=…), on the command line "
                     "--listing-timeout"
                 )
-            with self._count_lock:
-                self._requests[kind] += 1
-            return self._attempt(request, name=name)
+            with measure_request():
+                with self._count_lock:
+                    self._requests[kind] += 1
+                return self._attempt(request, name=name)
 
         return self._retry.call(once, on=StorageUnreachable)
 
@@ -437,6 +446,7 @@ def open_storage(
         retry=retry,
         call_timeout=network.call_timeout,
         listing_timeout=network.listing_timeout,
+        files_timeout=network.files_timeout,
     )
     storage._reopen = partial(shared_fs, location, credentials, network)  # noqa: SLF001 - of the same module
     return storage

@@ -1,0 +1,109 @@
+"""How long the requests about the files of one scan may take, all together.
+
+A server that answers each request just within its time limit would otherwise hold a scan for hours. The time is that
+during which at least one request runs, so requests that run at the same time count once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from time import monotonic
+
+from attrs import define, field
+
+from remote_artwork.errors import StorageMisbehaved
+
+_ORDER_SHARE = 0.5
+"""The share of a scan's remaining time that one order may use. It leaves something for the orders after it."""
+
+
+class FilesTimeout(StorageMisbehaved):
+    """The time for the files of this scan, or of one order in it, has passed. No request was made."""
+
+
+@define
+class RequestTime:
+    """The time that requests may take. Thread-safe.
+
+    Args:
+        limit: Seconds.
+        parent: The time that this one is a part of.
+    """
+
+    limit: float
+    parent: RequestTime | None = None
+    _spent: float = field(default=0.0, init=False)
+    _running: int = field(default=0, init=False)
+    _since: float = field(default=0.0, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left, here and in every parent."""
+        with self._lock:
+            running = monotonic() - self._since if self._running else 0.0
+            own = self.limit - self._spent - running
+        return own if self.parent is None else min(own, self.parent.remaining)
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Count the time of one request."""
+        with nullcontext() if self.parent is None else self.parent.measure():
+            with self._lock:
+                if self._running == 0:
+                    self._since = monotonic()
+                self._running += 1
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._running -= 1
+                    if self._running == 0:
+                        self._spent += monotonic() - self._since
+
+
+_time: ContextVar[RequestTime | None] = ContextVar("remote_artwork_request_time", default=None)
+
+
+@contextmanager
+def limit_time_of_scan(seconds: float) -> Iterator[None]:
+    """Limit the requests of all storages in this block, and of threads that run in a copy of its context."""
+    token = _time.set(RequestTime(seconds))
+    try:
+        yield
+    finally:
+        _time.reset(token)
+
+
+@contextmanager
+def limit_time_of_order() -> Iterator[None]:
+    """Limit the requests in this block to a share of what the scan has left. Outside a scan there is no limit."""
+    scan = _time.get()
+    token = _time.set(None if scan is None else RequestTime(scan.remaining * _ORDER_SHARE, scan))
+    try:
+        yield
+    finally:
+        _time.reset(token)
+
+
+@contextmanager
+def measure_request() -> Iterator[None]:
+    """Count the time of one request.
+
+    Raises:
+        FilesTimeout: No time is left; make no request.
+    """
+    time = _time.get()
+    if time is None:
+        yield
+        return
+    if time.remaining <= 0:
+        raise FilesTimeout(
+            "the storage responds so slowly that the time for its files has passed, and the next scan tries again; ask "
+            "the operator to raise NetworkPolicy(files_timeout=…), on the command line --files-timeout"
+        )
+    with time.measure():
+        yield
