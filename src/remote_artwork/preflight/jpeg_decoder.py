@@ -60,8 +60,9 @@ def decode_jpeg(file: BinaryIO, size: tuple[int, int]) -> DecodedJpeg:
     # libjpeg cannot return from a fatal error, and Python cannot jump out of it. So it runs in a thread that waits for
     # ever after such an error. The process of the sandbox ends with its result.
     outcomes: SimpleQueue[DecodedJpeg | BaseException] = SimpleQueue()
-    threading.stack_size(_STACK_SIZE)
+    usual_size = threading.stack_size(_STACK_SIZE)
     threading.Thread(target=_decode, args=(file, size, outcomes.put), daemon=True).start()
+    threading.stack_size(usual_size)
     outcome = outcomes.get()
     if isinstance(outcome, BaseException):
         raise outcome

@@ -49,6 +49,8 @@ _INLINE_PICTURE = re.compile(rb"\bBI\b")
 _FLUSHED = b"\0\0\xff\xff"
 """The last bytes of data of a program that never wrote the end of its data."""
 _START_OF_JPEG = b"\xff\xd8"
+_END_OF_JPEG = b"\xff\xd9"
+"""Some programs leave it out, since the PDF declares the length."""
 
 
 class _Found(NamedTuple):
@@ -159,7 +161,7 @@ class ContentCheck:
 
     def _decode_jpeg(self, data: bytes) -> None:
         start = max(data.find(_START_OF_JPEG, 0, 1_024), 0)
-        facts = measure_jpeg(io.BytesIO(data[start:]), max_pixels=_MAX_PIXELS)
+        facts = measure_jpeg(io.BytesIO(data[start:] + _END_OF_JPEG), max_pixels=_MAX_PIXELS)
         if facts.get("flaw"):
             raise _Corrupt
         if not facts.get("decoded", True):

@@ -38,28 +38,23 @@ def measure_pdf(file: BinaryIO, *, cpu_seconds: float = math.inf) -> dict[str, A
     import pikepdf
 
     pikepdf.settings.set_qpdf_limits(flate_max_memory=_MAX_INFLATED, run_length_max_memory=_MAX_INFLATED)
-    repaired = False
     try:
-        document = _open(file)
-    except pikepdf.PasswordError:
-        return {"encrypted": True}
-    except (pikepdf.PdfError, ValueError, RuntimeError):
-        if _has_too_large_objects(file):
-            return {"flaw": "memory_limit"}
-        copy = _copy_with_pdfium(file)
-        if copy is None:
-            return {"flaw": "not_openable"}
-        document, repaired = copy, not _has_table(file)
+        document, repaired = _open(file)
+    except _NotOpenedError as error:
+        return error.facts
     with document:
         try:
-            if document.is_encrypted and not document.allow.print_highres:
-                return {"printing_forbidden": True}
-            return _measure(document, repaired=repaired, cpu_seconds=cpu_seconds)
+            facts = _measure(document, repaired=repaired, cpu_seconds=cpu_seconds)
         except (pikepdf.PdfError, ValueError, RuntimeError, TypeError, ArithmeticError, AttributeError):
             return {"flaw": "pages_damaged"}
+    if facts.get("repaired") and facts["pages"] != _pages_in_pdfium(file):
+        return {"flaw": "not_openable"}
+    return facts
 
 
 def _measure(document: Any, *, repaired: bool, cpu_seconds: float) -> dict[str, Any]:
+    if document.is_encrypted and not document.allow.print_highres:
+        return {"printing_forbidden": True}
     pages = [page.obj for page in document.pages[:_MAX_PAGES]]
     content = ContentCheck(cpu_seconds=cpu_seconds)
     content.check(pages)
@@ -67,7 +62,7 @@ def _measure(document: Any, *, repaired: bool, cpu_seconds: float) -> dict[str, 
         return {"flaw": "content_damaged"}
     fonts = fonts_not_embedded(document, pages, has_time=content.has_time)
     warnings = _Warnings(document)
-    if warnings.lost_objects or (content.has_lost_objects and warnings.any):
+    if warnings.lost_objects or (content.has_lost_objects and warnings.is_damaged):
         return {"flaw": "part_missing"}
     return {
         "placeholder": _placeholder(document.Root),
@@ -94,10 +89,29 @@ _MAX_SEARCHED = 16 * 1024**2
 _TABLE = re.compile(rb"\s*(?:xref\b|\d+\s+\d+\s+obj\b)")
 
 
-def _open(file: BinaryIO) -> Any:
+class _NotOpenedError(Exception):
+    """The file cannot be opened. ``facts`` says why."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(facts)
+        self.facts = facts
+
+
+def _open(file: BinaryIO) -> tuple[Any, bool]:
+    """Return the document, and whether it had to be repaired although qpdf does not say so."""
     import pikepdf
 
-    return pikepdf.open(_without_trailer(file), suppress_warnings=True)
+    try:
+        return pikepdf.open(_without_trailer(file), suppress_warnings=True), False
+    except pikepdf.PasswordError:
+        raise _NotOpenedError(encrypted=True) from None
+    except (pikepdf.PdfError, ValueError, RuntimeError):
+        if _has_too_large_objects(file):
+            raise _NotOpenedError(flaw="memory_limit") from None
+        copy = _copy_with_pdfium(file)
+        if copy is None:
+            raise _NotOpenedError(flaw="not_openable") from None
+        return copy, not _has_table(file)
 
 
 def _without_trailer(file: BinaryIO) -> Any:
@@ -163,6 +177,17 @@ def _copy_with_pdfium(file: BinaryIO) -> Any:
         return None
 
 
+def _pages_in_pdfium(file: BinaryIO) -> int:
+    """Return the number of pages that PDFium finds, or 0 if it cannot repair the file."""
+    import pypdfium2
+
+    file.seek(0)
+    try:
+        return len(pypdfium2.PdfDocument(file))
+    except pypdfium2.PdfiumError:
+        return 0
+
+
 def _has_too_large_objects(file: BinaryIO) -> bool:
     """Whether a stream of objects inflates to more than any program needs. PDFium would take all memory."""
     data = _read(file, 0, _MAX_SEARCHED)
@@ -187,7 +212,6 @@ def _has_table(file: BinaryIO) -> bool:
 class _Warnings:
     """What qpdf warned about. Most warnings are about details that have no effect on what is printed."""
 
-    _MISSING_ENTRY = re.compile(r"MediaBox is undefined|Resources is missing|whitespace")
     _NO_MEDIA_BOX = re.compile(r"object (\d+) (\d+)\b.*MediaBox is undefined")
     _LOST = re.compile(
         r"giving up on reading object|unable to recover stream data|not found in file after regenerating"
@@ -195,13 +219,15 @@ class _Warnings:
     )
     _REPAIRED = re.compile(r"Attempting to reconstruct|unknown token|unexpected|expected dictionary key|treating")
 
+    _DAMAGED = re.compile(r"file is damaged|expected n n obj|expected end|EOF|duplicated key")
+
     def __init__(self, document: Any) -> None:
         texts = [str(warning) for warning in document.get_warnings()]
         media_boxes = [found for text in texts if (found := self._NO_MEDIA_BOX.search(text))]
-        self.any = not all(self._MISSING_ENTRY.search(text) for text in texts)
         self.no_media_box = {(int(found.group(1)), int(found.group(2))) for found in media_boxes}
         self.lost_objects = any(self._LOST.search(text) for text in texts)
         self.repaired = any(self._REPAIRED.search(text) for text in texts)
+        self.is_damaged = self.repaired or any(self._DAMAGED.search(text) for text in texts)
 
 
 def _placeholder(root: Any) -> str:

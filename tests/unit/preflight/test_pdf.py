@@ -556,6 +556,17 @@ def test_a_hole_anywhere_is_damage_or_changes_nothing_that_is_printed():
             assert pypdfium2.PdfDocument(damaged)[0].render().to_pil().tobytes() == drawn, f"a hole at {at}"
 
 
+def test_a_repaired_pdf_that_another_program_cannot_open_is_damage():
+    data = WITH_PICTURE["linearized"]
+    table = data.index(b"xref")
+    damaged = data[: table + 4] + bytes(150) + data[table + 154 :]
+    with pytest.raises(pypdfium2.PdfiumError):
+        pypdfium2.PdfDocument(damaged)
+    with pikepdf.open(io.BytesIO(damaged)) as document:
+        assert len(document.pages) == 1
+    assert facts(damaged).flaw == "not_openable"
+
+
 def test_an_object_that_is_printed_and_is_not_there_is_damage():
     data = sparse_pdf(1)
     assert facts(data).flaw == ""
@@ -564,6 +575,17 @@ def test_an_object_that_is_printed_and_is_not_there_is_damage():
 
 def test_a_reference_to_an_object_that_never_existed_is_no_damage():
     assert facts(sparse_pdf(1).replace(b"/Contents 4 0 R", b"/Contents 9 0 R")).flaw == ""
+
+
+def test_a_jpeg_in_a_pdf_can_lack_its_end_marker_but_not_its_data():
+    def jpeg(lost):
+        def change(document):
+            stream = document.pages[0].Resources.XObject.I1
+            stream.write(stream.read_raw_bytes()[:-lost], filter=pikepdf.Name.DCTDecode)
+
+        return facts(changed_pdf(change, WITH_PICTURE["JPEG"])).flaw
+
+    assert (jpeg(2), jpeg(2_000)) == ("", "content_damaged")
 
 
 def test_data_without_a_checksum_is_valid():
