@@ -225,6 +225,10 @@ MAX_NODES = 500_000
 """The most tags, brackets and braces in one response. A full page of Azure, with 5,000 files, has half of them."""
 
 
+class ResponseTooLarge(StorageMisbehaved):
+    """A response is longer, or holds more elements, than is read."""
+
+
 def check_complexity(body: bytes) -> None:
     """Refuses XML and JSON with too many elements before it is parsed.
 
@@ -236,7 +240,7 @@ def check_complexity(body: bytes) -> None:
     if len(body) <= MAX_NODES:
         return  # too short to hold more
     if sum(body.count(opening) for opening in (b"<", b"{", b"[")) > MAX_NODES:
-        raise StorageMisbehaved("the server's response holds more elements than any valid one; check the URL")
+        raise ResponseTooLarge("the server's response holds more elements than any valid one; check the URL")
 
 
 def bound(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
@@ -268,7 +272,7 @@ class _BoundedStream:
         self._left -= len(chunk)
         if self._left < 0:
             self._response.close()
-            raise StorageMisbehaved(
+            raise ResponseTooLarge(
                 f"the server sent more than {MAX_RESPONSE_BYTES // 2**20} MiB in one response; check the URL"
             )
         return chunk

@@ -19,7 +19,14 @@ from shop_files import memory_folder
 HARMLESS = {"good", "bad-names", "endless-cookies"}
 """Attacks whose odd part is ignored; the rest of the answer is used."""
 
-CLEAR = {"StorageMisbehaved", "KeysOutsideFolder", "BrokenListing", "StorageUnreachable", "ListingTimeout"}
+CLEAR = {
+    "StorageMisbehaved",
+    "ResponseTooLarge",
+    "KeysOutsideFolder",
+    "BrokenListing",
+    "StorageUnreachable",
+    "ListingTimeout",
+}
 SECONDS = 60.0
 """Far above the timeouts of these attacks, and far below a hang."""
 MEBIBYTES = 256

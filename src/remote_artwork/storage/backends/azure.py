@@ -18,9 +18,9 @@ from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, run_sync
+from remote_artwork.http import NetworkPolicy, ResponseTooLarge, run_sync
 from remote_artwork.storage.backends.base import Requester
-from remote_artwork.storage.backends.listing import Lister, page_below
+from remote_artwork.storage.backends.listing import Lister, Question, page_below
 from remote_artwork.storage.backends.xml import not_a_listing, parse_listing, parse_size
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
@@ -39,6 +39,9 @@ _NO_KEY = (
 
 PAGE_SIZE = 5000
 """Blobs per page: the most that the service returns."""
+
+_SMALL_PAGE_SIZE = 250
+"""Blobs per page if they have so much metadata that a larger page is too long. Each has 8 KiB of it at most."""
 
 
 def connect(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:
@@ -71,6 +74,7 @@ class Backend:
         self._share_sas: bool = getattr(fs, "share_sas", False)
         self.folder = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
+        self._page_size: int | None = None
         self._lister = Lister(in_order=False)  # the service cannot start a page after a given name
         self._once: Mapping[str, Any] = ONCE
         self._if_not_modified = MatchConditions.IfNotModified
@@ -87,11 +91,18 @@ class Backend:
         """List by prefix, one request for each basename."""
         return self._lister.siblings(self, basenames, send)
 
-    def page(self, request: Request) -> Page:
+    def page(self, request: Request) -> Page | Question:
         """One List Blobs."""
         from remote_artwork.storage.backends.azure_client import list_page
 
-        body = self._wait(list_page, self._client, self.folder + request.prefix, request.token, PAGE_SIZE)
+        size = self._page_size or PAGE_SIZE
+        try:
+            body = self._wait(list_page, self._client, self.folder + request.prefix, request.token, size)
+        except ResponseTooLarge:
+            if size <= _SMALL_PAGE_SIZE:
+                raise
+            self._page_size = _SMALL_PAGE_SIZE  # the blobs have much metadata
+            return Question((), lambda _: None)
         return read_page(body, folder=self.folder)
 
     def head(self, name: str) -> StoredFile:
