@@ -206,7 +206,9 @@ def test_a_name_in_another_unicode_form_speaks_of_the_same_order():
 
 def settled(watch, *names, found=()):
     """The outcomes of these names, once all files are known."""
-    return watch.settle_suggestions([watch.classify(name, {}) for name in names], set(found))
+    outcomes = [watch.classify(name, {}) for name in names]
+    suggested = [outcome for outcome in outcomes if outcome.suggestion is not None]
+    return [*watch.settle_suggestions(suggested, set(found)), *(each for each in outcomes if each not in suggested)]
 
 
 def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
@@ -229,6 +231,21 @@ def test_several_near_misses_of_one_print_get_no_suggestion():
         "it has a different separator; item 1 of order 1001 waits for one file, but #1001_1.png, 1001_1 (1).pdf, "
         "1001_1.jfif can be that file, too; rename the right one to 1001_1 and keep its extension"
     )
+
+
+@pytest.mark.parametrize("state", [FulfillState.FULFILLED, FulfillState.CANCELLED])
+def test_a_file_of_a_pending_order_is_not_unrelated_because_another_order_is_done(state):
+    outcome = judge("2024_1001_1.pdf", ORDER, records=[record("2024", state=state)])
+    assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
+    assert judge("1001-7_1.pdf", ORDER, records=[record("1001-7", state=state)]).status is FileStatus.UNRELATED
+
+
+def test_a_number_alone_is_not_suggested_beside_another_file_of_its_order():
+    watch = oddities(Order("1001", [OrderItem("1")]))
+    assert [outcome.suggestion for outcome in settled(watch, "1001.pdf", "1001-1.png")] == [None, None]
+    assert [outcome.suggestion for outcome in settled(watch, "1001.pdf")] == ["1001_1.pdf"]
+    assert [outcome.code for outcome in settled(watch, "1001 back.pdf")] == ["order_expects_other_names"]
+    assert [outcome.code for outcome in settled(watch, "1001.pdf")] == ["near_miss_of_several"]
 
 
 def test_a_name_of_a_done_order_is_not_suggested_to_a_pending_one():
