@@ -21,6 +21,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from urllib.parse import urljoin
 
@@ -65,6 +66,9 @@ def names_of(stem: str) -> list[str]:
 _RANDOM_NAMES = 5
 """A random name may exist by chance. Only if this many exist does the server report every name as existing."""
 
+_CLOSE_NAMES = 2
+"""If so many names that differ in one number have the same file as the expected one, it is a placeholder."""
+
 _FEW_DIGITS = 4
 
 
@@ -78,17 +82,22 @@ def lookalike(stem: str, attempt: int = 0) -> str:
 
     Args:
         stem: The name that it stands for.
-        attempt: How many random names exist already. If there are few digits, later names have more of them.
+        attempt: How many random names exist already. In the first ``_CLOSE_NAMES``, only the longest number differs: a
+            server may have a fallback for names that end in ``_1``. In later ones all numbers differ, and are longer if
+            there are few digits: in a full folder, a name that differs in one number often exists.
     """
     if not re.search(r"[0-9]", stem):
         letters = re.sub(r"[a-z]", _random(string.ascii_lowercase), stem)
         other = re.sub(r"[A-Z]", _random(string.ascii_uppercase), letters)
         return other if other != stem else f"{stem}{secrets.token_hex(4)}"
-    if attempt >= 2 and sum(map(str.isdigit, stem)) < _FEW_DIGITS:
+    numbers = list(re.finditer(r"[0-9]+", stem))
+    if attempt >= _CLOSE_NAMES and sum(len(number[0]) for number in numbers) < _FEW_DIGITS:
         return re.sub(r"[0-9]+", lambda run: f"{secrets.randbelow(9 * 10**5) + 10**5}{run[0]}", stem)
+    longest = max(numbers, key=lambda number: len(number[0]))
+    start, end = longest.span() if attempt < _CLOSE_NAMES else (0, len(stem))
     other = stem
     while other == stem:
-        other = re.sub(r"[0-9]", _random_digit, stem)
+        other = stem[:start] + re.sub(r"[0-9]", _random_digit, stem[start:end]) + stem[end:]
     return other
 
 
@@ -103,13 +112,24 @@ def _random(alphabet: str) -> Callable[[re.Match[str]], str]:
     return lambda _: secrets.choice(alphabet)
 
 
-def random_name_status(request: Callable[[str], Response], stem: str, extension: str) -> int:
+def random_name_status(
+    request: Callable[[str], Response], stem: str, extension: str, *, found: Response | None = None
+) -> int:
     """The server's status for a name of this form and extension that does not exist.
 
-    A random name may be that of a real file by chance. HTTP 200 therefore counts only if several random names exist, or
-    if what the server sends for one of them is not a file.
+    A random name may be that of a real file by chance. HTTP 200 therefore counts only if several random names exist, if
+    what the server sends for one of them is not a file, or if it sends the same file as for the expected name.
+
+    Args:
+        request: Requests one name.
+        stem: The expected name.
+        extension: Its extension.
+        found: What the server sent for it.
     """
-    status = 0
+    expected = None
+    with suppress(StorageError):
+        expected = file_from_response(f"{stem}.{extension}", found) if found else None
+    status = same = 0
     for attempt in range(_RANDOM_NAMES):
         name = f"{lookalike(stem, attempt)}.{extension}"
         response = request(name)
@@ -117,8 +137,11 @@ def random_name_status(request: Callable[[str], Response], stem: str, extension:
         if status not in EXISTS:
             return status
         try:
-            file_from_response(name, response)
+            file = file_from_response(name, response)
         except StorageError:
+            return status
+        same += expected is not None and evolve(file, name=expected.name) == expected
+        if same == _CLOSE_NAMES:
             return status
     return status
 
@@ -282,7 +305,7 @@ class NameProbe:
             )
         stem = split_extension(found.name)[0]
         for extension in dict.fromkeys([*_EXTENSIONS, *(split_extension(name)[1] for name in names)]):
-            status = self.request(f"{lookalike(stem)}.{extension}").status
+            status = random_name_status(self.request, stem, extension)
             if status != 403:
                 return StorageDenied(
                     f"the server refuses some names (HTTP 403), but responds with HTTP {status} to a random name "
@@ -333,7 +356,7 @@ class NameProbe:
             if self._absent_seen:
                 self._block_if_refused(stem, extension)
             raise _forbidden(name)
-        if response.status in EXISTS and self._random_name_exists(stem, extension):
+        if response.status in EXISTS and self._random_name_exists(stem, extension, response):
             raise EveryNameExists(
                 f"the server reports a random name ending in .{extension} as existing (HTTP 200), "
                 f"a name like {name!r}, so missing files cannot be detected; "
@@ -349,18 +372,18 @@ class NameProbe:
                 translated.is_spelling_help = error.is_spelling_help
             raise translated from error
 
-    def _random_name_exists(self, stem: str, extension: str) -> bool:
+    def _random_name_exists(self, stem: str, extension: str, found: Response) -> bool:
         """Whether the server reports random names of this form and extension as existing. Requested once."""
         key = shape_of(stem), extension
         with self._lock:
             if key not in self._random_names:
-                self._random_names[key] = random_name_status(self.request, stem, extension) in EXISTS
+                self._random_names[key] = random_name_status(self.request, stem, extension, found=found) in EXISTS
             return self._random_names[key]
 
     def _block_if_refused(self, stem: str, extension: str) -> None:
         """Request no more names with this extension if the server also refuses a random one."""
         with self._lock:
-            if extension not in self._blocked and self.request(f"{lookalike(stem)}.{extension}").status == 403:
+            if extension not in self._blocked and random_name_status(self.request, stem, extension) == 403:
                 self._blocked[extension] = _Refused(
                     f"the server refuses every name ending in .{extension} (HTTP 403), although it responded with 404 "
                     "to other names: a rule or a firewall refuses them, so it is not known which files exist; "

@@ -259,13 +259,13 @@ def test_an_invalid_listing_is_refused(document, says):
 # Probing
 
 
-def probing(answer):
+def probing(answer, etag="of {}"):
     """A probe, and how often each name was requested; ``answer`` gives a status or raises."""
     asked = Counter()
 
     def request(name):
         asked[name] += 1
-        return Response(status=answer(name), headers={"content-length": "1", "etag": "e"}, body=b"")
+        return Response(status=answer(name), headers={"content-length": "1", "etag": etag.format(name)}, body=b"")
 
     return NameProbe("https://host/in/", request), asked
 
@@ -318,6 +318,17 @@ def test_a_fallback_for_names_of_one_form_is_detected():
     probe, _ = probing(lambda name: 200 if re.fullmatch(r"[1-9][0-9]{3}_[0-9]\.pdf", name) else 404)
     with pytest.raises(StorageMisbehaved, match=r"a random name ending in \.pdf"):
         run(probe, "1001_1")
+
+
+def test_a_placeholder_for_one_item_number_is_detected():
+    probe, _ = probing(lambda name: 200 if name.endswith("_1.pdf") else 404, etag="placeholder")
+    with pytest.raises(StorageMisbehaved, match=r"a random name ending in \.pdf"):
+        run(probe, "1001_1")
+
+
+def test_a_full_folder_of_real_files_is_no_placeholder():
+    probe, _ = probing(lambda name: 200 if re.fullmatch(r"[0-9]{4}_1\.pdf", name) else 404)
+    assert run(probe, "1001_1", "1002_1") == (["1001_1.pdf", "1002_1.pdf"], {})
 
 
 def test_a_random_name_that_is_a_real_file_proves_nothing():
