@@ -500,6 +500,19 @@ def test_a_wrong_length_of_a_stream_needs_no_repair():
     assert facts(data.replace(b"/Length 1602", b"/Length 1600")).repaired is False
 
 
+@pytest.mark.parametrize(
+    ("written", "sloppy"),
+    [(b"/Count 1", b"/Count 7"), (b"/Size 5", b"/Size 9"), (b"/Type/Page/", b"/Tipe/Page/"), (b"/Parent", b"/Pxrent"),
+     (b"/Length 27", b"/Length 20"), (b"/Length 27", b"/Length 99"), (b"%PDF-1.5", b"%PDF-1.9"),
+     (b"/Contents 4 0 R", b"/Contentx 4 0 R")],
+)  # fmt: skip
+def test_a_sloppy_pdf_that_every_program_shows_needs_no_repair(written, sloppy):
+    data = sparse_pdf(1)
+    assert written in data
+    found = facts(data.replace(written, sloppy))
+    assert (found.flaw, found.pages, found.repaired) == ("", 1, False)
+
+
 # Damage inside.
 
 
