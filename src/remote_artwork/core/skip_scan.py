@@ -90,9 +90,17 @@ def is_sorted_after(names: Sequence[str], after: str) -> bool:
     return not names or (names[0] > after and names == sorted(names) and len(set(names)) == len(names))
 
 
+def _mark_folders(mark: str) -> Callable[[str], str]:
+    """A sort key for a walk through folders, which lists all folders of a folder before or after its files."""
+    return lambda name: "".join(f"{mark}{folder}\0" for folder in name.split("/")[:-1]) + name.rpartition("/")[2]
+
+
 _OTHER_ORDERS: Sequence[tuple[re.Pattern[str], Callable[[str], str | bytes]]] = (
     # A tree: a folder's files come where the folder's name sorts, before "folder-1".
     (re.compile("/"), lambda name: name.replace("/", "\0")),
+    # Walks through folders: folders before files, and files before folders.
+    (re.compile("/"), _mark_folders("\0")),
+    (re.compile("/"), _mark_folders("\U0010ffff")),
     # Without regard to case, as the file systems of Windows and macOS sort.
     (re.compile("[^\0-@\\[-\x7f]"), str.casefold),
     # By UTF-16 code units, as Java and Windows sort.
@@ -117,13 +125,18 @@ class ListingOrder:
         """Whether enough names were listed in the order of their bytes."""
         return self._sorted_pairs >= _MIN_SORTED_PAIRS
 
-    def add_page(self, names: Sequence[str]) -> None:
-        """Count a page, and rule out the other orders in which it is not sorted."""
+    def add_page(self, names: Sequence[str], after: str = "") -> None:
+        """Count a page, and rule out the other orders in which it is not sorted.
+
+        Args:
+            names: The names of the page.
+            after: The name after which the page was requested to start; empty: at the first name.
+        """
         self._sorted_pairs += max(len(names) - 1, 0)
         for number in tuple(self._possible):
             matters, key = _OTHER_ORDERS[number]
             if any(map(matters.search, names)):
-                keys = [key(name) for name in names]
+                keys = [key(name) for name in ((after, *names) if after else names)]
                 if keys != sorted(keys):
                     self._possible.discard(number)
 

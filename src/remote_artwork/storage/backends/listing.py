@@ -366,7 +366,7 @@ class _PageFetcher:
         if isinstance(cursor, KeyRange) and not is_sorted_after(page.names, request.after):
             raise _UnsortedPage
         if isinstance(cursor, KeyRange):
-            cursor.order.add_page(page.names)
+            cursor.order.add_page(page.names, "" if request.token else request.after)
         own = cursor.add_page(page.names, page.next_token)
         self.limit = min(self.limit + 1, MAX_CONCURRENT)
         # More cursors than concurrent requests would cost requests and save no time.

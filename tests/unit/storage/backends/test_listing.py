@@ -333,16 +333,32 @@ def scrambled(name):
     return sha256(name.encode()).hexdigest()
 
 
+def folders_first(name):
+    return [(not folder, part) for folder, part in parts(name)]
+
+
+def files_first(name):
+    return [(folder, part) for folder, part in parts(name)]
+
+
+def parts(name):
+    *folders, file = name.split("/")
+    return [*((True, folder) for folder in folders), (False, file)]
+
+
 def utf_16(name):
     return name.encode("utf-16-be")
 
 
 @pytest.mark.parametrize("page", [1, 3, 20])
-@pytest.mark.parametrize("key", [scrambled, str.casefold, utf_16, tree, lambda name: name[::-1]])
+@pytest.mark.parametrize(
+    "key", [scrambled, str.casefold, utf_16, tree, folders_first, files_first, lambda name: name[::-1]]
+)
 def test_no_order_of_a_storage_hides_an_expected_file(key, page):
     there = [
         f"{number}_1" for number in ("7", "70", "B7", "a7", "b7", "2024-01", "2024-02", "2025", "\uff01", "\U0001f600")
     ]
+    there += ["2024/7_1", "z/7_1"]
     folder = [f"2024/{number:03}.pdf" for number in range(30)] + [f"b/{number}.pdf" for number in range(9)]
     storage = OtherOrder(*(f"{stem}.pdf" for stem in there), *folder, key=key, page=page)
     found = names_found(Lister().search(storage, SearchQuery(basenames=sorted([*there, "9_1"])), storage.send))
@@ -359,6 +375,23 @@ def test_a_page_that_ends_in_a_folder_of_a_tree_leaves_the_names_beside_the_fold
     assert {f"{stem}.pdf" for stem in stems[:3]} <= set(names_found(found))
     assert lister.in_order  # no page contradicts the order of bytes
     assert len(storage.requests) == 2 + 1 + 2  # pages, a known name's prefix, the two open ones
+
+
+@pytest.mark.parametrize(("key", "stem"), [(folders_first, "1001_1"), (files_first, "1405/5_1")])
+def test_a_walk_through_folders_hides_no_file(key, stem):
+    names = (
+        [f"old/{n:03}.pdf" for n in range(50)] if key is folders_first else [f"{n}_1.pdf" for n in range(1400, 1600)]
+    )
+    storage = OtherOrder(*names, f"{stem}.pdf", key=key, page=20)
+    found = list(Lister().search(storage, SearchQuery(basenames=[stem]), storage.send))
+    assert f"{stem}.pdf" in names_found(found)
+
+
+def test_files_before_an_archive_cost_no_request_for_a_possible_walk():
+    names = [f"{n}_1.pdf" for n in range(1000, 1100)] + [f"archive/{n}.pdf" for n in range(100)]
+    storage = OtherOrder(*names, key=str.encode, page=20)
+    list(Lister().search(storage, SearchQuery(basenames=["1050_1", "1099_1", "9999_1"]), storage.send))
+    assert len(storage.requests) == 3  # the last page has a file and the archive: not a walk that has folders first
 
 
 def test_a_page_that_shows_the_order_of_bytes_leaves_no_name_beside_a_folder_open():
