@@ -1,5 +1,6 @@
 """A file that was checked once is judged again just before it is sent: can a shop download it, and for how long?"""
 
+import base64
 import uuid
 from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
@@ -7,6 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 import remote_artwork as ra
+from parts import package
 from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends.s3 import Backend
 from remote_artwork.testing import FakeShop
@@ -86,6 +88,55 @@ def test_a_label_that_changes_no_byte_does_not_matter(label):
 def test_a_version_that_urls_cannot_name_is_not_a_version():
     assert Bucket(VersionId="v1").stat().version_id == "v1"
     assert Bucket(anonymous=True, VersionId="v1").stat().version_id is None
+
+
+def azure_with(**properties):
+    """An Azure storage whose response to HEAD is given."""
+    key = base64.b64encode(b"an-account-key").decode()
+    storage = ra.open_storage("az://prints@account/in/", credentials=ra.AccountKey(key))
+    blob = package("azure.storage.blob").BlobProperties()
+    blob.size, blob.etag, blob.last_modified = len(PDF), '"e"', datetime(2026, 5, 1, tzinfo=UTC)
+    for name, value in properties.items():
+        setattr(blob, name, value)
+    storage.internals.backend._wait = lambda *_arguments, **_options: blob
+    return storage
+
+
+@pytest.mark.parametrize(
+    ("properties", "says"),
+    [
+        ({"blob_tier": "Archive"}, "must be moved to another access tier first"),
+        ({"blob_tier": "Archive", "archive_status": "rehydrate-pending-to-hot"}, "is being restored"),
+    ],
+)
+def test_a_blob_in_the_archive_tier_is_unreadable(properties, says):
+    with pytest.raises(ra.errors.StorageMisbehaved, match=says):
+        azure_with(**properties).stat("1001_1.pdf")
+
+
+def test_a_blob_in_another_tier_is_readable_unless_it_is_labelled_as_compressed():
+    storage = azure_with(blob_tier="Cool")
+    assert storage.stat("1001_1.pdf").size == len(PDF)
+    settings = package("azure.storage.blob").ContentSettings(content_encoding="gzip")
+    with pytest.raises(ra.errors.StorageMisbehaved, match="labelled as compressed"):
+        azure_with(content_settings=settings).stat("1001_1.pdf")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"contentEncoding": "gzip"}, "labelled as compressed"),
+        ({"customerEncryption": {"encryptionAlgorithm": "AES256"}}, "encrypted with a key of the customer"),
+    ],
+)
+def test_an_object_of_google_that_a_url_cannot_open_is_unreadable(metadata, says):
+    storage = ra.open_storage("gs://prints/in/")
+    described = {"size": str(len(PDF)), "generation": "17", "updated": "2026-05-01T12:00:00Z"}
+    storage.internals.backend._get_json = lambda *_arguments, **_parameters: described
+    assert storage.stat("1001_1.pdf").version_id == "17"
+    described |= metadata
+    with pytest.raises(ra.errors.StorageMisbehaved, match=says):
+        storage.stat("1001_1.pdf")
 
 
 FILE = StoredFile(name="1001_1.pdf", size=9, etag="1700000000000001", version_id="1700000000000001")
