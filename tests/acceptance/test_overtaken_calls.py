@@ -169,6 +169,6 @@ def test_a_call_is_waited_for_as_long_as_the_client_promised_that_made_it(root):
     case.lose_the_answer(done=False)
     case.shop.call_limit = timedelta(minutes=1)
     [item] = case.scan()
-    assert (item.status, "when 3 hours have passed" in item.reason) == ("uncertain", True)
+    assert (item.status, "reads the order again after 3 hours" in item.reason) == ("uncertain", True)
     case.now += timedelta(hours=1)
     assert statuses(case.scan()) == ["fulfilled"]

@@ -85,7 +85,7 @@ def test_the_time_it_is_asked_again_is_told(root: str, recovery: ra.Recovery):
     case = Case(root, recovery, "not done")
     case.scan()
     [item] = case.scanner.scan().items
-    assert "when 2 minutes have passed" in item.reason
+    assert "reads the order again after 2 minutes" in item.reason
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
