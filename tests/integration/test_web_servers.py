@@ -68,6 +68,12 @@ def test_a_file_of_another_name_is_never_printed(multiviews, scan):
     assert "sends '1001_1.pdf.old' instead; rename that file" in items["1001"].reason
 
 
+def test_one_file_of_another_name_is_no_outage(multiviews, scan):
+    multiviews.files = {"1001_1.pdf.old": PDF}
+    items, report = scan("1001")
+    assert (statuses(items), report.exit_code, report.faults) == (["unreadable"], 1, ())
+
+
 def test_a_file_that_appears_in_place_of_a_checked_one_is_not_attached(multiviews, web_server, local_network):
     storage = ra.open_storage(web_server.url, network=local_network)
     multiviews.files = {"1001_1.pdf.old": PDF}

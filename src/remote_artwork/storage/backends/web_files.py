@@ -22,6 +22,10 @@ _CONTENT_RANGE = re.compile(rf"bytes (?:(?P<start>{_NUMBER})-[0-9]+|\*)/(?P<size
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 
 
+class OtherFile(StorageMisbehaved):
+    """The server has no file of this name and sends or offers others. The response is clear, and about this file only."""
+
+
 def file_from_response(name: str, response: Response) -> StoredFile:
     """Make a ``StoredFile`` from the response to a GET of the file or of a part of it.
 
@@ -64,7 +68,7 @@ def _check_name(name: str, headers: Mapping[str, str]) -> None:
     negotiated = "tcn" in headers or "alternates" in headers or "negotiate" in _tokens(headers.get("vary", ""))
     if nfc(sent) != nfc(wanted) or negotiated:
         what = f"{sent!r}" if nfc(sent) != nfc(wanted) else "one of several files"
-        raise StorageMisbehaved(
+        raise OtherFile(
             f"{name!r}: the server has no file of this name and sends {what} instead; rename that file, or turn off "
             "content negotiation in the server (in Apache: Options -MultiViews)"
         )
@@ -102,7 +106,7 @@ def _status_error(name: str, status: int) -> StorageError:
     if status in (401, 403, 407):
         return StorageDenied(f"{name!r}: the server refuses access (HTTP {status}); make the file public")
     if status in (300, 406):
-        return StorageMisbehaved(
+        return OtherFile(
             f"{name!r}: the server has no file of this name and offers files with similar names (HTTP {status}); "
             "rename the file to exactly the expected name"
         )

@@ -35,7 +35,7 @@ from remote_artwork.core.text import spellings
 from remote_artwork.errors import StorageDenied, StorageError, StorageMisbehaved, StorageUnreachable
 from remote_artwork.http import Response
 from remote_artwork.storage.backends.base import Capability, ListingTimeout
-from remote_artwork.storage.backends.web_files import file_from_response, last_segment
+from remote_artwork.storage.backends.web_files import OtherFile, file_from_response, last_segment
 from remote_artwork.storage.backends.web_requests import CachedResponse
 from remote_artwork.storage.errors import from_exception
 from remote_artwork.storage.url_syntax import percent_encode
@@ -454,7 +454,7 @@ class NameProbe:
 
     def _record(self, error: StorageError) -> None:
         with self._lock:
-            if not isinstance(error, _Refused):
+            if not isinstance(error, _Refused | OtherFile):
                 self._unclear.append(error)
             self._unreachable += isinstance(error, StorageUnreachable)
             fatal = isinstance(error, EveryNameExists | ListingTimeout | Challenged)
