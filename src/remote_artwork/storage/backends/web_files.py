@@ -23,7 +23,7 @@ _WEB_PAGES = ("text/html", "application/xhtml+xml")
 
 
 class OtherFile(StorageMisbehaved):
-    """The server has no file of this name and sends or offers others. The response is clear, and about this file only."""
+    """The server has no file of this name and sends or offers others. Other files are not concerned."""
 
 
 def file_from_response(name: str, response: Response) -> StoredFile:
