@@ -30,8 +30,13 @@ def planned(world, orders, names, page_size):
         page = names[start : start + page_size]
         for name in matches.add_page(Page(page, lambda i, page=page: StoredFile(name=page[i], size=1, etag="e"))):
             near.append(watch.classify(name, {}))  # noqa: PERF401  add_page and classify take turns, as in a scan
-    for outcome in near:
-        tally.add(watch.withdraw_if_found(outcome, matches.found.keys()))
+    served = {(key, placement) for key, placements in matches.found.items() for placement in placements}
+    suggested = [outcome for outcome in near if outcome.suggestion]
+    for outcome in [
+        *(outcome for outcome in near if not outcome.suggestion),
+        *watch.settle_suggestions(suggested, served),
+    ]:
+        tally.add(outcome)
     for name in matches.unsupported:
         tally.add(unsupported(name))
     planner = Planner(expected=awaited, matches=matches, policy=Policy(), now=NOW, call_limit=timedelta(minutes=1))

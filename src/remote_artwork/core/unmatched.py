@@ -47,7 +47,7 @@ class UnmatchedClassifier:
 
     pattern: FilenamePattern
     expected: ExpectedFiles
-    orders: Iterable[Order]
+    orders: Sequence[Order] = field(converter=tuple)
     _near_misses: NearMissIndex = field(init=False)
     _mentions: MentionIndex = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
