@@ -47,7 +47,7 @@ class UnmatchedClassifier:
 
     pattern: FilenamePattern
     expected: ExpectedFiles
-    orders: Sequence[Order] = field(converter=tuple)
+    orders: Iterable[Order]
     _near_misses: NearMissIndex = field(init=False)
     _mentions: MentionIndex = field(init=False)
     _pending: dict[str, list[Order]] = field(init=False)
@@ -56,6 +56,7 @@ class UnmatchedClassifier:
     _numbers_by_name: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.orders = tuple(self.orders)
         ambiguous = (file for files in self.expected.ambiguous.values() for file in files)
         self._near_misses = NearMissIndex.build((*self.expected.by_basename.values(), *ambiguous), self.pattern)
         self._mentions = MentionIndex(self.orders, self.expected, self.pattern)

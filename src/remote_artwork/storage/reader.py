@@ -118,7 +118,7 @@ class PinnedFile:
             content = self.fetch(self.file, start, end)
         except FileGone as error:
             now = self.look_up(self.file.name)
-            if not self.file.listed and _is_unchanged(self.file, now):
+            if not self.file.listed and self._is_contradiction(now, start, end):
                 raise _contradiction(self.file.name) from error
             if self._is_read or not self.file.listed or now.size != self.file.size:
                 raise FileReplaced(
@@ -129,11 +129,22 @@ class PinnedFile:
         self._is_read = True
         return content
 
+    def _is_contradiction(self, now: StoredFile, start: int, end: int) -> bool:
+        """Whether the storage refused to read the file although it was not replaced.
 
-def _is_unchanged(before: StoredFile, now: StoredFile) -> bool:
-    """Whether the storage shows no replacement; servers of one name may each have change tokens of their own."""
-    same_time = before.last_modified is not None and before.last_modified == now.last_modified
-    return FileRecord.of("", before).describes(now) or (same_time and before.size == now.size)
+        If only the change token differs, the file may have been replaced within the same second, or each server behind
+        the name has tokens of its own. A replaced file can be read by its new token.
+        """
+        if FileRecord.of("", self.file).describes(now):
+            return True
+        before = self.file
+        if before.last_modified is None or (before.last_modified, before.size) != (now.last_modified, now.size):
+            return False
+        try:
+            self.fetch(now, start, end)
+        except FileGone:
+            return True
+        return False
 
 
 def _contradiction(name: str) -> StorageMisbehaved:

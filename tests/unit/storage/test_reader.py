@@ -102,7 +102,13 @@ def test_a_storage_whose_lookup_and_read_disagree_is_not_a_replaced_file(now):
 
 
 @pytest.mark.parametrize(
-    "change", [{"etag": "newer", "last_modified": None}, {"etag": "newer", "size": 5}, {"version_id": "v2", "size": 5}]
+    "change",
+    [
+        {"etag": "newer"},  # within the same second
+        {"etag": "newer", "last_modified": None},
+        {"etag": "newer", "size": 5},
+        {"version_id": "v2", "size": 5},
+    ],
 )
 def test_a_replaced_file_is_another_one_and_not_a_deleted_one(change):
     with pytest.raises(FileReplaced, match=r"'a\.pdf' was replaced"):
