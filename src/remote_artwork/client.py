@@ -96,7 +96,7 @@ class FulfillmentClient(Protocol):
             idempotency_key: The same for every attempt to fulfill this approval of the order.
 
         Returns:
-            The receipt of the shop; None if it has none.
+            The receipt of the shop; None if it has none. False counts as ``OutcomeUnknown``.
 
         Raises:
             AlreadyFulfilled, NotPending, OrderGone, PaymentRequired, ArtworkRejected, ArtworkUnreachable: The shop
@@ -133,6 +133,8 @@ class OrderFinder(Protocol):
 
     def find_orders(self, numbers: Collection[str]) -> Iterable[Order | UnreadableOrder]:
         """Returns all orders that have one of these numbers, in whatever state. No effect.
+
+        The orders that the list already had are included. If one of them is not returned, nothing is sent.
 
         Args:
             numbers: Order numbers. A number with accents is given in each of its Unicode forms.

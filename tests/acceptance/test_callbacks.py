@@ -119,6 +119,29 @@ def test_a_call_that_returns_before_its_work_is_done_is_no_success(storage, atta
     assert (item.status, "not a result; make it wait" in item.reason) == ("uncertain", True)
 
 
+@pytest.mark.parametrize("answer", [False, ra.NotPending("cancelled")], ids=["False", "an error"])
+def test_a_call_that_returns_a_failure_is_no_success(storage, answer):
+    class Shop(FakeShop):
+        def fulfill(self, *_arguments, **_options):
+            return answer
+
+    shop = Shop([ra.Order("1001", [ra.OrderItem("1")])])
+    [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
+    assert (item.status, "raise an error" in item.reason) == ("uncertain", True)
+
+
+@pytest.mark.parametrize("answer", [False, ra.NotPending("cancelled")], ids=["False", "an error"])
+def test_files_are_not_attached_if_the_client_returns_a_failure(storage, answer):
+    class Shop(FakeShop):
+        def attach_artwork(self, *_arguments, **_options):
+            return answer
+
+    shop = Shop([ra.Order("1001", [ra.OrderItem("1")])])
+    [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
+    assert (item.status, item.code) == ("uncertain", "attach_outcome_unknown")
+    assert not shop.calls("fulfill")
+
+
 def test_an_asynchronous_generator_of_orders_is_refused(storage):
     class Shop(FakeShop):
         async def pending_orders(self):

@@ -142,6 +142,22 @@ def test_a_search_that_fails_holds_every_order(root, error):
     assert not shop.effects
 
 
+@pytest.mark.parametrize("others", [[], ["B"]], ids=["nothing", "another order"])
+def test_a_search_that_omits_an_order_of_the_list_holds_every_order(root, others):
+    """An index that is behind may omit a twin, too."""
+    _, storage = memory_folder(root, "1001_1.jpg")
+
+    class Behind(FindingShop):
+        def find_orders(self, numbers):
+            return [each for each in super().find_orders(numbers) if each.id in others]
+
+    shop = Behind([order("1001"), order("1001", order_id="B", state=ra.OrderState.CANCELLED)])
+    report = scan(storage, shop)
+    assert outcomes(report) == {("1001", "1"): ("failed", "orders_not_found")}
+    assert "did not return the order '1001'" in report.items[0].reason
+    assert not shop.effects
+
+
 def test_a_call_in_doubt_is_not_repeated_after_a_list_that_broke_off(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop, ledger = BreakingShop([order("1001")], recovery=ra.Recovery.IDEMPOTENT), ra.MemoryLedger()

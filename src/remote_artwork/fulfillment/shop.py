@@ -48,13 +48,19 @@ log: logging.Logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def _not_awaited(answer: object) -> OutcomeUnknown:
-    """The error for a method that returned before its work was done, and perhaps before it began."""
-    if iscoroutine(answer):
-        answer.close()  # it never runs, and Python would warn about it
-    return OutcomeUnknown(
-        f"the client's method returned a {type(answer).__name__}, not a result; make it wait for the result itself"
-    )
+def _answer_problem(answer: object) -> OutcomeUnknown | None:
+    """The error for an answer that does not show that the method did its work; None if it may show that."""
+    if isawaitable(answer):  # the method returned before its work was done, and perhaps before it began
+        if iscoroutine(answer):
+            answer.close()  # it never runs, and Python would warn about it
+        return OutcomeUnknown(
+            f"the client's method returned a {type(answer).__name__}, not a result; make it wait for the result itself"
+        )
+    if answer is False or isinstance(answer, BaseException):
+        return OutcomeUnknown(
+            f"the client's method returned {answer!r}, which may mean that it failed; make it raise an error instead"
+        )
+    return None
 
 
 _ONCE = RetryPolicy(attempts=1)
@@ -240,9 +246,9 @@ class ShopSession:
                 log.exception("client_raised", extra={"order_id": session.plan.order.id})
                 session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
                 raise session.unanswered from error
-            if isawaitable(answer):
-                session.unanswered = _not_awaited(answer)
-                raise session.unanswered
+            if problem := _answer_problem(answer):
+                session.unanswered = problem
+                raise problem
             session.answered.add("client")
             return answer
 

@@ -195,6 +195,10 @@ def _with_found(pending: PendingOrders, found: Iterable[object], because: Reason
         listed.add(order)
     if any(order.number is None for order in listed.unreadable):
         return evolve(pending, hold=because)
+    returned = {*listed.orders, *listed.others, *(order.id for order in listed.unreadable)}
+    if omitted := [order for order_id, order in pending.orders.items() if order_id not in returned]:
+        problem = f"find_orders did not return the order {omitted[0].number!r} (id {omitted[0].id}) itself"
+        return evolve(pending, hold=reason("orders_not_found", error=problem))
     known = {(order.id, order.number) for order in pending.unreadable}
     return evolve(
         pending,

@@ -76,18 +76,38 @@ class Backend:
     def pages(self, send: Requester) -> Iterator[Page]:
         """One page per folder, from the root down."""
         folders, seen = [self._root], {self._root}
+        parents: dict[str, str] = {}
         while folders:
             folder = folders.pop()
             try:
                 listed = send("list", partial(self._ls, folder))
-            except LocationNotFound:
+            except LocationNotFound as error:
                 if folder == self._root:
                     raise
-                continue  # removed since its parent was listed
-            subfolders = {_path(info) for name, info in listed if name and info.get("type") == "directory"} - seen
+                self._check_removed(folder, parents[folder], send, error)
+                continue
+            subfolders = _subfolders(listed) - seen
             folders += sorted(subfolders)
+            parents |= dict.fromkeys(subfolders, folder)
             seen |= subfolders
             yield self._page([(name, info) for name, info in listed if _is_plain_file(info)])
+
+    def _check_removed(self, folder: str, parent: str, send: Requester, error: LocationNotFound) -> None:
+        """Raise ``StorageMisbehaved`` unless a folder was removed since its parent was listed.
+
+        FTP servers also report a folder as missing if the account may not open it.
+        """
+        try:
+            listed = send("list", partial(self._ls, parent))
+        except LocationNotFound:
+            if parent == self._root:
+                raise
+            return
+        if folder in _subfolders(listed):
+            raise StorageMisbehaved(
+                f"the file system lists the folder {folder!r} and reports it as missing when it is opened, so it is "
+                "not known which files are in it; allow the account to open this folder"
+            ) from error
 
     def _page(self, infos: Sequence[tuple[str, Info]]) -> Page:
         def file(i: int) -> StoredFile:
@@ -358,6 +378,10 @@ def file_from_info(name: str, info: Info, *, changed_at: str = "", listed: bool 
 
 def _first(info: Info, keys: Sequence[str]) -> Any:
     return next((value for key in keys if (value := info.get(key)) is not None), None)
+
+
+def _subfolders(listed: Sequence[tuple[str, Info]]) -> set[str]:
+    return {_path(info) for name, info in listed if name and info.get("type") == "directory"}
 
 
 def _path(info: Info) -> str:

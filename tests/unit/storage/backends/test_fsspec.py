@@ -8,7 +8,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 import remote_artwork as ra
-from remote_artwork.errors import FileGone, StorageMisbehaved
+from remote_artwork.errors import FileGone, LocationNotFound, StorageMisbehaved
 from remote_artwork.storage import StoredFile
 from remote_artwork.storage.backends.fsspec import file_from_info
 
@@ -84,6 +84,46 @@ def test_a_listed_path_outside_the_folder_is_an_error(stray):
     with pytest.raises(StorageMisbehaved, match=r"listing://in: .*outside the folder"):
         files(storage)
     assert storage.requests["list"] == 1
+
+
+class MissingFolders(fsspec.AbstractFileSystem):
+    """Reports folders below ``in`` as missing when they are opened.
+
+    Attributes:
+        removed: Folders that are no longer listed once one of them was opened.
+    """
+
+    protocol = "missing"
+    cachable = False
+
+    def __init__(self, *, removed=()):
+        super().__init__()
+        self.removed = removed
+        self.gone = set()
+
+    def ls(self, path, **_options):
+        folders = {"in": ["in/sub", "in/years"], "in/years": ["in/years/2026"]}
+        if path not in folders or path in self.gone:
+            self.gone |= set(self.removed)
+            raise FileNotFoundError(path)
+        return [{"name": each, "size": 0, "type": "directory"} for each in folders[path] if each not in self.gone]
+
+
+def test_a_folder_that_is_listed_and_cannot_be_opened_is_an_error():
+    """An FTP server does this if the account may not open a folder. Its files are not missing."""
+    storage = ra.ArtworkStorage(MissingFolders(), "in")
+    with pytest.raises(StorageMisbehaved, match=r"lists the folder 'in/\S+' and reports it as missing"):
+        files(storage)
+
+
+@pytest.mark.parametrize("removed", [["in/sub", "in/years/2026"], ["in/sub", "in/years"]], ids=["it", "its parent"])
+def test_a_folder_that_is_removed_during_a_listing_has_no_files(removed):
+    assert files(ra.ArtworkStorage(MissingFolders(removed=removed), "in")) == {}
+
+
+def test_a_listing_ends_if_the_whole_folder_is_removed_meanwhile():
+    with pytest.raises(LocationNotFound):
+        files(ra.ArtworkStorage(MissingFolders(removed=["in", "in/years"]), "in"))
 
 
 def test_the_folder_and_its_parents_are_left_out():
