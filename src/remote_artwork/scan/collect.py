@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -360,15 +361,12 @@ class FileDiscovery:
 
     def _look_up_changed(self, files: dict[str, StoredFile], records: Mapping[str, Iterable[OrderRecord]]) -> None:
         """Look up listed files that no record describes: this storage may have other change tokens in its listings."""
-        used = [
-            file
-            for rows in records.values()
-            for record in rows
-            for file in (*record.used_files, *(file for row in record.items.values() for file in row.files))
-        ]
+        recorded: defaultdict[str, list[FileRecord]] = defaultdict(list)
+        for record in chain.from_iterable(records.values()):
+            for file in (*record.used_files, *(file for row in record.items.values() for file in row.files)):
+                recorded[file.name].append(file)
         for name, listed in list(files.items()):
-            of_name = [file for file in used if file.name == name]
-            if not listed.listed or any(file.may_describe(listed) for file in of_name):
+            if not listed.listed or any(file.may_describe(listed) for file in recorded[name]):
                 continue
             del files[name]
             self._lookups += 1
