@@ -72,7 +72,7 @@ class Backend:
         self._fs = fs
         self._client: ContainerClient = fs.service_client.get_container_client(container)
         self._share_sas: bool = getattr(fs, "share_sas", False)
-        self.folder = f"{folder.rstrip('/')}/" if folder else ""
+        self.folder: str = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._page_size: int | None = None
         self._lister = Lister(in_order=False)  # the service cannot start a page after a given name

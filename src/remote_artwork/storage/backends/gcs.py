@@ -54,7 +54,7 @@ class Backend:
         if not self._bucket:
             raise InvalidLocation(f"{root!r}: a location of Google Cloud Storage needs a bucket; use bucket/folder")
         self._fs = fs
-        self.folder = f"{folder.rstrip('/')}/" if folder else ""
+        self.folder: str = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister()
 

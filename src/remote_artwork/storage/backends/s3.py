@@ -76,7 +76,7 @@ class Backend:
             raise InvalidLocation(f"{root!r}: an S3 location needs a bucket; use bucket/folder")
         self._fs = fs
         self._bucket = bucket
-        self.folder = f"{folder.rstrip('/')}/" if folder else ""
+        self.folder: str = f"{folder.rstrip('/')}/" if folder else ""
         self._call_timeout = call_timeout
         self._lister = Lister()
         self._has_version_2 = True
