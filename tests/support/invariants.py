@@ -1,0 +1,266 @@
+"""What must hold in every test, whatever happens: judged by what the shop, the storage and the ledger have recorded.
+
+``violations`` is the one function. The crash matrix, the state machine, the contention tests and the simulation use it.
+"""
+
+from collections import defaultdict
+
+from attrs import define, field
+
+from history import (
+    CallBegan,
+    CallEnded,
+    CallTookEffect,
+    Checked,
+    Claimed,
+    Died,
+    History,
+    ListedBeside,
+    Looked,
+    OrderChanged,
+    Read,
+    Wrote,
+)
+from remote_artwork.core.expected import split_extension
+from remote_artwork.core.lifecycle import FulfillState, ItemState, OrderKey
+from remote_artwork.core.orders import OrderState
+
+LONGEST_FROM_INTENT_TO_CALL = 5.0
+"""Seconds. A call that cannot start within them of its intent is not made."""
+
+
+def violations(history: History, *, versioned: bool) -> list[str]:
+    """What must not have happened, and did: one line for each, with the number of its event.
+
+    Args:
+        history: What happened.
+        versioned: Whether the storage keeps versions, so that a URL names the bytes that were checked.
+    """
+    judge = _Judge(versioned)
+    for number, event in enumerate(history.events, start=1):
+        judge.number = number
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(judge, event)
+    return judge.found
+
+
+@define
+class _Call:
+    """One call of the shop."""
+
+    began: CallBegan
+    outcome: str | None = None
+    took_effect: bool = False
+
+
+@define
+class _Row:
+    """What the ledger has of one order, by its writes."""
+
+    holder: str = ""
+    epoch: int = 0
+    until: float = 0.0
+    claimed_at: int = 0
+    state: FulfillState = FulfillState.OPEN
+    intent_at: float | None = None
+    sent_before: bool = False
+    """Whether the state was not ``open`` when the lease began: an earlier scan may have called."""
+    items: dict[str, ItemState] = field(factory=dict)
+    item_intent_at: dict[str, float] = field(factory=dict)
+    calls: list[_Call] = field(factory=list)
+    attach_ended: int = 0
+    fulfill_ended: int = 0
+
+
+@define
+class _Judge:
+    """Goes through the events, in order."""
+
+    versioned: bool
+    number: int = 0
+    found: list[str] = field(factory=list)
+    rows: defaultdict[OrderKey, _Row] = field(factory=lambda: defaultdict(_Row))
+    calls: dict[int, _Call] = field(factory=dict)
+    dead: set[str] = field(factory=set)
+    reads: dict[tuple[str, str], tuple[int, Read]] = field(factory=dict)
+    looks: dict[tuple[str, str], tuple[int, Looked]] = field(factory=dict)
+    listings: dict[tuple[str, str], int] = field(factory=dict)
+    accepted: defaultdict[str, set[str]] = field(factory=lambda: defaultdict(set))
+    effects: defaultdict[str, int] = field(factory=lambda: defaultdict(int))
+    printed_for: dict[tuple[str, str], str] = field(factory=dict)
+    fulfilled: set[tuple[str, str]] = field(factory=set)
+    """Order id and approval that the shop shows, or showed, as fulfilled."""
+
+    def say(self, text: str) -> None:
+        """Record a violation."""
+        self.found.append(f"event {self.number}: {text}")
+
+    def claimed(self, event: Claimed) -> None:
+        """One holder at a time, and no epoch twice."""
+        row = self.rows[event.key]
+        if row.holder not in ("", event.process) and row.until > event.at:
+            self.say(f"{event.process} claimed {event.key} while {row.holder} holds its lease")
+        if event.epoch <= row.epoch:
+            self.say(f"{event.process} got epoch {event.epoch} of {event.key}, which was granted before")
+        row.holder, row.epoch, row.until, row.claimed_at = event.process, event.epoch, event.until, self.number
+        row.sent_before = row.state is not FulfillState.OPEN
+        row.attach_ended = row.fulfill_ended = 0
+
+    def wrote(self, event: Wrote) -> None:
+        """Only the holder writes; nothing during its own call; and what is true."""
+        row = self.rows[event.key]
+        if row.holder != event.process:
+            self.say(f"{event.process} wrote {event.key}, whose lease {row.holder or 'nobody'} holds")
+        running = next((c for c in row.calls if c.began.process == event.process and c.outcome is None), None)
+        if running is not None:
+            self.say(
+                f"{event.process} wrote {event.key} during its call {running.began.call}, so its lease may not end"
+            )
+        for number, before, after in event.items:
+            if after is ItemState.ATTACH_INTENT and row.items.get(number) in (before, None):
+                row.item_intent_at[number] = event.at
+            row.items[number] = after
+        for before, after, by_person in event.order:
+            self._order_step(row, event, before, after, by_person=by_person)
+        if event.release and row.state is FulfillState.FULFILL_INTENT and row.calls:
+            last = row.calls[-1]
+            if (last.began.process, last.began.name, last.outcome) == (event.process, "fulfill", "confirmed"):
+                self.say(f"{event.process} released {event.key} before the receipt of its call {last.began.call}")
+        row.until = event.until
+        if event.release:
+            row.holder = ""
+
+    def _order_step(
+        self, row: _Row, event: Wrote, before: FulfillState, after: FulfillState, *, by_person: bool
+    ) -> None:
+        if row.state is before and after is FulfillState.FULFILL_INTENT:
+            row.intent_at = event.at
+        is_new = row.state is not after
+        row.state = after
+        if not is_new:
+            return
+        if after is FulfillState.FULFILLED and (event.key.order_id, event.key.approval) not in self.fulfilled:
+            self.say(f"{event.process} recorded {event.key} as fulfilled, and the shop has not fulfilled it")
+        withdrawn = before is FulfillState.FULFILL_INTENT and after in (FulfillState.OPEN, FulfillState.CANCELLED)
+        if withdrawn and not by_person:
+            effective = [call.began.call for call in row.calls if call.began.name == "fulfill" and call.took_effect]
+            if effective:
+                self.say(f"{event.process} withdrew the intent of {event.key}, whose call {effective[0]} took effect")
+
+    def read(self, event: Read) -> None:
+        """Remember what the shop answered."""
+        self.reads[event.process, event.order_id] = self.number, event
+
+    def looked(self, event: Looked) -> None:
+        """Remember what the storage showed."""
+        self.looks[event.process, event.name] = self.number, event
+
+    def listed(self, event: ListedBeside) -> None:
+        """Remember when the storage was listed."""
+        for basename in event.basenames:
+            self.listings[event.process, basename] = self.number
+
+    def checked(self, event: Checked) -> None:
+        """Remember which content was accepted."""
+        if event.accepted:
+            self.accepted[event.name].add(event.content)
+
+    def began(self, event: CallBegan) -> None:
+        """A call has a durable intent of the last five seconds, and runs under the lease."""
+        row, what = self.rows[event.key], f"{event.process} made call {event.call} ({event.name}) of {event.key}"
+        call = self.calls[event.call] = _Call(event)
+        if row.holder != event.process:
+            self.say(f"{what} without its lease, which {row.holder or 'nobody'} holds")
+        elif event.at >= row.until:
+            self.say(f"{what} {event.at - row.until:.3f} s after its lease had ended")
+        if event.name == "fulfill":
+            intents = [row.intent_at if row.state is FulfillState.FULFILL_INTENT else None]
+            self._is_up_to_date(event, row, what)
+        else:
+            attaching = (number for number in event.files if row.items.get(number) is ItemState.ATTACH_INTENT)
+            intents = [row.item_intent_at.get(number) for number in attaching] or [None]
+        for intent_at in intents:
+            if intent_at is None:
+                self.say(f"{what} without a durable intent")
+            elif event.at - intent_at > LONGEST_FROM_INTENT_TO_CALL:
+                self.say(f"{what} {event.at - intent_at:.3f} s after its intent")
+        for other in row.calls:
+            if other.outcome is None and other.began.process not in (*self.dead, event.process):
+                self.say(f"{what} while call {other.began.call} of {other.began.process} was running")
+        row.calls.append(call)
+
+    def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
+        """The order and the files were read again for this call, after every other call of this lease."""
+        since = max(row.claimed_at, row.attach_ended, row.fulfill_ended)
+        read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
+        if read is None or read_at < since:
+            self.say(f"{what} without reading the order again")
+        elif read.order is None or not event.order.same_work(read.order) or read.order.state is not OrderState.PENDING:
+            self.say(f"{what} with another order than the shop showed")
+        since = row.claimed_at if row.sent_before else since
+        for name in (name for names in event.files.values() for name in names):
+            looked_at, look = self.looks.get((event.process, name), (0, None))
+            if look is None or looked_at < since:
+                self.say(f"{what} without looking at {name} again")
+            elif look.content not in self.accepted[name]:
+                self.say(f"{what} with {name}, which then had the content {look.content}, which no check accepted")
+            if self.listings.get((event.process, split_extension(name)[0]), 0) < since:
+                self.say(f"{what} without looking for other files beside {name}")
+
+    def took_effect(self, event: CallTookEffect) -> None:
+        """Each approval is fulfilled once, with what was checked, and with nobody else's file."""
+        call = self.calls[event.call]
+        call.took_effect = True
+        began = call.began
+        if began.name != "fulfill":
+            return
+        key = began.key
+        self.fulfilled.add((key.order_id, key.approval))
+        self.effects[began.idempotency_key] += 1
+        if began.idempotency_key != key.fulfillment_key:
+            self.say(f"call {event.call} of {key} had the idempotency key of something else")
+        if self.effects[began.idempotency_key] > 1:
+            self.say(f"{key} was fulfilled {self.effects[began.idempotency_key]} times, last by call {event.call}")
+        for name, content in event.contents.items():
+            _, look = self.looks.get((began.process, name), (0, None))
+            replaced_at_last = look is not None and look.content != content and not self.versioned
+            if content not in self.accepted[name] and not replaced_at_last:
+                self.say(f"{key} was printed with {name}: {content}, which no check accepted")
+            other = self.printed_for.setdefault((name, content), key.order_id)
+            if other != key.order_id:
+                self.say(f"{key} was printed with {name}: {content}, which was printed for order {other} before")
+
+    def ended(self, event: CallEnded) -> None:
+        """Remember the answer."""
+        call = self.calls[event.call]
+        call.outcome = event.outcome
+        row = self.rows[call.began.key]
+        if call.began.name == "fulfill":
+            row.fulfill_ended = self.number
+        else:
+            row.attach_ended = self.number
+
+    def died(self, event: Died) -> None:
+        """Remember that this process makes no call any more."""
+        self.dead.add(event.process)
+
+    def order_changed(self, event: OrderChanged) -> None:
+        """Remember what a person has fulfilled."""
+        if event.order.state is OrderState.FULFILLED:
+            self.fulfilled.add((event.order.id, event.order.approval))
+
+
+_HANDLERS = {
+    Claimed: _Judge.claimed,
+    Wrote: _Judge.wrote,
+    Read: _Judge.read,
+    Looked: _Judge.looked,
+    ListedBeside: _Judge.listed,
+    Checked: _Judge.checked,
+    CallBegan: _Judge.began,
+    CallTookEffect: _Judge.took_effect,
+    CallEnded: _Judge.ended,
+    Died: _Judge.died,
+    OrderChanged: _Judge.order_changed,
+}

@@ -1,0 +1,173 @@
+"""What people do while scans run: they upload, edit, cancel, approve again, print by hand, and resolve."""
+
+import random as randomness
+from collections.abc import Callable
+from datetime import timedelta
+
+from attrs import define, evolve, field
+
+import remote_artwork as ra
+from history import Claimed
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord, OrderStep
+from remote_artwork.core.reasons import reason
+from remote_artwork.errors import LedgerError
+from simulation.ledger import Database, wrote
+from simulation.scheduler import Process, Scheduler
+from simulation.shop import TENANT, Shop
+from simulation.storage import Bucket
+
+LEASE_OF_A_PERSON = timedelta(minutes=1)
+
+
+@define(eq=False)
+class People:
+    """A merchant and a clerk. Each action takes effect at once."""
+
+    scheduler: Scheduler
+    random: randomness.Random
+    shop: Shop
+    bucket: Bucket
+    database: Database
+    process: Process
+    actions: tuple[Callable[["People"], object], ...] = ()
+    pace: float = 0.0
+    """The mean time between two actions, in seconds. Zero: whenever the scheduler chooses."""
+    _approvals: int = 0
+    _twins: int = field(default=0, init=False)
+
+    def act(self) -> None:
+        """Do all actions, one after another."""
+        for action in self.actions:
+            if self.pace:
+                self.scheduler.wait(self.random.expovariate(1 / self.pace))
+            else:
+                for _ in range(self.random.randrange(40)):
+                    self.scheduler.switch_point()
+            action(self)
+
+    def _some_order(self, *states: ra.OrderState) -> ra.Order | None:
+        found = [order for order in self.shop.orders.values() if order.state in states]
+        return self.random.choice(found) if found else None
+
+    def _some_name(self) -> str:
+        return self.random.choice(sorted({upload.name for upload in self.bucket.uploads}))
+
+    def replace_file(self) -> None:
+        """Upload another file under a name that has one, most often a good one."""
+        self.bucket.put(self._some_name(), good=self.random.random() < 0.75)
+
+    def delete_file(self) -> None:
+        """Delete a file."""
+        self.bucket.delete(self._some_name())
+
+    def add_second_file(self) -> None:
+        """Upload a second file for one item, in another format."""
+        self.bucket.put(f"{self._some_name().rpartition('.')[0]}.png")
+
+    def edit(self) -> None:
+        """Change how many prints an order has."""
+        if order := self._some_order(ra.OrderState.PENDING):
+            items = [evolve(item, quantity=item.quantity + 1) for item in order.items]
+            self.shop.put(evolve(order, items=items), f"edited order {order.id}")
+
+    def cancel(self) -> None:
+        """Cancel an order."""
+        if order := self._some_order(ra.OrderState.PENDING):
+            self.shop.put(evolve(order, state=ra.OrderState.CANCELLED), f"cancelled order {order.id}")
+
+    def approve_again(self) -> None:
+        """Approve an order once more, whatever its state is."""
+        if order := self._some_order(*ra.OrderState):
+            self._approvals += 1
+            again = evolve(
+                order, state=ra.OrderState.PENDING, approval=f"again {self._approvals}", fulfillment_key=None
+            )
+            self.shop.put(again, f"approved order {order.id} again: {again.approval}")
+
+    def print_by_hand(self) -> None:
+        """Fulfill an order without the library."""
+        if order := self._some_order(ra.OrderState.PENDING):
+            self.shop.put(evolve(order, state=ra.OrderState.FULFILLED), f"fulfilled order {order.id} by hand")
+
+    def add_order_with_same_number(self) -> None:
+        """Approve another order with a number that is in use."""
+        if order := self._some_order(*ra.OrderState):
+            self._twins += 1
+            twin = evolve(
+                order, id=f"twin-{self._twins}", state=ra.OrderState.PENDING, approval="", fulfillment_key=None
+            )
+            self.shop.put(twin, f"approved order {twin.id} with the number {twin.number}")
+
+    def resolve(self) -> None:
+        """Record what became of an order with an unknown outcome, as ``remote-artwork ledger resolve`` does."""
+        unresolved = [
+            record for state in sorted(UNRESOLVED_STATES) for record in self.database.rules.find(TENANT, state=state)
+        ]
+        if unresolved:
+            self.resolve_order(self.random.choice(unresolved))
+
+    def resolve_order(self, record: OrderRecord) -> bool:
+        """Record the truth about one order. Returns False if it is too early, or a scan holds the order."""
+        key, rules = record.key, self.database.rules
+        lease = rules.claim(key, order_number=record.order_number, owner="a person", lease_for=LEASE_OF_A_PERSON)
+        if lease is None:
+            return False
+        now = self.scheduler.now
+        until = now + LEASE_OF_A_PERSON.total_seconds()
+        self.database.history.add(Claimed(now, self.process.name, key, lease.epoch, until))
+        steps = self._steps_of(lease.record)
+        try:
+            rules.advance(lease, steps, release=True)
+        except LedgerError as error:
+            raise AssertionError(f"a person could not write: {error}") from error
+        self.database.history.add(wrote(now, self.process.name, lease, steps, release=True))
+        return bool(steps)
+
+    def clean_up(self) -> None:
+        """Resolve every order, cancel orders with a number that is in use, and upload one good file for each item."""
+        for state in sorted(UNRESOLVED_STATES):
+            for record in self.database.rules.find(TENANT, state=state):
+                self.resolve_order(record)
+        for order in self.shop.pending():
+            if order.id != order.number:
+                self.shop.put(evolve(order, state=ra.OrderState.CANCELLED), f"cancelled order {order.id}")
+        for name in [name for name in self.bucket.current if name.endswith(".png")]:
+            self.bucket.delete(name)
+        for order in self.shop.pending():
+            for item in order.items:
+                self.bucket.put(f"{order.number}_{item.number}.jpg")
+
+    def _steps_of(self, record: OrderRecord) -> list[OrderStep]:
+        fulfilled = self._is_fulfilled(record.key)
+        in_flight = bool(record.remaining_call_time) and not fulfilled
+        if record.state not in UNRESOLVED_STATES or in_flight:
+            return []
+        return [
+            OrderStep(
+                before=record.state,
+                after=FulfillState.FULFILLED if fulfilled else FulfillState.OPEN,
+                receipt=record.receipt if fulfilled else None,
+                reason=reason("resolved_by_person", person="clerk"),
+                settled_by="clerk",
+            )
+        ]
+
+    def _is_fulfilled(self, key: OrderKey) -> bool:
+        """What the clerk finds in the shop, which keeps a list of all fulfillments."""
+        order = self.shop.orders[key.order_id]
+        by_hand = order.state is ra.OrderState.FULFILLED and order.approval == key.approval
+        return by_hand or key.fulfillment_key in self.shop.receipts
+
+
+ACTIONS: tuple[Callable[[People], object], ...] = (
+    People.replace_file,
+    People.replace_file,
+    People.delete_file,
+    People.add_second_file,
+    People.edit,
+    People.cancel,
+    People.approve_again,
+    People.print_by_hand,
+    People.add_order_with_same_number,
+    People.resolve,
+)

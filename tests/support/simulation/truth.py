@@ -1,0 +1,78 @@
+"""Whether what a report says is true, and whether every order has come to its end."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import remote_artwork as ra
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
+from remote_artwork.core.report import ItemOutcome, ItemStatus
+from simulation.shop import TENANT
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+
+def untrue_outcomes(world: "World") -> list[str]:
+    """What the last report says, and is not so. No fault was active during its scan."""
+    if not world.reports:
+        return []
+    report = world.reports[-1]
+    records = {record.key: record for record in world.database.rules.find(TENANT)}
+    found = [f"the last report has a fault: {fault.message}" for fault in report.faults]
+    for item in report.items:
+        order = world.shop.orders[item.order_id]
+        if not _is_true(world, item, order, records):
+            found.append(
+                f"the last report says of order {item.order_id}, item {item.item_number}: {item.status} "
+                f"({item.reason}), which is not so"
+            )
+    reported = {item.order_id for item in report.items}
+    found += [
+        f"order {order.id} is pending, and not in the report"
+        for order in world.shop.pending()
+        if order.id not in reported
+    ]
+    return found
+
+
+def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[OrderKey, OrderRecord]) -> bool:  # noqa: PLR0911 - one line for each status
+    record = records.get(OrderKey(TENANT, order.id, order.approval))
+    of_order = [record for key, record in records.items() if key.order_id == order.id]
+    name = f"{item.order_number}_{item.item_number}.jpg"
+    upload = world.bucket.current.get(name)
+    match item.status:
+        case ItemStatus.FULFILLED | ItemStatus.LATE_REPLACEMENT:
+            return any(
+                r.state is FulfillState.FULFILLED or r.key.fulfillment_key in world.shop.receipts for r in of_order
+            )
+        case ItemStatus.UNCERTAIN:
+            return any(r.state in UNRESOLVED_STATES for r in of_order)
+        case ItemStatus.REJECTED:
+            return upload is not None and upload.content.startswith("bad")
+        case ItemStatus.MISSING:
+            return upload is None
+        case ItemStatus.CONFLICT:
+            numbers = Counter(other.number for other in world.shop.orders.values())
+            second = name.replace(".jpg", ".png") in world.bucket.current
+            return second or numbers[item.order_number] > 1
+        case ItemStatus.CANCELLED:
+            return order.state is not ra.OrderState.PENDING
+        case ItemStatus.SETTLING:
+            return any(r.state in UNRESOLVED_STATES for r in of_order if r is not record)
+        case ItemStatus.MATCHED | ItemStatus.ATTACHED:  # it waits for another item of its order
+            return len(order.items) > 1
+        case _:
+            return False
+
+
+def unfinished_orders(world: "World") -> list[str]:
+    """Orders that are still pending, although their files are good and people have resolved what was uncertain."""
+    last = world.reports[-1]
+    why = {item.order_id: f"{item.status} ({item.reason})" for item in last.items}
+    records = world.database.rules.find(TENANT)
+    found = [f"order {order.id} is still pending: {why.get(order.id)}" for order in world.shop.pending()]
+    for record in records:
+        shown = record.key.fulfillment_key in world.shop.receipts
+        if shown and record.state not in (FulfillState.FULFILLED, FulfillState.UNCERTAIN):
+            found.append(f"the shop fulfilled {record.key}, and the ledger has it as {record.state}")
+    return found
