@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from inspect import isasyncgenfunction, iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Protocol, cast, runtime_checkable
 
 from remote_artwork.core.events import Event
@@ -96,7 +96,8 @@ class FulfillmentClient(Protocol):
             idempotency_key: The same for every attempt to fulfill this approval of the order.
 
         Returns:
-            The receipt of the shop; None if it has none. False counts as ``OutcomeUnknown``.
+            The receipt of the shop, as text or a positive number; None if it has none. Anything else, such as False, 0
+            or an object of another library, counts as ``OutcomeUnknown``.
 
         Raises:
             AlreadyFulfilled, NotPending, OrderGone, PaymentRequired, ArtworkRejected, ArtworkUnreachable: The shop
@@ -119,6 +120,9 @@ class ArtworkAttacher(Protocol):
             item: An item of this order.
             artworks: The files, one for each placement of the item.
             idempotency_key: The same for every attempt to attach these files to this item.
+
+        Returns:
+            Nothing. An answer that would be no receipt of ``fulfill`` counts as ``OutcomeUnknown``.
 
         Raises:
             ArtworkRejected: The shop refuses a file.
@@ -169,12 +173,8 @@ def attacher(client: FulfillmentClient) -> ArtworkAttacher:
 
 def client_problem(client: FulfillmentClient) -> str | None:
     """What is wrong with the declarations of a client; None if nothing is."""
-    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill", "find_orders"):
-        if _is_async(getattr(client, name, None)):
-            return (
-                f"{type(client).__name__}.{name} is an async method, and it would never run; make it a plain method "
-                "that waits for the result, for example with asyncio.run_coroutine_threadsafe"
-            )
+    if problem := _method_problem(client):
+        return problem
     for name, kind in (("recovery", Recovery), ("attaching", Attaching), ("call_limit", timedelta)):
         if not isinstance(getattr(client, name, None), kind):
             return f"{type(client).__name__}.{name} must be a {kind.__name__}; see FulfillmentClient"
@@ -190,6 +190,23 @@ def client_problem(client: FulfillmentClient) -> str | None:
             attacher(client)
         except ConfigurationError as error:
             return str(error)
+    return None
+
+
+def _method_problem(client: FulfillmentClient) -> str | None:
+    """Which method would return before it runs."""
+    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill", "find_orders"):
+        if _is_async(getattr(client, name, None)):
+            return (
+                f"{type(client).__name__}.{name} is an async method, and it would never run; make it a plain method "
+                "that waits for the result, for example with asyncio.run_coroutine_threadsafe"
+            )
+    for name in ("get_order", "attach_artwork", "fulfill"):
+        if isgeneratorfunction(getattr(client, name, None)):
+            return (
+                f"{type(client).__name__}.{name} is a generator, and it would never run; make it a plain method that "
+                "returns its result, without yield"
+            )
     return None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from contextvars import copy_context
 
 import pytest
@@ -102,7 +103,25 @@ async def nothing():
     return None
 
 
-@pytest.mark.parametrize("answer", [nothing, Later], ids=["coroutine", "awaitable"])
+def yields():
+    yield None
+
+
+async def yields_later():
+    yield None
+
+
+NOT_A_RESULT = {
+    "coroutine": nothing,
+    "awaitable": Later,
+    "generator": yields,
+    "asynchronous generator": yields_later,
+    "future of a pool": Future,
+    "function": lambda: nothing,
+}
+
+
+@pytest.mark.parametrize("answer", NOT_A_RESULT.values(), ids=NOT_A_RESULT)
 @pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
 def test_a_call_that_returns_before_its_work_is_done_is_no_success(storage, attaching, answer):
     """Wrapped methods do not look asynchronous when the scanner is made."""
@@ -119,7 +138,10 @@ def test_a_call_that_returns_before_its_work_is_done_is_no_success(storage, atta
     assert (item.status, "not a result; make it wait" in item.reason) == ("uncertain", True)
 
 
-@pytest.mark.parametrize("answer", [False, ra.NotPending("cancelled")], ids=["False", "an error"])
+FAILURES = [False, 0, -1, 1.0, ra.NotPending("cancelled"), {"error": "cancelled"}, [], b"1", object(), NotImplemented]
+
+
+@pytest.mark.parametrize("answer", FAILURES, ids=lambda answer: type(answer).__name__)
 def test_a_call_that_returns_a_failure_is_no_success(storage, answer):
     class Shop(FakeShop):
         def fulfill(self, *_arguments, **_options):
@@ -130,7 +152,7 @@ def test_a_call_that_returns_a_failure_is_no_success(storage, answer):
     assert (item.status, "raise an error" in item.reason) == ("uncertain", True)
 
 
-@pytest.mark.parametrize("answer", [False, ra.NotPending("cancelled")], ids=["False", "an error"])
+@pytest.mark.parametrize("answer", FAILURES, ids=lambda answer: type(answer).__name__)
 def test_files_are_not_attached_if_the_client_returns_a_failure(storage, answer):
     class Shop(FakeShop):
         def attach_artwork(self, *_arguments, **_options):
@@ -140,6 +162,17 @@ def test_files_are_not_attached_if_the_client_returns_a_failure(storage, answer)
     [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
     assert (item.status, item.code) == ("uncertain", "attach_outcome_unknown")
     assert not shop.calls("fulfill")
+
+
+@pytest.mark.parametrize("answer", [(None, None), ("r-1", "r-1"), (17, "17"), (True, None), ("", None)], ids=repr)
+def test_a_receipt_is_text_or_a_positive_number(storage, answer):
+    class Shop(FakeShop):
+        def fulfill(self, *_arguments, **_options):
+            return answer[0]
+
+    shop = Shop([ra.Order("1001", [ra.OrderItem("1")])])
+    [item] = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
+    assert (item.status, item.receipt) == ("fulfilled", answer[1])
 
 
 def test_an_asynchronous_generator_of_orders_is_refused(storage):

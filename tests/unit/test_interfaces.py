@@ -53,3 +53,13 @@ def test_an_async_method_of_a_client_is_refused_at_construction(name):
     shop = type("AsyncShop", (FakeShop,), {name: never_runs})([])
     with pytest.raises(ra.ConfigurationError, match=rf"^AsyncShop\.{name} is an async method"):
         ra.Scanner(memory_folder("/prints")[1], shop, ledger=ra.MemoryLedger())
+
+
+@pytest.mark.parametrize("name", ["get_order", "attach_artwork", "fulfill"])
+def test_a_generator_as_a_method_of_a_client_is_refused_at_construction(name):
+    def never_runs(*_args, **_options):
+        yield  # the call returns a generator, and runs nothing
+
+    shop = type("LazyShop", (FakeShop,), {name: never_runs})([])
+    with pytest.raises(ra.ConfigurationError, match=rf"^LazyShop\.{name} is a generator, and it would never run"):
+        ra.Scanner(memory_folder("/prints")[1], shop, ledger=ra.MemoryLedger())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TypeVar
@@ -49,18 +50,31 @@ T = TypeVar("T")
 
 
 def _answer_problem(answer: object) -> OutcomeUnknown | None:
-    """The error for an answer that does not show that the method did its work; None if it may show that."""
-    if isawaitable(answer):  # the method returned before its work was done, and perhaps before it began
+    """The error for an answer that does not show that the method did its work; None if it shows that."""
+    if answer is None or isinstance(answer, str | Order) or (isinstance(answer, int) and answer > 0):
+        return None
+    kind = type(answer).__name__
+    if _is_unfinished(answer):
         if iscoroutine(answer):
             answer.close()  # it never runs, and Python would warn about it
         return OutcomeUnknown(
-            f"the client's method returned a {type(answer).__name__}, not a result; make it wait for the result itself"
+            f"the client's method returned a {kind}, not a result; make it wait for the result itself"
         )
-    if answer is False or isinstance(answer, BaseException):
-        return OutcomeUnknown(
-            f"the client's method returned {answer!r}, which may mean that it failed; make it raise an error instead"
-        )
-    return None
+    shown = repr(answer) if isinstance(answer, int | float) else f"a value of the type {kind}"
+    return OutcomeUnknown(
+        f"the client's method returned {shown}, which may mean that it failed; return a receipt as text, or None, and "
+        "make the method raise an error if it fails"
+    )
+
+
+def _receipt_text(answer: object) -> str | None:
+    """The receipt in an answer that shows success. True is success without a receipt."""
+    return None if answer is None or isinstance(answer, bool) else str(answer)
+
+
+def _is_unfinished(answer: object) -> bool:
+    """Whether the method returned before its work was done, and perhaps before it began."""
+    return isawaitable(answer) or callable(answer) or isinstance(answer, Iterator | AsyncIterator | Future)
 
 
 _ONCE = RetryPolicy(attempts=1)
@@ -193,7 +207,7 @@ class ShopSession:
             session.advance(session.order_step(FulfillState.OPEN, reason=reason("shop_refused", error=str(error))))
             self._report_refusal(error, items=session.required)
             raise Stop from error
-        session.receipt = None if receipt is None else str(receipt)
+        session.receipt = _receipt_text(receipt)
         self.record_fulfilled(session.receipt)
 
     def _intend_fulfill(self, order: Order) -> None:
