@@ -24,7 +24,7 @@ def asked_twice(waits):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("fault", ["HTTP 429", "HTTP 503"])
+@pytest.mark.parametrize("fault", ["HTTP 429", "HTTP 503", "HTTP 404", "HTTP 403"])
 def test_a_request_is_retried_when_the_server_asks_for_it(local_network, asked_twice, waits, protocol, fault):
     with outage(protocol, fault, local_network, asked_twice) as (storage, server):
         server.retry_after = "7"

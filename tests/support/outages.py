@@ -32,6 +32,7 @@ FAULTS: Mapping[str, str] = {
     "HTTP 200 with a web page": "html 200",
     "HTTP 200 with an empty body": "empty 200",
     "HTTP 403": "403",
+    "HTTP 404": "404",
 }
 """A fault's name → what a ``FaultyServer`` is told to answer."""
 

@@ -88,10 +88,11 @@ def _translate(error: Exception, where: str, name: str | None) -> RemoteArtworkE
     status, code = _status_and_code(chain)
     if status is None:
         return _from_class(chain, subject, name)
-    if code in _BUSY_CODES or is_busy(status):
+    retry_after = _retry_after(chain)
+    if code in _BUSY_CODES or is_busy(status, asks_to_wait=retry_after is not None):
         return StorageUnreachable(
             f"{subject}: the storage is not available now ({_http(status, code)}); try again later",
-            retry_after=_retry_after(chain),
+            retry_after=retry_after,
         )
     return _from_status(status, code, _details(chain), subject, name)
 
@@ -262,9 +263,16 @@ def _status_and_code(chain: Sequence[BaseException]) -> tuple[int | None, str]:
     return None, ""
 
 
-def is_busy(status: int) -> bool:
-    """Whether an HTTP status means that the same request may succeed later."""
-    return status in (408, 425, 429) or (status >= 500 and status != 501)
+def is_busy(status: int, *, asks_to_wait: bool = False) -> bool:
+    """Whether an HTTP status means that the same request may succeed later.
+
+    Args:
+        status: The status.
+        asks_to_wait: Whether the response has a ``Retry-After``. A server that limits the rate of requests may refuse a
+            file with it, or report one as missing that exists.
+    """
+    limited = asks_to_wait and status in (403, 404, 410)
+    return limited or status in (408, 425, 429) or (status >= 500 and status != 501)
 
 
 _SECONDS = re.compile(r"[0-9]{1,18}")

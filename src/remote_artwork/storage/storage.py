@@ -364,9 +364,10 @@ class ArtworkStorage:
         def once() -> T:
             if monotonic() > deadline:
                 raise ListingTimeout(
-                    f"the listing was stopped after {self._listing_timeout:g} seconds; "
-                    "use a folder with fewer files, or raise NetworkPolicy(listing_timeout=…), on the command line "
-                    "--listing-timeout"
+                    f"the listing was stopped after {self._listing_timeout:g} seconds, before its end; if the folder "
+                    "has many files, use one with fewer, or raise NetworkPolicy(listing_timeout=…), on the command "
+                    "line --listing-timeout; if it has few, the storage is too slow, or its listing never ends: ask "
+                    "its operator"
                 )
             with measure_request():
                 with self._count_lock:

@@ -187,7 +187,7 @@ def test_the_retry_after_of_a_busy_storage_is_in_seconds(headers, seconds):
 
 
 def test_only_an_unavailable_storage_has_a_retry_after():
-    denied = from_exception(HttpStatusError(403, "forbidden", {"retry-after": "7"}), where="here")
+    denied = from_exception(HttpStatusError(401, "unauthorized", {"retry-after": "7"}), where="here")
     assert not hasattr(denied, "retry_after")
 
 

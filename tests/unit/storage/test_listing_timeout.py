@@ -45,6 +45,19 @@ def test_folders_are_not_listed_after_the_time_limit(clock):
     assert len(clock) == LIMIT + 1
 
 
+def test_the_message_of_the_time_limit_also_fits_a_folder_without_files(clock):
+    class Empty(fsspec.AbstractFileSystem):
+        protocol = "empty"
+        cachable = False
+
+        def ls(self, path, **_options):
+            clock.append(path)
+            return [{"name": f"{path}/a", "size": 0, "type": "directory"}]
+
+    with pytest.raises(StorageMisbehaved, match=r"if the folder has many files.*if it has few.*its listing never ends"):
+        list(ra.ArtworkStorage(Empty(), "in", listing_timeout=LIMIT).pages())
+
+
 def test_a_request_is_not_retried_after_the_time_limit(clock):
     class Down(fsspec.AbstractFileSystem):
         protocol = "down"

@@ -49,7 +49,7 @@ async def exchange(
         allow_redirects=False,
         timeout=bounded_timeout(session),
     ) as response:
-        if is_busy(response.status):
+        if is_busy(response.status, asks_to_wait="Retry-After" in response.headers):
             raise HttpStatusError(response.status, headers=response.headers)
         if read is not None:
             return response_of(response, await read(response))
