@@ -1,6 +1,7 @@
 """Threads, waiting, and the monotonic clock, behind one interface.
 
-A scan uses nothing else to start threads and to wait, so a simulation can run it with a scheduler and a clock of its own.
+A scan uses nothing else to start threads and to wait, so a simulation can run it with a scheduler and a clock of its
+own.
 """
 
 from __future__ import annotations

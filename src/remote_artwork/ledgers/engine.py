@@ -31,8 +31,18 @@ from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
 from remote_artwork.ledgers.sqlite_file import SqliteFile
 
 _EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
+_STARTS_LIKE_URL = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 _FILE_NAME = re.compile(r"[\w./-]+\.(?:db|sqlite3?)")
 _POSTGRESQL = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+
+class LedgerUrl(URL):
+    """A URL that never shows its password and options, which may contain secrets, too."""
+
+    def __repr__(self) -> str:
+        return display_url(self)
+
+    __str__ = __repr__
 
 
 def parse_ledger_url(address: str | Path) -> URL:
@@ -43,17 +53,21 @@ def parse_ledger_url(address: str | Path) -> URL:
         MissingExtra: The URL needs a driver that is not installed.
     """
     if isinstance(address, Path):
-        return URL.create("sqlite", database=str(address.absolute()))
+        return _sqlite_url(address)
+    if not isinstance(address, str):
+        raise InvalidLedger(f"give the ledger as text or as a Path, not as {type(address).__name__}; {_EXAMPLES}")
     if "://" not in address:
         file = address if _FILE_NAME.fullmatch(address) else "ledger.db"
         raise InvalidLedger(f"the ledger needs a URL; for a file write sqlite:///{file}")
     scheme, _, rest = address.partition("://")
     if scheme in ("sqlite", "sqlite+pysqlite"):
-        return URL.create("sqlite", database=str(_sqlite_path(rest).absolute()))
+        return _sqlite_url(_sqlite_path(rest))
     url = _parse(address)
     if url is None:
         raise InvalidLedger(f"the ledger URL cannot be parsed; {_EXAMPLES}")
     if url.drivername in _POSTGRESQL:
+        if _splits_password(address, url):
+            raise InvalidLedger("the password in the ledger URL contains an '@', which ends a password; write %40")
         if not url.database:
             raise InvalidLedger(
                 "the ledger URL names no database, so each user would have another ledger; "
@@ -63,8 +77,15 @@ def parse_ledger_url(address: str | Path) -> URL:
             raise MissingExtra(
                 "a PostgreSQL ledger needs the package psycopg; install it: pip install 'remote_artwork[postgres]'"
             )
-        return _with_password_in_its_place(url.set(drivername="postgresql+psycopg"))
+        return LedgerUrl._make(_with_password_in_its_place(url.set(drivername="postgresql+psycopg")))
     raise InvalidLedger(f"the database {url.drivername!r} is not supported for a ledger; {_EXAMPLES}")
+
+
+def _splits_password(address: str, url: URL) -> bool:
+    """Whether another part of the URL begins with the rest of a password that contains an ``@``."""
+    options = "" if "?" in (url.password or "") else address.partition("?")[2]
+    names = [option.partition("=")[0] for option in options.split("&")]
+    return any("@" in part for part in (url.host or "", url.database or "", *names))
 
 
 def _with_password_in_its_place(url: URL) -> URL:
@@ -73,6 +94,12 @@ def _with_password_in_its_place(url: URL) -> URL:
     if not isinstance(password, str):
         return url
     return url.set(password=password).difference_update_query(["password"])
+
+
+def _sqlite_url(path: Path) -> URL:
+    if _STARTS_LIKE_URL.match(str(path)):
+        raise InvalidLedger(f"the ledger is another URL instead of a file; give that URL as text; {_EXAMPLES}")
+    return URL.create("sqlite", database=str(path.absolute()))
 
 
 def _sqlite_path(rest: str) -> Path:

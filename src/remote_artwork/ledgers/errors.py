@@ -68,11 +68,12 @@ def translate_errors(url: URL) -> Iterator[None]:
 
 
 def _without_frames(error: BaseException) -> BaseException:
-    """The error and its causes without their tracebacks: the variables of the driver contain the password."""
+    """The error and its causes without what contains the password: their tracebacks, and the driver's connection."""
     links: list[BaseException | None] = [error]
     for link in links:
         if link is not None:
             link.__traceback__ = None
+            vars(link).pop("_pgconn", None)  # psycopg has a default for it
             links += [other for other in (link.__cause__, link.__context__) if other not in links]
     return error
 

@@ -81,6 +81,7 @@ class SqlLedger:
         except ConfigurationError as error:
             del url  # error reporters show the variables of each frame, and the URL may contain a password
             raise error.with_traceback(None) from None
+        del url
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._engine = open_engine(self._url, timeout=timeout)
         self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None

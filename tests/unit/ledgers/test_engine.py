@@ -2,9 +2,11 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from traceback import walk_tb
+from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import make_url
 
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable, OrderNotStored
@@ -40,6 +42,11 @@ def variables_of(error: BaseException) -> str:
     return "\n".join(shown)
 
 
+def attributes_of(error: BaseException | None) -> str:
+    """The attributes of this error and of its causes."""
+    return "" if error is None else f"{vars(error)!r} {attributes_of(error.__cause__)}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -61,9 +68,18 @@ def variables_of(error: BaseException) -> str:
         ("sqlite:///orders?.ledger.db", "write %3F"),
         ("sqlite:///ledger.db?mode=memory&uri=true", "write %3F"),
         ("sqlite:///ledger.db?", "write %3F"),
+        ("sqlite:///postgresql://user:hunter2@host/shop", "instead of a file"),
+        (Path("postgresql://user:hunter2@host/shop"), "instead of a file"),
+        (make_url("postgresql://user:hunter2@host/shop"), "as text or as a Path, not as URL"),
+        (b"postgresql://user:hunter2@host/shop", "as text or as a Path, not as bytes"),
+        ("postgresql://user:my@hunter2@host/shop", "write %40"),
+        ("postgresql://user:my@hunter2/x@host/shop", "write %40"),
+        ("postgresql://user:my@x/hunter2@host/shop", "write %40"),
+        ("postgresql://user:my@hunter2?x@host/shop", "write %40"),
+        ("postgresql://user:my@x/hunter2?x@host/shop", "write %40"),
     ],
 )
-def test_other_urls_are_refused_with_a_hint(text: str, message: str):
+def test_other_urls_are_refused_with_a_hint(text: Any, message: str):
     with pytest.raises(InvalidLedger, match=message) as caught:
         SqlLedger(text)
     assert "hunter2" not in str(caught.value)
@@ -90,13 +106,28 @@ def test_sqlite_writes_durably_and_one_at_a_time(tmp_path: Path):
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 7000}
 
 
-@pytest.mark.parametrize("url", ["user:hunter2@127.0.0.1:1/shop", "127.0.0.1:1/shop?user=user&password=hunter2"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "user:hunter2@127.0.0.1:1/shop",
+        "127.0.0.1:1/shop?user=user&password=hunter2",
+        "user:other@127.0.0.1:1/shop?sslpassword=hunter2",
+        "user:other@127.0.0.1:1/shop?pasword=hunter2",
+        "127.0.0.1:1/shop?password=hunter2&password=other",
+    ],
+)
 def test_an_error_of_the_driver_keeps_no_variable_that_contains_the_password(url: str):
     ledger = SqlLedger(f"postgresql://{url}", timeout=timedelta(seconds=2))
     with pytest.raises(LedgerUnavailable) as caught:
         ledger.find("acme")
     assert caught.value.__cause__
-    assert "hunter2" not in variables_of(caught.value) + str(caught.value)
+    assert "hunter2" not in variables_of(caught.value) + str(caught.value) + attributes_of(caught.value)
+
+
+def test_an_error_after_the_url_was_parsed_keeps_no_variable_that_contains_the_password():
+    with pytest.raises(AttributeError) as caught:
+        SqlLedger("postgresql://user:hunter2@host/shop", timeout="soon")  # type: ignore[arg-type]
+    assert "hunter2" not in variables_of(caught.value)
 
 
 def test_a_ledger_whose_url_was_refused_has_a_repr():
