@@ -26,7 +26,7 @@ from sphinx.util.typing import ExtensionMetadata
 import remote_artwork
 
 PLACED = "public_names_placed"
-_PRIVATE = ("_lazy", "cli", "core")
+_PRIVATE = ("_lazy", "cli", "core", "runtime")
 
 
 class PublicNames(SphinxDirective):

@@ -18,7 +18,7 @@
     ├── LedgerError (RuntimeError)           the ledger could not be used; exit code 3
     │   ├── LedgerUnavailable  *             locked, full, read-only or not reachable (ConnectionError)
     │   ├── OrderNotStored                   one order cannot be stored; correct it in the shop
-    │   └── LeaseLost                        another scanner took over the order; nothing was sent
+    │   └── LeaseLost                        another scanner took over the order
     └── ClientError (RuntimeError)           raised by a shop's FulfillmentClient
         ├── RateLimited  *                   too many calls; has retry_after
         ├── Unavailable  *                   the shop cannot be reached (ConnectionError)
@@ -175,7 +175,7 @@ class FileReplaced(FileGone):
 
 
 class LedgerError(RemoteArtworkError, RuntimeError):
-    """The ledger could not be used, so nothing was sent. See the subclass for what to do."""
+    """The ledger could not be used, so no further call was made. See the subclass for what to do."""
 
 
 class LedgerUnavailable(LedgerError, ConnectionError):

@@ -150,7 +150,7 @@ class RetryPolicy:
 
         Args:
             function: Takes no argument. Must be safe to repeat after an error of ``on``.
-            on: The errors to retry; of these, only temporary ones are.
+            on: The errors to retry. Of these, only temporary ones are retried.
 
         Raises:
             RemoteArtworkError: The last error, unchanged.

@@ -1,4 +1,4 @@
-"""Characters of file names that look like others, or that nobody sees."""
+"""Characters of file names that look like others, or that are invisible."""
 
 from __future__ import annotations
 

@@ -377,7 +377,8 @@ def apply_steps(
 
     The function writes nothing. A ledger reads the row, calls it, and stores the result unless the row was changed in
     between. It renews or releases the lease in the same transaction. If the result is not ``record`` itself, the ledger
-    sets ``updated_at`` to the time by its own clock. The last intent was recorded at that time minus ``intent_age``.
+    sets ``updated_at`` to the time by its own clock, and stores that time minus ``intent_age`` as the time of the last
+    intent.
 
     Args:
         record: The row in the ledger.

@@ -74,7 +74,7 @@ _MAX_ITEM_DIGITS = 3
 MIN_LENGTH_DIFFERENCE = 2
 """A swap of order and item number is recognized only if the order number is at least this many characters longer."""
 MIN_LONG_ITEM = 6
-"""A swap is also recognized if the item number is that long, because it is then hardly the number of another order."""
+"""A swap is also recognized if the item number is this long, because another order is unlikely to have that number."""
 
 
 class Spelling(enum.Enum):
@@ -85,7 +85,7 @@ class Spelling(enum.Enum):
     """The number without a separator that it has."""
     ID = "id"
     PART = "part"
-    """Not exactly: only the digits of a number that has letters, or with further separators or letters."""
+    """Only similar: the digits of a number that also has letters, or the number with more letters or separators."""
 
 
 class Mention(NamedTuple):
@@ -196,7 +196,7 @@ class MentionIndex:
         return self._read_items(fold(basename)) if self._by_item else None
 
     def _read_items(self, text: str) -> Reading | None:
-        """What a name says that contains only the long number or id of an item."""
+        """What a name says that contains no order number, but the long number or id of an item."""
         found = [self._by_item.get(_strip_zeros(piece)) for piece in _PIECE.findall(text)]
         orders = {order.id: order for order in found if order is not None}
         return Reading(tuple(orders.values()), in_other_folder="/" in text) if orders else None
@@ -214,7 +214,7 @@ class MentionIndex:
 
     @staticmethod
     def has_more(reading: Reading, number: str) -> bool:
-        """Whether a name mentions an order in more than this number of another order."""
+        """Whether a name mentions a pending order outside of this number, which is the number of another order."""
         whole = f" {_key(fold(number))} "
         return any(
             all(f" {_key(fold(text))} " not in whole for text in {order.number, order.id}) for order in reading.orders

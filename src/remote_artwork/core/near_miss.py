@@ -138,12 +138,13 @@ class NearMiss(NamedTuple):
     Attributes:
         expected: The expected file.
         rules: The codes of the broken rules.
-        swapped: Whether the name, read literally, belongs to another order.
+        ignores_pattern: Whether the order numbers that the pattern reads from the name do not count, because the name
+            was understood in another way.
     """
 
     expected: ExpectedFile
     rules: tuple[str, ...]
-    swapped: bool = False
+    ignores_pattern: bool = False
 
 
 @frozen
@@ -194,7 +195,7 @@ class NearMissIndex:
 
     def _find_swapped(self, basename: str) -> NearMiss | None:
         expected = self._by_swapped_name.get(normalize(basename)) if not basename.startswith("#") else None
-        return NearMiss(expected, (_SWAPPED,), swapped=True) if expected else None
+        return NearMiss(expected, (_SWAPPED,), ignores_pattern=True) if expected else None
 
 
 def _unique(pairs: Iterable[tuple[str, ExpectedFile]]) -> Mapping[str, ExpectedFile | None]:

@@ -262,7 +262,8 @@ class StoredFile:
         size: In bytes.
         etag: An opaque change token; not a checksum. ``FileRecord`` decides which tokens can be compared.
         version_id: The storage's version id or generation, if reads and URLs are pinned to it.
-        last_modified: The storage's own time. It never decides whether a file is new.
+        last_modified: When the file last changed, by the storage's clock. It decides whether a file waits
+            (``Policy.settle_for``) and which of several is the newest, never whether a scan looks at a file.
         changed_at: When content or attributes last changed, as the storage writes it. Only local folders report it.
         available_until: When the storage itself ends the access to the file; None: no end is known.
         listed: Whether a listing describes the file. Some storages have other change tokens in their listings.
@@ -300,7 +301,7 @@ class Artwork:
         media_type: ``image/jpeg``, ``image/png`` or ``application/pdf``.
         size: In bytes.
         version: The version id or generation, else the ETag.
-        last_modified: The storage's own time.
+        last_modified: When the file last changed, by the storage's clock.
         sha256: Of the whole file in hex, if a check read all of it.
     """
 

@@ -100,7 +100,7 @@ class FilenamePattern:
         """
         values = {
             ORDER_NUMBER: order.number,
-            "order_item_number": item.number,
+            ORDER_ITEM_NUMBER: item.number,
             ORDER_ITEM_POSITION: str(item.position),
             PLACEMENT: placement,
         }

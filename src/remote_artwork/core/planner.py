@@ -122,7 +122,7 @@ class OrderPlan:
         items: The plans of its items.
         record: Its ledger row.
         attach_at_once: Whether each item is attached as soon as it is checked.
-        held: Whether nothing may be sent for it, by what is known of the other orders.
+        held: Whether nothing may be sent for it, because it is not known whether its number is unique.
         is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
         used_by: As in ``Planner``.
     """

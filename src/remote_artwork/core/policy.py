@@ -130,7 +130,7 @@ class Policy:
         max_file_size: In bytes. A larger file is rejected without reading it.
         preflight: ``signature`` reads both ends of a file. ``deep`` also opens it, and needs the extra ``preflight``.
         min_dpi: Pixels per inch at the item's print size. Fewer cause a warning (``low_resolution``).
-        max_pixels: A picture with more pixels is rejected by its header.
+        max_pixels: A picture with more pixels is rejected after its header was read.
         max_pages: A PDF with more pages is rejected; None: no limit.
         bleed_mm: How far a PDF's pages must extend beyond the print size on each side. Less causes a warning
             (``bleed``).

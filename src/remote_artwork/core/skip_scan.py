@@ -5,8 +5,8 @@ that is still open. Every name below the last key of the page is done, whether i
 starts at the next open name, and skips all keys between. Where expected names are sparse, a page costs as much as a
 lookup of one name. Where they are dense, one page covers hundreds.
 
-This is right only for a listing in the order of UTF-8 bytes. ``ListingOrder`` collects what the pages prove about the
-order. A name that would be passed in one possible order and not in another is not done: ``KeyRange.doubtful`` has it.
+This is right only for a listing that is sorted by UTF-8 bytes. ``ListingOrder`` collects what the pages prove about the
+sort order. If a name's files could still follow in another possible sort order, ``KeyRange.doubtful`` lists the name.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def is_sorted_after(names: Sequence[str], after: str) -> bool:
 
 
 def _mark_folders(mark: str) -> Callable[[str], str]:
-    """A sort key for a walk through folders, which lists all folders of a folder before or after its files."""
+    """The sort key of a storage that walks through folders: it lists subfolders before the files, or after them."""
     return lambda name: "".join(f"{mark}{folder}\0" for folder in name.split("/")[:-1]) + name.rpartition("/")[2]
 
 
@@ -106,16 +106,16 @@ _OTHER_ORDERS: Sequence[tuple[re.Pattern[str], Callable[[str], str | bytes]]] = 
     # By UTF-16 code units, as Java and Windows sort.
     (re.compile("[\ue000-\uffff\U00010000-\U0010ffff]"), lambda name: name.encode("utf-16-be", "surrogatepass")),
 )
-"""Orders that a storage may keep instead of UTF-8 bytes: the names to which it makes a difference, and its sort key."""
+"""Other sort orders that a storage may use. For each: which names it may sort differently, and its sort key."""
 
 _MIN_SORTED_PAIRS = 15
-"""Neighbors in pages that must be sorted before the order counts as proven. A random order passes once in 2**15 if each
-page has two names, and never in practice if a page has all of them."""
+"""How many pairs of neighboring names must be sorted before the sort order counts as proven. A storage that lists in
+random order passes once in 2**15 if each page has two names, and practically never if the pages are longer."""
 
 
 @define
 class ListingOrder:
-    """What the pages of one search prove about the order of a listing. Add only sorted pages."""
+    """What the pages of one search prove about the sort order of a listing. Add only sorted pages."""
 
     _sorted_pairs: int = field(default=0, init=False)
     _possible: set[int] = field(factory=lambda: set(range(len(_OTHER_ORDERS))), init=False)
@@ -141,12 +141,12 @@ class ListingOrder:
                     self._possible.discard(number)
 
     def covers(self, start: str, target: str, last: str | None) -> bool:
-        """Whether the listing from ``start`` to ``last`` has the target's files, in every order that is possible.
+        """Whether a listing from ``start`` to ``last`` contains the target's files, in every possible sort order.
 
         Args:
             start: The name after which the listing started; empty: at the first name.
             target: The basename. It lies between the two in the order of bytes.
-            last: The last name; None: the listing went on to its end.
+            last: The last name; None: the listing reached its end.
         """
         return all(self._covers(number, start, target, last) for number in self._possible)
 
@@ -172,7 +172,8 @@ class KeyRange:
         targets: The basenames to find, as ``search_targets`` returns them.
         end: The last name of the range; None: the range is the last one.
         order: What is known about the order of the listing; shared by the ranges of one search.
-        doubtful: Targets that were passed in the order of bytes, with the names between which they were passed.
+        doubtful: Targets that are done if names are sorted by bytes, but may not be in another sort order. Each with
+            the name after which the listing started, and the last name listed.
     """
 
     targets: Sequence[str]
@@ -194,7 +195,7 @@ class KeyRange:
         return Request(after=max(self.targets[self._done], self._last), token=self._token)
 
     def open_targets(self) -> list[str]:
-        """The targets whose files may lie elsewhere, because the storage may keep another order."""
+        """The targets whose files may be elsewhere in the listing, because the storage may use another sort order."""
         return [target for target, start, last in self.doubtful if not self.order.covers(start, target, last)]
 
     def add_first_page(self, names: Sequence[str], next_token: str | None) -> Sequence[str]:

@@ -32,7 +32,7 @@ from remote_artwork.core.text import escape_unprintable, nfc
 
 _MAX_NAMES_SHOWN = 5
 _METADATA = ("._", ".~")
-"""How the names of files begin that macOS and office programs create beside a file."""
+"""The beginnings of the names of files that macOS and office programs create next to another file."""
 
 
 @define
@@ -147,7 +147,7 @@ class UnmatchedClassifier:
         swapped = "swapped_numbers" in reading.rules
         if not swapped and not all(self._mentions.can_be_part(number, orders[0]) for number in numbers):
             return None
-        near = NearMiss(reading.expected, reading.rules, swapped=True)
+        near = NearMiss(reading.expected, reading.rules, ignores_pattern=True)
         return near if self._is_plausible(near, numbers) else None
 
     def _suggest(self, name: str, clean: CleanName, near: NearMiss) -> FileOutcome:
@@ -221,7 +221,7 @@ class UnmatchedClassifier:
         own = nfc(near.expected.order.number)
         if any(number in self._pending and number != own for number in numbers):
             return False
-        if near.swapped or not numbers:
+        if near.ignores_pattern or not numbers:
             return True
         return any(normalize(own) in (normalize(number), normalize(strip_leading_word(number))) for number in numbers)
 

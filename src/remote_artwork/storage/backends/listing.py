@@ -3,9 +3,9 @@
 ``core.skip_scan`` decides which page comes next. The backend of the protocol fetches one page. This module runs the
 requests and chooses the strategy of a search: ``skip-scan``, ``listing`` or ``prefixes``.
 
-Every search starts with the first page of the whole listing. In a small folder it has every file, in whatever order.
-Otherwise it proves the order on which a skip-scan relies. A search that finds a contradiction uses a slower strategy
-that does not rely on what was contradicted. If there is none, it raises ``StorageMisbehaved``.
+Every search starts with the first page of the whole listing. In a small folder, this page has every file. In a larger
+one, it shows whether the listing is sorted, on which a skip-scan relies. A search that finds a contradiction continues
+with a slower strategy that needs fewer assumptions. If there is none, it raises ``StorageMisbehaved``.
 """
 
 from __future__ import annotations
@@ -410,9 +410,9 @@ _PAGE_SIZE_UNIT = 50
 
 
 def is_full_page(count: int, known: int | None, declared: int | None) -> bool:
-    """Whether a page that is called the last one may have as many keys as its storage returns at once.
+    """Whether a page may be full, although the storage says that it is the last one.
 
-    Some servers call a full page the last one, although more keys follow.
+    Some servers say that a full page is the last one, although more keys follow.
 
     Args:
         count: The number of its keys.
