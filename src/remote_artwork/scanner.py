@@ -180,7 +180,8 @@ class Scanner:
         checks_at_once: How many items are checked at the same time, each in a thread, before their order is processed.
             By default 8, or for deep checks the number of processors. 1 checks one item after another. A deep check may
             take 300 MB of memory.
-        retry: How temporary errors of the shop, the storage and the ledger are retried.
+        retry: How temporary errors of the shop and the ledger are retried. A storage has a policy of its own. The
+            budget of this policy covers all waits of a scan, also those for the storage.
         url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
         observer: Receives the events of a scan while it runs.
         clock: Returns the current time with a time zone, for reports, the age of files and the lifetime of URLs.

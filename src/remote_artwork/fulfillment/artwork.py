@@ -125,7 +125,8 @@ class ArtworkFiles:
         names = {file.name for file in self.session.rows[number].files}
         look_beside = partial(self._siblings, names)
         if not self.services.storage.concurrent_reads:
-            siblings, files = look_beside(), self.current_files(number)  # a replaced file is the greater danger
+            # The lookups come last: a replaced file is more dangerous than a second one, so its check must be newer.
+            siblings, files = look_beside(), self.current_files(number)
         else:
             with ThreadPoolExecutor(1, thread_name_prefix="remote-artwork-siblings") as pool:
                 beside = pool.submit(share_budget(look_beside))
@@ -175,7 +176,7 @@ class ArtworkFiles:
 class PostSendCheck:
     """Compares the files of one order after its call, whatever the call's outcome, in this scan or an earlier one.
 
-    A replaced file is an alarm for a person. Nothing is sent again.
+    A replaced file is reported, so that a person decides. Nothing is sent again.
     """
 
     session: OrderSession
@@ -185,7 +186,7 @@ class PostSendCheck:
         """Add what is found to the outcomes.
 
         Raises:
-            LedgerError: An alarm could not be recorded; the outcomes hold it all the same.
+            LedgerError: A replaced file could not be recorded. The outcomes contain it anyway.
         """
         if self.session.state not in (FulfillState.FULFILLED, *UNRESOLVED_STATES):
             return

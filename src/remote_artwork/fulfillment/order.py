@@ -19,7 +19,7 @@ from remote_artwork.fulfillment.shop import ShopSession
 
 
 def process_order(services: Dependencies, session: OrderSession) -> None:
-    """Take one order as far as it goes in this scan; ``session`` holds what became of it.
+    """Process one order as far as possible in this scan. ``session`` contains the result.
 
     Raises:
         LedgerError: A step could not be recorded; nothing was sent after it.

@@ -49,7 +49,7 @@ class UnknownCallResolver:
         )
 
     def _resend(self) -> None:
-        """Send the files of the earlier call with new URLs. They are attached again: an attach may have come late."""
+        """Send the files of the earlier call with new URLs. Attach them again: a late attach may have set others."""
         if self.services.client.attaching is Attaching.SEPARATE:
             for plan in self.session.required:
                 if not self.shop.attach(plan, again=True):
@@ -57,7 +57,7 @@ class UnknownCallResolver:
         self.shop.fulfill(self.shop.read_again())
 
     def _same_files(self) -> bool:
-        """Whether a repeated call would send the files of the earlier one, and no second file makes that a choice.
+        """Whether a repeated call would send the files of the earlier one, and no print has a second file now.
 
         Raises:
             Stop: The storage could not be read.

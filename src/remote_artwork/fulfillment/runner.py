@@ -49,11 +49,11 @@ files. If a call takes longer, another scan may take over the order, and this on
 
 @define
 class CircuitBreaker:
-    """Counts, for each service, the orders in a row that got no answer.
+    """Counts, for each service, how many orders in a row got no answer.
 
-    A service that is down leaves every order without an answer, so a scan tries five of them. When only some orders get
-    no answer, they may stand next to each other in the list. So from the third on, the next order is chosen at random:
-    as long as some order gets an answer, every scan has a chance to reach it.
+    If a service is down, no order gets an answer, so a scan stops after five. If only some orders get no answer, they
+    may be next to each other in the list. So after two of them, the next order is chosen at random: then every scan has
+    a chance to reach the orders that get one.
 
     Args:
         draw: How many orders wait → the position of the next one, from 0.
@@ -112,7 +112,7 @@ class OrderRunner:
             self.services.checks.start(plans)
 
     def process(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
-        """Take one order as far as it goes. Returns one outcome for each of its items."""
+        """Process one order as far as possible. Returns one outcome for each of its items."""
         if self._down is not None:
             status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
             return plan.skipped(status, reason("not_tried", error=self._down.message))
@@ -189,7 +189,7 @@ class OrderRunner:
             log.info("lease_not_released", extra={"order_id": lease.key.order_id, "error": str(error)})
 
     def _record_answers(self, session: OrderSession) -> None:
-        """Spare the other orders a service that does not answer: each would wait for all of its timeouts."""
+        """Count the services that did not answer. Use one that is down no more, so that no order waits for it."""
         failures = {service: failure for failure in reversed(session.failures) if (service := _service_of(failure))}
         for service, failure in failures.items():
             self._add_fault(Fault.of(service, failure))
@@ -219,7 +219,7 @@ def _service_of(failure: RemoteArtworkError) -> Service | None:
 
 
 def _report_interruption(session: OrderSession, error: Exception, otherwise: ItemStatus) -> None:
-    """Set the outcomes of an order whose processing was interrupted, by what is known to have been done."""
+    """Set the outcomes of an order whose processing was interrupted. They depend on what was done before."""
     what = str(error) if isinstance(error, RemoteArtworkError) else f"{type(error).__name__}: {error}"
     if session.state in (FulfillState.FULFILLED, FulfillState.UNCERTAIN):
         return  # its outcome is recorded; the interruption came later

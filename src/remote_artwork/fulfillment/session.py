@@ -72,7 +72,7 @@ class Dependencies:
 
 
 class Stop(Exception):
-    """The order goes no further in this scan; its outcomes are set."""
+    """This scan stops processing the order. The outcomes of its items are set."""
 
 
 @define(kw_only=True)

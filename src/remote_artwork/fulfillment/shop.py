@@ -160,7 +160,7 @@ class ShopSession:
         raise Stop
 
     def carry_out(self, decision: Decision) -> None:
-        """Do what a decision says that sends nothing."""
+        """Carry out a decision that sends nothing."""
         because = decision.because or reason("call_unresolved")
         match decision.action:
             case Action.RECORD_FULFILLED:
@@ -252,7 +252,7 @@ class ShopSession:
                 answer = function()
             except ClientError as error:
                 session.attaching = None
-                session.answered.add("client")  # an error that means otherwise is among the session's failures
+                session.answered.add("client")  # if the error means that the shop is down, it is also in failures
                 session.unanswered = error if isinstance(error, OutcomeUnknown) else None
                 raise
             except Exception as error:

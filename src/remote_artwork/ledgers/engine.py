@@ -89,7 +89,7 @@ def _splits_password(address: str, url: URL) -> bool:
 
 
 def _with_password_in_its_place(url: URL) -> URL:
-    """The URL with a password from its options in front of the host: only there it is hidden."""
+    """The URL with the password from its options moved in front of the host, because only there it is hidden."""
     password = url.query.get("password")
     if not isinstance(password, str):
         return url
@@ -164,7 +164,7 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
         arguments: dict[str, Any] = {"client_encoding": "utf8"}
         if "connect_timeout" not in url.query:
             arguments["connect_timeout"] = max(2, round(seconds))
-        # A stricter level, which a server or a role may have as its default, lets writes fail that could wait.
+        # Some servers or roles have a stricter level by default. With it, writes fail that could wait.
         engine = create_engine(
             url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True, **common
         )

@@ -121,7 +121,7 @@ class SqliteFile:
 
 @frozen(kw_only=True)
 class FileState:
-    """What changes when a process writes to the database. Two equal states have the same content between them.
+    """What changes when a process writes to the database. If two states are equal, nothing was written between them.
 
     A second change within one tick of the file system's clock does not show. So use a state only if ``last_change_ns``
     is some ticks ago.

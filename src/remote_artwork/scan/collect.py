@@ -194,9 +194,10 @@ class Collector:
         return dict(used)
 
     def _look_up_changed(self, matches: Matches, records: Iterable[OrderRecord]) -> None:
-        """Look up each listed file that no record of its name describes, so that the plan compares like with like.
+        """Look up each listed file that no record of its name describes.
 
-        It was replaced, or this storage has other change tokens in its listings. Only a lookup shows which.
+        Records contain the change tokens of lookups. Either the file was replaced, or this storage has other change
+        tokens in its listings. Only a lookup shows which.
         """
         known: defaultdict[str, list[FileRecord]] = defaultdict(list)
         for record in records:

@@ -37,7 +37,8 @@ class PendingOrders:
         duplicate_ids: Ids that the shop returned twice with different content.
         fault: Why the list is incomplete; None if it is complete.
         hold: Why no order may be sent: it is not known whether its number is unique. None if it is known.
-        hold_shared_names: As ``hold``, for orders with a name that an order of another number could have, too.
+        hold_shared_names: As ``hold``, but only for orders that expect a file name which an order with another number
+            could expect, too.
     """
 
     orders: Mapping[str, Order]
@@ -103,7 +104,7 @@ def _not_planned(order: Order) -> tuple[ItemStatus, Reason]:
 
 @frozen
 class _List:
-    """One reading of the list of pending orders, as far as it came."""
+    """The list of pending orders, as far as it was read."""
 
     orders: dict[str, Order] = field(factory=dict)
     unreadable: list[UnreadableOrder] = field(factory=list)
