@@ -1,11 +1,6 @@
 """Threads, waiting, and the monotonic clock, behind one interface.
 
-<<<<<<< HEAD
-A scan uses nothing else to start threads and to wait, so a simulation can run it with a scheduler and a clock of its
-own.
-=======
 The code of a scan starts threads and waits through it, so that a simulation can replace the scheduler and the clock.
->>>>>>> ce28692 (Plain words for sort orders, mentions and leases; near misses say when the pattern does not count)
 """
 
 from __future__ import annotations
