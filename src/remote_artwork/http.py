@@ -232,7 +232,7 @@ class ResponseTooLarge(StorageMisbehaved):
 def check_complexity(body: bytes) -> None:
     """Refuses XML and JSON with too many elements before it is parsed.
 
-    Parsing takes a hundred times the size of the text, and blocks every storage of this process for many seconds.
+    Parsing it would take a hundred times its size in memory, and block every storage of this process for seconds.
 
     Raises:
         StorageMisbehaved: It holds more elements than any response may.
@@ -308,7 +308,7 @@ async def open_session(network: NetworkPolicy, **options: Any) -> aiohttp.Client
 
 
 def bounded_timeout(session: aiohttp.ClientSession) -> aiohttp.ClientTimeout:
-    """The timeout of a session that the host may have made, with the limits of ``NetworkPolicy`` where it has none."""
+    """The timeout of a session that the user may have made, with the limits of ``NetworkPolicy`` where it has none."""
     from aiohttp import ClientTimeout
 
     default, own = NetworkPolicy(), session.timeout

@@ -141,7 +141,7 @@ class ShopApi:
         return self._send(method, path, json, unclear=OutcomeUnknown)
 
     def _send(self, method: str, target: str, document: object, *, unclear: type[ClientError]) -> Response:
-        """Sends one request; raises ``unclear`` if no response says what became of it."""
+        """Sends one request; raises ``unclear`` if no response says whether it had its effect."""
         headers, body = self._headers, None
         if document is not None:
             headers = {**headers, "Content-Type": "application/json"}

@@ -19,7 +19,7 @@ def passed(code: str, measured: str, required: str | None = None, **details: Any
 def warning(
     code: str, measured: str | None = None, required: str | None = None, *notes: Reason, **details: Any
 ) -> Finding:
-    """Make a finding that a person should look at. The file is printed all the same."""
+    """Make a finding that a person should look at. It does not prevent the file from being printed."""
     return Finding(
         severity=Severity.WARN, code=code, details=details, notes=notes, measured=measured, required=required
     )

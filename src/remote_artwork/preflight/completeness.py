@@ -1,7 +1,7 @@
 """Whether a JPEG, PNG or PDF has its own end, and whether a transfer in text mode changed it.
 
-The first and the last bytes answer for most files. Where they do not, because much data follows the end of the picture
-or precedes its coded data, the file is read on until its end is found.
+For most files, the first and the last bytes show this. If they do not, because much data follows the end of the picture
+or precedes its coded data, more of the file is read until its end is found.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Starts a process that can neither write files, nor connect to anything, nor read the memory of other processes.
 
 Landlock is a part of Linux (5.13 and later) with which a thread gives up rights for itself and for what it starts. A
-process with fewer rights may not look into one with more, so ``/proc/…/environ`` of its parent is closed to it.
+process with fewer rights may not read the memory of one with more, so it cannot read ``/proc/…/environ`` of its parent.
 """
 
 from __future__ import annotations

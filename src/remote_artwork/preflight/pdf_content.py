@@ -30,7 +30,7 @@ _REQUIRED = frozenset(
     ("/Contents", "/Resources", "/XObject", "/Font", "/ColorSpace", "/Pattern", "/Shading", "/ExtGState", "/SMask",
      "/FontDescriptor", "/DescendantFonts", "/FontFile", "/FontFile2", "/FontFile3")
 )  # fmt: skip
-"""Keys of what is printed, or of a list of it. If an object below them is not in the file, the page is not whole."""
+"""Keys of objects that are printed, or of lists of them. If one of these objects is missing, the page is incomplete."""
 _FLATE = ("/FlateDecode", "/Fl")
 _JPEG = ("/DCTDecode", "/DCT")
 _BY_QPDF = (

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from remote_artwork.preflight.pdf_content import ContentCheck
 from remote_artwork.preflight.pdf_fonts import fonts_not_embedded
+from remote_artwork.preflight.range_file import RangeFile
 
 Rectangle = tuple[float, float, float, float]
 """(left, bottom, right, top) in points."""
@@ -115,7 +116,7 @@ def _open(file: BinaryIO) -> tuple[Any, bool]:
 
 
 def _without_trailer(file: BinaryIO) -> Any:
-    """Return the file without what follows its end marker, if that is more than a little."""
+    """Return the file without what follows its end marker, if that is more than qpdf accepts."""
     size = file.seek(0, os.SEEK_END)
     if _END_MARKER in _read(file, size - _QPDF_TAIL, _QPDF_TAIL):
         return file
@@ -129,31 +130,15 @@ def _read(file: BinaryIO, start: int, length: int) -> bytes:
     return file.read(length)
 
 
-class _Beginning(io.RawIOBase):
+class _Beginning(RangeFile):
     """The first bytes of a file."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size, self._at = file, size, 0
+        super().__init__(size)
+        self._file = file
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        data = _read(self._file, self._at, max(min(len(buffer), self._size - self._at), 0))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def _read_at(self, start: int, length: int) -> bytes:
+        return _read(self._file, start, length)
 
 
 def _copy_with_pdfium(file: BinaryIO) -> Any:
@@ -285,7 +270,7 @@ def _measure_page(page: Any, *, has_media_box: bool) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a positive or negative number, or None for anything else."""
+    """Return a finite number, or None for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError, ArithmeticError):

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from remote_artwork.preflight.range_file import RangeFile
+
 FRAME = struct.Struct(">BQI")
 """(READ or RESULT, offset in the file, length)"""
 READ, RESULT = 0, 1
@@ -66,33 +68,17 @@ def _run_task(job: Mapping[str, Any], file: io.BufferedReader) -> dict[str, Any]
         return {FAILED: type(error).__name__}
 
 
-class _RemoteFile(io.RawIOBase):
+class _RemoteFile(RangeFile):
     """The file, which the parent process sends part by part."""
 
     def __init__(self, size: int, requests: int, responses: int) -> None:
-        self._size, self._requests, self._responses, self._at = size, requests, responses, 0
+        super().__init__(size)
+        self._requests, self._responses = requests, responses
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        length = max(min(len(buffer), self._size - self._at, MAX_READ), 0)
-        if length:
-            os.write(self._requests, FRAME.pack(READ, self._at, length))
-            buffer[:length] = _receive(self._responses, length)
-            self._at += length
-        return length
+    def _read_at(self, start: int, length: int) -> bytes:
+        length = min(length, MAX_READ)
+        os.write(self._requests, FRAME.pack(READ, start, length))
+        return _receive(self._responses, length)
 
 
 def _receive(pipe: int, length: int) -> bytes:

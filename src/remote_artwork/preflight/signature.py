@@ -1,6 +1,7 @@
 """Checks that a file has the type that its name says, and is complete. Needs no package.
 
-Two short reads answer for most files. A file whose end they do not show is read on: see ``completeness``.
+Two short reads are enough for most files. If they do not show the end of a file, more of it is read: see
+``completeness``.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ _ADVICE_BY_CODE: Mapping[str, str] = {
     "extension_to_correct": "Correct the name.",
     "other_name": "If the file is for an order, rename it.",
 }
-"""Advice for reasons that need another one than their status."""
+"""Advice for reasons for which the advice of their status is wrong."""
 _UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file again."
 
 

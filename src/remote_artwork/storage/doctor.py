@@ -449,7 +449,7 @@ def list_after_name(context: CheckContext) -> CheckStep | None:
 
 
 def _judge_order(names: Sequence[str], following: Sequence[str]) -> CheckStep:
-    """How scans look through the storage: by ``names``, its first page, and the page after the last one of them."""
+    """How scans will search the storage: by the names of its first page, and the names that follow them."""
     if not set(names).isdisjoint(following):
         return _step("start-after", Verdict.WARNING, reason("listing_restarts"))
     if not is_sorted_after(names, "") or not is_sorted_after(following, names[-1]):
@@ -500,7 +500,7 @@ def read_first_bytes(context: CheckContext) -> CheckStep | None:
 
 
 def sign_url(context: CheckContext) -> CheckStep:
-    """``sign``: the URL that a shop receives. In an empty folder it is the URL of a missing file, for the clock."""
+    """``sign``: the URL that a shop receives. In an empty folder, that of a missing file, to compare the clocks."""
     max_lifetime = context.storage.max_url_lifetime
     lifetime = min(context.url_lifetime, max_lifetime or context.url_lifetime)
     file = context.file or StoredFile(name=_unused_name(), size=1, etag="none")

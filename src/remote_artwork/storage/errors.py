@@ -12,7 +12,7 @@ The message never contains text of the server or of another library. ``sanitized
 the original error: classes, numbers and traceback lines.
 
 S3 has no error code in the response to a HEAD, only HTTP 403. It may mean a missing file: see ``"403"`` in
-``_PERMISSIONS``. For web folders, ``backends.web`` decides that.
+``_PERMISSIONS``. For web folders, ``backends.web_probing`` decides that.
 """
 
 from __future__ import annotations

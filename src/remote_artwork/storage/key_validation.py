@@ -1,7 +1,7 @@
 """Object keys: which names a file of a location may have.
 
 A storage may list any key. No request is made for a key that could lead out of its folder, or that breaks logs and
-URLs. A page has it apart from the names of files, with the reason, so that a person can upload the file again.
+URLs. ``Page.unusable`` contains such keys with the reason, so that a person can upload the file again.
 """
 
 from __future__ import annotations

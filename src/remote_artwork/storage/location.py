@@ -45,7 +45,7 @@ class Location(ParsedUrl):
     """
 
     def __attrs_post_init__(self) -> None:
-        """Validates a location made from parts. ``parse`` needs less, because a URL means its parts."""
+        """Validates a location made from parts. ``parse`` needs no such check, because its parts come from a URL."""
         self._validate()
         parsed, _ = parse_url(str(self), None)
         if Location._from_parsed(parsed) != self:

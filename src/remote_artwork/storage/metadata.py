@@ -1,9 +1,9 @@
 """File metadata: makes a ``StoredFile`` from what a storage says about a file, and decides what a change token is.
 
-The change token is ``StoredFile.etag``. It differs after the file was replaced. Where it comes from:
+The change token is ``StoredFile.etag``. It differs after the content of the file was replaced. Where it comes from:
 
 - S3 and Azure: the ETag. Google Cloud Storage: the generation, because the ETag also changes with the metadata.
-- Web servers, and fsspec file systems that the host made: ``change_token``.
+- Web servers, local folders, and fsspec file systems that the user made: ``change_token``.
 
 A value that proves nothing is not a token. Then there is no ``StoredFile``, and the file is unreadable:
 

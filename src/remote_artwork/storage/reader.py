@@ -112,7 +112,7 @@ class PinnedFile:
         Raises:
             FileGone: The file does not exist any more.
             FileReplaced: Another file has its name now.
-            StorageMisbehaved: The storage says that the file is another one, and shows the same one when asked.
+            StorageMisbehaved: A read says that the file was replaced, but a lookup shows the same file.
         """
         try:
             content = self.fetch(self.file, start, end)

@@ -1,7 +1,7 @@
 """How long the requests about the files of one scan may take, all together.
 
-A server that answers each request just within its time limit would otherwise hold a scan for hours. The time is that
-during which at least one request runs, so requests that run at the same time count once.
+A server that answers each request just within its time limit would otherwise delay a scan for hours. Only the time in
+which at least one request runs counts. Requests that run at the same time count once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RequestTime:
 
     Args:
         limit: Seconds.
-        parent: The time that this one is a part of.
+        parent: The larger limit that this one is a part of; every request counts against both.
     """
 
     limit: float

@@ -192,7 +192,7 @@ class ArtworkStorage:
         return self._backend.max_url_lifetime if isinstance(self._backend, Signer) else None
 
     def check_urls(self) -> None:
-        """Check that URLs can be made for the files. A file system that the host made signs one; nothing is requested.
+        """Check that URLs can be made for the files. A file system that the user made signs one; nothing is requested.
 
         Raises:
             ConfigurationError: The storage can never make one.
@@ -294,8 +294,8 @@ class ArtworkStorage:
     def reader(self, file: StoredFile) -> ArtworkReader:
         """A reader for exactly these bytes: of the file's version, or only as long as its ETag is the same.
 
-        If the storage says that the file is another one, it is looked up: it is gone, it was replaced, or the storage
-        contradicts itself.
+        If a read says that the file was replaced, the file is looked up. Then the error says whether it is gone, was
+        replaced, or is still the same, so that the storage contradicts itself.
         """
         _valid_key(file.name)
         read = PinnedFile(file, self.stat, partial(self._fetch, file.name)).read

@@ -322,7 +322,7 @@ def _parse_gcs(parts: SplitUrl, chosen: Provider | None) -> ParsedWithSas:
 
 
 def _bucket(parts: SplitUrl) -> str:
-    """The bucket where the URL has its host."""
+    """The bucket, in a URL that has the bucket where other URLs have their host."""
     reject_user_info(parts.authority)
     # Only a name with a dot can be a host. The check saves importing other packages' rows for most buckets.
     if "." in parts.authority and PROVIDERS.match_host(parts.authority.lower(), percent_decode(parts.path)):

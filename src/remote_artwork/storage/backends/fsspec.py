@@ -70,7 +70,7 @@ class Backend:
             self._call(partial(self._fs.sign, f"{self._prefix}remote-artwork-check.pdf", expiration=1))
         except NotImplementedError as error:
             raise ConfigurationError(_cannot_sign(self._fs)) from error
-        except Exception:  # noqa: BLE001 - it may sign for files that exist only
+        except Exception:  # noqa: BLE001 - it may sign only for files that exist
             return
 
     def pages(self, send: Requester) -> Iterator[Page]:
@@ -128,7 +128,7 @@ class Backend:
     def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
         """One page for each folder that holds one of these basenames. Subfolders are left out.
 
-        Only the names are listed, which takes a fraction of the time. A file is looked up when its page is asked.
+        Only the names are listed, which takes a fraction of the time. A file is looked up when ``Page.file`` is called.
         """
         folders = {
             (self._prefix + spelling).rpartition("/")[0] for basename in basenames for spelling in spellings(basename)
@@ -197,7 +197,7 @@ class Backend:
         self._fs.rm_file(self._prefix + name)
 
 
-# File systems that the host made
+# File systems that the user made
 
 
 def bypass_wrappers(fs: AbstractFileSystem, root: str) -> tuple[AbstractFileSystem, str]:
@@ -236,7 +236,7 @@ def _layers(fs: AbstractFileSystem) -> Iterator[AbstractFileSystem]:
 
 
 def forget_listings(fs: AbstractFileSystem) -> None:
-    """Make a file system ask its server again. Some answer ``info`` from a listing that they have kept."""
+    """Clear the listings that a file system has cached. Some file systems answer ``info`` from them."""
     for layer in _layers(fs):
         layer.invalidate_cache()
         clear = getattr(getattr(layer, "dircache", None), "clear", None)
@@ -347,7 +347,7 @@ FTP, WebDAV, SMB and others."""
 
 
 def file_from_info(name: str, info: Info, *, changed_at: str = "", listed: bool = False) -> StoredFile:
-    """Make a ``StoredFile`` from a file system's own description, whatever words it uses.
+    """Make a ``StoredFile`` from a file system's own description. File systems have different names for its fields.
 
     Reads and URLs of these file systems cannot be pinned to a version, so a version id is at most a change token.
 

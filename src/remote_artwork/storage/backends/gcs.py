@@ -99,7 +99,7 @@ class Backend:
         if not isinstance(next_token, str | None):
             raise StorageMisbehaved("the storage cuts its listing short without a page token; check the URL")
         if not next_token and is_full_page(len(objects), _PAGE_SIZE, None):
-            next_token = ""  # some servers call a full page the last one
+            next_token = ""  # some servers say that a full page is the last one
         # startOffset includes the name itself, which was not requested.
         return [each for each in objects if each["name"] != start_name], next_token
 

@@ -81,7 +81,7 @@ class Backend:
         self._lister = Lister()
         self._has_version_2 = True
         self._page_size: int | None = None
-        # Amazon encodes a space as "+". Of other servers it is learned.
+        # Amazon encodes a space as "+". For other servers, their pages and lookups show it.
         self._encoding = None if getattr(fs, "endpoint_url", None) else KeyEncoding.FORM
         # A file system that the user made has neither of these attributes.
         self._needs_region = getattr(fs, "needs_region", False)
@@ -118,7 +118,7 @@ class Backend:
         """One ListObjectsV2; one ListObjects on a server that has only the older operation."""
         response = ListResponse.parse(self._list(request))
         if response.next_token == "" and self._has_version_2:
-            # Only the older operation goes on without a token. This page is right if it is the first one.
+            # Only the older operation can continue without a token. This page can be used if it is the first one.
             self._has_version_2 = False
             if request.after or request.token is not None:
                 return Question((), lambda _: None)
@@ -134,7 +134,7 @@ class Backend:
         return response.page(self.folder, self._encoding)
 
     def _ask_for_encoding(self, keys: Sequence[str], possible: Sequence[KeyEncoding]) -> Question:
-        """Which of the names exists that one key would be in the different encodings?"""
+        """Which name exists, of those that one key stands for in the possible encodings?"""
         decoded = [each.decode(keys) for each in possible]
         position = max(range(len(keys)), key=lambda i: len({names[i] for names in decoded}))
         by_name: dict[str, KeyEncoding] = {}
@@ -236,7 +236,7 @@ _EXPIRY_DATE = re.compile(r'expiry-date="([^"]+)"')
 
 
 def _available_until(file: StoredFile, response: Mapping[str, Any]) -> datetime | None:
-    """When the access to a file ends: that of a restored copy, or with a rule that deletes it.
+    """When a file can no longer be downloaded: its restored copy ends, or a rule of the bucket deletes it.
 
     Args:
         file: The file.

@@ -146,7 +146,7 @@ class _GuardedHttpSession(AIOHTTPSession):  # type: ignore[misc] # aiobotocore h
 
 @cache
 def _session_class(ca_file: str | None) -> type[_GuardedHttpSession]:
-    """The SDK makes sessions from a class."""
+    """The class with this CA file. The SDK takes a class and creates the sessions itself."""
     return type("_GuardedHttpSession", (_GuardedHttpSession,), {"ca_file": ca_file})
 
 

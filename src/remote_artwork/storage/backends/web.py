@@ -5,8 +5,8 @@ Some folders have a listing in S3's form (``web_listing``). In all others the ba
 HEAD says 404, or length 0, for a file that is there, and the shop downloads with GET. ``web_files`` decides what a
 response says about a file, ``web_requests`` what a cache in front of the server may hide.
 
-fsspec's HTTP file system provides the session. Its own calls read an outage as a missing file, read whole files for a
-part of one, and follow redirects, so requests are made here.
+fsspec's HTTP file system provides the session. Its own calls report an outage as a missing file, read a whole file to
+return a part of it, and follow redirects, so requests are made here.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ MAX_SKIPPED = 64 * 1024**2
 """Bytes that are read and dropped at most, from a server that ignores Range requests and sends whole files."""
 
 MAX_CACHE_AGE = 60.0
-"""Seconds for which a response about an existing file counts as current, if it can only be had from a cache."""
+"""Up to this age in seconds, a response about an existing file counts as current, if a cache answers every request."""
 
 _REMEMBERED_FOR = 900.0
-"""Seconds for which a second look accepts from a cache what the server itself said in a search before."""
+"""For this many seconds, a lookup accepts a response of a cache that says what the server itself said before."""
 
 _MAX_REMEMBERED = 10_000
 
@@ -230,7 +230,7 @@ class Backend:
         return monotonic() - at <= _REMEMBERED_FOR and file == _file(name, response)
 
     def _get_start(self, url: str, name: str, send: Requester) -> Response:
-        """A GET of the first byte; of the whole file, whose content is not read, if that does not describe it."""
+        """A GET of the first byte. If that does not show the size, a GET of the file whose content is not read."""
         first_byte = {"Range": "bytes=0-0"}
         response = send("head", lambda: self._wait(exchange, "GET", url, headers=first_byte), name=name)
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or (
@@ -260,9 +260,10 @@ class Backend:
         A merchant rarely deletes two files in the middle of a scan. A firewall that responds with 404 hides all.
         """
         other = next((witness for witness in self._witnesses if witness != name), None)
-        if other is not None and self._get_start(
-            self._folder + percent_encode(other), other, _call_directly
-        ).status in (ABSENT):
+        if (
+            other is not None
+            and self._get_start(self._folder + percent_encode(other), other, _call_directly).status in ABSENT
+        ):
             raise StorageMisbehaved(
                 f"{name!r}: the server sent this file and {other!r}, and now reports both as missing; scan again, and "
                 "check whether a firewall limits the number of requests"

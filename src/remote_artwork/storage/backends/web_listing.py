@@ -57,21 +57,19 @@ class ListedPage:
         """
         if self.page.next_token is not None:
             return self.page.next_token
-        # Some servers call a full page the last one, although more keys follow.
+        # Some servers say that a full page is the last one, although more keys follow.
         if is_full_page(len(self.page.names), known_size, self.page_size):
             return urlencode({"marker": self.last_key})
         return None
 
 
 async def fetch_listing(fs: Any, folder: str, query: str) -> ListedPage | None:
-    """Fetch one page of a folder's listing, with one GET.
+    """Fetch one page of a folder's listing, with one GET. If the response comes from a cache, request it past caches.
 
     Args:
         fs: An HTTP file system.
         folder: The folder's URL, ending in ``/``.
         query: The previous page's ``next_token``; empty for the first page.
-
-    A listing that comes from a cache is requested again, past caches.
 
     Returns:
         The page, whose ``next_token`` is the query of the next one. None if the response is not a listing, or is a

@@ -4,8 +4,8 @@ What a response proves depends on how the server responds to names that cannot e
 random names that look like the names they stand for: same form, same extension.
 
 - Found: HTTP 200 or 206, unless the server reports a random name of the same form and extension as existing, too.
-- Missing: HTTP 404 or 410. At the end of a search, a file that was found is requested again: a server that no longer
-  has it has changed its mind, and has proved nothing.
+- Missing: HTTP 404 or 410. At the end of a search, a file that was found is requested again. If the server no longer
+  has it, its responses contradict each other and prove nothing.
 - HTTP 403 counts as missing only if the server never responded with 404, responds with 403 to a random name of every
   extension, and has sent at least one file. Otherwise it may be a rule, a private file or a firewall.
 - Everything else is unknown: the item is ``unreadable``.
@@ -67,7 +67,7 @@ _RANDOM_NAMES = 5
 """A random name may exist by chance. Only if this many exist does the server report every name as existing."""
 
 _CLOSE_NAMES = 2
-"""If so many names that differ in one number have the same file as the expected one, it is a placeholder."""
+"""If this many names that differ in one number have the same file as the expected name, it is a placeholder."""
 
 _FEW_DIGITS = 4
 
@@ -147,7 +147,7 @@ def random_name_status(
 
 
 def is_misspelling(name: str, other: str) -> bool:
-    """Whether two names differ only in case, in the extension, or by one character: added, left out, other or swapped.
+    """Whether two names differ only in case, in the extension, or by one added, missing, wrong or swapped character.
 
     Apache's CheckSpelling redirects between such names. A server that keeps files under other names does not.
     """
@@ -424,7 +424,8 @@ class NameProbe:
     def _drop_same_spelling(self, name: str, hits: dict[str, StoredFile]) -> None:
         """Drop the NFD form of a hit if the server keeps one file under both Unicode forms, as on macOS.
 
-        A form between the two decides, if there is one. Otherwise the same change token, size and time do.
+        A name that mixes both forms decides, because nobody uploads one: if it exists, the server treats all forms as
+        one name. If there is no such name, the two are one file if change token, size and time are the same.
         """
         other = unicodedata.normalize("NFD", name)
         if name == other or not unicodedata.is_normalized("NFC", name) or other not in hits:

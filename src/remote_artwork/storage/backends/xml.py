@@ -18,7 +18,7 @@ _FIELD = re.compile(r"<([A-Za-z0-9_-]+)>([^<]*)</")
 _MAX_DIGITS = 19
 
 Fields = Callable[[int], dict[str, str]]
-"""The fields of the file at a position: tag → text, at any depth; the first of two with the same tag."""
+"""Returns the fields of the file at a position: tag → text, at any depth. The first of two equal tags counts."""
 
 
 def parse_listing(body: bytes, *, file: str, name: str, size: str) -> tuple[ET.Element, Sequence[str], Fields]:
@@ -64,7 +64,7 @@ def parse_listing(body: bytes, *, file: str, name: str, size: str) -> tuple[ET.E
 
 
 def fields_in(element: ET.Element) -> dict[str, str]:
-    """The texts below an element, at any depth, by tag without namespace; the first of two with the same tag."""
+    """The texts below an element, at any depth: tag without namespace → text. The first of two equal tags counts."""
     found = [(each.tag.rpartition("}")[2], (each.text or "").strip()) for each in element.iter()][1:]
     return dict(reversed(found))
 
