@@ -261,8 +261,9 @@ class Ledger(Protocol):
             tenant: The tenant of the rows.
             order_ids: Only orders with these ids.
             order_numbers: Only orders with these numbers.
-            file_names: Only orders that have a file of these names in ``used_files``, and what ``forget`` kept of such
-                orders. Names are equal if ``file_key`` is.
+            file_names: Only orders that have a file of these names, or with these ``path_key``, in ``used_files``, and
+                what ``forget`` kept of such orders. A file has a name if ``file_key`` of the name is one of its
+                ``lookup_keys``.
             state: Only orders in this state.
         """
 

@@ -219,3 +219,40 @@ def test_an_explanation_of_a_file_names_the_order_it_was_printed_for(root):
     assert explanation.details["order_number"] == "1"
     case.forget()
     assert case.scanner().explain("7_1.pdf").code == "file_used_earlier"
+
+
+def move(case, folder, pattern):
+    """The location's folder changes, and the files stay where they are."""
+    case.storage, case.pattern = ra.ArtworkStorage(case.files, folder), pattern
+
+
+WITHIN, WITH_FOLDER = "{order_number}_{order_item_number}", "in/{order_number}_{order_item_number}"
+
+
+@pytest.mark.parametrize("order_id", ["A", "B"])
+@pytest.mark.parametrize("up", [True, False])
+def test_a_file_keeps_its_order_when_the_folder_of_the_location_changes(root, up, order_id):
+    case = Case(root, "in/1001_1.pdf")
+    before, after = [(f"{root}/in", WITHIN), (root, WITH_FOLDER)][:: 1 if up else -1]
+    move(case, *before)
+    case.order("A", "1001")
+    assert case.code("A") == "fulfilled"
+    if order_id == "A":  # the shop uses the id again, too
+        case.forget()
+    move(case, *after)
+    case.order(order_id, "1001")
+    assert case.code(order_id) == "printed_for_other_order"
+    assert case.sent == 1
+
+
+def test_an_order_in_doubt_keeps_its_file_when_the_folder_of_the_location_changes(root):
+    case = Case(root, "in/1001_1.pdf")
+    move(case, f"{root}/in", WITHIN)
+    case.order("A", "1001")
+    case.shop.fail_next("fulfill", ra.OutcomeUnknown("cut off"))
+    assert case.code("A") == "uncertain"
+    move(case, root, WITH_FOLDER)
+    case.order("A", "1001-A")
+    case.order("B", "1001")
+    assert case.code("B") == "may_be_printed_for_other_order"
+    assert case.sent == 0

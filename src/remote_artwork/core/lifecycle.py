@@ -109,6 +109,20 @@ def file_key(name: str) -> str:
     return folded.encode("utf-8", "backslashreplace").decode()
 
 
+def path_key(path: str) -> str:
+    """A digest of the path of a file in its storage, from the bucket or the root on, in any spelling.
+
+    The folder of a location can change while its files stay where they are. Then their names change, and their paths do
+    not.
+    """
+    return _digest("path", file_key(path.strip("/")))
+
+
+def lookup_keys(file: FileRecord | StoredFile) -> frozenset[str]:
+    """The keys under which a ledger finds a file: the one of its name, and the one of its path if that is known."""
+    return frozenset({file_key(file.name), file.path_key} - {""})
+
+
 @frozen(kw_only=True)
 class FileRecord:
     """One version of a file, as the ledger stores it. It contains no URL.
@@ -128,6 +142,7 @@ class FileRecord:
     etag: str
     version_id: str | None = None
     changed_at: str = ""
+    path_key: str = ""
 
     @classmethod
     def of(cls, placement: str, file: StoredFile) -> FileRecord:
@@ -139,6 +154,7 @@ class FileRecord:
             etag=file.etag,
             version_id=file.version_id,
             changed_at=file.changed_at,
+            path_key=file.path_key,
         )
 
     @property
@@ -156,13 +172,13 @@ class FileRecord:
         return self.name == file.name and self.may_describe(file) and not version_vanished and not touched
 
     def may_describe(self, file: StoredFile) -> bool:
-        """Whether ``file`` may be this version, in any spelling of its name: nothing shows another content.
+        """Whether ``file`` may be this version: name or path are the same, and nothing shows another content.
 
         A later ``changed_at`` is no such difference. It also changes with the permissions of a file.
         """
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
-        return (file_key(self.name), self.size, self.etag) == (file_key(file.name), file.size, file.etag)
+        return (self.size, self.etag) == (file.size, file.etag) and not lookup_keys(self).isdisjoint(lookup_keys(file))
 
 
 @frozen(kw_only=True)

@@ -267,6 +267,7 @@ class StoredFile:
         changed_at: When content or attributes last changed, as the storage writes it. Only local folders report it.
         available_until: When the storage itself ends the access to the file; None: no end is known.
         listed: Whether a listing describes the file. Some storages have other change tokens in their listings.
+        path_key: The ``path_key`` of its path in the storage, which does not depend on the location's folder.
     """
 
     name: str
@@ -277,6 +278,7 @@ class StoredFile:
     changed_at: str = ""
     available_until: datetime | None = field(default=None, eq=False)
     listed: bool = field(default=False, eq=False)
+    path_key: str = field(default="", eq=False)
 
     @property
     def version(self) -> str:

@@ -15,7 +15,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     OrderKey,
     OrderRecord,
-    file_key,
+    lookup_keys,
     resolve_command,
 )
 from remote_artwork.core.matching import Matches
@@ -60,7 +60,7 @@ def used_for_other_order(
         used_by: As in ``Planner``.
     """
     for file in files:
-        for record in used_by.get(file_key(file.name), ()):
+        for record in [record for key in sorted(lookup_keys(file)) for record in used_by.get(key, ())]:
             own = record.key.order_id == order.id
             repeated = record.forgotten and record.key.approval == order.approval
             if (own and not repeated) or not record.has_used(file):
@@ -227,8 +227,8 @@ class Planner:
         now: The time of the scan, with a time zone.
         call_limit: The longest that a call of the shop's client can be in flight.
         attach_at_once: Whether each item is attached as soon as it is checked.
-        used_by: ``file_key`` of a name → ledger rows of orders that a file of this name was printed for, or may have
-            been.
+        used_by: Each of the ``lookup_keys`` of a file → ledger rows of orders that a file with this key was printed
+            for, or may have been.
         checks_digest: Digest of the scan's checks for an item.
         appear_whole: Whether the storage shows a file only when its upload is complete.
     """

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         apply_steps,
         file_key,
         forgotten_record,
+        lookup_keys,
+        path_key,
         replace_unstorable,
     )
     from remote_artwork.ledgers.memory import MemoryLedger
@@ -43,6 +45,8 @@ __all__ = [
     "apply_steps",
     "file_key",
     "forgotten_record",
+    "lookup_keys",
+    "path_key",
     "replace_unstorable",
 ]
 
@@ -66,6 +70,8 @@ __getattr__, __dir__ = lazy_exports(
             "apply_steps",
             "file_key",
             "forgotten_record",
+            "lookup_keys",
+            "path_key",
             "replace_unstorable",
         ],
         "ledgers.memory": ["MemoryLedger"],

@@ -19,6 +19,7 @@ from remote_artwork.core.lifecycle import (
     file_key,
     forgotten_record,
     lease_lost,
+    lookup_keys,
 )
 
 
@@ -150,7 +151,7 @@ class MemoryLedger:
 
 
 def _has_used_any(record: OrderRecord, files: frozenset[str]) -> bool:
-    return bool(files) and any(file_key(file.name) in files for file in record.used_files)
+    return bool(files) and any(not files.isdisjoint(lookup_keys(file)) for file in record.used_files)
 
 
 def _record(row: _Row, now: datetime) -> OrderRecord:

@@ -91,6 +91,7 @@ used_files: Table = Table(
     Column("id", Text, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("file_key", Text, nullable=False),
+    Column("path_key", Text),
     Column("order_id", Text, nullable=False),
     Column("approval", Text, nullable=False),
     Column("order_number", Text, nullable=False),
@@ -99,10 +100,11 @@ used_files: Table = Table(
     Column("forgotten_state", Text),
     PrimaryKeyConstraint("id", name="remote_artwork_used_file_id"),
     Index("remote_artwork_used_file_by_name", "tenant", "file_key"),
+    Index("remote_artwork_used_file_by_path", "tenant", "path_key"),
     Index("remote_artwork_used_file_by_order", "tenant", "order_id", "approval"),
 )
 """One row for each file in ``sent_files`` or ``attached_files`` of an order. It is not deleted with its order, so it
-has no foreign key. ``id`` and ``file_key`` are digests: a name can be longer than an entry of an index.
+has no foreign key. ``id``, ``file_key`` and ``path_key`` are digests: a name can be longer than an entry of an index.
 ``forgotten_state`` is the last state of an order that was deleted, and NULL while the order has its row."""
 
 scans: Table = Table(

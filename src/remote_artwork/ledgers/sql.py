@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import attrs
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, union_all, update
 from sqlalchemy.engine import URL, Connection
 
 from remote_artwork.core.lifecycle import (
@@ -325,6 +325,7 @@ def _used_file_rows(record: OrderRecord) -> dict[str, dict[str, Any]]:
             **row,
             "id": digest,
             "file_key": _digest(file_key(row["file"]["name"])),
+            "path_key": _digest(path) if (path := row["file"]["path_key"]) else None,
         }
         for row in rows
     }
@@ -436,15 +437,18 @@ def _read_records(connection: Connection, condition: ColumnElement[bool]) -> lis
 def _find_used_files(
     connection: Connection, tenant: str, names: Collection[str]
 ) -> tuple[set[OrderKey], list[OrderRecord]]:
-    """The orders with a row, and the forgotten orders, for which files of these names were used."""
+    """The orders with a row, and the forgotten orders, for which files of these names or paths were used."""
     columns = (*_KEY, "order_number", "forgotten_state", "attached", "file")
     digests = {_digest(file_key(name)) for name in names}
-    condition = and_(used_files.c.tenant == tenant, is_one_of(used_files.c.file_key, digests))
+    # A union, because SQLite uses no index for OR. A file with both keys is found twice.
+    selected = select(*(used_files.c[name] for name in columns)).where(used_files.c.tenant == tenant)
+    query = union_all(
+        *(selected.where(is_one_of(key, digests)) for key in (used_files.c.file_key, used_files.c.path_key))
+    )
     keys: set[OrderKey] = set()
     groups: defaultdict[tuple[OrderKey, str, FulfillState], dict[bool, list[FileRecord]]] = defaultdict(dict)
     with _invalid_rows():
-        found = connection.execute(select(*(used_files.c[name] for name in columns)).where(condition)).all()
-        for *key, number, state, attached, file in found:
+        for *key, number, state, attached, file in connection.execute(query).all():
             if state is None:
                 keys.add(OrderKey(*key))
             else:
@@ -455,8 +459,8 @@ def _find_used_files(
             key=key,
             order_number=number,
             state=state,
-            sent_files=tuple(files.get(False, ())),
-            attached_files=tuple(files.get(True, ())),
+            sent_files=tuple(dict.fromkeys(files.get(False, ()))),
+            attached_files=tuple(dict.fromkeys(files.get(True, ()))),
             forgotten=True,
         )
         for (key, number, state), files in groups.items()

@@ -15,7 +15,14 @@ from attrs import define, field, frozen
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FileRecord, FulfillState, OrderKey, OrderRecord, file_key
+from remote_artwork.core.lifecycle import (
+    UNRESOLVED_STATES,
+    FileRecord,
+    FulfillState,
+    OrderKey,
+    OrderRecord,
+    lookup_keys,
+)
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
@@ -181,15 +188,16 @@ class Collector:
         ).run()
 
     def _find_used_files(self, matches: Matches) -> Mapping[str, Sequence[OrderRecord]]:
-        """``file_key`` of each matched name → the rows of orders that such a file was printed for, or may have been.
+        """Each of the ``lookup_keys`` of the matched files → the rows of orders that such a file was used for.
 
-        The ledger looks the files up by their names. The numbers in a name say nothing: an order may have had another
-        number then, or the shop another pattern.
+        The ledger looks the files up by their names and paths. The numbers in a name say nothing: an order may have had
+        another number then, or the shop another pattern.
         """
-        names = {name for placements in matches.found.values() for files in placements.values() for name in files}
+        by_name = [files for placements in matches.found.values() for files in placements.values()]
+        names = {name for files in by_name for file in files.values() for name in (file.name, file.path_key) if name}
         used: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         for record in self.ledger.find(self.tenant, file_names=names) if names else ():
-            for key in {file_key(file.name) for file in record.used_files}:
+            for key in {key for file in record.used_files for key in lookup_keys(file)}:
                 used[key].append(record)
         return dict(used)
 
@@ -202,11 +210,12 @@ class Collector:
         known: defaultdict[str, list[FileRecord]] = defaultdict(list)
         for record in records:
             for file in (*record.used_files, *(file for row in record.items.values() for file in row.files)):
-                known[file_key(file.name)].append(file)
+                for key in lookup_keys(file):
+                    known[key].append(file)
         for files in [files for placements in matches.found.values() for files in placements.values()]:
             for name, listed in list(files.items()):
-                of_name = known[file_key(name)]
-                if not (listed.listed and of_name) or any(file.may_describe(listed) for file in of_name):
+                same = [file for key in lookup_keys(listed) for file in known[key]]
+                if not (listed.listed and same) or any(file.may_describe(listed) for file in same):
                     continue
                 try:
                     files[name] = self.storage.stat(name)

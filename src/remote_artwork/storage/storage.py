@@ -24,6 +24,7 @@ from fsspec import AbstractFileSystem
 
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.expected import SearchQuery
+from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.reasons import Reason
@@ -265,9 +266,10 @@ class ArtworkStorage:
         def file(i: int) -> StoredFile:
             position = i if positions is None else positions[i]
             try:
-                return page.file(position)
+                found = page.file(position)
             except Exception:  # noqa: BLE001 - repeated with the translation, which is slow
-                return self._attempt(lambda: page.file(position), name=names[i])
+                found = self._attempt(lambda: page.file(position), name=names[i])
+            return self._with_path(found)
 
         return evolve(page, names=names, file=file, unusable=unusable)
 
@@ -289,7 +291,10 @@ class ArtworkStorage:
             FileGone: The file does not exist.
             StorageError: The file could not be looked up.
         """
-        return self._send("head", partial(self._backend.head, _valid_key(name)), name=name)
+        return self._with_path(self._send("head", partial(self._backend.head, _valid_key(name)), name=name))
+
+    def _with_path(self, file: StoredFile) -> StoredFile:
+        return evolve(file, path_key=path_key(f"{self._path.rstrip('/')}/{file.name}"))
 
     def reader(self, file: StoredFile) -> ArtworkReader:
         """A reader for exactly these bytes: of the file's version, or only as long as its ETag is the same.

@@ -24,6 +24,7 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     OrderStep,
+    path_key,
 )
 from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import LeaseLost
@@ -565,6 +566,15 @@ class LedgerContract:
         files = (evolve(FILES[0], name="Größe_1.pdf"),)
         ledger.advance(claim(ledger, KEY), [evolve(SELECT, files=files), INTEND])
         assert only(ledger.find("acme", file_names=[spelling])).sent_files == files
+
+    def test_a_file_is_found_by_its_path_in_the_storage(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        files = (evolve(FILES[0], path_key=path_key("bucket/in/1001_1.pdf")),)
+        ledger.advance(claim(ledger, KEY), [evolve(SELECT, files=files), INTEND, FULFILLED], release=True)
+        for known in (ledger, other_ledger):
+            assert only(known.find("acme", file_names=[path_key("bucket/in/1001_1.pdf")])).sent_files == files
+            assert not list(known.find("acme", file_names=[path_key("bucket/1001_1.pdf")]))
+        assert forget(ledger) == 1
+        assert only(other_ledger.find("acme", file_names=[path_key("bucket/in/1001_1.pdf")])).sent_files == files
 
     def test_a_call_without_effect_uses_no_file(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)

@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("file_key", sa.Text, nullable=False),
+        sa.Column("path_key", sa.Text),
         sa.Column("order_id", sa.Text, nullable=False),
         sa.Column("approval", sa.Text, nullable=False),
         sa.Column("order_number", sa.Text, nullable=False),
@@ -73,6 +74,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="remote_artwork_used_file_id"),
     )
     op.create_index("remote_artwork_used_file_by_name", "remote_artwork_used_file", ["tenant", "file_key"])
+    op.create_index("remote_artwork_used_file_by_path", "remote_artwork_used_file", ["tenant", "path_key"])
     op.create_index("remote_artwork_used_file_by_order", "remote_artwork_used_file", ["tenant", "order_id", "approval"])
     op.create_table(
         "remote_artwork_scan",
