@@ -178,8 +178,8 @@ class Scanner:
         tenant: Separates several shops in one ledger. All scanners of one tenant use the same location.
         checks: The preflight checks; by default those of ``preflight_checks(policy)``.
         checks_at_once: How many items are checked at the same time, each in a thread, before their order is processed.
-            By default 8, or for deep checks the number of processors. 1 checks one item after another. A deep check may
-            take 300 MB of memory.
+            By default 8; for deep checks and your own checks the number of processors, but at most 8. 1 checks one item
+            after another. A deep check may take 300 MB of memory.
         retry: How temporary errors of the shop and the ledger are retried. A storage has a policy of its own. The
             budget of this policy covers all waits of a scan, also those for the storage.
         url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
