@@ -133,7 +133,7 @@ from pathlib import Path
 import remote_artwork as ra
 from remote_artwork.preflight import preflight_checks
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.reader import RangeReader
+from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 
 def cpu_seconds():
     own, sandbox = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -141,10 +141,11 @@ def cpu_seconds():
 
 def measure(path):
     file = path.open("rb")
-    def fetch(start, end):
+    def fetch(_file, start, end):
         file.seek(start)
-        return file.read(end - start)
-    reader = RangeReader(StoredFile(name=path.name, size=path.stat().st_size, etag="e"), fetch)
+        return FilePart(content=file.read(end - start))
+    stored = StoredFile(name=path.name, size=path.stat().st_size, etag="e")
+    reader = RangeReader(PinnedFile(stored, None, fetch))
     checks = preflight_checks(ra.Policy(preflight="deep"))
     return [finding.code for check in checks for finding in check.check(reader, ra.OrderItem("1"))]
 

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import define
+from attrs import define, field, frozen
 
 from remote_artwork.core.lifecycle import FileRecord
 from remote_artwork.core.orders import StoredFile
@@ -26,6 +26,20 @@ MAX_IN_MEMORY = 8 * 1024**2
 """A file up to this many bytes is kept in memory; a larger one in a temporary file."""
 
 
+@frozen(kw_only=True)
+class FilePart:
+    """The response to one ranged GET.
+
+    Args:
+        content: The bytes.
+        file: The file as the response describes it, with everything that a lookup describes; None if it does not
+            describe all of that.
+    """
+
+    content: bytes = field(repr=False)
+    file: StoredFile | None = None
+
+
 class RangeReader:
     """An ``ArtworkReader``. Keeps everything it read, in memory or on disk. For one thread at a time.
 
@@ -34,25 +48,43 @@ class RangeReader:
     whole file needs few requests.
 
     Args:
-        file: The file. Its size limits every read.
-        fetch: Fetches bytes ``start`` to ``end`` (exclusive) with one request.
+        source: The file and its bytes. The size of the file limits every read.
+
+    Attributes:
+        file: The file, as the storage described it last.
     """
 
-    def __init__(self, file: StoredFile, fetch: Callable[[int, int], bytes]) -> None:
-        self.file = file
-        self._fetch = fetch
-        self._cache: _Cache = _MemoryCache() if file.size <= MAX_IN_MEMORY else _DiskCache()
+    def __init__(self, source: PinnedFile) -> None:
+        self.file = source.file
+        self._source = source
+        self._cache: _Cache | None = None
         self._starts: list[int] = []  # of the cached ranges, sorted
         self._ends: list[int] = []
         self._pieces_ahead = 1
         self._last_end = -1
+
+    def pinned(self) -> StoredFile:
+        """The version of the file that every read of this reader is of, with its metadata.
+
+        Makes no request if a read has shown it, otherwise one HEAD. Before the first read, it is the current version,
+        whichever version the reader was opened for.
+
+        Raises:
+            FileGone: The file no longer exists.
+            FileReplaced: The file was replaced since it was listed or read.
+            StorageError: The file could not be looked up.
+        """
+        self.file = self._source.pinned()
+        return self.file
 
     def read(self, start: int, length: int) -> bytes:
         """Bytes ``start`` to ``start + length``; fewer at the end of the file.
 
         Raises:
             ValueError: ``start`` or ``length`` is negative.
-            FileGone: The file no longer exists, or was replaced.
+            FileGone: The file no longer exists.
+            FileReplaced: The file was replaced, or a listing described it with another size. Nothing was read of a
+                file of another size: look it up, and open a reader for that.
             StorageError: The file could not be read.
         """
         if start < 0 or length < 0:
@@ -65,9 +97,15 @@ class RangeReader:
                 self._load(index + 1, start, end)
                 continue
             until = min(end, self._ends[index])
-            parts.append(self._cache.get(self._starts[index], start, until))
+            parts.append(self._cached.get(self._starts[index], start, until))
             start = until
         return b"".join(parts)
+
+    @property
+    def _cached(self) -> _Cache:
+        if self._cache is None:
+            self._cache = _MemoryCache() if self.file.size <= MAX_IN_MEMORY else _DiskCache()
+        return self._cache
 
     def _load(self, index: int, start: int, end: int) -> None:
         """Fetch the missing range from ``start``, and more during a sequential read. It becomes range ``index``."""
@@ -78,13 +116,14 @@ class RangeReader:
         end = max(end, start + self._pieces_ahead * PIECE) if sequential else end
         next_start = self._starts[index] if index < len(self._starts) else self.file.size
         end = min(end, start + MAX_PIECES_AHEAD * PIECE, next_start)
-        data = self._fetch(start, end)
+        data = self._source.read(start, end)
+        self.file = self._source.file
         if len(data) != end - start:
             raise StorageMisbehaved(
                 f"{self.file.name!r}: the storage sent {len(data)} bytes instead of {end - start}, because the file "
                 "changed while it was read, or the storage ended the response too early; scan again"
             )
-        self._cache.put(start, data)
+        self._cached.put(start, data)
         self._starts.insert(index, start)
         self._ends.insert(index, end)
         self._last_end = end
@@ -94,17 +133,36 @@ class RangeReader:
 class PinnedFile:
     """Reads one version of a file.
 
+    A file that is given as a lookup describes it is read as that version. A file that is given as a listing describes
+    it is read as the version that the storage has at the first read, because a listing may have other change tokens
+    and no version id. The response to that read describes the version, where the protocol allows it.
+
     Args:
-        file: The file, as a lookup or a listing describes it. The first read of a listed file may show that the
-            listing has another change token than a lookup; it is then read as the lookup describes it.
+        file: The file.
         look_up: Looks up a file by its name.
-        fetch: Fetches bytes ``start`` to ``end`` (exclusive) of one version of a file.
+        fetch: Fetches bytes ``start`` to ``end`` (exclusive) of a file: of its version if it was looked up, otherwise
+            of the current one.
     """
 
     file: StoredFile
     look_up: Callable[[str], StoredFile]
-    fetch: Callable[[StoredFile, int, int], bytes]
-    _is_read: bool = False
+    fetch: Callable[[StoredFile, int, int], FilePart]
+    _is_read: bool = field(default=False, init=False)
+    _is_described: bool = field(default=False, init=False)
+
+    def pinned(self) -> StoredFile:
+        """The version that is read, with its metadata. See ``RangeReader.pinned``.
+
+        Where no read has described it, the file is looked up. The bytes that were read before are of that version if
+        the description from before the reads is the same.
+        """
+        if self._is_described:
+            return self.file
+        now = self.look_up(self.file.name)
+        if self._is_read and not FileRecord.of("", self.file).describes(now):
+            raise self._replaced()
+        self.file, self._is_described = now, True
+        return now
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes ``start`` to ``end`` (exclusive).
@@ -115,19 +173,49 @@ class PinnedFile:
             StorageMisbehaved: A read says that the file was replaced, but a lookup shows the same file.
         """
         try:
-            content = self.fetch(self.file, start, end)
+            part = self._fetch(self.file, start, end)
         except FileGone as error:
             now = self.look_up(self.file.name)
             if not self.file.listed and self._is_contradiction(now, start, end):
                 raise _contradiction(self.file.name) from error
             if self._is_read or not self.file.listed or now.size != self.file.size:
-                raise FileReplaced(
-                    f"{self.file.name!r} was replaced since the scan read its metadata; scan again"
-                ) from error
+                raise self._replaced() from error
             self.file = now
             return self.read(start, end)
         self._is_read = True
-        return content
+        if part.file is not None:
+            self.file, self._is_described = part.file, True
+        return part.content
+
+    def check_replaced(self) -> None:
+        """Check that the version can no longer be read, after a lookup described another one.
+
+        Raises:
+            StorageMisbehaved: It can still be read by its change token, so lookups and reads have different tokens.
+        """
+        if self.file.version_id or not self.file.size:
+            return  # an older version can always be read; of an empty file there is nothing to read
+        try:
+            part = self._fetch(self.file, 0, 1)
+        except FileGone:
+            return
+        if part.file is not None:
+            raise _contradiction(self.file.name)
+
+    def _fetch(self, file: StoredFile, start: int, end: int) -> FilePart:
+        """One read. Checks that the response is about the same file, if it describes one.
+
+        Raises:
+            FileReplaced: It is about another one.
+        """
+        part = self.fetch(file, start, end)
+        answered = part.file
+        if answered is not None and (answered.size != file.size or (not file.listed and answered.etag != file.etag)):
+            raise self._replaced()
+        return part
+
+    def _replaced(self) -> FileReplaced:
+        return FileReplaced(f"{self.file.name!r} was replaced since the scan read its metadata; scan again")
 
     def _is_contradiction(self, now: StoredFile, start: int, end: int) -> bool:
         """Whether the storage refused to read the file although it was not replaced.
@@ -141,7 +229,7 @@ class PinnedFile:
         if before.last_modified is None or (before.last_modified, before.size) != (now.last_modified, now.size):
             return False
         try:
-            self.fetch(now, start, end)
+            self._fetch(now, start, end)
         except FileGone:
             return True
         return False

@@ -22,7 +22,6 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
-from remote_artwork.client import ArtworkReader
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
@@ -35,6 +34,7 @@ from remote_artwork.storage.backends.base import (
     LOCAL,
     Backend,
     Capability,
+    Describing,
     ListingTimeout,
     Probeable,
     RegionResolver,
@@ -54,7 +54,7 @@ from remote_artwork.storage.errors import from_exception, sanitized_cause
 from remote_artwork.storage.key_validation import MAX_KEY_LENGTH, all_valid_keys, is_invalid_key, why_unusable
 from remote_artwork.storage.location import Location, parse_with_sas
 from remote_artwork.storage.provider_table import PROVIDERS
-from remote_artwork.storage.reader import PinnedFile, RangeReader
+from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 from remote_artwork.storage.request_time import limit_time_of_scan, measure_request
 from remote_artwork.storage.sdk_logging import suppress_sdk_debug
 from remote_artwork.storage.url_syntax import invalid_url
@@ -202,6 +202,16 @@ class ArtworkStorage:
             self._attempt(self._backend.check_urls, name=None)
 
     @property
+    def lists_tell_all(self) -> bool:
+        """Whether ``siblings`` describes files as ``stat`` does, and as they are at that moment.
+
+        True for Google Cloud Storage and Azure: their listings are strongly consistent, and the files of ``siblings``
+        are judged as ``stat`` judges them. A file whose description does not differ needs no ``stat``. Azure does not
+        list version ids; there, the ETag is that of the version.
+        """
+        return isinstance(self._backend, Describing) and self._backend.lists_tell_all
+
+    @property
     def internals(self) -> Internals:
         """For this library only; may change at any time."""
         return Internals(backend=self._backend, send=self._send, attempt=self._attempt)
@@ -243,10 +253,11 @@ class ArtworkStorage:
         """Every file that has one of these basenames now, with any extension. The pages may contain other files, too.
 
         Looks at the storage as it is at this moment, and costs about one request for each basename; in a web folder
-        one for each name that the file may have.
+        one for each name that the file may have. See ``lists_tell_all``.
 
         Raises:
-            StorageError: The storage could not be listed. It is not known then which other files there are.
+            StorageError: The storage could not be listed. It is not known then which other files there are. Raised by
+                ``Page.file``: the file cannot be used, for the reason that ``stat`` would give.
         """
         valid = [basename for basename in sorted(basenames) if not is_invalid_key(basename)]
         with self._locating_errors():
@@ -296,17 +307,33 @@ class ArtworkStorage:
     def _with_path(self, file: StoredFile) -> StoredFile:
         return evolve(file, path_key=path_key(f"{self._path.rstrip('/')}/{file.name}"))
 
-    def reader(self, file: StoredFile) -> ArtworkReader:
-        """A reader for exactly these bytes: of the file's version, or only as long as its ETag is the same.
+    def reader(self, file: StoredFile) -> RangeReader:
+        """A reader for one version of a file: its version id, or only as long as its ETag is the same.
+
+        A file of ``stat`` is read as that version. A file of a listing is read as the version that the storage has at
+        the first read; ``RangeReader.pinned`` returns it, in most storages without a request of its own.
 
         If a read says that the file was replaced, the file is looked up. Then the error says whether it is gone, was
         replaced, or is still the same, so that the storage contradicts itself.
         """
         _valid_key(file.name)
-        read = PinnedFile(file, self.stat, partial(self._fetch, file.name)).read
-        return RangeReader(file, read)
+        return RangeReader(self._pinned_file(file))
 
-    def _fetch(self, name: str, file: StoredFile, start: int, end: int) -> bytes:
+    def check_replaced(self, file: StoredFile) -> None:
+        """Check that a file was replaced indeed, after ``stat`` described another version than was read.
+
+        Costs one GET if the storage keeps no versions; none otherwise.
+
+        Raises:
+            StorageMisbehaved: It can still be read as it was, so lookups and reads have different change tokens.
+            StorageError: It could not be read.
+        """
+        self._pinned_file(file).check_replaced()
+
+    def _pinned_file(self, file: StoredFile) -> PinnedFile:
+        return PinnedFile(file, self.stat, partial(self._fetch, file.name))
+
+    def _fetch(self, name: str, file: StoredFile, start: int, end: int) -> FilePart:
         return self._send("get", partial(self._backend.get, file, start, end), name=name)
 
     def url(self, file: StoredFile, *, expires_in: timedelta) -> tuple[str, datetime | None]:

@@ -15,6 +15,7 @@ from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.report import Finding, Severity
 from remote_artwork.errors import FileGone, StorageError, StorageMisbehaved, StorageUnreachable
+from remote_artwork.storage.reader import FilePart
 from simulation.faults import Faults
 from simulation.scheduler import Process, Scheduler
 
@@ -118,19 +119,20 @@ class BucketBackend:
     def _show(self, upload: Upload) -> None:
         self.bucket.history.add(Looked(self.bucket.scheduler.now, self.process.name, upload.name, upload.content))
 
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
         """See ``Backend``."""
         return self._request(f"get {file.name}", lambda: self._bytes(file, start, end))
 
-    def _bytes(self, file: StoredFile, start: int, end: int) -> bytes:
+    def _bytes(self, file: StoredFile, start: int, end: int) -> FilePart:
         if file.version_id:
             upload = self.bucket.uploads[int(file.version_id[1:]) - 1]
         else:
             upload = self.bucket.current.get(file.name)
-            if upload is None or f'"{upload.number}"' != file.etag:
+            if upload is None or (not file.listed and f'"{upload.number}"' != file.etag):
                 raise FileGone(f"{file.name} was replaced")
             self._show(upload)
-        return upload.content.encode()[start:end]
+        described = upload.described(versioned=self.bucket.versioned, listed=False)
+        return FilePart(content=upload.content.encode()[start:end], file=described)
 
     def url(self, file: StoredFile, _expires_in: timedelta) -> tuple[str, datetime | None]:
         """See ``Backend``."""

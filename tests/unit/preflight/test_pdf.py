@@ -25,7 +25,7 @@ from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.report import WARNINGS, Severity
 from remote_artwork.preflight.pdf import PdfCheck, PdfFacts
 from remote_artwork.preflight.pdf_measure import measure_pdf
-from remote_artwork.storage.reader import RangeReader
+from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 
 A6 = (105, 148)
 CARD = pdf(A6)
@@ -60,11 +60,11 @@ def test_a_good_pdf_passes_with_its_measured_values(data):
 def test_a_large_pdf_is_read_completely_with_few_requests():
     file, requests = reader("1.pdf", card_with_picture(compress_streams=False, pixels=1_500)), []
 
-    def fetch(start, end):
+    def fetch(_file, start, end):
         requests.append(start)
-        return file.data[start:end]
+        return FilePart(content=file.data[start:end])
 
-    found = PdfCheck().check(RangeReader(file.file, fetch), OrderItem("1"))
+    found = PdfCheck().check(RangeReader(PinnedFile(file.file, look_up=reader, fetch=fetch)), OrderItem("1"))
     assert {finding.severity for finding in found} == {Severity.PASS}
     assert file.file.size > 6_000_000
     assert len(requests) < 12

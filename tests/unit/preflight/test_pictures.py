@@ -14,7 +14,7 @@ from remote_artwork.core.reasons import WORDS
 from remote_artwork.core.report import WARNINGS, Severity
 from remote_artwork.preflight.jpeg_decoder import decode_jpeg
 from remote_artwork.preflight.pictures import PictureCheck, PictureFacts, measure_jpeg, measure_png
-from remote_artwork.storage.reader import RangeReader
+from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 
 JPEG, PNG = picture("JPEG"), picture("PNG")
 
@@ -383,10 +383,10 @@ def test_short_chunks_do_not_need_a_request_each():
     file = reader("1.png", png(20, 20, (b"\0" + bytes(60)) * 20, extra=chunk(b"tEXt", b"a" * 250) * 20_000))
     requests = []
 
-    def fetch(start, end):
+    def fetch(_file, start, end):
         requests.append(start)
-        return file.data[start:end]
+        return FilePart(content=file.data[start:end])
 
-    findings = PictureCheck().check(RangeReader(file.file, fetch), OrderItem("1"))
+    findings = PictureCheck().check(RangeReader(PinnedFile(file.file, look_up=reader, fetch=fetch)), OrderItem("1"))
     assert [finding.code for finding in findings] == ["pixels", "color_mode"]
     assert len(requests) < 20

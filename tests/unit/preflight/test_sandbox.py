@@ -12,7 +12,7 @@ from remote_artwork.errors import StorageUnreachable
 from remote_artwork.preflight import sandbox
 from remote_artwork.preflight.landlock import landlock_version
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
-from remote_artwork.storage.reader import RangeReader
+from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 
 CARD = pdf((105, 148))
 
@@ -210,11 +210,11 @@ def test_a_file_with_scattered_parts_needs_few_requests():
     data = bytes(data) + tail
     requests = []
 
-    def fetch(start, end):
+    def fetch(_file, start, end):
         requests.append((start, end))
-        return data[start:end]
+        return FilePart(content=data[start:end])
 
-    result = run_in_sandbox("pdf", RangeReader(reader("1.pdf", data).file, fetch))
+    result = run_in_sandbox("pdf", RangeReader(PinnedFile(reader("1.pdf", data).file, look_up=reader, fetch=fetch)))
     assert (result.get("flaw", ""), result["pages"]) == ("", pages)
     assert len(requests) < 150
     assert sum(end - start for start, end in requests) <= len(data)

@@ -10,18 +10,22 @@ from attrs import evolve
 
 from remote_artwork.errors import FileGone, FileReplaced, StorageMisbehaved
 from remote_artwork.storage import StoredFile
-from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, PinnedFile, RangeReader
+from remote_artwork.storage.reader import MAX_IN_MEMORY, PIECE, FilePart, PinnedFile, RangeReader
 
 
 def reader_of(content):
     fetched = []
 
-    def fetch(start, end):
+    def fetch(_file, start, end):
         fetched.append((start, end))
-        return content[start:end]
+        return FilePart(content=content[start:end])
 
     file = StoredFile(name="a.pdf", size=len(content), etag="e")
-    return RangeReader(file, fetch), fetched
+    return RangeReader(PinnedFile(file, never, fetch)), fetched
+
+
+def never(name):
+    raise AssertionError(f"{name} is looked up")
 
 
 def test_a_sequential_read_needs_few_requests():
@@ -51,7 +55,7 @@ def test_overlapping_reads_fetch_nothing_twice():
 def test_a_response_that_is_too_short_is_an_error():
     file = StoredFile(name="a.pdf", size=100, etag="e")
     with pytest.raises(StorageMisbehaved, match=r"sent 5 bytes instead of 100"):
-        RangeReader(file, lambda _start, _end: b"short").read(0, 10)
+        RangeReader(PinnedFile(file, never, lambda *_: FilePart(content=b"short"))).read(0, 10)
 
 
 def test_a_reader_refuses_negative_positions():
@@ -80,12 +84,12 @@ FILE = StoredFile(name="a.pdf", size=4, etag="of HEAD", last_modified=datetime(2
 
 
 def pinned(file, *, now, reads):
-    """A file that is read with the change token ``reads``, and looked up as ``now``."""
+    """A file that is read with the change token ``reads``, and looked up as ``now``; the reads do not describe it."""
 
     def fetch(wanted, start, end):
         if wanted.etag != reads:
             raise FileGone("the file was replaced")
-        return b"%PDF"[start:end]
+        return FilePart(content=b"%PDF"[start:end])
 
     def look_up(name):
         if now is None:
@@ -133,3 +137,91 @@ def test_a_listed_file_that_changes_while_it_is_read_was_replaced():
     for other in (evolve(FILE, size=9), evolve(FILE, etag="newer")):
         with pytest.raises((FileReplaced, StorageMisbehaved)):
             pinned(listed, now=other, reads=FILE.etag).read(0, 4)
+
+
+class Described:
+    """A storage whose reads describe the file that they read: ``now``. Counts the lookups and the reads."""
+
+    def __init__(self, now, *, looked_up=None):
+        self.now, self.looked_up, self.reads, self.lookups = now, looked_up, [], 0
+
+    def reader(self, file):
+        return RangeReader(PinnedFile(file, self._look_up, self._fetch))
+
+    def _look_up(self, _name):
+        self.lookups += 1
+        return self.looked_up or self.now
+
+    def _fetch(self, file, start, end):
+        self.reads.append(file.version_id)
+        return FilePart(content=b"%PDF"[start:end], file=self.now)
+
+
+LISTED = evolve(FILE, etag="of the listing", listed=True)
+
+
+def test_the_first_read_of_a_listed_file_pins_the_version_that_it_describes():
+    storage = Described(evolve(FILE, version_id="v2"))
+    reader = storage.reader(LISTED)
+    assert reader.read(0, 4) == b"%PDF"
+    assert reader.pinned() == reader.file == storage.now
+    assert not reader.pinned().listed
+    assert (storage.lookups, len(storage.reads)) == (0, 1)
+
+
+def test_every_later_read_is_of_that_version():
+    large = evolve(FILE, size=PIECE * 3, version_id="v2")
+    storage = Described(large)
+    reader = storage.reader(evolve(large, version_id=None, listed=True))
+    for start in (0, PIECE * 2):
+        with pytest.raises(StorageMisbehaved, match="bytes instead of"):
+            reader.read(start, 8)
+    assert storage.reads == [None, "v2"]
+
+
+def test_a_file_that_is_replaced_between_two_reads_was_replaced():
+    storage = Described(FILE)
+    file = PinnedFile(LISTED, storage._look_up, storage._fetch)
+    file.read(0, 2)
+    storage.now = evolve(FILE, etag="newer")
+    with pytest.raises(FileReplaced):
+        file.read(2, 4)
+
+
+def test_a_listed_file_of_another_size_is_not_read():
+    storage = Described(evolve(FILE, size=3))
+    with pytest.raises(FileReplaced):
+        storage.reader(LISTED).read(0, 4)
+    assert storage.reader(storage.now).read(0, 4) == b"%PD"
+
+
+def test_before_the_first_read_a_lookup_shows_the_version():
+    storage = Described(evolve(FILE, size=3))
+    reader = storage.reader(LISTED)
+    assert reader.pinned() == reader.file == storage.now
+    assert reader.read(0, 4) == b"%PD"
+    assert reader.pinned() == storage.now
+    assert storage.lookups == 1
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_lookup_after_the_reads_proves_the_version_if_no_read_describes_it(listed):
+    file = pinned(evolve(FILE, listed=listed), now=FILE, reads=FILE.etag)
+    file.read(0, 4)
+    assert file.pinned() == FILE
+    for change in ({"etag": "newer"}, {"size": 5}, {"changed_at": "later"}):
+        file = pinned(evolve(FILE, changed_at="before", listed=listed), now=evolve(FILE, **change), reads=FILE.etag)
+        file.read(0, 4)
+        with pytest.raises(FileReplaced):
+            file.pinned()
+
+
+def test_a_file_that_can_still_be_read_by_its_change_token_was_not_replaced():
+    storage = Described(FILE, looked_up=evolve(FILE, etag="of HEAD"))
+    with pytest.raises(StorageMisbehaved, match="different change tokens"):
+        PinnedFile(FILE, never, storage._fetch).check_replaced()
+    storage.now = evolve(FILE, etag="newer")
+    PinnedFile(FILE, never, storage._fetch).check_replaced()
+    reads = len(storage.reads)
+    PinnedFile(evolve(FILE, version_id="v1"), never, storage._fetch).check_replaced()
+    assert len(storage.reads) == reads, "an older version can be read, which proves nothing"

@@ -20,11 +20,12 @@ from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, ResponseTooLarge, run_sync
 from remote_artwork.storage.backends.base import Requester
-from remote_artwork.storage.backends.listing import Lister, Question, page_below
+from remote_artwork.storage.backends.listing import JudgedSource, Lister, Question, page_below
 from remote_artwork.storage.backends.xml import not_a_listing, parse_listing, parse_size
 from remote_artwork.storage.credentials import AccountKey, Ambient, Anonymous, Credentials, SasToken
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import check_encoding, stored_file
+from remote_artwork.storage.reader import FilePart
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient, ContainerClient
@@ -61,6 +62,8 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
 class Backend:
     """One folder of one container. Never shares the SAS of a file system that the user made."""
 
+    lists_tell_all = True  # a listing is strongly consistent, and has the same properties as a lookup
+
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
         from azure.core import MatchConditions
 
@@ -88,11 +91,16 @@ class Backend:
         return self._lister.search(self, query, send)
 
     def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
-        """List by prefix, one request for each basename."""
-        return self._lister.siblings(self, basenames, send)
+        """List by prefix, one request for each basename. The files are judged as ``head`` judges them."""
+        return self._lister.siblings(JudgedSource(self.folder, self), basenames, send)
 
-    def page(self, request: Request) -> Page | Question:
-        """One List Blobs."""
+    def page(self, request: Request, *, judged: bool = False) -> Page | Question:
+        """One List Blobs.
+
+        Args:
+            request: The page.
+            judged: Whether ``Page.file`` raises the errors of ``head`` for a file that cannot be used.
+        """
         from remote_artwork.storage.backends.azure_client import list_page
 
         size = self._page_size or PAGE_SIZE
@@ -103,43 +111,66 @@ class Backend:
                 raise
             self._page_size = _SMALL_PAGE_SIZE  # the blobs have much metadata
             return Question((), lambda _: None)
-        return read_page(body, folder=self.folder)
+        return read_page(body, folder=self.folder, judged=judged)
 
     def head(self, name: str) -> StoredFile:
         """One HEAD. Includes the version id if the account keeps versions."""
-        blob = self._wait(self._blob(name).get_blob_properties, **self._once)
-        if str((blob.metadata or {}).get(FOLDER_MARK, "")).lower() == "true":
+        headers = self._wait(self._look_up, name)
+        return self._described(name, headers, parse_size(headers.get("content-length", "")))
+
+    async def _look_up(self, name: str) -> Mapping[str, str]:
+        """The headers of one HEAD."""
+        from remote_artwork.storage.backends.azure_client import ResponseHeaders
+
+        headers = ResponseHeaders()
+        await self._blob(name).get_blob_properties(raw_response_hook=headers.keep, **self._once)
+        return headers.by_name
+
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
+        """One ranged GET of the pinned version. The ETag must be the same."""
+        content, headers = self._wait(self._download, file, start, end)
+        size = parse_size(headers.get("content-range", "").rpartition("/")[2])
+        return FilePart(content=content, file=self._described(file.name, headers, size))
+
+    async def _download(self, file: StoredFile, start: int, end: int) -> tuple[bytes, Mapping[str, str]]:
+        from remote_artwork.storage.backends.azure_client import ResponseHeaders
+
+        headers = ResponseHeaders()
+        stream = await self._blob(file.name).download_blob(
+            start,
+            end - start,
+            version_id=self._version(file),
+            etag=f'"{file.etag}"',
+            match_condition=self._if_not_modified,
+            raw_response_hook=headers.keep,
+            **self._once,
+        )
+        return bytes(await stream.readall()), headers.by_name
+
+    def _described(self, name: str, headers: Mapping[str, str], size: int | None) -> StoredFile:
+        """The file that the headers of a response to a HEAD or GET describe.
+
+        A GET does not report the access tier. The service refuses to send a file that is in the archive.
+
+        Raises:
+            FileNotFoundError: It is a folder.
+            StorageMisbehaved: A shop could not download it as it is, or its replacement would not be noticed.
+        """
+        if headers.get(f"x-ms-meta-{FOLDER_MARK}", "").lower() == "true":
             raise FileNotFoundError(f"{name!r} is a folder")
-        check_encoding(name, blob.content_settings.content_encoding)
-        if str(blob.blob_tier or "").lower() == "archive":
-            state = "is being restored" if blob.archive_status else "must be moved to another access tier first"
-            raise StorageMisbehaved(
-                f"{name!r} is in the archive and {state}, so nobody can download it now; "
-                "set its access tier to Hot or Cool, or upload it again"
-            )
+        _check_available(
+            name,
+            encoding=headers.get("content-encoding", ""),
+            tier=headers.get("x-ms-access-tier", ""),
+            archive_status=headers.get("x-ms-archive-status", ""),
+        )
         return stored_file(
             name,
-            size=blob.size,
-            etag=blob.etag,
-            version_id=None if self._is_anonymous else getattr(blob, "version_id", None),
-            last_modified=blob.last_modified,
+            size=size,
+            etag=headers.get("etag"),
+            version_id=None if self._is_anonymous else headers.get("x-ms-version-id"),
+            last_modified=headers.get("last-modified"),
         )
-
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """One ranged GET of the pinned version. The ETag must be the same."""
-
-        async def download() -> bytes:
-            stream = await self._blob(file.name).download_blob(
-                start,
-                end - start,
-                version_id=self._version(file),
-                etag=f'"{file.etag}"',
-                match_condition=self._if_not_modified,
-                **self._once,
-            )
-            return bytes(await stream.readall())
-
-        return bytes(self._wait(download))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL for this one file, signed with the account key; with the SAS if it may be shared; or unsigned."""
@@ -229,12 +260,28 @@ class Backend:
         return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
 
 
-def read_page(body: bytes, *, folder: str = "") -> Page:
+def _check_available(name: str, *, encoding: str, tier: str, archive_status: str) -> None:
+    """Check that a shop can download a file now, and receives its bytes as they are.
+
+    Raises:
+        StorageMisbehaved: It cannot.
+    """
+    check_encoding(name, encoding)
+    if tier.lower() == "archive":
+        state = "is being restored" if archive_status else "must be moved to another access tier first"
+        raise StorageMisbehaved(
+            f"{name!r} is in the archive and {state}, so nobody can download it now; "
+            "set its access tier to Hot or Cool, or upload it again"
+        )
+
+
+def read_page(body: bytes, *, folder: str = "", judged: bool = False) -> Page:
     """Read the response to a List Blobs, 100 times faster than the SDK. Leaves out folders.
 
     Args:
         body: XML in UTF-8.
         folder: The prefix that is removed from the names, as for ``page_below``.
+        judged: As for ``Backend.page``.
 
     Raises:
         StorageMisbehaved: The response is not a complete listing, or has a document type.
@@ -249,6 +296,8 @@ def read_page(body: bytes, *, folder: str = "") -> Page:
 
     def file(position: int, name: str) -> StoredFile:
         fields = fields_of(positions[position])
+        if judged:
+            _check_listed(name, fields)
         return stored_file(
             name,
             size=parse_size(fields.get("Content-Length", "")),
@@ -259,3 +308,22 @@ def read_page(body: bytes, *, folder: str = "") -> Page:
         )
 
     return page_below(folder, names, file, root.findtext("NextMarker") or None)
+
+
+def _check_listed(name: str, fields: Mapping[str, str]) -> None:
+    """Check the properties of a listed file as ``Backend.head`` checks its headers.
+
+    Raises:
+        StorageMisbehaved: A shop could not download it as it is.
+    """
+    if fields.get("CustomerProvidedKeySha256"):
+        raise StorageMisbehaved(
+            f"{name!r} is encrypted with a key of the customer, so a shop cannot download it by URL; "
+            "upload it without that key"
+        )
+    _check_available(
+        name,
+        encoding=fields.get("Content-Encoding", ""),
+        tier=fields.get("AccessTier", ""),
+        archive_status=fields.get("ArchiveStatus", ""),
+    )

@@ -32,6 +32,9 @@ from remote_artwork.storage.credentials import AccountKey, Ambient, Credentials,
 ONCE: Mapping[str, Any] = {"retry_total": 0, "permit_redirects": False}
 """Options of the SDK for a client or one call: no retries, no redirects."""
 
+STORED_ENCODING = "x-remote-artwork-content-encoding"
+"""The header with the ``Content-Encoding`` of a file, which the SDK must not see."""
+
 CLOSE_TIMEOUT = 1.0
 """Seconds that closing connections may take."""
 
@@ -130,7 +133,7 @@ class AmbientCredential:
 class _BoundedResponse(aiohttp.ClientResponse):
     """A response with a limit on its body from the start, because the SDK reads it itself.
 
-    It hides ``Content-Encoding``: files are read as they are stored, and the SDK would decompress without a limit.
+    It renames ``Content-Encoding``: files are read as they are stored, and the SDK would decompress without a limit.
     """
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
@@ -139,9 +142,11 @@ class _BoundedResponse(aiohttp.ClientResponse):
 
     @property
     def headers(self) -> Any:
-        """All headers except ``Content-Encoding``."""
+        """All headers, with ``Content-Encoding`` under the name ``STORED_ENCODING``."""
         kept = super().headers.copy()
-        kept.popall("Content-Encoding", None)
+        encodings = kept.popall("Content-Encoding", None)
+        if encodings:
+            kept[STORED_ENCODING] = ", ".join(encodings)
         return kept
 
 
@@ -174,6 +179,24 @@ class _GuardedTransport(AioHttpTransport):  # type: ignore[misc] # untyped in th
         if "xml" in str(response.content_type):
             check_complexity(response.body())
         return response
+
+
+class ResponseHeaders:
+    """Keeps the headers of the response to one call of the SDK.
+
+    Attributes:
+        by_name: Name in lower case → value, as the server sent them.
+    """
+
+    def __init__(self) -> None:
+        self.by_name: Mapping[str, str] = {}
+
+    def keep(self, response: Any) -> None:
+        """Pass this to the call as ``raw_response_hook``."""
+        headers = {name.lower(): value for name, value in response.http_response.headers.items()}
+        if STORED_ENCODING in headers:
+            headers["content-encoding"] = headers.pop(STORED_ENCODING)
+        self.by_name = headers
 
 
 class _RawPage(Exception):

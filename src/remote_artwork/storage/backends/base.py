@@ -32,6 +32,7 @@ from remote_artwork.errors import MissingExtra, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.storage.credentials import Credentials
 from remote_artwork.storage.location import Location
+from remote_artwork.storage.reader import FilePart
 
 T = TypeVar("T")
 RequestKind = Literal["list", "head", "get"]
@@ -68,11 +69,19 @@ class Backend(Protocol):
     def head(self, name: str) -> StoredFile:
         """Look up one file, with one request."""
 
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """Read bytes ``start`` to ``end`` (exclusive) of exactly this version of a file, with one request.
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
+        """Read bytes ``start`` to ``end`` (exclusive) of a file, with one request.
+
+        Where the protocol allows it, the response describes the file as ``head`` does, and the same code judges it. The
+        reader compares that description with ``file``.
+
+        Args:
+            file: The file. If its ``version_id`` is given, exactly this version is read, otherwise the current one.
+            start: The first byte.
+            end: The end.
 
         Raises:
-            FileGone: The file was replaced.
+            FileGone: The version no longer exists.
         """
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
@@ -141,6 +150,17 @@ class Signer(Protocol):
     @property
     def max_url_lifetime(self) -> timedelta:
         """The longest lifetime of a signed URL. Makes no request."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A backend that knows whether its listings describe files as completely as ``head`` does.
+
+    Attributes:
+        lists_tell_all: As ``ArtworkStorage.lists_tell_all``.
+    """
+
+    lists_tell_all: bool
 
 
 @runtime_checkable

@@ -33,6 +33,7 @@ from remote_artwork.storage.backends.base import Requester, isolated_fs, protoco
 from remote_artwork.storage.credentials import Anonymous, Credentials
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import change_token, stored_file
+from remote_artwork.storage.reader import FilePart
 
 T = TypeVar("T")
 
@@ -170,9 +171,10 @@ class Backend:
             raise FileNotFoundError(f"{name!r} is not a plain file")
         return self._file(name, info)
 
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """A range of the current file. These storages cannot pin a version."""
-        return self._call(lambda: bytes(self._fs.cat_file(self._prefix + file.name, start=start, end=end)))
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
+        """A range of the current file. These storages cannot pin a version, and describe no file that they read."""
+        path = self._prefix + file.name
+        return FilePart(content=self._call(lambda: bytes(self._fs.cat_file(path, start=start, end=end))))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A ``file://`` or ``memory://`` URL, or one that the file system signs."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from attrs import evolve
 from fsspec import AbstractFileSystem
 
 from remote_artwork.core.expected import SearchQuery
@@ -21,15 +22,16 @@ from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, check_complexity, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
-from remote_artwork.storage.backends.listing import Lister, is_full_page, page_below
+from remote_artwork.storage.backends.listing import JudgedSource, Lister, is_full_page, page_below
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
 from remote_artwork.storage.location import Location
 from remote_artwork.storage.metadata import check_encoding, stored_file
+from remote_artwork.storage.reader import FilePart
 
 _PAGE_SIZE = 1000
 """Objects per page: the most that the service returns."""
 
-_FIELDS = "name,size,generation,updated"
+_FIELDS = "name,size,generation,updated,contentEncoding,customerEncryption"
 
 _NOT_GOOGLE = "the response is not one of Google Cloud Storage; check the bucket in the URL"
 
@@ -49,6 +51,8 @@ def connect(location: Location, credentials: Credentials, network: NetworkPolicy
 class Backend:
     """One folder of one bucket."""
 
+    lists_tell_all = True  # a listing is strongly consistent, and has the same fields as a lookup
+
     def __init__(self, fs: AbstractFileSystem, root: str, *, call_timeout: float) -> None:
         self._bucket, _, folder = root.partition("/")
         if not self._bucket:
@@ -67,14 +71,24 @@ class Backend:
         return self._lister.search(self, query, send)
 
     def siblings(self, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
-        """List by prefix, one request for each basename."""
-        return self._lister.siblings(self, basenames, send)
+        """List by prefix, one request for each basename. The files are judged as ``head`` judges them."""
+        return self._lister.siblings(JudgedSource(self.folder, self), basenames, send)
 
-    def page(self, request: Request) -> Page:
-        """One list request."""
+    def page(self, request: Request, *, judged: bool = False) -> Page:
+        """One list request.
+
+        Args:
+            request: The page.
+            judged: Whether ``Page.file`` raises the errors of ``head`` for a file that cannot be used.
+        """
         objects, next_token = self._list(request)
         names = [each["name"] for each in objects]
-        return page_below(self.folder, names, lambda i, name: _file(name, objects[i], listed=True), next_token)
+
+        def file(position: int, name: str) -> StoredFile:
+            metadata = objects[position]
+            return evolve(_judged(name, metadata), listed=True) if judged else _file(name, metadata, listed=True)
+
+        return page_below(self.folder, names, file, next_token)
 
     def names_after(self, name: str, send: Requester) -> Sequence[str]:
         """One page of the names after this one, for ``check``."""
@@ -106,28 +120,26 @@ class Backend:
     def head(self, name: str) -> StoredFile:
         """One GET of the object's metadata."""
         path = f"/{quote(self.folder + name, safe='')}"
-        metadata = self._get_json(path, fields=f"{_FIELDS},contentEncoding,customerEncryption")
-        check_encoding(name, metadata.get("contentEncoding"))
-        if metadata.get("customerEncryption"):
-            raise StorageMisbehaved(
-                f"{name!r} is encrypted with a key of the customer, so a shop cannot download it by URL; "
-                "upload it without that key"
-            )
-        return _file(name, metadata)
+        return _judged(name, self._get_json(path, fields=_FIELDS))
 
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
         """One ranged GET of the pinned generation, which no longer exists (404) once the file was replaced.
 
-        Content that is stored compressed is returned as it is stored, so that sizes and ranges are right.
+        Content that is stored compressed is returned as it is stored, so that sizes and ranges are right. The service
+        refuses to send a file that is encrypted with a key of the customer.
         """
         if file.version_id is None:
             raise StorageMisbehaved(f"{file.name!r} has no generation; take the file from a listing or a stat")
-        return self._get(
+        content, headers = self._get(
             f"{self._fs.base.replace('/storage/v1/', '/download/storage/v1/')}b/{quote(self._bucket, safe='')}"
             f"/o/{quote(self.folder + file.name, safe='')}",
             {"alt": "media", "generation": file.version_id},
             {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "gzip"},
         )
+        check_encoding(file.name, headers.get("content-encoding"))
+        if headers.get("x-goog-generation") != file.version_id:
+            return FilePart(content=content)  # a server that does not describe what it sends
+        return FilePart(content=content, file=_as_sent(file, headers))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL of this generation, signed by the service account; unsigned for a public bucket."""
@@ -169,7 +181,7 @@ class Backend:
             )
 
     def _get_json(self, path: str, **parameters: str) -> dict[str, Any]:
-        content = self._get(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
+        content, _ = self._get(f"{self._fs.base}b/{quote(self._bucket, safe='')}/o{path}", parameters, {})
         check_complexity(content)
         try:
             answer = json.loads(content)
@@ -179,7 +191,9 @@ class Backend:
             raise StorageMisbehaved(_NOT_GOOGLE)
         return answer
 
-    def _get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+    def _get(
+        self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[bytes, Mapping[str, str]]:
         from remote_artwork.storage.backends.gcs_client import get
 
         return run_sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
@@ -190,6 +204,33 @@ _UNDESCRIBED = "without its size and generation; check the bucket in the URL"
 
 def _is_described(metadata: Mapping[str, Any]) -> bool:
     return all(str(metadata.get(each, "")).isdecimal() for each in ("size", "generation"))
+
+
+def _judged(name: str, metadata: Mapping[str, Any]) -> StoredFile:
+    """The file that a listing or a lookup describes.
+
+    Raises:
+        StorageMisbehaved: A shop could not download it as it is.
+    """
+    check_encoding(name, metadata.get("contentEncoding"))
+    if metadata.get("customerEncryption"):
+        raise StorageMisbehaved(
+            f"{name!r} is encrypted with a key of the customer, so a shop cannot download it by URL; "
+            "upload it without that key"
+        )
+    return _file(name, metadata)
+
+
+def _as_sent(file: StoredFile, headers: Mapping[str, str]) -> StoredFile:
+    """The generation of a file that a response sends."""
+    size = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
+    return stored_file(
+        file.name,
+        size=int(size) if size.isdecimal() else file.size,
+        etag=file.version_id,
+        version_id=file.version_id,
+        last_modified=file.last_modified or headers.get("last-modified"),
+    )
 
 
 def _file(name: str, metadata: Mapping[str, Any], *, listed: bool = False) -> StoredFile:

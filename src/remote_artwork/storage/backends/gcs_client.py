@@ -139,8 +139,10 @@ def _signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleC
     return credentials
 
 
-async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
-    """One GET through a gcsfs, without retries and redirects.
+async def get(
+    fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+) -> tuple[bytes, Mapping[str, str]]:
+    """One GET through a gcsfs, without retries and redirects. Returns the body and the headers.
 
     Raises:
         HttpStatusError: The response has an error status.
@@ -163,7 +165,7 @@ async def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping
             raise StorageMisbehaved(
                 f"the storage redirects (HTTP {response.status}), and redirects are not followed; check the URL"
             )
-        return bytes(content)
+        return bytes(content), {name.lower(): value for name, value in response.headers.items()}
 
 
 _MESSAGES = {

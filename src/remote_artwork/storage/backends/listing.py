@@ -54,6 +54,34 @@ class PageSource(Protocol):
         """Look up one file, with one request."""
 
 
+class JudgingSource(Protocol):
+    """A backend whose listings describe files as completely as its lookups."""
+
+    def page(self, request: Request, *, judged: bool = False) -> Page | Question:
+        """As ``PageSource.page``. If ``judged``, ``Page.file`` raises the errors of ``head`` for a file that cannot be
+        used.
+        """
+
+    def head(self, name: str) -> StoredFile:
+        """Look up one file, with one request."""
+
+
+@define
+class JudgedSource:
+    """The ``PageSource`` of such a backend whose files are judged as ``head`` judges them."""
+
+    folder: str
+    source: JudgingSource
+
+    def page(self, request: Request) -> Page | Question:
+        """Fetch one page, with one request."""
+        return self.source.page(request, judged=True)
+
+    def head(self, name: str) -> StoredFile:
+        """Look up one file, with one request."""
+        return self.source.head(name)
+
+
 @define
 class Lister:
     """Lists and searches one folder, and remembers whether its storage lists in order.

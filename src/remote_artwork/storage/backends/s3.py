@@ -27,8 +27,9 @@ from remote_artwork.storage.backends.listing import Lister, Question, is_full_pa
 from remote_artwork.storage.backends.xml import Fields, fields_in, not_a_listing, parse_listing, parse_size
 from remote_artwork.storage.credentials import Ambient, Anonymous, AssumeRole, Credentials, Keys
 from remote_artwork.storage.location import Location
-from remote_artwork.storage.metadata import bare_etag, check_encoding, parse_time, stored_file
+from remote_artwork.storage.metadata import check_encoding, parse_time, stored_file
 from remote_artwork.storage.provider_table import PROVIDERS
+from remote_artwork.storage.reader import FilePart
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -169,29 +170,49 @@ class Backend:
 
     def head(self, name: str) -> StoredFile:
         """One HEAD. Includes the version id if the bucket keeps versions, and the URLs can name them."""
-        response = self._call("head_object", Bucket=self._bucket, Key=self.folder + name)
-        check_encoding(name, response.get("ContentEncoding"))
-        file = stored_file(
-            name,
-            size=response.get("ContentLength"),
-            etag=response.get("ETag"),
-            # A public bucket may allow everyone to read its files, but not their versions.
-            version_id=None if self._fs.anon else response.get("VersionId"),
-            last_modified=response.get("LastModified"),
-        )
-        return evolve(file, available_until=_available_until(file, response))
+        headers = self._look_up(name)
+        return self._described(name, headers, parse_size(headers.get("content-length", "")))
 
-    def get(self, file: StoredFile, start: int, end: int) -> bytes:
-        """One ranged GET of the pinned version. The ETag must be the same."""
+    def get(self, file: StoredFile, start: int, end: int) -> FilePart:
+        """One ranged GET of the version, or of the current one. Its headers are those of a HEAD."""
         response = self._call("get_object", **self._object(file), Range=f"bytes={start}-{end - 1}")
         body: StreamingBody = response["Body"]
-        etag = bare_etag(response.get("ETag"))
-        if etag != file.etag:
+        headers = self._headers(response)
+        try:
+            described = self._described(file.name, headers, _whole_size(headers, file))
+            if described.size != file.size or not (file.listed or described.etag == file.etag):
+                raise FileReplaced("the file was replaced since the scan read its metadata; scan again")
+        except BaseException:
             body.close()
-            if etag is None:
-                raise StorageMisbehaved("the storage sends a file without its ETag; check host and bucket in the URL")
-            raise FileReplaced("the file was replaced since the scan read its metadata; scan again")
-        return self._wait(_read_all, body)
+            raise
+        return FilePart(content=self._wait(_read_all, body), file=described)
+
+    def _look_up(self, name: str) -> Mapping[str, str]:
+        """The headers of one HEAD."""
+        return self._headers(self._call("head_object", Bucket=self._bucket, Key=self.folder + name))
+
+    @staticmethod
+    def _headers(response: Mapping[str, Any]) -> Mapping[str, str]:
+        """The headers of a response of the SDK; their names are in lower case."""
+        headers: Mapping[str, str] = response["ResponseMetadata"]["HTTPHeaders"]
+        return headers
+
+    def _described(self, name: str, headers: Mapping[str, str], size: int | None) -> StoredFile:
+        """The file that the headers of a response to a HEAD or GET describe.
+
+        Raises:
+            StorageMisbehaved: A shop could not download it as it is, or its replacement would not be noticed.
+        """
+        check_encoding(name, headers.get("content-encoding"))
+        file = stored_file(
+            name,
+            size=size,
+            etag=headers.get("etag"),
+            # A public bucket may allow everyone to read its files, but not their versions.
+            version_id=None if self._fs.anon else headers.get("x-amz-version-id"),
+            last_modified=headers.get("last-modified"),
+        )
+        return evolve(file, available_until=_available_until(file, headers))
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL signed with the location's keys; unsigned, and without the version, for a public bucket."""
@@ -235,21 +256,29 @@ _INSTANT = "GLACIER_IR"
 _EXPIRY_DATE = re.compile(r'expiry-date="([^"]+)"')
 
 
-def _available_until(file: StoredFile, response: Mapping[str, Any]) -> datetime | None:
+def _whole_size(headers: Mapping[str, str], file: StoredFile) -> int | None:
+    """The size of a file by the response to a ranged GET; as it is known if the response does not say."""
+    if "content-range" not in headers:
+        return parse_size(headers.get("content-length", ""))  # the whole file
+    size = headers["content-range"].rpartition("/")[2].strip()
+    return file.size if size == "*" else parse_size(size)
+
+
+def _available_until(file: StoredFile, headers: Mapping[str, str]) -> datetime | None:
     """When a file can no longer be downloaded: its restored copy ends, or a rule of the bucket deletes it.
 
     Args:
         file: The file.
-        response: The response to its HEAD.
+        headers: Those of the response to its HEAD or GET.
 
     Raises:
         StorageMisbehaved: It is in an archive, so it cannot be downloaded now.
     """
-    storage_class = str(response.get("StorageClass") or "").upper()
+    storage_class = headers.get("x-amz-storage-class", "").upper()
     # IBM has a class ACCELERATED; the archives of other providers have names of their own.
     in_archive = storage_class in ("GLACIER", "ACCELERATED") or "ARCHIVE" in storage_class
-    archived = (in_archive and storage_class != _INSTANT) or bool(response.get("ArchiveStatus"))
-    restore = str(response.get("Restore") or "")
+    archived = (in_archive and storage_class != _INSTANT) or bool(headers.get("x-amz-archive-status"))
+    restore = headers.get("x-amz-restore", "")
     if archived and 'ongoing-request="false"' not in restore:
         state = "is being restored" if restore else "must be restored first"
         raise StorageMisbehaved(
@@ -258,7 +287,7 @@ def _available_until(file: StoredFile, response: Mapping[str, Any]) -> datetime 
         )
     ends = [restore] if archived else []
     if file.version_id is None:  # a rule hides a version, and its URL still works
-        ends.append(str(response.get("Expiration") or ""))
+        ends.append(headers.get("x-amz-expiration", ""))
     times = [parse_time(match[1]) for text in ends if (match := _EXPIRY_DATE.search(text))]
     return min((time for time in times if time is not None), default=None)
 
