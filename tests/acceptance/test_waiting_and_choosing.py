@@ -8,7 +8,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.testing import FakeShop
-from shop_files import PDF, PNG, memory_folder
+from shop_files import PDF, PNG, memory_folder, uploaded
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -154,3 +154,21 @@ def test_orders_that_are_not_pending_cost_no_request(root):
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
     report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan(orders=["another"])
     assert (report.items, report.requests) == ((), {"list": 0, "head": 0, "get": 0})
+
+
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe"])
+def test_a_file_that_is_a_link_or_no_plain_file_is_not_reported_as_missing(tmp_path, kind):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    if kind == "pipe":
+        os.mkfifo(folder / "1001_1.pdf")
+    else:
+        (folder / "1001_1.pdf").symlink_to(tmp_path / "card.pdf")
+    if kind == "link":
+        uploaded(tmp_path / "card.pdf", PDF)
+    uploaded(folder / "1002_1.pdf", PDF)
+    storage = ra.open_storage(folder.as_uri(), network=ra.NetworkPolicy(allow_local=True))
+    shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in ("1001", "1002", "1003")])
+    items = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
+    assert [str(item.status) for item in items] == ["unreadable", "fulfilled", "missing"]
+    assert "1001_1.pdf" in items[0].reason and "put the file itself in its place" in items[0].reason

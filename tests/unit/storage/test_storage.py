@@ -123,6 +123,9 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path):
     root = tmp_path / "in"
     root.mkdir()
     (root / "link.png").symlink_to(tmp_path / "secret.png")
+    (root / "nowhere.pdf").symlink_to(tmp_path / "nothing")
+    (root / "link.txt").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(root / "pipe.jpg")
     (root / "folder").symlink_to(tmp_path)
     storage = ra.ArtworkStorage(fsspec.filesystem("file"), str(root))
     assert files(storage) == {}

@@ -18,14 +18,15 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import fsspec
-from attrs import define, field
+from attrs import define, evolve, field
 from fsspec import AbstractFileSystem
 from fsspec.implementations.cached import CachingFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from remote_artwork.core.expected import split_extension
 from remote_artwork.core.matching import Page
-from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
 from remote_artwork.core.text import spellings
 from remote_artwork.errors import ConfigurationError, LocationNotFound, StorageMisbehaved, StorageUnreachable
 from remote_artwork.http import NetworkPolicy
@@ -91,7 +92,10 @@ class Backend:
             folders += sorted(subfolders)
             parents |= dict.fromkeys(subfolders, folder)
             seen |= subfolders
-            yield self._page([(name, info) for name, info in listed if _is_plain_file(info)])
+            page = self._page([(name, info) for name, info in listed if _is_plain_file(info)])
+            yield evolve(
+                page, unknown={name: _NOT_PLAIN for name, info in listed if name and _replaces_file(name, info)}
+            )
 
     def _check_removed(self, folder: str, parent: str, send: Requester, error: LocationNotFound) -> None:
         """Raise ``StorageMisbehaved`` unless a folder was removed since its parent was listed.
@@ -376,6 +380,15 @@ def file_from_info(name: str, info: Info, *, changed_at: str = "", listed: bool 
             "would not be noticed; use one that does"
         )
     return stored_file(name, size=size, etag=token, last_modified=modified, changed_at=changed_at, listed=listed)
+
+
+_NOT_PLAIN = "it is a symbolic link or no plain file, which is never opened; put the file itself in its place"
+
+
+def _replaces_file(name: str, info: Info) -> bool:
+    """Whether a link, a pipe or the like has the name of a print file. Such a file is not missing."""
+    is_named_like_one = split_extension(name)[1].lower() in MEDIA_TYPES
+    return is_named_like_one and info.get("type") != "directory" and not _is_plain_file(info)
 
 
 def _first(info: Info, keys: Sequence[str]) -> Any:
