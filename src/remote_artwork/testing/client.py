@@ -179,7 +179,7 @@ class FulfillmentClientContract:
 
     @pytest.fixture
     def client(self) -> FulfillmentClient:
-        """A new client with at least two pending orders, one of them with two items."""
+        """A new client with at least two pending orders. One of them has at least two items that require artwork."""
         raise NotImplementedError("override the fixture `client`")
 
     @pytest.fixture
@@ -196,7 +196,7 @@ class FulfillmentClientContract:
 
     @pytest.fixture
     def cancel(self) -> Change:
-        """Changes an order in the shop."""
+        """Cancels an order in the shop."""
         pytest.skip("to test this, override the fixture `cancel`")
 
     @pytest.fixture
