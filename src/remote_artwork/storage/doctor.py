@@ -60,7 +60,7 @@ SCHEMA_VERSION = 2
 
 
 class Verdict(enum.StrEnum):
-    """The result of a step, from good to bad."""
+    """The result of a step, from best to worst."""
 
     OK = "ok"
     WARNING = "warning"

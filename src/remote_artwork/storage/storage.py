@@ -110,7 +110,8 @@ class ArtworkStorage:
     Attributes:
         location: The location's name in reports.
         appear_whole: Whether a file appears only once it is complete. False for local and web folders and for SFTP.
-        concurrent_reads: Whether several threads may read at the same time. False for file systems of other protocols.
+        concurrent_reads: Whether several threads may read at the same time. False if the protocol is not one that
+            ``open_storage`` opens.
     """
 
     def __init__(
