@@ -34,7 +34,6 @@ _REQUIRED = frozenset(
 _FLATE = ("/FlateDecode", "/Fl")
 _JPEG = ("/DCTDecode", "/DCT")
 _BY_QPDF = (
-    *_FLATE,
     "/LZWDecode",
     "/LZW",
     "/ASCII85Decode",
@@ -135,26 +134,19 @@ class ContentCheck:
             self.is_partial = True
 
     def _decode(self, found: _Found) -> None:
-        import pikepdf
 
         stream, filters = found.value, _filters(found.value)
-        if all(name in _BY_QPDF for name in filters) and not all(name in _FLATE for name in filters):
-            if int(stream.get("/Length", 0)) > _MAX_DECODED_AT_ONCE:
-                raise _OutOfTime
-            try:
-                stream.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)
-            except (pikepdf.PdfError, ValueError, RuntimeError) as error:
-                raise _Corrupt from error
-            return
         data = memoryview(stream.get_raw_stream_buffer())
         for position, name in enumerate(filters):
-            is_last = position == len(filters) - 1
             if name in _JPEG:
                 self._decode_jpeg(bytes(data))
                 return
-            if name not in _FLATE:  # fax, JBIG2 and JPEG 2000 pictures are not decoded
+            if name in _FLATE:
+                data = memoryview(self._inflate(data, keep=position < len(filters) - 1))
+            elif name in _BY_QPDF:
+                data = memoryview(_decode_with_qpdf(data, name, _parameters(stream, position)))
+            else:  # fax, JBIG2 and JPEG 2000 pictures are not decoded
                 return
-            data = memoryview(self._inflate(data, keep=not is_last))
         is_drawing = found.key == "/Contents" or stream.get("/Subtype") == "/Form"
         if not filters and is_drawing and _HOLE.search(data) and not _INLINE_PICTURE.search(data):
             raise _Corrupt
@@ -181,7 +173,7 @@ class ContentCheck:
         while at < len(data) and not stream.eof:
             remaining: Any = data[at : at + _STEP]
             at += _STEP
-            while remaining:
+            while remaining and not stream.eof:  # what follows the end remains for ever
                 part = self._inflate_part(stream, remaining)
                 checksum = zlib.adler32(part, checksum)
                 kept += part if keep else b""
@@ -202,6 +194,31 @@ class ContentCheck:
             return bytes(stream.decompress(data, _STEP))
         except zlib.error as error:
             raise _Corrupt from error
+
+
+def _decode_with_qpdf(data: memoryview, name: str, parameters: Any) -> Any:
+    """Decode data that has one filter."""
+    import pikepdf
+
+    if len(data) > _MAX_DECODED_AT_ONCE:
+        raise _OutOfTime
+    with pikepdf.new() as document:
+        stream = pikepdf.Stream(document, bytes(data), Filter=pikepdf.Name(name), DecodeParms=parameters)
+        try:
+            return stream.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)
+        except (pikepdf.PdfError, ValueError, RuntimeError) as error:
+            raise _Corrupt from error
+
+
+def _parameters(stream: Any, position: int) -> Any:
+    """Return how LZW data was encoded, or None. What a filter does to the samples of a picture does not matter here."""
+    import pikepdf
+
+    found = stream.get("/DecodeParms", stream.get("/DP"))
+    if isinstance(found, pikepdf.Array):
+        found = found[position] if position < len(found) else None
+    early = found.get("/EarlyChange") if isinstance(found, pikepdf.Dictionary) else None
+    return None if early is None else pikepdf.Dictionary(EarlyChange=early)
 
 
 def _filters(stream: Any) -> list[str]:

@@ -1,6 +1,8 @@
 """The PDF check: its findings, with the measured and the required value."""
 
+import base64
 import io
+import time
 import zlib
 
 import pikepdf
@@ -25,6 +27,7 @@ from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.report import WARNINGS, Severity
 from remote_artwork.preflight.pdf import PdfCheck, PdfFacts
 from remote_artwork.preflight.pdf_measure import measure_pdf
+from remote_artwork.preflight.sandbox import CPU_SECONDS
 from remote_artwork.storage.reader import FilePart, PinnedFile, RangeReader
 
 A6 = (105, 148)
@@ -224,7 +227,8 @@ def test_it_is_a_preflight_check():
 
 
 def facts(data):
-    return PdfFacts.from_json(measure_pdf(io.BytesIO(data), cpu_seconds=float("inf")))
+    cpu_seconds = time.process_time() + CPU_SECONDS
+    return PdfFacts.from_json(measure_pdf(io.BytesIO(data), cpu_seconds=cpu_seconds))
 
 
 def measured_page(**entries):
@@ -516,15 +520,16 @@ def test_a_sloppy_pdf_that_every_program_shows_needs_no_repair(written, sloppy):
 # Damage inside.
 
 
-def card_with_picture(*, jpeg=False, pixels=200, **options):
-    """Make a PDF with a picture, a color profile and a font file, so that each part can be damaged."""
+def card_with_picture(*, jpeg=False, pixels=200, tiled=False, **options):
+    """Make a PDF with a picture. ``tiled``: it repeats itself, so that its data inflates to many times its size."""
 
     def change(document):
         page = document.pages[0]
         image = {"Type": pikepdf.Name.XObject, "Subtype": pikepdf.Name.Image, "Width": pixels, "Height": pixels}
         image |= {"BitsPerComponent": 8, "ColorSpace": pikepdf.Name.DeviceRGB}
         noise = Image.frombytes("RGB", (100, 100), JUNK[:30_000]).resize((pixels, pixels))
-        data = picture("JPEG", (pixels, pixels)) if jpeg else noise.tobytes()
+        tiles = (JUNK[:30_000] * (pixels * pixels // 10_000)) if tiled else noise.tobytes()
+        data = picture("JPEG", (pixels, pixels)) if jpeg else tiles
         if jpeg:
             image["Filter"] = pikepdf.Name.DCTDecode
         page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I1=document.make_stream(data, **image)))
@@ -537,8 +542,24 @@ def card_with_picture(*, jpeg=False, pixels=200, **options):
     return file.getvalue()
 
 
+def with_picture_filtered(encode, name, data):
+    """Add a filter to the picture of a PDF, as ReportLab does."""
+
+    def change(document):
+        image = document.pages[0].Resources.XObject.I1
+        filters = pikepdf.Array([pikepdf.Name(name), image.Filter])
+        image.write(encode(image.read_raw_bytes()), filter=filters)
+
+    return changed_pdf(change, data)
+
+
+def ascii85(data):
+    return base64.a85encode(data) + b"~>"
+
+
 WITH_PICTURE = {
     "flate": card_with_picture(),
+    "tiled flate": card_with_picture(pixels=600, tiled=True),
     "JPEG": card_with_picture(jpeg=True),
     "object streams": card_with_picture(object_stream_mode=pikepdf.ObjectStreamMode.generate),
     "linearized": card_with_picture(linearize=True),
@@ -555,8 +576,17 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", WITH_PICTURE)
 def test_damaged_content_is_damage(kind, damage):
-    assert facts(WITH_PICTURE[kind]).flaw == ""
+    whole = facts(WITH_PICTURE[kind])
+    assert (whole.flaw, whole.partly_decoded) == ("", False)
     assert facts(DAMAGES[damage](WITH_PICTURE[kind])).flaw in ("content_damaged", "part_missing", "not_openable")
+
+
+@pytest.mark.parametrize("damage", ["zeros", "random bytes", "a part left out"])
+@pytest.mark.parametrize("jpeg", [True, False])
+def test_damaged_content_with_several_filters_is_damage(jpeg, damage):
+    data = with_picture_filtered(ascii85, "/ASCII85Decode", card_with_picture(jpeg=jpeg))
+    assert facts(data).flaw == ""
+    assert facts(DAMAGES[damage](data)).flaw == "content_damaged"
 
 
 def test_a_hole_anywhere_is_damage_or_changes_nothing_that_is_printed():
