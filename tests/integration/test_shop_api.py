@@ -3,9 +3,12 @@
 import base64
 import contextlib
 import logging
+import pickle
 import socket
 import threading
 import traceback
+from functools import partial
+from urllib.parse import quote
 
 import pytest
 
@@ -95,6 +98,56 @@ def test_a_key_in_the_shops_message_is_redacted(server):
     server.fail((401, {"message": f"no such key: {server.KEY}"}, {}), on="any")
     with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*;"):
         ShopApi(server.url, headers={"X-API-KEY": server.KEY}, retry=ONCE).read("GET", "/v4/orders/id-1")
+
+
+@pytest.mark.parametrize(
+    "form", [str.lower, partial(quote, safe=""), quote, lambda key: base64.b64encode(key.encode()).decode()]
+)
+def test_a_key_in_the_shops_message_is_redacted_in_every_form(server, form):
+    user, secret = "cs_a", "cs_a+B/of+tests"
+    server.fail((401, {"message": f"no such key: {form(secret)}."}, {}), on="any")
+    with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*\.;"):
+        ShopApi(server.url, auth=(user, secret), retry=ONCE).read("GET", "/v4/orders/id-1")
+
+
+def test_a_header_may_have_a_scheme_in_front_of_its_key(server):
+    server.fail((401, {"message": "no such key: hush+hush"}, {}), on="any")
+    with pytest.raises(ra.AuthenticationFailed, match=r"no such key: \*\*\*;"):
+        ShopApi(server.url, headers={"Authorization": "Bearer hush+hush"}, retry=ONCE).read("GET", "/v4/orders/id-1")
+
+
+REFUSED = {
+    "api, key": lambda: ShopApi("https://shop.example", headers={"X-API-KEY": "hush\n"}),
+    "api, user": lambda: ShopApi("https://shop.example", auth=("user", "hush\n")),
+    "api, url": lambda: ShopApi("https://user:hush@shop.example"),
+    "api, query": lambda: ShopApi("https://shop.example/?key=hush"),
+    "api, http": lambda: ShopApi("http://shop.example/?key=hush"),
+    "api, not a url": lambda: ShopApi("https://user:hush@shop.example:port"),
+    "gelato": lambda: GelatoClient("hush\n"),
+    "woocommerce": lambda: WooCommerceClient("https://shop.example", "ck_of_tests", "hush\n"),
+}
+
+
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+def test_no_variable_of_a_refused_client_shows_its_key(make):
+    with pytest.raises(ra.ConfigurationError) as refusal:
+        make()
+    assert "hush" not in str(refusal.value)
+    frames = [
+        frame for frame, _ in traceback.walk_tb(refusal.value.__traceback__) if frame.f_code.co_filename != __file__
+    ]
+    assert not [value for frame in frames for value in frame.f_locals.values() if "hush" in repr(value)]
+
+
+@pytest.mark.parametrize("client", [ShopApi, GelatoClient, WooCommerceClient])
+def test_a_client_has_a_repr_before_it_is_made(client):
+    assert repr(client.__new__(client)).startswith(client.__name__)
+
+
+def test_a_client_with_a_key_cannot_be_pickled(api):
+    for client in (api, GelatoClient("hush"), WooCommerceClient("https://shop.example", "ck_of_tests", "hush")):
+        with pytest.raises(TypeError, match="contains a key and cannot be pickled"):
+            pickle.dumps(client)
 
 
 class Dripping:

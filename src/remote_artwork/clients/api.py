@@ -7,13 +7,14 @@ around it build orders from JSON. ``clients/gelato.py`` and ``clients/woocommerc
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import SplitResult, urlencode, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from attrs import evolve
 
@@ -86,12 +87,16 @@ class ShopApi:
         retry: RetryPolicy | None = None,
         network: NetworkPolicy | None = None,
     ) -> None:
-        url = _valid_url(base_url)
-        self._host = str(url.hostname)
-        for secret in (*(headers or {}).values(), *(auth or ())):
-            _check_key(secret, self._host)
+        try:
+            url = _valid_url(base_url)
+            self._host = str(url.hostname)
+            _check_keys([*(headers or {}).values()], self._host, may_have_scheme=True)
+            _check_keys(auth or (), self._host)
+        except ConfigurationError as error:
+            del base_url, headers, auth  # error reporters show the variables of each frame
+            raise error.with_traceback(None) from None
         token = b64encode(":".join(auth).encode()).decode() if auth else ""
-        self._secrets = [secret for secret in (*(headers or {}).values(), token, *(auth or ())) if secret]
+        self._secrets = _secrets([*(headers or {}).values(), token, *(auth or ())])
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -109,7 +114,10 @@ class ShopApi:
         )
 
     def __repr__(self) -> str:
-        return f"ShopApi({self._host!r})"
+        return f"ShopApi({getattr(self, '_host', '…')!r})"  # without a host if the URL was refused
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} contains a key and cannot be pickled; create it where it is used")
 
     def read(
         self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: object = None
@@ -183,8 +191,8 @@ class ShopApi:
         """The status and the shop's own message, with every key in it replaced."""
         message = content.get("message") if isinstance(content, dict) else None
         text = "".join(c for c in " ".join(str(message or "").split()) if c.isprintable())
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        if self._secrets:
+            text = self._secrets.sub("***", text)
         said = f"{self._host} responded with HTTP {status}"
         return f"{said}: {text[:_MAX_QUOTED]}" if text else said
 
@@ -196,6 +204,8 @@ def _valid_url(base_url: str) -> SplitResult:
         raise MissingExtra("a shop's API needs aiohttp: pip install 'remote_artwork[gelato,woocommerce]'") from error
     except ValueError as error:
         raise ConfigurationError(f"the URL of the shop's API is invalid ({error}); write https://HOST") from None
+    if url.query or url.fragment:
+        raise ConfigurationError("the URL of the shop's API contains a '?' or a '#'; remove what follows")
     if "@" in url.netloc:
         raise ConfigurationError("the URL of the shop's API contains a user name or password; pass them as arguments")
     is_local = url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost")
@@ -204,9 +214,31 @@ def _valid_url(base_url: str) -> SplitResult:
     return url
 
 
-def _check_key(secret: str, host: str) -> None:
-    """Refuses a key with a line end or a typographic character, which an HTTP library would quote in its error."""
-    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+_SHORTEST_SECRET = 4
+
+
+def _secrets(values: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds the keys in a text, in every form in which a shop may quote them. None if there are none."""
+    forms: set[str] = set()
+    for value in values:
+        for secret in {value, value.rpartition(" ")[2]}:
+            forms |= {secret, quote(secret), quote(secret, safe=""), b64encode(secret.encode()).decode()}
+    # The longest first: a user name may be the beginning of the password.
+    found = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, found)), re.IGNORECASE) if found else None
+
+
+def _check_keys(secrets: Iterable[str], host: str, *, may_have_scheme: bool = False) -> None:
+    """Refuses a key with a line end or a typographic character, which an HTTP library would quote in its error.
+
+    Args:
+        secrets: The keys.
+        host: The host, for the message.
+        may_have_scheme: Whether a word may be in front of each key, such as ``Bearer``.
+    """
+    word = r"[!-~]+"
+    form = re.compile(rf"(?:{word} )?{word}" if may_have_scheme else word)
+    if not all(form.fullmatch(secret) for secret in secrets):
         raise ConfigurationError(
             f"a key for {host} is empty, or contains a space, a line end or a special character; copy it again"
         )

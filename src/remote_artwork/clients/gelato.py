@@ -28,7 +28,7 @@ from remote_artwork.core.orders import (
     Recovery,
     UnreadableOrder,
 )
-from remote_artwork.errors import ClientError, NotPending
+from remote_artwork.errors import ClientError, ConfigurationError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 API_URL = "https://order.gelatoapis.com"
@@ -85,12 +85,16 @@ class GelatoClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self._api = ShopApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
+        try:
+            self._api = ShopApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
+        except ConfigurationError as error:
+            del api, api_key  # error reporters show the variables of each frame
+            raise error.with_traceback(None) from None
         self._placements = placements
         self._stores = tuple(stores)
 
     def __repr__(self) -> str:
-        return f"GelatoClient({self._api!r})"
+        return f"GelatoClient({getattr(self, '_api', '…')!r})"
 
     def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
         """Searches, then reads each order, because search results contain no items."""

@@ -30,7 +30,7 @@ from remote_artwork.core.orders import (
     Recovery,
     UnreadableOrder,
 )
-from remote_artwork.errors import ItemNotFound
+from remote_artwork.errors import ConfigurationError, ItemNotFound
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.retry import RetryPolicy
 
@@ -101,11 +101,15 @@ class WooCommerceClient:
         network: NetworkPolicy | None = None,
     ) -> None:
         base_url, auth = f"{url.rstrip('/')}/wp-json/wc/v3", (consumer_key, consumer_secret)
-        self._api = ShopApi(base_url, auth=auth, timeout=timeout, retry=retry, network=network)
+        try:
+            self._api = ShopApi(base_url, auth=auth, timeout=timeout, retry=retry, network=network)
+        except ConfigurationError as error:
+            del url, base_url, consumer_key, consumer_secret, auth  # error reporters show the variables of each frame
+            raise error.with_traceback(None) from None
         self._placements = placements
 
     def __repr__(self) -> str:
-        return f"WooCommerceClient({self._api!r})"
+        return f"WooCommerceClient({getattr(self, '_api', '…')!r})"
 
     def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
         """Reads page by page, oldest order first."""
