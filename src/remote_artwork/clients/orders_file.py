@@ -162,7 +162,8 @@ class OrdersFile:
                     self._cache.content = data, after
         except ClientError:
             raise
-        except InvalidOrdersFile as error:  # someone is editing it; as it is, the error would mean "outcome unknown"
+        except InvalidOrdersFile as error:
+            # A person is editing the file. An error that is not a ``ClientError`` would mean an unknown outcome.
             raise Unavailable(f"nothing was changed: {error}") from error
         except OSError as error:
             raise Unavailable(f"{self.path} could not be written, nothing was changed: {error.strerror}") from error

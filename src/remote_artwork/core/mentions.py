@@ -305,7 +305,8 @@ class MentionIndex:
             alone: Whether the number identifies the print of an order that needs only one file.
         """
         prints = self._prints_of(order)
-        if BRACKETED.fullmatch(text):  # the number of a copy, or of the item: the same only for the item's own number
+        # "(2)" can be the number of a copy or of the item, so it counts only if it is the number of the only item.
+        if BRACKETED.fullmatch(text):
             [print_] = prints.get(_key(text), [None])[:1] if len(prints.get("", ())) == 1 else [None]
             return (print_, [*rules, "item_left_out"]) if print_ and alone else None
         for rest, marks in ((text, []), (COPY_MARKS.sub("", text), ["marked_as_copy"])):

@@ -251,7 +251,8 @@ UNMATCHED = {
     ),
     "key_unprintable": "it cannot be used, because its name has a control character; upload it with a plain name",
     "key_with_backslash": (
-        "it cannot be used, because its name has a backslash, which is no folder here; upload it with a plain name"
+        "it cannot be used, because its name has a backslash, which does not separate folders here; upload it with a "
+        "plain name"
     ),
     "key_with_dot_folder": (
         "it cannot be used, because a folder in its path is named '.' or '..'; upload it to another folder"

@@ -101,7 +101,7 @@ def declared_length(ends: Ends) -> int | None:
 
 # A JPEG consists of segments that declare their length, and of coded data that does not. Its metadata can contain
 # thumbnails, which are complete JPEGs. So an end marker counts if the segments lead to it. If they do not reach the
-# tail, it counts if it follows coded data that cannot belong to a thumbnail. Else the file is read on.
+# tail, it counts if it follows coded data that cannot belong to a thumbnail. Otherwise, more of the file is read.
 
 _END_OF_IMAGE = 0xD9
 _START_OF_SCAN = 0xDA

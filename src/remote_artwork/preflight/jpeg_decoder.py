@@ -173,7 +173,7 @@ class _Decoder:
         errors.error_exit = _ON_ERROR(partial(self._on_error, errors))
         errors.emit_message = _ON_MESSAGE(partial(self._on_message, errors, source))
         image.err = ctypes.pointer(errors)
-        # It reports another version or size as a fatal error, and goes on with its own if that is ignored.
+        # It reports another version or size as a fatal error. If that is ignored, it continues with its own.
         library.jpeg_CreateDecompress(ctypes.byref(image), 62, ctypes.sizeof(image))
         self._created = True
         source.init_source = source.term_source = _INIT_SOURCE(lambda _image: None)

@@ -168,7 +168,7 @@ def contact_sheet(report: ScanReport, thumbnails: Mapping[str, bytes]) -> str:
         reject=Severity.REJECT,
         as_words=_as_words,
     )
-    return text.encode("utf-8", "backslashreplace").decode()  # bytes that are not text
+    return text.encode("utf-8", "backslashreplace").decode()  # a name may contain bytes that are not valid UTF-8
 
 
 def _resource(name: str) -> str:

@@ -64,7 +64,7 @@ class RangeReader:
         self._last_end = -1
 
     def pinned(self) -> StoredFile:
-        """The version of the file that every read of this reader is of, with its metadata.
+        """The one version of the file that this reader reads, with its metadata.
 
         Makes no request if a read has shown it, otherwise one HEAD. Before the first read, it is the current version,
         whichever version the reader was opened for.

@@ -68,7 +68,7 @@ class JudgingSource(Protocol):
 
 @define
 class JudgedSource:
-    """The ``PageSource`` of such a backend whose files are judged as ``head`` judges them."""
+    """A ``PageSource`` for such a backend. ``Page.file`` raises the errors of ``head`` for an unusable file."""
 
     folder: str
     source: JudgingSource

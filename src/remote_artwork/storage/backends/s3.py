@@ -257,7 +257,7 @@ _EXPIRY_DATE = re.compile(r'expiry-date="([^"]+)"')
 
 
 def _whole_size(headers: Mapping[str, str], file: StoredFile) -> int | None:
-    """The size of a file by the response to a ranged GET; as it is known if the response does not say."""
+    """The size of the whole file, from the response to a ranged GET; the known size if the response does not say it."""
     if "content-range" not in headers:
         return parse_size(headers.get("content-length", ""))  # the whole file
     size = headers["content-range"].rpartition("/")[2].strip()
