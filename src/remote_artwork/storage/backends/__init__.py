@@ -1,1 +1,1 @@
-"""Storage backends: one module per protocol, or two if one of them imports an SDK. Start with ``base``."""
+"""Storage backends: one module per protocol, and further ones for what it uses, such as an SDK. Start with ``base``."""
