@@ -1,6 +1,8 @@
 """A scanner that was made, and used, before its process forked."""
 
 import os
+import signal
+import threading
 import traceback
 import uuid
 
@@ -8,7 +10,12 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.ledgers.engine import OPENING
+from remote_artwork.ledgers.schema import _MIGRATING
+from remote_artwork.locks import ProcessLock
+from remote_artwork.storage.storage import _lock as opening_storage
 from remote_artwork.testing import FakeShop
+from remote_artwork.testing.ledger import KEY, claim
 from shop_files import JPEG, memory_folder
 
 
@@ -22,6 +29,7 @@ def in_child(work):
     child = os.fork()
     if child == 0:
         os.close(reader)
+        signal.alarm(300)  # a child that waits forever ends, and says nothing
         try:
             text = str(work())
         except BaseException:  # noqa: BLE001 - the child must not go on with the tests of its parent
@@ -71,3 +79,65 @@ def test_a_file_system_of_the_host_is_refused_in_the_child():
     scanner = ra.Scanner(ra.ArtworkStorage(Remote(), "/prints"), FakeShop([order("1001")]), ledger=ra.MemoryLedger())
     said = in_child(scanner.plan)
     assert "open it in each process, after the fork" in said
+
+
+@pytest.fixture
+def held():
+    """Holds a lock in another thread, as one that is in the middle of its work when the process forks."""
+    release, threads = threading.Event(), []
+
+    def hold(lock):
+        taken = threading.Event()
+
+        def work():
+            with lock:
+                taken.set()
+                release.wait(300)
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        assert taken.wait(60)
+
+    yield hold
+    release.set()
+    for thread in threads:
+        thread.join(60)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("lock", [OPENING, _MIGRATING])
+def test_a_ledger_works_in_a_child_that_was_forked_while_a_thread_used_one(tmp_path, held, lock):
+    def work():
+        with ra.SqlLedger(tmp_path / "ledger.db") as ledger:
+            claim(ledger, KEY)
+            return len(ledger.find("acme"))
+
+    held(lock)
+    assert in_child(work) == "1"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_memory_ledger_works_in_a_child_that_was_forked_while_a_thread_used_it(held):
+    ledger = ra.MemoryLedger()
+    claim(ledger, KEY)
+    held(ledger._lock)
+    assert in_child(lambda: len(ledger.find("acme"))) == "1"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_storage_opens_in_a_child_that_was_forked_while_a_thread_opened_one(tmp_path, held):
+    held(opening_storage)
+    network = ra.NetworkPolicy(allow_local=True)
+    assert in_child(lambda: ra.open_storage(tmp_path.as_uri(), network=network)).startswith("ArtworkStorage")
+
+
+def test_a_lock_that_is_held_by_the_thread_that_forks_can_be_released_in_the_child():
+    lock = ProcessLock()
+
+    def work():
+        lock.__exit__(None, None, None)
+        with lock:
+            return "free"
+
+    with lock:
+        assert in_child(work) == "free"

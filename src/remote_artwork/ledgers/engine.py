@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Collection
 from datetime import timedelta
@@ -29,6 +28,7 @@ from sqlalchemy.types import TypeEngine
 from remote_artwork.core.lifecycle import replace_unstorable
 from remote_artwork.errors import InvalidLedger, LedgerError, MissingExtra
 from remote_artwork.ledgers.sqlite_file import SqliteFile
+from remote_artwork.locks import ProcessLock
 
 _EXAMPLES = "write sqlite:///ledger.db or postgresql://user@host/database"
 _STARTS_LIKE_URL = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
@@ -137,7 +137,7 @@ def display_url(url: URL) -> str:
 READS: dict[str, Any] = {"remote_artwork_reads": True, "postgresql_readonly": True}
 """Execution options of a transaction that only reads. It does not wait for a writer."""
 
-OPENING = threading.Lock()
+OPENING = ProcessLock()
 """Held while this process opens a connection to a SQLite ledger, and while it reads one without a trace. Connections of
 one process share the index of the log. If a connection opens while the index is open for reading only, it cannot
 write."""

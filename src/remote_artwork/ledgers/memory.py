@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +20,7 @@ from remote_artwork.core.lifecycle import (
     lease_lost,
     lookup_keys,
 )
+from remote_artwork.locks import ProcessLock
 
 
 def _now() -> datetime:
@@ -49,7 +49,7 @@ class MemoryLedger:
 
     def __init__(self, *, clock: Callable[[], datetime] = _now) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._rows: dict[OrderKey, _Row] = {}
         self._forgotten: list[OrderRecord] = []
         self._scans: dict[str, int] = {}

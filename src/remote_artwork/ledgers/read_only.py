@@ -12,7 +12,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.engine import OPENING, READS, begin_sqlite, display_url, open_engine
 from remote_artwork.ledgers.schema import SchemaState, migrate, schema_state
 from remote_artwork.ledgers.sqlite_file import FileState, SqliteFile
+from remote_artwork.locks import ProcessLock
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class ReadOnlyFile:
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
-        self._copying = threading.Lock()
+        self._copying = ProcessLock()
         self._copy: tuple[FileState, SqliteFile, weakref.finalize[..., ReadOnlyFile]] | None = None
 
     def read(self, query: Callable[[Connection], T], *, empty: T) -> T:

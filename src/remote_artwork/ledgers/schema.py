@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import threading
 from pathlib import Path
 
 from sqlalchemy import (
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from remote_artwork.errors import InvalidLedger
+from remote_artwork.locks import ProcessLock
 
 metadata: MetaData = MetaData()
 
@@ -138,7 +138,7 @@ _LEDGER_SCHEMAS = text(
 )
 """Each schema with a ledger, and whether the search path leads to it. A user also finds schemas that it may not use."""
 
-_MIGRATING = threading.Lock()
+_MIGRATING = ProcessLock()
 """Alembic keeps its environment in module globals, so one thread at a time may use it."""
 
 _ADVISORY_LOCK = 0x72656D6F7465

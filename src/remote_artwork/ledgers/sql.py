@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -51,6 +50,7 @@ from remote_artwork.ledgers.engine import (
 from remote_artwork.ledgers.errors import InvalidRow, translate_errors
 from remote_artwork.ledgers.read_only import ReadOnlyFile
 from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
+from remote_artwork.locks import ProcessLock
 
 
 class SqlLedger:
@@ -85,7 +85,7 @@ class SqlLedger:
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._engine = open_engine(self._url, timeout=timeout)
         self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
-        self._preparing = threading.Lock()
+        self._preparing = ProcessLock()
         self._prepared: FileIdentity | None = None
         self._leased: dict[OrderKey, _Row] = {}
 

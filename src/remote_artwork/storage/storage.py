@@ -29,6 +29,7 @@ from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, 
 from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
 from remote_artwork.http import NetworkPolicy, with_operator_note
+from remote_artwork.locks import ProcessLock
 from remote_artwork.retry import RetryPolicy, share_budget
 from remote_artwork.storage.backends.base import (
     LOCAL,
@@ -510,7 +511,7 @@ def resolve_location(
 _file_systems: WeakValueDictionary[Hashable, AbstractFileSystem] = WeakValueDictionary()
 """The file systems in use. Sharing them saves memory and changes nothing else."""
 
-_lock = threading.Lock()
+_lock = ProcessLock()
 
 
 def shared_fs(location: Location, credentials: Credentials, network: NetworkPolicy) -> AbstractFileSystem:

@@ -124,7 +124,7 @@ def test_an_error_of_the_driver_keeps_no_variable_that_contains_the_password(url
     assert "hunter2" not in variables_of(caught.value) + str(caught.value) + attributes_of(caught.value)
 
 
-def test_an_error_after_the_url_was_parsed_keeps_no_variable_that_contains_the_password():
+def test_an_error_after_parsing_keeps_no_variable_that_contains_the_password():
     with pytest.raises(AttributeError) as caught:
         SqlLedger("postgresql://user:hunter2@host/shop", timeout="soon")  # type: ignore[arg-type]
     assert "hunter2" not in variables_of(caught.value)
