@@ -51,6 +51,9 @@ _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:[ .,'][0-9]{3})+")
 _PERCENT = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _PIECE = re.compile(r"[0-9]+|[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+")
+_SHAPES = str.maketrans("oil", "011")
+"""Letters → the digits that they look like."""
 
 _MIN_ANYWHERE = 3
 """A shorter number is a mention only at the beginning of a name, because it may be anything elsewhere."""
@@ -69,6 +72,8 @@ _MAX_SAME = 5
 """Orders kept for one spelling. From two on, nothing is suggested."""
 _MIN_JOINED = 6
 """A number without its separators must have this many digits. ``1001`` is never read as order ``10-01``."""
+_MIN_UUID = 16
+"""A number with that many letters and digits is the same without its separators, wherever they are."""
 _MAX_ITEM_DIGITS = 3
 """If the last part of an order number has more digits, it is not taken for an item number."""
 MIN_LENGTH_DIFFERENCE = 2
@@ -146,6 +151,10 @@ class MentionIndex:
     _longest: dict[str, int] = field(factory=dict, init=False)
     _by_item: dict[str, Order | None] = field(factory=dict, init=False)
     """The order with this long number or id of an item; None if there are several."""
+    _by_shape: defaultdict[str, list[Order]] = field(factory=lambda: defaultdict(list), init=False)
+    """The orders whose number has letters that look like digits, by what the number looks like."""
+    _by_joined_print: defaultdict[str, list[Order]] = field(factory=lambda: defaultdict(list), init=False)
+    """The orders by the names of their prints without separators."""
     _prints: dict[str, Mapping[str, Sequence[ExpectedFile]]] = field(factory=dict, init=False)
     _lengths: set[int] = field(factory=set, init=False)
     """The lengths of the numbers that are only digits."""
@@ -158,6 +167,7 @@ class MentionIndex:
             for key in {_strip_zeros(text) for item in order.items for text in (item.number, item.id or item.number)}:
                 if len(key) >= _MIN_ID and key.isdecimal():
                     self._by_item[key] = None if key in self._by_item else order
+            self._add_loose_keys(order, number)
             for key, spelling in _keys_of_order(order):
                 spellings = self._by_key.setdefault(key, {})
                 known = spellings.get(spelling, ())
@@ -165,6 +175,16 @@ class MentionIndex:
                     spellings[spelling] = (*known, order)
                 first = key.partition(" ")[0]
                 self._longest[first] = max(self._longest.get(first, 0), key.count(" ") + 1)
+
+    def _add_loose_keys(self, order: Order, number: str) -> None:
+        shape = number.translate(_SHAPES)
+        if shape != number and len(number) >= _MIN_JOINED and _WORD.fullmatch(number):
+            _append(self._by_shape[shape], order)
+        for item in order.items:
+            for basename in self.expected.basenames.get((order.id, item.number), {}).values():
+                joined = "".join(_PIECE.findall(fold(basename)))
+                if "/" not in basename and sum(map(str.isdecimal, joined)) >= _MIN_JOINED:
+                    _append(self._by_joined_print[joined], order)
 
     @cached_property
     def _has_only_labels(self) -> bool:
@@ -193,13 +213,33 @@ class MentionIndex:
                 else parts.orders
             )
             return self._reading(basename, parts, orders)
-        return self._read_items(fold(basename)) if self._by_item else None
+        text = fold(basename)
+        reading = self._read_items(text) if self._by_item else None
+        return reading or (self._read_loosely(text) if len(text) <= _MAX_LENGTH else None)
 
     def _read_items(self, text: str) -> Reading | None:
         """What a name says that contains no order number, but the long number or id of an item."""
         found = [self._by_item.get(_strip_zeros(piece)) for piece in _PIECE.findall(text)]
         orders = {order.id: order for order in found if order is not None}
         return Reading(tuple(orders.values()), in_other_folder="/" in text) if orders else None
+
+    def _read_loosely(self, text: str) -> Reading | None:
+        """What a name says that can also be a number of its own. So nothing is suggested for it.
+
+        It can be a print without separators (``SW10023`` and ``1`` in ``SW100231``), a number with digits for letters,
+        or a number whose last separator is that of a folder (``2024-0042`` in ``2024/0042_1``).
+        """
+        folders, slash, leaf = text.rpartition("/")
+        found = list(self._by_joined_print.get(leaf, ()))
+        if self._by_shape:
+            found += (
+                order for word in _WORD.findall(text) for order in self._by_shape.get(word.translate(_SHAPES), ())
+            )
+        if slash:
+            mentions = self._find(text.replace("/", "_"))
+            found += (order for each in mentions if each.start < len(folders) < each.end for order in each.orders)
+        orders = {order.id: order for order in found}
+        return Reading(tuple(orders.values()), in_other_folder=bool(slash)) if orders else None
 
     @staticmethod
     def can_be_part(number: str, order: Order) -> bool:
@@ -379,6 +419,11 @@ class MentionIndex:
         yield _key(fold(side))
 
 
+def _append(orders: list[Order], order: Order) -> None:
+    if len(orders) < _MAX_SAME and order not in orders:
+        orders.append(order)
+
+
 class _Piece(NamedTuple):
     """A run of letters or of digits. Leading zeros do not count."""
 
@@ -433,7 +478,7 @@ def _keys_of_order(order: Order) -> Iterator[tuple[str, Spelling]]:
     if (
         joined != _key(number)
         and sum(map(str.isdecimal, joined)) >= _MIN_JOINED
-        and all(piece.end - piece.start > 1 for piece in digits)
+        and (all(piece.end - piece.start > 1 for piece in digits) or len(joined.replace(" ", "")) >= _MIN_UUID)
     ):
         yield joined, Spelling.JOINED
     if len(digits) < len(pieces) and pieces[-1].key.isdecimal() and len(pieces[-1].key) > _MAX_ITEM_DIGITS:

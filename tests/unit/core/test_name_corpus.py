@@ -331,6 +331,49 @@ def test_a_letter_at_the_end_of_a_number_may_be_the_size_of_another_order():
     assert classifier.classify("1O01_1.pdf", {}).suggestion == "1001_1.pdf"
 
 
+SHOPS = [
+    Order("2024-00042", [OrderItem("1")]),
+    Order("b1c9a8d2-5f1e-4c7f-9b5e-1c2d3e4f5a6b", [OrderItem("1")]),
+    Order("3412345678", [OrderItem("4523456789")]),
+    Order("000000123", [OrderItem("1")]),
+    Order("SW10023", [OrderItem("1")]),
+    Order("OHSATILRP", [OrderItem("1")]),
+]
+"""Numbers as shops make them: by year, a UUID, long numbers, leading zeros, letters."""
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "is_suggested"),
+    [
+        ("2024/00042_1.pdf", "2024-00042", False),  # the folder may be all of the year
+        ("orders/2024/42.pdf", "2024-00042", False),
+        ("b1c9a8d25f1e4c7f9b5e1c2d3e4f5a6b_1.pdf", "b1c9a8d2-5f1e-4c7f-9b5e-1c2d3e4f5a6b", True),
+        ("B1C9A8D25F1E4C7F9B5E1C2D3E4F5A6B-1.png", "b1c9a8d2-5f1e-4c7f-9b5e-1c2d3e4f5a6b", True),
+        ("34123456784523456789.pdf", "3412345678", False),  # may be a number of its own
+        ("0000001231.pdf", "000000123", False),
+        ("sw100231.pdf", "SW10023", False),
+        ("0HSAT1LRP_1.pdf", "OHSATILRP", False),
+        ("0hsatilrp.pdf", "OHSATILRP", False),
+    ],
+)
+def test_a_number_of_a_shop_is_a_mention_in_every_spelling(name, number, is_suggested):
+    classifier = UnmatchedClassifier(PATTERN, expect_files(SHOPS, PATTERN), SHOPS)
+    outcome = classifier.classify(name, {})
+    [item] = next(order for order in SHOPS if order.number == number).items
+    expected = f"{number}_{item.number}"
+    assert (outcome.status, outcome.suggestion) == (NEAR, expected + name[-4:] if is_suggested else None)
+    assert expected in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2024/photos/00042_1.pdf", "2024/00041_1.pdf", "SW1002_31.pdf", "IMG34123456784523456789.jpg", "0HSATILRX_1.pdf"],
+)
+def test_a_number_in_other_parts_is_no_mention(name):
+    classifier = UnmatchedClassifier(PATTERN, expect_files(SHOPS, PATTERN), SHOPS)
+    assert classifier.classify(name, {}).status in (EARLY, UNRELATED)
+
+
 @pytest.mark.parametrize(
     ("number", "name"),
     [
