@@ -26,7 +26,7 @@ from sphinx.util.typing import ExtensionMetadata
 import remote_artwork
 
 PLACED = "public_names_placed"
-_PRIVATE = ("_lazy", "cli", "core", "runtime")
+_PRIVATE = ("_lazy", "cli", "core", "locks", "runtime")
 
 
 class PublicNames(SphinxDirective):

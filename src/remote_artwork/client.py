@@ -81,7 +81,7 @@ class FulfillmentClient(Protocol):
         """
 
     def get_order(self, order_id: str) -> Order:
-        """Returns one order in its current state, whatever the state is. No effect.
+        """Returns one order as it is now, in any state. No effect.
 
         Raises:
             OrderGone: The shop does not know the order.
@@ -136,7 +136,7 @@ class OrderFinder(Protocol):
     """An optional method of a client. It is called when the list of pending orders could not be read completely."""
 
     def find_orders(self, numbers: Collection[str]) -> Iterable[Order | UnreadableOrder]:
-        """Returns all orders that have one of these numbers, in whatever state. No effect.
+        """Returns all orders that have one of these numbers, in any state. No effect.
 
         The orders that the list already had are included. If one of them is not returned, nothing is sent.
 

@@ -1,8 +1,8 @@
 """Mentions: the numbers and ids of pending orders in the names of unmatched files.
 
-A name that mentions a pending order may be the file that the order waits for, whatever else the name contains. The
-order's number counts wherever it stands as a whole: ``1001`` is mentioned in ``Order 1001 Item 2`` and in ``1001/2``,
-but not in ``11001`` or ``1001A``. One print is suggested only if nothing else is possible:
+If a name mentions a pending order, the file may be the one that the order waits for, even with other text in its name.
+The order's number counts as a whole, at any position: ``Order 1001 Item 2`` and ``1001/2`` mention ``1001``, ``11001``
+and ``1001A`` do not. One print is suggested only if nothing else is possible:
 
 - The name mentions one pending order.
 - Each of its folders contains that order's number and nothing else but a label such as ``order``. What any other

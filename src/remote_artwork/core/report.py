@@ -227,7 +227,7 @@ FileListener = Callable[[FileOutcome], None]
 
 @define
 class FileTally:
-    """Counts unmatched files, and keeps the first 1,000 by name of each status, in whatever order they arrive.
+    """Counts unmatched files, and keeps the first 1,000 of each status, sorted by name. They may arrive in any order.
 
     Args:
         listener: Receives each file.

@@ -174,7 +174,7 @@ class ArtworkFiles:
 
 @frozen
 class PostSendCheck:
-    """Compares the files of one order after its call, whatever the call's outcome, in this scan or an earlier one.
+    """Compares the files of one order after its call, in this scan or an earlier one. The outcome does not matter.
 
     A replaced file is reported, so that a person decides. Nothing is sent again.
     """

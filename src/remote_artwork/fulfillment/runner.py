@@ -67,7 +67,7 @@ class CircuitBreaker:
 
         Args:
             answered: Services that answered at least once.
-            failed: Services that gave no answer in the end, whatever they answered before.
+            failed: Services that gave no answer in the end, even if they answered before.
         """
         for service in answered - failed:
             del self._unanswered[service]

@@ -43,7 +43,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # length 0, name, CRC
 
 
 def png_is_complete(ends: Ends, artwork: ArtworkReader) -> bool:
-    """Whether the chunks lead to the last one, whatever follows it."""
+    """Whether the chunks lead to the last one. More data may follow it."""
     if _PNG_END in ends.tail:
         return True
     part, part_at, at = b"", 0, 8

@@ -245,7 +245,7 @@ def _is_embedded(font: Any) -> bool:
 
 
 def _font_name(font: Any) -> str:
-    """Return the name, in whatever encoding it is. Bytes that are not UTF-8 are shown as in the file: ``#CB#CE``."""
+    """Return the name. It may have any encoding: bytes that are not UTF-8 are shown as in the file: ``#CB#CE``."""
     name = font.get("/BaseFont")
     if name is None:
         return "(no name)"
