@@ -53,6 +53,7 @@ from remote_artwork.core.report import (
     files_from_items,
     sorted_items,
 )
+from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import (
     ConfigurationError,
     FileReplaced,
@@ -527,9 +528,9 @@ class EventDispatcher:
             return
         try:
             self.observer.on_event(event)
-        except Exception:
+        except Exception as error:
             if not self._raised:
-                log.exception("observer_raised", extra={"event": event.event_name})
+                log.exception("observer_raised", extra={"event": event.event_name}, exc_info=redact_error(error))
             self._raised = True
 
 
@@ -552,7 +553,9 @@ def repeat(run_scan: Callable[[], object], *, every: timedelta, stop: threading.
             try:
                 run_scan()
             except Exception as error:
-                log.exception("scan_failed", extra={"error": str(error)})
+                log.exception(
+                    "scan_failed", extra={"error": redact_signatures(str(error))}, exc_info=redact_error(error)
+                )
             stop.wait(max(0.0, due - monotonic()))
 
 

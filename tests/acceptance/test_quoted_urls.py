@@ -1,6 +1,9 @@
 """A host that quotes the signed URL it was given: neither the report nor the ledger shows what it was signed with."""
 
 import json
+import logging
+import threading
+from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, quote
 
 import pytest
@@ -41,5 +44,46 @@ def test_a_signature_that_the_host_quotes_is_not_told_on(root, call, error, reco
         told = report.to_json() + repr(list(ledger.find("default")))
     assert "…" in told
     assert "1001_1.jpg?X" not in told
+    assert "deadbeef" not in told
+    assert "AKIA" not in told
+
+
+class Raising:
+    """Code of the host that fails and quotes the signed URL, also in the cause of its error."""
+
+    def __init__(self, shop):
+        self.shop = shop
+
+    def raise_error(self, *_arguments, **_options):
+        try:
+            raise ConnectionError(SIGNED)
+        except ConnectionError as error:
+            raise LookupError(f"no answer from {SIGNED}") from error
+
+    check = on_event = raise_error
+
+
+@pytest.mark.parametrize(
+    "part", ["pending_orders", "get_order", "attach_artwork", "fulfill", "check", "observer", "report"]
+)
+def test_a_signature_in_an_error_of_the_host_is_not_logged(root, part, caplog):
+    _, storage = memory_folder(root, "1001_1.jpg")
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    host = Raising(shop)
+    options = {"checks": [host]} if part == "check" else {"observer": host} if part == "observer" else {}
+    if part in ("pending_orders", "get_order", "attach_artwork", "fulfill"):
+        shop = type("Shop", (FakeShop,), {part: host.raise_error})(list(shop.orders.values()))
+    scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), **options)
+    stop = threading.Event()
+
+    def end(_report):
+        stop.set()
+        if part == "report":
+            host.raise_error()
+
+    with caplog.at_level(logging.DEBUG):
+        scanner.run_forever(every=timedelta(seconds=1), stop=stop, on_report=end)
+    told = "".join(f"{caplog.handler.format(record)} {vars(record)}" for record in caplog.records)
+    assert "LookupError" in told
     assert "deadbeef" not in told
     assert "AKIA" not in told

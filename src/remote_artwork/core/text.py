@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 import unicodedata
 from collections.abc import Collection
 
@@ -14,7 +15,7 @@ _INVISIBLE_CHARACTERS = (
 INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]+")
 """Characters that take no visible space, or change the direction of text. Python calls some of them printable."""
 
-_HINT = re.compile(r"sig|token|credential|access.{0,3}(?:key)?.{0,3}id", re.IGNORECASE)
+_HINT = re.compile(r"sig|token|credential|access.{0,3}(?:key)?.{0,3}id|authorization|hmac|:[^/\s@]*@", re.IGNORECASE)
 """What every text with a signature contains. Most texts do not, so they are checked only once."""
 _EQUALS = r"(?:=|%(?:25)*3d|\\+u003d|&#(?:x3d|61);)"
 _SEGMENT = re.compile(r"[^\s\"'<>]+")
@@ -25,7 +26,7 @@ _SIGNED_NAME = (
     rf"(?:x{_HYPHEN}(?:amz|goog|oss|cos|obs|ms){_HYPHEN}(?:security{_HYPHEN})?(?:signature|credential|token)"
     rf"|(?:aws|oss|google)?access{_HYPHEN}(?:key{_HYPHEN})?id)"
 )
-_NAME = rf"(?:signature(?:provided)?|sig|(?:[a-z]{{1,20}}{_HYPHEN})?token|credential)"
+_NAME = rf"(?:signature(?:provided)?|sig|hmac|(?:[a-z]{{1,20}}{_HYPHEN})?token|credential)"
 _QUOTE = r"\\*[\"'`]"
 _ASSIGNED = (
     rf"(?:{_QUOTE})?(?:\s*(?:{_EQUALS}>?|:|%(?:25)*3a|</[\w:]+>\s*<[\w:]+>|>)"
@@ -39,6 +40,15 @@ _SIGNED_VALUE = re.compile(
 )
 """A signature or a credential outside a query, for example in JSON, a header or XML. Other values are kept if they are
 shorter than a signature."""
+
+
+_USER = re.compile(r"(?<=://)[^\s\"'<>/?#@:]*:[^\s\"'<>/@]*@")
+"""A user name and a password in a URL."""
+_AUTHORIZATION = re.compile(
+    rf"(?P<name>(?<![a-z0-9])authorization{_ASSIGNED}(?:(?:bearer|basic|token|digest)\s+)?(?={_VALUE}{{8}})){_VALUE}+",
+    re.IGNORECASE,
+)
+"""The key in a header, or in a query."""
 
 
 def nfc(text: str) -> str:
@@ -56,11 +66,31 @@ def spellings(text: str) -> Collection[str]:
 def redact_signatures(text: str) -> str:
     """Replace each query that contains a signature or a credential: ``…/1001_1.pdf?…``, and such values elsewhere.
 
-    The query may be percent-encoded.
+    The query may be percent-encoded. A password in a URL and a key in an ``Authorization`` header are replaced, too.
     """
     if not _HINT.search(text):
         return text
-    return _SIGNED_VALUE.sub(lambda found: f"{found['name']}…", _SEGMENT.sub(_redact_query, text))
+    text = _AUTHORIZATION.sub(_keep_name, _USER.sub("…@", text))
+    return _SIGNED_VALUE.sub(_keep_name, _SEGMENT.sub(_redact_query, text))
+
+
+def _keep_name(found: re.Match[str]) -> str:
+    return f"{found['name']}…"
+
+
+class RedactedError(Exception):
+    """Stands in a log for an error whose text contained a signature or a credential. Has its traceback."""
+
+
+def redact_error(error: BaseException) -> BaseException:
+    """The error as it may be logged: itself, unless its text or that of a cause contains a signature."""
+    said = "".join(traceback.format_exception(error))
+    if redact_signatures(said) == said:
+        return error
+    copy = RedactedError(redact_signatures(f"{type(error).__name__}: {error}"))
+    if (cause := error.__cause__ or error.__context__) is not None:
+        copy.__cause__ = redact_error(cause)
+    return copy.with_traceback(error.__traceback__)
 
 
 def _redact_query(segment: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
+from remote_artwork.core.text import redact_error
 from remote_artwork.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -168,7 +169,7 @@ class OrderRunner:
             session.failures.append(error)
             _report_interruption(session, error, ItemStatus.FAILED)
         except Exception as error:  # one order that fails never stops the others
-            log.exception("order_failed", extra={"order_id": session.plan.order.id})
+            log.exception("order_failed", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
             _report_interruption(session, error, ItemStatus.FAILED)
 
     def _record_late_call(self, session: OrderSession) -> None:

@@ -26,6 +26,7 @@ from remote_artwork.core.sending import (
     fulfiller,
     refusal_resolves,
 )
+from remote_artwork.core.text import redact_error
 from remote_artwork.errors import (
     AlreadyFulfilled,
     ArtworkRejected,
@@ -257,7 +258,7 @@ class ShopSession:
                 raise
             except Exception as error:
                 session.attaching = None
-                log.exception("client_raised", extra={"order_id": session.plan.order.id})
+                log.exception("client_raised", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
                 session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
                 raise session.unanswered from error
             if problem := _answer_problem(answer):

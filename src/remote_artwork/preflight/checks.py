@@ -10,6 +10,7 @@ from remote_artwork.client import ArtworkReader, PreflightCheck
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.report import Finding, Severity
+from remote_artwork.core.text import redact_error
 from remote_artwork.errors import MissingExtra, StorageError
 from remote_artwork.preflight.base import rejection
 from remote_artwork.preflight.pdf import PdfCheck
@@ -69,5 +70,7 @@ def _run_check(check: PreflightCheck, artwork: ArtworkReader, item: OrderItem) -
     except StorageError:
         raise
     except Exception as error:
-        log.exception("preflight_check_failed", extra={"check": name, "file": artwork.file.name})
+        log.exception(
+            "preflight_check_failed", extra={"check": name, "file": artwork.file.name}, exc_info=redact_error(error)
+        )
         return [rejection("check_failed", check=name, error=type(error).__name__)]

@@ -18,7 +18,7 @@ from remote_artwork.core.orders import Order, OrderState, UnreadableOrder
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
-from remote_artwork.core.text import spellings
+from remote_artwork.core.text import redact_error, spellings
 from remote_artwork.errors import ClientError, ConfigurationError
 from remote_artwork.retry import RetryPolicy
 
@@ -147,7 +147,7 @@ def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: Re
     except ConfigurationError:
         raise
     except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
-        log.warning("pending_orders_broke_off", extra={"received": len(listed.orders)}, exc_info=True)
+        log.warning("pending_orders_broke_off", extra={"received": len(listed.orders)}, exc_info=redact_error(error))
         fault = Fault(part="client", because=reason("list_broke_off", error=_message(error)))
     pending = PendingOrders(
         orders=listed.orders,
@@ -175,7 +175,7 @@ def _with_uniqueness(
         except ConfigurationError:
             raise
         except Exception as error:  # the shop's code may raise anything; then nothing is known
-            log.warning("find_orders_failed", extra={"numbers": len(numbers)}, exc_info=True)
+            log.warning("find_orders_failed", extra={"numbers": len(numbers)}, exc_info=redact_error(error))
             return evolve(pending, hold=reason("orders_not_found", error=_message(error)))
     if promises_unique_numbers(client):
         return evolve(pending, hold_shared_names=because)
