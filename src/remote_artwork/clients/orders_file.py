@@ -56,6 +56,7 @@ class OrdersFile:
 
     Args:
         path: The file, in UTF-8. It may be a symbolic link.
+        call_limit: The longest time that a call may take.
         clock: Returns the time for ``fulfilled_at``.
 
     Raises:
@@ -69,7 +70,7 @@ class OrdersFile:
 
     recovery = Recovery.IDEMPOTENT
     attaching = Attaching.SEPARATE
-    call_limit: timedelta = timedelta(seconds=30)
+    call_limit: timedelta = field(default=timedelta(seconds=30), kw_only=True)
 
     def pending_orders(self) -> Iterable[Order]:
         """Returns the orders with the status ``pending_approval`` or ``pending``, in the order of the file."""
