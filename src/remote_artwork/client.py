@@ -11,7 +11,15 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Protocol, cast, runtime_checkable
 
 from remote_artwork.core.events import Event
-from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
+from remote_artwork.core.lifecycle import (
+    FulfillState,
+    Lease,
+    LedgerWrite,
+    OrderClaim,
+    OrderKey,
+    OrderRecord,
+    Step,
+)
 from remote_artwork.core.orders import (
     Artwork,
     ArtworkByItem,
@@ -23,7 +31,7 @@ from remote_artwork.core.orders import (
     UnreadableOrder,
 )
 from remote_artwork.core.report import Finding
-from remote_artwork.errors import ConfigurationError
+from remote_artwork.errors import ConfigurationError, LedgerError
 
 __all__ = [
     "ArtworkAttacher",
@@ -220,30 +228,46 @@ def _is_async(method: object) -> bool:
 class Ledger(Protocol):
     """Durable record of what a scan has begun and completed. Called by several threads and processes at once."""
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
-        """Leases one order for ``lease_for``, by the clock of the ledger. Creates its row if there is none.
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> Sequence[Lease | LedgerError | None]:
+        """Leases several orders in one durable transaction. Creates the row of an order if there is none.
 
-        Returns:
-            The lease with the current row; None while another owner holds a lease.
-
-        Raises:
-            LedgerUnavailable: Nothing was written.
-        """
-
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """Writes all steps in one durable transaction and renews the lease. Each row must still be in ``step.before``.
-
-        Without steps, it only verifies and renews the lease. Repeating the last write of the lease succeeds and changes
-        nothing, so a write whose outcome is unknown can be retried. ``apply_steps`` implements these rules.
+        An order that cannot be leased does not stop the others. If an order is named twice, it is claimed twice.
 
         Args:
-            lease: Must have the epoch of the row; an older one is refused.
-            steps: Transitions that the lifecycle tables allow.
-            release: Ends the lease in the same transaction.
+            orders: The orders. Without any, there is no transaction.
+            owner: The scanner that holds the leases. It may claim an order again; its older lease cannot write then.
+            lease_for: How long the leases last, by the clock of the ledger.
+
+        Returns:
+            The answer for each order, in the same sequence: the lease with the current row; None while another owner
+            holds a lease; an error if this order alone cannot be leased. An ``OrderNotStored`` is one of these errors.
 
         Raises:
-            LeaseLost: Another owner has the order, or a row is in another state. Nothing was written.
-            LedgerUnavailable: The steps may not have been written. Repeat the same call.
+            LedgerUnavailable: Some orders, or none, were leased. Repeat the call.
+        """
+
+    def advance(self, writes: Sequence[LedgerWrite]) -> Sequence[LedgerError | None]:
+        """Writes the steps of several leases in one durable transaction, and renews or ends the leases.
+
+        All steps of a write are written, or none. Each row must still be in ``step.before``. A write that is refused
+        does not stop the others. Several writes of one order are applied in their sequence. ``apply_write`` implements
+        these rules.
+
+        Repeating the last write of a lease succeeds and changes nothing. So a write whose outcome is unknown can be
+        repeated, together with any other writes.
+
+        Args:
+            writes: The writes. Without any, there is no transaction.
+
+        Returns:
+            The answer for each write, in the same sequence: None if it is durable, or the error if nothing of it was
+            written. ``LeaseLost``: another owner has the order, or a row is in another state. ``OrderNotStored``: the
+            ledger cannot store the text of this order. Another ``LedgerError``: the row cannot be read or written.
+
+        Raises:
+            LedgerUnavailable: Some writes, or none, were written. Repeat them.
         """
 
     def find(
@@ -278,6 +302,32 @@ class Ledger(Protocol):
         Returns:
             The number of orders deleted.
         """
+
+
+def claim_one(ledger: Ledger, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
+    """Lease one order.
+
+    Returns:
+        The lease; None while another owner holds one.
+
+    Raises:
+        LedgerError: The order was not leased, or the outcome is unknown.
+    """
+    [answer] = ledger.claim([OrderClaim(key=key, order_number=order_number)], owner=owner, lease_for=lease_for)
+    if isinstance(answer, LedgerError):
+        raise answer
+    return answer
+
+
+def advance_one(ledger: Ledger, lease: Lease, steps: Iterable[Step] = (), *, release: bool = False) -> None:
+    """Write the steps of one lease. Without steps, only renew or release it.
+
+    Raises:
+        LedgerError: Nothing was written, or the outcome is unknown (``LedgerUnavailable``).
+    """
+    [refused] = ledger.advance([LedgerWrite(lease=lease, steps=tuple(steps), release=release)])
+    if refused is not None:
+        raise refused
 
 
 @runtime_checkable

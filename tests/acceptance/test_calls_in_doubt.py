@@ -7,6 +7,7 @@ import pytest
 import remote_artwork as ra
 from doubt import LOST, Case, statuses
 from reasons import because
+from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderStep
 from remote_artwork.testing import FakeShop, Faults
 from shop_files import JPEG
@@ -127,11 +128,15 @@ def test_a_new_approval_waits_until_the_call_of_the_old_one_is_settled(root, rec
     assert sorted(statuses(case.scan())) == ["settling", "uncertain"]
     assert sorted(statuses(case.scan())) == ["settling", "uncertain"]
     assert not case.shop.effects
-    lease = case.ledger.claim(
-        OrderKey("default", "1001", "a"), order_number="1001", owner="a person", lease_for=timedelta(minutes=1)
+    lease = claim_one(
+        case.ledger,
+        OrderKey("default", "1001", "a"),
+        order_number="1001",
+        owner="a person",
+        lease_for=timedelta(minutes=1),
     )
     said = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN, reason=because("settled by a person"))
-    case.ledger.advance(lease, [said], release=True)
+    advance_one(case.ledger, lease, [said], release=True)
     assert statuses(case.scan()) == ["fulfilled"]
 
 

@@ -333,12 +333,13 @@ class TestLedger:
     def test_not_fulfilled_lets_the_next_scan_send_the_order(self, shop):
         stuck = (
             "import remote_artwork as ra\n"
+            "from remote_artwork.client import advance_one, claim_one\n"
             "from remote_artwork.core.lifecycle import *\nfrom datetime import timedelta\n"
             f"ledger = ra.SqlLedger('sqlite:///{shop.home}/orders.ledger.db')\n"
             "key = OrderKey('default', '1001')\n"
-            "lease = ledger.claim(key, order_number='1001', owner='x', lease_for=timedelta(0))\n"
+            "lease = claim_one(ledger, key, order_number='1001', owner='x', lease_for=timedelta(0))\n"
             "for a, b in (('open', 'fulfill_intent'), ('fulfill_intent', 'uncertain')):\n"
-            "    ledger.advance(lease, [OrderStep(before=FulfillState(a), after=FulfillState(b))])\n"
+            "    advance_one(ledger, lease, [OrderStep(before=FulfillState(a), after=FulfillState(b))])\n"
         )
         subprocess.run([sys.executable, "-c", stuck], check=True)
         assert shop.run("scan").returncode == 1

@@ -77,10 +77,10 @@ def test_what_a_scan_has_settled_between_look_and_claim_stays_as_it_is(root, tmp
     assert case.scan() == "uncertain"
     real = ra.SqlLedger.claim
 
-    def claim(self, *key, **lease):
+    def claim(self, orders, **lease):
         monkeypatch.setattr(ra.SqlLedger, "claim", real)
         assert case.scan() == "fulfilled"
-        return real(self, *key, **lease)
+        return real(self, orders, **lease)
 
     monkeypatch.setattr(ra.SqlLedger, "claim", claim)
     refused = case.resolve(word)

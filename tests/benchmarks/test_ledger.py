@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from done_orders import remember_done
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import ItemState, ItemStep, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import FILES, FULFILLED, HOUR, INTEND, SELECT, VERIFY, claim
@@ -40,8 +41,8 @@ def test_one_order_from_claim_to_release(ledger: SqlLedger, benchmark):
     def one_order() -> None:
         lease = claim(ledger, OrderKey("acme", f"order-{next(numbers)}"))
         for steps in ([SELECT], [VERIFY], [ATTACH], [ATTACHED], [INTEND], [FULFILLED]):
-            ledger.advance(lease, steps)
-        ledger.advance(lease, (), release=True)
+            advance_one(ledger, lease, steps)
+        advance_one(ledger, lease, release=True)
 
     benchmark(one_order)
 

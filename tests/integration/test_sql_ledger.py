@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import HOUR, KEY, SELECT, claim, ids, only, try_claim
@@ -21,6 +22,7 @@ ORDERS = [OrderKey("acme", f"order-{number}") for number in range(50)]
 CLAIM_ALL = """
 import sys
 from datetime import timedelta
+from remote_artwork.client import claim_one
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 
@@ -30,17 +32,18 @@ sys.stdin.readline()
 with SqlLedger(url) as ledger:
     for number in range(50):
         key = OrderKey("acme", f"order-{number}")
-        if ledger.claim(key, order_number=str(number), owner=owner, lease_for=timedelta(hours=1)):
+        if claim_one(ledger, key, order_number=str(number), owner=owner, lease_for=timedelta(hours=1)):
             print(key.order_id)
 """
 
 DIE_WORKING = """
 import os, signal, sys
+from remote_artwork.client import advance_one
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, claim
 
 ledger = SqlLedger(sys.argv[1])
-ledger.advance(claim(ledger, KEY), [SELECT])
+advance_one(ledger, claim(ledger, KEY), [SELECT])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -94,7 +97,7 @@ def test_a_ledger_that_was_used_before_a_fork_works_on_both_sides(url: str):
         child.start()
         child.join(TIMEOUT)
         assert child.exitcode == 0
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
         assert ids(ledger.find("acme")) == {"order-0", "order-1"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 import remote_artwork as ra
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import Lease, OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.engine import open_engine, parse_ledger_url
@@ -91,9 +92,9 @@ def test_a_locked_row_is_waited_for_no_longer_than_the_time_out(postgres_url: st
         lease = claim(ledger, KEY)
         shop.execute("UPDATE remote_artwork_order SET reason = 'x'")
         with pytest.raises(LedgerUnavailable, match="did not respond within the timeout; try again"):
-            ledger.advance(lease, [SELECT])
+            advance_one(ledger, lease, [SELECT])
         shop.rollback()
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
 
 
 def test_a_connection_that_was_cut_is_replaced(postgres_url: str):
@@ -101,7 +102,7 @@ def test_a_connection_that_was_cut_is_replaced(postgres_url: str):
         lease = claim(ledger, KEY)
         with psycopg.connect(postgres_url, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
 
 
 def test_a_server_that_is_not_there_says_so_and_hides_the_password():
@@ -202,7 +203,7 @@ def test_the_default_isolation_of_the_database_does_not_matter(postgres_url: str
         with SqlLedger(postgres_url) as ledger:
             leases = [lease for key in keys if (lease := try_claim(ledger, key, owner=f"worker {number}"))]
             for lease in leases:
-                ledger.advance(lease, [SELECT])
+                advance_one(ledger, lease, [SELECT])
             return len(leases)
 
     with ThreadPoolExecutor(4) as pool:

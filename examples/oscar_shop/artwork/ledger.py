@@ -1,29 +1,35 @@
 """The ledger of the scans, in the shop's database."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import attrs
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, DataError, InterfaceError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from artwork.models import LedgerRow, UsedFile
 from artwork.records import fields_of, record_of
-from remote_artwork.errors import LeaseLost, LedgerUnavailable
+from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable, OrderNotStored
 from remote_artwork.ledgers import (
     UNRESOLVED_STATES,
     FulfillState,
     Lease,
+    LedgerWrite,
+    OrderClaim,
     OrderKey,
     OrderRecord,
-    Step,
-    apply_steps,
+    apply_write,
     file_key,
     forgotten_record,
+    lookup_keys,
     replace_unstorable,
 )
+
+T = TypeVar("T", OrderClaim, LedgerWrite)
+A = TypeVar("A")
 
 BATCH_SIZE = 500
 """The number of values in one ``IN``. Every database has a limit."""
@@ -32,59 +38,18 @@ BATCH_SIZE = 500
 class DjangoLedger:
     """A ``Ledger`` on Django's ORM.
 
-    Each write is its own transaction. Inside another transaction, which could roll it back, Django refuses the write.
+    Each call that writes is one transaction. Inside another transaction, which could roll it back, Django refuses it.
     ``writes`` counts the writes to a row: an update is refused if another process wrote the row after it was read.
     All times come from the database's clock.
     """
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
-        free = Q(owner=None) | Q(owner=owner) | Q(lease_until__lte=Now())
-        with _durable_transaction():
-            LedgerRow.objects.bulk_create(
-                [
-                    LedgerRow(
-                        **attrs.asdict(key),
-                        order_number=order_number,
-                        state=FulfillState.OPEN,
-                        lease_until=Now(),
-                        updated_at=Now(),
-                        seen_at=Now(),
-                    )
-                ],
-                ignore_conflicts=True,
-            )
-            granted = _rows(key).filter(free)
-            if not granted.update(
-                order_number=order_number,
-                owner=owner,
-                lease_until=Now() + lease_for,
-                epoch=F("epoch") + 1,
-                writes=F("writes") + 1,
-            ):
-                return None
-            row = _rows(key).get()
-            return Lease(record=record_of(row), owner=owner, epoch=row.epoch, duration=lease_for)
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> list[Lease | LedgerError | None]:
+        return _answer_each(orders, lambda order: _claim(order, owner, lease_for))
 
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        with _durable_transaction():
-            row = _rows(lease.key).first()
-            if row is None:
-                raise LeaseLost(f"order {lease.key.order_id}: the ledger no longer has its row")
-            before = record_of(row)
-            after = apply_steps(before, steps, lease=lease, owner=row.owner, epoch=row.epoch, release=release)
-            changes = {} if after is before else fields_of(after, now=row.now)
-            unchanged_row = _rows(lease.key).filter(writes=row.writes)
-            if not unchanged_row.update(
-                **changes,
-                owner=None if release else lease.owner,
-                lease_until=Now() + lease.duration,
-                writes=F("writes") + 1,
-            ):
-                raise LeaseLost(f"order {lease.key.order_id}: another scan changed it at the same time")
-            if after.used_files != before.used_files:
-                row.used_files.all().delete()
-                keys = {file_key(file.name) for file in after.used_files}
-                UsedFile.objects.bulk_create([UsedFile(row=row, file_key=key) for key in keys])
+    def advance(self, writes: Sequence[LedgerWrite]) -> list[LedgerError | None]:
+        return _answer_each(writes, _advance)
 
     def find(
         self,
@@ -125,6 +90,70 @@ class DjangoLedger:
             ).exclude(state__in=UNRESOLVED_STATES)
             deleted, _ = forgotten.filter(used_files=None).delete()
             return deleted + forgotten.update(forgotten=True, items={})
+
+
+def _claim(order: OrderClaim, owner: str, lease_for: timedelta) -> Lease | None:
+    new = LedgerRow(
+        **attrs.asdict(order.key),
+        order_number=order.order_number,
+        state=FulfillState.OPEN,
+        lease_until=Now(),
+        updated_at=Now(),
+        seen_at=Now(),
+    )
+    LedgerRow.objects.bulk_create([new], ignore_conflicts=True)
+    free = Q(owner=None) | Q(owner=owner) | Q(lease_until__lte=Now())
+    granted = _rows(order.key).filter(free)
+    if not granted.update(
+        order_number=order.order_number,
+        owner=owner,
+        lease_until=Now() + lease_for,
+        epoch=F("epoch") + 1,
+        writes=F("writes") + 1,
+    ):
+        return None
+    row = _rows(order.key).get()
+    return Lease(record=record_of(row), owner=owner, epoch=row.epoch, duration=lease_for)
+
+
+def _advance(write: LedgerWrite) -> None:
+    row = _rows(write.key).first()
+    if row is None:
+        raise LeaseLost(f"order {write.key.order_id}: the ledger no longer has its row")
+    before = record_of(row)
+    after = apply_write(before, write, owner=row.owner, epoch=row.epoch)
+    changes = {} if after is before else fields_of(after, now=row.now)
+    unchanged_row = _rows(write.key).filter(writes=row.writes)
+    if not unchanged_row.update(
+        **changes,
+        owner=None if write.release else write.lease.owner,
+        lease_until=Now() + write.lease.duration,
+        writes=F("writes") + 1,
+    ):
+        raise LeaseLost(f"order {write.key.order_id}: another scan changed it at the same time")
+    if after.used_files != before.used_files:
+        row.used_files.all().delete()
+        keys = {key for file in after.used_files for key in lookup_keys(file)}
+        UsedFile.objects.bulk_create([UsedFile(row=row, file_key=key) for key in keys])
+
+
+def _answer_each(orders: Sequence[T], write: Callable[[T], A]) -> list[A | LedgerError]:
+    """Write each order in one durable transaction. An order that is refused is rolled back to its savepoint.
+
+    All processes lock the rows in the order of their keys, so they never wait for each other.
+    """
+    answers: dict[int, A | LedgerError] = {}
+    if orders:
+        with _durable_transaction():
+            for number in sorted(range(len(orders)), key=lambda number: orders[number].key):
+                try:
+                    with transaction.atomic():
+                        answers[number] = write(orders[number])
+                except LeaseLost as error:
+                    answers[number] = error
+                except (DataError, ValueError) as error:
+                    answers[number] = OrderNotStored(f"the ledger cannot store this order: {error}")
+    return [answers[number] for number in range(len(orders))]
 
 
 def _rows(key: OrderKey) -> QuerySet:

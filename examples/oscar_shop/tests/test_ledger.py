@@ -9,6 +9,7 @@ from artwork.records import record_of
 from django.db import connection, transaction
 from django.db.models import F
 
+from remote_artwork.client import advance_one, claim_one
 from remote_artwork.errors import LeaseLost, LedgerUnavailable
 from remote_artwork.ledgers import FulfillState, Lease, OrderKey, OrderRecord, OrderStep
 from remote_artwork.testing import LedgerContract
@@ -41,7 +42,7 @@ class TestDjangoLedger(LedgerContract):
 
         monkeypatch.setattr("artwork.ledger.record_of", meanwhile)
         with pytest.raises(LeaseLost, match="another scan"):
-            ledger.advance(lease, [INTEND])
+            advance_one(ledger, lease, [INTEND])
         assert LedgerRow.objects.get().state == FulfillState.OPEN
 
     def test_a_missing_table_is_an_unavailable_ledger(self, ledger: DjangoLedger) -> None:
@@ -52,6 +53,6 @@ class TestDjangoLedger(LedgerContract):
 
 
 def claim(ledger: DjangoLedger) -> Lease:
-    lease = ledger.claim(OrderKey("acme", "1"), order_number="1", owner="us", lease_for=timedelta(hours=1))
+    lease = claim_one(ledger, OrderKey("acme", "1"), order_number="1", owner="us", lease_for=timedelta(hours=1))
     assert lease is not None
     return lease

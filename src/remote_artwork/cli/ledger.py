@@ -18,6 +18,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.options import ledger_url
 from remote_artwork.cli.output import finish
+from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import (
     DEFAULT_TENANT,
     UNRESOLVED_STATES,
@@ -117,19 +118,19 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
         selection = {name: value for name, value in options.items() if value is not None}
         record = _find_uncertain(find_orders(book, tenant, number), number, selection)
         person = getpass.getuser()
-        lease = book.claim(record.key, order_number=number, owner=f"a person: {person}", lease_for=_LEASE)
+        lease = claim_one(book, record.key, order_number=number, owner=f"a person: {person}", lease_for=_LEASE)
         if lease is None:
             raise ra.ConfigurationError(f"a scan is processing order {number}; try again when it has finished")
         try:
             _require_resolvable(lease.record, number, fulfilled=fulfilled or call_is_over)
         except ra.ConfigurationError:
-            book.advance(lease, (), release=True)
+            advance_one(book, lease, release=True)
             raise
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
         receipt = lease.record.receipt if fulfilled else None
         why = reason("resolved_by_person", person=person)
         step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
-        book.advance(lease, [step], release=True)
+        advance_one(book, lease, [step], release=True)
         typer.echo(f"The ledger now has order {number} as {after}.")
         return 0
 

@@ -77,7 +77,7 @@ def is_transition(before: ItemState | FulfillState | None, after: ItemState | Fu
     return not isinstance(before, FulfillState) and after in ITEM_TRANSITIONS[before]
 
 
-@frozen
+@frozen(order=True)
 class OrderKey:
     """Identifies the ledger's row of an order: one approval of one order of one tenant."""
 
@@ -350,6 +350,14 @@ class OrderStep:
 Step = ItemStep | OrderStep
 
 
+def _allowed_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    allowed = tuple(steps)
+    for step in allowed:
+        if not is_transition(step.before, step.after):
+            raise ValueError(f"no transition leads from {step.before} to {step.after}: {step}")
+    return allowed
+
+
 @frozen(kw_only=True)
 class Lease:
     """The exclusive right to work on one order for a limited time.
@@ -372,6 +380,42 @@ class Lease:
         return self.record.key
 
 
+@frozen(kw_only=True)
+class OrderClaim:
+    """An order to lease, for ``Ledger.claim``.
+
+    Args:
+        key: The order and its approval.
+        order_number: The number that people use for the order.
+    """
+
+    key: OrderKey
+    order_number: str
+
+
+@frozen(kw_only=True)
+class LedgerWrite:
+    """A write of the holder of a lease, for ``Ledger.advance``.
+
+    Args:
+        lease: Must have the epoch of the row; an older one is refused.
+        steps: Transitions of the row and its items, in order. Without steps, the write only renews the lease.
+        release: Whether the write ends the lease.
+
+    Raises:
+        ValueError: The lifecycle tables do not contain a transition. This is an error in the caller.
+    """
+
+    lease: Lease
+    steps: tuple[Step, ...] = field(default=(), converter=_allowed_steps)
+    release: bool = False
+
+    @property
+    def key(self) -> OrderKey:
+        """The order of the write."""
+        return self.lease.key
+
+
 def lease_lost(key: OrderKey) -> LeaseLost:
     """The error for a lease that may not write any more."""
     return LeaseLost(
@@ -380,16 +424,8 @@ def lease_lost(key: OrderKey) -> LeaseLost:
     )
 
 
-def apply_steps(
-    record: OrderRecord,
-    steps: Sequence[Step],
-    *,
-    lease: Lease,
-    owner: str | None,
-    epoch: int,
-    release: bool = False,
-) -> OrderRecord:
-    """Return the row after these steps. These are the rules of ``Ledger.advance``; every ledger uses them.
+def apply_write(record: OrderRecord, write: LedgerWrite, *, owner: str | None, epoch: int) -> OrderRecord:
+    """Return the row after a write. These are the rules of ``Ledger.advance``; every ledger uses them.
 
     The function writes nothing. A ledger reads the row, calls it, and stores the result unless the row was changed in
     between. It renews or releases the lease in the same transaction. If the result is not ``record`` itself, the ledger
@@ -398,33 +434,28 @@ def apply_steps(
 
     Args:
         record: The row in the ledger.
-        steps: As passed to ``Ledger.advance``.
-        lease: As passed to ``Ledger.advance``.
+        write: As passed to ``Ledger.advance``.
         owner: The holder of the row's lease in the ledger; None if it was released.
         epoch: The number of the row's last grant in the ledger.
-        release: As passed to ``Ledger.advance``.
 
     Returns:
         The row to store. It is ``record`` itself if there are no steps, or if this lease has written them before.
 
     Raises:
         LeaseLost: The lease may not write, or a row is in another state than its step expects.
-        ValueError: The tables do not contain a transition. This is an error in the caller.
     """
-    for step in steps:
-        if not is_transition(step.before, step.after):
-            raise ValueError(f"no transition leads from {step.before} to {step.after}: {step}")
-    if epoch != lease.epoch or owner not in ((lease.owner, None) if release else (lease.owner,)):
+    lease = write.lease
+    if epoch != lease.epoch or owner not in ((lease.owner, None) if write.release else (lease.owner,)):
         raise lease_lost(lease.key)
     try:
         if owner is None:
             raise lease_lost(lease.key)
         after = record
-        for step in steps:
+        for step in write.steps:
             after = _apply_step(after, step)
     except LeaseLost:
         # Only the holder of the lease writes the row. If it shows the steps, this write was repeated.
-        if not _shows(record, steps):
+        if not _shows(record, write.steps):
             raise
         return record
     return after

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from attrs import define, field
 
+from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.events import Emit, item_reported, order_started
 from remote_artwork.core.lifecycle import FulfillState, Lease
 from remote_artwork.core.planner import OrderPlan
@@ -143,9 +144,8 @@ class OrderRunner:
 
     def _claim(self, plan: OrderPlan) -> Lease | None:
         def claim() -> Lease | None:
-            return self.services.ledger.claim(
-                plan.key, order_number=plan.order.number, owner=self.owner, lease_for=self._lease_for
-            )
+            ledger, number = self.services.ledger, plan.order.number
+            return claim_one(ledger, plan.key, order_number=number, owner=self.owner, lease_for=self._lease_for)
 
         return self.services.retry.call(claim, on=LedgerUnavailable)
 
@@ -185,7 +185,7 @@ class OrderRunner:
 
     def _release(self, lease: Lease) -> None:
         try:
-            self.services.ledger.advance(lease, (), release=True)
+            advance_one(self.services.ledger, lease, release=True)
         except (LedgerError, InvalidLedger) as error:  # the lease expires; the order's own outcome is what counts
             log.info("lease_not_released", extra={"order_id": lease.key.order_id, "error": str(error)})
 

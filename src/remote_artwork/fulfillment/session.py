@@ -11,7 +11,7 @@ from typing import Literal
 
 from attrs import define, evolve, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger
+from remote_artwork.client import FulfillmentClient, Ledger, advance_one
 from remote_artwork.core.events import Emit, event_of_step
 from remote_artwork.core.lifecycle import (
     FileRecord,
@@ -185,7 +185,7 @@ class OrderSession:
 
     def _write(self, *steps: Step) -> None:
         with self._one_write_at_a_time:
-            self.ledger.advance(self.lease, steps)
+            advance_one(self.ledger, self.lease, steps)
 
     def advance(self, *steps: Step) -> None:
         """Write the steps, all or none. Without steps, check that this scan still holds the lease.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable, OrderNotStored
 from remote_artwork.ledgers.engine import display_url
@@ -64,7 +64,9 @@ def translate_errors(url: URL) -> Iterator[None]:
         )
     except (SQLAlchemyError, sqlite3.Error) as error:
         origin = error.orig if isinstance(error, DBAPIError) else error
-        raise _ledger_error(url, origin) from _without_frames(error)
+        # The driver of PostgreSQL refuses some text itself, and its error has no code then.
+        refused = _not_stored(url, _text_of(origin, url)) if isinstance(error, DataError) else None
+        raise refused or _ledger_error(url, origin) from _without_frames(error)
 
 
 def _without_frames(error: BaseException) -> BaseException:

@@ -11,15 +11,17 @@ from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     FulfillState,
     Lease,
+    LedgerWrite,
+    OrderClaim,
     OrderKey,
     OrderRecord,
-    Step,
-    apply_steps,
+    apply_write,
     file_key,
     forgotten_record,
     lease_lost,
     lookup_keys,
 )
+from remote_artwork.errors import LeaseLost, LedgerError
 from remote_artwork.locks import ProcessLock
 
 
@@ -54,43 +56,56 @@ class MemoryLedger:
         self._forgotten: list[OrderRecord] = []
         self._scans: dict[str, int] = {}
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> list[Lease | LedgerError | None]:
         """See ``Ledger.claim``."""
         with self._lock:
             now = self._clock()
-            row = self._rows.get(key) or _Row(
-                record=OrderRecord(key=key, order_number=order_number, updated_at=now),
-                seen_in_scan=self._scans.get(key.tenant, 0),
-                seen_at=now,
-                lease_until=now,
-            )
-            if row.owner not in (None, owner) and row.lease_until > now:
-                return None
-            self._rows[key] = row = evolve(
-                row,
-                record=evolve(row.record, order_number=order_number),
-                owner=owner,
-                lease_until=now + lease_for,
-                epoch=row.epoch + 1,
-            )
-            return Lease(record=_record(row, now), owner=owner, epoch=row.epoch, duration=lease_for)
+            return [self._claim(order, owner, lease_for, now) for order in orders]
 
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
+    def _claim(self, order: OrderClaim, owner: str, lease_for: timedelta, now: datetime) -> Lease | None:
+        key, number = order.key, order.order_number
+        row = self._rows.get(key) or _Row(
+            record=OrderRecord(key=key, order_number=number, updated_at=now),
+            seen_in_scan=self._scans.get(key.tenant, 0),
+            seen_at=now,
+            lease_until=now,
+        )
+        if row.owner not in (None, owner) and row.lease_until > now:
+            return None
+        self._rows[key] = row = evolve(
+            row,
+            record=evolve(row.record, order_number=number),
+            owner=owner,
+            lease_until=now + lease_for,
+            epoch=row.epoch + 1,
+        )
+        return Lease(record=_record(row, now), owner=owner, epoch=row.epoch, duration=lease_for)
+
+    def advance(self, writes: Sequence[LedgerWrite]) -> list[LedgerError | None]:
         """See ``Ledger.advance``. A lease that has ended may still write if no other scanner has claimed the order."""
         with self._lock:
             now = self._clock()
-            row = self._rows.get(lease.key)
-            if row is None:
-                raise lease_lost(lease.key)
-            before = _record(row, now)
-            record = apply_steps(before, steps, lease=lease, owner=row.owner, epoch=row.epoch, release=release)
-            self._rows[lease.key] = evolve(
-                row,
-                record=record if record is before else evolve(record, updated_at=now),
-                owner=None if release else lease.owner,
-                lease_until=now + lease.duration,
-                intent_at=None if record.intent_age is None else now - record.intent_age,
-            )
+            return [self._advance(write, now) for write in writes]
+
+    def _advance(self, write: LedgerWrite, now: datetime) -> LeaseLost | None:
+        row = self._rows.get(write.key)
+        if row is None:
+            return lease_lost(write.key)
+        before = _record(row, now)
+        try:
+            record = apply_write(before, write, owner=row.owner, epoch=row.epoch)
+        except LeaseLost as error:
+            return error
+        self._rows[write.key] = evolve(
+            row,
+            record=record if record is before else evolve(record, updated_at=now),
+            owner=None if write.release else write.lease.owner,
+            lease_until=now + write.lease.duration,
+            intent_at=None if record.intent_age is None else now - record.intent_age,
+        )
+        return None
 
     def find(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import attrs
 from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, union_all, update
@@ -26,16 +26,17 @@ from remote_artwork.core.lifecycle import (
     ItemRecord,
     ItemState,
     Lease,
+    LedgerWrite,
+    OrderClaim,
     OrderKey,
     OrderRecord,
-    Step,
-    apply_steps,
+    apply_write,
     file_key,
     lease_lost,
     records_intent,
 )
 from remote_artwork.core.reasons import Reason
-from remote_artwork.errors import ConfigurationError, InvalidLedger, LeaseLost
+from remote_artwork.errors import ConfigurationError, InvalidLedger, LeaseLost, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.engine import (
     READS,
     DatabaseNow,
@@ -51,6 +52,9 @@ from remote_artwork.ledgers.errors import InvalidRow, translate_errors
 from remote_artwork.ledgers.read_only import ReadOnlyFile
 from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
 from remote_artwork.locks import ProcessLock
+
+T = TypeVar("T")
+C = TypeVar("C", OrderClaim, LedgerWrite)
 
 
 class SqlLedger:
@@ -110,56 +114,82 @@ class SqlLedger:
         if self._reader:
             self._reader.close()
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
-        """See ``Ledger.claim``. The owner of a lease may claim the order again; its older lease cannot write then."""
-        now = DatabaseNow()
-        available = or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now, orders.c.lease_owner == owner)
-        with self._writing() as connection:
-            connection.execute(
-                insert_into(connection, orders)
-                .values(
-                    **attrs.asdict(key),
-                    order_number=order_number,
-                    state=FulfillState.OPEN,
-                    epoch=0,
-                    updated_at=now,
-                    seen_in_scan=_scans_of(key.tenant),
-                    seen_at=now,
-                )
-                .on_conflict_do_nothing()
-            )
-            granted = connection.execute(
-                update(orders)
-                .where(_has_key(key), available)
-                .values(
-                    order_number=order_number,
-                    lease_owner=owner,
-                    lease_until=now + lease_for.total_seconds(),
-                    epoch=orders.c.epoch + 1,
-                    version=orders.c.version + 1,
-                )
-            )
-            if not granted.rowcount:
-                return None
-            row = _read_row(connection, key)
-        self._leased[key] = row
-        return Lease(record=row.record, owner=owner, epoch=row.epoch, duration=lease_for)
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> list[Lease | LedgerError | None]:
+        """See ``Ledger.claim``."""
 
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
+        def grant(connection: Connection, order: OrderClaim, _known: dict[OrderKey, _Row]) -> _Row | None:
+            return _grant(connection, order, owner, lease_for)
+
+        answers = self._in_one_transaction(orders, grant, {})
+        self._leased.update({row.record.key: row for row in answers if isinstance(row, _Row)})
+        return [
+            Lease(record=row.record, owner=owner, epoch=row.epoch, duration=lease_for) if isinstance(row, _Row) else row
+            for row in answers
+        ]
+
+    def advance(self, writes: Sequence[LedgerWrite]) -> list[LedgerError | None]:
         """See ``Ledger.advance``.
 
         A lease that has ended may still write if no other scanner has claimed the order since.
         """
-        leased = self._leased.pop(lease.key, None)
-        written = None
-        with self._writing() as connection:
-            if leased is not None:
-                with suppress(LeaseLost):  # the row may have changed since; read it before the lease is given up
-                    written = _write(connection, leased, lease, steps, release=release)
-            while written is None:
-                written = _write(connection, _read_row(connection, lease.key), lease, steps, release=release)
-        if not release:
-            self._leased[lease.key] = written
+        leased = {write.key: row for write in writes if (row := self._leased.pop(write.key, None))}
+
+        def advance(connection: Connection, write: LedgerWrite, known: dict[OrderKey, _Row]) -> _Row | LeaseLost:
+            written, row = None, known.pop(write.key, None)
+            try:
+                if row is not None:
+                    with suppress(LeaseLost):  # the row may have changed since; read it before the lease is given up
+                        written = _write(connection, row, write)
+                while written is None:
+                    written = _write(connection, _read_row(connection, write.key), write)
+            except LeaseLost as error:
+                return error
+            known[write.key] = written
+            return written
+
+        answers = self._in_one_transaction(writes, advance, leased)
+        self._leased.update({row.record.key: row for row in answers if isinstance(row, _Row) and row.owner is not None})
+        return [None if isinstance(answer, _Row) else answer for answer in answers]
+
+    def _in_one_transaction(
+        self,
+        orders: Sequence[C],
+        write: Callable[[Connection, C, dict[OrderKey, _Row]], T],
+        known: Mapping[OrderKey, _Row],
+    ) -> list[T | LedgerError]:
+        """Write the orders in one transaction. If the database refuses one, write each in a savepoint of its own.
+
+        They are written in the order of their keys, so that two processes never wait for each other.
+        """
+        if not orders:
+            return []
+        in_key_order = sorted(range(len(orders)), key=lambda number: orders[number].key)
+        answers: dict[int, T | LedgerError] = {}
+        try:
+            with self._writing() as connection:
+                rows = dict(known)
+                answers |= {number: write(connection, orders[number], rows) for number in in_key_order}
+        except LedgerUnavailable:
+            raise
+        except LedgerError as error:
+            if len(orders) == 1:
+                return [error]
+            with self._writing() as connection:
+                rows = dict(known)
+                for number in in_key_order:
+                    answers[number] = self._write_alone(connection, partial(write, connection, orders[number], rows))
+        return [answers[number] for number in range(len(orders))]
+
+    def _write_alone(self, connection: Connection, write: Callable[[], T]) -> T | LedgerError:
+        try:
+            with translate_errors(self._url), connection.begin_nested():
+                return write()
+        except LedgerUnavailable:
+            raise
+        except LedgerError as error:
+            return error
 
     def find(
         self,
@@ -270,24 +300,56 @@ class _Row:
     version: int
 
 
-def _write(connection: Connection, row: _Row, lease: Lease, steps: Sequence[Step], *, release: bool) -> _Row | None:
+def _grant(connection: Connection, order: OrderClaim, owner: str, lease_for: timedelta) -> _Row | None:
+    """Lease an order. Returns its row; None while another owner holds a lease."""
+    now = DatabaseNow()
+    available = or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now, orders.c.lease_owner == owner)
+    connection.execute(
+        insert_into(connection, orders)
+        .values(
+            **attrs.asdict(order.key),
+            order_number=order.order_number,
+            state=FulfillState.OPEN,
+            epoch=0,
+            updated_at=now,
+            seen_in_scan=_scans_of(order.key.tenant),
+            seen_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    granted = connection.execute(
+        update(orders)
+        .where(_has_key(order.key), available)
+        .values(
+            order_number=order.order_number,
+            lease_owner=owner,
+            lease_until=now + lease_for.total_seconds(),
+            epoch=orders.c.epoch + 1,
+            version=orders.c.version + 1,
+        )
+    )
+    return _read_row(connection, order.key) if granted.rowcount else None
+
+
+def _write(connection: Connection, row: _Row, write: LedgerWrite) -> _Row | None:
     """Apply the steps to a row and write it, unless the row was changed since it was read.
 
     Returns:
         The row as written; None if it was changed.
     """
-    record = apply_steps(row.record, steps, lease=lease, owner=row.owner, epoch=row.epoch, release=release)
-    written = _Row(record=record, owner=None if release else lease.owner, epoch=row.epoch, version=row.version + 1)
+    record = apply_write(row.record, write, owner=row.owner, epoch=row.epoch)
+    owner = None if write.release else write.lease.owner
+    written = _Row(record=record, owner=owner, epoch=row.epoch, version=row.version + 1)
     values: dict[str, Any] = {
         "lease_owner": written.owner,
-        "lease_until": DatabaseNow() + lease.duration.total_seconds(),
+        "lease_until": DatabaseNow() + write.lease.duration.total_seconds(),
         "version": written.version,
     }
     if record is not row.record:
         values |= _order_columns(record) | {"updated_at": DatabaseNow()}
-        if records_intent(steps):
+        if records_intent(write.steps):
             values["intent_at"] = DatabaseNow()
-    unchanged = and_(_has_key(lease.key), orders.c.version == row.version)
+    unchanged = and_(_has_key(write.key), orders.c.version == row.version)
     if not connection.execute(update(orders).where(unchanged).values(values)).rowcount:
         return None
     changed = [item for number, item in record.items.items() if item is not row.record.items.get(number)]
@@ -296,7 +358,7 @@ def _write(connection: Connection, row: _Row, lease: Lease, steps: Sequence[Step
         columns = {name: statement.excluded[name] for name in _ITEM_COLUMNS}
         connection.execute(
             statement.on_conflict_do_update(index_elements=[*_KEY, "item_number"], set_=columns),
-            [attrs.asdict(lease.key) | {"item_number": item.item_number} | _item_columns(item) for item in changed],
+            [attrs.asdict(write.key) | {"item_number": item.item_number} | _item_columns(item) for item in changed],
         )
     _write_used_files(connection, row.record, record)
     return written

@@ -15,8 +15,9 @@ from typing import Literal, NoReturn, TypeVar
 from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger, attacher, promises_unique_numbers
-from remote_artwork.core.lifecycle import FulfillState, Lease, OrderKey, OrderRecord, Step
+from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, UnreadableOrder
+from remote_artwork.errors import LedgerError
 from remote_artwork.storage.backends.base import RequestKind
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -250,15 +251,17 @@ class FaultyLedger:
         self.ledger = ledger
         self.faults = faults
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
-        """See ``Ledger``."""
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> Sequence[Lease | LedgerError | None]:
+        """See ``Ledger``. One call, however many orders it claims."""
         with self.faults.around("ledger.claim"):
-            return self.ledger.claim(key, order_number=order_number, owner=owner, lease_for=lease_for)
+            return self.ledger.claim(orders, owner=owner, lease_for=lease_for)
 
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
-        """See ``Ledger``."""
+    def advance(self, writes: Sequence[LedgerWrite]) -> Sequence[LedgerError | None]:
+        """See ``Ledger``. One call, however many writes it contains."""
         with self.faults.around("ledger.advance"):
-            self.ledger.advance(lease, steps, release=release)
+            return self.ledger.advance(writes)
 
     def find(
         self,

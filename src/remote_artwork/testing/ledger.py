@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 from attrs import evolve
 
-from remote_artwork.client import Ledger
+from remote_artwork.client import Ledger, advance_one, claim_one
 from remote_artwork.core.lifecycle import (
     FileRecord,
     FulfillState,
@@ -21,13 +21,15 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     ItemStep,
     Lease,
+    LedgerWrite,
+    OrderClaim,
     OrderKey,
     OrderRecord,
     OrderStep,
     path_key,
 )
 from remote_artwork.core.reasons import Reason
-from remote_artwork.errors import LeaseLost
+from remote_artwork.errors import LeaseLost, LedgerError, OrderNotStored
 
 # ruff: noqa: S101, D102 - a contract asserts, and the name of a test states the behavior
 
@@ -54,7 +56,7 @@ def try_claim(
     ledger: Ledger, key: OrderKey, *, number: str = "1001", owner: str = "us", lease_for: timedelta = HOUR
 ) -> Lease | None:
     """Claim an order, with defaults."""
-    return ledger.claim(key, order_number=number, owner=owner, lease_for=lease_for)
+    return claim_one(ledger, key, order_number=number, owner=owner, lease_for=lease_for)
 
 
 def claim(
@@ -64,6 +66,21 @@ def claim(
     lease = try_claim(ledger, key, number=number, owner=owner, lease_for=lease_for)
     assert lease is not None
     return lease
+
+
+def claim_all(ledger: Ledger, keys: Sequence[OrderKey], *, owner: str = "us") -> list[Lease | LedgerError | None]:
+    """Claim several orders at once, each with its id as its number."""
+    orders = [OrderClaim(key=key, order_number=key.order_id) for key in keys]
+    return list(ledger.claim(orders, owner=owner, lease_for=HOUR))
+
+
+def leases_of(answers: Iterable[Lease | LedgerError | None]) -> list[Lease]:
+    """Return the answers, which must be leases."""
+    leases = []
+    for answer in answers:
+        assert isinstance(answer, Lease)
+        leases.append(answer)
+    return leases
 
 
 def claim_when_free(ledger: Ledger, key: OrderKey, *, owner: str) -> Lease:
@@ -82,7 +99,7 @@ def wait_for(probe: Callable[[], T | None]) -> T:
 
 def fulfill(ledger: Ledger, key: OrderKey) -> None:
     """Take an order from its claim to its receipt, and release it."""
-    ledger.advance(claim(ledger, key), [SELECT, INTEND, FULFILLED], release=True)
+    advance_one(ledger, claim(ledger, key), [SELECT, INTEND, FULFILLED], release=True)
 
 
 def forget(ledger: Ledger, *listed: OrderKey, silent_scans: int = 1, min_age: timedelta = NOW) -> int:
@@ -102,6 +119,8 @@ def ids(found: Iterable[OrderRecord]) -> set[str]:
     return {record.key.order_id for record in found}
 
 
+KEYS = tuple(OrderKey("acme", f"order-{number}") for number in (3, 1, 2))
+"""Several orders, not in the order of their ids."""
 UNUSUAL_TEXTS = ("'; DROP TABLE orders; --", '"%_?*[\\', "Größe 寿司 🖼 e\u0301", " spaced ", "null", "1" * 1000)
 
 
@@ -154,21 +173,21 @@ class LedgerContract:
         older, newer = claim(ledger, KEY), claim(ledger, KEY)
         assert newer.epoch == older.epoch + 1
         with pytest.raises(LeaseLost):
-            ledger.advance(older, [SELECT])
-        ledger.advance(newer, [SELECT])
+            advance_one(ledger, older, [SELECT])
+        advance_one(ledger, newer, [SELECT])
 
     def test_a_released_order_can_be_claimed_by_others(self, ledger: Ledger, other_ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [SELECT], release=True)
+        advance_one(ledger, lease, [SELECT], release=True)
         taken = claim(other_ledger, KEY, owner="them")
         assert taken.epoch == lease.epoch + 1
         assert taken.record.items["1"].state is ItemState.SELECTED
 
     def test_a_released_lease_cannot_write(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, (), release=True)
+        advance_one(ledger, lease, release=True)
         with pytest.raises(LeaseLost):
-            ledger.advance(lease, [SELECT])
+            advance_one(ledger, lease, [SELECT])
 
     def test_an_order_whose_lease_ended_can_be_claimed_by_others(self, ledger: Ledger, other_ledger: Ledger) -> None:
         lease = claim(ledger, KEY, lease_for=timedelta(milliseconds=5))
@@ -180,17 +199,17 @@ class LedgerContract:
         older = claim(ledger, KEY, lease_for=timedelta(milliseconds=5))
         newer = claim_when_free(other_ledger, KEY, owner="them")
         with pytest.raises(LeaseLost):
-            ledger.advance(older, [SELECT, VERIFY, INTEND], release=True)
+            advance_one(ledger, older, [SELECT, VERIFY, INTEND], release=True)
         assert only(other_ledger.find("acme")) == newer.record
         assert try_claim(ledger, KEY, owner="third") is None
 
     def test_a_lease_that_ended_may_write_if_nobody_claimed_the_order(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY, lease_for=NOW)
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
         assert only(ledger.find("acme")).items["1"].state is ItemState.SELECTED
 
     def test_a_claim_updates_the_order_number(self, ledger: Ledger) -> None:
-        ledger.advance(claim(ledger, KEY, number="1001"), (), release=True)
+        advance_one(ledger, claim(ledger, KEY, number="1001"), release=True)
         assert claim(ledger, KEY, number="A-1001").record.order_number == "A-1001"
         assert ids(ledger.find("acme", order_numbers=["A-1001"])) == {"order-1"}
 
@@ -213,9 +232,9 @@ class LedgerContract:
         self, ledger: Ledger, steps: Sequence[ItemStep | OrderStep], *, release: bool
     ) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, steps, release=release)
+        advance_one(ledger, lease, steps, release=release)
         before = only(ledger.find("acme"))
-        ledger.advance(lease, steps, release=release)
+        advance_one(ledger, lease, steps, release=release)
         now = only(ledger.find("acme"))
         assert evolve(now, intent_age=None, updated_at=None) == evolve(before, intent_age=None, updated_at=None)
 
@@ -223,36 +242,36 @@ class LedgerContract:
         self, ledger: Ledger, other_ledger: Ledger
     ) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [SELECT], release=True)
+        advance_one(ledger, lease, [SELECT], release=True)
         claim(other_ledger, KEY, owner="them")
         with pytest.raises(LeaseLost):
-            ledger.advance(lease, [SELECT], release=True)
+            advance_one(ledger, lease, [SELECT], release=True)
 
     def test_every_write_renews_the_lease(self, ledger: Ledger, other_ledger: Ledger) -> None:
         lease = evolve(claim(ledger, KEY, lease_for=NOW), duration=HOUR)
-        ledger.advance(lease, ())
+        advance_one(ledger, lease, ())
         assert try_claim(other_ledger, KEY, owner="them") is None
 
     def test_every_ledger_object_finds_the_steps_as_they_were_written(
         self, ledger: Ledger, other_ledger: Ledger
     ) -> None:
-        ledger.advance(claim(ledger, KEY), [SELECT, VERIFY])
+        advance_one(ledger, claim(ledger, KEY), [SELECT, VERIFY])
         found = only(other_ledger.find("acme")).items["1"]
         assert found == ItemRecord(item_number="1", state=ItemState.VERIFIED, files=FILES)
 
     def test_a_lease_writes_through_every_ledger_object(self, ledger: Ledger, other_ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        other_ledger.advance(lease, [SELECT])
-        ledger.advance(lease, [VERIFY])
+        advance_one(other_ledger, lease, [SELECT])
+        advance_one(ledger, lease, [VERIFY])
         with pytest.raises(LeaseLost):
-            other_ledger.advance(lease, [SELECT, INTEND])
-        other_ledger.advance(lease, [INTEND])
+            advance_one(other_ledger, lease, [SELECT, INTEND])
+        advance_one(other_ledger, lease, [INTEND])
         found = only(ledger.find("acme"))
         assert (found.items["1"].state, found.state) == (ItemState.VERIFIED, FulfillState.FULFILL_INTENT)
 
     def test_a_fulfillment_stores_its_receipt_and_reason(self, ledger: Ledger) -> None:
-        ledger.advance(claim(ledger, KEY), [INTEND])
-        ledger.advance(claim(ledger, KEY), [FULFILLED])
+        advance_one(ledger, claim(ledger, KEY), [INTEND])
+        advance_one(ledger, claim(ledger, KEY), [FULFILLED])
         found = only(ledger.find("acme"))
         assert (found.state, found.receipt, found.reason) == (FulfillState.FULFILLED, "r-1", REASON)
 
@@ -261,7 +280,7 @@ class LedgerContract:
         assert lease.record.work == ""
         seen = []
         for step in (evolve(INTEND, work="one"), UNCERTAIN, REOPEN, evolve(INTEND, work="two"), FULFILLED):
-            ledger.advance(lease, [step])
+            advance_one(ledger, lease, [step])
             seen.append(only(ledger.find("acme")).work)
         assert seen == ["one", "one", "one", "two", "two"]
         assert claim(ledger, KEY).record.work == "two"
@@ -273,20 +292,20 @@ class LedgerContract:
             for before, after in pairwise((*path, ItemState.SELECTED))
             if after is not None
         ]
-        ledger.advance(claim(ledger, KEY), steps)
+        advance_one(ledger, claim(ledger, KEY), steps)
         assert only(ledger.find("acme")).items["1"].state is ItemState.SELECTED
 
     def test_the_age_of_an_intent_grows(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [INTEND])
+        advance_one(ledger, lease, [INTEND])
         younger = only(ledger.find("acme")).intent_age
-        ledger.advance(lease, [UNCERTAIN])
+        advance_one(ledger, lease, [UNCERTAIN])
         assert younger is not None
         older = wait_for(lambda: age if (age := only(ledger.find("acme")).intent_age) and age > younger else None)
         assert NOW <= younger < older < HOUR
 
     def test_a_change_sets_the_time_of_the_row(self, ledger: Ledger) -> None:
-        ledger.advance(claim(ledger, KEY), [SELECT])
+        advance_one(ledger, claim(ledger, KEY), [SELECT])
         changed = only(ledger.find("acme")).updated_at
         assert changed is not None
         assert abs(datetime.now(UTC) - changed) < HOUR
@@ -295,7 +314,7 @@ class LedgerContract:
         lease = claim(ledger, KEY)
         before = only(other_ledger.find("acme"))
         with pytest.raises(LeaseLost):
-            ledger.advance(lease, [SELECT, VERIFY, INTEND, INTEND], release=True)
+            advance_one(ledger, lease, [SELECT, VERIFY, INTEND, INTEND], release=True)
         assert only(other_ledger.find("acme")) == before
         assert try_claim(other_ledger, KEY, owner="them") is None
 
@@ -312,10 +331,10 @@ class LedgerContract:
     )
     def test_a_step_that_expects_another_state_is_refused(self, ledger: Ledger, step: ItemStep | OrderStep) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [ItemStep(item_number="0", before=None, after=ItemState.SELECTED, files=FILES)])
+        advance_one(ledger, lease, [ItemStep(item_number="0", before=None, after=ItemState.SELECTED, files=FILES)])
         before = only(ledger.find("acme"))
         with pytest.raises(LeaseLost):
-            ledger.advance(lease, [step])
+            advance_one(ledger, lease, [step])
         assert only(ledger.find("acme")) == before
 
     @pytest.mark.parametrize(
@@ -333,15 +352,185 @@ class LedgerContract:
     ) -> None:
         lease = claim(ledger, KEY)
         with pytest.raises(ValueError, match="no transition"):
-            ledger.advance(lease, [SELECT, step])
+            advance_one(ledger, lease, [SELECT, step])
         assert not only(ledger.find("acme")).items
 
     def test_a_step_of_an_order_that_was_never_claimed_is_refused(self, ledger: Ledger) -> None:
         with pytest.raises(LeaseLost):
-            ledger.advance(
-                Lease(record=OrderRecord(key=KEY, order_number="1"), owner="us", epoch=1, duration=HOUR), [SELECT]
+            advance_one(
+                ledger,
+                Lease(record=OrderRecord(key=KEY, order_number="1"), owner="us", epoch=1, duration=HOUR),
+                [SELECT],
             )
         assert not list(ledger.find("acme"))
+
+    # Several at once
+
+    def test_without_orders_and_without_writes_nothing_happens(self, ledger: Ledger) -> None:
+        assert list(ledger.claim([], owner="us", lease_for=HOUR)) == []
+        assert list(ledger.advance([])) == []
+
+    def test_several_orders_are_claimed_at_once(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        leases = leases_of(claim_all(ledger, KEYS))
+        assert [(lease.key, lease.record.order_number, lease.epoch) for lease in leases] == [
+            (key, key.order_id, 1) for key in KEYS
+        ]
+        assert claim_all(other_ledger, KEYS, owner="them") == [None] * len(KEYS)
+
+    def test_an_order_that_others_hold_does_not_stop_the_other_claims(
+        self, ledger: Ledger, other_ledger: Ledger
+    ) -> None:
+        claim(other_ledger, KEYS[1], owner="them")
+        first, refused, last = claim_all(ledger, KEYS)
+        assert refused is None
+        assert [lease.key for lease in leases_of([first, last])] == [KEYS[0], KEYS[2]]
+
+    def test_an_order_that_is_named_twice_is_claimed_twice(self, ledger: Ledger) -> None:
+        older, other, newer = leases_of(claim_all(ledger, [KEYS[0], KEYS[1], KEYS[0]]))
+        assert (older.epoch, other.epoch, newer.epoch) == (1, 1, 2)
+        refused, *written = ledger.advance(
+            [LedgerWrite(lease=lease, steps=(SELECT,)) for lease in (older, other, newer)]
+        )
+        assert isinstance(refused, LeaseLost)
+        assert written == [None, None]
+
+    def test_a_claim_of_several_orders_has_the_row_of_each(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        advance_one(ledger, claim(ledger, KEYS[1]), [SELECT, VERIFY, ATTACH, INTEND], release=True)
+        taken = leases_of(claim_all(other_ledger, KEYS, owner="them"))
+        assert [set(lease.record.items) for lease in taken] == [set(), {"1"}, set()]
+        assert [lease.record.sent_files for lease in taken] == [(), FILES, ()]
+        assert [evolve(lease.record, intent_age=None) for lease in sorted(taken, key=lambda lease: lease.key)] == [
+            evolve(record, intent_age=None) for record in sorted(ledger.find("acme"), key=lambda record: record.key)
+        ]
+
+    def test_several_writes_are_durable_together(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        first, second, third = leases_of(claim_all(ledger, KEYS))
+        writes = [
+            LedgerWrite(lease=first, steps=(SELECT, VERIFY, INTEND)),
+            LedgerWrite(lease=second),
+            LedgerWrite(lease=third, steps=(SELECT,), release=True),
+        ]
+        assert list(ledger.advance(writes)) == [None, None, None]
+        found = {record.key: (record.state, set(record.items)) for record in other_ledger.find("acme")}
+        assert found == {
+            KEYS[0]: (FulfillState.FULFILL_INTENT, {"1"}),
+            KEYS[1]: (FulfillState.OPEN, set()),
+            KEYS[2]: (FulfillState.OPEN, {"1"}),
+        }
+        answers = claim_all(other_ledger, KEYS, owner="them")
+        assert [answer is None for answer in answers] == [True, True, False]
+
+    @pytest.mark.parametrize("refused", range(len(KEYS)))
+    def test_a_write_that_is_refused_does_not_stop_the_others(
+        self, ledger: Ledger, other_ledger: Ledger, refused: int
+    ) -> None:
+        leases = leases_of(claim_all(ledger, KEYS))
+        claim(other_ledger, KEYS[refused])
+        answers = list(ledger.advance([LedgerWrite(lease=lease, steps=(SELECT, INTEND)) for lease in leases]))
+        assert isinstance(answers.pop(refused), LeaseLost)
+        assert answers == [None, None]
+        written = {record.key for record in other_ledger.find("acme") if record.items and record.sent_files}
+        assert written == set(KEYS) - {KEYS[refused]}
+
+    def test_a_write_of_an_order_in_another_state_does_not_stop_the_others(self, ledger: Ledger) -> None:
+        first, second, third = leases_of(claim_all(ledger, KEYS))
+        answers = ledger.advance(
+            [
+                LedgerWrite(lease=first, steps=(SELECT,)),
+                LedgerWrite(lease=second, steps=(SELECT, VERIFY, INTEND, INTEND), release=True),
+                LedgerWrite(lease=third, steps=(SELECT,)),
+            ]
+        )
+        assert [type(answer) for answer in answers] == [type(None), LeaseLost, type(None)]
+        assert {record.key: len(record.items) for record in ledger.find("acme")} == {KEYS[0]: 1, KEYS[1]: 0, KEYS[2]: 1}
+        advance_one(ledger, second, [SELECT, INTEND])
+
+    def test_several_writes_of_one_order_are_applied_in_sequence(self, ledger: Ledger, other_ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        answers = ledger.advance(
+            [
+                LedgerWrite(lease=lease, steps=(SELECT,)),
+                LedgerWrite(lease=lease, steps=(SELECT, INTEND)),
+                LedgerWrite(lease=lease),
+                LedgerWrite(lease=lease, steps=(VERIFY, INTEND)),
+            ]
+        )
+        assert [type(answer) for answer in answers] == [type(None), LeaseLost, type(None), type(None)]
+        found = only(other_ledger.find("acme"))
+        assert (found.items["1"].state, found.state) == (ItemState.VERIFIED, FulfillState.FULFILL_INTENT)
+        assert (found.sent_files, found.intent_age is not None) == (FILES, True)
+
+    def test_a_write_after_the_release_of_its_lease_is_refused_alone(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        released, refused = ledger.advance(
+            [LedgerWrite(lease=lease, steps=(SELECT,), release=True), LedgerWrite(lease=lease, steps=(VERIFY,))]
+        )
+        assert released is None
+        assert isinstance(refused, LeaseLost)
+        assert only(ledger.find("acme")).items["1"].state is ItemState.SELECTED
+
+    def test_writes_with_an_unknown_outcome_can_be_repeated_with_other_writes(
+        self, ledger: Ledger, other_ledger: Ledger
+    ) -> None:
+        first, second, third = leases_of(claim_all(ledger, KEYS))
+        one = LedgerWrite(lease=first, steps=(SELECT, INTEND))
+        two = LedgerWrite(lease=second, steps=(SELECT,), release=True)
+        three = LedgerWrite(lease=third, steps=(SELECT, VERIFY))
+        assert list(ledger.advance([one, two])) == [None, None]
+        before = {record.key: record.updated_at for record in ledger.find("acme")}
+        assert list(ledger.advance([two, three])) == [None, None]
+        assert list(other_ledger.advance([three, one])) == [None, None]
+        found = {record.key: record for record in ledger.find("acme")}
+        assert {key: record.items["1"].state for key, record in found.items()} == {
+            first.key: ItemState.SELECTED,
+            second.key: ItemState.SELECTED,
+            third.key: ItemState.VERIFIED,
+        }
+        for key in (first.key, second.key):
+            assert found[key].updated_at == before[key]
+
+    @pytest.mark.parametrize("text", ["\ud800", "1001\0"], ids=["not valid Unicode", "NUL"])
+    def test_an_order_that_cannot_be_stored_does_not_stop_the_others(self, ledger: Ledger, text: str) -> None:
+        first, answer, last = claim_all(ledger, [KEYS[0], OrderKey("acme", text), KEYS[1]])
+        assert isinstance(answer, Lease | OrderNotStored)
+        leases = leases_of([first, last])
+        assert list(ledger.advance([LedgerWrite(lease=lease, steps=(SELECT,)) for lease in leases])) == [None, None]
+
+    def test_a_file_that_cannot_be_stored_does_not_stop_the_other_writes(self, ledger: Ledger) -> None:
+        leases = leases_of(claim_all(ledger, KEYS))
+        unusual = evolve(SELECT, files=(evolve(FILES[0], name="1001\0_\ud800.pdf"),), checks="\ud800\0")
+        steps = (SELECT, unusual, SELECT)
+        answers = list(
+            ledger.advance(
+                [LedgerWrite(lease=lease, steps=(step, INTEND)) for lease, step in zip(leases, steps, strict=True)]
+            )
+        )
+        refused = answers.pop(1)
+        assert answers == [None, None]
+        assert refused is None or isinstance(refused, OrderNotStored)
+        written = {record.key for record in ledger.find("acme") if record.items}
+        assert written == {KEYS[0], KEYS[2]} | ({KEYS[1]} if refused is None else set())
+
+    def test_groups_that_contain_the_same_orders_never_wait_for_each_other(
+        self, ledger: Ledger, other_ledger: Ledger
+    ) -> None:
+        keys = [OrderKey("acme", f"order-{number}") for number in range(8)]
+        barrier = threading.Barrier(4)
+
+        def work(number: int) -> int:
+            own = ledger if number % 2 else other_ledger
+            order = keys if number < 2 else keys[::-1]
+            writes = 0
+            for _ in range(5):
+                barrier.wait(timeout=30)
+                leases = [lease for lease in claim_all(own, order, owner="all") if isinstance(lease, Lease)]
+                answers = own.advance([LedgerWrite(lease=lease) for lease in leases])
+                assert all(answer is None or isinstance(answer, LeaseLost) for answer in answers)
+                writes += sum(answer is None for answer in answers)
+            return writes
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(work, range(4))) >= 5 * len(keys)
 
     # Text
 
@@ -350,8 +539,10 @@ class LedgerContract:
         key = OrderKey(text, text, text)
         files = (FileRecord(placement=text, name=text, size=0, etag=text, version_id=text),)
         lease = claim(ledger, key, number=text, owner=text)
-        ledger.advance(
-            lease, [ItemStep(item_number=text, before=None, after=ItemState.SELECTED, files=files, reason=Reason(text))]
+        advance_one(
+            ledger,
+            lease,
+            [ItemStep(item_number=text, before=None, after=ItemState.SELECTED, files=files, reason=Reason(text))],
         )
         for found in (only(ledger.find(text, order_ids=[text])), only(ledger.find(text, order_numbers=[text]))):
             assert (found.key, found.order_number) == (key, text)
@@ -361,15 +552,15 @@ class LedgerContract:
 
     def test_text_that_no_database_stores_is_replaced(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [INTEND])
+        advance_one(ledger, lease, [INTEND])
         receipt = OrderStep(
             before=FulfillState.FULFILL_INTENT,
             after=FulfillState.FULFILLED,
             receipt="r\0\ud800",
             reason=Reason("shop_refused", {"error": "\0"}),
         )
-        ledger.advance(lease, [receipt])
-        ledger.advance(lease, [receipt])  # a repetition must recognize the replaced text
+        advance_one(ledger, lease, [receipt])
+        advance_one(ledger, lease, [receipt])  # a repetition must recognize the replaced text
         found = only(ledger.find("acme"))
         assert (found.state, found.receipt, found.reason) == (
             FulfillState.FULFILLED,
@@ -409,7 +600,7 @@ class LedgerContract:
 
     def test_tenants_and_approvals_are_separate(self, ledger: Ledger) -> None:
         again, others = OrderKey("acme", "order-1", "second"), OrderKey("umbrella", "order-1")
-        ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
+        advance_one(ledger, claim(ledger, KEY), [SELECT, INTEND])
         assert claim(ledger, again, owner="them").record.state is FulfillState.OPEN
         assert claim(ledger, others, owner="them").record.state is FulfillState.OPEN
         assert {record.key: len(record.items) for record in ledger.find("acme")} == {KEY: 1, again: 0}
@@ -421,17 +612,17 @@ class LedgerContract:
 
     def test_the_age_of_an_intent_counts_from_its_last_attempt(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [INTEND])
+        advance_one(ledger, lease, [INTEND])
         older = wait_for(lambda: age if (age := _age(ledger)) > timedelta(milliseconds=20) else None)
         started = time.monotonic()
-        ledger.advance(lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT)])
+        advance_one(ledger, lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT)])
         assert _age(ledger) < timedelta(seconds=time.monotonic() - started) + older / 2
 
     def test_orders_are_found_by_state_alone_and_with_other_filters(self, ledger: Ledger) -> None:
         paths = {"1": (), "2": (INTEND,), "3": (INTEND,), "4": (INTEND, FULFILLED), "5": (INTEND, UNCERTAIN)}
         for number, steps in paths.items():
-            ledger.advance(claim(ledger, OrderKey("acme", f"id-{number}"), number=number), steps, release=True)
-        ledger.advance(claim(ledger, OrderKey("umbrella", "id-6")), [INTEND], release=True)
+            advance_one(ledger, claim(ledger, OrderKey("acme", f"id-{number}"), number=number), steps, release=True)
+        advance_one(ledger, claim(ledger, OrderKey("umbrella", "id-6")), [INTEND], release=True)
         intent = FulfillState.FULFILL_INTENT
         assert {state: ids(ledger.find("acme", state=state)) for state in FulfillState} == {
             FulfillState.OPEN: {"id-1"},
@@ -449,26 +640,26 @@ class LedgerContract:
         assert not list(ledger.find("acme", order_ids=[], state=intent))
 
     def test_an_order_found_by_its_state_has_its_items(self, ledger: Ledger) -> None:
-        ledger.advance(claim(ledger, KEY), [SELECT, INTEND])
+        advance_one(ledger, claim(ledger, KEY), [SELECT, INTEND])
         assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}
 
     def test_the_checks_of_an_item_are_stored(self, ledger: Ledger) -> None:
-        ledger.advance(claim(ledger, KEY), [evolve(SELECT, checks="digest")])
+        advance_one(ledger, claim(ledger, KEY), [evolve(SELECT, checks="digest")])
         assert only(ledger.find("acme")).items["1"].checks == "digest"
 
     def test_the_call_limit_is_kept_by_steps_without_one(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [evolve(INTEND, call_limit=timedelta(minutes=90, microseconds=1))])
-        ledger.advance(lease, [UNCERTAIN])
+        advance_one(ledger, lease, [evolve(INTEND, call_limit=timedelta(minutes=90, microseconds=1))])
+        advance_one(ledger, lease, [UNCERTAIN])
         found = only(ledger.find("acme"))
         assert found.call_limit == timedelta(minutes=90, microseconds=1)
         assert timedelta(minutes=89) < found.remaining_call_time <= found.call_limit
 
     def test_settled_by_is_kept_until_the_next_step(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [INTEND, UNCERTAIN, evolve(REOPEN, settled_by="ann")])
+        advance_one(ledger, lease, [INTEND, UNCERTAIN, evolve(REOPEN, settled_by="ann")])
         assert only(ledger.find("acme")).settled_by == "ann"
-        ledger.advance(lease, [INTEND])
+        advance_one(ledger, lease, [INTEND])
         assert only(ledger.find("acme")).settled_by == ""
 
     # Forgetting
@@ -512,13 +703,13 @@ class LedgerContract:
     def test_an_order_with_an_unresolved_call_is_never_forgotten(
         self, ledger: Ledger, steps: Sequence[OrderStep]
     ) -> None:
-        ledger.advance(claim(ledger, KEY), steps, release=True)
+        advance_one(ledger, claim(ledger, KEY), steps, release=True)
         assert [forget(ledger) for _ in range(3)] == [0, 0, 0]
 
     def test_an_order_with_a_running_lease_is_not_forgotten(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
         assert forget(ledger) == 0
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
 
     def test_a_scan_of_one_tenant_does_not_count_for_another(self, ledger: Ledger) -> None:
         other = OrderKey("umbrella", "order-1")
@@ -544,7 +735,9 @@ class LedgerContract:
 
     def test_an_order_is_found_by_the_files_it_was_sent_with(self, ledger: Ledger, other_ledger: Ledger) -> None:
         fulfill(ledger, KEY)
-        ledger.advance(claim(ledger, OrderKey("acme", "order-2")), [evolve(SELECT, files=OTHER_FILES)], release=True)
+        advance_one(
+            ledger, claim(ledger, OrderKey("acme", "order-2")), [evolve(SELECT, files=OTHER_FILES)], release=True
+        )
         found = only(other_ledger.find("acme", file_names=["1001_1.pdf", "other.pdf"]))
         assert evolve(found, intent_age=None) == evolve(
             only(ledger.find("acme", order_ids=["order-1"])), intent_age=None
@@ -564,12 +757,12 @@ class LedgerContract:
     @pytest.mark.parametrize("spelling", ["Größe_1.pdf", "Gro\u0308ße_1.pdf", "GRÖSSE_1.PDF"])
     def test_a_file_is_found_by_every_spelling_of_its_name(self, ledger: Ledger, spelling: str) -> None:
         files = (evolve(FILES[0], name="Größe_1.pdf"),)
-        ledger.advance(claim(ledger, KEY), [evolve(SELECT, files=files), INTEND])
+        advance_one(ledger, claim(ledger, KEY), [evolve(SELECT, files=files), INTEND])
         assert only(ledger.find("acme", file_names=[spelling])).sent_files == files
 
     def test_a_file_is_found_by_its_path_in_the_storage(self, ledger: Ledger, other_ledger: Ledger) -> None:
         files = (evolve(FILES[0], path_key=path_key("bucket/in/1001_1.pdf")),)
-        ledger.advance(claim(ledger, KEY), [evolve(SELECT, files=files), INTEND, FULFILLED], release=True)
+        advance_one(ledger, claim(ledger, KEY), [evolve(SELECT, files=files), INTEND, FULFILLED], release=True)
         for known in (ledger, other_ledger):
             assert only(known.find("acme", file_names=[path_key("bucket/in/1001_1.pdf")])).sent_files == files
             assert not list(known.find("acme", file_names=[path_key("bucket/1001_1.pdf")]))
@@ -578,16 +771,16 @@ class LedgerContract:
 
     def test_a_call_without_effect_uses_no_file(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [SELECT, INTEND])
+        advance_one(ledger, lease, [SELECT, INTEND])
         assert ids(ledger.find("acme", file_names=["1001_1.pdf"])) == {"order-1"}
-        ledger.advance(lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT, after=FulfillState.OPEN)])
+        advance_one(ledger, lease, [evolve(INTEND, before=FulfillState.FULFILL_INTENT, after=FulfillState.OPEN)])
         assert not list(ledger.find("acme", file_names=["1001_1.pdf"]))
         assert only(ledger.find("acme")).used_files == ()
 
     def test_an_attached_file_stays_used_after_another_one_is_selected(self, ledger: Ledger) -> None:
         lease = claim(ledger, KEY)
-        ledger.advance(lease, [SELECT, VERIFY, ATTACH])
-        ledger.advance(lease, [evolve(SELECT, before=ItemState.ATTACH_INTENT, files=OTHER_FILES)])
+        advance_one(ledger, lease, [SELECT, VERIFY, ATTACH])
+        advance_one(ledger, lease, [evolve(SELECT, before=ItemState.ATTACH_INTENT, files=OTHER_FILES)])
         found = only(ledger.find("acme", file_names=["1001_1.pdf"]))
         assert (found.sent_files, found.attached_files) == ((), FILES)
 
@@ -609,7 +802,7 @@ class LedgerContract:
         sent: tuple[FileRecord, ...],
         attached: tuple[FileRecord, ...],
     ) -> None:
-        ledger.advance(claim(ledger, KEY), steps, release=True)
+        advance_one(ledger, claim(ledger, KEY), steps, release=True)
         assert forget(ledger) == 1
         kept = OrderRecord(
             key=KEY, order_number="1001", state=state, sent_files=sent, attached_files=attached, forgotten=True
@@ -623,7 +816,9 @@ class LedgerContract:
     def test_a_forgotten_order_whose_id_is_used_again_keeps_its_files(self, ledger: Ledger) -> None:
         fulfill(ledger, KEY)
         forget(ledger)
-        ledger.advance(claim(ledger, KEY, number="2001"), [evolve(SELECT, files=OTHER_FILES), INTEND], release=True)
+        advance_one(
+            ledger, claim(ledger, KEY, number="2001"), [evolve(SELECT, files=OTHER_FILES), INTEND], release=True
+        )
         found = list(ledger.find("acme", file_names=["1001_1.pdf", "other.pdf"]))
         assert {(record.forgotten, record.order_number, record.used_files) for record in found} == {
             (True, "1001", FILES),

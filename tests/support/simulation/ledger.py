@@ -7,7 +7,16 @@ from typing import TypeVar
 from attrs import define, field
 
 from history import Claimed, History, Wrote
-from remote_artwork.core.lifecycle import FulfillState, ItemStep, Lease, OrderKey, OrderRecord, OrderStep, Step
+from remote_artwork.core.lifecycle import (
+    FulfillState,
+    ItemStep,
+    Lease,
+    LedgerWrite,
+    OrderClaim,
+    OrderRecord,
+    OrderStep,
+    Step,
+)
 from remote_artwork.errors import LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.memory import MemoryLedger
 from simulation.faults import Faults
@@ -42,28 +51,37 @@ class LedgerConnection:
     process: Process
     faults: Faults
 
-    def claim(self, key: OrderKey, *, order_number: str, owner: str, lease_for: timedelta) -> Lease | None:
+    def claim(
+        self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
+    ) -> list[Lease | LedgerError | None]:
         """See ``Ledger``."""
 
-        def commit() -> Lease | None:
-            lease = self.database.rules.claim(key, order_number=order_number, owner=owner, lease_for=lease_for)
-            if lease is not None:
-                now = self.database.scheduler.now
-                self.database.history.add(
-                    Claimed(now, self.process.name, key, lease.epoch, now + lease_for.total_seconds())
-                )
-            return lease
+        def commit() -> list[Lease | LedgerError | None]:
+            answers = self.database.rules.claim(orders, owner=owner, lease_for=lease_for)
+            now = self.database.scheduler.now
+            for answer in answers:
+                if isinstance(answer, Lease):
+                    self.database.history.add(
+                        Claimed(now, self.process.name, answer.key, answer.epoch, now + lease_for.total_seconds())
+                    )
+            return answers
 
-        return self._transaction(f"claim {key.order_id}", commit)
+        return self._transaction(f"claim {_names(orders)}", commit)
 
-    def advance(self, lease: Lease, steps: Sequence[Step], *, release: bool = False) -> None:
+    def advance(self, writes: Sequence[LedgerWrite]) -> list[LedgerError | None]:
         """See ``Ledger``."""
 
-        def commit() -> None:
-            self.database.rules.advance(lease, steps, release=release)
-            self.database.history.add(wrote(self.database.scheduler.now, self.process.name, lease, steps, release))
+        def commit() -> list[LedgerError | None]:
+            answers = self.database.rules.advance(writes)
+            now = self.database.scheduler.now
+            for write, refused in zip(writes, answers, strict=True):
+                if refused is None:
+                    self.database.history.add(wrote(now, self.process.name, write.lease, write.steps, write.release))
+                else:
+                    self.faults.note(self.process, f"ledger   advance {write.key.order_id}: {refused}")
+            return answers
 
-        self._transaction(f"advance {lease.key.order_id}", commit)
+        return self._transaction(f"advance {_names(writes)}", commit)
 
     def find(
         self,
@@ -102,11 +120,7 @@ class LedgerConnection:
             faults.die(process)
         if fault == "refuse":
             raise LedgerUnavailable("the database is not there; nothing was written")
-        try:
-            answer = commit()
-        except LedgerError as error:
-            faults.note(process, f"ledger   {what}: {error}")
-            raise
+        answer = commit()
         if fault == "stall" and not early:
             faults.stall()
         faults.travel()
@@ -115,6 +129,10 @@ class LedgerConnection:
         if fault == "lose":
             raise LedgerUnavailable("the answer of the commit was lost")
         return answer
+
+
+def _names(of: Sequence[OrderClaim | LedgerWrite]) -> str:
+    return ", ".join(each.key.order_id for each in of)
 
 
 def wrote(at: float, process: str, lease: Lease, steps: Sequence[Step], release: bool) -> Wrote:  # noqa: FBT001

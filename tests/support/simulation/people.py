@@ -8,6 +8,7 @@ from attrs import define, evolve, field
 
 import remote_artwork as ra
 from history import Claimed
+from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord, OrderStep
 from remote_artwork.core.reasons import reason
 from remote_artwork.errors import LedgerError
@@ -109,7 +110,7 @@ class People:
     def resolve_order(self, record: OrderRecord) -> bool:
         """Record the truth about one order. Returns False if it is too early, or a scan holds the order."""
         key, rules = record.key, self.database.rules
-        lease = rules.claim(key, order_number=record.order_number, owner="a person", lease_for=LEASE_OF_A_PERSON)
+        lease = claim_one(rules, key, order_number=record.order_number, owner="a person", lease_for=LEASE_OF_A_PERSON)
         if lease is None:
             return False
         now = self.scheduler.now
@@ -117,7 +118,7 @@ class People:
         self.database.history.add(Claimed(now, self.process.name, key, lease.epoch, until))
         steps = self._steps_of(lease.record)
         try:
-            rules.advance(lease, steps, release=True)
+            advance_one(rules, lease, steps, release=True)
         except LedgerError as error:
             raise AssertionError(f"a person could not write: {error}") from error
         self.database.history.add(wrote(now, self.process.name, lease, steps, release=True))

@@ -16,10 +16,11 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     ItemStep,
     Lease,
+    LedgerWrite,
     OrderKey,
     OrderRecord,
     OrderStep,
-    apply_steps,
+    apply_write,
     is_transition,
 )
 from remote_artwork.core.orders import StoredFile
@@ -187,7 +188,7 @@ def test_the_key_of_a_lease_is_the_key_of_its_record():
 
 
 def write(steps, record=RECORD, owner="us", epoch=3, *, release=False):
-    return apply_steps(record, steps, lease=LEASE, owner=owner, epoch=epoch, release=release)
+    return apply_write(record, LedgerWrite(lease=LEASE, steps=steps, release=release), owner=owner, epoch=epoch)
 
 
 def test_steps_are_applied_one_after_another():
@@ -234,7 +235,7 @@ def test_a_row_in_another_state_is_not_written():
 
 def test_a_transition_that_is_not_allowed_is_an_error_of_the_caller():
     with pytest.raises(ValueError, match="no transition"):
-        write([evolve(INTEND, after=FulfillState.FULFILLED)])
+        LedgerWrite(lease=LEASE, steps=[SELECT, evolve(INTEND, after=FulfillState.FULFILLED)])
 
 
 def test_the_text_of_a_shop_is_made_storable():

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.client import claim_one
 from remote_artwork.core.events import ignore
 from remote_artwork.core.lifecycle import OrderKey, OrderRecord
 from remote_artwork.core.planner import OrderPlan
@@ -23,17 +24,17 @@ class CountingLedger(ra.MemoryLedger):
         super().__init__()
         self.error, self.renewals, self.renewed = error, 0, threading.Event()
 
-    def advance(self, lease, steps, *, release=False):
-        self.renewals += not steps
+    def advance(self, writes):
+        self.renewals += not any(write.steps for write in writes)
         if self.renewals >= 3:
             self.renewed.set()
         if self.error is not None:
             raise self.error
-        super().advance(lease, steps, release=release)
+        return super().advance(writes)
 
 
 def session_on(ledger):
-    lease = ledger.claim(KEY, order_number="1001", owner="me", lease_for=timedelta(milliseconds=30))
+    lease = claim_one(ledger, KEY, order_number="1001", owner="me", lease_for=timedelta(milliseconds=30))
     order = ra.Order("1001", [ra.OrderItem("1")])
     plan = OrderPlan(key=KEY, order=order, items=(), record=OrderRecord(key=KEY, order_number="1001"))
     return OrderSession(plan=plan, ledger=ledger, lease=lease, retry=ra.RetryPolicy(), emit=ignore)

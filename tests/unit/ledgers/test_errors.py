@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from permissions import read_only, readable_folder
 from reasons import because
+from remote_artwork.client import advance_one
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, fulfill, ids, only
@@ -35,14 +36,14 @@ def test_a_locked_ledger_raises_after_the_timeout(ledger: SqlLedger, file: Path)
     lease = claim(ledger, KEY)
     shop = sqlite3.connect(file, isolation_level=None)
     shop.execute("BEGIN IMMEDIATE")
-    for use in (lambda: ledger.advance(lease, [SELECT]), lambda: claim(ledger, KEY), lambda: forget(ledger)):
+    for use in (lambda: advance_one(ledger, lease, [SELECT]), lambda: claim(ledger, KEY), lambda: forget(ledger)):
         with pytest.raises(LedgerUnavailable, match=r"ledger\.db is locked by another process; try again") as caught:
             use()
     assert caught.value.temporary
     assert isinstance(caught.value.__cause__, Exception)
     shop.execute("ROLLBACK")
     shop.close()
-    ledger.advance(lease, [SELECT])
+    advance_one(ledger, lease, [SELECT])
 
 
 def test_a_locked_ledger_can_be_read(ledger: SqlLedger, file: Path):
@@ -57,7 +58,7 @@ def test_a_full_disk_writes_nothing_of_an_advance(ledger: SqlLedger):
     lease = claim(ledger, KEY)
     set_pragma(ledger, "max_page_count = 1")
     with pytest.raises(LedgerUnavailable, match="the disk is full; free disk space"):
-        ledger.advance(lease, [SELECT, evolve(VERIFY, reason=because("x" * 100_000))])
+        advance_one(ledger, lease, [SELECT, evolve(VERIFY, reason=because("x" * 100_000))])
     assert not only(ledger.find("acme")).items
 
 
@@ -67,7 +68,7 @@ def test_a_read_only_ledger_is_reported(ledger: SqlLedger):
     with pytest.raises(
         LedgerUnavailable, match="is read-only; give this process write access to the file and its folder"
     ):
-        ledger.advance(lease, [SELECT])
+        advance_one(ledger, lease, [SELECT])
 
 
 def test_a_read_only_folder_is_reported():

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.ledgers.memory import MemoryLedger
 from remote_artwork.testing.ledger import HOUR, INTEND, KEY, claim, forget, fulfill, only, try_claim
@@ -26,7 +27,7 @@ def test_a_lease_ends_by_the_clock_of_the_ledger():
 def test_an_intent_ages_by_the_clock_of_the_ledger():
     clock = Clock()
     ledger = MemoryLedger(clock=clock)
-    ledger.advance(claim(ledger, KEY), [INTEND])
+    advance_one(ledger, claim(ledger, KEY), [INTEND])
     clock.time += HOUR
     assert only(ledger.find("acme")).intent_age == HOUR
 

@@ -15,6 +15,7 @@ import pytest
 
 import remote_artwork as ra
 from permissions import read_only, readable_folder
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers import schema
@@ -304,7 +305,7 @@ def test_finding_returns_what_another_ledger_object_has_just_written(folder: Pat
     with SqlLedger(f"sqlite:///{folder / 'ledger.db'}") as writer:
         lease = claim(writer, KEY)
         assert not only(reader.find("acme")).items
-        writer.advance(lease, [SELECT])
+        advance_one(writer, lease, [SELECT])
         assert set(only(reader.find("acme")).items) == {"1"}
 
 
@@ -432,7 +433,7 @@ def test_a_ledger_that_is_opened_during_a_read_can_write(folder: Path):
         assert reader.read(query, empty=0) == 1
         claims.join(PATIENCE)
         assert only(writer.find("acme")).receipt == "r-1"
-        writer.advance(claim(writer, KEY), (), release=True)
+        advance_one(writer, claim(writer, KEY), release=True)
 
 
 def test_several_threads_read_one_copy(folder: Path, copies: list[Path], reader: SqlLedger):

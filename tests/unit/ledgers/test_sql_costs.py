@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from remote_artwork.client import advance_one
 from remote_artwork.core.lifecycle import FulfillState, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import FULFILLED, HOUR, INTEND, KEY, SELECT, claim, forget, fulfill, ids
@@ -37,18 +38,18 @@ def test_an_order_needs_few_statements(ledger: SqlLedger, statements: list[str])
     lease = claim(ledger, OrderKey("acme", "order-2"))
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "UPDATE", "SELECT"]
     statements.clear()
-    ledger.advance(lease, [SELECT], release=True)
+    advance_one(ledger, lease, [SELECT], release=True)
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
 
 
 def test_the_files_of_a_call_are_recorded_by_one_more_statement(ledger: SqlLedger, statements: list[str]):
     lease = claim(ledger, OrderKey("acme", "order-2"))
-    ledger.advance(lease, [SELECT])
+    advance_one(ledger, lease, [SELECT])
     statements.clear()
-    ledger.advance(lease, [INTEND])
+    advance_one(ledger, lease, [INTEND])
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
     statements.clear()
-    ledger.advance(lease, [FULFILLED], release=True)
+    advance_one(ledger, lease, [FULFILLED], release=True)
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE"]
 
 
@@ -98,7 +99,7 @@ def test_the_cost_of_forgetting_depends_on_pending_orders_only(ledger: SqlLedger
 
 @pytest.mark.parametrize("order_ids", [None, [f"order-{number}" for number in range(20)]], ids=["alone", "among ids"])
 def test_the_cost_of_finding_a_state_ignores_orders_in_other_states(ledger: SqlLedger, order_ids: list[str] | None):
-    ledger.advance(claim(ledger, OrderKey("acme", "order-2")), [INTEND])
+    advance_one(ledger, claim(ledger, OrderKey("acme", "order-2")), [INTEND])
 
     def finding() -> None:
         assert ids(ledger.find("acme", order_ids=order_ids, state=FulfillState.FULFILL_INTENT)) == {"order-2"}
