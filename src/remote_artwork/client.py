@@ -334,7 +334,9 @@ def advance_one(ledger: Ledger, lease: Lease, steps: Iterable[Step] = (), *, rel
 class ArtworkReader(Protocol):
     """Reads one file of a storage in parts. A part is fetched only once."""
 
-    file: StoredFile
+    @property
+    def file(self) -> StoredFile:
+        """The file, as the storage described it last."""
 
     def read(self, start: int, length: int) -> bytes:
         """Returns the bytes from ``start`` to ``start + length``; fewer at the end of the file.
@@ -349,7 +351,7 @@ class ArtworkReader(Protocol):
 class PreflightCheck(Protocol):
     """Checks a file before it is printed. The content of a file must never make it raise.
 
-    Called by several threads at once, each with another file, unless ``Scanner(checks_at_once=1)`` is set.
+    Called by several threads at once, each with another file, unless ``Scanner(orders_at_once=1)`` is set.
     """
 
     def check(self, artwork: ArtworkReader, item: OrderItem) -> Iterable[Finding]:
@@ -367,3 +369,14 @@ class Observer(Protocol):
 
     def on_event(self, event: Event) -> None:
         """Handles one event. Ignore event types that you do not use; new releases may add some."""
+
+
+def concurrent_calls(client: FulfillmentClient) -> int:
+    """How many calls of the client may run at once."""
+    return int(getattr(client, "concurrent_calls", 1))
+
+
+def calls_per_second(client: FulfillmentClient) -> float | None:
+    """How many calls the shop allows per second; None if the client does not say it."""
+    rate = getattr(client, "calls_per_second", None)
+    return None if rate is None else float(rate)

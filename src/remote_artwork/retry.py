@@ -47,16 +47,13 @@ class Budget:
     parent: Budget | None = None
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
 
-    def covers(self, seconds: float) -> bool:
-        """Whether a wait of this length fits, here and in every parent."""
-        return seconds <= self.seconds and (self.parent is None or self.parent.covers(seconds))
-
-    def spend(self, seconds: float) -> None:
-        """Deducts a wait, here and from every parent."""
+    def spend(self, seconds: float) -> bool:
+        """Deducts a wait, here and from every parent, if it fits in all of them. Returns whether it does."""
         with self._lock:
+            if seconds > self.seconds or not (self.parent is None or self.parent.spend(seconds)):
+                return False
             self.seconds -= seconds
-        if self.parent is not None:
-            self.parent.spend(seconds)
+            return True
 
 
 @define
@@ -106,6 +103,21 @@ def share_budget(function: Callable[P, T]) -> Callable[P, T]:
 
     def bound(*args: P.args, **kwargs: P.kwargs) -> T:
         return context.copy().run(function, *args, **kwargs)
+
+    return bound
+
+
+def as_caller(function: Callable[[], T]) -> Callable[[], T]:
+    """Returns ``function`` with the caller's budget and retries, for another thread that keeps its other context."""
+    budget, call = _budget.get(), _call.get()
+
+    def bound() -> T:
+        outer = _call.set(call)
+        try:
+            with _spending(budget):
+                return function()
+        finally:
+            _call.reset(outer)
 
     return bound
 
@@ -168,15 +180,10 @@ class RetryPolicy:
             return max(backoff(state), getattr(error, "retry_after", None) or 0.0)
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return state.attempt_number >= self.attempts or not (budget is None or budget.covers(state.upcoming_sleep))
-
-        def sleep(seconds: float) -> None:
-            if budget is not None:
-                budget.spend(seconds)
-            self.sleep(seconds)
+            return state.attempt_number >= self.attempts or not (budget is None or budget.spend(state.upcoming_sleep))
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_retryable), stop=stop, wait=wait, sleep=sleep, reraise=True
+            retry=tenacity.retry_if_exception(is_retryable), stop=stop, wait=wait, sleep=self.sleep, reraise=True
         )
         token = _call.set(current)
         try:

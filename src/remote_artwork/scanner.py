@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,15 @@ from typing import Any, Protocol
 
 from attrs import Attribute, define, evolve, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck, client_problem
+from remote_artwork.client import (
+    FulfillmentClient,
+    Ledger,
+    Observer,
+    PreflightCheck,
+    calls_per_second,
+    client_problem,
+    concurrent_calls,
+)
 from remote_artwork.core.events import (
     Emit,
     Event,
@@ -56,19 +64,24 @@ from remote_artwork.core.report import (
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import (
     ConfigurationError,
-    FileReplaced,
     LedgerError,
     LedgerUnavailable,
     StorageError,
-    StorageMisbehaved,
 )
+from remote_artwork.fulfillment.client_calls import ClientCalls
+from remote_artwork.fulfillment.gate import ShopGate
+from remote_artwork.fulfillment.group_commit import GroupCommit
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
+from remote_artwork.fulfillment.workers import Workers
 from remote_artwork.preflight.checks import preflight_checks
+from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.scan.checks import CheckPrefetcher, Inspector
+from remote_artwork.runtime import THREADS, Runtime
+from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.collect import Collected, Collector
 from remote_artwork.scan.explain import explain_file, explain_order
+from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -77,6 +90,9 @@ _FORGET_AFTER = timedelta(days=90)
 _FORGET_AFTER_SCANS = 100
 """The ledger forgets a finished order that the shop has not listed for this long, and for this many complete scans.
 Both are needed, because scans may be a minute or a year apart."""
+
+_MOST_ORDERS_AT_ONCE = 16
+"""More workers cost memory, and shops rarely answer faster."""
 
 _BULK_EVENTS = (FilesListed, ItemFound, ItemReported, FileReported)
 """Events that every scan repeats for each waiting item and each file. They are logged at DEBUG level."""
@@ -101,7 +117,7 @@ def _non_empty(_scanner: object, _attribute: object, value: str) -> None:
 
 def _positive_int_or_none(_scanner: object, _attribute: Attribute[Any], value: object) -> None:
     if value is not None and not is_positive_int(value):
-        raise ConfigurationError(f"Scanner.checks_at_once must be a whole number from 1, or None, not {value!r}")
+        raise ConfigurationError(f"Scanner.orders_at_once must be a whole number from 1, or None, not {value!r}")
 
 
 class _HasStorage(Protocol):
@@ -133,6 +149,7 @@ class _Run:
         started_at: When it started.
         emit: Receives its events.
         tally: Counts its unmatched files.
+        stopwatch: Measures where its time goes.
         requests_before: The storage's request counts at its start.
     """
 
@@ -140,6 +157,7 @@ class _Run:
     started_at: datetime
     emit: Emit
     tally: FileTally
+    stopwatch: Stopwatch
     requests_before: Mapping[str, int]
 
 
@@ -178,14 +196,15 @@ class Scanner:
         policy: The shop's decisions.
         tenant: Separates several shops in one ledger. All scanners of one tenant use the same location.
         checks: The preflight checks; by default those of ``preflight_checks(policy)``.
-        checks_at_once: How many items are checked at the same time, each in a thread, before their order is processed.
-            By default 8; for deep checks and your own checks the number of processors, but at most 8. 1 checks one item
-            after another. A deep check may take 300 MB of memory.
+        orders_at_once: How many orders are processed at the same time, at most. By default 16. With deep checks or
+            your own checks, it is the number of processors, because a deep check may take 300 MB of memory. With 1,
+            orders follow one another in the thread of the scan.
         retry: How temporary errors of the shop and the ledger are retried. A storage has a policy of its own. The
             budget of this policy covers all waits of a scan, also those for the storage.
         url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
         observer: Receives the events of a scan while it runs.
         clock: Returns the current time with a time zone, for reports, the age of files and the lifetime of URLs.
+        runtime: Starts threads and waits. For simulations.
     """
 
     storage: ArtworkStorage = field(validator=_can_make_urls)
@@ -195,11 +214,12 @@ class Scanner:
     policy: Policy = field(factory=Policy, kw_only=True)
     tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=_non_empty)
     checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
-    checks_at_once: int | None = field(default=None, kw_only=True, validator=_positive_int_or_none)
+    orders_at_once: int | None = field(default=None, kw_only=True, validator=_positive_int_or_none)
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
     url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_valid_url_lifetime)
     observer: Observer | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
+    runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _turn: _Turn = field(init=False, factory=_Turn)
 
@@ -226,10 +246,12 @@ class Scanner:
         with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=True, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
-            checks = CheckPrefetcher.of(self._inspector, self.checks_at_once)
-            with self.storage.limited_file_time(), checks as prefetcher:
-                items = preview(collected.plans, prefetcher if verify else None, emit=run.emit)
-            return self._finish(run, collected, items, faults=collected.faults)
+            workers = self._workers(collected.plans if verify else ())
+            with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
+                items = preview(
+                    collected.plans, self._inspector if verify else None, workers, run.stopwatch, emit=run.emit
+                )
+            return self._finish(run, collected, items, faults=collected.faults, orders_at_once=workers.count)
 
     def scan(
         self,
@@ -248,7 +270,7 @@ class Scanner:
                 call.
             limit: Process at most this many orders, for a first careful scan.
             on_file: Receives every unmatched file. The report keeps only the first 1,000 of each status.
-            stop: When set, no further order is started.
+            stop: When set, no further order is started. Orders for which nothing was attached or sent yet are left.
 
         Raises:
             ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
@@ -257,14 +279,14 @@ class Scanner:
         with self._alone(), self.retry.scan_budget():
             run = self._start(dry_run=False, on_file=on_file)
             collected = self._collect(run, orders=selected, sweep=sweep)
-            checks = CheckPrefetcher.of(self._inspector, self.checks_at_once)
-            with self.storage.limited_file_time(), checks as prefetcher:
-                runner = self._runner(prefetcher, run.emit)
-                items = run_orders(collected.plans, runner, limit=limit, stop=stop or threading.Event(), emit=run.emit)
+            workers = self._workers([plan for plan in collected.plans if plan.has_work][:limit])
+            with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
+                runner = self._runner(run, workers, stop or threading.Event())
+                items = run_orders(collected.plans, runner, limit=limit, emit=run.emit)
             faults = [*collected.faults, *runner.faults]
             if selected is None and collected.orders_complete and not _has_ledger_fault(faults):
                 faults += self._forget(collected)
-            return self._finish(run, collected, items, faults=faults)
+            return self._finish(run, collected, items, faults=faults, orders_at_once=workers.count)
 
     def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
         """Explain why one file, or one order, has its status. Nothing is written.
@@ -281,7 +303,7 @@ class Scanner:
         with self._alone(), self.retry.scan_budget():
             same_name: list[FileOutcome] = []
             tally = FileTally(lambda file: same_name.append(file) if file.name == name else None)
-            collected = self._collector(ignore).collect(
+            collected = self._collector(ignore, Stopwatch(self.runtime.monotonic)).collect(
                 self.clock(), orders=None, tally=tally, names=[name] if name else ()
             )
             if name is not None:
@@ -358,15 +380,18 @@ class Scanner:
             started_at=self.clock(),
             emit=emit,
             tally=FileTally(listen),
+            stopwatch=Stopwatch(self.runtime.monotonic),
             requests_before=self.storage.requests,
         )
         emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
         return run
 
     def _collect(self, run: _Run, *, orders: Collection[str] | None, sweep: bool) -> Collected:
-        return self._collector(run.emit).collect(run.started_at, orders=orders, tally=run.tally, sweep=sweep)
+        return self._collector(run.emit, run.stopwatch).collect(
+            run.started_at, orders=orders, tally=run.tally, sweep=sweep
+        )
 
-    def _collector(self, emit: Emit) -> Collector:
+    def _collector(self, emit: Emit, stopwatch: Stopwatch) -> Collector:
         return Collector(
             storage=self.storage,
             client=self.client,
@@ -376,6 +401,7 @@ class Scanner:
             tenant=self.tenant,
             retry=self.retry,
             inspector=self._inspector,
+            stopwatch=stopwatch,
             emit=emit,
         )
 
@@ -383,18 +409,29 @@ class Scanner:
     def _inspector(self) -> Inspector:
         return Inspector(self.storage, preflight_checks(self.policy) if self.checks is None else self.checks)
 
-    def _runner(self, prefetcher: CheckPrefetcher, emit: Emit) -> OrderRunner:
+    def _workers(self, plans: Sequence[OrderPlan]) -> Workers:
+        """Workers for these orders. A storage that only one thread may read gets one."""
+        only_signatures = all(isinstance(check, SignatureCheck) for check in self._inspector.checks)
+        default = _MOST_ORDERS_AT_ONCE if only_signatures else min(os.cpu_count() or 1, _MOST_ORDERS_AT_ONCE)
+        count = min(self.orders_at_once or default, len(plans)) if self.storage.concurrent_reads else 1
+        return Workers(self.runtime, max(1, count))
+
+    def _runner(self, run: _Run, workers: Workers, stop: threading.Event) -> OrderRunner:
+        at_once = concurrent_calls(self.client)
+        gate = ShopGate(self.runtime, at_once, calls_per_second(self.client))
         services = Dependencies(
             storage=self.storage,
             client=self.client,
-            ledger=self.ledger,
-            inspector=prefetcher.inspector,
-            checks=prefetcher,
+            calls=ClientCalls(gate, workers, run.stopwatch, in_scan_thread=at_once == 1, stop=stop),
+            ledger=GroupCommit(self.ledger, workers, run.stopwatch),
+            inspector=self._inspector,
+            workers=workers,
+            stopwatch=run.stopwatch,
             policy=self.policy,
             retry=self.retry,
             url_lifetime=self.url_lifetime,
             clock=self.clock,
-            emit=emit,
+            emit=lambda event: workers.post(partial(run.emit, event)),
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         # With the process id, because a forked process must not act as the owner of its parent's leases.
@@ -424,7 +461,13 @@ class Scanner:
         return []
 
     def _finish(
-        self, run: _Run, collected: Collected, items: Sequence[ItemOutcome], *, faults: Sequence[Fault]
+        self,
+        run: _Run,
+        collected: Collected,
+        items: Sequence[ItemOutcome],
+        *,
+        faults: Sequence[Fault],
+        orders_at_once: int,
     ) -> ScanReport:
         for outcome in collected.other_outcomes:
             run.emit(ItemReported(tenant=self.tenant, outcome=outcome))
@@ -447,6 +490,7 @@ class Scanner:
             strategy=collected.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if run.dry_run else None,
             faults=tuple(faults),
+            timings=run.stopwatch.timings(orders_at_once=orders_at_once),
         )
         run.emit(ScanFinished(tenant=self.tenant, report=report))
         return report
@@ -466,38 +510,56 @@ def _has_ledger_fault(faults: Sequence[Fault]) -> bool:
 # --- Dry run ---
 
 
-def preview(plans: Sequence[OrderPlan], prefetcher: CheckPrefetcher | None, *, emit: Emit) -> list[ItemOutcome]:
+def preview(
+    plans: Sequence[OrderPlan], inspector: Inspector | None, workers: Workers, stopwatch: Stopwatch, *, emit: Emit
+) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
     Args:
         plans: All orders of the dry run.
-        prefetcher: Checks the matched files; None skips the checks.
+        inspector: Checks the matched files; None skips the checks.
+        workers: Check the files of several orders at once.
+        stopwatch: Measures reading and checking.
         emit: Receives an event for each order and item that is checked, and for each outcome.
     """
-    to_check = [plan for plan in plans if prefetcher and any(item.status is ItemStatus.MATCHED for item in plan.items)]
-    positions = {plan.key: position for position, plan in enumerate(to_check)}
     items: list[ItemOutcome] = []
-    for plan in plans:
-        if prefetcher is not None and plan.key in positions:
-            done = positions[plan.key]
-            emit(order_started(plan, done=done, total=len(to_check)))
-            prefetcher.start(to_check[done : done + 1 + prefetcher.max_parallel])
-        for item in plan.items:
-            if prefetcher is not None and item.status is ItemStatus.MATCHED:
-                outcome = _check_item(plan, item, prefetcher, emit)
-            else:
-                outcome = plan.outcome(item)
+
+    def report(plan: OrderPlan, outcomes: Iterable[ItemOutcome]) -> None:
+        for outcome in outcomes:
             emit(item_reported(plan, outcome))
             items.append(outcome)
+
+    to_check = [plan for plan in plans if inspector and any(item.status is ItemStatus.MATCHED for item in plan.items)]
+    keys = {plan.key for plan in to_check}
+    for plan in plans:
+        if plan.key not in keys:
+            report(plan, plan.outcomes())
+    waiting = iter(enumerate(to_check))
+    one_at_a_time = threading.Lock()
+
+    def take() -> tuple[int, OrderPlan] | None:
+        with one_at_a_time:
+            return next(waiting, None)
+
+    def post(event: Event) -> None:
+        workers.post(partial(emit, event))
+
+    def check(job: tuple[int, OrderPlan]) -> list[ItemOutcome]:
+        done, plan = job
+        post(order_started(plan, done=done, total=len(to_check)))
+        return [_check_item(plan, item, inspector, stopwatch, post) for item in plan.items]
+
+    workers.run(take, check, lambda job, outcomes: report(job[1], outcomes))
     return items
 
 
-def _check_item(order: OrderPlan, plan: ItemPlan, prefetcher: CheckPrefetcher, emit: Emit) -> ItemOutcome:
+def _check_item(
+    order: OrderPlan, plan: ItemPlan, inspector: Inspector | None, stopwatch: Stopwatch, emit: Emit
+) -> ItemOutcome:
+    if inspector is None or plan.status is not ItemStatus.MATCHED:
+        return order.outcome(plan)
     try:
-        try:
-            result = prefetcher.check_files(plan.item, plan.files)
-        except (FileReplaced, StorageMisbehaved):  # the storage may list other sizes and tokens than it reads
-            result = prefetcher.check_files(plan.item, prefetcher.inspector.pin(plan.files))
+        result = inspector.check_files(plan.item, plan.files, stopwatch=stopwatch)
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
     emit(item_checked(order, plan, result.rejection))

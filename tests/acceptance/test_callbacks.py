@@ -48,14 +48,14 @@ def test_an_observer_that_calls_its_scanner_gets_an_error_and_the_scan_goes_on(s
     assert scanner.plan().items == ()
 
 
-@pytest.mark.parametrize("checks_at_once", [1, 4])
-def test_a_check_that_calls_its_scanner_rejects_the_file(storage, checks_at_once):
+@pytest.mark.parametrize("orders_at_once", [1, 4])
+def test_a_check_that_calls_its_scanner_rejects_the_file(storage, orders_at_once):
     class Check:
         def check(self, _artwork, _item):
             scanner.plan()
 
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
-    scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), checks=[Check()], checks_at_once=checks_at_once)
+    scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), checks=[Check()], orders_at_once=orders_at_once)
     [item] = scanner.scan().items
     assert (item.status, "ConfigurationError" in item.reason) == ("rejected", True)
 

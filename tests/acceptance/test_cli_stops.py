@@ -31,7 +31,17 @@ def scan_until(name, shop, *more):
     """A scan whose own client raises a signal once the first order is fulfilled."""
     (shop.home / "signalled.py").write_text(SIGNALLED.format(name=name))
     ledger = ("--ledger", f"sqlite:///{shop.home}/orders.ledger.db")
-    return run("scan", shop.artwork.as_uri(), *ledger, "--client", "signalled:make", *more, cwd=shop.home)
+    return run(
+        "scan",
+        shop.artwork.as_uri(),
+        *ledger,
+        "--client",
+        "signalled:make",
+        "--orders-at-once",
+        "1",
+        *more,
+        cwd=shop.home,
+    )
 
 
 def the_next_scan_does_the_rest(shop):

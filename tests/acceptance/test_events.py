@@ -61,6 +61,7 @@ def storage(root):
 
 
 def scanner(storage, shop, observer, **options):
+    options = {"orders_at_once": 1, **options}
     return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), tenant="acme", observer=observer, **options)
 
 

@@ -15,10 +15,10 @@ from shop_files import memory_folder
 BLINK = timedelta(milliseconds=1)
 
 
-def make(root, shop):
+def make(root, shop, **options):
     _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1003_1.jpg")
     retry = ra.RetryPolicy(attempts=1)
-    return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), retry=retry)
+    return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), retry=retry, **options)
 
 
 def orders(*numbers):
@@ -82,7 +82,7 @@ def test_sigterm_finishes_the_order_in_hand_and_leaves_the_rest(root):
 
     before = signal.getsignal(signal.SIGTERM)
     shop, reports = Terminated(orders("1001", "1002", "1003")), []
-    make(root, shop).run_forever(every=timedelta(hours=1), on_report=reports.append)
+    make(root, shop, orders_at_once=1).run_forever(every=timedelta(hours=1), on_report=reports.append)
 
     assert [item.status for item in reports[0].items] == ["fulfilled", "matched", "matched"]
     assert "stopped" in reports[0].items[1].reason

@@ -48,7 +48,7 @@ def storage(root, monkeypatch):
 def test_what_is_left_when_the_time_has_passed_waits_for_the_next_scan(storage):
     shop, ledger = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in NUMBERS]), ra.MemoryLedger()
     slow = storage(600.0)
-    report = ra.Scanner(slow, shop, ledger=ledger, checks_at_once=1).scan()
+    report = ra.Scanner(slow, shop, ledger=ledger, orders_at_once=1).scan()
     done = report.counts["fulfilled"]
     assert 0 < done < len(NUMBERS)
     assert set(report.counts) == {"fulfilled", "unreadable"}
@@ -56,13 +56,13 @@ def test_what_is_left_when_the_time_has_passed_waits_for_the_next_scan(storage):
     assert (report.exit_code, report.faults[0].part) == (3, "storage")
     assert "files_timeout" in report.faults[0].message
     while report.counts.get("unreadable"):
-        report = ra.Scanner(slow, shop, ledger=ledger, checks_at_once=1).scan()
+        report = ra.Scanner(slow, shop, ledger=ledger, orders_at_once=1).scan()
         assert report.counts.get("fulfilled", 0) > 0
     assert shop.effects.total() == len(NUMBERS)
 
 
 def test_a_dry_run_that_verifies_is_limited_too(storage):
     shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in NUMBERS])
-    report = ra.Scanner(storage(60.0), shop, ledger=ra.MemoryLedger(), checks_at_once=1).plan(verify=True)
+    report = ra.Scanner(storage(60.0), shop, ledger=ra.MemoryLedger(), orders_at_once=1).plan(verify=True)
     assert set(report.counts) == {"matched", "unreadable"}
     assert sum(report.requests.values()) * SECONDS < 100.0

@@ -94,7 +94,7 @@ class TestOnePassAndItsHost:
                 raise TimeoutError
 
         shop = Silent([one_item(number) for number in numbers])
-        report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
+        report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), orders_at_once=1).scan()
         assert len(shop.calls("fulfill")) == 5
         assert report.exit_code == 3
         assert "did not answer for 5 orders in a row" in report.faults[0].message
@@ -131,6 +131,7 @@ class TestOnePassAndItsHost:
             storage,
             Busy([one_item(number) for number in numbers]),
             ledger=ra.MemoryLedger(),
+            orders_at_once=1,
             retry=ra.RetryPolicy(budget=70, sleep=waits.append),
         )
         assert scanner.scan().exit_code == 3

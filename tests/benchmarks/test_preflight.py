@@ -78,7 +78,7 @@ def test_two_hundred_files(benchmark, shop, depth, at_once, work):
     orders, size = shop
     storage, policy = Slow(fsspec.filesystem("memory"), "/typical"), ra.Policy(preflight=depth)
     ledger = ra.MemoryLedger()
-    scanner = ra.Scanner(storage, FakeShop(orders), ledger=ledger, policy=policy, checks_at_once=at_once)
+    scanner = ra.Scanner(storage, FakeShop(orders), ledger=ledger, policy=policy, orders_at_once=at_once)
     report = benchmark.pedantic(scanner.scan if work == "scan" else lambda: scanner.plan(verify=True), rounds=1)
     assert report.counts == {ra.ItemStatus.FULFILLED if work == "scan" else ra.ItemStatus.MATCHED: FILES}
     measured = {

@@ -75,6 +75,7 @@ GERMAN = Catalog(
         "attach_not_recorded": "angehängt, aber nicht vermerkt ({error}); es wird vor dem Senden wiederholt",
         "call_not_recorded": "ein Aufruf begann, sein Ende ist nicht vermerkt ({error}){receipt:receipt}",
         "call_unresolved": "ein Aufruf begann, sein Ausgang ist nicht bekannt; der nächste Lauf klärt das",
+        "call_not_started": "der Shop wurde nicht gerufen, weil seit dem Eintrag der Absicht zu viel Zeit verging",
         "call_in_flight": "ein Aufruf läuft vielleicht noch; nach {call_limit:duration} wird der Shop wieder gefragt",
         "call_had_no_effect": "ein früherer Aufruf hatte keine Wirkung; der nächste Lauf sendet den Auftrag",
         "outcome_unknown": "ob der Auftrag ausgeführt wurde, ist nicht bekannt ({error})",

@@ -180,6 +180,15 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         float,
         typer.Option("--files-timeout", metavar="SECONDS", help="How long all requests about single files may take."),
     ] = _TIMEOUTS.files_timeout,
+    orders_at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Process at most this many orders at the same time.",
+            show_default="16, or with --deep the number of processors",
+        ),
+    ] = None,
     settle_for: Annotated[
         str,
         typer.Option(
@@ -209,6 +218,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         listing_timeout=listing_timeout,
         files_timeout=files_timeout,
         settle_for=settle_for,
+        orders_at_once=orders_at_once,
         preflight="deep" if deep else "signature",
     )
 
@@ -261,6 +271,7 @@ class Options:
     listing_timeout: float = _TIMEOUTS.listing_timeout
     files_timeout: float = _TIMEOUTS.files_timeout
     settle_for: str = "2m"
+    orders_at_once: int | None = None
     preflight: Preflight = "signature"
 
     def scanner(self, *, observer: ra.Observer | None = None) -> ra.Scanner:
@@ -277,6 +288,7 @@ class Options:
             pattern=self.pattern,
             policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait(self.settle_for)),
             tenant=self.tenant,
+            orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),
             observer=observer,
         )

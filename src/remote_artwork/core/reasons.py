@@ -162,6 +162,10 @@ SENDING = {
     ),
     "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan resolves it",
     "call_in_flight": ("a fulfill call may still be running; a scan reads the order again after {call_limit:duration}"),
+    "call_not_started": (
+        "the call to the shop was not made, because too much time had passed since its intent was recorded; the next "
+        "scan tries again"
+    ),
     "call_had_no_effect": "an earlier fulfill call had no effect; the next scan sends the order",
     "outcome_unknown": "it is not known whether the order was fulfilled ({error})",
     "outcome_unknown_will_retry": (

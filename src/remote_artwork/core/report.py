@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Literal, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 
 from remote_artwork.core.reasons import (
     ENGLISH,
@@ -288,6 +288,56 @@ class PathLike(Protocol):
     def __fspath__(self) -> str: ...
 
 
+_OF_WORKERS = ("storage", "checks", "shop", "shop_queue", "ledger")
+
+
+@frozen(kw_only=True)
+class Timings:
+    """Where the time of a scan went, in seconds.
+
+    The first four follow one another and add up to the scan. The others are sums over the orders: while one order waits
+    for the shop, another waits for the storage.
+
+    Args:
+        pending_orders: Reading the list of pending orders.
+        ledger_rows: Reading the rows of these orders.
+        listing: Listing or searching the storage, and matching the names.
+        processing: Processing the orders; in a dry run, checking their files.
+        orders_at_once: How many orders were processed at the same time.
+        storage: Reading files and their metadata.
+        checks: Preflight checks, without reading.
+        shop: Calls of the client, without the list of orders.
+        shop_queue: Waiting until the client may be called: for its limits, or for the thread that makes its calls.
+        ledger: Writing to the ledger, and waiting for other writes.
+    """
+
+    pending_orders: float = 0.0
+    ledger_rows: float = 0.0
+    listing: float = 0.0
+    processing: float = 0.0
+    orders_at_once: int = 1
+    storage: float = 0.0
+    checks: float = 0.0
+    shop: float = 0.0
+    shop_queue: float = 0.0
+    ledger: float = 0.0
+
+    @property
+    def bound_by(self) -> str | None:
+        """The field with the largest sum over the orders; None if no order was processed."""
+        largest = max(_OF_WORKERS, key=lambda name: float(getattr(self, name)))
+        return largest if getattr(self, largest) else None
+
+    def to_dict(self) -> dict[str, float | int | str | None]:
+        """As in ``ScanReport.to_dict``: seconds with milliseconds."""
+        seconds = {
+            attribute.name: round(getattr(self, attribute.name), 3)
+            for attribute in fields(type(self))
+            if attribute.name != "orders_at_once"
+        }
+        return {**seconds, "orders_at_once": self.orders_at_once, "bound_by": self.bound_by}
+
+
 @frozen(kw_only=True)
 class ScanReport:
     """The report of one scan or dry run. Plain data, without a storage or other objects.
@@ -308,6 +358,7 @@ class ScanReport:
             they were used. Empty if the storage was not read.
         monthly_cost: The cost per month in US dollars of an hourly scan with as many requests; None if unknown.
         faults: What could not be used. If there is any, the exit code is 3.
+        timings: Where the time went.
     """
 
     dry_run: bool
@@ -324,6 +375,7 @@ class ScanReport:
     strategy: tuple[str, ...] = ()
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
+    timings: Timings = field(factory=Timings, eq=False)
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
@@ -353,6 +405,7 @@ class ScanReport:
             "requests": {kind: self.requests.get(kind, 0) for kind in ("list", "head", "get")},
             "strategy": list(self.strategy),
             "monthly_cost": self.monthly_cost,
+            "timings": self.timings.to_dict(),
             "counts": {str(status): count for status, count in self.counts.items()},
             "items": [_item(item) for item in self.items],
             "file_counts": {

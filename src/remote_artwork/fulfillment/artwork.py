@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import (
@@ -17,6 +16,7 @@ from remote_artwork.core.lifecycle import (
     FulfillState,
     ItemRecord,
     ItemState,
+    Step,
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known, used_for_other_order
@@ -25,7 +25,7 @@ from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
 from remote_artwork.errors import FileGone, FileReplaced, StorageError, StorageMisbehaved
 from remote_artwork.fulfillment.session import Dependencies, OrderSession
-from remote_artwork.retry import share_budget
+from remote_artwork.fulfillment.workers import Interrupted
 
 
 @frozen(kw_only=True)
@@ -56,15 +56,11 @@ class ArtworkFiles:
         if row and row.state in VERIFIED_STATES and row.checks == checks and row.describes(plan.files):
             return True
         try:
-            files = self.services.inspector.pin(plan.files)
+            result = self.services.inspector.check_files(
+                plan.item, plan.files, stopwatch=self.services.stopwatch, stop_reading=self._stop_reading
+            )
             session.answered.add("storage")
-            self._check_available(files.values())
-            if used := used_for_other_order(session.plan.order, files.values(), session.plan.used_by):
-                session.set_outcome(number, ItemStatus.CONFLICT, used)
-                return False
-            session.advance(session.selection(number, files))
-            with session.renewing_lease():
-                result = self.services.checks.check_files(plan.item, files)
+            self._check_available(result.files.values())
         except FileGone as error:
             replaced = isinstance(error, FileReplaced)
             because = reason("replaced_during_scan" if replaced else "deleted_during_scan", error=str(error))
@@ -75,15 +71,23 @@ class ArtworkFiles:
             because = reason("nothing_sent_unreadable", error=str(error))
             session.set_outcome(number, ItemStatus.UNREADABLE, because)
             return False
+        if used := used_for_other_order(session.plan.order, result.files.values(), session.plan.used_by):
+            session.set_outcome(number, ItemStatus.CONFLICT, used)
+            return False
         findings = result.findings
+        session.defer(session.selection(number, result.files))
         if result.rejection:
-            session.advance(session.item_step(number, ItemState.REJECTED, reason=result.rejection, checks=checks))
+            session.defer(session.item_step(number, ItemState.REJECTED, reason=result.rejection, checks=checks))
             session.set_outcome(number, ItemStatus.REJECTED, result.rejection, findings=findings, now=True)
             return False
-        session.advance(session.item_step(number, ItemState.VERIFIED, checks=checks))
+        session.defer(session.item_step(number, ItemState.VERIFIED, checks=checks))
         if findings:
             session.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=findings)
         return True
+
+    def _stop_reading(self) -> None:
+        if self.services.workers.interrupted:
+            raise Interrupted
 
     def current_files(self, number: str) -> dict[str, StoredFile]:
         """The checked files of one item as they are now, by placement.
@@ -116,40 +120,66 @@ class ArtworkFiles:
     def look_again(self, number: str) -> CurrentFiles:
         """The checked files of one item, and the other files for its prints, as they are now.
 
-        Sends the HEAD requests and the listing of their names at the same time, where the storage allows it.
+        Sends the HEAD requests and the listing of their names at the same time, where the storage allows it. Where a
+        listing tells all that a HEAD does, it sends the listing alone.
 
         Raises:
             FileGone: A checked file was deleted.
             StorageError: The storage could not be read.
         """
-        names = {file.name for file in self.session.rows[number].files}
-        look_beside = partial(self._siblings, names)
-        if not self.services.storage.concurrent_reads:
-            # The lookups come last: a replaced file is more dangerous than a second one, so its check must be newer.
-            siblings, files = look_beside(), self.current_files(number)
-        else:
-            with ThreadPoolExecutor(1, thread_name_prefix="remote-artwork-siblings") as pool:
-                beside = pool.submit(share_budget(look_beside))
+        records = self.session.rows[number].files
+        names = {file.name for file in records}
+        look_beside = partial(self._list_beside, names)
+        with self.services.stopwatch.measure("storage"):
+            if self.services.storage.lists_tell_all:
+                found = look_beside()
+                self.session.answered.add("storage")
+                files = {record.placement: _listed_file(record.name, found) for record in records}
+                self._check_available(files.values())
+            elif self.services.storage.concurrent_reads:
+                beside = self.services.workers.beside(look_beside)
                 files = self.current_files(number)
-                siblings = beside.result()
+                found = beside.get()
+            else:
+                # The lookups come last: a replaced file is more dangerous than a second one.
+                found, files = look_beside(), self.current_files(number)
         for file in files.values():
-            others = [other for other in siblings if _same_basename(other.name, file.name)]
+            others = [other for name, other in found.items() if name not in names and _same_basename(name, file.name)]
             if problem := choice_changed(file, others, self.services.policy.several_files):
                 return CurrentFiles(files=files, problem=problem)
         return CurrentFiles(files=files)
 
-    def _siblings(self, names: Collection[str]) -> list[StoredFile]:
-        """Files in a printed format with the basename of one of these files, without these files themselves."""
+    def _list_beside(self, names: Collection[str]) -> dict[str, StoredFile]:
+        """The files in a printed format with the basename of one of these files, by name, with these files themselves.
+
+        Where a listing does not tell all, these files are left out.
+        """
         found: dict[str, StoredFile] = {}
+        with_own = self.services.storage.lists_tell_all
         for page in self.services.storage.siblings({split_extension(name)[0] for name in names}):
-            beside = [i for i, name in enumerate(page.names) if _is_sibling(name, names)]
-            unknown = {name: error for name, error in page.unknown.items() if _is_sibling(name, names)}
+            beside = [
+                i for i, name in enumerate(page.names) if _is_printed(name, names) and (with_own or name not in names)
+            ]
+            unknown = {name: error for name, error in page.unknown.items() if _is_printed(name, names)}
+            if not with_own:
+                unknown = {name: error for name, error in unknown.items() if name not in names}
             if unknown:
                 raise StorageMisbehaved(file_not_known(unknown).render())
             for position in beside:
                 with suppress(FileGone):  # deleted since it was listed, or a folder
                     found[page.names[position]] = page.file(position)
-        return list(found.values())
+        return found
+
+    def check_replaced(self, number: str) -> None:
+        """Check that files which differ from the checked ones were replaced indeed.
+
+        Raises:
+            StorageMisbehaved: They can still be read as they were.
+            StorageError: They could not be read.
+        """
+        with self.services.stopwatch.measure("storage"):
+            for record in self.session.rows[number].files:
+                self.services.storage.check_replaced(_stored_file(record))
 
     def artworks(self, plan: ItemPlan) -> list[Artwork]:
         """The checked files of one item as the shop gets them, with new URLs, in the order of its placements.
@@ -162,12 +192,8 @@ class ArtworkFiles:
 
     def _artwork(self, record: FileRecord, listed: Mapping[str, StoredFile]) -> Artwork:
         known = listed.get(record.placement)
-        file = StoredFile(
-            name=record.name,
-            size=record.size,
-            etag=record.etag,
-            version_id=record.version_id,
-            last_modified=known.last_modified if known and record.describes(known) else None,
+        file = evolve(
+            _stored_file(record), last_modified=known.last_modified if known and record.describes(known) else None
         )
         return self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
 
@@ -177,17 +203,19 @@ class PostSendCheck:
     """Compares the files of one order after its call, in this scan or an earlier one. The outcome does not matter.
 
     A replaced file is reported, so that a person decides. Nothing is sent again.
+
+    Args:
+        session: The order. Its lease may have been given back: the receipt is recorded before anything else is done.
+        files: Its files.
+        replaced: The steps that record the alarms.
     """
 
     session: OrderSession
     files: ArtworkFiles
+    replaced: list[Step] = field(factory=list, init=False)
 
     def run(self) -> None:
-        """Add what is found to the outcomes.
-
-        Raises:
-            LedgerError: A replaced file could not be recorded. The outcomes contain it anyway.
-        """
+        """Add what is found to the outcomes and to ``replaced``."""
         if self.session.state not in (FulfillState.FULFILLED, *UNRESOLVED_STATES):
             return
         for plan in self.session.required:
@@ -214,7 +242,7 @@ class PostSendCheck:
         self._report(row, because, now=True)
         # With an unresolved call a later scan compares again; until then the file may still be checked and sent.
         if session.state is not FulfillState.FULFILL_INTENT:
-            session.advance(session.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=because))
+            self.replaced.append(session.item_step(row.item_number, ItemState.LATE_REPLACEMENT, reason=because))
 
     def _report(self, row: ItemRecord, because: Reason, *, now: bool) -> None:
         if self.session.state is FulfillState.FULFILLED:
@@ -223,10 +251,20 @@ class PostSendCheck:
             self.session.append_reason(row.item_number, because)
 
 
-def _is_sibling(name: str, names: Collection[str]) -> bool:
-    """Whether a file is for the same print as one of these files, in a printed format, and is none of them."""
+def _stored_file(record: FileRecord) -> StoredFile:
+    return StoredFile(name=record.name, size=record.size, etag=record.etag, version_id=record.version_id)
+
+
+def _listed_file(name: str, found: Mapping[str, StoredFile]) -> StoredFile:
+    if name not in found:
+        raise FileGone(f"{name!r} does not exist any more")
+    return found[name]
+
+
+def _is_printed(name: str, names: Collection[str]) -> bool:
+    """Whether a file is in a printed format and for the same print as one of these files."""
     is_printed = split_extension(name)[1].lower() in MEDIA_TYPES
-    return is_printed and name not in names and any(_same_basename(name, own) for own in names)
+    return is_printed and any(_same_basename(name, own) for own in names)
 
 
 def _same_basename(name: str, other: str) -> bool:

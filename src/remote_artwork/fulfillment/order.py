@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from remote_artwork.core.lifecycle import FulfillState, Lease
+from remote_artwork.core.lifecycle import FulfillState, Step
 from remote_artwork.core.orders import Attaching, OrderState
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, resolve_note, still_pending
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, StorageError
 from remote_artwork.fulfillment.artwork import ArtworkFiles, PostSendCheck
+from remote_artwork.fulfillment.client_calls import NotTried
 from remote_artwork.fulfillment.recovery import UnknownCallResolver
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
 from remote_artwork.fulfillment.shop import ShopSession
 
 
-def process_order(services: Dependencies, session: OrderSession) -> None:
-    """Process one order as far as possible in this scan. ``session`` contains the result.
+def process_order(services: Dependencies, session: OrderSession) -> Sequence[Step]:
+    """Process one order as far as possible in this scan. ``session`` contains the result. Its lease is given back.
+
+    Returns:
+        The steps that record files which were replaced after they were sent. They need a new lease.
 
     Raises:
         LedgerError: A step could not be recorded; nothing was sent after it.
     """
     files = ArtworkFiles(services, session)
-    with suppress(Stop):
+    try:
         _Order(services, session, files, ShopSession(services, session, files)).run()
-    PostSendCheck(session, files).run()
+    except Stop:
+        pass
+    except NotTried as error:
+        status = error.status if session.state is FulfillState.OPEN else ItemStatus.UNCERTAIN
+        session.set_unfinished(status, error.because)
+    session.write_deferred()
+    check = PostSendCheck(session, files)
+    check.run()
+    return check.replaced
 
 
-def record_late_call(services: Dependencies, session: OrderSession, lease: Lease) -> None:
+def record_late_call(services: Dependencies, session: OrderSession) -> None:
     """Record a call that had its effect, or may have, after another scan had taken over the order.
 
     Args:
         services: What the processing of an order uses.
-        session: The session of the scan whose call took longer than its lease.
-        lease: A new lease of the same order.
+        session: The order, whose call took longer than its lease, with a new lease.
 
     Raises:
         LedgerError: It could not be recorded.
     """
-    if lease.record.state not in (FulfillState.OPEN, FulfillState.CANCELLED):
+    if session.state not in (FulfillState.OPEN, FulfillState.CANCELLED):
         return  # the other scan made a call too, or marked the order uncertain: its row has the outcome
-    session.adopt_lease(lease)
     if session.state is FulfillState.CANCELLED:
-        session.advance(session.order_step(FulfillState.OPEN))
-    session.advance(session.order_step(FulfillState.FULFILL_INTENT, work=session.plan.order.work))
+        session.defer(session.order_step(FulfillState.OPEN))
+    session.defer(session.order_step(FulfillState.FULFILL_INTENT, work=session.plan.order.work))
     because = reason("call_ended_after_lease", receipt=session.receipt)
     ShopSession(services, session, ArtworkFiles(services, session)).mark_uncertain(because)
 
@@ -64,14 +74,27 @@ class _Order:
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.session.plan.complete and len(ready) == len(matched)
         if self._attaches and (complete or self.services.policy.fulfill == "per_item"):
-            ready = [item for item in ready if self.shop.attach(item, again=complete)]
+            ready = self.shop.attach(ready, again=complete)
             complete = complete and len(ready) == len(matched)
         if complete:
-            order = self.shop.read_again()
-            # The files last: the shop may take long to respond, and the URLs are for the files as they are now.
-            if self._confirm_files():
-                order = self.shop.read_again()
-            self.shop.fulfill(order)
+            self._send()
+
+    def _send(self) -> None:
+        """Send the order. Files that were replaced since their check are checked and attached again, once.
+
+        Raises:
+            Stop: It was not sent; the outcomes say why.
+        """
+        for _ in range(2):
+            replaced = self.shop.fulfill(find_replaced=lambda _order: self._compare_files())
+            if not replaced:
+                return
+            for plan in replaced:
+                if not self.files.verify(plan):
+                    raise Stop
+            if self._attaches and len(self.shop.attach(replaced, again=True)) < len(replaced):
+                raise Stop
+        raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
 
     @property
     def _attaches(self) -> bool:
@@ -96,7 +119,7 @@ class _Order:
                 UnknownCallResolver(self.services, session, self.shop).run()
                 raise Stop
             case FulfillState.CANCELLED:
-                session.advance(session.order_step(FulfillState.OPEN, reason=reason("pending_again")))
+                session.defer(session.order_step(FulfillState.OPEN, reason=reason("pending_again")))
             case FulfillState.OPEN:
                 pass
 
@@ -115,37 +138,22 @@ class _Order:
             raise Stop
         raise self.session.stop(ItemStatus.FULFILLED, reason("fulfilled_before", **record.receipt_details))
 
-    def _confirm_files(self) -> bool:
-        """Look at the files once more. Check and attach those again that were replaced since their check.
+    def _compare_files(self) -> list[ItemPlan]:
+        """Look at the files once more.
 
         Returns:
-            Whether any file was replaced.
-
-        Raises:
-            Stop: The order waits: a second file appeared for a print, or a file was replaced twice, or is gone.
-        """
-        replaced = self._replaced()
-        for plan in replaced:
-            if not self.files.verify(plan) or (self._attaches and not self.shop.attach(plan, again=True)):
-                raise Stop
-        if replaced and self._replaced():
-            raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
-        return bool(replaced)
-
-    def _replaced(self) -> list[ItemPlan]:
-        """Plans, with the current files, of the items whose files are no longer the checked ones.
+            Plans, with the current files, of the items whose files are no longer the checked ones.
 
         Raises:
             Stop: A file is not the one to send any more, or could not be read.
         """
-        with self.session.renewing_lease():
-            return self._compare_files()
-
-    def _compare_files(self) -> list[ItemPlan]:
         changed: list[ItemPlan] = []
         for plan in self.session.required:
             try:
                 now = self.files.look_again(plan.number)
+                replaced = not self.session.rows[plan.number].describes(now.files)
+                if replaced and now.problem is None:
+                    self.files.check_replaced(plan.number)
             except FileGone as error:
                 because = reason("deleted_after_check", error=str(error))
                 self.session.set_outcome(plan.number, ItemStatus.MISSING, because)
@@ -158,6 +166,6 @@ class _Order:
             if now.problem:
                 self.session.set_outcome(plan.number, *now.problem)
                 raise Stop
-            if not self.session.rows[plan.number].describes(now.files):
+            if replaced:
                 changed.append(evolve(plan, files=now.files))
         return changed

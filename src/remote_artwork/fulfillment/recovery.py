@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from remote_artwork.core.orders import Attaching, Order, OrderState, Recovery
+from remote_artwork.core.planner import ItemPlan
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.sending import Action, Decision, resolve_unknown_call
@@ -36,7 +37,23 @@ class UnknownCallResolver:
             return
         if self.services.client.recovery is not Recovery.IDEMPOTENT:
             self.session.calls = self.session.calls.earlier_had_no_effect()  # the shop lists the order as pending
-        self._resend()
+        items = self.session.required
+        # The files of the earlier call are attached again with new URLs: a late attach may have set others.
+        separate = self.services.client.attaching is Attaching.SEPARATE
+        if separate and len(self.shop.attach(items, again=True)) < len(items):
+            raise Stop
+        self.shop.fulfill(find_replaced=self._stop_if_replaced)
+
+    def _stop_if_replaced(self, order: Order) -> list[ItemPlan]:
+        """Look at the files once more: attaching and waiting may have taken long.
+
+        Raises:
+            Stop: They are not those of the earlier call any more.
+        """
+        if self._same_files():
+            return []
+        self.shop.carry_out(self._decide(order, same_files=False))
+        raise Stop
 
     def _decide(self, order: Order | None, *, same_files: bool | None = None) -> Decision:
         return resolve_unknown_call(
@@ -47,14 +64,6 @@ class UnknownCallResolver:
             listed=self.session.plan.order.state is OrderState.PENDING,
             same_files=same_files,
         )
-
-    def _resend(self) -> None:
-        """Send the files of the earlier call with new URLs. Attach them again: a late attach may have set others."""
-        if self.services.client.attaching is Attaching.SEPARATE:
-            for plan in self.session.required:
-                if not self.shop.attach(plan, again=True):
-                    raise Stop
-        self.shop.fulfill(self.shop.read_again())
 
     def _same_files(self) -> bool:
         """Whether a repeated call would send the files of the earlier one, and no print has a second file now.

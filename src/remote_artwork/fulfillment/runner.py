@@ -1,20 +1,19 @@
-"""Processes the orders of one scan, one after another."""
+"""Processes the orders of one scan, several at once."""
 
 from __future__ import annotations
 
 import logging
 import random
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.events import Emit, item_reported, order_started
-from remote_artwork.core.lifecycle import FulfillState, Lease
+from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, Step
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
@@ -32,9 +31,11 @@ from remote_artwork.errors import (
     StorageUnreachable,
     Unavailable,
 )
+from remote_artwork.fulfillment.leases import LeaseRenewer
 from remote_artwork.fulfillment.order import process_order, record_late_call
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Service
 from remote_artwork.retry import order_budget
+from remote_artwork.runtime import Condition
 from remote_artwork.storage.request_time import FilesTimeout, limit_time_of_order
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ DOWN_AFTER = 5
 _LEASE_MARGIN = timedelta(minutes=1)
 """How much longer than the longest call a lease lasts. Each write to the ledger renews it, and so does work on the
 files. If a call takes longer, another scan may take over the order, and this one stops before its next call."""
+
+_LARGEST_CLAIM = 16
+"""How many orders are claimed at once. Should the process end, they stay leased for the time of a lease."""
 
 
 @define
@@ -85,12 +89,26 @@ class CircuitBreaker:
         return self.draw(waiting) if suspect else 0
 
 
-@define(kw_only=True)
+@frozen(kw_only=True, eq=False)
+class _Job:
+    """An order that a worker processes.
+
+    Args:
+        plan: The order.
+        claimed: Its session under a lease; None while another owner holds one; the error if it could not be claimed.
+    """
+
+    plan: OrderPlan
+    claimed: OrderSession | RemoteArtworkError | None
+
+
+@define(kw_only=True, eq=False)
 class OrderRunner:
     """Processes the orders of one scan.
 
     One order that fails does not stop the others. A service that is down is not tried again in the same scan: the
-    remaining orders are reported as not tried, and nothing is written about them.
+    remaining orders are reported as not tried, and nothing is written about them. Orders that other workers have begun
+    by then are finished.
 
     Args:
         services: What the processing of an order uses.
@@ -103,61 +121,152 @@ class OrderRunner:
     faults: list[Fault] = field(factory=list, init=False)
     _breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
     _down: Fault | None = field(default=None, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _renewer: LeaseRenewer = field(init=False)
+    _waiting: list[OrderPlan] = field(factory=list, init=False)
+    _claimed: deque[_Job] = field(factory=deque, init=False)
+    _is_claiming: bool = field(default=False, init=False)
+    _started: int = field(default=0, init=False)
+    _changed: Condition = field(init=False)
 
-    def choose_next(self, waiting: int) -> int:
-        """The position of the order to process next, among this many that wait."""
-        return self._breaker.choose_next(waiting)
+    def __attrs_post_init__(self) -> None:
+        self._renewer = LeaseRenewer(self.services.workers.runtime, self._lease_for)
+        self._changed = self.services.workers.runtime.condition()
 
-    def prefetch(self, plans: Sequence[OrderPlan]) -> None:
-        """Start to check the files of the next orders, unless those will not be tried."""
-        if self._down is None:
-            self.services.checks.start(plans)
+    def run(self, plans: Sequence[OrderPlan], report: Callable[[OrderPlan, Iterable[ItemOutcome]], None]) -> None:
+        """Process these orders. The scan thread calls ``report`` once for each."""
+        self._waiting = list(plans)
+        total = len(plans)
+        emit = self.services.emit
 
-    def process(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
-        """Process one order as far as possible. Returns one outcome for each of its items."""
-        if self._down is not None:
-            status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
-            return plan.skipped(status, reason("not_tried", error=self._down.message))
-        with order_budget(), limit_time_of_order():
-            return self._process_in_time(plan)
+        def process(job: _Job) -> Sequence[ItemOutcome]:
+            with self._lock:
+                emit(order_started(job.plan, done=self._started, total=total))
+                self._started += 1
+            return self._process(job)
 
-    def _process_in_time(self, plan: OrderPlan) -> Sequence[ItemOutcome]:
-        self.services.checks.finish(plan)
+        with self.services.ledger.running(), self._renewer.running(), closing(self.services.calls.gate):
+            try:
+                self.services.workers.run(self._take, process, lambda job, outcomes: report(job.plan, outcomes))
+            finally:
+                self._give_back()
+        for plan in self._waiting:
+            report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
+
+    # --- Claiming ---
+
+    def _take(self) -> _Job | None:
+        """The next order for a worker; None if there are no more."""
+        with self._changed:
+            while True:
+                if self.services.calls.stop.is_set() or self.services.workers.interrupted:
+                    return None
+                if self._claimed:
+                    return self._claimed.popleft()
+                if self._is_claiming:
+                    self._changed.wait()
+                    continue
+                if not self._waiting:
+                    return None
+                if self._down is not None:
+                    return _Job(plan=self._waiting.pop(0), claimed=None)
+                self._is_claiming = True
+                chosen = self._choose()
+                break
+        jobs: Sequence[_Job] = ()
         try:
-            lease = self._claim(plan)
-        except OrderNotStored as error:
-            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(error)))
-        except (LedgerError, InvalidLedger) as error:
-            self._give_up(Fault.of("ledger", error))
-            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(error)))
-        if lease is None:
-            because = reason("held_by_other_scan", free_within=self._lease_for.total_seconds())
-            return plan.skipped(ItemStatus.MATCHED, because)
-        services = self.services
-        session = OrderSession(plan=plan, ledger=services.ledger, lease=lease, retry=services.retry, emit=services.emit)
-        try:
-            self._process(services, session)
+            jobs = self._claim(chosen)
         finally:
-            self._release(lease)
-        self._record_answers(session)
-        return session.outcomes()
+            with self._changed:
+                self._is_claiming = False
+                self._claimed.extend(jobs)
+                self._changed.notify_all()
+        return self._take()
 
-    def _claim(self, plan: OrderPlan) -> Lease | None:
-        def claim() -> Lease | None:
-            ledger, number = self.services.ledger, plan.order.number
-            return claim_one(ledger, plan.key, order_number=number, owner=self.owner, lease_for=self._lease_for)
+    def _choose(self) -> list[OrderPlan]:
+        """The orders to claim next: only as many as are worked on soon."""
+        count = min(len(self._waiting), max(1, min(self.services.workers.count // 2, _LARGEST_CLAIM)))
+        with self._lock:
+            return [self._waiting.pop(self._breaker.choose_next(len(self._waiting))) for _ in range(count)]
 
-        return self.services.retry.call(claim, on=LedgerUnavailable)
+    def _claim(self, plans: Sequence[OrderPlan]) -> Sequence[_Job]:
+        before = self.services.workers.runtime.monotonic()
+        claims = [OrderClaim(key=plan.key, order_number=plan.order.number) for plan in plans]
+
+        def claim() -> Sequence[Lease | LedgerError | None]:
+            return self.services.ledger.claim(claims, owner=self.owner, lease_for=self._lease_for)
+
+        try:
+            answers: Sequence[Lease | RemoteArtworkError | None] = self.services.retry.call(claim, on=LedgerUnavailable)
+        except (LedgerError, InvalidLedger) as error:
+            answers = [error] * len(plans)
+        return [
+            _Job(plan=plan, claimed=self._session(plan, answer, before) if isinstance(answer, Lease) else answer)
+            for plan, answer in zip(plans, answers, strict=True)
+        ]
+
+    def _session(self, plan: OrderPlan, lease: Lease, leased_at: float) -> OrderSession:
+        services = self.services
+        session = OrderSession(
+            plan=plan,
+            ledger=services.ledger,
+            lease=lease,
+            leased_at=leased_at,
+            retry=services.retry,
+            emit=services.emit,
+            monotonic=services.workers.runtime.monotonic,
+        )
+        self._renewer.add(session)
+        return session
+
+    def _give_back(self) -> None:
+        """Give back the leases of orders that were claimed and not started."""
+        for job in self._claimed:
+            self._waiting.append(job.plan)
+            if isinstance(job.claimed, OrderSession):
+                self._release(job.claimed)
+        self._claimed.clear()
 
     @property
     def _lease_for(self) -> timedelta:
         return self.services.client.call_limit + _LEASE_MARGIN
 
-    def _process(self, services: Dependencies, session: OrderSession) -> None:
+    # --- Processing ---
+
+    def _process(self, job: _Job) -> Sequence[ItemOutcome]:
+        """Process one order as far as possible. Returns one outcome for each of its items."""
+        plan, session = job.plan, job.claimed
+        if isinstance(session, OrderNotStored):
+            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(session)))
+        if isinstance(session, RemoteArtworkError):
+            self._give_up(Fault.of("ledger", session))
+            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(session)))
+        if self._down is not None:
+            if session is not None:
+                self._release(session)
+            status = ItemStatus.UNREADABLE if self._down.part == "storage" else ItemStatus.FAILED
+            return plan.skipped(status, reason("not_tried", error=self._down.message))
+        if session is None:
+            because = reason("held_by_other_scan", free_within=self._lease_for.total_seconds())
+            return plan.skipped(ItemStatus.MATCHED, because)
+        with order_budget(), limit_time_of_order():
+            try:
+                replaced = self._process_session(session)
+            finally:
+                if not session.released:
+                    self._release(session)
+                self._renewer.remove(session)
+            if replaced:
+                self._record_replaced(session, replaced)
+        self._record_answers(session)
+        return session.outcomes()
+
+    def _process_session(self, session: OrderSession) -> Sequence[Step]:
         try:
-            process_order(services, session)
+            return process_order(self.services, session)
         except LeaseLost as error:
             _report_interruption(session, error, ItemStatus.MATCHED)
+            session.released = True
             if session.calls.may_have_effect:
                 self._record_late_call(session)
         except OrderNotStored as error:
@@ -171,41 +280,63 @@ class OrderRunner:
         except Exception as error:  # one order that fails never stops the others
             log.exception("order_failed", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
             _report_interruption(session, error, ItemStatus.FAILED)
+        return ()
 
     def _record_late_call(self, session: OrderSession) -> None:
         """The lease was lost during a call that may have had its effect; another scan may have given the call up."""
         with suppress(LedgerError, InvalidLedger):
-            lease = self._claim(session.plan)
-            if lease is None:
-                return
-            try:
-                record_late_call(self.services, session, lease)
-            finally:
-                self._release(lease)
+            if self._claim_again(session):
+                record_late_call(self.services, session)
 
-    def _release(self, lease: Lease) -> None:
+    def _record_replaced(self, session: OrderSession, steps: Sequence[Step]) -> None:
+        """Record that files were replaced after they were sent. The outcomes hold it all the same."""
         try:
-            advance_one(self.services.ledger, lease, release=True)
+            if self._claim_again(session):
+                session.advance(*steps, release=True)
+        except LeaseLost:
+            log.info("replacement_not_recorded", extra={"order_id": session.plan.order.id})
+        except LedgerError as error:
+            self._give_up(Fault.of("ledger", error))
+
+    def _claim_again(self, session: OrderSession) -> bool:
+        """Whether this scan has a lease of the order again."""
+        [job] = self._claim([session.plan])
+        if isinstance(job.claimed, LedgerError):
+            raise job.claimed
+        if not isinstance(job.claimed, OrderSession):
+            return False
+        self._renewer.remove(job.claimed)
+        session.adopt_lease(job.claimed.lease, job.claimed.leased_at)
+        return True
+
+    def _release(self, session: OrderSession) -> None:
+        self._renewer.remove(session)
+        try:
+            self.services.ledger.write(LedgerWrite(lease=session.lease, release=True))
         except (LedgerError, InvalidLedger) as error:  # the lease expires; the order's own outcome is what counts
-            log.info("lease_not_released", extra={"order_id": lease.key.order_id, "error": str(error)})
+            log.info("lease_not_released", extra={"order_id": session.plan.order.id, "error": str(error)})
 
     def _record_answers(self, session: OrderSession) -> None:
         """Count the services that did not answer. Use one that is down no more, so that no order waits for it."""
         failures = {service: failure for failure in reversed(session.failures) if (service := _service_of(failure))}
-        for service, failure in failures.items():
-            self._add_fault(Fault.of(service, failure))
-        if session.unanswered:
-            failures.setdefault("client", session.unanswered)
-        self._breaker.record(answered=session.answered, failed=set(failures))
-        for service, failure in failures.items():
-            if self._breaker.is_down(service):
-                code = "shop_not_answering" if service == "client" else "storage_not_answering"
-                because = reason(code, orders=DOWN_AFTER, error=str(failure))
-                self._give_up(Fault(part=service, because=because))
+        with self._lock:
+            for service, failure in failures.items():
+                self._add_fault(Fault.of(service, failure))
+            if session.unanswered:
+                failures.setdefault("client", session.unanswered)
+            self._breaker.record(answered=session.answered, failed=set(failures))
+            down = [(service, failure) for service, failure in failures.items() if self._breaker.is_down(service)]
+        for service, failure in down:
+            code = "shop_not_answering" if service == "client" else "storage_not_answering"
+            because = reason(code, orders=DOWN_AFTER, error=str(failure))
+            self._give_up(Fault(part=service, because=because))
 
     def _give_up(self, fault: Fault) -> None:
-        self.faults = [*(other for other in self.faults if other.part != fault.part), fault]
-        self._down = fault
+        with self._lock:
+            self.faults = [*(other for other in self.faults if other.part != fault.part), fault]
+            self._down = fault
+        if fault.part == "client":  # orders in hand make no further call
+            self.services.calls.down = reason("not_tried", error=fault.message)
 
     def _add_fault(self, fault: Fault) -> None:
         if fault.part not in {other.part for other in self.faults}:
@@ -227,28 +358,21 @@ def _report_interruption(session: OrderSession, error: Exception, otherwise: Ite
     if session.state is FulfillState.FULFILL_INTENT:
         because = reason("call_not_recorded", error=what, receipt=session.receipt)
         session.set_required(ItemStatus.UNCERTAIN, because)
-    elif session.attaching is not None:
-        session.set_outcome(session.attaching, ItemStatus.UNCERTAIN, reason("attach_not_recorded", error=what))
+    elif session.attaching:
+        for number in sorted(session.attaching):
+            session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_not_recorded", error=what))
     else:
         session.set_required(otherwise, reason("nothing_sent", error=what))
 
 
-def run_orders(
-    plans: Sequence[OrderPlan],
-    runner: OrderRunner,
-    *,
-    limit: int | None,
-    stop: threading.Event,
-    emit: Emit,
-) -> list[ItemOutcome]:
+def run_orders(plans: Sequence[OrderPlan], runner: OrderRunner, *, limit: int | None, emit: Emit) -> list[ItemOutcome]:
     """Process the orders that have work. Returns the outcomes of all orders.
 
     Args:
         plans: All orders of the scan.
-        runner: Processes one order.
+        runner: Processes the orders.
         limit: The largest number of orders to process; None: all.
-        stop: When set, no further order is started.
-        emit: Receives an event when an order starts, and one for each outcome.
+        emit: Receives an event for each outcome, in the thread of the scan.
     """
     with_work = [plan for plan in plans if plan.has_work]
     total = len(with_work) if limit is None else min(limit, len(with_work))
@@ -262,15 +386,7 @@ def run_orders(
     for plan in plans:
         if not plan.has_work:
             report(plan, plan.outcomes())
-    waiting = with_work[:total]
-    for done in range(total):
-        plan = waiting.pop(runner.choose_next(len(waiting)))
-        if stop.is_set():
-            report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
-        else:
-            runner.prefetch([plan, *waiting[: runner.services.checks.max_parallel]])
-            emit(order_started(plan, done=done, total=total))
-            report(plan, runner.process(plan))
+    runner.run(with_work[:total], report)
     for plan in with_work[total:]:
         report(plan, plan.skipped(ItemStatus.MATCHED, reason("limit_reached", limit=total)))
     return items

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import define, evolve, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger, advance_one
+from remote_artwork.client import FulfillmentClient
 from remote_artwork.core.events import Emit, event_of_step
 from remote_artwork.core.lifecycle import (
     FileRecord,
@@ -20,6 +17,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     ItemStep,
     Lease,
+    LedgerWrite,
     OrderStep,
     Step,
 )
@@ -30,11 +28,13 @@ from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import Finding, ItemOutcome, ItemStatus
 from remote_artwork.core.sending import FulfillCalls
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
+from remote_artwork.fulfillment.client_calls import ClientCalls
+from remote_artwork.fulfillment.group_commit import GroupCommit
+from remote_artwork.fulfillment.workers import Workers
 from remote_artwork.retry import RetryPolicy
-from remote_artwork.scan.checks import CheckPrefetcher, Inspector
+from remote_artwork.scan.checks import Inspector
+from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
-
-log: logging.Logger = logging.getLogger(__name__)
 
 Service = Literal["storage", "client"]
 """A service that may be down for the rest of the scan."""
@@ -47,9 +47,11 @@ class Dependencies:
     Args:
         storage: Where the files are.
         client: The shop.
+        calls: Decides when and in which thread the client is called.
         ledger: What was started and what is done.
-        inspector: Reads which version of a file is current.
-        checks: Runs the preflight checks.
+        inspector: Reads and checks files.
+        workers: The threads of the scan.
+        stopwatch: Measures where the time goes.
         policy: The shop's decisions.
         retry: How temporary errors are retried.
         url_lifetime: How long a signed URL works.
@@ -60,9 +62,11 @@ class Dependencies:
 
     storage: ArtworkStorage
     client: FulfillmentClient
-    ledger: Ledger
+    calls: ClientCalls
+    ledger: GroupCommit
     inspector: Inspector
-    checks: CheckPrefetcher
+    workers: Workers
+    stopwatch: Stopwatch
     policy: Policy
     retry: RetryPolicy
     url_lifetime: timedelta
@@ -75,52 +79,72 @@ class Stop(Exception):
     """This scan stops processing the order. The outcomes of its items are set."""
 
 
-@define(kw_only=True)
+class CallNotStarted(Exception):
+    """A call was not made, because it would have started too long after its intent was recorded."""
+
+
+LONGEST_START: Final = 5.0
+"""A call starts at most this many seconds after its intent was recorded. Otherwise it is not made."""
+
+
+@define(kw_only=True, eq=False)
 class OrderSession:
-    """The state of one order during a scan. Every change is written to the ledger first.
+    """The state of one order during a scan.
 
     Args:
         plan: What was planned for the order.
         ledger: Where each step is written.
         lease: The right to write.
+        leased_at: The time by the monotonic clock just before the lease was granted or renewed.
         retry: How an unavailable ledger is retried.
         emit: Receives an event for each step that the ledger has recorded.
+        monotonic: The monotonic clock.
         failures: Errors that may concern more than this order.
         answered: The services that have answered.
-        state: The order's state in the ledger.
-        rows: The ledger's rows of its items.
+        state: The order's state in the ledger, after the steps that are still to be written.
+        rows: The ledger's rows of its items, after the steps that are still to be written.
         calls: What is known of its ``fulfill`` calls.
-        attaching: Number of the item whose attach call was started and has no recorded end.
+        attaching: Numbers of the items whose attach call was started and has no recorded end.
         unanswered: The error of the shop's last call, when its outcome is unknown.
         receipt: What the shop returned from ``fulfill``.
+        released: Whether the lease was given back.
+        is_begun: Whether a call with an effect was made in this scan.
+        is_calling: Whether a call with an effect is made, or about to be.
     """
 
     plan: OrderPlan
-    ledger: Ledger
+    ledger: GroupCommit
     lease: Lease
+    leased_at: float
     retry: RetryPolicy
     emit: Emit
+    monotonic: Callable[[], float]
     failures: list[RemoteArtworkError] = field(factory=list)
     answered: set[Service] = field(factory=set)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
     calls: FulfillCalls = field(init=False)
-    attaching: str | None = None
+    attaching: set[str] = field(factory=set)
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
+    released: bool = False
     _outcomes: dict[str, ItemOutcome] = field(init=False)
-    _one_write_at_a_time: threading.Lock = field(factory=threading.Lock, init=False)
+    _deferred: list[Step] = field(factory=list, init=False)
+    is_begun: bool = field(default=False, init=False)
+    is_calling: bool = field(default=False, init=False)
+    _intent_at: float | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.adopt_lease(self.lease)
+        self.adopt_lease(self.lease, self.leased_at)
         self._outcomes = {item.number: self.plan.outcome(item) for item in self.plan.items}
 
-    def adopt_lease(self, lease: Lease) -> None:
+    def adopt_lease(self, lease: Lease, leased_at: float) -> None:
         """Continue under this lease, from the state in its record."""
-        self.lease = lease
+        self.lease, self.leased_at, self.released = lease, leased_at, False
         self.state = lease.record.state
         self.calls = FulfillCalls.of(lease.record)
         self.rows = dict(lease.record.items)
+        self._deferred = []
 
     @property
     def required(self) -> list[ItemPlan]:
@@ -160,47 +184,88 @@ class OrderSession:
             before=self.state, after=after, receipt=receipt, work=work, reason=reason, call_limit=call_limit
         )
 
-    @contextmanager
-    def renewing_lease(self) -> Iterator[None]:
-        """Renew the lease while the block works on files, which may take longer than the lease lasts.
+    # --- Writing ---
 
-        No call to the shop belongs in such a block: if one never ends, the lease must.
-        """
-        ended = threading.Event()
-
-        def renew() -> None:
-            while not ended.wait(self.lease.duration.total_seconds() / 3):
-                try:
-                    self._write()
-                except Exception:
-                    log.info("lease_not_renewed", extra={"order_id": self.plan.order.id}, exc_info=True)
-
-        thread = threading.Thread(target=renew, name="remote-artwork-lease", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    def _write(self, *steps: Step) -> None:
-        with self._one_write_at_a_time:
-            advance_one(self.ledger, self.lease, steps)
-
-    def advance(self, *steps: Step) -> None:
-        """Write the steps, all or none. Without steps, check that this scan still holds the lease.
-
-        Raises:
-            LedgerError: The steps do not count as written.
-        """
-        self.retry.call(lambda: self._write(*steps), on=LedgerUnavailable)
+    def defer(self, *steps: Step) -> None:
+        """Write the steps together with the next ones. For steps that no call depends on."""
         for step in steps:
             if isinstance(step, OrderStep):
                 self.state = step.after
             else:
                 self.rows[step.item_number] = step.record
+        self._deferred += steps
+
+    def advance(self, *steps: Step, release: bool = False) -> None:
+        """Write the steps and the deferred ones, all or none. Without steps, check that this scan holds the lease.
+
+        Args:
+            steps: Transitions from the present states.
+            release: Give the lease back in the same write.
+
+        Raises:
+            LedgerError: The steps do not count as written.
+        """
+        write = LedgerWrite(lease=self.lease, steps=(*self._deferred, *steps), release=release)
+        self.retry.call(lambda: self._write(write), on=LedgerUnavailable)
+        written, self._deferred = write.steps, []
+        for step in steps:
+            if isinstance(step, OrderStep):
+                self.state = step.after
+            else:
+                self.rows[step.item_number] = step.record
+        self.released = release
+        for step in written:
             if event := event_of_step(self.plan, step):
                 self.emit(event)
+        self.attaching -= {
+            step.item_number
+            for step in written
+            if isinstance(step, ItemStep) and step.after is not ItemState.ATTACH_INTENT
+        }
+
+    def intend(self, *steps: Step) -> None:
+        """Write the last steps before a call. The call may start only a short time after.
+
+        Raises:
+            LedgerError: The intent is not recorded, or this scan does not hold the lease any more.
+        """
+        self.is_calling = True
+        self.advance(*steps)
+        self._intent_at = self.monotonic()
+
+    def write_deferred(self) -> None:
+        """Write what was deferred, if anything was, and give the lease back.
+
+        Raises:
+            LedgerError: The steps do not count as written.
+        """
+        if self._deferred:
+            self.advance(release=True)
+
+    def end_call(self, *, succeeded: bool) -> None:
+        """A call has ended. Calls that follow a success may start on the same intent, if that is still recent."""
+        self.is_calling = False
+        if not succeeded:
+            self._intent_at = None
+
+    @property
+    def may_start_call(self) -> bool:
+        """Whether a call may start now: a short time after its intent was recorded, and within the lease."""
+        now = self.monotonic()
+        recently = self._intent_at is not None and now - self._intent_at <= LONGEST_START
+        return recently and now - self.leased_at < self.lease.duration.total_seconds()
+
+    def renew_if_older(self, age: float) -> None:
+        """See ``Renewable``. The lease is not renewed during a call: if the call never ends, the lease must."""
+        if not self.is_calling and not self.released and self.monotonic() - self.leased_at > age:
+            self._write(LedgerWrite(lease=self.lease))
+
+    def _write(self, write: LedgerWrite) -> None:
+        before = self.monotonic()
+        self.ledger.write(write)
+        self.leased_at = before
+
+    # --- Outcomes ---
 
     def set_outcome(
         self,
@@ -234,6 +299,12 @@ class OrderSession:
         """Set the outcome of every item that needs artwork."""
         for item in self.required:
             self.set_outcome(item.number, status, because, notes=notes)
+
+    def set_unfinished(self, status: ItemStatus, because: Reason) -> None:
+        """Set the outcome of every item that needs artwork and was not attached in this scan."""
+        for item in self.required:
+            if not self._outcomes[item.number].now:
+                self.set_outcome(item.number, status, because)
 
     def stop(self, status: ItemStatus, because: Reason, *notes: Reason) -> Stop:
         """Set the outcome of every item that needs artwork, and return the exception to raise."""

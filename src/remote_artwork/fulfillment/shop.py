@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TypeVar
@@ -42,8 +44,7 @@ from remote_artwork.errors import (
     Unavailable,
 )
 from remote_artwork.fulfillment.artwork import ArtworkFiles
-from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
-from remote_artwork.retry import RetryPolicy
+from remote_artwork.fulfillment.session import CallNotStarted, Dependencies, OrderSession, Stop
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -78,7 +79,16 @@ def _is_unfinished(answer: object) -> bool:
     return isawaitable(answer) or callable(answer) or isinstance(answer, Iterator | AsyncIterator | Future)
 
 
-_ONCE = RetryPolicy(attempts=1)
+class _OrderNotRead(ClientError):
+    """The shop could not be asked for the order just before it was to be sent. Nothing was sent."""
+
+    def __init__(self, error: ClientError) -> None:
+        super().__init__(str(error))
+        self.cause = error
+        self.__dict__["temporary"] = error.temporary  # a class variable of the other errors
+        self.retry_after = getattr(error, "retry_after", None)
+
+
 _SHOP_IS_DOWN = (RateLimited, Unavailable, AuthenticationFailed)
 """Errors that say more about the shop than about one order."""
 
@@ -91,74 +101,187 @@ class ShopSession:
     session: OrderSession
     files: ArtworkFiles
 
-    def attach(self, plan: ItemPlan, *, again: bool) -> bool:
-        """Attach one item's checked files. Returns whether they are attached now.
+    # --- Attaching ---
+
+    def attach(self, plans: Sequence[ItemPlan], *, again: bool) -> list[ItemPlan]:
+        """Attach the checked files of several items. Returns the items whose files are attached now.
 
         Args:
-            plan: The item.
+            plans: The items.
             again: Attach also when the ledger says that an earlier scan did. A late call of a scan that lost its lease,
                 or one that timed out, may have set an older file since.
 
         Raises:
             Stop: The order or the shop cannot be used; the outcomes say why.
         """
+        rows = self.session.rows
+        waiting = [plan for plan in plans if again or rows[plan.number].state is not ItemState.ATTACHED]
+        attached = [plan for plan in plans if plan not in waiting]
+        for position, plan in enumerate(waiting):
+            if self._attach(plan, intended=[each.number for each in waiting[position:]]):
+                attached.append(plan)
+        return attached
+
+    def _attach(self, plan: ItemPlan, *, intended: Sequence[str]) -> bool:
+        """Attach the files of one item. Returns whether they are attached now.
+
+        Args:
+            plan: The item.
+            intended: The numbers of this item and of those that follow: one write records the intents of all.
+        """
         number, session = plan.number, self.session
         row = session.rows[number]
-        if row.state is ItemState.ATTACHED and not again:
-            return True
         try:
             artworks = self.files.artworks(plan)
         except RemoteArtworkError as error:
             self._report_missing_url(error, [plan])
             return False
         key = session.plan.key.attachment_key(number, row.files)
-        send = partial(
-            attacher(self.services.client).attach_artwork, session.plan.order, plan.item, artworks, idempotency_key=key
-        )
+        client = attacher(self.services.client)
+
+        def send() -> None:
+            session.attaching.add(number)
+            return client.attach_artwork(session.plan.order, plan.item, artworks, idempotency_key=key)
+
+        def attempt() -> None:
+            with self._turn():
+                self._intend_attach(intended)
+                self._call(send, intended=True)
+
         try:
-            self._call(send, self.services.retry, intend=partial(self._intend_attach, number))
+            self.services.retry.call(attempt, on=ClientError)
+        except CallNotStarted:
+            session.defer(*(session.item_step(each, ItemState.VERIFIED) for each in intended))
+            raise session.stop(ItemStatus.MATCHED, reason("call_not_started")) from None
         except OutcomeUnknown as error:
             session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
             return False
         except ClientError as error:
-            session.advance(session.item_step(number, ItemState.VERIFIED))
+            session.defer(session.item_step(number, ItemState.VERIFIED))
             if session.state is FulfillState.FULFILL_INTENT:
                 raise self._retry_refused(error) from error
             self._report_refusal(error, items=[plan])
             return False
-        session.advance(session.item_step(number, ItemState.ATTACHED))
-        session.attaching = None
+        session.defer(session.item_step(number, ItemState.ATTACHED))
         because = reason("attached", files=[file.name for file in row.files])
         waits = [note for note in plan.notes if note.code == "order_waits"]
         session.set_outcome(number, ItemStatus.ATTACHED, because, notes=waits, now=True)
         return True
 
-    def _intend_attach(self, number: str) -> None:
+    def _intend_attach(self, numbers: Sequence[str]) -> None:
         session = self.session
-        recorded = session.rows[number].state is ItemState.ATTACH_INTENT
-        session.advance(*[] if recorded else [session.item_step(number, ItemState.ATTACH_INTENT)])
-        session.attaching = number
+        steps = [
+            session.item_step(number, ItemState.ATTACH_INTENT)
+            for number in numbers
+            if session.rows[number].state is not ItemState.ATTACH_INTENT
+        ]
+        if steps or not session.may_start_call:
+            session.intend(*steps)
 
-    def read_again(self) -> Order:
+    # --- Sending ---
+
+    def fulfill(self, *, find_replaced: Callable[[Order], list[ItemPlan]]) -> list[ItemPlan]:
+        """Send the order, once: the ledger holds the intent before the call and the receipt after it.
+
+        All waiting ends before the order is read. The files are compared last, because the shop may take long to
+        answer, and the URLs are for the files as they are now.
+
+        Args:
+            find_replaced: Compares the files with the checked ones, and returns the items whose files were replaced.
+
+        Returns:
+            The items whose files were replaced. Nothing was sent if there are any.
+
+        Raises:
+            Stop: The shop did not confirm; the outcomes say why.
+        """
+        session = self.session
+        replaced: list[ItemPlan] = []
+
+        def attempt() -> str | None:
+            with self._turn(calls=2):
+                order = self._read_again()
+                replaced[:] = find_replaced(order)
+                return None if replaced else self._intend_and_send(order)
+
+        idempotent = self.services.client.recovery is Recovery.IDEMPOTENT
+        try:
+            receipt = self.services.retry.call(attempt, on=ClientError if idempotent else (RateLimited, _OrderNotRead))
+        except CallNotStarted:
+            if not session.calls.in_doubt:
+                session.defer(session.order_step(FulfillState.OPEN, reason=reason("call_not_started")))
+                raise session.stop(ItemStatus.MATCHED, reason("call_not_started")) from None
+            raise session.stop(ItemStatus.UNCERTAIN, reason("call_not_started")) from None
+        except _OrderNotRead as error:
+            raise self._stop_unread(error.cause) from error
+        except OutcomeUnknown as error:
+            session.advance()  # a scan that took over the order may have given this call up
+            self.carry_out(after_lost_answer(self.services.client.recovery, str(error)))
+            raise Stop from error
+        except AlreadyFulfilled as error:
+            who = fulfiller(self.look_up(), session.plan.key)
+            self.record_fulfilled(None, reason("already_fulfilled", fulfiller=who))
+            raise Stop from error
+        except ClientError as error:
+            if session.state is FulfillState.FULFILL_INTENT:
+                raise self._retry_refused(error) from error
+            self._report_refusal(error, items=session.required)
+            raise Stop from error
+        if not replaced:
+            session.receipt = _receipt_text(receipt)
+            self.record_fulfilled(session.receipt)
+        return replaced
+
+    def _read_again(self) -> Order:
         """The order as the shop has it now, when it may be sent.
 
         Raises:
             Stop: It may not be sent: it changed, is gone, or is fulfilled already.
+            _OrderNotRead: The shop could not be asked.
         """
-        order, session = self.look_up(), self.session
-        positions = self.services.positions_matter
+        try:
+            order: Order | None = self._call(self._get_order)
+        except OrderGone:
+            order = None
+        except ClientError as error:
+            raise _OrderNotRead(error) from error
+        session = self.session
+        called = session.calls.current is not CallState.NEVER_CALLED
+        record = evolve(session.lease.record, state=session.state)
         decision = before_sending(
-            evolve(session.lease.record, state=session.state),
+            evolve(record, intent_age=record.intent_age or timedelta(0)) if called else record,
             order,
-            same_work=order is not None and session.plan.order.same_work(order, positions=positions),
+            same_work=order is not None
+            and session.plan.order.same_work(order, positions=self.services.positions_matter),
         )
         if order is not None and decision.action is Action.SEND:
             return order
         calls = (Action.RECORD_FULFILLED, Action.NEEDS_PERSON)
         if order is not None and decision.action in calls and session.state is FulfillState.OPEN:
-            session.advance(session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
+            session.defer(session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
         self.carry_out(decision)
         raise Stop
+
+    def _intend_and_send(self, order: Order) -> str | None:
+        session = self.session
+        try:
+            artworks = {plan.number: self.files.artworks(plan) for plan in session.required}
+        except RemoteArtworkError as error:
+            self._report_missing_url(error, session.required)
+            raise Stop from error
+        limit = self.services.client.call_limit
+        session.intend(session.order_step(FulfillState.FULFILL_INTENT, work=order.work, call_limit=limit))
+        try:
+            return self._call(partial(self._send, order, artworks), intended=True)
+        except (OutcomeUnknown, AlreadyFulfilled):
+            raise
+        except ClientError as error:
+            # Before any wait: if this process ends during the wait, the ledger knows that the call had no effect.
+            not_pending = isinstance(error, NotPending | OrderGone)
+            if refusal_resolves(session.calls, session.lease.record, order_not_pending=not_pending):
+                because = reason("shop_refused", error=str(error))
+                session.advance(session.order_step(FulfillState.OPEN, reason=because))
+            raise
 
     def carry_out(self, decision: Decision) -> None:
         """Carry out a decision that sends nothing."""
@@ -171,49 +294,10 @@ class ShopSession:
             case Action.NEEDS_PERSON:
                 self.mark_uncertain(because)
             case Action.REOPEN:
-                self.session.advance(self.session.order_step(FulfillState.OPEN, reason=because))
+                self.session.advance(self.session.order_step(FulfillState.OPEN, reason=because), release=True)
                 self.session.set_required(decision.status, because)
             case _:
                 self.session.set_required(decision.status, because)
-
-    def fulfill(self, order: Order) -> None:
-        """Send the order, once: the ledger holds the intent before the call and the receipt after it.
-
-        Raises:
-            Stop: The shop did not confirm; the outcomes say why.
-        """
-        session = self.session
-        try:
-            artworks = {plan.number: self.files.artworks(plan) for plan in session.required}
-        except RemoteArtworkError as error:
-            self._report_missing_url(error, session.required)
-            raise Stop from error
-        retry = self.services.retry if self.services.client.recovery is Recovery.IDEMPOTENT else _ONCE
-        try:
-            receipt = self._call(
-                partial(self._send, order, artworks), retry, intend=partial(self._intend_fulfill, order)
-            )
-        except OutcomeUnknown as error:
-            session.advance()  # a scan that took over the order may have given this call up
-            self.carry_out(after_lost_answer(self.services.client.recovery, str(error)))
-            raise Stop from error
-        except AlreadyFulfilled as error:
-            who = fulfiller(self.look_up(), session.plan.key)
-            self.record_fulfilled(None, reason("already_fulfilled", fulfiller=who))
-            raise Stop from error
-        except ClientError as error:
-            not_pending = isinstance(error, NotPending | OrderGone)
-            if not refusal_resolves(session.calls, session.lease.record, order_not_pending=not_pending):
-                raise self._retry_refused(error) from error
-            session.advance(session.order_step(FulfillState.OPEN, reason=reason("shop_refused", error=str(error))))
-            self._report_refusal(error, items=session.required)
-            raise Stop from error
-        session.receipt = _receipt_text(receipt)
-        self.record_fulfilled(session.receipt)
-
-    def _intend_fulfill(self, order: Order) -> None:
-        limit = self.services.client.call_limit
-        self.session.advance(self.session.order_step(FulfillState.FULFILL_INTENT, work=order.work, call_limit=limit))
 
     def _send(self, order: Order, artworks: ArtworkByItem) -> str | None:
         session = self.session
@@ -230,44 +314,52 @@ class ShopSession:
         session.calls = session.calls.ended(CallState.CONFIRMED)
         return receipt
 
-    def _call(self, function: Callable[[], T], retry: RetryPolicy, *, intend: Callable[[], None] | None = None) -> T:
-        """Call the client. Any exception that is not a client error leaves the outcome unknown.
+    def _turn(self, calls: int = 1) -> AbstractContextManager[None]:
+        return self.services.calls.turn(calls, is_begun=self.session.is_begun)
+
+    def _call(self, function: Callable[[], T], *, intended: bool = False) -> T:
+        """Call the client, within a turn. Any exception that is not a client error leaves the outcome unknown.
 
         Args:
             function: The call.
-            retry: How it is retried.
-            intend: For a call with an effect: the last write to the ledger before each attempt, which also checks that
-                this scan still holds the lease.
+            intended: Whether the call has an effect, for which an intent was recorded.
 
         Raises:
             ClientError: The shop's answer, or ``OutcomeUnknown``.
-            LedgerError: The intent is not recorded, or the lease is lost; the call was not made.
+            CallNotStarted: It is too late to start the call.
         """
         session = self.session
 
-        def attempt() -> T:
-            if intend is not None:
-                intend()
-            session.unanswered = None
-            try:
-                answer = function()
-            except ClientError as error:
-                session.attaching = None
-                session.answered.add("client")  # if the error means that the shop is down, it is also in failures
-                session.unanswered = error if isinstance(error, OutcomeUnknown) else None
-                raise
-            except Exception as error:
-                session.attaching = None
-                log.exception("client_raised", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
-                session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
-                raise session.unanswered from error
-            if problem := _answer_problem(answer):
-                session.unanswered = problem
-                raise problem
-            session.answered.add("client")
-            return answer
+        def start() -> T:
+            if intended and not session.may_start_call:
+                raise CallNotStarted
+            session.is_begun = session.is_begun or intended
+            return function()
 
-        return retry.call(attempt, on=ClientError)
+        session.unanswered = None
+        succeeded = False
+        try:
+            answer = self.services.calls.make(start)
+            succeeded = True
+        except CallNotStarted:
+            raise
+        except ClientError as error:
+            session.attaching.clear()
+            session.answered.add("client")  # if the error means that the shop is down, it is also in failures
+            session.unanswered = error if isinstance(error, OutcomeUnknown) else None
+            raise
+        except Exception as error:
+            session.attaching.clear()
+            log.exception("client_raised", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
+            session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
+            raise session.unanswered from error
+        finally:
+            session.end_call(succeeded=succeeded)
+        if problem := _answer_problem(answer):
+            session.unanswered = problem
+            raise problem
+        session.answered.add("client")
+        return answer
 
     def record_fulfilled(self, receipt: str | None, how: Reason | None = None) -> None:
         """Record the receipt. The same write marks every checked item as attached.
@@ -282,7 +374,7 @@ class ShopSession:
             for number, row in session.rows.items()
             if row.state in (ItemState.VERIFIED, ItemState.ATTACH_INTENT)
         ]
-        session.advance(*steps, session.order_step(FulfillState.FULFILLED, receipt=receipt, reason=how))
+        session.advance(*steps, session.order_step(FulfillState.FULFILLED, receipt=receipt, reason=how), release=True)
         for plan in session.required:
             row = session.rows.get(plan.number)
             because = how or reason("fulfilled", files=[file.name for file in row.files] if row else [])
@@ -294,15 +386,23 @@ class ShopSession:
         Raises:
             Stop: The shop could not be asked.
         """
+
+        def read() -> Order:
+            with self._turn():
+                return self._call(self._get_order)
+
         try:
-            return self._call(self._get_order, self.services.retry)
+            return self.services.retry.call(read, on=ClientError)
         except OrderGone:
             return None
         except ClientError as error:
-            self.session.failures.append(error)
-            sent = self.session.state is not FulfillState.OPEN
-            status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
-            raise self.session.stop(status, reason("order_not_read", error=str(error))) from error
+            raise self._stop_unread(error) from error
+
+    def _stop_unread(self, error: ClientError) -> Stop:
+        self.session.failures.append(error)
+        sent = self.session.state is not FulfillState.OPEN
+        status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
+        return self.session.stop(status, reason("order_not_read", error=str(error)))
 
     def _get_order(self) -> Order:
         order_id = self.session.plan.order.id
@@ -316,14 +416,14 @@ class ShopSession:
     def cancel(self, because: Reason) -> None:
         """End the order in the ledger, and set the outcomes of its items."""
         if self.session.state in (FulfillState.OPEN, FulfillState.FULFILL_INTENT):
-            self.session.advance(self.session.order_step(FulfillState.CANCELLED, reason=because))
+            self.session.advance(self.session.order_step(FulfillState.CANCELLED, reason=because), release=True)
         self.session.set_required(ItemStatus.CANCELLED, because)
 
     def mark_uncertain(self, because: Reason) -> None:
         """Mark the order uncertain in the ledger, and say how a person records what happened."""
         session = self.session
         receipt = session.receipt or session.lease.record.receipt
-        session.advance(session.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=because))
+        session.advance(session.order_step(FulfillState.UNCERTAIN, receipt=receipt, reason=because), release=True)
         session.set_required(ItemStatus.UNCERTAIN, because, resolve_note(session.plan.key, session.plan.order.number))
 
     def _report_missing_url(self, error: RemoteArtworkError, items: Sequence[ItemPlan]) -> None:
@@ -365,7 +465,7 @@ class ShopSession:
             else:
                 session.append_reason(plan.number, order_waits([(refused[0].number, status)]))
         if status is ItemStatus.REJECTED and len(refused) == 1:
-            session.advance(session.item_step(refused[0].number, ItemState.REJECTED, reason=because))
+            session.defer(session.item_step(refused[0].number, ItemState.REJECTED, reason=because))
         if isinstance(error, _SHOP_IS_DOWN):
             session.failures.append(error)
             raise Stop from error

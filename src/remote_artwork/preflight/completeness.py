@@ -215,10 +215,10 @@ _HIGH_BYTES = bytes(range(0x80, 0x100))
 
 def is_text_mode(data: bytes) -> bool:
     """Whether binary data was changed by a transfer in text mode."""
-    binary = b"".join(block for at in range(0, len(data), _BLOCK) if _is_binary(block := data[at : at + _BLOCK]))
-    if len(set(binary)) < 255 or len(zlib.compress(binary, 1)) < _MIN_BINARY_DATA:
+    if len(data) < _MIN_BINARY_DATA or (b"\r" in data and data.count(b"\n") != data.count(b"\r\n")):
         return False
-    return b"\r" not in data or data.count(b"\n") == data.count(b"\r\n")
+    binary = b"".join(block for at in range(0, len(data), _BLOCK) if _is_binary(block := data[at : at + _BLOCK]))
+    return len(set(binary)) >= 255 and len(zlib.compress(binary, 1)) >= _MIN_BINARY_DATA
 
 
 def _is_binary(block: bytes) -> bool:

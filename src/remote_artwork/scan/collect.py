@@ -35,6 +35,7 @@ from remote_artwork.errors import LedgerError, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.pending import PendingOrders, fetch_pending
+from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ class Collector:
     tenant: str
     retry: RetryPolicy
     inspector: Inspector
+    stopwatch: Stopwatch
     emit: Emit = ignore
 
     def collect(
@@ -115,17 +117,21 @@ class Collector:
         Raises:
             ConfigurationError: The configuration must be fixed before a scan can run.
         """
-        pending = fetch_pending(self.client, self.pattern, self.retry)
+        with self.stopwatch.measure("pending_orders"):
+            pending = fetch_pending(self.client, self.pattern, self.retry)
         expected = expect_files(pending.claimants, self.pattern, other_numbers=pending.other_numbers)
         query = None if sweep else expected.query(names, orders=orders)
         matches = Matches(expected)
         rows, failure = LedgerRows(), None
         used: Mapping[str, Sequence[OrderRecord]] = {}
         try:
-            rows = self._find_rows(pending)
+            with self.stopwatch.measure("ledger_rows"):
+                rows = self._find_rows(pending)
             if query is None or query.basenames or query.names:
-                self._list_files(query, pending, matches, tally)
-            used = self._find_used_files(matches)
+                with self.stopwatch.measure("listing"):
+                    self._list_files(query, pending, matches, tally)
+            with self.stopwatch.measure("ledger_rows"):
+                used = self._find_used_files(matches)
             self._look_up_changed(
                 matches, [*rows.by_key.values(), *(each for known in used.values() for each in known)]
             )

@@ -1,0 +1,89 @@
+"""When, and in which thread, the client of a shop is called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from attrs import define
+
+from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.core.report import ItemStatus
+from remote_artwork.errors import RateLimited
+from remote_artwork.fulfillment.gate import ShopGate
+from remote_artwork.fulfillment.workers import Workers
+from remote_artwork.retry import as_caller
+from remote_artwork.scan.stopwatch import Stopwatch
+
+T = TypeVar("T")
+
+
+class NotTried(Exception):
+    """The call was not made: the shop has not answered for a while, or the scan is to stop."""
+
+    def __init__(self, status: ItemStatus, because: Reason) -> None:
+        super().__init__(because.render())
+        self.status, self.because = status, because
+
+
+@define(eq=False)
+class ClientCalls:
+    """The calls of a scan to one client.
+
+    Args:
+        gate: Limits how many calls run at once, and how many start per second.
+        workers: The threads of the scan.
+        stopwatch: Measures the calls and the waiting for them.
+        in_scan_thread: Whether every call is made by the thread that called ``scan()``.
+        stop: When set, no order is begun any more.
+        down: Why no further call is made in this scan; None while calls are made.
+    """
+
+    gate: ShopGate
+    workers: Workers
+    stopwatch: Stopwatch
+    in_scan_thread: bool
+    stop: threading.Event
+    down: Reason | None = None
+
+    @contextmanager
+    def turn(self, calls: int = 1, *, is_begun: bool) -> Iterator[None]:
+        """Wait until so many calls may be made, one after another, and make them in the block.
+
+        Args:
+            calls: How many.
+            is_begun: Whether a call with an effect was made for the order in this scan. Such an order is finished.
+
+        Raises:
+            NotTried: No further call is made in this scan, or none for this order.
+        """
+        asked = self.stopwatch.monotonic()
+        with self.gate.turn(calls):
+            self.stopwatch.add("shop_queue", self.stopwatch.monotonic() - asked)
+            if self.down is not None:
+                raise NotTried(ItemStatus.FAILED, self.down)
+            if self.stop.is_set() and not is_begun:
+                raise NotTried(ItemStatus.MATCHED, reason("stopped"))
+            yield
+
+    def make(self, call: Callable[[], T]) -> T:
+        """Make one call, within a turn."""
+        asked = self.stopwatch.monotonic()
+
+        def measured() -> T:
+            started = self.stopwatch.monotonic()
+            self.stopwatch.add("shop_queue", started - asked)
+            try:
+                answer = call()
+            except RateLimited as error:
+                self.gate.refused(error.retry_after)
+                raise
+            finally:
+                seconds = self.stopwatch.monotonic() - started
+                self.stopwatch.add("shop", seconds)
+            self.gate.succeeded(seconds)
+            return answer
+
+        return self.workers.in_scan_thread(as_caller(measured)) if self.in_scan_thread else measured()

@@ -1,0 +1,260 @@
+"""Worker threads for the orders of a scan, and what they leave to the thread that called ``scan()``.
+
+That thread is the *scan thread*. It delivers all events to the observer, and makes the client's calls if the client
+allows one call at a time: database connections and context variables of a shop often belong to one thread.
+With one worker there is no other thread: the scan thread does everything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar, cast
+
+from attrs import define, field
+
+from remote_artwork.runtime import Condition, Runtime, Task
+
+T = TypeVar("T")
+J = TypeVar("J")
+
+
+class Interrupted(BaseException):
+    """The scan ends: an exception that is no error, such as Ctrl-C, was raised in one of its threads.
+
+    It passes through every ``except Exception``. What it interrupts is not recorded, as when the process dies.
+    """
+
+
+@define(eq=False)
+class Result(Generic[T]):
+    """The result of a function that another thread runs."""
+
+    _changed: Condition
+    _done: bool = False
+    _value: T | None = None
+    _error: BaseException | None = None
+
+    def run(self, function: Callable[[], T]) -> BaseException | None:
+        """Run the function and keep its result, or what it raises, which is also returned."""
+        value: T | None = None
+        error: BaseException | None = None
+        try:
+            value = function()
+        except BaseException as raised:  # noqa: BLE001 - raised again by ``get``
+            error = raised
+        with self._changed:
+            self._value, self._error, self._done = value, error, True
+            self._changed.notify_all()
+        return error
+
+    def abandon(self) -> None:
+        """Nobody will run the function."""
+        with self._changed:
+            if not self._done:
+                self._error, self._done = Interrupted(), True
+                self._changed.notify_all()
+
+    def get(self) -> T:
+        """Wait for the result and return it, or raise what the function raised."""
+        with self._changed:
+            while not self._done:
+                self._changed.wait()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+
+@define(eq=False)
+class Workers:
+    """Processes jobs in several threads. One object serves one call of ``run``.
+
+    Args:
+        runtime: Starts the threads.
+        count: How many jobs run at once. With 1, all of them run in the calling thread.
+    """
+
+    runtime: Runtime
+    count: int
+    _changed: Condition = field(init=False)
+    _inbox: deque[Callable[[], object]] = field(factory=deque, init=False)
+    _running: int = field(default=0, init=False)
+    _interruption: BaseException | None = field(default=None, init=False)
+    _pending: set[Result[Any]] = field(factory=set, init=False)
+    _helpers: Helpers = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._changed = self.runtime.condition()
+        self._helpers = Helpers(self.runtime)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the scan ends now, and nothing more may be started."""
+        return self._interruption is not None
+
+    def run(self, take: Callable[[], J | None], process: Callable[[J], T], done: Callable[[J, T], None]) -> None:
+        """Process jobs until there are no more, and serve the workers meanwhile.
+
+        Args:
+            take: Returns the next job; None if there are no more. Called by workers.
+            process: Processes one job. Called by workers.
+            done: Receives each job and its result. Called by the scan thread.
+
+        Raises:
+            BaseException: What ended the scan early: whatever a job, an event or a call raised.
+        """
+        try:
+            if self.count == 1:
+                while (job := take()) is not None:
+                    done(job, process(job))
+            else:
+                self._run_threads(take, process, done)
+        finally:
+            self._helpers.close()
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Let the scan thread run a function, after those that were posted before."""
+        if self.count == 1:
+            function()
+            return
+        with self._changed:
+            self._inbox.append(function)
+            self._changed.notify_all()
+
+    def in_scan_thread(self, function: Callable[[], T]) -> T:
+        """Let the scan thread run a function, and return its result.
+
+        Raises:
+            Interrupted: The scan ends; the function did not run.
+        """
+        if self.count == 1:
+            return function()
+        result: Result[T] = Result(self.runtime.condition())
+        with self._changed:
+            if self._interruption is not None:
+                raise Interrupted
+            self._pending.add(result)
+
+        def run() -> None:
+            with self._changed:
+                self._pending.discard(result)
+            error = result.run(function)
+            if error is not None and not isinstance(error, Exception):
+                self.interrupt(error)
+
+        self.post(run)
+        return result.get()
+
+    def beside(self, function: Callable[[], T]) -> Result[T]:
+        """Start a function in a thread of its own, with the caller's context variables."""
+        return self._helpers.start(function)
+
+    def interrupt(self, error: BaseException) -> None:
+        """End the scan: nothing more is started, and ``run`` raises the error."""
+        with self._changed:
+            if self._interruption is None:
+                self._interruption = error
+            pending, self._pending = self._pending, set()
+            self._changed.notify_all()
+        for result in pending:
+            result.abandon()
+
+    def _run_threads(
+        self, take: Callable[[], J | None], process: Callable[[J], T], done: Callable[[J, T], None]
+    ) -> None:
+        def work() -> None:
+            try:
+                while not self.interrupted and (job := take()) is not None:
+                    self._post_done(done, job, process(job))
+            except BaseException as error:  # noqa: BLE001 - raised by the scan thread
+                self.interrupt(error)
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify_all()
+
+        self._running = self.count
+        tasks = [
+            # Each worker has the scan's context variables, and its own changes to them.
+            self.runtime.spawn(_in_context(work), name=f"remote-artwork-order-{number}")
+            for number in range(self.count)
+        ]
+        while (function := self._next_function()) is not None:
+            try:
+                function()
+            except BaseException as error:  # noqa: BLE001 - raised below, when the workers have ended
+                self.interrupt(error)
+        for task in tasks:
+            task.join()
+        if self._interruption is not None:
+            raise self._interruption
+
+    def _post_done(self, done: Callable[[J, T], None], job: J, result: T) -> None:
+        self.post(lambda: done(job, result))
+
+    def _next_function(self) -> Callable[[], object] | None:
+        """The next function for the scan thread; None if all workers have ended and nothing is left to do."""
+        while True:
+            try:
+                with self._changed:
+                    while not self._inbox and self._running:
+                        self._changed.wait()
+                    return self._inbox.popleft() if self._inbox else None
+            except KeyboardInterrupt as error:  # the workers finish their calls first, unless it comes again
+                if self.interrupted:
+                    raise
+                self.interrupt(error)
+
+
+def _in_context(function: Callable[[], object]) -> Callable[[], object]:
+    context = copy_context()
+    return lambda: context.run(function)
+
+
+@define(eq=False)
+class Helpers:
+    """Threads that are kept for short functions which run beside a worker."""
+
+    runtime: Runtime
+    _changed: Condition = field(init=False)
+    _queue: deque[Callable[[], object]] = field(factory=deque, init=False)
+    _idle: int = field(default=0, init=False)
+    _closed: bool = field(default=False, init=False)
+    _tasks: list[Task] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._changed = self.runtime.condition()
+
+    def start(self, function: Callable[[], T]) -> Result[T]:
+        """Run a function in an idle thread, or in a new one."""
+        result: Result[T] = Result(self.runtime.condition())
+        context = copy_context()
+        with self._changed:
+            self._queue.append(lambda: context.run(result.run, function))
+            self._changed.notify_all()
+            if len(self._queue) > self._idle:
+                self._tasks.append(self.runtime.spawn(self._serve, name=f"remote-artwork-beside-{len(self._tasks)}"))
+        return result
+
+    def close(self) -> None:
+        """Wait until the threads have ended."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for task in self._tasks:
+            task.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                try:
+                    while not self._queue:
+                        if self._closed:
+                            return
+                        self._changed.wait()
+                    function = self._queue.popleft()
+                finally:
+                    self._idle -= 1
+            function()
