@@ -164,7 +164,8 @@ def boto3_threads(setting: Setting, shop: Shop) -> tuple[Callable[[], object], C
 
 
 def dbos(  # noqa: C901 - one script, as a user writes it
-    setting: Setting, shop: Shop) -> tuple[Callable[[], object], Callable[[], int]]:
+    setting: Setting, shop: Shop
+) -> tuple[Callable[[], object], Callable[[], int]]:
     """A DBOS workflow with three steps for each order, on a queue, in SQLite."""
     import logging
 
