@@ -67,8 +67,8 @@ def signature_of(cls: type) -> str:
     shown = []
     for parameter in signature.parameters.values():
         attribute = attributes.get(parameter.name)
-        if attribute is None or attribute.name.startswith("_"):
-            continue
+        if attribute is None or (attribute.name.startswith("_") and not hasattr(cls, parameter.name)):
+            continue  # a private field is an argument only if a property returns it
         if parameter.annotation in (
             object,
             Any,
