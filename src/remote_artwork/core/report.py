@@ -141,7 +141,7 @@ class ItemStatus(enum.StrEnum):
 
     @property
     def needs_person(self) -> bool:
-        """Whether a person must act before the item can change."""
+        """Whether a person must act. For ``unreadable`` and ``uncertain``: if the next scans do not resolve it."""
         return self in NEEDS_PERSON
 
 
