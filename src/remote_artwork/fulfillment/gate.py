@@ -1,56 +1,417 @@
-"""How many calls to one shop run at once."""
+"""When the calls of a client may start: how many at once, and how many per second, for all workers of a scanner.
+
+Two rules learn from the answers of the shop:
+
+- ``ConcurrencyLimit`` decides how many calls run at once. It grows until answers get slower, as TCP Vegas does.
+- ``CallRate`` decides how many calls start per second. A shop that refuses calls (HTTP 429) is asked a little less
+  often than it accepted calls, and then again more often, as TCP CUBIC (RFC 9438) does.
+
+``ShopGate`` applies both: it lets workers in one after another, in the order in which they came.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from attrs import define, field
 
+from remote_artwork.errors import RateLimited
 from remote_artwork.runtime import Condition, Runtime
+
+__all__ = ["CallRate", "ConcurrencyLimit", "GateClosed", "ShopGate"]
+
+START = 4
+"""Calls at once in the beginning. Also the number of answers whose times count as the usual time of a method."""
+_TOLERANCE = 1.25
+"""Answers that take this many times the usual time show no queue yet."""
+_CLEARLY_SLOWER = 1.5
+"""Answers that take this many times the usual time end the fast growth."""
+_MOST_RATIO = 4.0
+"""A single answer counts as at most this many times the usual time."""
+_SHORTEST = 0.001
+"""Seconds. Differences between shorter answers say nothing about the shop."""
+_MEASURE_AFTER = 500
+"""After this many answers that were slower than usual, the usual time is measured again."""
+
+_WINDOW = 20.0
+"""Seconds before a refusal in which accepted calls are counted."""
+_SHORTEST_WINDOW = 1.0
+"""Shops count calls per second, or in longer intervals."""
+_DECREASE = 0.1
+"""The share by which the rate is decreased after a refusal."""
+_RECOVERY = 30.0
+"""Seconds after a refusal until the rate is again what it was."""
+_SLOWEST = 0.01
+"""Calls per second that are always tried."""
+_CATCH_UP = 0.05
+"""Seconds that calls which started late may be made up for. It does not add up to a burst."""
+_FIRST_PAUSE = 1.0
+"""Seconds. The pause doubles with each further refusal, up to ``_LONGEST_PAUSE``."""
+_LONGEST_PAUSE = 60.0
+_LONGEST_WAIT = 3600.0
+"""Seconds of one wait of the runtime. A longer wait is divided."""
+
+
+class GateClosed(Exception):
+    """The gate was closed; no further call starts."""
+
+
+@define
+class _Times:
+    """How long the calls of one method take. ``usual``: the lowest mean so far."""
+
+    count: int = 0
+    mean: float = 0.0
+    usual: float = math.inf
+
+    def ratio(self, seconds: float) -> float | None:
+        """How many times the usual time a call took; None as long as there is no usual time."""
+        seconds = max(seconds, _SHORTEST)
+        self.count += 1
+        self.mean += (seconds - self.mean) / min(self.count, 8 * START)
+        if self.count < START:
+            return None
+        self.usual = min(self.usual, self.mean)
+        return min(seconds / self.usual, _MOST_RATIO)
+
+
+@define
+class ConcurrencyLimit:
+    """How many calls may run at once.
+
+    It starts with ``START`` and grows by one for each answer, until answers get clearly slower. Then it changes slowly:
+    it grows by one for each round of answers, and is decreased by the number of calls that wait inside the shop. That
+    number is estimated from how much slower than usual the answers are.
+
+    What is usual is measured with ``START`` calls at once: in the beginning, and again from time to time while answers
+    are slow, because a shop can become slower for other reasons.
+
+    Args:
+        most: The hard limit.
+    """
+
+    most: int
+    _value: float = field(init=False)
+    _times: dict[str, _Times] = field(factory=dict, init=False)
+    _slowdown: float = field(default=1.0, init=False)
+    _fast: bool = field(default=True, init=False)
+    _valid_from: float | None = field(default=-math.inf, init=False)
+    _slow_answers: int = field(default=0, init=False)
+    _before: float | None = field(default=None, init=False)
+    _measured: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._value = float(min(self.most, START))
+
+    @property
+    def value(self) -> int:
+        """The limit now."""
+        return max(1, int(self._value + 1e-6))
+
+    def answered(self, method: str, seconds: float, now: float, *, running: int, waiting: bool) -> None:
+        """Learn from one answer.
+
+        Args:
+            method: The method of the client. Each has its own usual time.
+            seconds: How long the call took.
+            now: The monotonic time.
+            running: How many turns run.
+            waiting: Whether turns wait.
+        """
+        if self.most == 1:
+            return
+        if self._valid_from is None and running <= START:
+            self._valid_from = now
+        if self._valid_from is None or now - seconds < self._valid_from:
+            return  # the call began under another limit
+        ratio = self._times.setdefault(method, _Times()).ratio(seconds)
+        if self._before is not None:
+            self._end_measuring()
+        elif ratio is not None:
+            self._slowdown += (ratio - self._slowdown) / (2 * START)
+            self._adapt(now, used=waiting or running >= self.value)
+
+    def _adapt(self, now: float, *, used: bool) -> None:
+        gradient = min(1.0, _TOLERANCE / self._slowdown)
+        change = 1.0 / self._value - (1.0 - gradient)
+        if self._fast and self._slowdown > _CLEARLY_SLOWER:
+            self._fast = False
+            self._value *= gradient
+            self._slowdown = _TOLERANCE
+            self._valid_from = now
+        elif self._fast:
+            self._value += used
+        elif change < 0 or used:
+            self._value += change
+        self._value = min(max(self._value, 1.0), float(self.most))
+        self._slow_answers = self._slow_answers + 1 if gradient < 1.0 else 0
+        if self._slow_answers >= _MEASURE_AFTER:
+            self._begin_measuring()
+
+    def _begin_measuring(self) -> None:
+        self._before, self._value = self._value, min(self._value, float(START))
+        self._times.clear()
+        self._measured, self._slow_answers, self._slowdown, self._valid_from = 0, 0, 1.0, None
+
+    def _end_measuring(self) -> None:
+        self._measured += 1
+        if self._before is not None and self._measured >= 2 * START:
+            self._value, self._before = self._before, None
+
+
+@define
+class CallRate:
+    """How many calls may start per second. No limit as long as none is declared and the shop refuses none.
+
+    After a refusal the rate is a little lower than the one that the shop accepted. It returns to that rate, remains
+    near it for a while, and then grows faster and faster until the shop refuses a call again.
+
+    Args:
+        declared: The rate that the client declares.
+    """
+
+    declared: float | None = None
+    _accepted: deque[float] = field(factory=deque, init=False)
+    """When calls of the last seconds were accepted."""
+    _ceiling: float | None = field(default=None, init=False)
+    _paused_until: float = field(default=-math.inf, init=False)
+    _next: float = field(default=-math.inf, init=False)
+    """When the next call may start."""
+    _asked: bool = field(default=False, init=False)
+    """Whether a call started since the last refusal."""
+    _failures: int = field(default=0, init=False)
+    """Refusals since the last accepted call."""
+    _began: float = field(default=-math.inf, init=False)
+    """Since when accepted calls are counted."""
+    _refused_at: float | None = field(default=None, init=False)
+    _rate_before: float | None = field(default=None, init=False)
+    """The rate at the last refusal."""
+
+    def calls_per_second(self, now: float) -> float | None:
+        """The rate now; None: no limit."""
+        if self._ceiling is None:
+            return self.declared
+        progress = max(0.0, now - self._paused_until) / _RECOVERY - 1.0
+        learned = self._ceiling * (1.0 + _DECREASE * progress**3)
+        return learned if self.declared is None else min(self.declared, learned)
+
+    def delay(self, now: float) -> float:
+        """Seconds until the next call may start; zero: now."""
+        return max(0.0, self._next - now, self.pause(now))
+
+    def pause(self, now: float) -> float:
+        """Seconds until the pause after a refusal ends."""
+        return max(0.0, self._paused_until - now)
+
+    def started(self, calls: int, now: float) -> None:
+        """So many calls start now."""
+        if not self._asked:
+            self._asked = True
+            if self._refused_at is None:
+                self._began = now
+            self._learn()
+        rate = self.calls_per_second(now)
+        if rate is not None:
+            is_late = self._next > now - 1.0 / rate  # else no turn waited
+            self._next = (max(self._next, now - _CATCH_UP) if is_late else now) + calls / rate
+
+    def accepted(self, now: float) -> None:
+        """The shop accepted a call."""
+        self._failures = 0
+        self._accepted.append(now)
+        while self._accepted[0] < now - 2 * _WINDOW:
+            self._accepted.popleft()
+
+    def refused(self, retry_after: float | None, now: float) -> None:
+        """The shop refused a call. Refusals of calls that started before the first refusal count as one.
+
+        Args:
+            retry_after: The pause in seconds that the shop asks for.
+            now: The monotonic time.
+        """
+        requested = retry_after if retry_after is not None and retry_after > 0 else 0.0
+        if not self._asked or self.pause(now):
+            self._paused_until = max(self._paused_until, now + requested)
+            self._next = max(self._next, self._paused_until)
+            return
+        if not self._failures:  # else nothing was accepted since: the time in which calls are counted becomes longer
+            self._began = max(self._began, now - _WINDOW, -math.inf if self._refused_at is None else self._refused_at)
+        growing = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+        self._rate_before = self.calls_per_second(now)
+        self._paused_until = now + max(requested, _FIRST_PAUSE if requested and not self._failures else growing)
+        self._next = self._paused_until
+        self._failures += 1
+        self._refused_at, self._asked = now, False
+
+    def _learn(self) -> None:
+        """After a refusal, set the rate to the one that the shop accepted before.
+
+        This happens when the next call starts: by then, the calls that ran beside the refused one have their answers.
+        """
+        if self._refused_at is None:
+            return
+        seconds = max(self._refused_at - self._began, _SHORTEST_WINDOW)
+        reached = max(1, sum(at > self._began for at in self._accepted)) / seconds
+        self._ceiling = max(_SLOWEST, reached if self._rate_before is None else min(self._rate_before, reached))
+
+
+@define(eq=False)
+class _Ticket:
+    """One turn: it waits, then it runs.
+
+    Args:
+        calls: How many calls it makes.
+        longest_pause: The longest pause after a refusal that it waits for.
+    """
+
+    calls: int
+    longest_pause: float
+    runs: bool = False
+    awake: bool = True
+    """Whether its worker will look again without being woken."""
+    woken: bool = False
+    condition: Condition | None = None
 
 
 @define(eq=False)
 class ShopGate:
-    """Lets as many calls run at once as the client allows.
+    """Lets the calls of all workers of one scanner start. Thread-safe.
 
     Args:
-        runtime: Waits.
-        concurrent_calls: How many calls may run at once.
-        calls_per_second: How many calls may start per second; None: no limit is known.
+        runtime: Clock and conditions.
+        concurrent_calls: The most turns that run at once.
+        calls_per_second: The rate that the client declares; None: learned if the shop refuses calls.
+        waited: Seconds that all workers together waited here.
     """
 
     runtime: Runtime
     concurrent_calls: int
     calls_per_second: float | None = None
     waited: float = field(default=0.0, init=False)
-    _changed: Condition = field(init=False)
+    _lock: Condition = field(init=False, repr=False)
+    _limit: ConcurrencyLimit = field(init=False)
+    _rate: CallRate = field(init=False)
     _running: int = field(default=0, init=False)
+    _queue: deque[_Ticket] = field(factory=deque, init=False, repr=False)
+    _closed: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._changed = self.runtime.condition()
+        self._lock = self.runtime.condition()
+        self._limit = ConcurrencyLimit(self.concurrent_calls)
+        self._rate = CallRate(self.calls_per_second)
 
     @contextmanager
-    def turn(self, calls: int = 1) -> Iterator[None]:  # noqa: ARG002 - counts once there is a rate
-        """Wait for a slot, and hold it during the block."""
-        before = self.runtime.monotonic()
-        with self._changed:
-            while self._running >= self.concurrent_calls:
-                self._changed.wait()
-            self._running += 1
-            self.waited += self.runtime.monotonic() - before
+    def turn(self, calls: int = 1, *, longest_pause: float = math.inf) -> Iterator[None]:
+        """Waits until the block may make so many calls. A block must not wait for another turn.
+
+        Args:
+            calls: How many calls the block makes. All of them are within the rate, so the block never waits.
+            longest_pause: Seconds. A longer pause after a refusal is not waited for.
+
+        Raises:
+            RateLimited: The shop asked for a pause that is longer than ``longest_pause``. The block did not run.
+            GateClosed: The gate is closed. The block did not run.
+        """
+        ticket = _Ticket(calls, longest_pause)
         try:
+            self._wait(ticket)
             yield
         finally:
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
+            self._leave(ticket)
 
-    def succeeded(self, seconds: float) -> None:
-        """One call was answered, after so long."""
+    def succeeded(self, seconds: float, method: str = "") -> None:
+        """The shop answered a call, and did not refuse it because of too many calls.
 
-    def refused(self, retry_after: float | None) -> None:
-        """The shop refused a call for now."""
+        Args:
+            seconds: How long the call took.
+            method: The method of the client. Methods that take different times are told apart by it.
+        """
+        with self._lock:
+            now = self.runtime.monotonic()
+            self._rate.accepted(now)
+            self._limit.answered(method, seconds, now, running=self._running, waiting=bool(self._queue))
+            self._start_waiting()
+
+    def refused(self, retry_after: float | None = None) -> None:
+        """The shop refused a call because of too many calls. All workers pause.
+
+        Args:
+            retry_after: The pause in seconds that the shop asks for; None: chosen.
+        """
+        with self._lock:
+            self._rate.refused(retry_after, self.runtime.monotonic())
+            self._wake_all()
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Ends every wait, now and later, with ``GateClosed``. Turns that run are not affected."""
+        with self._lock:
+            self._closed = True
+            self._wake_all()
+
+    def _wait(self, ticket: _Ticket) -> None:
+        began = self.runtime.monotonic()
+        with self._lock:
+            self._queue.append(ticket)
+        while True:
+            with self._lock:
+                self._start_waiting()
+                now = self.runtime.monotonic()
+                if ticket.runs:
+                    self.waited += now - began
+                    return
+                self._check(ticket, now)
+                timeout = None
+                if self._queue[0] is ticket and self._running < self._limit.value:
+                    timeout = min(self._rate.delay(now), _LONGEST_WAIT)
+                ticket.awake = timeout is not None
+                condition = ticket.condition = ticket.condition or self.runtime.condition()
+            with condition:
+                if not ticket.woken:
+                    condition.wait(timeout)
+                ticket.woken = False
+
+    def _check(self, ticket: _Ticket, now: float) -> None:
+        if self._closed:
+            raise GateClosed
+        pause = self._rate.pause(now)
+        if pause > ticket.longest_pause:
+            raise RateLimited(
+                f"the shop asked for a pause, of which {pause:.0f} s remain; scan again after it", retry_after=pause
+            )
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._lock:
+            if ticket.runs:
+                self._running -= 1
+            elif ticket in self._queue:
+                self._queue.remove(ticket)
+            self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        """Let waiting turns start, as far as the rules allow it."""
+        while self._queue and self._running < self._limit.value and not self._closed:
+            ticket = self._queue[0]
+            now = self.runtime.monotonic()
+            if self._rate.delay(now) > 0:
+                if not ticket.awake:
+                    self._wake(ticket)  # it waits with a timeout from now on
+                return
+            self._queue.popleft()
+            self._running += 1
+            self._rate.started(ticket.calls, now)
+            ticket.runs = True
+            self._wake(ticket)
+
+    def _wake_all(self) -> None:
+        for ticket in self._queue:
+            self._wake(ticket)
+
+    def _wake(self, ticket: _Ticket) -> None:
+        ticket.awake = True
+        if ticket.condition is not None:
+            with ticket.condition:
+                ticket.woken = True
+                ticket.condition.notify_all()

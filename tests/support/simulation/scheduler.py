@@ -76,10 +76,12 @@ class Scheduler:
     Args:
         choose: Decides which task goes on.
         now: Seconds since the start of the run.
+        most_switches: Switch points after which the run counts as endless.
     """
 
     choose: Chooser
     now: float = 0.0
+    most_switches: int = MAX_SWITCHES
     switches: int = 0
     current: Task | None = None
     _ready: list[Task] = field(factory=list)
@@ -223,8 +225,8 @@ class Scheduler:
 
     def _count(self) -> None:
         self.switches += 1
-        if self.switches > MAX_SWITCHES:
-            self.fail(Endless(f"the run has not ended after {MAX_SWITCHES} switch points, at {self.now:.0f} s"))
+        if self.switches > self.most_switches:
+            self.fail(Endless(f"the run has not ended after {self.most_switches} switch points, at {self.now:.0f} s"))
 
 
 @define(eq=False)

@@ -1,0 +1,198 @@
+"""``ShopGate``: how many calls run at once, how many start per second, and who waits, under a virtual clock."""
+
+from itertools import pairwise
+
+import pytest
+
+from limited_shops import FixedWindow, TokenBucket, Workers, constant, first, serves_at_once
+from remote_artwork.errors import RateLimited
+from remote_artwork.fulfillment.gate import GateClosed, ShopGate
+from simulation.scheduler import Process, Scheduler, SimulatedRuntime
+
+SHOPS_WITH_TWO_CALLS_PER_SECOND = {
+    "one-second windows": lambda: FixedWindow(2),
+    "a small bucket": lambda: TokenBucket(2, 2),
+    "a large bucket": lambda: TokenBucket(2, 40),
+}
+
+
+class Stage:
+    """A gate and tasks, under a virtual clock."""
+
+    def __init__(self, concurrent_calls, calls_per_second=None):
+        self.scheduler = Scheduler(first)
+        self.runtime = SimulatedRuntime(self.scheduler, Process("scanner"))
+        self.gate = ShopGate(self.runtime, concurrent_calls, calls_per_second)
+        self.log = []
+        self.tasks = []
+
+    def task(self, function):
+        """A task; its errors fail the test."""
+        self.tasks.append(self.runtime.spawn(function, name=f"task {len(self.tasks)}"))
+
+    def turn(self, name, *, seconds=1.0, **options):
+        """A turn that takes so long. Logs its beginning, or why it did not begin."""
+        try:
+            with self.gate.turn(**options):
+                self.log.append((name, round(self.runtime.monotonic(), 6)))
+                self.runtime.sleep(seconds)
+        except (RateLimited, GateClosed) as error:
+            self.log.append((name, type(error), round(self.runtime.monotonic(), 6)))
+
+    def run(self):
+        """Run all tasks."""
+        self.scheduler.run()
+        for task in self.tasks:
+            if task.task.error is not None:
+                raise task.task.error
+        return self.log
+
+
+def test_turns_start_in_the_order_in_which_they_were_asked_for():
+    stage = Stage(1)
+    for name in "abcd":
+        stage.task(lambda name=name: stage.turn(name))
+    assert stage.run() == [("a", 0), ("b", 1), ("c", 2), ("d", 3)]
+
+
+def test_a_gate_works_with_one_thread():
+    stage = Stage(1, calls_per_second=2.0)
+    stage.task(lambda: [stage.turn(name, seconds=0) for name in "abc"])
+    assert stage.run() == [("a", 0), ("b", 0.5), ("c", 1)]
+
+
+def test_a_turn_that_fails_gives_its_place_to_the_next():
+    stage = Stage(1)
+
+    def fail():
+        with pytest.raises(KeyError), stage.gate.turn():
+            raise KeyError("the call failed")
+
+    stage.task(fail)
+    stage.task(lambda: stage.turn("b"))
+    assert stage.run() == [("b", 0)]
+
+
+def test_a_turn_of_several_calls_never_waits_inside():
+    stage = Stage(4, calls_per_second=2.0)
+    for name in "abc":
+        stage.task(lambda name=name: stage.turn(name, calls=2))
+    assert stage.run() == [("a", 0), ("b", 1), ("c", 2)]
+
+
+def test_a_refusal_pauses_all_workers():
+    stage = Stage(2)
+
+    def refused():
+        with stage.gate.turn():
+            stage.gate.refused(5.0)
+
+    stage.task(refused)
+    for name in "ab":
+        stage.task(lambda name=name: (stage.runtime.sleep(1.0), stage.turn(name, seconds=0)))
+    (_, started), (_, second) = stage.run()
+    assert started == 5.0
+    assert second > 5.0
+    assert stage.gate.waited == pytest.approx(4.0 + second - 1.0)
+
+
+def test_a_pause_that_is_too_long_is_not_waited_for():
+    stage = Stage(1)
+
+    def refused():
+        with stage.gate.turn():
+            stage.runtime.sleep(1.0)
+            stage.gate.refused(3600.0)
+
+    stage.task(refused)
+    stage.task(lambda: stage.turn("waits already", longest_pause=20.0))
+    stage.task(lambda: (stage.runtime.sleep(2.0), stage.turn("comes later", longest_pause=20.0)))
+    stage.task(lambda: stage.turn("has time"))
+    assert stage.run() == [
+        ("waits already", RateLimited, 1.0),
+        ("comes later", RateLimited, 2.0),
+        ("has time", 3601.0),
+    ]
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0, -5.0, float("nan")])
+def test_a_refusal_without_a_usable_pause_pauses_for_a_moment(retry_after):
+    stage = Stage(1)
+
+    def refused():
+        with stage.gate.turn():
+            stage.gate.refused(retry_after)
+        stage.turn("again")
+
+    stage.task(refused)
+    assert stage.run() == [("again", 1.0)]
+
+
+def test_pauses_grow_while_the_shop_refuses_everything():
+    stage = Stage(1)
+
+    def refused():
+        for number in range(8):
+            stage.turn(number, seconds=0)
+            stage.gate.refused(None)
+
+    stage.task(refused)
+    starts = [at for _, at in stage.run()]
+    assert [after - before for before, after in pairwise(starts)] == [1, 2, 4, 8, 16, 32, 60]
+
+
+def test_refusals_of_calls_that_ran_at_the_same_time_count_once():
+    stage = Stage(4)
+
+    def refused():
+        with stage.gate.turn():
+            stage.runtime.sleep(0.1)
+            stage.gate.refused(None)
+        stage.turn("again", seconds=0)
+
+    for _ in range(4):
+        stage.task(refused)
+    assert stage.run()[0] == ("again", 1.1)
+
+
+def test_a_closed_gate_ends_all_waits():
+    stage = Stage(1)
+    for name in "abc":
+        stage.task(lambda name=name: stage.turn(name, seconds=10.0))
+    stage.task(lambda: (stage.runtime.sleep(1.0), stage.gate.close()))
+    stage.task(lambda: (stage.runtime.sleep(2.0), stage.turn("d")))
+    assert stage.run() == [("a", 0), ("b", GateClosed, 1), ("c", GateClosed, 1), ("d", GateClosed, 2)]
+
+
+def test_a_shop_that_does_not_get_slower_gets_all_calls_at_once_soon():
+    shop = Workers(latency=constant(0.1)).work(until=2.0).shop
+    assert shop.most == 32
+    assert shop.reached[32] <= 32 + 60
+
+
+@pytest.mark.parametrize("capacity", [4, 6, 8])
+def test_a_shop_that_gets_slower_gets_about_as_many_calls_as_it_serves(capacity):
+    shop = Workers(latency=serves_at_once(capacity, 0.1, thrash=0.03)).work(until=60.0).shop
+    assert capacity <= shop.mean_running(20.0, 60.0) <= 1.25 * capacity + 1
+    assert shop.served_per_second(20.0, 60.0) >= 0.9 * 10 * capacity
+
+
+def test_one_call_at_once_stays_one():
+    assert Workers(concurrent_calls=1).work(until=60.0).shop.most == 1
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_declared_rate_is_kept(calls):
+    workers = Workers(calls_per_second=2.0, calls=calls).work(until=600.0)
+    assert workers.shop.asked_per_second(0.0, 600.0) == pytest.approx(2.0, rel=0.05)
+    assert all(workers.shop.asked_per_second(at, at + 10.0) <= 2.2 for at in range(590))
+
+
+@pytest.mark.parametrize("says_when", [False, True])
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("limit", SHOPS_WITH_TWO_CALLS_PER_SECOND.values(), ids=SHOPS_WITH_TWO_CALLS_PER_SECOND)
+def test_a_rate_that_is_not_declared_is_learned(limit, calls, says_when):
+    shop = Workers(limit=limit(), calls=calls, says_when=says_when).work(until=600.0).shop
+    assert shop.asked_per_second(60.0, 600.0) == pytest.approx(2.0, rel=0.1)
+    assert sum(at >= 60.0 for at in shop.refused) <= 0.02 * len(shop.asked)
+    assert len(shop.refused) <= 60
