@@ -66,23 +66,21 @@ def test_a_sas_that_may_be_handed_on_is_enough(azure_server, container, furnishe
     assert "sig=" not in report.to_json()
 
 
-def test_a_sas_that_may_not_be_handed_on_sends_nothing_and_says_what_to_do(
+def test_a_sas_that_may_not_be_shared_is_refused_once_when_the_scanner_is_made(
     azure_server, container, furnished, shop, local_network
 ):
     sas = azure_server.sas(container, lives=timedelta(days=3))
     storage = azure_server.open(furnished, ra.SasToken(sas), local_network)
-    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
-    refused = [item for item in report.items if item.status == "unreadable"]
-    assert refused
-    assert all("share_sas=True" in item.reason for item in refused)
-    assert "sig=" not in report.to_json()
-    assert "fulfill" not in {call.name for call in shop.journal}
+    with pytest.raises(ra.ConfigurationError, match="share_sas=True") as refusal:
+        ra.Scanner(storage, shop, ledger=ra.MemoryLedger())
+    assert "sig=" not in str(refusal.value)
+    assert shop.journal == []
 
 
 def test_a_container_without_permission_is_unreadable_never_missing(
     azure_server, container, furnished, shop, local_network
 ):
-    ended = ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1)))
+    ended = ra.SasToken(azure_server.sas(container, lives=timedelta(hours=-1)), share_sas=True)
     storage = azure_server.open(furnished, ended, local_network)
     report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
     assert set(statuses(report)) == {"unreadable"}

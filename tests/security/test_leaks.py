@@ -155,7 +155,7 @@ def test_nothing_leaks_if_a_storage_repeats_the_request(in_a_process, cases, nam
         server.answer(echo)
         shown = printed(in_a_process, tmp_path, given | {"endpoint": server.endpoint}, PYTHONASYNCIODEBUG="1")
         asked = "".join(server.requests)
-    assert "unreadable" in shown
+    assert ("unreadable" in shown) == (name != "SasToken")  # the scanner refuses it
     assert any(spelling in asked.encode() for spelling in (b"CANARY", b"canary", b"Y2FuYXJ5", b"SharedKey"))
 
 

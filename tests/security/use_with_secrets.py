@@ -75,14 +75,10 @@ def opened():
     return storage
 
 
-def main():
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s %(args)s")
-    get_loop().slow_callback_duration = 0  # asyncio's debug mode then logs every step
-    storage = opened()
-    show(storage)
-    show_pickle(storage)
+def use_scanner(storage):
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")]), ra.Order("1002", [ra.OrderItem("1")])])
     ledger = ra.SqlLedger("sqlite:///ledger.db")
+    ledger.forget("another", still_pending=(), min_age=timedelta(days=1), silent_scans=1)  # creates the file
     scanner = ra.Scanner(storage, shop, ledger=ledger, url_lifetime=timedelta(minutes=30), observer=PrintingObserver())
     for report in (scanner.plan(), scanner.scan(), scanner.scan(sweep=True)):
         show(report)
@@ -93,6 +89,19 @@ def main():
         show_pickle(report)
     show(scanner)
     print(scanner.explain("1001_1.png"))
+    print("statuses:", [item.status.value for item in report.items], storage.requests)
+
+
+def main():
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s %(args)s")
+    get_loop().slow_callback_duration = 0  # asyncio's debug mode then logs every step
+    storage = opened()
+    show(storage)
+    show_pickle(storage)
+    try:
+        use_scanner(storage)
+    except ra.RemoteArtworkError as error:  # credentials that cannot make URLs are refused
+        show_error(error)
     attempts = [*USES.values(), lambda storage: storage.url(FILE, expires_in=timedelta(days=300))]
     for attempt in attempts:
         try:
@@ -100,7 +109,6 @@ def main():
         except ra.RemoteArtworkError as error:
             logging.getLogger("application").exception("it did not work")
             show_error(error)
-    print("statuses:", [item.status.value for item in report.items], storage.requests)
 
 
 main()

@@ -32,9 +32,11 @@ FAULTS: Mapping[str, str] = {
     "HTTP 200 with a web page": "html 200",
     "HTTP 200 with an empty body": "empty 200",
     "HTTP 403": "403",
-    "HTTP 404": "404",
 }
 """A fault's name → what a ``FaultyServer`` is told to answer."""
+
+ANSWERS: Mapping[str, str] = {**FAULTS, "HTTP 404": "404"}
+"""As ``FAULTS``, with an answer that is no outage unless the server asks to wait."""
 
 TWICE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 FILE = StoredFile(name="1001_1.png", size=100_000, etag="e", version_id="1")
@@ -50,7 +52,7 @@ WEB_USES: Mapping[str, Use] = {**USES, "list": lambda storage: list(storage.sear
 """Most web folders have no listing: names are asked for."""
 
 KEYS = ra.Keys("AKTESTKEY", "a-secret-of-tests")
-SAS = ra.SasToken("sv=2024-01-01&sp=rl&sr=c&sig=c2VjcmV0IG9mIHRlc3Rz")
+SAS = ra.SasToken("sv=2024-01-01&sp=rl&sr=c&sig=c2VjcmV0IG9mIHRlc3Rz", share_sas=True)
 ACCOUNT_KEY = ra.AccountKey("YS1zZWNyZXQtb2YtdGVzdHM=")
 TOKEN = "a-token-of-tests"
 SECRETS = (KEYS.access_key, KEYS.secret_key, SAS.token, "sig=", ACCOUNT_KEY.key, TOKEN, "PRIVATE KEY", "secret words")
@@ -125,7 +127,7 @@ def outage(
         elif fault == NO_SUCH_HOST:
             server.endpoint = "http://no-such-host.invalid"
         else:
-            server.answer(FAULTS[fault])
+            server.answer(ANSWERS[fault])
         yield open_(server, network, retry), server
     finally:
         server.close()

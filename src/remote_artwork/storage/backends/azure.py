@@ -38,6 +38,11 @@ _NO_KEY = (
     "or a SasToken with share_sas=True"
 )
 
+_NOT_SHARED = (
+    "a SAS cannot sign a URL for one file; allow sharing the SAS itself with SasToken(…, share_sas=True), in a "
+    "credentials file share_sas: true, or use an AccountKey (account_key)"
+)
+
 PAGE_SIZE = 5000
 """Blobs per page: the most that the service returns."""
 
@@ -211,10 +216,7 @@ class Backend:
     def _sas_expiry(self, sas: str, expires_in: timedelta) -> datetime:
         """When the merchant's own SAS expires, if it may be shared and works long enough."""
         if not self._share_sas:
-            raise ConfigurationError(
-                "a SAS cannot sign a URL for one file; allow sharing the SAS itself with "
-                "SasToken(…, share_sas=True), in a credentials file share_sas: true, or use an AccountKey (account_key)"
-            )
+            raise ConfigurationError(_NOT_SHARED)
         try:
             end = datetime.fromisoformat(parse_qs(sas)["se"][0])
         except (KeyError, ValueError) as error:
@@ -239,9 +241,11 @@ class Backend:
         return self._client.credential is None and "?" not in self._client.url
 
     def check_urls(self) -> None:
-        """Raise ``ConfigurationError`` if the credentials can never sign. Makes no request."""
+        """Raise ``ConfigurationError`` if the credentials can never make a URL for the shop. Makes no request."""
         credential = self._client.credential
         is_sas = hasattr(credential, "signature") or "?" in self._client.url
+        if is_sas and not self._share_sas:
+            raise ConfigurationError(_NOT_SHARED)
         if credential is not None and not is_sas and not getattr(credential, "account_key", None):
             raise ConfigurationError(_NO_KEY)
 
