@@ -9,7 +9,7 @@ import io
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from attrs import define, field
@@ -137,16 +137,21 @@ class ContentCheck:
 
         stream, filters = found.value, _filters(found.value)
         data = memoryview(stream.get_raw_stream_buffer())
+        size = len(data)
         for position, name in enumerate(filters):
             if name in _JPEG:
                 self._decode_jpeg(bytes(data))
                 return
             if name in _FLATE:
-                data = memoryview(self._inflate(data, keep=position < len(filters) - 1))
+                inflated, size = self._inflate(data, keep=position < len(filters) - 1)
+                data = memoryview(inflated)
             elif name in _BY_QPDF:
                 data = memoryview(_decode_with_qpdf(data, name, _parameters(stream, position)))
+                size = len(data)
             else:  # fax, JBIG2 and JPEG 2000 pictures are not decoded
                 return
+        if stream.get("/Subtype") == "/Image" and size < _least_size(stream, len(filters) - 1):
+            raise _Corrupt
         is_drawing = found.key == "/Contents" or stream.get("/Subtype") == "/Form"
         if not filters and is_drawing and _HOLE.search(data) and not _INLINE_PICTURE.search(data):
             raise _Corrupt
@@ -159,23 +164,24 @@ class ContentCheck:
         if not facts.get("decoded", True):
             raise _OutOfTime
 
-    def _inflate(self, data: memoryview, *, keep: bool) -> bytes:
-        """Inflate data, and return it if it is to be kept.
+    def _inflate(self, data: memoryview, *, keep: bool) -> tuple[bytes, int]:
+        """Inflate data. Return it, or nothing if it is not to be kept, and its size.
 
         Programs that read PDFs ignore a missing checksum, and an end that was flushed instead of written.
         """
         header = int.from_bytes(data[:2])
         if not bytes(data[:_STEP]).strip():
-            return b""
+            return b"", 0
         if header % 31 or header >> 8 & 0x0F != zlib.DEFLATED:
             raise _Corrupt
-        stream, checksum, kept, at = zlib.decompressobj(-zlib.MAX_WBITS), 1, b"", 2
+        stream, checksum, kept, size, at = zlib.decompressobj(-zlib.MAX_WBITS), 1, b"", 0, 2
         while at < len(data) and not stream.eof:
             remaining: Any = data[at : at + _STEP]
             at += _STEP
             while remaining and not stream.eof:  # what follows the end remains for ever
                 part = self._inflate_part(stream, remaining)
                 checksum = zlib.adler32(part, checksum)
+                size += len(part)
                 kept += part if keep else b""
                 if len(kept) > _MAX_DECODED_AT_ONCE:
                     raise _OutOfTime
@@ -185,7 +191,7 @@ class ContentCheck:
         stored = (stream.unused_data + bytes(data[at : at + 4]))[:4]
         if len(stored) == 4 and int.from_bytes(stored) != checksum:
             raise _Corrupt
-        return kept
+        return kept, size
 
     def _inflate_part(self, stream: Any, data: Any) -> bytes:
         if not self.has_time():
@@ -214,11 +220,54 @@ def _parameters(stream: Any, position: int) -> Any:
     """Return how LZW data was encoded, or None. What a filter does to the samples of a picture does not matter here."""
     import pikepdf
 
+    early = _parameters_of_filter(stream, position).get("/EarlyChange")
+    return None if early is None else pikepdf.Dictionary(EarlyChange=early)
+
+
+def _parameters_of_filter(stream: Any, position: int) -> Any:
+    import pikepdf
+
     found = stream.get("/DecodeParms", stream.get("/DP"))
     if isinstance(found, pikepdf.Array):
-        found = found[position] if position < len(found) else None
-    early = found.get("/EarlyChange") if isinstance(found, pikepdf.Dictionary) else None
-    return None if early is None else pikepdf.Dictionary(EarlyChange=early)
+        found = found[position] if 0 <= position < len(found) else None
+    return found if isinstance(found, pikepdf.Dictionary) else pikepdf.Dictionary()
+
+
+# Programs draw nothing, or black, where a picture has too little data.
+
+_PNG_PREDICTORS = 10
+"""From this predictor on, each row begins with a byte of its own."""
+_SAMPLES: Mapping[str, int] = {
+    "/DeviceGray": 1, "/CalGray": 1, "/Indexed": 1, "/Separation": 1, "/DeviceRGB": 3, "/CalRGB": 3, "/Lab": 3,
+    "/DeviceCMYK": 4,
+}  # fmt: skip
+"""Color space → samples of a pixel."""
+
+
+def _least_size(picture: Any, last_filter: int) -> int:
+    """Return the bytes that a picture without its last row has, or 0 if that is unknown."""
+    try:
+        width, height = int(picture.get("/Width", 0)), int(picture.get("/Height", 0))
+        is_mask = bool(picture.get("/ImageMask", False))
+        bits = 1 if is_mask else int(picture.get("/BitsPerComponent", 0)) * _samples_per_pixel(picture)
+        predictor = int(_parameters_of_filter(picture, last_filter).get("/Predictor", 1))
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        return 0
+    row = (width * bits + 7) // 8 + (1 if predictor >= _PNG_PREDICTORS else 0)
+    return row * (height - 1) if bits > 0 else 0
+
+
+def _samples_per_pixel(picture: Any) -> int:
+    """Return the samples of a pixel, or 0 if that is unknown."""
+    import pikepdf
+
+    space = picture.get("/ColorSpace")
+    family = space[0] if isinstance(space, pikepdf.Array) and len(space) else space
+    if family == "/ICCBased" and isinstance(space[1], pikepdf.Stream):
+        return int(space[1].get("/N", 0))
+    if family == "/DeviceN" and isinstance(space[1], pikepdf.Array):
+        return len(space[1])
+    return _SAMPLES.get(str(family), 0) if isinstance(family, pikepdf.Name) else 0
 
 
 def _filters(stream: Any) -> list[str]:

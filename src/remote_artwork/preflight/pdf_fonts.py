@@ -55,6 +55,7 @@ class _FontSearch:
     def add_page(self, page: Any) -> None:
         from remote_artwork.preflight.pdf_measure import inherited
 
+        _remove_empty_content(page)
         self._add_drawing(page, inherited(page, "/Resources"), depth=0)
         for annotation in _dictionaries(page.get("/Annots")):
             for appearance in _appearances(annotation):
@@ -182,6 +183,15 @@ class _Text:
         if described is not None:
             self._font = f"{name} of the graphics state"
             self.fonts[self._font] = described[0]
+
+
+def _remove_empty_content(page: Any) -> None:
+    """Remove the entries of a page's content that are not there. pikepdf refuses them, and programs ignore them."""
+    import pikepdf
+
+    content = page.get("/Contents")
+    if isinstance(content, pikepdf.Array) and not all(isinstance(part, pikepdf.Stream) for part in content):
+        page["/Contents"] = pikepdf.Array([part for part in content if isinstance(part, pikepdf.Stream)])
 
 
 def _draws(text: Any) -> bool:

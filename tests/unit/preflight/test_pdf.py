@@ -374,6 +374,16 @@ def test_a_font_that_draws_nothing_does_not_count(content):
     assert with_text(content, resources=nothing) == ()
 
 
+def test_an_empty_entry_in_the_content_of_a_page_changes_nothing():
+    def change(document):
+        page = document.pages[0].obj
+        page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=standard_font(document)))
+        page.Contents = pikepdf.Array([None, page.Contents])
+
+    found = facts(changed_pdf(change, CARD))
+    assert (found.flaw, found.missing_fonts) == ("", ())
+
+
 def test_a_font_in_a_form_counts_if_the_form_is_drawn():
     assert with_text(b"/X1 Do", resources=form_resources) == ("Helvetica",)
     assert with_text(b"0 0 9 9 re f", resources=form_resources) == ()
@@ -629,6 +639,76 @@ def test_a_jpeg_in_a_pdf_can_lack_its_end_marker_but_not_its_data():
         return facts(changed_pdf(change, WITH_PICTURE["JPEG"])).flaw
 
     assert (jpeg(2), jpeg(2_000)) == ("", "content_damaged")
+
+
+def separation(document):
+    return pikepdf.Array(
+        [pikepdf.Name.Separation, pikepdf.Name.Gold, pikepdf.Name.DeviceGray, document.make_stream(b"")]
+    )
+
+
+def device_n(document):
+    names = pikepdf.Array([pikepdf.Name.Gold, pikepdf.Name.Black])
+    return pikepdf.Array([pikepdf.Name.DeviceN, names, pikepdf.Name.DeviceGray, document.make_stream(b"")])
+
+
+def profile(document):
+    return pikepdf.Array([pikepdf.Name.ICCBased, document.make_stream(b"profile", N=4)])
+
+
+SAMPLES = [
+    (lambda _document: pikepdf.Name.DeviceGray, 8, 100),
+    (lambda _document: pikepdf.Name.DeviceGray, 1, 13),
+    (lambda _document: pikepdf.Name.DeviceRGB, 16, 600),
+    (lambda _document: pikepdf.Array([pikepdf.Name.Lab, pikepdf.Dictionary()]), 8, 300),
+    (lambda _document: pikepdf.Array([pikepdf.Name.Indexed, pikepdf.Name.DeviceRGB, 1, b"abcdef"]), 4, 50),
+    (separation, 8, 100),
+    (device_n, 8, 200),
+    (profile, 8, 400),
+]
+"""(color space, bits of one sample, bytes of one row of 100 pixels)"""
+
+
+def with_samples(
+    rows, row, filter_name=None, predictor=0, bits=8, color_space=lambda _document: pikepdf.Name.DeviceGray
+):
+    """Return the flaw of a PDF with a picture of 100 × 50 pixels that has this many rows of data."""
+
+    def change(document):
+        filters = {} if filter_name is None else {"filter": pikepdf.Name(filter_name)}
+        if predictor:
+            filters["decode_parms"] = pikepdf.Dictionary(Predictor=predictor, Columns=100)
+        encode = {"/FlateDecode": zlib.compress, "/ASCIIHexDecode": lambda data: data.hex().encode() + b">"}
+        entries = {"Width": 100, "Height": 50, "BitsPerComponent": bits, "ColorSpace": color_space(document)}
+        image = document.make_stream(b"", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, **entries)
+        image.write(encode.get(filter_name, bytes)(JUNK[: rows * row]), **filters)
+        document.pages[0].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I1=image))
+
+    return facts(changed_pdf(change, CARD)).flaw
+
+
+@pytest.mark.parametrize(("color_space", "bits", "row"), SAMPLES)
+def test_a_picture_in_a_pdf_has_data_for_all_its_rows(color_space, bits, row):
+    assert with_samples(50, row, bits=bits, color_space=color_space) == ""
+    assert with_samples(48, row, bits=bits, color_space=color_space) == "content_damaged"
+
+
+@pytest.mark.parametrize(
+    ("filter_name", "predictor"),
+    [("/FlateDecode", 0), ("/FlateDecode", 2), ("/FlateDecode", 15), ("/ASCIIHexDecode", 0), (None, 0)],
+)
+def test_missing_rows_of_a_picture_are_damage_behind_any_filter(filter_name, predictor):
+    row = 101 if predictor == 15 else 100
+    assert with_samples(50, row, filter_name, predictor) == ""
+    assert with_samples(20, row, filter_name, predictor) == "content_damaged"
+
+
+@pytest.mark.parametrize(
+    "color_space",
+    [pikepdf.Name.Custom, pikepdf.Array([pikepdf.Name.Custom]), pikepdf.Array([pikepdf.Name.ICCBased]), 7],
+)
+def test_the_rows_of_a_picture_with_unknown_colors_are_not_counted(color_space):
+    assert with_samples(1, 100, color_space=lambda _document: color_space) == ""
 
 
 def test_data_without_a_checksum_is_valid():
