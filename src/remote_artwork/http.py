@@ -229,6 +229,13 @@ class ResponseTooLarge(StorageMisbehaved):
     """A response is longer, or holds more elements, than is read."""
 
 
+def too_long() -> ResponseTooLarge:
+    """The error for a response of more than ``MAX_RESPONSE_BYTES``."""
+    return ResponseTooLarge(
+        f"the server sent more than {MAX_RESPONSE_BYTES // 2**20} MiB in one response; check the URL"
+    )
+
+
 def check_complexity(body: bytes) -> None:
     """Refuses XML and JSON with too many elements before it is parsed.
 
@@ -272,9 +279,7 @@ class _BoundedStream:
         self._left -= len(chunk)
         if self._left < 0:
             self._response.close()
-            raise ResponseTooLarge(
-                f"the server sent more than {MAX_RESPONSE_BYTES // 2**20} MiB in one response; check the URL"
-            )
+            raise too_long()
         return chunk
 
     def __getattr__(self, name: str) -> Any:

@@ -207,11 +207,19 @@ class PinnedFile:
 
         Raises:
             FileReplaced: It is about another one.
+            StorageMisbehaved: It contradicts itself.
         """
         part = self.fetch(file, start, end)
         answered = part.file
-        if answered is not None and (answered.size != file.size or (not file.listed and answered.etag != file.etag)):
+        if answered is None:
+            return part
+        if answered.size != file.size if file.listed else answered.etag != file.etag:
             raise self._replaced()
+        if answered.size != file.size:
+            raise StorageMisbehaved(
+                f"{file.name!r}: the storage sends {answered.size} bytes with the change token (ETag) of a file of "
+                f"{file.size}, so a replaced file would not be noticed; check host and bucket in the URL"
+            )
         return part
 
     def _replaced(self) -> FileReplaced:

@@ -126,7 +126,9 @@ class Lister:
 
     def siblings(self, source: PageSource, basenames: Sequence[str], send: Requester) -> Iterator[Page]:
         """The files that have one of these basenames: one request for each. Does not depend on the listing's order."""
-        for page in _fetch([FullListing(prefix) for prefix in _prefixes(basenames)], source, send):
+        cursors = [FullListing(prefix) for prefix in _prefixes(basenames)]
+        fetch = _fetch if len(cursors) > 1 else _fetch_in_turn
+        for page in fetch(cursors, source, send):
             yield evolve(page, strategy="prefixes")
 
     def _skip_scan(self, source: PageSource, basenames: Sequence[str], first: Page, send: Requester) -> Iterator[Page]:
@@ -326,6 +328,25 @@ def _fetch(cursors: Sequence[ListingCursor], source: PageSource, send: Requester
                 first = False
                 yield page
             fetcher.start()
+
+
+def _fetch_in_turn(cursors: Sequence[ListingCursor], source: PageSource, send: Requester) -> Iterator[Page]:
+    """Fetch the pages of all cursors in this thread. Starting others takes longer than the usual one page."""
+    fetcher = _PageFetcher(partial(_fetch_now, source=source, send=send), list(cursors), limit=1)
+    fetcher.start()
+    while fetcher.running:
+        yield fetcher.finish(next(iter(fetcher.running)))
+        fetcher.start()
+
+
+def _fetch_now(request: Request, *, source: PageSource, send: Requester) -> Future[Page]:
+    """The finished future of a request that runs in this thread."""
+    future: Future[Page] = Future()
+    try:
+        future.set_result(_fetch_page(request, source, send))
+    except Exception as error:  # noqa: BLE001 - raised where the page is taken
+        future.set_exception(error)
+    return future
 
 
 def _fetch_page(request: Request, source: PageSource, send: Requester) -> Page:

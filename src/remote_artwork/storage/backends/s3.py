@@ -19,7 +19,7 @@ from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
-from remote_artwork.errors import ConfigurationError, FileReplaced, InvalidLocation, StorageMisbehaved
+from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 from remote_artwork.http import NetworkPolicy, run_sync
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
 from remote_artwork.storage.backends.key_encoding import KeyEncoding, possible_encodings
@@ -33,6 +33,9 @@ from remote_artwork.storage.reader import FilePart
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
+
+    from remote_artwork.connections import Connections
+    from remote_artwork.storage.backends.s3_requests import BucketRequests
 
 T = TypeVar("T")
 
@@ -84,9 +87,15 @@ class Backend:
         self._page_size: int | None = None
         # Amazon encodes a space as "+". For other servers, their pages and lookups show it.
         self._encoding = None if getattr(fs, "endpoint_url", None) else KeyEncoding.FORM
-        # A file system that the user made has neither of these attributes.
+        # A file system that the user made has none of these attributes.
+        connections: Connections | None = getattr(fs, "connections", None)
         self._needs_region = getattr(fs, "needs_region", False)
         self._session_lifetime: timedelta | None = getattr(fs, "session_lifetime", None)
+        self._own_requests: BucketRequests | None = None
+        if connections is not None:
+            from remote_artwork.storage.backends.s3_requests import BucketRequests
+
+            self._own_requests = BucketRequests(fs, connections, bucket, call_timeout)
 
     def needs_region(self) -> bool:
         """Whether the URL of a bucket on AWS left out the region, and it is not resolved yet."""
@@ -166,6 +175,8 @@ class Backend:
         if request.token is not None and self._has_version_2:
             start = {"ContinuationToken": request.token}
         parameters = {"Prefix": self.folder + request.prefix, **start}
+        if self._requests is not None:
+            return self._requests.list_page(operation, parameters)
         return self._wait(list_page, self._fs, operation, self._bucket, parameters)
 
     def head(self, name: str) -> StoredFile:
@@ -175,20 +186,22 @@ class Backend:
 
     def get(self, file: StoredFile, start: int, end: int) -> FilePart:
         """One ranged GET of the version, or of the current one. Its headers are those of a HEAD."""
+        if self._requests is not None:
+            version = self._object(file).get("VersionId")
+            answer = self._requests.get(self.folder + file.name, start, end, version)
+            return FilePart(content=answer.body, file=self._described_part(file, answer.headers))
         response = self._call("get_object", **self._object(file), Range=f"bytes={start}-{end - 1}")
         body: StreamingBody = response["Body"]
-        headers = self._headers(response)
-        try:
-            described = self._described(file.name, headers, _whole_size(headers, file))
-            if described.size != file.size or not (file.listed or described.etag == file.etag):
-                raise FileReplaced("the file was replaced since the scan read its metadata; scan again")
-        except BaseException:
-            body.close()
-            raise
-        return FilePart(content=self._wait(_read_all, body), file=described)
+        return FilePart(content=self._wait(_read_all, body), file=self._described_part(file, self._headers(response)))
+
+    def _described_part(self, file: StoredFile, headers: Mapping[str, str]) -> StoredFile:
+        """The version that a ranged GET of a file sends."""
+        return self._described(file.name, headers, _whole_size(headers, file))
 
     def _look_up(self, name: str) -> Mapping[str, str]:
-        """The headers of one HEAD."""
+        """The headers of one HEAD; their names are in lower case."""
+        if self._requests is not None:
+            return self._requests.head(self.folder + name)
         return self._headers(self._call("head_object", Bucket=self._bucket, Key=self.folder + name))
 
     @staticmethod
@@ -243,6 +256,12 @@ class Backend:
     def _object(self, file: StoredFile) -> dict[str, str]:
         version = {} if file.version_id is None or self._fs.anon else {"VersionId": file.version_id}
         return {"Bucket": self._bucket, "Key": self.folder + file.name, **version}
+
+    @property
+    def _requests(self) -> BucketRequests | None:
+        """What sends lookups, reads and listings; None: the SDK's client does."""
+        requests = self._own_requests
+        return requests if requests is not None and requests.is_supported() else None
 
     def _call(self, operation: str, **parameters: str | bytes) -> Any:
         call: Callable[..., Awaitable[Any]] = self._fs._call_s3  # noqa: SLF001 - call_s3 would leave errors to the loop

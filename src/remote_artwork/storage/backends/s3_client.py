@@ -30,6 +30,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from fsspec import AbstractFileSystem
 
+from remote_artwork.connections import Connections
 from remote_artwork.errors import (
     ConfigurationError,
     InvalidLocation,
@@ -65,6 +66,7 @@ class _GuardedS3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has 
         self.retries = 1
         self.needs_region = needs_region
         self.session_lifetime = session_lifetime
+        self.connections = Connections(network)
         self._network = network
 
     def resolve_region(self, bucket: str) -> str:
@@ -159,15 +161,11 @@ class _GuardedRequests:
     async def request(self, method: str, **options: Any) -> aiohttp.ClientResponse:
         response = await self._session.request(method, allow_redirects=False, **options)
         self._session.cookie_jar.clear()
-        if 300 <= response.status < 400:
+        try:
+            check_redirect(response.status, response.headers)
+        except BaseException:
             response.close()
-            region = _region_in(response.headers)
-            if region is not None:
-                raise _other_region(region)
-            raise StorageMisbehaved(
-                f"the storage redirects (HTTP {response.status}), and redirects are not followed; "
-                "use the address to which it redirects"
-            )
+            raise
         return bound(response)
 
 
@@ -200,11 +198,20 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
     start = response_dict["body"][:1024]
     if not _RAW_PAGE.get() or response_dict["status_code"] != HTTPStatus.OK or b"<Error" in start:
         return
-    if b"ListBucketResult" not in start:
-        raise StorageMisbehaved("the storage's response is not a listing of a bucket; check host and bucket in the URL")
-    check_complexity(response_dict["body"])
+    check_listing(response_dict["body"])
     customized_response_dict[_BODY] = response_dict["body"]
     response_dict["body"] = b"<ListBucketResult/>"
+
+
+def check_listing(body: bytes) -> None:
+    """Check the root element and the number of elements of a response to a list request.
+
+    Raises:
+        StorageMisbehaved: It is not a listing, or holds more elements than any may.
+    """
+    if b"ListBucketResult" not in body[:1024]:
+        raise StorageMisbehaved("the storage's response is not a listing of a bucket; check host and bucket in the URL")
+    check_complexity(body)
 
 
 # Regions, and what S3 says about unsigned requests
@@ -256,27 +263,53 @@ def _other_region(region: str) -> InvalidLocation:
     return InvalidLocation(f"the bucket is in the region {region}; add ?region={region} to the URL")
 
 
-def _check_response(request_dict: Mapping[str, Any], response: tuple[Any, Any] | None, **_: object) -> None:
-    """Translate a response before the SDK decides about a retry.
+def check_redirect(status: int, headers: Mapping[str, str]) -> None:
+    """Refuse a redirect. It could lead to an internal address.
 
     Raises:
         InvalidLocation: The bucket is in another region, which the response names.
-        StorageDenied: The storage takes no unsigned requests.
+        StorageMisbehaved: It redirects.
     """
+    if not 300 <= status < 400:
+        return
+    region = _region_in(headers)
+    if region is not None:
+        raise _other_region(region)
+    raise StorageMisbehaved(
+        f"the storage redirects (HTTP {status}), and redirects are not followed; use the address to which it redirects"
+    )
+
+
+def _check_response(request_dict: Mapping[str, Any], response: tuple[Any, Any] | None, **_: object) -> None:
+    """Translate a response before the SDK decides about a retry, as ``check_answer`` does."""
     context = request_dict["context"]
     redirection = context.get("s3_redirect")
     if redirection is None or response is None:
         return
     # Otherwise the SDK repeats the request in the other region, uncounted, and signs URLs for the first region.
     redirection["redirected"] = True  # the SDK's own mark: it follows one redirect only
-    _, answer = response
+    unsigned = context["client_config"].signature_version is UNSIGNED
+    check_answer(response[1], client_region=context.get("client_region"), unsigned=unsigned)
+
+
+def check_answer(answer: Mapping[str, Any], *, client_region: str | None, unsigned: bool) -> None:
+    """Translate what S3 says about regions and unsigned requests.
+
+    Args:
+        answer: A response as the SDK parses it.
+        client_region: The region for which the request was signed.
+        unsigned: Whether it was not signed.
+
+    Raises:
+        InvalidLocation: The bucket is in another region, which the response names.
+        StorageDenied: The storage takes no unsigned requests.
+    """
     code = answer.get("Error", {}).get("Code")
     metadata = answer.get("ResponseMetadata", {})
     if code in _OTHER_REGION:
         region = _region_in(metadata.get("HTTPHeaders", {})) or _valid_region(answer["Error"].get("Region"))
-        if region is not None and region != context.get("client_region"):
+        if region is not None and region != client_region:
             raise _other_region(region)
-    unsigned = context["client_config"].signature_version is UNSIGNED
     if code in _UNSIGNED and unsigned and int(metadata.get("HTTPStatusCode", 0)) < HTTPStatus.INTERNAL_SERVER_ERROR:
         raise StorageDenied(
             "this storage takes no unsigned S3 requests; "

@@ -1,0 +1,205 @@
+"""Lookups, reads and listings of a bucket that are signed as the SDK does and sent over ``Connections``.
+
+Through the SDK's own client, a request takes several times as long to prepare. The SDK still decides the bucket's
+address, holds and renews the credentials, signs, and reads error responses. Other operations, and file systems that the
+host made, use its client.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, cast
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from attrs import define, field, frozen
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
+from botocore.parsers import create_parser
+
+from remote_artwork.connections import Connections
+from remote_artwork.http import Response, check_complexity, run_sync
+from remote_artwork.storage.backends.s3_client import check_answer, check_listing, check_redirect
+
+_SAMPLE_KEY = "remote-artwork"
+_SIGNATURE = "AWS4-HMAC-SHA256"
+_OWN_SESSIONS = ("--x-s3", "--xa-s3")
+"""How the names of directory buckets and of their access points end. S3 signs for them with sessions of its own."""
+
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "remote_artwork"}
+
+_LIST = {
+    "list_objects": {"encoding-type": "url"},
+    "list_objects_v2": {"list-type": "2", "encoding-type": "url"},
+}
+"""Operation → its fixed parameters."""
+
+_NAMES = {
+    "ContinuationToken": "continuation-token",
+    "Marker": "marker",
+    "Prefix": "prefix",
+    "StartAfter": "start-after",
+}
+"""Parameter of the SDK → that of the protocol."""
+
+
+@frozen(kw_only=True)
+class _Address:
+    """Where a bucket is, and how requests to it are signed.
+
+    Args:
+        root: The URL of its keys, with a slash at its end.
+        client_region: The region of the SDK's client.
+        region: The region for which requests are signed.
+        service: The service for which they are signed.
+        credentials: The SDK's; None: requests are not signed.
+    """
+
+    root: str
+    client_region: str
+    region: str = ""
+    service: str = ""
+    credentials: Any = field(default=None, repr=False)
+
+    @property
+    def bucket_url(self) -> str:
+        return self.root if urlsplit(self.root).path == "/" else self.root.removesuffix("/")
+
+
+@define
+class BucketRequests:
+    """The requests to one bucket. Thread-safe.
+
+    Args:
+        fs: The s3fs that this library made.
+        connections: Sends the requests.
+        bucket: The bucket.
+        timeout: Seconds that one request may take.
+    """
+
+    fs: Any
+    connections: Connections
+    bucket: str
+    timeout: float
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _address: _Address | None = field(default=None, init=False, repr=False)
+    _is_resolved: bool = field(default=False, init=False)
+
+    def is_supported(self) -> bool:
+        """Whether requests to this bucket are signed in the usual way. Otherwise, use the SDK's client.
+
+        Makes no request, unless credentials must be requested first.
+        """
+        return self._resolve() is not None
+
+    def head(self, key: str) -> Mapping[str, str]:
+        """The headers of one HEAD."""
+        return self._send("HEAD", "HeadObject", key).headers
+
+    def get(self, key: str, start: int, end: int, version_id: str | None) -> Response:
+        """One GET of bytes ``start`` to ``end`` (exclusive) of a version, or of the current one."""
+        query = {"versionId": version_id} if version_id else {}
+        return self._send("GET", "GetObject", key, query, {"Range": f"bytes={start}-{end - 1}"})
+
+    def list_page(self, operation: str, parameters: Mapping[str, str]) -> bytes:
+        """One ``list_objects_v2`` or ``list_objects``, unparsed. Requests percent-encoded keys.
+
+        Raises:
+            StorageMisbehaved: The response does not have the root element of a listing.
+        """
+        query = {**_LIST[operation], **{_NAMES[name]: value for name, value in parameters.items()}}
+        body = self._send("GET", "ListObjectsV2" if "list-type" in query else "ListObjects", None, query).body
+        check_listing(body)
+        return body
+
+    def _send(
+        self,
+        method: str,
+        operation: str,
+        key: str | None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send one request.
+
+        Raises:
+            InvalidLocation: The bucket is in another region.
+            StorageMisbehaved: The storage redirects.
+            ClientError: The response has an error status.
+        """
+        until = monotonic() + self.timeout
+        address = cast("_Address", self._resolve())  # the caller asked is_supported
+        url = address.bucket_url if key is None else address.root + quote(key, safe="/~")
+        if query:
+            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
+        signed = self._signed(address, method, url, {**_HEADERS, **(headers or {})})
+        response = self.connections.request(method, url, headers=signed, timeout=max(until - monotonic(), 0.0))
+        check_redirect(response.status, response.headers)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _error(response, response.status, address, operation)
+        if key is None and b"<Error" in response.body[:1024]:
+            raise _error(response, HTTPStatus.INTERNAL_SERVER_ERROR, address, operation)  # as the SDK reads it
+        return response
+
+    def _signed(self, address: _Address, method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if address.credentials is None:
+            return headers
+        request = AWSRequest(method, url, headers=headers)
+        S3SigV4Auth(self._current(address.credentials), address.service, address.region).add_auth(request)
+        return dict(request.headers.items())
+
+    def _current(self, credentials: Any) -> Any:
+        """The keys to sign with. Keys of a session are renewed on the loop that also renews them for the SDK."""
+        needs_renewal = getattr(credentials, "refresh_needed", None)
+        if needs_renewal is None:
+            return credentials
+        frozen_keys = credentials._frozen_credentials  # noqa: SLF001 - the public way is a coroutine
+        if frozen_keys is None or needs_renewal(credentials._advisory_refresh_timeout):  # noqa: SLF001
+            return run_sync(self.fs.loop, credentials.get_frozen_credentials, timeout=self.timeout)
+        return frozen_keys
+
+    def _resolve(self) -> _Address | None:
+        if not self._is_resolved:
+            with self._lock:
+                if not self._is_resolved:
+                    self._address = run_sync(self.fs.loop, _address_of, self.fs, self.bucket, timeout=self.timeout)
+                    self._is_resolved = True
+        return self._address
+
+
+async def _address_of(fs: Any, bucket: str) -> _Address | None:
+    """The address of a bucket, as the SDK signs it into a URL; None if requests to it are signed in another way."""
+    if bucket.endswith(_OWN_SESSIONS):
+        return None
+    await fs.set_session()
+    client = await fs.get_s3(bucket)
+    url = str(await client.generate_presigned_url("head_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
+    unsigned, _, query = url.partition("?")
+    parameters = parse_qs(query)
+    root, client_region = unsigned.removesuffix(_SAMPLE_KEY), str(client.meta.region_name)
+    if fs.anon:
+        return _Address(root=root, client_region=client_region)
+    if parameters.get("X-Amz-Algorithm") != [_SIGNATURE]:
+        return None
+    _, _, region, service, _ = parameters["X-Amz-Credential"][0].rsplit("/", 4)
+    credentials = client._request_signer._credentials  # noqa: SLF001 - the only place with them, whatever their kind
+    return _Address(root=root, client_region=client_region, region=region, service=service, credentials=credentials)
+
+
+_parser = create_parser("rest-xml")
+
+
+def _error(response: Response, status: int, address: _Address, operation: str) -> ClientError:
+    """The SDK's error for an error response.
+
+    Raises:
+        InvalidLocation: The bucket is in another region, which the response names.
+        StorageDenied: The storage takes no unsigned requests.
+    """
+    check_complexity(response.body)
+    answer = _parser.parse({"status_code": status, "headers": response.headers, "body": response.body}, None)
+    check_answer(answer, client_region=address.client_region, unsigned=address.credentials is None)
+    return ClientError(answer, operation)
