@@ -548,15 +548,18 @@ def _rows(selected: Iterable[Sequence[Any]]) -> Iterator[_Row]:
     """
     with _invalid_rows():
         for key, group in groupby(selected, key=itemgetter(0, 1, 2)):
-            yield _row(OrderKey(*key), list(group))
+            of_order = list(group)
+            with _invalid_rows(f" of the order with the id {key[1]!r}"):
+                row = _row(OrderKey(*key), of_order)
+            yield row
 
 
 @contextmanager
-def _invalid_rows() -> Iterator[None]:
+def _invalid_rows(of: str = "") -> Iterator[None]:
     try:
         yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise InvalidRow(f"a row cannot be read: {type(error).__name__}: {error}") from error
+        raise InvalidRow(f"a row{of} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _row(key: OrderKey, of_order: Sequence[Sequence[Any]]) -> _Row:

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from permissions import read_only, readable_folder
 from reasons import because
 from remote_artwork.client import advance_one
+from remote_artwork.core.lifecycle import OrderKey
 from remote_artwork.errors import InvalidLedger, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import KEY, SELECT, VERIFY, claim, forget, fulfill, ids, only
@@ -143,6 +144,17 @@ def test_an_invalid_record_of_a_used_file_is_reported(ledger: SqlLedger, file: P
     with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row"):
         ledger.find("acme", file_names=["1001_1.pdf"])
     assert ledger.find("acme") == []
+
+
+def test_the_message_about_an_invalid_row_names_its_order(ledger: SqlLedger, file: Path):
+    fulfill(ledger, KEY)
+    claim(ledger, OrderKey("acme", "order-2"))
+    shop = sqlite3.connect(file)
+    shop.execute("UPDATE remote_artwork_order SET state = 'odd' WHERE order_id = 'order-2'")
+    shop.commit()
+    shop.close()
+    with pytest.raises(LedgerError, match=r"restore a backup \(a row of the order with the id 'order-2' cannot be"):
+        ledger.find("acme")
 
 
 def test_an_invalid_row_is_forgotten_like_any_other(ledger: SqlLedger, file: Path):
