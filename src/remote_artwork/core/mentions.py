@@ -229,15 +229,16 @@ class MentionIndex:
         It can be a print without separators (``SW10023`` and ``1`` in ``SW100231``), a number with digits for letters,
         or a number whose last separator is that of a folder (``2024-0042`` in ``2024/0042_1``).
         """
-        folders, slash, leaf = text.rpartition("/")
+        _, slash, leaf = text.rpartition("/")
         found = list(self._by_joined_print.get(leaf, ()))
         if self._by_shape:
             found += (
                 order for word in _WORD.findall(text) for order in self._by_shape.get(word.translate(_SHAPES), ())
             )
         if slash:
-            mentions = self._find(text.replace("/", "_"))
-            found += (order for each in mentions if each.start < len(folders) < each.end for order in each.orders)
+            joined = self._find(text.replace("/", "_"))
+            across = [each for each in joined if "/" in text[each.start : each.end]]
+            found += (order for each in across if _is_named(text, each) for order in each.orders)
         orders = {order.id: order for order in found}
         return Reading(tuple(orders.values()), in_other_folder=bool(slash)) if orders else None
 
@@ -417,6 +418,12 @@ class MentionIndex:
             yield _key(fold(number))
             yield _key(fold(f"{number} {side}"))
         yield _key(fold(side))
+
+
+def _is_named(text: str, mention: Mention) -> bool:
+    """Whether a number across folders ends in the last part of the name, or is long enough to be no date."""
+    digits = sum(map(str.isdecimal, text[mention.start : mention.end]))
+    return digits >= _MIN_JOINED or "/" not in text[mention.end :]
 
 
 def _append(orders: list[Order], order: Order) -> None:

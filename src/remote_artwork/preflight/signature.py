@@ -147,10 +147,13 @@ _BINARY_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"Rar!|7z\xbc\xaf|\x1f\x8b|.{257}ustar", "archive"),
 )
 """Patterns of the first bytes, as they are."""
+_BEFORE_TAG = rb"(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*"
 _TEXT_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (rb"<(?:!doctype\s+html|html|head|body)\b", WEB_PAGE),
+    (_BEFORE_TAG + rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b", WEB_PAGE),
+    (rb"<br\s*/?>\s*<b>(?:fatal error|parse error|warning|notice|deprecated)\b(?!.*%PDF-\d)", WEB_PAGE),  # of PHP
     (rb"(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!doctype\s+svg.*?)?<svg\b", "svg"),
     (rb"(?:<\?xml.*?)?<error>", ERROR_MESSAGE),
+    (rb"\{\s*\"(?:errors?|message|code|status(?:code)?|detail|title|fault|exception|success)\"\s*:", ERROR_MESSAGE),
     (rb"<\?xml", "xml"),
     (rb"(?-i:%PDF-)", PDF),
 )

@@ -347,6 +347,7 @@ SHOPS = [
     [
         ("2024/00042_1.pdf", "2024-00042", False),  # the folder may be all of the year
         ("orders/2024/42.pdf", "2024-00042", False),
+        ("2024/00042/1.pdf", "2024-00042", False),
         ("b1c9a8d25f1e4c7f9b5e1c2d3e4f5a6b_1.pdf", "b1c9a8d2-5f1e-4c7f-9b5e-1c2d3e4f5a6b", True),
         ("B1C9A8D25F1E4C7F9B5E1C2D3E4F5A6B-1.png", "b1c9a8d2-5f1e-4c7f-9b5e-1c2d3e4f5a6b", True),
         ("34123456784523456789.pdf", "3412345678", False),  # may be a number of its own

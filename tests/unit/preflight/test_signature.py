@@ -362,7 +362,13 @@ def heif(brand: bytes) -> bytes:
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b"<svg/>", "SVG"),
         (b"\n<!DOCTYPE html><html><body>404", "web page"),
+        (b"\xef\xbb\xbf<!-- saved from url=(0014)about:internet -->\n<html><body>Sign in", "web page"),
+        (b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML">', "web page"),
+        (b"<br />\n<b>Fatal error</b>:  Allowed memory size exhausted in <b>export.php</b>", "web page"),
+        (b"<script>window.location='/login'</script>", "web page"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "error message"),
+        (b'{"error": {"code": 404, "message": "not found"}}', "error message"),
+        (b'{\n  "message": "Unauthorized"\n}', "error message"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "EPS"),
         (b"%!PS-Adobe-3.0\n%%Creator: Adobe Illustrator(R) 8.0\n", "AI"),
         (b"\x89PNG\n\x1a\n" + bytes(50), "damaged PNG"),
@@ -378,6 +384,10 @@ def test_a_wrong_type_is_named_with_what_to_do(data, name):
     assert name in finding.message
     assert "; " in finding.message
     assert finding.required == "a PNG picture"
+
+
+def test_a_message_before_a_pdf_does_not_make_it_a_web_page():
+    assert code("1.pdf", b"<br />\n<b>Warning</b>:  Undefined variable<br />\n" + WHOLE["small.pdf"]) is None
 
 
 @pytest.mark.parametrize(("name", "data"), [("1.jpg", "small.png"), ("1.pdf", "small.jpg"), ("1.png", "small.pdf")])
