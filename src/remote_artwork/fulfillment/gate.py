@@ -24,7 +24,11 @@ from remote_artwork.runtime import Condition, Runtime
 __all__ = ["CallRate", "ConcurrencyLimit", "GateClosed", "ShopGate"]
 
 START = 4
-"""Calls at once in the beginning. Also the number of answers whose times count as the usual time of a method."""
+"""Calls at once in the beginning."""
+_SAMPLE = 32
+"""Answers whose mean time says how long the calls of a method usually take."""
+_RECENT = 8
+"""Answers whose mean time says how long calls take now."""
 _TOLERANCE = 1.25
 """Answers that take this many times the usual time show no queue yet."""
 _CLEARLY_SLOWER = 1.5
@@ -34,7 +38,8 @@ _MOST_RATIO = 4.0
 _SHORTEST = 0.001
 """Seconds. Differences between shorter answers say nothing about the shop."""
 _MEASURE_AFTER = 500
-"""After this many answers that were slower than usual, the usual time is measured again."""
+"""After this many slow answers in a row, the usual time is measured again. With few calls at once, that costs nothing,
+and happens after ``_SAMPLE`` answers."""
 
 _WINDOW = 20.0
 """Seconds before a refusal in which accepted calls are counted."""
@@ -61,20 +66,28 @@ class GateClosed(Exception):
 
 @define
 class _Times:
-    """How long the calls of one method take. ``usual``: the lowest mean so far."""
+    """How long the calls of one method take.
+
+    Args:
+        mean: The mean time of about the last ``_SAMPLE`` answers.
+        usual: The first mean, or a lower one since.
+        settled: Whether ``usual`` no longer becomes longer.
+    """
 
     count: int = 0
     mean: float = 0.0
     usual: float = math.inf
+    settled: bool = False
 
     def ratio(self, seconds: float) -> float | None:
         """How many times the usual time a call took; None as long as there is no usual time."""
         seconds = max(seconds, _SHORTEST)
         self.count += 1
-        self.mean += (seconds - self.mean) / min(self.count, 8 * START)
+        self.mean += (seconds - self.mean) / min(self.count, _SAMPLE)
         if self.count < START:
             return None
-        self.usual = min(self.usual, self.mean)
+        self.settled = self.settled or self.count > _SAMPLE
+        self.usual = min(self.usual, self.mean) if self.settled else self.mean
         return min(seconds / self.usual, _MOST_RATIO)
 
 
@@ -86,8 +99,8 @@ class ConcurrencyLimit:
     it grows by one for each round of answers, and is decreased by the number of calls that wait inside the shop. That
     number is estimated from how much slower than usual the answers are.
 
-    What is usual is measured with ``START`` calls at once: in the beginning, and again from time to time while answers
-    are slow, because a shop can become slower for other reasons.
+    What is usual is measured with ``START`` calls at once: in the beginning, when the fast growth ends, and from time
+    to time while answers are slow, because a shop can become slower for other reasons.
 
     Args:
         most: The hard limit.
@@ -96,7 +109,8 @@ class ConcurrencyLimit:
     most: int
     _value: float = field(init=False)
     _times: dict[str, _Times] = field(factory=dict, init=False)
-    _slowdown: float = field(default=1.0, init=False)
+    _ratio: float = field(default=1.0, init=False)
+    _deviation: float = field(default=0.0, init=False)
     _fast: bool = field(default=True, init=False)
     _valid_from: float | None = field(default=-math.inf, init=False)
     _slow_answers: int = field(default=0, init=False)
@@ -131,35 +145,40 @@ class ConcurrencyLimit:
         if self._before is not None:
             self._end_measuring()
         elif ratio is not None:
-            self._slowdown += (ratio - self._slowdown) / (2 * START)
-            self._adapt(now, used=waiting or running >= self.value)
+            self._deviation += (abs(ratio - self._ratio) - self._deviation) / _RECENT
+            self._ratio += (ratio - self._ratio) / _RECENT
+            self._adapt(used=waiting or running >= self.value)
 
-    def _adapt(self, now: float, *, used: bool) -> None:
-        gradient = min(1.0, _TOLERANCE / self._slowdown)
+    def _adapt(self, *, used: bool) -> None:
+        slowdown = self._ratio - self._deviation / 2.0  # two standard errors, because times differ by chance
+        gradient = 1.0 if slowdown <= _TOLERANCE else _TOLERANCE / slowdown
         change = 1.0 / self._value - (1.0 - gradient)
-        if self._fast and self._slowdown > _CLEARLY_SLOWER:
+        if self._fast and slowdown > _CLEARLY_SLOWER:
             self._fast = False
-            self._value *= gradient
-            self._slowdown = _TOLERANCE
-            self._valid_from = now
-        elif self._fast:
+            self._value = max(1.0, self._value * gradient)
+            self._begin_measuring()
+            return
+        if self._fast:
             self._value += used
         elif change < 0 or used:
             self._value += change
         self._value = min(max(self._value, 1.0), float(self.most))
         self._slow_answers = self._slow_answers + 1 if gradient < 1.0 else 0
-        if self._slow_answers >= _MEASURE_AFTER:
+        if self._slow_answers >= (_MEASURE_AFTER if self._value > START else _SAMPLE):
             self._begin_measuring()
 
     def _begin_measuring(self) -> None:
         self._before, self._value = self._value, min(self._value, float(START))
         self._times.clear()
-        self._measured, self._slow_answers, self._slowdown, self._valid_from = 0, 0, 1.0, None
+        self._ratio, self._deviation = 1.0, 0.0
+        self._measured, self._slow_answers, self._valid_from = 0, 0, None
 
     def _end_measuring(self) -> None:
         self._measured += 1
-        if self._before is not None and self._measured >= 2 * START:
+        if self._before is not None and self._measured >= 2 * _RECENT:
             self._value, self._before = self._before, None
+            for times in self._times.values():
+                times.settled = True
 
 
 @define

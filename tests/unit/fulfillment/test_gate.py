@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from limited_shops import FixedWindow, TokenBucket, Workers, constant, first, serves_at_once
+from limited_shops import FixedWindow, TokenBucket, Workers, constant, first, jittered, serves_at_once
 from remote_artwork.errors import RateLimited
 from remote_artwork.fulfillment.gate import GateClosed, ShopGate
 from simulation.scheduler import Process, Scheduler, SimulatedRuntime
@@ -173,8 +173,26 @@ def test_a_shop_that_does_not_get_slower_gets_all_calls_at_once_soon():
 @pytest.mark.parametrize("capacity", [4, 6, 8])
 def test_a_shop_that_gets_slower_gets_about_as_many_calls_as_it_serves(capacity):
     shop = Workers(latency=serves_at_once(capacity, 0.1, thrash=0.03)).work(until=60.0).shop
-    assert capacity <= shop.mean_running(20.0, 60.0) <= 1.25 * capacity + 1
+    assert capacity <= shop.mean_running(20.0, 60.0) <= 1.25 * capacity + 2
     assert shop.served_per_second(20.0, 60.0) >= 0.9 * 10 * capacity
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.5, 0.8])
+def test_times_that_differ_by_chance_do_not_count_as_slower(spread):
+    shop = Workers(latency=jittered(0.1, spread)).work(until=60.0).shop
+    assert shop.mean_running(20.0, 60.0) >= 28
+
+
+def test_a_shop_that_became_slower_for_another_reason_still_gets_many_calls():
+    workers = Workers()
+    workers.shop.latency = lambda _running: 0.1 if workers.runtime.monotonic() < 20.0 else 0.25
+    assert workers.work(until=120.0).shop.mean_running(80.0, 120.0) >= 28
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.00001])
+def test_calls_that_take_no_time_are_not_slower_than_others(latency):
+    workers = Workers(latency=lambda running: latency * running, think=lambda: 0.001).work(until=0.5)
+    assert workers.shop.served_per_second(0.0, 0.5) > 1000
 
 
 def test_one_call_at_once_stays_one():
