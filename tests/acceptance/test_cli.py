@@ -58,7 +58,7 @@ class TestNewFiles:
     def test_a_wait_that_is_none_is_refused(self, shop):
         ended = shop.run("scan", "--settle-for", "soon")
         assert ended.returncode == 2
-        assert "'soon' is not a duration" in ended.stderr
+        assert "--settle-for 'soon': it is not a duration above 0; write none, or a number" in ended.stderr
 
 
 class TestScan:
@@ -78,6 +78,13 @@ class TestScan:
         assert report["schema_version"] == 2
         assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
         assert ended.stderr == ""
+
+    def test_only_the_named_orders(self, tmp_path):
+        shop = Shop(tmp_path / "shop", "1001_1.jpg", "1002_1.png", "1003_1.png")
+        planned = json.loads(shop.run("plan", "--json", "--order", "1002").stdout)
+        assert [item["order_number"] for item in planned["items"]] == ["1002"]
+        shop.run("scan", "--order", "1003", "--order", "1001")
+        assert shop.statuses() == {"1001": "fulfilled", "1002": "pending_approval", "1003": "fulfilled"}
 
     def test_a_limit(self, shop):
         shop.run("scan", "--limit", "1")
@@ -110,6 +117,11 @@ class TestCheck:
             ["warning", "sign"],
         ]
         assert tree(shop.home) == before
+
+    @pytest.mark.parametrize("option", ["--orders-file", "--client", "--ledger", "--pattern", "--settle-for"])
+    def test_it_has_no_option_that_only_a_scan_uses(self, shop, option):
+        ended = run("check", shop.artwork.as_uri(), option, "x")
+        assert (ended.returncode, "No such option" in ended.stderr) == (2, True)
 
     def test_as_json_and_with_a_write_test(self, shop):
         before = tree(shop.home)

@@ -20,7 +20,7 @@ from rich.console import Console
 import remote_artwork as ra
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
-from remote_artwork.cli.options import Options, parse_duration, with_shared_options
+from remote_artwork.cli.options import LOCATION_OPTIONS, Options, parse_duration, with_shared_options
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ExitCode
@@ -29,7 +29,11 @@ from remote_artwork.reporting.terminal import print_report
 from remote_artwork.scanner import sigterm_sets
 from remote_artwork.storage.doctor import CheckReport, check_storage
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+Orders = Annotated[
+    list[str] | None,
+    typer.Option("--order", metavar="N", help="Process only the order with this number. Can be given several times."),
+]
 Sweep = Annotated[bool, typer.Option("--sweep", help="List every file, even if no order is pending.")]
 Report = Annotated[
     Path | None,
@@ -88,7 +92,7 @@ def demo(
 
 
 @app.command()
-@with_shared_options()
+@with_shared_options(only=LOCATION_OPTIONS)
 def check(
     options: Options,
     *,
@@ -107,12 +111,13 @@ def plan(
     options: Options,
     *,
     verify: Annotated[bool, typer.Option("--verify", help="Also read and check the matched files.")] = False,
+    order: Orders = None,
     sweep: Sweep = False,
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
     """Show what a scan would do (a dry run). Writes nothing except the report that you ask for."""
-    run = partial(ra.Scanner.plan, verify=verify, sweep=sweep)
+    run = partial(ra.Scanner.plan, verify=verify, sweep=sweep, orders=order or None)
     return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
 
@@ -121,6 +126,7 @@ def plan(
 def scan(
     options: Options,
     *,
+    order: Orders = None,
     sweep: Sweep = False,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -128,7 +134,7 @@ def scan(
 ) -> int:
     """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the current order."""
     stop = threading.Event()
-    run = partial(ra.Scanner.scan, sweep=sweep, limit=limit, stop=stop)
+    run = partial(ra.Scanner.scan, sweep=sweep, orders=order or None, limit=limit, stop=stop)
     with sigterm_sets(stop):
         return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
@@ -162,7 +168,7 @@ def watch(
             if page is not None:
                 report.to_html(page, storage=scanner.storage)
 
-        scanner.run_forever(every=parse_duration(every), stop=stop, on_report=show)
+        scanner.run_forever(every=parse_duration("--every", every), stop=stop, on_report=show)
         return ExitCode.INTERRUPTED if interrupted.is_set() else ExitCode.SUCCESS
 
     return finish(run_watch)

@@ -10,7 +10,7 @@ import logging
 import re
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -35,25 +35,27 @@ _TIMEOUTS = ra.NetworkPolicy()
 """The default timeouts."""
 
 
-def parse_duration(text: str) -> timedelta:
-    """Parse a number with a unit, for example ``15m``.
+def parse_duration(option: str, text: str, *, example: str = "") -> timedelta:
+    """Parse the value of an option: a number with a unit, for example ``15m``.
 
     Raises:
         ConfigurationError: It has another form, or is not positive.
     """
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None or float(match[1]) <= 0:
-        raise ConfigurationError(f"{text!r} is not a duration; write, for example, 90s, 15m, 1h or 2d")
+        raise ConfigurationError(
+            f"{option} {text!r}: it is not a duration above 0; write {example}a number with a unit: 90s, 15m, 1h or 2d"
+        )
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
-def parse_wait(text: str) -> timedelta | None:
-    """Parse a duration. Return None for ``none``, which means no wait.
+def parse_wait(option: str, text: str) -> timedelta | None:
+    """Parse the value of an option: a duration, or ``none``, which means no wait and returns None.
 
     Raises:
         ConfigurationError: It is neither.
     """
-    return None if text.strip().lower() == "none" else parse_duration(text)
+    return None if text.strip().lower() == "none" else parse_duration(option, text, example="none, or ")
 
 
 _ROLE = frozenset({"role_arn", "external_id", "session_name", "duration_minutes", "region"})
@@ -83,13 +85,15 @@ def read_credentials(choice: str) -> Credentials | None:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous, ambient or a JSON file") from None
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        log.warning("credentials_readable_by_others", extra={"error": f"run chmod 600 {choice}"})
+        log.warning(
+            "credentials_readable_by_others", extra={"error": f"other users can read {choice}; run chmod 600 {choice}"}
+        )
     found = _parse_credentials(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(
-            f"--credentials {choice}: it must contain access_key and secret_key, and optionally token; or role_arn "
-            "with access_key and secret_key, or with ambient: true; or, for Azure, sas_token and optionally share_sas, "
-            "or account_key; or be the key file of a Google service account"
+            f"--credentials {choice}: its fields are not those of credentials; use one of these sets: access_key and "
+            "secret_key (token is optional); role_arn, access_key and secret_key; role_arn and ambient; sas_token "
+            "(share_sas is optional); account_key; the fields of a Google service account's key file"
         )
     return found
 
@@ -161,14 +165,14 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     ] = False,
     ca_file: Annotated[
         Path | None,
-        typer.Option("--ca-file", metavar="FILE", help="Certificates of further authorities to trust, in PEM format."),
+        typer.Option("--ca-file", metavar="FILE", help="Also trust the certificate authorities in this PEM file."),
     ] = None,
     connect_timeout: Annotated[
         float, typer.Option("--connect-timeout", metavar="SECONDS", help="How long connecting may take.")
     ] = _TIMEOUTS.connect_timeout,
     read_timeout: Annotated[
         float,
-        typer.Option("--read-timeout", metavar="SECONDS", help="How long the storage may take between two parts."),
+        typer.Option("--read-timeout", metavar="SECONDS", help="How long a response may pause."),
     ] = _TIMEOUTS.read_timeout,
     call_timeout: Annotated[
         float, typer.Option("--call-timeout", metavar="SECONDS", help="How long one request may take in all.")
@@ -178,13 +182,15 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     ] = _TIMEOUTS.listing_timeout,
     files_timeout: Annotated[
         float,
-        typer.Option("--files-timeout", metavar="SECONDS", help="How long all requests about single files may take."),
+        typer.Option(
+            "--files-timeout", metavar="SECONDS", help="How long all requests about single files may take together."
+        ),
     ] = _TIMEOUTS.files_timeout,
     orders_at_once: Annotated[
         int | None,
         typer.Option(
             min=1,
-            metavar="NUMBER",
+            metavar="N",
             help="Process at most this many orders at the same time.",
             show_default="16, or with --deep the number of processors",
         ),
@@ -194,11 +200,13 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         typer.Option(
             "--settle-for",
             metavar="TIME|none",
-            help="How long a changed file waits, in storages that show a file during its upload (local, web).",
+            help="How long a file must be unchanged before it is used. Applies to empty files, and to all files in "
+            "storages that show a file during its upload, such as local folders.",
         ),
     ] = "2m",
     deep: Annotated[
-        bool, typer.Option("--deep", help="Open and measure every file, not only its beginning and end.")
+        bool,
+        typer.Option("--deep", help="Open and measure every file. Otherwise, only its beginning and end are checked."),
     ] = False,
 ) -> Options:
     return Options(
@@ -223,26 +231,50 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     )
 
 
-def with_shared_options(*, url: Any = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
+LOCATION_OPTIONS = frozenset(
+    {
+        "url",
+        "credentials",
+        "provider",
+        "allow_private_network",
+        "ca_file",
+        "connect_timeout",
+        "read_timeout",
+        "call_timeout",
+        "listing_timeout",
+        "files_timeout",
+    }
+)
+"""The shared options that describe the storage location."""
+
+
+def with_shared_options(
+    *, url: Any = None, only: Collection[str] | None = None
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add the shared options to a command, which receives them as one ``Options`` value, its first argument.
 
     Args:
         url: Describes the first argument of the command line, if it is not the usual one.
+        only: The shared options that the command has; by default all.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        shared = inspect.signature(_shared)
+        shared = [
+            parameter
+            for name, parameter in inspect.signature(_shared).parameters.items()
+            if only is None or name in only
+        ]
         own = inspect.signature(command)
         extra = list(own.parameters.values())[1:]
 
         @functools.wraps(command)
         def with_options(**given: Any) -> int:
-            options = _shared(**{name: given.pop(name) for name in shared.parameters})
+            options = _shared(**{parameter.name: given.pop(parameter.name) for parameter in shared})
             return command(options, **given)
 
         hints = get_type_hints(_shared, include_extras=True) | get_type_hints(command, include_extras=True)
         hints |= {} if url is None else {"url": url}
-        declared = sorted([*shared.parameters.values(), *extra], key=lambda parameter: parameter.kind)
+        declared = sorted([*shared, *extra], key=lambda parameter: parameter.kind)
         parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
         with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -286,7 +318,7 @@ class Options:
             self._client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait(self.settle_for)),
+            policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait("--settle-for", self.settle_for)),
             tenant=self.tenant,
             orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),
@@ -363,13 +395,16 @@ def load_client(target: str) -> ra.FulfillmentClient:
     """
     module_name, _, factory_name = target.partition(":")
     if not module_name or not factory_name:
-        raise ra.ConfigurationError(f"--client {target!r}: write it as module:factory")
+        raise ra.ConfigurationError(f"--client {target!r}: write it as MODULE:FACTORY, for example my_shop:make_client")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         client = getattr(importlib.import_module(module_name), factory_name)()
     except Exception as error:  # the shop's own code may raise anything
-        raise ra.ConfigurationError(f"--client {target!r}: {type(error).__name__}: {error}") from error
+        raise ra.ConfigurationError(
+            f"--client {target!r} could not be called ({type(error).__name__}: {error}); name a function without "
+            "arguments, in a module that Python can import from this folder"
+        ) from error
     if not isinstance(client, ra.FulfillmentClient):
         raise ra.ConfigurationError(
             f"--client {target!r} returned {client!r}, which is not a FulfillmentClient; "

@@ -92,4 +92,7 @@ def test_a_file_that_others_may_read_is_warned_about(tmp_path, caplog):
     path.chmod(0o640)
     assert read_credentials(str(path)) == ra.AccountKey("aHVzaA==")
     [record] = caplog.records
-    assert (record.message, record.error) == ("credentials_readable_by_others", f"run chmod 600 {path}")
+    assert (record.message, record.error) == (
+        "credentials_readable_by_others",
+        f"other users can read {path}; run chmod 600 {path}",
+    )
