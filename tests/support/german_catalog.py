@@ -168,6 +168,11 @@ GERMAN = Catalog(
         "too_many_pixels": "das Bild hat {width:,} × {height:,} Pixel, erlaubt sind {limit:,}; speichern Sie es kleiner",
         "too_small": "das Bild hat nur {width:,} × {height:,} Pixel; laden Sie die Druckdatei selbst hoch",
         "not_decoded": "das Bild ist zu groß, um es hier ganz zu lesen; speichern Sie es als Baseline-JPEG",
+        "scans_missing": "dem Bild, einem progressiven JPEG, fehlen die letzten Teile; exportieren Sie es neu",
+        "unusual_coding": (
+            "das Bild ist ein JPEG, das viele Programme nicht öffnen (arithmetisch oder verlustfrei); speichern Sie es "
+            "als Baseline-JPEG"
+        ),
         "gray_end": "das Bild endet in reinem Grau, als fehlte ein Teil; prüfen Sie, ob es ganz ist",
         "resolution": "in Druckgröße hat es {dpi:.0f} dpi",
         "low_resolution": (

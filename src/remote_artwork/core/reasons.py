@@ -318,6 +318,14 @@ CHECKS = {
     ),
     "too_small": "the picture has only {width:,} × {height:,} pixels; upload the artwork itself",
     "not_decoded": "the picture is too large to be checked completely; to be sure, save it as a baseline JPEG",
+    "scans_missing": (
+        "the picture is a progressive JPEG without its last parts, so it looks coarse; export it again, and check that "
+        "it is sharp"
+    ),
+    "unusual_coding": (
+        "the picture is a JPEG of a kind that many programs cannot open (arithmetic or lossless); save it as a "
+        "baseline JPEG"
+    ),
     "gray_end": "the picture ends in plain gray, as if a part were missing; check that it is complete",
     "resolution": "it has {dpi:.0f} dpi at its print size",
     "low_resolution": (

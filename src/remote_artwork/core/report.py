@@ -45,6 +45,8 @@ WARNINGS = (
     "page_size",
     "partly_decoded",
     "repaired",
+    "scans_missing",
+    "unusual_coding",
 )
 """Codes of findings that warn. ``Policy(reject_for=…)`` can turn them into rejections."""
 

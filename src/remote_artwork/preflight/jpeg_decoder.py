@@ -1,7 +1,13 @@
 """Decodes a JPEG with the libjpeg that Pillow loads, and sees its warnings about corrupt data. Runs in the sandbox.
 
 libjpeg replaces data that is missing or corrupt with something, reports a warning and continues. Pillow ignores these
-warnings, so it decodes a file with a hole without an error.
+warnings, so it decodes a file with a hole without an error. Other packages do not fit either:
+
+- simplejpeg (``strict=True``) reports the same damage, but stops at the first warning of any kind. So it also refuses
+  padding, stray bytes between segments and an unknown JFIF version, which cameras write and every program shows. It
+  needs numpy and the whole file in memory.
+- pyvips (``fail_on="warning"``) misses a hole, and a part that is there twice, in the middle of a baseline JPEG.
+- imagecodecs ignores the warnings, as Pillow does.
 """
 
 from __future__ import annotations
@@ -30,6 +36,13 @@ _CORRUPT = "Corrupt JPEG data"
 _NO_MEMORY = "Insufficient memory"
 _SKIPPED = re.compile(r"(\d+) extraneous bytes before marker")
 _END = b"\xff\xd9"
+_TRACE = 1
+"""The level of the messages about the structure of the file."""
+_FRAME = re.compile(r"Start Of Frame 0x([0-9a-f]{2}): .*components=(\d+)")
+_COMPONENT = re.compile(r"\s*Component (\d+): dc=")
+_SCAN = re.compile(r"\s*Ss=(\d+), Se=(\d+), Ah=\d+, Al=(\d+)")
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_COEFFICIENTS = 64
 
 
 @frozen(kw_only=True)
@@ -39,11 +52,15 @@ class DecodedJpeg:
     Args:
         corrupt: Whether data is corrupt or missing.
         too_large: Whether there was not enough memory. Then nothing else is known.
+        scans_missing: Whether it is progressive and ends before its last scans.
+        unusual: Whether its coding is neither baseline nor progressive, with Huffman codes.
         last_row: The samples of the last row, at an eighth of the size.
     """
 
     corrupt: bool = False
     too_large: bool = False
+    scans_missing: bool = False
+    unusual: bool = False
     last_row: bytes = b""
 
 
@@ -154,6 +171,36 @@ def _load_libjpeg() -> Any:
 
 
 @define
+class _Structure:
+    """What libjpeg reports about the frame and the scans."""
+
+    frame: int = _BASELINE
+    components: int = 0
+    _of_scan: list[int] = field(factory=list)
+    _exact: dict[int, set[int]] = field(factory=dict)
+    """Component → its coefficients that all bits were read of."""
+
+    def add(self, message: str) -> None:
+        """Add what a message says."""
+        if found := _FRAME.match(message):
+            self.frame, self.components = int(found.group(1), 16), int(found.group(2))
+        elif message.startswith("Start Of Scan"):
+            self._of_scan = []
+        elif found := _COMPONENT.match(message):
+            self._of_scan.append(int(found.group(1)))
+        elif found := _SCAN.match(message):
+            first, last, missing_bits = map(int, found.groups())
+            for component in self._of_scan if missing_bits == 0 else ():
+                self._exact.setdefault(component, set()).update(range(first, last + 1))
+
+    @property
+    def lacks_scans(self) -> bool:
+        """Whether it is progressive, and bits of a coefficient were never read."""
+        exact = [component for component in self._exact.values() if len(component) == _COEFFICIENTS]
+        return self.frame == _PROGRESSIVE and len(exact) < self.components
+
+
+@define
 class _Decoder:
     """One run of libjpeg, with the callbacks that it makes."""
 
@@ -165,6 +212,7 @@ class _Decoder:
     _failure: BaseException | None = None
     _created: bool = False
     _in_data: bool = False
+    _structure: _Structure = field(factory=_Structure)
 
     def decode(self, size: tuple[int, int]) -> DecodedJpeg:
         """Decode everything up to the end marker, or to the first corrupt data."""
@@ -197,7 +245,12 @@ class _Decoder:
             library.jpeg_finish_decompress(ctypes.byref(image))
         if self._failure is not None:
             raise self._failure
-        return DecodedJpeg(corrupt=self.corrupt, last_row=row.raw)
+        return DecodedJpeg(
+            corrupt=self.corrupt,
+            scans_missing=self._structure.lacks_scans,
+            unusual=self._structure.frame not in (_BASELINE, _EXTENDED, _PROGRESSIVE),
+            last_row=row.raw,
+        )
 
     def _is_done(self) -> bool:
         return self.corrupt or self._failure is not None
@@ -210,6 +263,8 @@ class _Decoder:
         threading.Event().wait()
 
     def _on_message(self, errors: _ErrorManager, source: _SourceManager, image: int, level: int) -> None:
+        if level == _TRACE:
+            self._structure.add(_text(errors, image))
         if level >= 0 or self.corrupt:  # not a warning
             return
         text = _text(errors, image)

@@ -38,6 +38,8 @@ class PictureFacts:
         flaw: Why it cannot be decoded completely, as a word of the catalog. Empty if it can, or if that was not tried.
         decoded: Whether decoding was tried.
         gray_end: Whether it ends in the gray that a decoder uses for missing data.
+        scans_missing: Whether it is a progressive JPEG that ends before its last scans.
+        unusual_coding: Whether it is a JPEG that many programs cannot open.
     """
 
     width: int
@@ -46,6 +48,8 @@ class PictureFacts:
     flaw: str = ""
     decoded: bool = True
     gray_end: bool = False
+    scans_missing: bool = False
+    unusual_coding: bool = False
 
     @property
     def pixels(self) -> int:
@@ -58,8 +62,8 @@ class PictureCheck:
     """Decodes a picture completely and measures it. Ignores other files. JPEG needs the extra ``preflight``.
 
     Rejects with the codes ``damaged``, ``too_complex``, ``too_many_pixels`` and ``too_small``. Warns with
-    ``low_resolution``, ``color_mode``, ``gray_end`` and ``not_decoded``. Passes with ``pixels``, ``resolution`` and
-    ``color_mode``.
+    ``low_resolution``, ``color_mode``, ``gray_end``, ``scans_missing``, ``unusual_coding`` and ``not_decoded``. Passes
+    with ``pixels``, ``resolution`` and ``color_mode``.
 
     Args:
         min_dpi: Pixels per inch at the item's print size. The check warns about a picture with less.
@@ -103,8 +107,9 @@ class PictureCheck:
             yield passed("pixels", size, width=width, height=height)
             if not facts.decoded:
                 yield warning("not_decoded")
-            if facts.gray_end:
-                yield warning("gray_end")
+            for code in ("gray_end", "scans_missing", "unusual_coding"):
+                if getattr(facts, code):
+                    yield warning(code)
             if print_size_mm is not None:
                 yield _resolution(facts, print_size_mm, self.min_dpi)
             yield _color(facts.color, self.color_modes)
@@ -170,7 +175,11 @@ def measure_jpeg(file: BinaryIO, *, max_pixels: int) -> dict[str, Any]:
         return facts | {"decoded": False}
     if decoded.corrupt:
         return facts | {"flaw": "data_incomplete"}
-    return facts | {"gray_end": set(decoded.last_row) <= _MISSING_DATA[color]}
+    return facts | {
+        "gray_end": set(decoded.last_row) <= _MISSING_DATA[color],
+        "scans_missing": decoded.scans_missing,
+        "unusual_coding": decoded.unusual,
+    }
 
 
 def _header_damaged(width: int = 0, height: int = 0) -> dict[str, Any]:

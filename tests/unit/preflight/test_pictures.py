@@ -1,6 +1,8 @@
 """The picture check: its findings, with the measured and the required value, and each flaw of a PNG."""
 
+import base64
 import io
+import re
 import struct
 import zlib
 
@@ -239,6 +241,28 @@ def test_an_error_while_reading_is_raised_after_libjpeg_returned():
         decode_jpeg(Broken(PHOTOS["baseline"]), (1_200, 900))
 
 
+ARITHMETIC = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j"
+    "q62rZ4C8ybqmx5moq6T/yQALCAAgACABAREA/8wABgAQEAX/2gAIAQEAAD8A/wA+Mc8PYXgId0jQUmQPsZm8gFgmh6VwO7yAXIbO"
+    "tr6WgbktfNRu77QDHdYEFrmLEDLCqtUE8J25LCHaWPFDjqqfKRSqb/33EqzWjmHq3R+eVwRkj6IdM3dHMaHHBPTyXGNvoYtIO7am"
+    "skKcCjCqTP/Z"
+)
+"""32 × 32 pixels, written by ``cjpeg -arithmetic``. Pillow cannot write it."""
+
+
+def test_a_jpeg_that_few_programs_can_open_is_a_warning():
+    assert check(ARITHMETIC, "1.jpg")["unusual_coding"].severity is Severity.WARN
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_without_its_last_scans_is_a_warning(mode):
+    data = picture("JPEG", (600, 400), mode=mode, progressive=True)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    assert {finding.severity for finding in check(data, "1.jpg").values()} == {Severity.PASS}
+    for scan in scans[1:]:
+        assert check(data[:scan] + b"\xff\xd9", "1.jpg")["scans_missing"].severity is Severity.WARN
+
+
 def test_other_files_are_ignored():
     pdf = reader("1.pdf", b"%PDF-1.7")
     assert list(PictureCheck().check(pdf, OrderItem("1"))) == []
@@ -246,7 +270,9 @@ def test_other_files_are_ignored():
 
 
 def test_a_policy_can_reject_for_each_warning():
-    assert {"low_resolution", "color_mode", "gray_end", "not_decoded"} <= set(WARNINGS)
+    assert {"low_resolution", "color_mode", "gray_end", "not_decoded", "scans_missing", "unusual_coding"} <= set(
+        WARNINGS
+    )
 
 
 def test_it_is_a_preflight_check_and_its_repr_shows_its_settings():
