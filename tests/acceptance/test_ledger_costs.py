@@ -3,19 +3,25 @@
 from functools import partial
 
 import pytest
+from attrs import evolve
 from sqlalchemy import event
 
 import remote_artwork as ra
 from done_orders import files_from_items, remember_done
+from remote_artwork.core.lifecycle import ItemState, ItemStep, LedgerWrite, OrderKey
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
+from remote_artwork.errors import OrderNotStored
 from remote_artwork.testing import FakeShop
+from remote_artwork.testing.ledger import FILES, FULFILLED, INTEND, SELECT, VERIFY, claim, claim_all, leases_of
 from shop_files import memory_folder
 
 DONE = 100_000
 A_PAGE = 1000
 BEGINNINGS = ("BEGIN", "SELECT set_config(")
 """What a transaction begins with."""
+GROUP = [OrderKey("acme", f"order-{number}") for number in range(8)]
+ATTACHED = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACHED, files=FILES)
 
 
 class Full(ra.ArtworkStorage):
@@ -51,3 +57,72 @@ def test_a_hundred_thousand_done_orders_cost_a_pass_at_most_ten_queries(ledger_u
     assert [item.status for item in report.items] == ["missing"]
     assert not any(report.file_counts.values()), "the ledger knows all of them"
     assert len([query for query in queries if not query.startswith(BEGINNINGS)]) <= 10
+
+
+class Counts:
+    """The statements of a ledger, without what opens a transaction, and its commits."""
+
+    def __init__(self, ledger):
+        self.words, self.begun, self.commits = [], 0, 0
+        event.listen(ledger._engine, "before_cursor_execute", self._count)
+        event.listen(ledger._engine, "commit", self._commit)
+
+    def _count(self, _connection, _cursor, statement, *_):
+        if statement.startswith(BEGINNINGS):
+            self.begun += 1
+        else:
+            self.words.append(statement.split()[0])
+
+    def _commit(self, _connection):
+        self.commits += 1
+
+    def take(self):
+        """The statements, transactions and commits since the last call."""
+        taken = (self.words, self.begun, self.commits)
+        self.words, self.begun, self.commits = [], 0, 0
+        return taken
+
+
+@pytest.fixture
+def ledger(ledger_url):
+    with ra.SqlLedger(ledger_url) as ledger:
+        claim(ledger, OrderKey("acme", "first"))  # makes the tables
+        yield ledger
+
+
+def written(ledger, leases, *steps, release=False):
+    writes = [LedgerWrite(lease=lease, steps=steps, release=release) for lease in leases]
+    assert ledger.advance(writes) == [None] * len(writes)
+
+
+def test_a_group_of_orders_is_written_by_one_commit_and_one_statement_for_each_table(ledger):
+    counts, sqlite = Counts(ledger), ledger._file is not None
+    each = len(GROUP) if sqlite else 1
+
+    leases = leases_of(claim_all(ledger, GROUP))
+    assert counts.take() == (["INSERT"] * each + ["SELECT"] * (each if sqlite else 0), 1, 1)
+    written(ledger, leases, SELECT, VERIFY, INTEND)
+    assert counts.take() == (["UPDATE" if sqlite else "WITH"] * each + ["INSERT", "INSERT"], 1, 1)
+    written(ledger, leases, ATTACHED, FULFILLED, release=True)
+    assert counts.take() == (["UPDATE" if sqlite else "WITH"] * each + ["INSERT"], 1, 1)
+    claim_all(ledger, GROUP, owner="them")
+    assert counts.take() == (["INSERT"] * each + ["SELECT"] * each, 1, 1)
+
+
+def test_a_lease_is_renewed_by_one_statement(ledger):
+    [lease] = leases_of(claim_all(ledger, GROUP[:1]))
+    counts = Counts(ledger)
+    written(ledger, [lease])
+    [_], begun, commits = counts.take()
+    assert (begun, commits) == (1, 1)
+
+
+def test_an_order_that_the_database_refuses_costs_its_group_one_more_transaction_and_no_commit(ledger):
+    leases = leases_of(claim_all(ledger, GROUP))
+    counts = Counts(ledger)
+    refused = evolve(SELECT, checks="\ud800")
+    steps = [[refused] if lease.key == GROUP[3] else [SELECT] for lease in leases]
+    answers = ledger.advance([LedgerWrite(lease=lease, steps=each) for lease, each in zip(leases, steps, strict=True)])
+    assert [type(answer) for answer in answers] == [type(None)] * 3 + [OrderNotStored] + [type(None)] * 4
+    _, begun, commits = counts.take()
+    assert (begun, commits) == (2, 1)

@@ -97,6 +97,14 @@ def test_a_locked_row_is_waited_for_no_longer_than_the_time_out(postgres_url: st
         advance_one(ledger, lease, [SELECT])
 
 
+def test_an_order_that_others_hold_is_not_waited_for(postgres_url: str):
+    with SqlLedger(postgres_url, timeout=timedelta(seconds=5)) as ledger, psycopg.connect(postgres_url) as other:
+        claim(ledger, KEY, owner="them")
+        other.execute("UPDATE remote_artwork_order SET reason = 'x'")
+        assert try_claim(ledger, KEY) is None
+        other.rollback()
+
+
 def test_a_connection_that_was_cut_is_replaced(postgres_url: str):
     with SqlLedger(postgres_url) as ledger:
         lease = claim(ledger, KEY)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-import attrs
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.engine import URL, Connection
 
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
-    FileRecord,
     FulfillState,
-    ItemRecord,
-    ItemState,
     Lease,
     LedgerWrite,
     OrderClaim,
@@ -35,7 +27,6 @@ from remote_artwork.core.lifecycle import (
     lease_lost,
     records_intent,
 )
-from remote_artwork.core.reasons import Reason
 from remote_artwork.errors import ConfigurationError, InvalidLedger, LeaseLost, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.engine import (
     READS,
@@ -48,9 +39,17 @@ from remote_artwork.ledgers.engine import (
     open_engine,
     parse_ledger_url,
 )
-from remote_artwork.ledgers.errors import InvalidRow, translate_errors
+from remote_artwork.ledgers.errors import translate_errors
 from remote_artwork.ledgers.read_only import ReadOnlyFile
-from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
+from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_used_files
+from remote_artwork.ledgers.schema import SchemaState, migrate, orders, scans, schema_state, used_files
+from remote_artwork.ledgers.statements import (
+    OrderFilters,
+    PostgresqlStatements,
+    RowChange,
+    SqliteStatements,
+    Statements,
+)
 from remote_artwork.locks import ProcessLock
 
 T = TypeVar("T")
@@ -88,10 +87,11 @@ class SqlLedger:
         del url
         self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._engine = open_engine(self._url, timeout=timeout)
+        self._statements = SqliteStatements() if self._file else PostgresqlStatements()
         self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
         self._preparing = ProcessLock()
         self._prepared: FileIdentity | None = None
-        self._leased: dict[OrderKey, _Row] = {}
+        self._leased: dict[OrderKey, OrderRow] = {}
 
     def __repr__(self) -> str:
         url = getattr(self, "_url", None)  # missing if the URL was refused
@@ -119,15 +119,22 @@ class SqlLedger:
     ) -> list[Lease | LedgerError | None]:
         """See ``Ledger.claim``."""
 
-        def grant(connection: Connection, order: OrderClaim, _known: dict[OrderKey, _Row]) -> _Row | None:
-            return _grant(connection, order, owner, lease_for)
+        def grant(connection: Connection, group: Sequence[OrderClaim]) -> list[OrderRow | None]:
+            granted: list[OrderRow | None] = []
+            for claims in _runs_of_unique_keys(group):
+                rows = self._statements.grant(connection, claims, owner=owner, lease_for=lease_for)
+                granted += [rows.get(claim.key) for claim in claims]
+            return granted
 
-        answers = self._in_one_transaction(orders, grant, {})
-        self._leased.update({row.record.key: row for row in answers if isinstance(row, _Row)})
-        return [
-            Lease(record=row.record, owner=owner, epoch=row.epoch, duration=lease_for) if isinstance(row, _Row) else row
-            for row in answers
-        ]
+        answers = self._in_one_transaction(orders, grant)
+        leases: list[Lease | LedgerError | None] = []
+        for answer in answers:
+            if isinstance(answer, OrderRow):
+                self._leased[answer.record.key] = answer
+                leases.append(Lease(record=answer.record, owner=owner, epoch=answer.epoch, duration=lease_for))
+            else:
+                leases.append(answer)
+        return leases
 
     def advance(self, writes: Sequence[LedgerWrite]) -> list[LedgerError | None]:
         """See ``Ledger.advance``.
@@ -136,60 +143,54 @@ class SqlLedger:
         """
         leased = {write.key: row for write in writes if (row := self._leased.pop(write.key, None))}
 
-        def advance(connection: Connection, write: LedgerWrite, known: dict[OrderKey, _Row]) -> _Row | LeaseLost:
-            written, row = None, known.pop(write.key, None)
-            try:
-                if row is not None:
-                    with suppress(LeaseLost):  # the row may have changed since; read it before the lease is given up
-                        written = _write(connection, row, write)
-                while written is None:
-                    written = _write(connection, _read_row(connection, write.key), write)
-            except LeaseLost as error:
-                return error
-            known[write.key] = written
-            return written
+        def write(connection: Connection, group: Sequence[LedgerWrite]) -> list[OrderRow | LeaseLost]:
+            return _write(self._statements, connection, group, leased)
 
-        answers = self._in_one_transaction(writes, advance, leased)
-        self._leased.update({row.record.key: row for row in answers if isinstance(row, _Row) and row.owner is not None})
-        return [None if isinstance(answer, _Row) else answer for answer in answers]
+        answers = self._in_one_transaction(writes, write)
+        self._leased.update(
+            {row.record.key: row for row in answers if isinstance(row, OrderRow) and row.owner is not None}
+        )
+        return [None if isinstance(answer, OrderRow) else answer for answer in answers]
 
     def _in_one_transaction(
-        self,
-        orders: Sequence[C],
-        write: Callable[[Connection, C, dict[OrderKey, _Row]], T],
-        known: Mapping[OrderKey, _Row],
+        self, orders: Sequence[C], write: Callable[[Connection, Sequence[C]], Sequence[T]]
     ) -> list[T | LedgerError]:
-        """Write the orders in one transaction. If the database refuses one, write each in a savepoint of its own.
+        """Write the orders in one transaction, sorted by their keys, so that two processes never wait for each other.
 
-        They are written in the order of their keys, so that two processes never wait for each other.
+        If the database refuses one, nothing is written, and each is written in a savepoint of its own.
         """
         if not orders:
             return []
         in_key_order = sorted(range(len(orders)), key=lambda number: orders[number].key)
-        answers: dict[int, T | LedgerError] = {}
+        sorted_orders = [orders[number] for number in in_key_order]
+        answers: list[T | LedgerError] = []
         try:
             with self._writing() as connection:
-                rows = dict(known)
-                answers |= {number: write(connection, orders[number], rows) for number in in_key_order}
+                answers += write(connection, sorted_orders)
         except LedgerUnavailable:
             raise
         except LedgerError as error:
             if len(orders) == 1:
                 return [error]
             with self._writing() as connection:
-                rows = dict(known)
-                for number in in_key_order:
-                    answers[number] = self._write_alone(connection, partial(write, connection, orders[number], rows))
-        return [answers[number] for number in range(len(orders))]
+                for _, of_order in groupby(sorted_orders, key=lambda order: order.key):
+                    answers += self._write_alone(connection, list(of_order), write)
+        by_number = dict(zip(in_key_order, answers, strict=True))
+        return [by_number[number] for number in range(len(orders))]
 
-    def _write_alone(self, connection: Connection, write: Callable[[], T]) -> T | LedgerError:
+    def _write_alone(
+        self,
+        connection: Connection,
+        of_order: Sequence[C],
+        write: Callable[[Connection, Sequence[C]], Sequence[T]],
+    ) -> Sequence[T | LedgerError]:
         try:
             with translate_errors(self._url), connection.begin_nested():
-                return write()
+                return write(connection, of_order)
         except LedgerUnavailable:
             raise
         except LedgerError as error:
-            return error
+            return [error] * len(of_order)
 
     def find(
         self,
@@ -208,10 +209,10 @@ class SqlLedger:
         """
         query = partial(
             _find,
+            statements=self._statements,
             tenant=tenant,
-            columns={orders.c.order_id: order_ids, orders.c.order_number: order_numbers},
+            filters=OrderFilters(order_ids=order_ids, order_numbers=order_numbers, state=state),
             file_names=file_names,
-            state=state,
         )
         with translate_errors(self._url):
             if self._reader and not self._is_prepared():
@@ -243,7 +244,7 @@ class SqlLedger:
             )
             # Not DELETE … RETURNING, which SQLite has only since 3.35.
             forgotten = connection.execute(
-                select(*(orders.c[name].label(f"old_{name}") for name in (*_KEY, "order_number", "state")))
+                select(*(orders.c[name].label(f"old_{name}") for name in (*KEY, "order_number", "state")))
                 .where(
                     orders.c.tenant == tenant,
                     orders.c.updated_at <= before,
@@ -286,320 +287,108 @@ class SqlLedger:
                 self._reader.close()
 
 
-@attrs.frozen(kw_only=True)
-class _Row:
-    """An order's row with its lease, as it is when its ``version`` is in the database.
-
-    ``SqlLedger`` remembers the rows of its leases, as it last wrote them. This saves a query for each write. The
-    version shows whether such a row is still current.
-    """
-
-    record: OrderRecord
-    owner: str | None
-    epoch: int
-    version: int
+def _runs_of_unique_keys(claims: Sequence[OrderClaim]) -> Iterator[list[OrderClaim]]:
+    """The claims, sorted by their keys, in runs in which no order is named twice."""
+    run: list[OrderClaim] = []
+    for claim in claims:
+        if run and run[-1].key == claim.key:
+            yield run
+            run = []
+        run.append(claim)
+    yield run
 
 
-def _grant(connection: Connection, order: OrderClaim, owner: str, lease_for: timedelta) -> _Row | None:
-    """Lease an order. Returns its row; None while another owner holds a lease."""
-    now = DatabaseNow()
-    available = or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now, orders.c.lease_owner == owner)
-    connection.execute(
-        insert_into(connection, orders)
-        .values(
-            **attrs.asdict(order.key),
-            order_number=order.order_number,
-            state=FulfillState.OPEN,
-            epoch=0,
-            updated_at=now,
-            seen_in_scan=_scans_of(order.key.tenant),
-            seen_at=now,
-        )
-        .on_conflict_do_nothing()
-    )
-    granted = connection.execute(
-        update(orders)
-        .where(_has_key(order.key), available)
-        .values(
-            order_number=order.order_number,
-            lease_owner=owner,
-            lease_until=now + lease_for.total_seconds(),
-            epoch=orders.c.epoch + 1,
-            version=orders.c.version + 1,
-        )
-    )
-    return _read_row(connection, order.key) if granted.rowcount else None
+def _write(
+    statements: Statements, connection: Connection, writes: Sequence[LedgerWrite], known: Mapping[OrderKey, OrderRow]
+) -> list[OrderRow | LeaseLost]:
+    """Apply the writes, sorted by their keys, and write each row unless it was changed since it was read.
 
-
-def _write(connection: Connection, row: _Row, write: LedgerWrite) -> _Row | None:
-    """Apply the steps to a row and write it, unless the row was changed since it was read.
+    Args:
+        statements: Those of the database.
+        connection: A transaction.
+        writes: As in ``Ledger.advance``.
+        known: Rows as this ledger last wrote them.
 
     Returns:
-        The row as written; None if it was changed.
+        For each write, its row as written, or why nothing of it was written.
     """
-    record = apply_write(row.record, write, owner=row.owner, epoch=row.epoch)
-    owner = None if write.release else write.lease.owner
-    written = _Row(record=record, owner=owner, epoch=row.epoch, version=row.version + 1)
-    values: dict[str, Any] = {
-        "lease_owner": written.owner,
-        "lease_until": DatabaseNow() + write.lease.duration.total_seconds(),
-        "version": written.version,
-    }
-    if record is not row.record:
-        values |= _order_columns(record) | {"updated_at": DatabaseNow()}
-        if records_intent(write.steps):
-            values["intent_at"] = DatabaseNow()
-    unchanged = and_(_has_key(write.key), orders.c.version == row.version)
-    if not connection.execute(update(orders).where(unchanged).values(values)).rowcount:
-        return None
-    changed = [item for number, item in record.items.items() if item is not row.record.items.get(number)]
-    if changed:
-        statement = insert_into(connection, items)
-        columns = {name: statement.excluded[name] for name in _ITEM_COLUMNS}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=[*_KEY, "item_number"], set_=columns),
-            [attrs.asdict(write.key) | {"item_number": item.item_number} | _item_columns(item) for item in changed],
-        )
-    _write_used_files(connection, row.record, record)
-    return written
+    waiting = {key: list(of_order) for key, of_order in groupby(writes, key=lambda write: write.key)}
+    answers: dict[OrderKey, list[OrderRow | LeaseLost]] = {}
+    rows = {key: known[key] for key in waiting if key in known}
+    read_now: set[OrderKey] = set()
+    while waiting:
+        if unread := [key for key in waiting if key not in rows]:
+            rows |= statements.read(connection, unread)
+            read_now.update(unread)
+        changes = []
+        for key, of_order in list(waiting.items()):
+            change, of_writes = _apply(rows.pop(key, None), of_order)
+            refused = [answer for answer in of_writes if isinstance(answer, LeaseLost)]
+            if refused and key not in read_now:
+                continue  # the row may have changed since; read it before the lease is given up
+            answers[key] = of_writes
+            if change is None:
+                del waiting[key]
+            else:
+                changes.append(change)
+        for change in statements.write(connection, changes) if changes else ():
+            del waiting[change.after.record.key]
+    return [answer for key in dict.fromkeys(write.key for write in writes) for answer in answers[key]]
 
 
-def _write_used_files(connection: Connection, before: OrderRecord, after: OrderRecord) -> None:
-    old, new = _used_file_rows(before), _used_file_rows(after)
-    if added := [new[digest] for digest in new if digest not in old]:
-        connection.execute(insert_into(connection, used_files).on_conflict_do_nothing(), added)
-    if removed := [digest for digest in old if digest not in new]:
-        connection.execute(
-            delete(used_files).where(is_one_of(used_files.c.id, removed), used_files.c.forgotten_state.is_(None))
-        )
+def _apply(row: OrderRow | None, writes: Sequence[LedgerWrite]) -> tuple[RowChange | None, list[OrderRow | LeaseLost]]:
+    """Apply the writes of one order to its row.
 
-
-def _used_file_rows(record: OrderRecord) -> dict[str, dict[str, Any]]:
-    """The rows of the files that were used for an order, by their ids."""
-    files = [(file, False) for file in record.sent_files] + [(file, True) for file in record.attached_files]
-    key = attrs.asdict(record.key)
-    rows = [
-        {**key, "order_number": record.order_number, "file": attrs.asdict(file), "attached": attached}
-        for file, attached in files
-    ]
-    return {
-        (digest := _digest(*key.values(), row["file"], row["attached"])): {
-            **row,
-            "id": digest,
-            "file_key": _digest(file_key(row["file"]["name"])),
-            "path_key": _digest(path) if (path := row["file"]["path_key"]) else None,
-        }
-        for row in rows
-    }
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _order_columns(record: OrderRecord) -> dict[str, Any]:
-    return {
-        "state": record.state,
-        "receipt": record.receipt,
-        "work": record.work,
-        "reason": _reason_text(record.reason),
-        "settled_by": record.settled_by,
-        "call_limit": None if record.call_limit is None else record.call_limit.total_seconds(),
-        "sent_files": [attrs.asdict(file) for file in record.sent_files],
-        "attached_files": [attrs.asdict(file) for file in record.attached_files],
-    }
-
-
-def _item_columns(item: ItemRecord) -> dict[str, Any]:
-    return {
-        "state": item.state,
-        "files": [attrs.asdict(file) for file in item.files],
-        "reason": _reason_text(item.reason),
-        "checks": item.checks,
-    }
-
-
-def _reason_text(reason: Reason | None) -> str:
-    return reason.to_json() if reason else ""
-
-
-_KEY = ("tenant", "order_id", "approval")
-_ORDER_COLUMNS = (
-    "order_number",
-    "state",
-    "receipt",
-    "work",
-    "reason",
-    "settled_by",
-    "call_limit",
-    "updated_at",
-    "sent_files",
-    "attached_files",
-)
-_LEASE_COLUMNS = ("lease_owner", "epoch", "version")
-_ITEM_COLUMNS = ("state", "files", "reason", "checks")
-_ITEM = len(_KEY) + len(_ORDER_COLUMNS) + len(_LEASE_COLUMNS) + 1
-"""The index of the item's first column in a row of ``_select_rows``, after the age of the intent."""
-
-_DELETE_ORDERS = delete(orders).where(*(orders.c[name] == bindparam(f"old_{name}") for name in _KEY))
-_FORGET_USED_FILES = (
-    update(used_files)
-    .where(*(used_files.c[name] == bindparam(f"old_{name}") for name in _KEY), used_files.c.forgotten_state.is_(None))
-    .values(forgotten_state=bindparam("old_state"), order_number=bindparam("old_order_number"))
-)
-
-_FULFILL_STATES = {str(state): state for state in FulfillState}
-_ITEM_STATES = {str(state): state for state in ItemState}
-
-
-def _select_rows(condition: ColumnElement[bool]) -> Select[Any]:
-    """Select orders with their items by one statement, so that both are of one moment. There is a row for each item."""
-    return (
-        select(
-            *(orders.c[name] for name in (*_KEY, *_ORDER_COLUMNS, *_LEASE_COLUMNS)),
-            (DatabaseNow() - orders.c.intent_at).label("intent_age"),
-            items.c.item_number,
-            *(items.c[name].label(f"item_{name}") for name in _ITEM_COLUMNS),
-        )
-        .select_from(orders.outerjoin(items, and_(*(orders.c[name] == items.c[name] for name in _KEY))))
-        .where(condition)
-        .order_by(*(orders.c[name] for name in _KEY), items.c.item_number)
-    )
+    Returns:
+        How the row changes, None if every write is refused; and the answer for each write.
+    """
+    if row is None:
+        return None, [lease_lost(write.key) for write in writes]
+    record, owner, intends, last = row.record, row.owner, False, None
+    refused: dict[int, LeaseLost] = {}
+    for number, write in enumerate(writes):
+        try:
+            after = apply_write(record, write, owner=owner, epoch=row.epoch)
+        except LeaseLost as error:
+            refused[number] = error
+            continue
+        intends = intends or (after is not record and records_intent(write.steps))
+        record, owner, last = after, None if write.release else write.lease.owner, write
+    if last is None:
+        return None, list(refused.values())
+    after_row = OrderRow(record=record, owner=owner, epoch=row.epoch, version=row.version + 1)
+    change = RowChange(before=row, after=after_row, intends=intends, lease_for=last.lease.duration)
+    return change, [refused.get(number, after_row) for number in range(len(writes))]
 
 
 def _find(
     connection: Connection,
     *,
+    statements: Statements,
     tenant: str,
-    columns: Mapping[ColumnElement[str], Collection[str] | None],
+    filters: OrderFilters,
     file_names: Collection[str] | None,
-    state: FulfillState | None,
 ) -> list[OrderRecord]:
-    """The rows that have one of these texts in a column, or used a file with one of these names; without both, all."""
-    matches = [orders.c.tenant == tenant] + ([] if state is None else [orders.c.state == state])
     found: dict[OrderKey, OrderRecord] = {}
     forgotten: list[OrderRecord] = []
-    either = [is_one_of(column, texts) for column, texts in columns.items() if texts is not None]
-    if either or file_names is None:
-        condition = and_(*matches, or_(*either)) if either else and_(*matches)
-        found = {record.key: record for record in _read_records(connection, condition)}
+    if file_names is None or filters.either:
+        found = {row.record.key: row.record for row in statements.find(connection, tenant, filters)}
     if file_names:
-        keys, forgotten = _find_used_files(connection, tenant, file_names)
+        digests = {lookup_digest(file_key(name)) for name in file_names}
+        keys, forgotten = read_used_files(statements.find_used_files(connection, tenant, digests))
         if keys:
-            condition = and_(*matches, is_one_of(orders.c.order_id, {key.order_id for key in keys}))
-            found |= {record.key: record for record in _read_records(connection, condition) if record.key in keys}
-    return [*found.values(), *(record for record in forgotten if state in (None, record.state))]
+            of_files = OrderFilters(order_ids={key.order_id for key in keys}, state=filters.state)
+            rows = statements.find(connection, tenant, of_files)
+            found |= {row.record.key: row.record for row in rows if row.record.key in keys}
+    return [*found.values(), *(record for record in forgotten if filters.state in (None, record.state))]
 
 
-def _read_records(connection: Connection, condition: ColumnElement[bool]) -> list[OrderRecord]:
-    # Without a server-side cursor: for a cursor, PostgreSQL chooses a plan that is fast for the first rows only.
-    return [row.record for row in _rows(connection.execute(_select_rows(condition)))]
-
-
-def _find_used_files(
-    connection: Connection, tenant: str, names: Collection[str]
-) -> tuple[set[OrderKey], list[OrderRecord]]:
-    """The orders with a row, and the forgotten orders, for which files of these names or paths were used."""
-    columns = (*_KEY, "order_number", "forgotten_state", "attached", "file")
-    digests = {_digest(file_key(name)) for name in names}
-    # A union, because SQLite uses no index for OR. A file with both keys is found twice.
-    selected = select(*(used_files.c[name] for name in columns)).where(used_files.c.tenant == tenant)
-    query = union_all(
-        *(selected.where(is_one_of(key, digests)) for key in (used_files.c.file_key, used_files.c.path_key))
-    )
-    keys: set[OrderKey] = set()
-    groups: defaultdict[tuple[OrderKey, str, FulfillState], dict[bool, list[FileRecord]]] = defaultdict(dict)
-    with _invalid_rows():
-        for *key, number, state, attached, file in connection.execute(query).all():
-            if state is None:
-                keys.add(OrderKey(*key))
-            else:
-                group = groups[OrderKey(*key), number, _FULFILL_STATES[state]]
-                group.setdefault(attached, []).append(_file(file))
-    return keys, [
-        OrderRecord(
-            key=key,
-            order_number=number,
-            state=state,
-            sent_files=tuple(dict.fromkeys(files.get(False, ()))),
-            attached_files=tuple(dict.fromkeys(files.get(True, ()))),
-            forgotten=True,
-        )
-        for (key, number, state), files in groups.items()
-    ]
-
-
-def _read_row(connection: Connection, key: OrderKey) -> _Row:
-    """Read the row of one order.
-
-    Raises:
-        LeaseLost: There is none.
-    """
-    for row in _rows(connection.execute(_select_rows(_has_key(key)))):
-        return row
-    raise lease_lost(key)
-
-
-def _rows(selected: Iterable[Sequence[Any]]) -> Iterator[_Row]:
-    """Build the rows of orders from the result of ``_select_rows``.
-
-    Raises:
-        InvalidRow: A row cannot be read.
-    """
-    with _invalid_rows():
-        for key, group in groupby(selected, key=itemgetter(0, 1, 2)):
-            of_order = list(group)
-            with _invalid_rows(f" of the order with the id {key[1]!r}"):
-                row = _row(OrderKey(*key), of_order)
-            yield row
-
-
-@contextmanager
-def _invalid_rows(of: str = "") -> Iterator[None]:
-    try:
-        yield
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise InvalidRow(f"a row{of} cannot be read: {type(error).__name__}: {error}") from error
-
-
-def _row(key: OrderKey, of_order: Sequence[Sequence[Any]]) -> _Row:
-    number, state, receipt, work, reason, settled_by, call_limit, updated_at, *rest = of_order[0][len(_KEY) : _ITEM]
-    sent_files, attached_files, owner, epoch, version, age = rest
-    record = OrderRecord(
-        key=key,
-        order_number=number,
-        state=_FULFILL_STATES[state],
-        items={row[_ITEM]: _item(*row[_ITEM:]) for row in of_order if row[_ITEM] is not None},
-        receipt=receipt,
-        work=work,
-        reason=Reason.from_json(reason),
-        settled_by=settled_by,
-        call_limit=None if call_limit is None else timedelta(seconds=call_limit),
-        # If the clock was set back, the age must not be negative.
-        intent_age=None if age is None else timedelta(seconds=max(0.0, age)),
-        updated_at=datetime.fromtimestamp(updated_at, UTC),
-        sent_files=tuple(map(_file, sent_files)),
-        attached_files=tuple(map(_file, attached_files)),
-    )
-    return _Row(record=record, owner=owner, epoch=epoch, version=version)
-
-
-def _item(number: str, state: str, files: list[dict[str, Any]], reason: str, checks: str) -> ItemRecord:
-    return ItemRecord(
-        item_number=number,
-        state=_ITEM_STATES[state],
-        files=tuple(map(_file, files)),
-        reason=Reason.from_json(reason),
-        checks=checks,
-    )
-
-
-def _file(columns: Mapping[str, Any]) -> FileRecord:
-    return FileRecord(**columns)
-
-
-def _has_key(key: OrderKey) -> ColumnElement[bool]:
-    return and_(orders.c.tenant == key.tenant, orders.c.order_id == key.order_id, orders.c.approval == key.approval)
+_DELETE_ORDERS = delete(orders).where(*(orders.c[name] == bindparam(f"old_{name}") for name in KEY))
+_FORGET_USED_FILES = (
+    update(used_files)
+    .where(*(used_files.c[name] == bindparam(f"old_{name}") for name in KEY), used_files.c.forgotten_state.is_(None))
+    .values(forgotten_state=bindparam("old_state"), order_number=bindparam("old_order_number"))
+)
 
 
 def _scans_of(tenant: str) -> ColumnElement[int]:
