@@ -36,7 +36,7 @@ def list_in_pages(request: Any, response: Any, storage: Any) -> None:
 
 
 def download_generation(request: Any, response: Any, storage: Any) -> None:
-    """The object if it is the generation asked for; a bucket without versions has no other."""
+    """The object and its generation, if it is the one asked for; a bucket without versions has no other."""
     objects.download(request, response, storage)
     if response.status not in (200, 206):
         return
@@ -45,6 +45,9 @@ def download_generation(request: Any, response: Any, storage: Any) -> None:
     if request.query.get("generation", [generation]) != [generation]:
         response.status = response.status.NOT_FOUND
         response.json({"error": {"code": 404, "message": "No such object", "errors": [{"reason": "notFound"}]}})
+        return
+    response["X-Goog-Generation"] = generation
+    response["X-Goog-Stored-Content-Encoding"] = described.get("contentEncoding", "identity")
 
 
 def insert_also_nothing(request: Any, response: Any, storage: Any) -> None:

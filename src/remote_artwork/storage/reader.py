@@ -66,12 +66,12 @@ class RangeReader:
     def pinned(self) -> StoredFile:
         """The one version of the file that this reader reads, with its metadata.
 
-        Makes no request if a read has shown it, otherwise one HEAD. Before the first read, it is the current version,
-        whichever version the reader was opened for.
+        Makes no request if a read has shown it, otherwise one HEAD.
 
         Raises:
             FileGone: The file no longer exists.
-            FileReplaced: The file was replaced since it was listed or read.
+            FileReplaced: The file was replaced since it was looked up or read, or a listing described it with another
+                size.
             StorageError: The file could not be looked up.
         """
         self.file = self._source.pinned()
@@ -154,12 +154,13 @@ class PinnedFile:
         """The version that is read, with its metadata. See ``RangeReader.pinned``.
 
         Where no read has described it, the file is looked up. The bytes that were read before are of that version if
-        the description from before the reads is the same.
+        the description from before the reads is the same. If nothing was read, a caller may still have judged the size.
         """
         if self._is_described:
             return self.file
         now = self.look_up(self.file.name)
-        if self._is_read and not FileRecord.of("", self.file).describes(now):
+        is_same = FileRecord.of("", self.file).describes(now)
+        if not is_same and (self._is_read or not self.file.listed or now.size != self.file.size):
             raise self._replaced()
         self.file, self._is_described = now, True
         return now

@@ -196,12 +196,19 @@ def test_a_listed_file_of_another_size_is_not_read():
 
 
 def test_before_the_first_read_a_lookup_shows_the_version():
-    storage = Described(evolve(FILE, size=3))
+    storage = Described(evolve(FILE, version_id="v2"))
     reader = storage.reader(LISTED)
     assert reader.pinned() == reader.file == storage.now
-    assert reader.read(0, 4) == b"%PD"
+    assert reader.read(0, 4) == b"%PDF"
     assert reader.pinned() == storage.now
-    assert storage.lookups == 1
+    assert (storage.lookups, storage.reads) == (1, ["v2"])
+
+
+def test_a_file_that_is_not_as_the_reader_was_opened_for_is_not_pinned():
+    storage = Described(evolve(FILE, size=3))
+    for file in (LISTED, FILE, evolve(storage.now, etag="before")):
+        with pytest.raises(FileReplaced):
+            storage.reader(file).pinned()
 
 
 @pytest.mark.parametrize("listed", [False, True])

@@ -20,7 +20,7 @@ from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, check_complexity, run_sync
+from remote_artwork.http import NetworkPolicy, check_complexity
 from remote_artwork.storage.backends.base import MAX_SIGNATURE_LIFETIME, Requester, expiry_of
 from remote_artwork.storage.backends.listing import JudgedSource, Lister, is_full_page, page_below
 from remote_artwork.storage.credentials import Ambient, Anonymous, Credentials, ServiceAccount
@@ -136,7 +136,7 @@ class Backend:
             {"alt": "media", "generation": file.version_id},
             {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "gzip"},
         )
-        check_encoding(file.name, headers.get("content-encoding"))
+        check_encoding(file.name, headers.get("x-goog-stored-content-encoding") or headers.get("content-encoding"))
         if headers.get("x-goog-generation") != file.version_id:
             return FilePart(content=content)  # a server that does not describe what it sends
         return FilePart(content=content, file=_as_sent(file, headers))
@@ -196,7 +196,7 @@ class Backend:
     ) -> tuple[bytes, Mapping[str, str]]:
         from remote_artwork.storage.backends.gcs_client import get
 
-        return run_sync(self._fs.loop, get, self._fs, url, parameters, headers, timeout=self._call_timeout)
+        return get(self._fs, url, parameters, headers, timeout=self._call_timeout)
 
 
 _UNDESCRIBED = "without its size and generation; check the bucket in the URL"

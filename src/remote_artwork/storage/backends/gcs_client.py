@@ -10,8 +10,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import google.auth
 import requests
@@ -24,8 +27,9 @@ from google.oauth2.service_account import Credentials as GoogleCredentials
 from requests.adapters import HTTPAdapter
 from yarl import URL
 
+from remote_artwork.connections import Connections
 from remote_artwork.errors import ConfigurationError, StorageMisbehaved
-from remote_artwork.http import NetworkPolicy, bound, bounded_timeout, send_once, session_options, tls_context
+from remote_artwork.http import NetworkPolicy, bound, bounded_timeout, run_sync, send_once, session_options, tls_context
 from remote_artwork.storage.backends.base import isolated_fs
 from remote_artwork.storage.credentials import Ambient, Anonymous, ServiceAccount
 from remote_artwork.storage.errors import HttpStatusError
@@ -41,7 +45,7 @@ def guarded_gcsfs(
 
     It sets every option that gcsfs would otherwise read from the environment.
     """
-    return isolated_fs(
+    fs = isolated_fs(
         GCSFileSystem,
         project="",
         access="read_only",
@@ -59,6 +63,8 @@ def guarded_gcsfs(
         asynchronous=False,
         use_listings_cache=False,
     )
+    fs.connections = Connections(network)
+    return fs
 
 
 def _token(credentials: Anonymous | ServiceAccount | Ambient, network: NetworkPolicy) -> Any:
@@ -139,14 +145,59 @@ def _signing(account: ServiceAccount, network: NetworkPolicy) -> IsolatedGoogleC
     return credentials
 
 
-async def get(
-    fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
-) -> tuple[bytes, Mapping[str, str]]:
-    """One GET through a gcsfs, without retries and redirects. Returns the body and the headers.
+_RENEWED_BEFORE = timedelta(minutes=10)
+
+Answer = tuple[bytes, Mapping[str, str]]
+"""The body and the headers of a response; their names are in lower case."""
+
+
+def get(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str], *, timeout: float) -> Answer:
+    """One GET through a gcsfs, without retries and redirects.
+
+    A file system that this library made keeps connections of its own. One that the host made uses its session.
+
+    Args:
+        fs: The gcsfs.
+        url: The URL without its query.
+        parameters: The query.
+        headers: Headers besides those of the credentials. With ``Accept-Encoding``, the body is returned as it is sent.
+        timeout: Seconds that it may take.
 
     Raises:
         HttpStatusError: The response has an error status.
     """
+    connections: Connections | None = getattr(fs, "connections", None)
+    if connections is None:
+        return run_sync(fs.loop, _get_by_session, fs, url, parameters, headers, timeout=timeout)
+    until = monotonic() + timeout
+    signed = {"Accept-Encoding": "identity", **_with_credentials(fs, headers, timeout)}
+    query = urlencode(fs._get_params(parameters), quote_via=quote)  # noqa: SLF001 - as in _get_by_session
+    response = connections.request("GET", f"{url}?{query}", headers=signed, timeout=max(until - monotonic(), 0.0))
+    return _checked(response.status, response.headers, response.body)
+
+
+def _with_credentials(fs: Any, headers: Mapping[str, str], timeout: float) -> Mapping[str, str]:
+    """The headers with those of the credentials. An access token that must be requested first has limited time."""
+    add = fs._get_headers  # noqa: SLF001 - gcsfs offers no public way to its credentials
+    signed: Mapping[str, str] = (
+        add(headers)
+        if _needs_no_token(fs.credentials.credentials)
+        else run_sync(fs.loop, asyncio.to_thread, add, headers, timeout=timeout)
+    )
+    return signed
+
+
+def _needs_no_token(credentials: Any) -> bool:
+    """Whether gcsfs certainly requests no access token now. It renews one a few minutes before it expires."""
+    if credentials is None:
+        return True
+    expires_at = credentials.expiry  # in UTC, without a time zone
+    return bool(credentials.valid) and (
+        expires_at is None or expires_at.replace(tzinfo=UTC) - datetime.now(UTC) > _RENEWED_BEFORE
+    )
+
+
+async def _get_by_session(fs: Any, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
     session = send_once(await fs._set_session())  # noqa: SLF001 - gcsfs offers no public way to its session
     # Requests an access token if necessary, and blocks meanwhile.
     signed = await asyncio.to_thread(fs._get_headers, headers)  # noqa: SLF001 - nor to its credentials
@@ -159,13 +210,22 @@ async def get(
         timeout=bounded_timeout(session),
     ) as response:
         content = await bound(response).read()
-        if response.status >= 400:
-            raise HttpStatusError(response.status, _error_code(content), response.headers)
-        if response.status >= 300:
-            raise StorageMisbehaved(
-                f"the storage redirects (HTTP {response.status}), and redirects are not followed; check the URL"
-            )
-        return bytes(content), {name.lower(): value for name, value in response.headers.items()}
+        named = {name.lower(): value for name, value in response.headers.items()}
+        return _checked(response.status, named, bytes(content))
+
+
+def _checked(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """The body and the headers.
+
+    Raises:
+        HttpStatusError: The status is that of an error.
+        StorageMisbehaved: It is that of a redirect.
+    """
+    if status >= 400:
+        raise HttpStatusError(status, _error_code(content), headers)
+    if status >= 300:
+        raise StorageMisbehaved(f"the storage redirects (HTTP {status}), and redirects are not followed; check the URL")
+    return content, headers
 
 
 _MESSAGES = {
