@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from codecs import getincrementaldecoder
 
 from attrs import evolve, frozen
 
@@ -205,20 +206,39 @@ def _ends_after_coded_data(tail: bytes) -> bool:
     return last_scan is not None or end.start() >= _MIN_CODED_DATA
 
 
-# A transfer in text mode changes line ends: LF becomes CR LF, or CR is dropped. In text that is harmless.
+# A transfer in text mode changes line ends: LF becomes CR LF, or CR is dropped. In text that is harmless. Some programs
+# also take the bytes for characters, and write these as UTF-8.
 
 _BLOCK = 8
 _MIN_BINARY_DATA = 16_000
 """Bytes of binary data, without repetitions, that are needed to tell. LF and CR are each about 60 times among them."""
 _HIGH_BYTES = bytes(range(0x80, 0x100))
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\f\r")
+_MIN_CONTROL, _MIN_RECODED = 20, 500
+"""Kinds of control characters, and characters that are not ASCII. Text has no control characters; binary data has all
+kinds, and is not valid UTF-8."""
 
 
 def is_text_mode(data: bytes) -> bool:
     """Whether binary data was changed by a transfer in text mode."""
+    if _is_recoded(data):
+        return True
     if len(data) < _MIN_BINARY_DATA or (b"\r" in data and data.count(b"\n") != data.count(b"\r\n")):
         return False
     binary = b"".join(block for at in range(0, len(data), _BLOCK) if _is_binary(block := data[at : at + _BLOCK]))
     return len(set(binary)) >= 255 and len(zlib.compress(binary, 1)) >= _MIN_BINARY_DATA
+
+
+def _is_recoded(data: bytes) -> bool:
+    """Whether binary data was taken for text and written as UTF-8."""
+    if len(_CONTROL.intersection(data)) < _MIN_CONTROL:
+        return False
+    try:  # the data can begin and end within a character
+        text = getincrementaldecoder("utf-8")().decode(data.lstrip(_CONTINUATION))
+    except UnicodeDecodeError:
+        return False
+    return sum(not character.isascii() for character in text) >= _MIN_RECODED
 
 
 def _is_binary(block: bytes) -> bool:

@@ -285,6 +285,24 @@ def test_a_transfer_in_text_mode_is_named(name, mode):
     assert found.message.endswith("; upload it again in binary mode")
 
 
+RECODINGS = {
+    "Latin-1 to UTF-8": lambda data: data.decode("latin-1").encode(),
+    "Windows-1252 to UTF-8": lambda data: data.decode("cp1252", "replace").encode(),
+    "not UTF-8 replaced": lambda data: data.decode("utf-8", "replace").encode(),
+}
+
+
+@pytest.mark.parametrize("recoding", RECODINGS)
+@pytest.mark.parametrize("name", ["large.pdf", "linearized.pdf"])
+def test_a_transfer_that_changed_the_character_set_is_named(name, recoding):
+    assert code(name, RECODINGS[recoding](WHOLE[name])) == "text_mode"
+
+
+def test_a_pdf_can_contain_much_text_in_utf_8():
+    text = "<</Title (Füße 漢字)>>\n".encode() * 2_000
+    assert check("1.pdf", b"%PDF-1.4\n1 0 obj\n" + text + bytes(1_000) + b"endobj\n%%EOF") is None
+
+
 @pytest.mark.parametrize("mode", TEXT_MODES)
 def test_text_in_a_pdf_can_have_any_line_ends(mode):
     text = b"".join(b"%d 0 obj\n<</Title (Stra\xdfe \xe4\xf6\xfc)>>\nendobj\n" % number for number in range(2_000))
