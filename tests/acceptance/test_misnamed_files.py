@@ -72,7 +72,7 @@ TO_1001 = [
     ("1001＿1.pdf", "full-width"),
     ("1OO1_1.pdf", "the letter O"),
     ("10o1_1.pdf", "the letter O"),
-    ("#1001-1 (2).PDF.pdf", "two extensions and it is marked as a copy"),
+    ("#1001-1 (2).PDF.pdf", "two extensions; it is marked as a copy"),
 ]
 TO_OTHERS = [
     ("a-77_x.pdf", "upper and lower case", "A-77_x.pdf"),

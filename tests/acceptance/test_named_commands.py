@@ -33,7 +33,9 @@ class Case:
         [item] = [item for item in self.scanner.scan().items if item.order_id == order.id]
         self.shop.delete(order.id)
         named = re.fullmatch(
-            r"(?s).*; check the order in the shop, then record what happened: (.*) \(or --not-fulfilled\)", item.reason
+            r"(?s).*; check the order in the shop, then record what happened: (.*) \(or --not-fulfilled\); "
+            "add the --ledger or --orders-file of your scans",
+            item.reason,
         )
         return named[1]
 

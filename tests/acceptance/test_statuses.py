@@ -119,7 +119,8 @@ ITEMS = [
         uncertain,
         (
             "it is not known whether the order was fulfilled (time-out); check the order in the shop, then record "
-            "what happened: remote-artwork ledger resolve 1 --fulfilled (or --not-fulfilled)"
+            "what happened: remote-artwork ledger resolve 1 --fulfilled (or --not-fulfilled); add the --ledger or "
+            "--orders-file of your scans"
         ),
     ),
     (failed, "the shop holds the order until it is paid for (invoice 7 is open); the files are fine"),

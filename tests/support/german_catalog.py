@@ -92,7 +92,7 @@ GERMAN = Catalog(
         "state_unclear_in_doubt": "ein Aufruf begann; im Shop ist der Auftrag weder offen noch ausgeführt noch storniert",
         "order_gone_in_doubt": "ein Aufruf begann, und der Shop kennt den Auftrag nicht mehr",
         "call_ended_after_lease": "ein Aufruf endete, nachdem ein anderer Lauf den Auftrag übernahm{receipt:receipt}",
-        "resolve": "sehen Sie im Shop nach und vermerken Sie es: {command} (oder --not-fulfilled)",
+        "resolve": "sehen Sie im Shop nach und vermerken Sie es: {command} (oder --not-fulfilled); dazu --ledger oder --orders-file",
         "look_at_shop": "sehen Sie im Shop nach",
         "replacement_not_checked": "ob {files:list} beim Senden ersetzt wurde, war nicht zu prüfen: {error}",
         "replaced_after_send": "{files:list} wurde beim Senden oder danach ersetzt; gedruckt wird die frühere Datei",
@@ -130,6 +130,7 @@ GERMAN = Catalog(
         "not_preferred": "nicht verwendet, weil {files:list} vorgeht",
         # what is wrong with a name
         "upload_not_finished": "das Hochladen ist nicht beendet",
+        "wait_for_upload": "das Hochladen ist nicht beendet; warten Sie, oder laden Sie die Datei noch einmal hoch",
         "text_after_extension": "ein Punkt oder Leerzeichen nach der Endung",
         "other_extension": "eine andere Endung desselben Formats",
         "two_extensions": "zwei Endungen",
@@ -236,6 +237,7 @@ GERMAN = Catalog(
         "step_failed": "{error}",
         "permission_to_grant": "bei {provider} zu erlauben: {permission}",
         "credentials_none": "keine; nur öffentliche Dateien lassen sich auflisten und lesen",
+        "credentials_not_needed": "keine; ein Ordner dieses Rechners braucht keine",
         "credentials_keys": "ein Zugriffsschlüssel und ein geheimer Schlüssel",
         "credentials_service_account": "ein Dienstkonto von Google",
         "credentials_account_key": "der Schlüssel eines Azure-Kontos, der alles darin öffnet; ein SAS mit sp=rl genügt",
@@ -255,7 +257,7 @@ GERMAN = Catalog(
         "plain_http_allowed": "http ohne Verschlüsselung ist erlaubt",
         "own_storages_only": "erlauben Sie das nur für eigene Speicher, nie für die URL eines Händlers",
         "missing_files_probed": "{capability}",
-        "listing_works": "der Ordner lässt sich auflisten; Dateien auf der ersten Seite: {files:,}, die erste ist {file}",
+        "listing_works": "der Ordner lässt sich auflisten; Dateien auf der ersten Seite: {files:,}; erste Datei: {file}",
         "files_unusable": (
             "nicht verwendbare Dateien auf der ersten Seite: {count:,}; zum Beispiel {file}: {reasons:reasons}"
         ),

@@ -176,7 +176,10 @@ def _find_uncertain(records: Iterable[OrderRecord], number: str, selection: Mapp
             f"run ledger show {number} to see its state"
         )
     which = "; or ".join(resolve_command(record.key, number, by_id=True) for record in found)
-    raise ra.ConfigurationError(f"order {number} has {len(found)} uncertain fulfillments; choose one: {which}")
+    raise ra.ConfigurationError(
+        f"order {number} has {len(found)} uncertain fulfillments; with the same --ledger or --orders-file, "
+        f"choose one: {which}"
+    )
 
 
 def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) -> None:

@@ -165,6 +165,9 @@ STATES: Mapping[str, OrderState] = {
 }
 """``status`` → state. Any other status is ``OTHER``."""
 
+_EXAMPLE = 'correct the file; the smallest one is {"orders": []}'
+"""What to do about a file that is not JSON, or another value."""
+
 _TYPE_NAMES: Mapping[object, str] = {dict: "an object", list: "a list", str: "text"}
 
 
@@ -194,7 +197,11 @@ def read_orders(document: Any) -> tuple[Order, ...]:
         order = _read_order(_typed(entry, dict, path), path)
         if order.id in index_of:
             name = "number" if entry.get("id") in (None, "") else "id"
-            raise Mistake((*path, name), f"the order id {order.id!r} is already used by orders[{index_of[order.id]}]")
+            raise Mistake(
+                (*path, name),
+                f"the order id {order.id!r} is already used by orders[{index_of[order.id]}]; "
+                "give each order its own id",
+            )
         index_of[order.id] = index
         orders.append(order)
     return tuple(orders)
@@ -211,7 +218,10 @@ def _read_order(entry: dict[str, Any], path: Path) -> Order:
         item_entry = _typed(value, dict, item_path)
         item_number = _number(item_entry, item_path)
         if item_number in items:
-            raise Mistake((*item_path, "number"), f"the item number {item_number!r} is repeated in this order")
+            raise Mistake(
+                (*item_path, "number"),
+                f"the item number {item_number!r} is repeated in this order; give each item its own number",
+            )
         items[item_number] = _build(OrderItem, (item_number,), _values(item_entry, item_path, _ITEM_FIELDS), item_path)
     order = _build(Order, (number, tuple(items.values())), _values(entry, path, _ORDER_FIELDS), path)
     return evolve(order, state=STATES.get(status, OrderState.OTHER))
@@ -234,7 +244,7 @@ def _build(kind: Callable[..., T], required: Sequence[Any], values: Mapping[str,
 
 def _required(entry: dict[str, Any], name: str, kind: type[T], path: Path) -> T:
     if name not in entry:
-        raise Mistake((*path, name), "is missing")
+        raise Mistake((*path, name), "is missing; add it")
     return _typed(entry[name], kind, (*path, name))
 
 
@@ -246,7 +256,7 @@ def _typed(value: Any, kind: type[T], path: Path) -> T:
 
 def _number(entry: dict[str, Any], path: Path) -> str:
     if "number" not in entry:
-        raise Mistake((*path, "number"), "is missing")
+        raise Mistake((*path, "number"), "is missing; add it")
     return str(_value(entry["number"], (*path, "number"), _text))
 
 
@@ -288,7 +298,7 @@ def _size(value: Any) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(isinstance(side, int | float) for side in value):
         raise InvalidOrder(f"must be [width, height] in millimeters, not {_shortened(value)}")
     if any(isinstance(side, float) and math.isinf(side) for side in value):
-        raise InvalidOrder("is too large a number")
+        raise InvalidOrder("is too large; write a size in millimeters")
     return tuple(value)
 
 
@@ -346,13 +356,17 @@ class OrdersDocument:
             line = data.count(b"\n", 0, len(mark) + error.start) + 1
             raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as UTF-8") from error
         except json.JSONDecodeError as error:
-            raise InvalidOrdersFile(f"{name}, line {error.lineno}, column {error.colno}: {error.msg}") from error
+            where = f"{name}, line {error.lineno}, column {error.colno}"
+            problem = f"is not valid JSON ({error.msg})" if text.strip() else "is empty"
+            raise InvalidOrdersFile(f"{where}: {problem}; {_EXAMPLE}") from error
         except Mistake as error:
             line = line_at(text, locate(text, error.path).at)
-            where = format_path(error.path) or "the whole file"
+            where = format_path(error.path)
+            if not where:
+                raise InvalidOrdersFile(f"{name}, line {line}: the whole file {error}; {_EXAMPLE}") from error
             raise InvalidOrdersFile(f"{name}, line {line}, {where}: {error}") from error
         except (ValueError, RecursionError) as error:
-            raise InvalidOrdersFile(f"{name}: {error}") from error
+            raise InvalidOrdersFile(f"{name}: cannot be parsed ({error}); correct the file") from error
 
     @property
     def data(self) -> bytes:
@@ -411,6 +425,6 @@ def _find_mistake(text: str) -> Mistake:
             line = line_at(text, member.at)
             return Mistake(path, f"appears twice in one object, again on line {line}; keep one")
         if text.startswith(("NaN", "Infinity", "-Infinity"), member.start):
-            return Mistake(path, f"{text[member.start : member.end]} is not a JSON value")
+            return Mistake(path, f"{text[member.start : member.end]} is not a JSON value; write null or a number")
         seen.add(path)
     return Mistake((), "is not valid JSON")

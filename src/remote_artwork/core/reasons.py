@@ -16,7 +16,7 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``items``      item number → status, as ``item 1 (missing), item 2 (late)``
 ``print``      order number, item number and placement of one print
 ``prints``     several of these
-``codes``      codes of this catalog, joined by "and"
+``codes``      codes of this catalog, joined by semicolons
 ``word``       a word of the catalog
 ``words``      words of the catalog, joined by "or"
 ``parts``      part of a location → its value, as ``bucket prints, folder in/``
@@ -199,7 +199,10 @@ SENDING = {
         "a fulfill call was started, and its outcome is not known; the shop no longer knows the order"
     ),
     "call_ended_after_lease": "a fulfill call ended after another scan had taken over the order{receipt:receipt}",
-    "resolve": "check the order in the shop, then record what happened: {command} (or --not-fulfilled)",
+    "resolve": (
+        "check the order in the shop, then record what happened: {command} (or --not-fulfilled); add the --ledger or "
+        "--orders-file of your scans"
+    ),
     "look_at_shop": "check the order in the shop",
     "replacement_not_checked": (
         "it could not be checked whether {files:list} was replaced while the order was sent: {error}"
@@ -264,13 +267,14 @@ UNMATCHED = {
     "format_not_printed": ".{extension} files are not printed; save it as JPEG, PNG or PDF",
     "extension_to_correct": "{rules:codes}; its name should end in .{extension}",
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
+    "wait_for_upload": "its upload is not finished; wait for it, or upload the file again",
     "check_rejected": "{finding:finding}",
     "not_preferred": "not used because the policy prefers {files:list}",
 }
 """Why a file is not used, or not yet."""
 
 NEAR_MISS_RULES = {
-    "upload_not_finished": "its upload is not finished, so wait for it, or upload the file again",
+    "upload_not_finished": "its upload is not finished",
     "text_after_extension": "it has a dot or a space after its extension",
     "other_extension": "it has another extension of the same format",
     "two_extensions": "it has two extensions",
@@ -279,9 +283,9 @@ NEAR_MISS_RULES = {
     "word_in_front": "it starts with an extra word",
     "extra_words": "it has extra words",
     "invisible_characters": "it has invisible characters",
-    "compatibility_characters": "it has special forms of characters, such as full-width digits",
+    "compatibility_characters": "it has special forms of characters (such as full-width digits)",
     "extra_spaces": "it has extra spaces",
-    "number_sign": "it starts with an extra '#', or the '#' is missing",
+    "number_sign": "the '#' before the number is extra or missing",
     "letter_o": "it has the letter O instead of a zero",
     "look_alike_letters": "it has letters that look like other letters or digits",
     "letter_case": "upper and lower case differ",
@@ -361,8 +365,8 @@ CHECKS = {
 """What a check found in a file. A check of your own can have codes and messages of its own."""
 
 EXPLAIN = {
-    "extension_printed": "files with the extension {extension!r} are printed",
-    "extension_not_printed": "files with the extension {extension!r} are not printed, only jpg, jpeg, png and pdf",
+    "extension_printed": "the extension {extension!r} is accepted",
+    "extension_not_printed": "the extension {extension!r} is not accepted; use jpg, jpeg, png or pdf",
     "name_follows_pattern": "the name {basename!r} follows the pattern {pattern}",
     "name_does_not_follow_pattern": "the name {basename!r} does not follow the pattern {pattern}",
     "orders_pending": "pending orders: {orders}; items that need artwork: {items}",
@@ -382,9 +386,11 @@ EXPLAIN = {
     "order_pending": "order {order_number} (id {order_id}) is pending; number of items: {items}",
     "status_of_item": "item {item_number} has the status {status}: {reasons:reasons}",
     "item_in_ledger": "the ledger records item {item_number} as {state} ({files:list}), and its order as {order_state}",
-    "order_not_listed": "order {order_number} is not pending; pending orders: {orders}",
+    "order_not_listed": "the shop's pending orders do not include order {order_number}; pending orders: {orders}",
     "order_in_ledger": "the ledger records it as {state} (id {order_id})",
-    "order_not_pending": "the shop does not list it as pending",
+    "order_not_pending": (
+        "the shop does not list it as pending; if that is wrong, check the number, and the order's state in the shop"
+    ),
     "order_complete": "all its files exist; the next scan fulfills it",
     "order_needs_nothing": "none of its items needs artwork, so this library does not fulfill it",
     "part_not_used": "the {part:word} could not be used: {reasons:reasons}",
@@ -408,6 +414,7 @@ LOCATION_CHECK = {
     "step_failed": "{error}",
     "permission_to_grant": "grant at {provider}: {permission}",
     "credentials_none": "none; only public files can be listed and read",
+    "credentials_not_needed": "none; a folder of this machine needs none",
     "credentials_keys": "an access key and a secret key",
     "credentials_service_account": "a Google service account",
     "credentials_account_key": (
@@ -431,7 +438,7 @@ LOCATION_CHECK = {
     "plain_http_allowed": "plain http is allowed",
     "own_storages_only": "allow this only for your own storages, never for a merchant's URL",
     "missing_files_probed": "{capability}",
-    "listing_works": "the folder can be listed; files on its first page: {files:,}, the first is {file}",
+    "listing_works": "the folder can be listed; files on its first page: {files:,}; first file: {file}",
     "files_unusable": ("files on its first page that cannot be used: {count:,}; for example {file}: {reasons:reasons}"),
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
     "listing_starts_after": "a listing stays in the folder and can start after a name",
@@ -453,7 +460,9 @@ LOCATION_CHECK = {
     "file_readable": "{file} can be read ({read} of {size:,} bytes)",
     "versions_kept": "the storage keeps versions",
     "versions_not_kept": "the storage does not report versions",
-    "url_of_this_machine": "the shop receives a path of this machine, which works only here",
+    "url_of_this_machine": (
+        "the shop receives a path of this machine, which works only here; if the shop runs elsewhere, use a bucket"
+    ),
     "url_unsigned": "the shop receives an unsigned URL, which works only while the file is public",
     "url_signed": "the shop receives a signed URL, which expires{at:on}",
     "url_expires_early": (
@@ -807,7 +816,7 @@ _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
     "list": lambda value, _renderer: ", ".join(value),
     "and": lambda value, renderer: renderer.join(value),
     "files": lambda value, renderer: renderer.join(f"{name}.<jpg|png|pdf>" for name in value),
-    "codes": lambda value, renderer: renderer.join(renderer.templates[code] for code in value),
+    "codes": lambda value, renderer: "; ".join(renderer.templates[code] for code in value),
     "word": lambda value, renderer: renderer.words[value],
     "parts": lambda value, renderer: ", ".join(f"{renderer.words[name]} {part}" for name, part in value.items()),
     "words": lambda value, renderer: renderer.words["or"].join(renderer.words[each] for each in value),

@@ -286,7 +286,7 @@ def unsupported(name: str) -> FileOutcome:
     if clean.rules:
         because = reason("extension_to_correct", rules=list(clean.rules), extension=clean.extension.lower())
     elif is_unfinished(name):
-        because = reason("upload_not_finished")
+        because = reason("wait_for_upload")
     elif extension:
         because = reason("format_not_printed", extension=_as_text(extension))
     else:

@@ -78,7 +78,7 @@ _UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file ag
 
 def advise_on_file(file: FileOutcome) -> str:
     """What a person should do about an unmatched file."""
-    if "upload_not_finished" in (file.code, *file.details.get("rules", ())):
+    if file.code == "wait_for_upload" or "upload_not_finished" in file.details.get("rules", ()):
         return _UPLOAD_NOT_FINISHED
     return _ADVICE_BY_CODE.get(file.code, FILE_ADVICE[file.status])
 

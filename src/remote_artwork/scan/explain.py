@@ -162,7 +162,7 @@ def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
             "item_in_ledger",
             item_number=item.number,
             state=str(row.state),
-            files=[f"{file.name} ({file.version})" for file in row.files],
+            files=[file.name for file in row.files],
             order_state=str(plan.record.state),
         )
     ]

@@ -330,6 +330,8 @@ def inspect_credentials(context: CheckContext) -> CheckStep | None:
     match context.credentials:
         case None:
             return None
+        case Anonymous() if context.location is not None and context.location.protocol in LOCAL:
+            return _step("credentials", Verdict.OK, reason("credentials_not_needed"))
         case SasToken() as sas:
             return _inspect_sas(sas, context)
         case AssumeRole() as role:

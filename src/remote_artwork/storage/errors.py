@@ -119,7 +119,7 @@ def _from_class(chain: Sequence[BaseException], subject: str, name: str | None) 
         return StorageMisbehaved(f"{subject}: {_certificate_problem(chain)}")
     for link in chain:
         if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
-            return _missing(subject, "not found", name)
+            return _missing(subject, "", name)
         if isinstance(link, PermissionError):
             return StorageDenied(f"{subject}: access is refused; check the permissions")
         # Anything else is an error of a program, or a response that cannot be parsed: trying again does not help.
@@ -189,11 +189,12 @@ def _connection_problem(chain: Sequence[BaseException]) -> str | None:
 
 
 def _missing(subject: str, http: str, name: str | None) -> RemoteArtworkError:
+    shown = f" ({http})" if http else ""
     if name is None:
         return LocationNotFound(
-            f"{subject}: the bucket or folder does not exist ({http}); check the URL's spelling, and the credentials"
+            f"{subject}: the bucket or folder does not exist{shown}; check the URL's spelling, and the credentials"
         )
-    return FileGone(f"{subject}: the file does not exist ({http})")
+    return FileGone(f"{subject}: the file does not exist{shown}")
 
 
 def _http(status: int, code: str) -> str:

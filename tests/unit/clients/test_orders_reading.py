@@ -88,9 +88,9 @@ def test_the_line_is_that_of_the_field(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1, column 1: Expecting value"),
-        ('{"orders": [\n}', "line 2, column 1: Expecting value"),
-        ("[]", "line 1, the whole file: must be an object, not []"),
+        ("", "line 1, column 1: is empty; correct the file"),
+        ('{"orders": [\n}', "line 2, column 1: is not valid JSON (Expecting value); correct the file"),
+        ("[]", "line 1: the whole file must be an object, not []; correct the file"),
         ("{}", "line 1, orders: is missing"),
         ('{"orders": {}}', "orders: must be a list, not {}"),
         ('{"orders": [\n7]}', "line 2, orders[0]: must be an object, not 7"),
@@ -163,7 +163,7 @@ def test_a_broken_item_is_refused(tmp_path, fields, said):
 
 def test_an_endless_print_is_refused(tmp_path):
     text = with_item(print_size_mm=[1, 2]).replace("[1, 2]", "[1, 1e999]")
-    assert "print_size_mm: is too large a number" in refusal(tmp_path, text)
+    assert "print_size_mm: is too large; write a size in millimeters" in refusal(tmp_path, text)
 
 
 def test_a_long_value_is_cut_short_in_the_message(tmp_path):

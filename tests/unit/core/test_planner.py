@@ -22,7 +22,8 @@ ORDER = Order("1001", [OrderItem("1"), OrderItem("2")])
 KEY = OrderKey("acme", "1001")
 RESOLVE = (
     "check the order in the shop, then record what happened: "
-    "remote-artwork ledger resolve 1001 --tenant=acme --fulfilled (or --not-fulfilled)"
+    "remote-artwork ledger resolve 1001 --tenant=acme --fulfilled (or --not-fulfilled); "
+    "add the --ledger or --orders-file of your scans"
 )
 
 

@@ -9,12 +9,12 @@ from remote_artwork.core.report import Explanation
 
 
 def test_steps_are_numbered_and_the_verdict_comes_last():
-    steps = (reason("file_found_not_expected"), reason("order_not_pending"))
+    steps = (reason("file_found_not_expected"), reason("nothing_to_do"))
     explanation = Explanation(subject="1001-1.pdf", steps=steps, because=reason("no_order_yet"))
     assert str(explanation).splitlines() == [
         "1001-1.pdf",
         "1. the file exists, and no pending item expects this name",
-        "2. the shop does not list it as pending",
+        "2. there is nothing to do",
         "→ no pending order expects it yet; it is used when the order arrives",
     ]
     assert explanation.render(GERMAN).splitlines()[-1] == "→ " + reason("no_order_yet").render(GERMAN)
