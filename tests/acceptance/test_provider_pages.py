@@ -77,8 +77,8 @@ def test_the_costs_are_what_their_arithmetic_gives():
     rows = re.findall(r"^\| ([^|]+?) \| \$([\d.]+) \| \$([\d.]+) \| \$([\d.]+) \|$", PAGES["index"], re.MULTILINE)
     costs = {title.partition(" (")[0]: tuple(map(float, prices)) for title, *prices in rows}
     assert len(costs) == len(rows) == 6
-    # Each of the 1,000 files costs one LIST request (for a second file with its name) and five HEAD and GET requests.
-    listed, looked = 730 * 10_000 / 1_000 + 1_000, 1_000 * 5
+    # Each of the 1,000 files costs one LIST request (for a second file with its name) and four HEAD and GET requests.
+    listed, looked = 730 * 10_000 / 1_000 + 1_000, 1_000 * 4
     for list_price, get_price, month in costs.values():
         assert month == pytest.approx(listed / 1_000 * list_price + looked / 1_000 * get_price, abs=0.00006)
     for row in PROVIDERS.built_in:
