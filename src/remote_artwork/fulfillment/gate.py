@@ -42,13 +42,13 @@ _MEASURE_AFTER = 500
 and happens after ``_SAMPLE`` answers."""
 
 _WINDOW = 20.0
-"""Seconds before a refusal in which accepted calls are counted."""
+"""Seconds before a refusal in which accepted calls are counted; longer if these are fewer than ``_SAMPLE`` calls."""
 _SHORTEST_WINDOW = 1.0
 """Shops count calls per second, or in longer intervals."""
 _DECREASE = 0.1
 """The share by which the rate is decreased after a refusal."""
 _RECOVERY = 30.0
-"""Seconds after a refusal until the rate is again what it was."""
+"""Seconds after a refusal until the rate is again what it was, if ``_SAMPLE`` calls or more were counted."""
 _SLOWEST = 0.01
 """Calls per second that are always tried."""
 _CATCH_UP = 0.05
@@ -196,16 +196,23 @@ class CallRate:
     _accepted: deque[float] = field(factory=deque, init=False)
     """When calls of the last seconds were accepted."""
     _ceiling: float | None = field(default=None, init=False)
+    _recovery: float = field(default=_RECOVERY, init=False)
+    """Seconds until the rate is again what it was. Shorter if few calls were counted."""
     _paused_until: float = field(default=-math.inf, init=False)
     _next: float = field(default=-math.inf, init=False)
     """When the next call may start."""
+    _last_start: float = field(default=-math.inf, init=False)
+    _last_calls: int = field(default=0, init=False)
+    """How many calls started at ``_last_start``."""
     _asked: bool = field(default=False, init=False)
     """Whether a call started since the last refusal."""
     _failures: int = field(default=0, init=False)
     """Refusals since the last accepted call."""
     _began: float = field(default=-math.inf, init=False)
     """Since when accepted calls are counted."""
-    _refused_at: float | None = field(default=None, init=False)
+    _refused_at: float = field(default=-math.inf, init=False)
+    _to_learn: bool = field(default=False, init=False)
+    """Whether the rate is to be learned from the last refusal."""
     _rate_before: float | None = field(default=None, init=False)
     """The rate at the last refusal."""
 
@@ -213,13 +220,16 @@ class CallRate:
         """The rate now; None: no limit."""
         if self._ceiling is None:
             return self.declared
-        progress = max(0.0, now - self._paused_until) / _RECOVERY - 1.0
+        progress = max(0.0, now - self._paused_until) / self._recovery - 1.0
         learned = self._ceiling * (1.0 + _DECREASE * progress**3)
         return learned if self.declared is None else min(self.declared, learned)
 
     def delay(self, now: float) -> float:
         """Seconds until the next call may start; zero: now."""
-        return max(0.0, self._next - now, self.pause(now))
+        pause = self.pause(now)
+        if pause == 0 and self._to_learn:
+            self._learn(now)
+        return max(0.0, self._next - now, pause)
 
     def pause(self, now: float) -> float:
         """Seconds until the pause after a refusal ends."""
@@ -227,11 +237,9 @@ class CallRate:
 
     def started(self, calls: int, now: float) -> None:
         """So many calls start now."""
-        if not self._asked:
-            self._asked = True
-            if self._refused_at is None:
-                self._began = now
-            self._learn()
+        if not self._last_calls:
+            self._began = now
+        self._asked, self._last_start, self._last_calls = True, now, calls
         rate = self.calls_per_second(now)
         if rate is not None:
             is_late = self._next > now - 1.0 / rate  # else no turn waited
@@ -241,7 +249,7 @@ class CallRate:
         """The shop accepted a call."""
         self._failures = 0
         self._accepted.append(now)
-        while self._accepted[0] < now - 2 * _WINDOW:
+        while len(self._accepted) > _SAMPLE and self._accepted[0] < now - 2 * _WINDOW:
             self._accepted.popleft()
 
     def refused(self, retry_after: float | None, now: float) -> None:
@@ -254,27 +262,30 @@ class CallRate:
         requested = retry_after if retry_after is not None and retry_after > 0 else 0.0
         if not self._asked or self.pause(now):
             self._paused_until = max(self._paused_until, now + requested)
-            self._next = max(self._next, self._paused_until)
             return
         if not self._failures:  # else nothing was accepted since: the time in which calls are counted becomes longer
-            self._began = max(self._began, now - _WINDOW, -math.inf if self._refused_at is None else self._refused_at)
+            recent = self._accepted[-_SAMPLE] if len(self._accepted) >= _SAMPLE else -math.inf
+            self._began = max(self._began, min(now - _WINDOW, recent), self._refused_at)
         growing = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
         self._rate_before = self.calls_per_second(now)
         self._paused_until = now + max(requested, _FIRST_PAUSE if requested and not self._failures else growing)
-        self._next = self._paused_until
         self._failures += 1
-        self._refused_at, self._asked = now, False
+        self._refused_at, self._asked, self._to_learn = now, False, True
 
-    def _learn(self) -> None:
-        """After a refusal, set the rate to the one that the shop accepted before.
+    def _learn(self, now: float) -> None:
+        """Set the rate to the one that the shop accepted before the last refusal.
 
-        This happens when the next call starts: by then, the calls that ran beside the refused one have their answers.
+        This happens after the pause: by then, the calls that ran beside the refused one have their answers.
         """
-        if self._refused_at is None:
-            return
         seconds = max(self._refused_at - self._began, _SHORTEST_WINDOW)
-        reached = max(1, sum(at > self._began for at in self._accepted)) / seconds
+        count = max(1, sum(at > self._began for at in self._accepted))
+        reached = count / seconds
         self._ceiling = max(_SLOWEST, reached if self._rate_before is None else min(self._rate_before, reached))
+        self._recovery = _RECOVERY * min(count / _SAMPLE, 1.0)
+        self._to_learn = False
+        rate = self.calls_per_second(now)
+        if rate is not None:
+            self._next = max(self._next, self._last_start + self._last_calls / rate)
 
 
 @define(eq=False)

@@ -1,16 +1,31 @@
 """``ShopGate``: how many calls run at once, how many start per second, and who waits, under a virtual clock."""
 
+from bisect import bisect_right
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from limited_shops import FixedWindow, TokenBucket, Workers, constant, first, jittered, serves_at_once
+from limited_shops import (
+    EveryThirdRefused,
+    FixedWindow,
+    SlidingWindow,
+    TokenBucket,
+    Workers,
+    constant,
+    first,
+    jittered,
+    serves_at_once,
+    unlimited,
+)
 from remote_artwork.errors import RateLimited
 from remote_artwork.fulfillment.gate import GateClosed, ShopGate
 from simulation.scheduler import Process, Scheduler, SimulatedRuntime
 
 SHOPS_WITH_TWO_CALLS_PER_SECOND = {
     "one-second windows": lambda: FixedWindow(2),
+    "any second": lambda: SlidingWindow(2),
     "a small bucket": lambda: TokenBucket(2, 2),
     "a large bucket": lambda: TokenBucket(2, 40),
 }
@@ -125,7 +140,8 @@ def test_a_refusal_without_a_usable_pause_pauses_for_a_moment(retry_after):
         stage.turn("again")
 
     stage.task(refused)
-    assert stage.run() == [("again", 1.0)]
+    [(_, started)] = stage.run()
+    assert 1.0 <= started <= 1.2
 
 
 def test_pauses_grow_while_the_shop_refuses_everything():
@@ -138,7 +154,8 @@ def test_pauses_grow_while_the_shop_refuses_everything():
 
     stage.task(refused)
     starts = [at for _, at in stage.run()]
-    assert [after - before for before, after in pairwise(starts)] == [1, 2, 4, 8, 16, 32, 60]
+    pauses = [after - before for before, after in pairwise(starts)]
+    assert pauses == pytest.approx([1, 2, 4, 8, 16, 32, 60], rel=0.2)
 
 
 def test_refusals_of_calls_that_ran_at_the_same_time_count_once():
@@ -152,7 +169,7 @@ def test_refusals_of_calls_that_ran_at_the_same_time_count_once():
 
     for _ in range(4):
         stage.task(refused)
-    assert stage.run()[0] == ("again", 1.1)
+    assert 1.1 <= stage.run()[0][1] <= 1.3  # else the pause would be 8 s
 
 
 def test_a_closed_gate_ends_all_waits():
@@ -210,7 +227,60 @@ def test_a_declared_rate_is_kept(calls):
 @pytest.mark.parametrize("calls", [1, 2])
 @pytest.mark.parametrize("limit", SHOPS_WITH_TWO_CALLS_PER_SECOND.values(), ids=SHOPS_WITH_TWO_CALLS_PER_SECOND)
 def test_a_rate_that_is_not_declared_is_learned(limit, calls, says_when):
-    shop = Workers(limit=limit(), calls=calls, says_when=says_when).work(until=600.0).shop
-    assert shop.asked_per_second(60.0, 600.0) == pytest.approx(2.0, rel=0.1)
-    assert sum(at >= 60.0 for at in shop.refused) <= 0.02 * len(shop.asked)
+    workers = Workers(limit=limit(), calls=calls, says_when=says_when, latency=jittered(0.1, 0.3))
+    shop = workers.work(until=600.0).shop
+    assert 1.8 <= shop.served_per_second(60.0, 600.0) <= 2.05
+    assert shop.asked_per_second(60.0, 600.0) <= 2.2
     assert len(shop.refused) <= 60
+    assert sum(at >= 60.0 for at in shop.refused) <= 0.025 * len(shop.asked)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_shop_that_refuses_every_third_call_is_not_asked_more_than_its_limit(calls):
+    shop = Workers(limit=EveryThirdRefused(FixedWindow(2)), calls=calls).work(until=600.0).shop
+    assert all(shop.asked_per_second(at, at + 60.0) <= 2.0 for at in range(60, 540))
+    assert shop.served_per_second(60.0, 600.0) > 0.05
+
+
+def test_one_refusal_does_not_slow_a_fast_shop_for_long():
+    answers = iter([None, None, None, 0.5])
+    shop = Workers(limit=lambda _now: next(answers, None), latency=constant(0.3)).work(until=60.0).shop
+    assert len(shop.refused) == 1
+    assert shop.served_per_second(40.0, 60.0) > 90
+
+
+def test_a_limit_that_becomes_lower_is_learned_and_one_that_becomes_higher_too():
+    high, low = FixedWindow(20), FixedWindow(2)
+    shop = Workers(limit=lambda now: (low if 60 <= now < 180 else high)(now)).work(until=420.0).shop
+    assert shop.served_per_second(20.0, 60.0) >= 18
+    assert 1.8 <= shop.asked_per_second(80.0, 180.0) <= 2.2
+    assert shop.served_per_second(360.0, 420.0) >= 16
+    assert len(shop.refused) <= 60
+
+
+@given(
+    count=st.integers(1, 12),
+    concurrent_calls=st.integers(1, 12),
+    calls_per_second=st.none() | st.floats(0.5, 50.0),
+    calls=st.integers(1, 4),
+    allowed=st.none() | st.integers(1, 20),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_limit_is_exceeded_and_nobody_starves(count, concurrent_calls, calls_per_second, calls, allowed, seed):
+    workers = Workers(
+        limit=unlimited if allowed is None else FixedWindow(allowed),
+        latency=jittered(0.1, 0.9, seed),
+        count=count,
+        concurrent_calls=concurrent_calls,
+        calls_per_second=calls_per_second,
+        calls=calls,
+    ).work(until=30.0)
+    assert workers.shop.most <= concurrent_calls
+    assert max(workers.turns.values()) - min(workers.turns.values()) <= 1 + max(workers.turns.values()) // 3
+    assert min(workers.turns.values()) > 0
+    if calls_per_second is not None:
+        asked = workers.shop.asked
+        for length in (1.0, 10.0):
+            most = max(bisect_right(asked, at + length) - index for index, at in enumerate(asked))
+            assert most <= calls_per_second * 1.1 * length + 2 * calls
