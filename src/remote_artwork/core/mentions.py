@@ -71,7 +71,8 @@ _MAX_GROUPS = 6
 _MAX_SAME = 5
 """Orders kept for one spelling. From two on, nothing is suggested."""
 _MIN_JOINED = 6
-"""A number without its separators must have this many digits. ``1001`` is never read as order ``10-01``."""
+"""A number without its separators must have this many digits, and a print this many letters and digits. ``1001`` is
+never read as order ``10-01``."""
 _MIN_UUID = 16
 """A number with that many letters and digits is the same without its separators, wherever they are."""
 _MAX_ITEM_DIGITS = 3
@@ -183,7 +184,7 @@ class MentionIndex:
         for item in order.items:
             for basename in self.expected.basenames.get((order.id, item.number), {}).values():
                 joined = "".join(_PIECE.findall(fold(basename)))
-                if "/" not in basename and sum(map(str.isdecimal, joined)) >= _MIN_JOINED:
+                if "/" not in basename and len(joined) >= _MIN_JOINED:
                     _append(self._by_joined_print[joined], order)
 
     @cached_property

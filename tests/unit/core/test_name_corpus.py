@@ -353,6 +353,7 @@ SHOPS = [
         ("34123456784523456789.pdf", "3412345678", False),  # may be a number of its own
         ("0000001231.pdf", "000000123", False),
         ("sw100231.pdf", "SW10023", False),
+        ("ohsatilrp1.pdf", "OHSATILRP", False),
         ("0HSAT1LRP_1.pdf", "OHSATILRP", False),
         ("0hsatilrp.pdf", "OHSATILRP", False),
     ],
