@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from attrs import define, field, frozen
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
@@ -26,8 +27,6 @@ from remote_artwork.storage.backends.s3_client import check_answer, check_listin
 
 _SAMPLE_KEY = "remote-artwork"
 _SIGNATURE = "AWS4-HMAC-SHA256"
-_OWN_SESSIONS = ("--x-s3", "--xa-s3")
-"""How the names of directory buckets and of their access points end. S3 signs for them with sessions of its own."""
 
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "remote_artwork"}
 
@@ -115,6 +114,20 @@ class BucketRequests:
         check_listing(body)
         return body
 
+    def signed_url(self, key: str, version_id: str | None, expires_in: timedelta) -> str | None:
+        """A signed URL of a version, or of the current one. Makes no request.
+
+        Returns:
+            None if the keys expire: the SDK makes sure that they work as long as the URL.
+        """
+        address = cast("_Address", self._resolve())
+        if address.credentials is None or hasattr(address.credentials, "refresh_needed"):
+            return None
+        request = AWSRequest("GET", _url(address, key, {"versionId": version_id} if version_id else {}))
+        seconds = int(expires_in.total_seconds())
+        S3SigV4QueryAuth(address.credentials, address.service, address.region, expires=seconds).add_auth(request)
+        return str(request.url)
+
     def _send(
         self,
         method: str,
@@ -132,9 +145,7 @@ class BucketRequests:
         """
         until = monotonic() + self.timeout
         address = cast("_Address", self._resolve())  # the caller asked is_supported
-        url = address.bucket_url if key is None else address.root + quote(key, safe="/~")
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
+        url = _url(address, key, query or {})
         signed = self._signed(address, method, url, {**_HEADERS, **(headers or {})})
         response = self.connections.request(method, url, headers=signed, timeout=max(until - monotonic(), 0.0))
         check_redirect(response.status, response.headers)
@@ -170,10 +181,14 @@ class BucketRequests:
         return self._address
 
 
+def _url(address: _Address, key: str | None, query: Mapping[str, str]) -> str:
+    """The URL of a key; of the bucket itself if there is none."""
+    url = address.bucket_url if key is None else address.root + quote(key, safe="/~")
+    return f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}" if query else url
+
+
 async def _address_of(fs: Any, bucket: str) -> _Address | None:
     """The address of a bucket, as the SDK signs it into a URL; None if requests to it are signed in another way."""
-    if bucket.endswith(_OWN_SESSIONS):
-        return None
     await fs.set_session()
     client = await fs.get_s3(bucket)
     url = str(await client.generate_presigned_url("head_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
