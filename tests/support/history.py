@@ -61,6 +61,18 @@ class Wrote(NamedTuple):
         return f"ledger   wrote {shown(self.key)}: {', '.join(steps) or 'renewed'}"
 
 
+class NotWritten(NamedTuple):
+    """A write of a lease failed, or its answer was lost."""
+
+    at: float
+    process: str
+    key: OrderKey
+    error: str
+
+    def text(self) -> str:
+        return f"ledger   no answer, or a refusal, to a write of {shown(self.key)}: {self.error}"
+
+
 class Read(NamedTuple):
     """The shop answered ``get_order``; ``order`` is None if there is none."""
 
@@ -72,6 +84,17 @@ class Read(NamedTuple):
     def text(self) -> str:
         order = self.order
         return f"shop     read {self.order_id}: {order and f'{order.state}, approval {order.approval!r}'}"
+
+
+class ListedOrders(NamedTuple):
+    """The shop answered ``pending_orders``."""
+
+    at: float
+    process: str
+    order_ids: tuple[str, ...]
+
+    def text(self) -> str:
+        return f"shop     listed {', '.join(self.order_ids)}"
 
 
 class Looked(NamedTuple):
@@ -92,9 +115,10 @@ class ListedBeside(NamedTuple):
     at: float
     process: str
     basenames: tuple[str, ...]
+    names: tuple[str, ...]
 
     def text(self) -> str:
-        return f"storage  listed beside {', '.join(self.basenames)}"
+        return f"storage  listed beside {', '.join(self.basenames)}: {', '.join(self.names)}"
 
 
 class Checked(NamedTuple):

@@ -16,13 +16,15 @@ from history import (
     Died,
     History,
     ListedBeside,
+    ListedOrders,
     Looked,
+    NotWritten,
     OrderChanged,
     Read,
     Wrote,
 )
 from remote_artwork.core.expected import split_extension
-from remote_artwork.core.lifecycle import FulfillState, ItemState, OrderKey
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, ItemState, OrderKey
 from remote_artwork.core.orders import OrderState
 
 LONGEST_FROM_INTENT_TO_CALL = 5.0
@@ -59,11 +61,13 @@ class _Row:
     """What the ledger has of one order, by its writes."""
 
     holder: str = ""
+    released_by: str = ""
     epoch: int = 0
     until: float = 0.0
     claimed_at: int = 0
     state: FulfillState = FulfillState.OPEN
     intent_at: float | None = None
+    unresolved_since: int = 0
     sent_before: bool = False
     """Whether the state was not ``open`` when the lease began: an earlier scan may have called."""
     items: dict[str, ItemState] = field(factory=dict)
@@ -71,6 +75,8 @@ class _Row:
     calls: list[_Call] = field(factory=list)
     attach_ended: int = 0
     fulfill_ended: int = 0
+    receipt_failed: bool = False
+    """Whether a write failed since the last call ended: the lease may then be given back without the receipt."""
 
 
 @define
@@ -85,7 +91,8 @@ class _Judge:
     dead: set[str] = field(factory=set)
     reads: dict[tuple[str, str], tuple[int, Read]] = field(factory=dict)
     looks: dict[tuple[str, str], tuple[int, Looked]] = field(factory=dict)
-    listings: dict[tuple[str, str], int] = field(factory=dict)
+    orders_listed: dict[str, int] = field(factory=dict)
+    listings: dict[tuple[str, str], tuple[int, ListedBeside]] = field(factory=dict)
     accepted: defaultdict[str, set[str]] = field(factory=lambda: defaultdict(set))
     effects: defaultdict[str, int] = field(factory=lambda: defaultdict(int))
     printed_for: dict[tuple[str, str], str] = field(factory=dict)
@@ -110,26 +117,28 @@ class _Judge:
     def wrote(self, event: Wrote) -> None:
         """Only the holder writes; nothing during its own call; and what is true."""
         row = self.rows[event.key]
-        if row.holder != event.process:
+        repeated = event.release and (row.holder, row.released_by) == ("", event.process)
+        if row.holder != event.process and not repeated:
             self.say(f"{event.process} wrote {event.key}, whose lease {row.holder or 'nobody'} holds")
         running = next((c for c in row.calls if c.began.process == event.process and c.outcome is None), None)
         if running is not None:
             self.say(
                 f"{event.process} wrote {event.key} during its call {running.began.call}, so its lease may not end"
             )
-        for number, before, after in event.items:
-            if after is ItemState.ATTACH_INTENT and row.items.get(number) in (before, None):
+        row.items.update({number: after for number, _, after in event.items})
+        for number, state in row.items.items():
+            if state is ItemState.ATTACH_INTENT:  # a write that keeps it confirms it
                 row.item_intent_at[number] = event.at
-            row.items[number] = after
         for before, after, by_person in event.order:
             self._order_step(row, event, before, after, by_person=by_person)
         if event.release and row.state is FulfillState.FULFILL_INTENT and row.calls:
             last = row.calls[-1]
-            if (last.began.process, last.began.name, last.outcome) == (event.process, "fulfill", "confirmed"):
+            of_last = (last.began.process, last.began.name, last.outcome)
+            if of_last == (event.process, "fulfill", "confirmed") and not row.receipt_failed:
                 self.say(f"{event.process} released {event.key} before the receipt of its call {last.began.call}")
         row.until = event.until
         if event.release:
-            row.holder = ""
+            row.holder, row.released_by = "", event.process
 
     def _order_step(
         self, row: _Row, event: Wrote, before: FulfillState, after: FulfillState, *, by_person: bool
@@ -137,6 +146,8 @@ class _Judge:
         if row.state is before and after is FulfillState.FULFILL_INTENT:
             row.intent_at = event.at
         is_new = row.state is not after
+        if is_new and after in UNRESOLVED_STATES and before not in UNRESOLVED_STATES:
+            row.unresolved_since = self.number
         row.state = after
         if not is_new:
             return
@@ -148,9 +159,17 @@ class _Judge:
             if effective:
                 self.say(f"{event.process} withdrew the intent of {event.key}, whose call {effective[0]} took effect")
 
+    def not_written(self, event: NotWritten) -> None:
+        """Remember that the receipt may be missing for this reason."""
+        self.rows[event.key].receipt_failed = True
+
     def read(self, event: Read) -> None:
         """Remember what the shop answered."""
         self.reads[event.process, event.order_id] = self.number, event
+
+    def listed_orders(self, event: ListedOrders) -> None:
+        """Remember when the scan began."""
+        self.orders_listed[event.process] = self.number
 
     def looked(self, event: Looked) -> None:
         """Remember what the storage showed."""
@@ -159,7 +178,7 @@ class _Judge:
     def listed(self, event: ListedBeside) -> None:
         """Remember when the storage was listed."""
         for basename in event.basenames:
-            self.listings[event.process, basename] = self.number
+            self.listings[event.process, basename] = self.number, event
 
     def checked(self, event: Checked) -> None:
         """Remember which content was accepted."""
@@ -192,6 +211,11 @@ class _Judge:
 
     def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
         """The order and the files were read again for this call, after every other call of this lease."""
+        for key, other in self.rows.items():
+            of_order = key.order_id == event.key.order_id and key != event.key
+            known = other.unresolved_since < self.orders_listed.get(event.process, 0)
+            if of_order and other.state in UNRESOLVED_STATES and known:
+                self.say(f"{what} while the outcome of {key} was unknown")
         since = max(row.claimed_at, row.attach_ended, row.fulfill_ended)
         read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
         if read is None or read_at < since:
@@ -205,8 +229,12 @@ class _Judge:
                 self.say(f"{what} without looking at {name} again")
             elif look.content not in self.accepted[name]:
                 self.say(f"{what} with {name}, which then had the content {look.content}, which no check accepted")
-            if self.listings.get((event.process, split_extension(name)[0]), 0) < since:
+            basename = split_extension(name)[0]
+            listed_at, listing = self.listings.get((event.process, basename), (0, None))
+            if listing is None or listed_at < since:
                 self.say(f"{what} without looking for other files beside {name}")
+            elif others := {other for other in listing.names if split_extension(other)[0] == basename} - {name}:
+                self.say(f"{what} with {name}, although {', '.join(others)} was there, too")
 
     def took_effect(self, event: CallTookEffect) -> None:
         """Each approval is fulfilled once, with what was checked, and with nobody else's file."""
@@ -224,8 +252,9 @@ class _Judge:
             self.say(f"{key} was fulfilled {self.effects[began.idempotency_key]} times, last by call {event.call}")
         for name, content in event.contents.items():
             _, look = self.looks.get((began.process, name), (0, None))
-            replaced_at_last = look is not None and look.content != content and not self.versioned
-            if content not in self.accepted[name] and not replaced_at_last:
+            if look is not None and look.content != content and not self.versioned:
+                continue  # replaced between the last look and the download: nothing can prevent it, or tell the ledger
+            if content not in self.accepted[name]:
                 self.say(f"{key} was printed with {name}: {content}, which no check accepted")
             other = self.printed_for.setdefault((name, content), key.order_id)
             if other != key.order_id:
@@ -236,6 +265,7 @@ class _Judge:
         call = self.calls[event.call]
         call.outcome = event.outcome
         row = self.rows[call.began.key]
+        row.receipt_failed = False
         if call.began.name == "fulfill":
             row.fulfill_ended = self.number
         else:
@@ -254,7 +284,9 @@ class _Judge:
 _HANDLERS = {
     Claimed: _Judge.claimed,
     Wrote: _Judge.wrote,
+    NotWritten: _Judge.not_written,
     Read: _Judge.read,
+    ListedOrders: _Judge.listed_orders,
     Looked: _Judge.looked,
     ListedBeside: _Judge.listed,
     Checked: _Judge.checked,

@@ -21,22 +21,29 @@ class Profile:
     Args:
         kinds: The kinds of faults.
         rate: How often a request has one, from 0 to 1.
+        focus: The only requests that have faults: those of ``storage``, ``shop``, ``call`` or ``ledger``. Empty: all.
         latency: The mean duration of a request, in seconds. Zero: only the scheduler decides which task is faster.
+        answers_at_once: No other task runs between the effect of a request and its answer. What follows an answer is
+            no business of other processes until the next request, so the exploration needs half the interleavings.
         keep: How often a task goes on at a switch point although others could, from 0 to 1.
     """
 
     kinds: tuple[str, ...] = ()
     rate: float = 0.0
+    focus: str = ""
     latency: float = 0.0
+    answers_at_once: bool = False
     keep: float = 0.5
 
     @classmethod
     def drawn(cls, draw: randomness.Random) -> "Profile":
         """A profile by the seed. One in eight has no faults at all."""
         kinds = tuple(kind for kind in KINDS if draw.random() < 0.5)
+        focus = draw.choice(("", "", "storage", "shop", "call", "call", "ledger"))
         return cls(
             kinds=kinds if draw.random() < 0.875 else (),
-            rate=draw.choice((0.01, 0.03, 0.1)),
+            rate=draw.choice((0.1, 0.3, 0.6) if focus else (0.01, 0.03, 0.1)),
+            focus=focus,
             latency=draw.choice((0.0, 0.0, 0.05, 0.5)),
             keep=draw.choice((0.0, 0.5, 0.8, 0.95)),
         )
@@ -52,30 +59,38 @@ class Faults:
     profile: Profile
     active: bool = True
 
-    def strike(self, process: Process, what: str, kinds: Sequence[str]) -> str | None:
+    def strike(self, process: Process, service: str, what: str, kinds: Sequence[str]) -> str | None:
         """The kind of fault that this request has; None for most.
 
         Args:
             process: Whose request it is.
+            service: What the request is for: ``storage``, ``shop``, ``call`` or ``ledger``.
             what: The request, for the trace.
             kinds: The faults that this request can have.
         """
         profile = self.profile
         if not self.active or not profile.kinds or self.random.random() >= profile.rate:
             return None
+        if profile.focus not in ("", service):
+            return None
         possible = [kind for kind in kinds if kind in profile.kinds]
         if not possible:
             return None
         kind = self.random.choice(possible)
-        self.note(process, f"FAULT    {kind}: {what}")
+        self.note(process, f"FAULT    {kind}: {service} {what}")
         return kind
 
     def travel(self) -> None:
-        """The time that a request or its answer is under way."""
+        """The time that a request is under way."""
         if self.profile.latency and self.active:
             self.scheduler.wait(self.random.expovariate(1 / self.profile.latency))
         else:
             self.scheduler.switch_point()
+
+    def answer(self) -> None:
+        """The time that an answer is under way."""
+        if not self.profile.answers_at_once:
+            self.travel()
 
     def stall(self, longest: float = STALLS[-1]) -> None:
         """Wait for one of the durations in ``STALLS``."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from history import Claimed, History, Wrote
+from history import Claimed, History, NotWritten, Wrote
 from remote_artwork.core.lifecycle import (
     FulfillState,
     ItemStep,
@@ -78,10 +78,19 @@ class LedgerConnection:
                 if refused is None:
                     self.database.history.add(wrote(now, self.process.name, write.lease, write.steps, write.release))
                 else:
-                    self.faults.note(self.process, f"ledger   advance {write.key.order_id}: {refused}")
+                    self._not_written([write], refused)
             return answers
 
-        return self._transaction(f"advance {_names(writes)}", commit)
+        try:
+            return self._transaction(f"advance {_names(writes)}", commit)
+        except LedgerUnavailable as error:
+            self._not_written(writes, error)
+            raise
+
+    def _not_written(self, writes: Sequence[LedgerWrite], error: LedgerError) -> None:
+        now = self.database.scheduler.now
+        for write in writes:
+            self.database.history.add(NotWritten(now, self.process.name, write.key, f"{type(error).__name__}: {error}"))
 
     def find(
         self,
@@ -111,7 +120,7 @@ class LedgerConnection:
 
     def _transaction(self, what: str, commit: Callable[[], T]) -> T:
         faults, process = self.faults, self.process
-        fault = faults.strike(process, f"ledger {what}", LEDGER_FAULTS)
+        fault = faults.strike(process, "ledger", what, LEDGER_FAULTS)
         early = fault is not None and faults.coin()
         if fault == "stall" and early:
             faults.stall()
@@ -123,7 +132,7 @@ class LedgerConnection:
         answer = commit()
         if fault == "stall" and not early:
             faults.stall()
-        faults.travel()
+        faults.answer()
         if fault == "die":
             faults.die(process)
         if fault == "lose":

@@ -42,16 +42,24 @@ class People:
             if self.pace:
                 self.scheduler.wait(self.random.expovariate(1 / self.pace))
             else:
-                for _ in range(self.random.randrange(40)):
+                for _ in range(self.random.randrange(200)):
                     self.scheduler.switch_point()
             action(self)
 
     def _some_order(self, *states: ra.OrderState) -> ra.Order | None:
         found = [order for order in self.shop.orders.values() if order.state in states]
-        return self.random.choice(found) if found else None
+        at_work = [order for order in found if order.id == self._order_at_work()]
+        return self.random.choice(at_work or found) if found else None
+
+    def _order_at_work(self) -> str | None:
+        """The order that something happened to last, half of the time; otherwise None."""
+        last = next((event for event in reversed(self.database.history.events) if hasattr(event, "key")), None)
+        return last.key.order_id if last is not None and self.random.random() < 0.5 else None
 
     def _some_name(self) -> str:
-        return self.random.choice(sorted({upload.name for upload in self.bucket.uploads}))
+        order = self._some_order(*ra.OrderState)
+        names = [f"{order.number}_{item.number}.jpg" for item in order.items]
+        return self.random.choice(names)
 
     def replace_file(self) -> None:
         """Upload another file under a name that has one, most often a good one."""

@@ -80,6 +80,8 @@ class Scheduler:
     """
 
     choose: Chooser
+    only_requests: bool = False
+    """Tasks are not interleaved at locks, only at requests and where they wait."""
     now: float = 0.0
     most_switches: int = MAX_SWITCHES
     switches: int = 0
@@ -278,7 +280,7 @@ class SimulatedCondition:
 
     def __enter__(self) -> Self:
         """See ``Condition``."""
-        self.scheduler.switch_point()
+        self._switch_point()
         self._acquire()
         return self
 
@@ -307,7 +309,11 @@ class SimulatedCondition:
         if self.scheduler.current.process.dead:
             return
         self._release()
-        self.scheduler.switch_point()
+        self._switch_point()
+
+    def _switch_point(self) -> None:
+        if not self.scheduler.only_requests:
+            self.scheduler.switch_point()
 
     def wait(self, timeout: float | None = None) -> bool:
         """See ``Condition``."""

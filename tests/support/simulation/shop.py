@@ -7,7 +7,7 @@ from typing import TypeVar
 from attrs import define, evolve, field
 
 import remote_artwork as ra
-from history import PERSON, CallBegan, CallEnded, CallTookEffect, History, OrderChanged, Read
+from history import PERSON, CallBegan, CallEnded, CallTookEffect, History, ListedOrders, OrderChanged, Read
 from remote_artwork.core.lifecycle import OrderKey
 from simulation.faults import Faults
 from simulation.scheduler import Process, Scheduler
@@ -29,6 +29,8 @@ class Shop:
         attaching: Whether artwork is attached by a call of its own.
         careless: A ``QUERYABLE`` shop that prints a fulfilled order again. It promises no more than ``get_order``.
         shows_key: Whether ``get_order`` shows the idempotency key of the fulfillment.
+        shows_effect_after: Seconds after which ``get_order`` shows the effect of a call. Only a shop with ``NONE``, which
+            promises nothing, takes any.
     """
 
     scheduler: Scheduler
@@ -38,12 +40,15 @@ class Shop:
     attaching: ra.Attaching
     careless: bool
     shows_key: bool
+    shows_effect_after: float
     orders: dict[str, ra.Order] = field(factory=dict)
     receipts: dict[str, str] = field(factory=dict)
+    _shown_from: dict[str, float] = field(factory=dict)
 
     def put(self, order: ra.Order, what: str) -> None:
         """A person changes an order."""
         self.orders[order.id] = order
+        self._shown_from.pop(order.id, None)
         self.history.add(OrderChanged(self.scheduler.now, PERSON, what, order))
 
     def get(self, order_id: str) -> ra.Order:
@@ -56,6 +61,18 @@ class Shop:
     def pending(self) -> list[ra.Order]:
         """The orders that wait for approval."""
         return [order for order in self.orders.values() if order.state is ra.OrderState.PENDING]
+
+    def shown(self, order_id: str) -> ra.Order | None:
+        """One order as ``get_order`` shows it; None if there is none."""
+        order = self.orders.get(order_id)
+        if order is not None and self._shown_from.get(order_id, 0.0) > self.scheduler.now:
+            return evolve(order, state=ra.OrderState.PENDING)
+        return order
+
+    def shown_pending(self) -> list[ra.Order]:
+        """The orders that wait for approval, as ``pending_orders`` shows them."""
+        shown = [order for order_id in self.orders if (order := self.shown(order_id)) is not None]
+        return [order for order in shown if order.state is ra.OrderState.PENDING]
 
     def attach(self, call: int, order: ra.Order, artworks: Sequence[ra.Artwork]) -> None:
         """Set the artwork of one item."""
@@ -79,6 +96,7 @@ class Shop:
         self._effect(call, artworks)
         shown = key if self.shows_key and self.recovery is not ra.Recovery.NONE else None
         self.orders[order.id] = evolve(now, state=ra.OrderState.FULFILLED, fulfillment_key=shown)
+        self._shown_from[order.id] = self.scheduler.now + self.shows_effect_after
         receipt = self.receipts[key] = f"receipt of call {call}"
         return receipt
 
@@ -110,27 +128,35 @@ class ShopClient:
 
     def pending_orders(self) -> list[ra.Order | ra.UnreadableOrder]:
         """See ``FulfillmentClient``."""
-        return self._read("pending_orders", self.shop.pending)
+        return self._read("pending_orders", self._list)
+
+    def _list(self) -> list[ra.Order | ra.UnreadableOrder]:
+        orders = self.shop.shown_pending()
+        ids = tuple(order.id for order in orders)
+        self.shop.history.add(ListedOrders(self.faults.scheduler.now, self.process.name, ids))
+        return list(orders)
 
     def get_order(self, order_id: str) -> ra.Order:
         """See ``FulfillmentClient``."""
         return self._read(f"get_order {order_id}", lambda: self._get(order_id))
 
     def _get(self, order_id: str) -> ra.Order:
-        order = self.shop.orders.get(order_id)
+        order = self.shop.shown(order_id)
         self.shop.history.add(Read(self.faults.scheduler.now, self.process.name, order_id, order))
-        return self.shop.get(order_id)
+        if order is None:
+            raise ra.OrderGone(f"there is no order {order_id}")
+        return order
 
     def _read(self, what: str, effect: Callable[[], T]) -> T:
         faults, process = self.faults, self.process
-        fault = faults.strike(process, f"shop {what}", READ_FAULTS)
+        fault = faults.strike(process, "shop", what, READ_FAULTS)
         if fault == "stall":
             faults.stall()
         faults.travel()
         if fault == "refuse":
             raise ra.RateLimited(retry_after=faults.random.choice((None, 1.0, 15.0)))
         answer = effect()
-        faults.travel()
+        faults.answer()
         if fault == "die":
             faults.die(process)
         if fault == "lose":
@@ -181,17 +207,17 @@ class ShopClient:
         """One call with an effect, which takes less than ``call_limit`` whatever happens."""
         faults, process, scheduler = self.faults, self.process, self.faults.scheduler
         ends_at = scheduler.now + CALL_LIMIT
-        fault = faults.strike(process, f"shop call {call}", CALL_FAULTS)
+        fault = faults.strike(process, "call", str(call), CALL_FAULTS)
         early = fault is not None and faults.coin()
         if fault == "late":
             self._take_effect_later(effect, faults.random.uniform(0, CALL_LIMIT))
             if early:
                 faults.die(process)
-            scheduler.wait(faults.random.uniform(0, CALL_LIMIT))
+            scheduler.wait(faults.random.uniform(0, CALL_LIMIT / 3))
             raise ra.OutcomeUnknown("timeout")
         if fault == "stall" and early:
             faults.stall(CALL_LIMIT / 4)
-        scheduler.switch_point()
+        faults.travel()
         if fault == "die" and early:
             faults.die(process)
         if fault == "refuse":
@@ -202,7 +228,7 @@ class ShopClient:
         answer = effect()
         if fault == "stall":
             faults.stall(CALL_LIMIT / 4)
-        scheduler.switch_point()
+        faults.answer()
         if fault == "die":
             faults.die(process)
         if fault == "lose":

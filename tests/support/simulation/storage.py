@@ -98,8 +98,11 @@ class BucketBackend:
         yield send("list", lambda: self._request(f"list {', '.join(basenames)}", lambda: self._beside(basenames)))
 
     def _beside(self, basenames: Sequence[str]) -> Page:
-        self.bucket.history.add(ListedBeside(self.bucket.scheduler.now, self.process.name, tuple(basenames)))
-        return self._page([name for name in self.bucket.current if split_extension(name)[0] in basenames])
+        names = [name for name in self.bucket.current if split_extension(name)[0] in basenames]
+        self.bucket.history.add(
+            ListedBeside(self.bucket.scheduler.now, self.process.name, tuple(basenames), tuple(names))
+        )
+        return self._page(names)
 
     def _page(self, names: list[str]) -> Page:
         files = [self.bucket.current[name].described(versioned=self.bucket.versioned, listed=True) for name in names]
@@ -142,7 +145,7 @@ class BucketBackend:
     def _request(self, what: str, effect: Callable[[], T]) -> T:
         """One request: its way to the storage, its effect, and the way of its answer."""
         faults, process = self.faults, self.process
-        fault = faults.strike(process, f"storage {what}", REQUEST_FAULTS)
+        fault = faults.strike(process, "storage", what, REQUEST_FAULTS)
         early = fault is not None and faults.coin()
         if fault == "stall" and early:
             faults.stall()
@@ -158,7 +161,7 @@ class BucketBackend:
             raise
         if fault == "stall" and not early:
             faults.stall()
-        faults.travel()
+        faults.answer()
         if fault == "die":
             faults.die(process)
         if fault == "lose":
@@ -169,11 +172,13 @@ class BucketBackend:
 class SimulatedStorage(ra.ArtworkStorage):
     """The real storage of one process, in front of the bucket."""
 
-    def __init__(self, bucket: Bucket, process: Process, faults: Faults, retry: ra.RetryPolicy) -> None:
+    def __init__(
+        self, bucket: Bucket, process: Process, faults: Faults, retry: ra.RetryPolicy, *, concurrent_reads: bool
+    ) -> None:
         self._bucket_backend = BucketBackend(bucket, process, faults)
         super().__init__(_NO_FILES, "/", location="sim://bucket", retry=retry)
         self.appear_whole = True
-        self.concurrent_reads = False
+        self.concurrent_reads = concurrent_reads
 
     def _connect(self) -> None:
         super()._connect()

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import remote_artwork as ra
+from history import CallBegan, CallEnded, CallTookEffect, Died, Looked
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from simulation.shop import TENANT
@@ -16,7 +17,7 @@ def untrue_outcomes(world: "World") -> list[str]:
     """What the last report says, and is not so. No fault was active during its scan."""
     if not world.reports:
         return []
-    report = world.reports[-1]
+    _, report = world.reports[-1]
     records = {record.key: record for record in world.database.rules.find(TENANT)}
     found = [f"the last report has a fault: {fault.message}" for fault in report.faults]
     for item in report.items:
@@ -67,7 +68,7 @@ def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[O
 
 def unfinished_orders(world: "World") -> list[str]:
     """Orders that are still pending, although their files are good and people have resolved what was uncertain."""
-    last = world.reports[-1]
+    _, last = world.reports[-1]
     why = {item.order_id: f"{item.status} ({item.reason})" for item in last.items}
     records = world.database.rules.find(TENANT)
     found = [f"order {order.id} is still pending: {why.get(order.id)}" for order in world.shop.pending()]
@@ -76,3 +77,40 @@ def unfinished_orders(world: "World") -> list[str]:
         if shown and record.state not in (FulfillState.FULFILLED, FulfillState.UNCERTAIN):
             found.append(f"the shop fulfilled {record.key}, and the ledger has it as {record.state}")
     return found
+
+
+def silent_replacements(world: "World") -> list[str]:
+    """Files that were replaced between the last look and the download, and whose scan did not say so.
+
+    Nothing can prevent it where the storage keeps no versions. A scan that ends sees it, and raises the alarm.
+    """
+    began: dict[int, CallBegan] = {}
+    looks: dict[tuple[str, str], str] = {}
+    replaced: dict[int, str] = {}
+    found = []
+    died = {event.process for event in world.history.events if isinstance(event, Died)}
+    for event in world.history.events:
+        if isinstance(event, Looked):
+            looks[event.process, event.name] = event.content
+        elif isinstance(event, CallBegan) and event.name == "fulfill":
+            began[event.call] = event
+        elif isinstance(event, CallTookEffect) and event.call in began:
+            process = began[event.call].process
+            for name, content in event.contents.items():
+                if looks.get((process, name)) != content:
+                    replaced[event.call] = name
+        elif isinstance(event, CallEnded) and event.call in replaced and event.outcome == "confirmed":
+            call = began[event.call]
+            if call.process in died:
+                continue
+            reports = [report for process, report in world.reports if process == call.process]
+            items = [item for report in reports for item in report.items if item.order_id == call.key.order_id]
+            codes = {code for item in items for code in (item.code, *(note.code for note in item.notes))}
+            if codes.isdisjoint(ALARMS):
+                found.append(
+                    f"call {event.call} printed {replaced[event.call]} as it was replaced, and no report says so"
+                )
+    return found
+
+
+ALARMS = {"replaced_after_send", "replaced_after_send_unpinned", "replacement_not_checked"}

@@ -1,8 +1,8 @@
-"""One run of the simulation: everything in it follows from its seed."""
+"""One run of the simulation: everything in it follows from its setup, its random numbers and the scheduler's choices."""
 
 import logging
 import random as randomness
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,18 +12,17 @@ from attrs import define, field
 import remote_artwork as ra
 from history import PERSON, History
 from invariants import violations
-from simulation.faults import Faults, Profile
+from simulation.faults import Faults
 from simulation.ledger import Database, LedgerConnection
-from simulation.people import ACTIONS, People
-from simulation.scheduler import Process, Scheduler, SimulatedRuntime, Task
+from simulation.people import People
+from simulation.scheduler import Chooser, Process, Scheduler, SimulatedRuntime, Task
+from simulation.setup import LONG_ENOUGH, ScannerSetup, Setup
 from simulation.shop import Shop, ShopClient
 from simulation.storage import EPOCH, Bucket, ContentCheck, SimulatedStorage
-from simulation.truth import unfinished_orders, untrue_outcomes
+from simulation.truth import silent_replacements, unfinished_orders, untrue_outcomes
 
 MOST_SUCCESSORS = 2
 """Processes that start in place of those that died, in one run."""
-LONG_ENOUGH = 3600.0
-"""Seconds after which every lease has ended, and every call."""
 
 
 @define(eq=False)
@@ -31,14 +30,16 @@ class World:
     """Scanners, people, shop, storage and ledger of one run.
 
     Args:
-        seed: Decides everything.
-        profile: What may go wrong; by default by the seed.
-        choose: Decides which task goes on; by default by the seed.
+        setup: What the run is about.
+        random: Decides where faults strike, and everything else that is left open.
+        choose: Decides which task goes on.
+        on_end: Called when the processes of the setup have ended.
     """
 
-    seed: int
-    random: randomness.Random = field(init=False)
-    profile: Profile = field(init=False)
+    setup: Setup
+    random: randomness.Random
+    choose: Chooser
+    on_end: Callable[[], object] = lambda: None
     history: History = field(factory=History, init=False)
     scheduler: Scheduler = field(init=False)
     faults: Faults = field(init=False)
@@ -47,112 +48,107 @@ class World:
     shop: Shop = field(init=False)
     people: People = field(init=False)
     network: Process = field(factory=lambda: Process("network"), init=False)
-    policy: ra.Policy = field(init=False)
+    reports: list[tuple[str, ra.ScanReport]] = field(factory=list, init=False)
     found: list[str] = field(factory=list, init=False)
-    _scanners: int = 0
+    _scanners: int = field(default=0, init=False)
+
+    @classmethod
+    def of_seed(cls, seed: int) -> "World":
+        """The run of one seed."""
+        draw = randomness.Random(seed)
+        setup = Setup.drawn(draw)
+        return cls(setup, draw, partial(choose_at_random, draw, setup.profile.keep))
 
     def __attrs_post_init__(self) -> None:
-        self.random = draw = randomness.Random(self.seed)
-        self.profile = Profile.drawn(draw)
-        self.scheduler = Scheduler(partial(choose_at_random, draw, self.profile.keep))
-        self.faults = Faults(self.scheduler, self.history, draw, self.profile)
+        setup = self.setup
+        self.scheduler = Scheduler(self.choose)
+        self.faults = Faults(self.scheduler, self.history, self.random, setup.profile)
         self.database = Database(self.scheduler, self.history)
-        self.bucket = Bucket(self.scheduler, self.history, versioned=draw.random() < 0.4)
-        recovery = draw.choice(list(ra.Recovery))
+        self.bucket = Bucket(self.scheduler, self.history, versioned=setup.versioned)
         self.shop = Shop(
             self.scheduler,
             self.history,
             self.bucket,
-            recovery=recovery,
-            attaching=draw.choice(list(ra.Attaching)),
-            careless=recovery is ra.Recovery.QUERYABLE and draw.random() < 0.7,
-            shows_key=draw.random() < 0.5,
+            recovery=setup.recovery,
+            attaching=setup.attaching,
+            careless=setup.careless,
+            shows_key=setup.shows_key,
+            shows_effect_after=setup.shows_effect_after,
         )
-        actions = draw.choices(ACTIONS, k=draw.choice((0, 0, 1, 2, 3)))
         self.people = People(
             self.scheduler,
-            draw,
+            self.random,
             self.shop,
             self.bucket,
             self.database,
             Process(PERSON),
-            tuple(actions),
-            pace=draw.choice((0.0, 1.0, 60.0)),
+            actions=setup.actions,
+            pace=setup.pace,
         )
-        self.policy = ra.Policy(fulfill=draw.choice(("when_complete", "when_complete", "per_item")))
         self._open_the_shop()
 
     def _open_the_shop(self) -> None:
-        draw = self.random
-        for number in range(1001, 1001 + draw.choice((2, 2, 2, 3, 4, 6))):
-            count = 1 if draw.random() < 0.75 else 2
-            self.shop.put(
-                ra.Order(str(number), [ra.OrderItem(str(item)) for item in range(1, count + 1)]),
-                f"approved order {number}",
-            )
-            for item in range(1, count + 1):
-                if draw.random() < 0.95:
-                    self.bucket.put(f"{number}_{item}.jpg", good=draw.random() < 0.95)
-
-    def start_scanner(self, *, passes: int = 1, delay: float = 0.0) -> Task:
-        """Start a process that scans so many times."""
-        self._scanners += 1
-        draw = self.random
-        process = Process(
-            f"scanner-{self._scanners}",
-            monotonic_offset=draw.uniform(0, 1e6),
-            wall_skew=draw.choice((0.0, -300.0, 7200.0)) if self.faults.active else 0.0,
-        )
-
-        def scan_all() -> None:
-            if delay:
-                self.scheduler.wait(delay)
-            scanner = self.scanner(process)
-            for _ in range(passes):
-                report = scanner.scan()
-                self.reports.append(report)
-                self.scheduler.switch_point()
-
-        return self.scheduler.spawn(process, "scan", scan_all)
-
-    reports: list[ra.ScanReport] = field(factory=list, init=False)
-
-    def scanner(self, process: Process) -> ra.Scanner:
-        """The scanner of one process, with connections of its own."""
-        runtime = SimulatedRuntime(self.scheduler, process)
-        retry = ra.RetryPolicy(sleep=runtime.sleep)
-        return ra.Scanner(
-            SimulatedStorage(self.bucket, process, self.faults, retry),
-            ShopClient(self.shop, process, self.faults, self.network),
-            ledger=LedgerConnection(self.database, process, self.faults),
-            policy=self.policy,
-            checks=[ContentCheck(self.history, self.scheduler, process)],
-            retry=retry,
-            clock=partial(self._wall_clock, process),
-        )
-
-    def _wall_clock(self, process: Process) -> datetime:
-        return EPOCH + timedelta(seconds=self.scheduler.now + process.wall_skew)
+        position = 0
+        for number, count in enumerate(self.setup.orders, start=1001):
+            items = [ra.OrderItem(str(item)) for item in range(1, count + 1)]
+            self.shop.put(ra.Order(str(number), items), f"approved order {number}")
+            for item in items:
+                if position not in self.setup.missing:
+                    self.bucket.put(f"{number}_{item.number}.jpg", good=position not in self.setup.bad)
+                position += 1
 
     def run(self) -> list[str]:
         """Run to the end, and return what must not have happened."""
-        with quiet(self.seed):
-            draw = self.random
-            tasks = [
-                self.start_scanner(passes=draw.choice((1, 1, 2)), delay=draw.choice((0.0, 0.0, 1.0, 100.0)))
-                for _ in range(draw.choice((2, 2, 3)))
-            ]
+        with quiet(self.random):
+            tasks = [self._start_scanner(scanner) for scanner in self.setup.scanners]
             if self.people.actions:
                 tasks.append(self.scheduler.spawn(self.people.process, "person", self.people.act))
             self._go(tasks)
             for _ in range(MOST_SUCCESSORS):
-                if any(task.process.dead for task in tasks) and draw.random() < 0.5:
-                    tasks = [self.start_scanner()]
+                if any(task.process.dead for task in tasks) and self.random.random() < 0.5:
+                    tasks = [self._start_scanner(ScannerSetup())]
                     self._go(tasks)
             self.faults.active = False
+            self.on_end()
             self._come_to_an_end()
         self.found += violations(self.history, versioned=self.bucket.versioned)
+        self.found += silent_replacements(self)
         return self.found
+
+    def _start_scanner(self, scanner: ScannerSetup) -> Task:
+        self._scanners += 1
+        process = Process(f"scanner-{self._scanners}", scanner.monotonic_offset, scanner.wall_skew)
+
+        def scan_all() -> None:
+            if scanner.delay:
+                self.scheduler.wait(scanner.delay)
+            real = self._scanner(process)
+            self.reports.append((process.name, real.scan()))
+            for pause in scanner.pauses:
+                self.scheduler.wait(pause)
+                self.reports.append((process.name, real.scan()))
+
+        return self.scheduler.spawn(process, "scan", scan_all)
+
+    def _scanner(self, process: Process) -> ra.Scanner:
+        """The scanner of one process, with connections of its own."""
+        setup = self.setup
+        runtime = SimulatedRuntime(self.scheduler, process)
+        retry = ra.RetryPolicy(sleep=runtime.sleep)
+        return ra.Scanner(
+            SimulatedStorage(self.bucket, process, self.faults, retry, concurrent_reads=setup.workers > 1),
+            ShopClient(self.shop, process, self.faults, self.network, concurrent_calls=setup.concurrent_calls),
+            ledger=LedgerConnection(self.database, process, self.faults),
+            policy=ra.Policy(fulfill=setup.fulfill),
+            checks=[ContentCheck(self.history, self.scheduler, process)],
+            retry=retry,
+            clock=partial(self._wall_clock, process),
+            runtime=runtime,
+            orders_at_once=setup.workers,
+        )
+
+    def _wall_clock(self, process: Process) -> datetime:
+        return EPOCH + timedelta(seconds=self.scheduler.now + process.wall_skew)
 
     def _go(self, tasks: list[Task]) -> None:
         try:
@@ -165,29 +161,22 @@ class World:
 
     def _come_to_an_end(self) -> None:
         """Without faults, scans go on until nothing changes. Then each order has its end, or a true reason."""
-        for _ in range(2):
-            self.scheduler.now += LONG_ENOUGH
-            self._go([self.start_scanner()])
+        self._scan_alone(2)
         if not self.found:
             self.found += untrue_outcomes(self)
         self.people.clean_up()
-        for _ in range(2):
-            self.scheduler.now += LONG_ENOUGH
-            self._go([self.start_scanner()])
+        self._scan_alone(2)
         if not self.found:
             self.found += unfinished_orders(self)
 
+    def _scan_alone(self, times: int) -> None:
+        for _ in range(times):
+            self.scheduler.now += LONG_ENOUGH
+            self._go([self._start_scanner(ScannerSetup())])
+
     def trace(self) -> str:
         """Everything that happened, for a person."""
-        shop = self.shop
-        lines = [
-            f"seed {self.seed}: {shop.recovery}{' (careless)' if shop.careless else ''}, attaching {shop.attaching}",
-            f"{'versions' if self.bucket.versioned else 'no versions'}, {self.policy.fulfill}, {self.profile}",
-            self.history.render(),
-            *self.found,
-            f"Run it again: python -m pytest tests/crash/test_simulation.py --seed {self.seed}",
-        ]
-        return "\n".join(lines)
+        return "\n".join([str(self.setup), self.history.render(), *self.found])
 
 
 def choose_at_random(draw: randomness.Random, keep: float, ready: list[Task], current: Task | None) -> Task:
@@ -198,12 +187,11 @@ def choose_at_random(draw: randomness.Random, keep: float, ready: list[Task], cu
 
 
 @contextmanager
-def quiet(seed: int) -> Iterator[None]:
-    """No log, and the random numbers of the library by the seed, too."""
-    state = randomness.getstate()
-    before = logging.root.manager.disable
+def quiet(draw: randomness.Random) -> Iterator[None]:
+    """No log, and the random numbers of the library come from the run, too."""
+    state, before = randomness.getstate(), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    randomness.seed(seed)
+    randomness.seed(draw.random())
     try:
         yield
     finally:
