@@ -56,6 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, help="simulate only this seed, and print its history")
     parser.addoption("--thorough", action="store_true", help="also what takes hours: every double crash, 400 kills")
 
 

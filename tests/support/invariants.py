@@ -4,6 +4,7 @@
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from attrs import define, field
 
@@ -52,6 +53,8 @@ class _Call:
     """One call of the shop."""
 
     began: CallBegan
+    seen: Mapping[str, str]
+    """What its process saw last of each file before the call."""
     outcome: str | None = None
     took_effect: bool = False
 
@@ -188,7 +191,11 @@ class _Judge:
     def began(self, event: CallBegan) -> None:
         """A call has a durable intent of the last five seconds, and runs under the lease."""
         row, what = self.rows[event.key], f"{event.process} made call {event.call} ({event.name}) of {event.key}"
-        call = self.calls[event.call] = _Call(event)
+        names = [name for names in event.files.values() for name in names]
+        seen = {
+            name: self.looks[event.process, name][1].content for name in names if (event.process, name) in self.looks
+        }
+        call = self.calls[event.call] = _Call(event, seen)
         if row.holder != event.process:
             self.say(f"{what} without its lease, which {row.holder or 'nobody'} holds")
         elif event.at >= row.until:
@@ -251,8 +258,7 @@ class _Judge:
         if self.effects[began.idempotency_key] > 1:
             self.say(f"{key} was fulfilled {self.effects[began.idempotency_key]} times, last by call {event.call}")
         for name, content in event.contents.items():
-            _, look = self.looks.get((began.process, name), (0, None))
-            if look is not None and look.content != content and not self.versioned:
+            if name in call.seen and call.seen[name] != content and not self.versioned:
                 continue  # replaced between the last look and the download: nothing can prevent it, or tell the ledger
             if content not in self.accepted[name]:
                 self.say(f"{key} was printed with {name}: {content}, which no check accepted")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -121,7 +120,7 @@ class OrderRunner:
     faults: list[Fault] = field(factory=list, init=False)
     _breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
     _down: Fault | None = field(default=None, init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _lock: Condition = field(init=False)
     _renewer: LeaseRenewer = field(init=False)
     _waiting: list[OrderPlan] = field(factory=list, init=False)
     _claimed: deque[_Job] = field(factory=deque, init=False)
@@ -131,6 +130,7 @@ class OrderRunner:
 
     def __attrs_post_init__(self) -> None:
         self._renewer = LeaseRenewer(self.services.workers.runtime, self._lease_for)
+        self._lock = self.services.workers.runtime.condition()
         self._changed = self.services.workers.runtime.condition()
 
     def run(self, plans: Sequence[OrderPlan], report: Callable[[OrderPlan, Iterable[ItemOutcome]], None]) -> None:

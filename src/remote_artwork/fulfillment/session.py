@@ -32,6 +32,7 @@ from remote_artwork.fulfillment.client_calls import ClientCalls
 from remote_artwork.fulfillment.group_commit import GroupCommit
 from remote_artwork.fulfillment.workers import Workers
 from remote_artwork.retry import RetryPolicy
+from remote_artwork.runtime import Condition
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
@@ -133,8 +134,10 @@ class OrderSession:
     is_begun: bool = field(default=False, init=False)
     is_calling: bool = field(default=False, init=False)
     _intent_at: float | None = field(default=None, init=False)
+    _renewal: Condition = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._renewal = self.ledger.workers.runtime.condition()
         self.adopt_lease(self.lease, self.leased_at)
         self._outcomes = {item.number: self.plan.outcome(item) for item in self.plan.items}
 
@@ -229,9 +232,10 @@ class OrderSession:
         Raises:
             LedgerError: The intent is not recorded, or this scan does not hold the lease any more.
         """
-        self.is_calling = True
+        self.begin_call()
+        started = self.monotonic()
         self.advance(*steps)
-        self._intent_at = self.monotonic()
+        self._intent_at = started
 
     def write_deferred(self) -> None:
         """Write what was deferred, if anything was, and give the lease back.
@@ -241,6 +245,11 @@ class OrderSession:
         """
         if self._deferred:
             self.advance(release=True)
+
+    def begin_call(self) -> None:
+        """A call is about to be made. Returns when no renewal of the lease is under way, and none may start."""
+        with self._renewal:
+            self.is_calling = True
 
     def end_call(self, *, succeeded: bool) -> None:
         """A call has ended. Calls that follow a success may start on the same intent, if that is still recent."""
@@ -257,8 +266,9 @@ class OrderSession:
 
     def renew_if_older(self, age: float) -> None:
         """See ``Renewable``. The lease is not renewed during a call: if the call never ends, the lease must."""
-        if not self.is_calling and not self.released and self.monotonic() - self.leased_at > age:
-            self._write(LedgerWrite(lease=self.lease))
+        with self._renewal:
+            if not self.is_calling and not self.released and self.monotonic() - self.leased_at > age:
+                self._write(LedgerWrite(lease=self.lease))
 
     def _write(self, write: LedgerWrite) -> None:
         before = self.monotonic()

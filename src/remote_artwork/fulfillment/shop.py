@@ -337,6 +337,8 @@ class ShopSession:
             return function()
 
         session.unanswered = None
+        if intended:
+            session.begin_call()
         succeeded = False
         try:
             answer = self.services.calls.make(start)

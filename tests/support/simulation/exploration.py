@@ -28,8 +28,7 @@ class Replay:
     preemptions: int
     alternatives: list[int] = field(factory=list, init=False)
     """For each choice so far, how many tasks could be chosen."""
-    active: bool = True
-    """False: the processes that are to be interleaved have ended."""
+    active: bool = field(default=True, init=False)
     _process: Process | None = field(default=None, init=False)
 
     def __call__(self, ready: list[Task], current: Task | None) -> Task:
@@ -49,6 +48,10 @@ class Replay:
             self.preemptions -= 1
         self._process = chosen.process
         return chosen
+
+    def stop(self) -> None:
+        """The processes that are to be interleaved have ended. What follows has one order."""
+        self.active = False
 
     def _options(self, ready: list[Task], current: Task | None) -> list[Task]:
         if current is not None and not self.preemptions:

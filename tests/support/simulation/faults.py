@@ -49,6 +49,9 @@ class Profile:
         )
 
 
+NO_FAULTS = Profile()
+
+
 @define(eq=False)
 class Faults:
     """Decides about each request, by the seed. ``active`` is False once the run is to come to its end."""

@@ -1,5 +1,7 @@
 """Mutants of the protocol: each forgets one thing that keeps an order from being sent twice, or wrong."""
 
+# ruff: noqa: E501 - each mutant quotes the lines that it changes
+
 from simulation.mutation import Mutant
 
 MUTANTS = (

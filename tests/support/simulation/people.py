@@ -33,6 +33,8 @@ class People:
     actions: tuple[Callable[["People"], object], ...] = ()
     pace: float = 0.0
     """The mean time between two actions, in seconds. Zero: whenever the scheduler chooses."""
+    waits: bool = True
+    """With a pace of zero, let up to 200 switch points pass before each action."""
     _approvals: int = 0
     _twins: int = field(default=0, init=False)
 
@@ -42,7 +44,7 @@ class People:
             if self.pace:
                 self.scheduler.wait(self.random.expovariate(1 / self.pace))
             else:
-                for _ in range(self.random.randrange(200)):
+                for _ in range(self.random.randrange(200) if self.waits else 1):
                     self.scheduler.switch_point()
             action(self)
 
@@ -105,6 +107,14 @@ class People:
             twin = evolve(
                 order, id=f"twin-{self._twins}", state=ra.OrderState.PENDING, approval="", fulfillment_key=None
             )
+            self.shop.put(twin, f"approved order {twin.id} with the number {twin.number}")
+
+    def give_number_to_another_order(self) -> None:
+        """Cancel an order, and approve another one with its number."""
+        if order := self._some_order(ra.OrderState.PENDING):
+            self.shop.put(evolve(order, state=ra.OrderState.CANCELLED), f"cancelled order {order.id}")
+            self._twins += 1
+            twin = ra.Order(order.number, order.items, id=f"twin-{self._twins}")
             self.shop.put(twin, f"approved order {twin.id} with the number {twin.number}")
 
     def resolve(self) -> None:
@@ -178,5 +188,6 @@ ACTIONS: tuple[Callable[[People], object], ...] = (
     People.approve_again,
     People.print_by_hand,
     People.add_order_with_same_number,
+    People.give_number_to_another_order,
     People.resolve,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 import remote_artwork as ra
-from simulation.faults import Profile
+from simulation.faults import NO_FAULTS, Profile
 from simulation.people import ACTIONS, People
 
 LONG_ENOUGH = 3600.0
@@ -61,9 +61,10 @@ class Setup:
         scanners: The processes.
         actions: What people do meanwhile.
         pace: The mean time between two actions, in seconds. Zero: whenever the scheduler chooses.
+        waits_before_actions: With a pace of zero, let up to 200 switch points pass before each action.
     """
 
-    profile: Profile = Profile()
+    profile: Profile = NO_FAULTS
     recovery: ra.Recovery = ra.Recovery.QUERYABLE
     attaching: ra.Attaching = ra.Attaching.SEPARATE
     careless: bool = False
@@ -79,6 +80,7 @@ class Setup:
     scanners: tuple[ScannerSetup, ...] = (ScannerSetup(), ScannerSetup())
     actions: tuple[Callable[[People], object], ...] = ()
     pace: float = 0.0
+    waits_before_actions: bool = True
 
     @classmethod
     def drawn(cls, draw: randomness.Random) -> "Setup":

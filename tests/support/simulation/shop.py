@@ -29,8 +29,8 @@ class Shop:
         attaching: Whether artwork is attached by a call of its own.
         careless: A ``QUERYABLE`` shop that prints a fulfilled order again. It promises no more than ``get_order``.
         shows_key: Whether ``get_order`` shows the idempotency key of the fulfillment.
-        shows_effect_after: Seconds after which ``get_order`` shows the effect of a call. Only a shop with ``NONE``, which
-            promises nothing, takes any.
+        shows_effect_after: Seconds after which ``get_order`` shows the effect of a call. Only one with ``NONE`` takes
+            any: it promises nothing.
     """
 
     scheduler: Scheduler

@@ -1,4 +1,4 @@
-"""One run of the simulation: everything in it follows from its setup, its random numbers and the scheduler's choices."""
+"""One run of the simulation. All of it follows from its setup, its random numbers, and the scheduler's choices."""
 
 import logging
 import random as randomness
@@ -84,6 +84,7 @@ class World:
             Process(PERSON),
             actions=setup.actions,
             pace=setup.pace,
+            waits=setup.waits_before_actions,
         )
         self._open_the_shop()
 
