@@ -315,8 +315,21 @@ class TestExplain:
         url, *orders = shop.place
         assert "it was used for order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout
 
+    def test_of_an_order_that_is_sent_already_it_does_not_say_that_it_waits(self, shop):
+        before = shop.orders.read_text()
+        shop.run("scan")
+        shop.orders.write_text(before)
+        url, *orders = shop.place
+        verdict = run("explain", "--order", "1001", url, *orders).stdout.splitlines()[-1]
+        assert verdict.startswith("→ fulfilled earlier on ")
+
 
 class TestLedger:
+    def test_a_ledger_without_orders(self, shop):
+        ended = run("ledger", "list", "--orders-file", shop.orders, "--tenant", "acme")
+        assert ended.returncode == 0
+        assert "no orders for the tenant acme" in ended.stdout
+
     def test_a_person_settles_what_nobody_knows(self, shop):
         (shop.home / "vague.py").write_text(
             "import remote_artwork as ra\nfrom remote_artwork.testing import FakeShop\n"

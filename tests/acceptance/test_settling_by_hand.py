@@ -85,6 +85,6 @@ def test_what_a_scan_has_settled_between_look_and_claim_stays_as_it_is(root, tmp
     monkeypatch.setattr(ra.SqlLedger, "claim", claim)
     refused = case.resolve(word)
     assert refused.exit_code == 2
-    assert "a scan has just resolved order 1001; the ledger now has it as fulfilled" in refused.output
+    assert "a scan has just resolved order 1001; the ledger now records it as fulfilled" in refused.output
     assert case.row.state == "fulfilled"
     assert len(case.shop.calls("fulfill")) == 2

@@ -65,8 +65,11 @@ def list_orders(
         records = list(open_ledger(orders, ledger).find(tenant, state=state))
         if as_json:
             typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
-        else:
+        elif records:
             Console().print(_table(records))
+        else:
+            chosen = f" in the state {state}" if state else ""
+            typer.echo(f"The ledger has no orders{chosen} for the tenant {tenant}. Check --tenant and the ledger.")
         return 0
 
     finish(show)
@@ -131,7 +134,7 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
         why = reason("resolved_by_person", person=person)
         step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
         advance_one(book, lease, [step], release=True)
-        typer.echo(f"The ledger now has order {number} as {after}.")
+        typer.echo(f"The ledger now records order {number} as {after}.")
         return 0
 
     finish(record_outcome)
@@ -189,7 +192,9 @@ def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) ->
         ConfigurationError: The order cannot be resolved now. The message says when to try again.
     """
     if record.state not in UNRESOLVED_STATES:
-        raise ra.ConfigurationError(f"a scan has just resolved order {number}; the ledger now has it as {record.state}")
+        raise ra.ConfigurationError(
+            f"a scan has just resolved order {number}; the ledger now records it as {record.state}"
+        )
     if not fulfilled and record.remaining_call_time:
         rounded_up = format_duration((record.remaining_call_time + timedelta(minutes=1)).total_seconds())
         raise ra.ConfigurationError(

@@ -283,10 +283,10 @@ def unsupported(name: str) -> FileOutcome:
     """The outcome of a file that is named like a print file, but whose extension is not that of a printed format."""
     clean = clean_name(name)
     extension = split_extension(name)[1]
-    if clean.rules:
-        because = reason("extension_to_correct", rules=list(clean.rules), extension=clean.extension.lower())
-    elif is_unfinished(name):
+    if "upload_not_finished" in clean.rules or is_unfinished(name):
         because = reason("wait_for_upload")
+    elif clean.rules:
+        because = reason("extension_to_correct", rules=list(clean.rules), extension=clean.extension.lower())
     elif extension:
         because = reason("format_not_printed", extension=_as_text(extension))
     else:

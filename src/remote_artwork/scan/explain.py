@@ -123,8 +123,14 @@ def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord
     return Explanation(subject=number, steps=tuple(steps), because=because, notes=tuple(notes))
 
 
+_DECIDED = (ItemStatus.FULFILLED, ItemStatus.CANCELLED, ItemStatus.UNCERTAIN, ItemStatus.LATE_REPLACEMENT)
+"""These statuses follow from the state of the whole order, not from the file of one item."""
+
+
 def _order_verdict(plan: OrderPlan) -> Reason:
     waiting = [item for item in plan.items if item.status not in (*HAS_FILES, ItemStatus.NOT_REQUIRED)]
+    if decided := next((item for item in waiting if item.status in _DECIDED), None):
+        return decided.because
     if waiting:
         return order_waits((item.number, item.status) for item in waiting)
     return reason("order_complete") if plan.complete else reason("order_needs_nothing")

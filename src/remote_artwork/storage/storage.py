@@ -465,7 +465,7 @@ def open_storage(
     if not is_supported(location.protocol):
         raise InvalidLocation(
             f"{location}: a URL of the protocol {location.protocol} cannot be opened; "
-            "make its fsspec file system and use ArtworkStorage(file_system, folder)"
+            "in Python, create an fsspec file system and pass it to ArtworkStorage(file_system, folder)"
         )
     if location.protocol in LOCAL and not network.allow_local:
         raise with_operator_note(
