@@ -129,10 +129,11 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks and write the table of the performance page; arguments go to pytest."""
+    """Run the benchmarks and write the tables of the performance page; arguments go to pytest."""
     session.install(".[all]", *group("test"), *group("bench"))
     session.run("pytest", "tests/benchmarks", *session.posargs)
     session.run("python", "tests/benchmarks/listing_peers.py", "docs/explanation/performance_table.md")
+    session.run("python", "tests/benchmarks/throughput.py", "docs/explanation")
 
 
 @nox.session
