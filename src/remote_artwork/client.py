@@ -52,8 +52,9 @@ class FulfillmentClient(Protocol):
     """Access to the orders of a shop. Implement it once for each shop system.
 
     Methods raise the subclasses of ``ClientError``. Each of them except ``OutcomeUnknown`` promises that the call had
-    no effect. ``RateLimited`` and ``Unavailable`` are retried in the same scan, for ``fulfill`` only with
-    ``Recovery.IDEMPOTENT``. Any other exception from ``attach_artwork`` or ``fulfill`` counts as ``OutcomeUnknown``.
+    no effect. ``RateLimited`` and ``Unavailable`` are retried in the same scan; ``Unavailable`` from ``fulfill`` only
+    with ``Recovery.IDEMPOTENT``. Any other exception from ``attach_artwork`` or ``fulfill`` counts as
+    ``OutcomeUnknown``.
 
     A client may have two more members, for a list of orders that cannot be read completely: the attribute
     ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of

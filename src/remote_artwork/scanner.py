@@ -419,10 +419,18 @@ class Scanner:
     def _runner(self, run: _Run, workers: Workers, stop: threading.Event) -> OrderRunner:
         at_once = concurrent_calls(self.client)
         gate = ShopGate(self.runtime, at_once, calls_per_second(self.client))
+        workers.on_interrupt(gate.close)
         services = Dependencies(
             storage=self.storage,
             client=self.client,
-            calls=ClientCalls(gate, workers, run.stopwatch, in_scan_thread=at_once == 1, stop=stop),
+            calls=ClientCalls(
+                gate,
+                workers,
+                run.stopwatch,
+                in_scan_thread=at_once == 1,
+                stop=stop,
+                longest_pause=self.retry.longest_wait,
+            ),
             ledger=GroupCommit(self.ledger, workers, run.stopwatch),
             inspector=self._inspector,
             workers=workers,

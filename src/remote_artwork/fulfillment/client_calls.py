@@ -12,8 +12,8 @@ from attrs import define
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import RateLimited
-from remote_artwork.fulfillment.gate import ShopGate
-from remote_artwork.fulfillment.workers import Workers
+from remote_artwork.fulfillment.gate import GateClosed, ShopGate
+from remote_artwork.fulfillment.workers import Interrupted, Workers
 from remote_artwork.retry import as_caller
 from remote_artwork.scan.stopwatch import Stopwatch
 
@@ -37,6 +37,7 @@ class ClientCalls:
         workers: The threads of the scan.
         stopwatch: Measures the calls and the waiting for them.
         in_scan_thread: Whether every call is made by the thread that called ``scan()``.
+        longest_pause: Seconds. The retry policy waits at most so long.
         stop: When set, no order is begun any more.
         down: Why no further call is made in this scan; None while calls are made.
     """
@@ -46,6 +47,7 @@ class ClientCalls:
     stopwatch: Stopwatch
     in_scan_thread: bool
     stop: threading.Event
+    longest_pause: float
     down: Reason | None = None
 
     @contextmanager
@@ -58,9 +60,11 @@ class ClientCalls:
 
         Raises:
             NotTried: No further call is made in this scan, or none for this order.
+            RateLimited: The shop has asked for a longer pause than the retry policy waits.
+            Interrupted: The scan ends.
         """
         asked = self.stopwatch.monotonic()
-        with self.gate.turn(calls):
+        with self._gate_turn(calls):
             self.stopwatch.add("shop_queue", self.stopwatch.monotonic() - asked)
             if self.down is not None:
                 raise NotTried(ItemStatus.FAILED, self.down)
@@ -68,8 +72,16 @@ class ClientCalls:
                 raise NotTried(ItemStatus.MATCHED, reason("stopped"))
             yield
 
-    def make(self, call: Callable[[], T]) -> T:
-        """Make one call, within a turn."""
+    @contextmanager
+    def _gate_turn(self, calls: int) -> Iterator[None]:
+        try:
+            with self.gate.turn(calls, longest_pause=self.longest_pause):
+                yield
+        except GateClosed as error:
+            raise Interrupted from error
+
+    def make(self, call: Callable[[], T], *, method: str) -> T:
+        """Make one call of a method of the client, within a turn."""
         asked = self.stopwatch.monotonic()
 
         def measured() -> T:
@@ -83,7 +95,7 @@ class ClientCalls:
             finally:
                 seconds = self.stopwatch.monotonic() - started
                 self.stopwatch.add("shop", seconds)
-            self.gate.succeeded(seconds)
+            self.gate.succeeded(seconds, method)
             return answer
 
         return self.workers.in_scan_thread(as_caller(measured)) if self.in_scan_thread else measured()

@@ -82,9 +82,9 @@ class CircuitBreaker:
         """Whether the service counts as down for the rest of the scan."""
         return self._unanswered[service] >= DOWN_AFTER
 
-    def choose_next(self, waiting: int) -> int:
+    def choose_next(self, waiting: int, *, at_random: bool = False) -> int:
         """The position of the order to process next, among this many that wait."""
-        suspect = any(count >= _SUSPECT_AFTER for count in self._unanswered.values())
+        suspect = at_random or any(count >= _SUSPECT_AFTER for count in self._unanswered.values())
         return self.draw(waiting) if suspect else 0
 
 
@@ -184,10 +184,17 @@ class OrderRunner:
         return self._take()
 
     def _choose(self) -> list[OrderPlan]:
-        """The orders to claim next: only as many as are worked on soon."""
+        """The orders to claim next: only as many as are worked on soon.
+
+        With several workers, every second order is chosen at random. Otherwise the first orders of the list, all in
+        hand at once, could make a service count as down in every scan, and no scan would reach the others.
+        """
         count = min(len(self._waiting), max(1, min(self.services.workers.count // 2, _LARGEST_CLAIM)))
         with self._lock:
-            return [self._waiting.pop(self._breaker.choose_next(len(self._waiting))) for _ in range(count)]
+            return [
+                self._waiting.pop(self._breaker.choose_next(len(self._waiting), at_random=bool(position % 2)))
+                for position in range(count)
+            ]
 
     def _claim(self, plans: Sequence[OrderPlan]) -> Sequence[_Job]:
         before = self.services.workers.runtime.monotonic()

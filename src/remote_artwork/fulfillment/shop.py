@@ -146,7 +146,7 @@ class ShopSession:
         def attempt() -> None:
             with self._turn():
                 self._intend_attach(intended)
-                self._call(send, intended=True)
+                self._call(send, "attach_artwork", intended=True)
 
         try:
             self.services.retry.call(attempt, on=ClientError)
@@ -240,7 +240,7 @@ class ShopSession:
             _OrderNotRead: The shop could not be asked.
         """
         try:
-            order: Order | None = self._call(self._get_order)
+            order: Order | None = self._call(self._get_order, "get_order")
         except OrderGone:
             order = None
         except ClientError as error:
@@ -272,7 +272,7 @@ class ShopSession:
         limit = self.services.client.call_limit
         session.intend(session.order_step(FulfillState.FULFILL_INTENT, work=order.work, call_limit=limit))
         try:
-            return self._call(partial(self._send, order, artworks), intended=True)
+            return self._call(partial(self._send, order, artworks), "fulfill", intended=True)
         except (OutcomeUnknown, AlreadyFulfilled):
             raise
         except ClientError as error:
@@ -317,11 +317,12 @@ class ShopSession:
     def _turn(self, calls: int = 1) -> AbstractContextManager[None]:
         return self.services.calls.turn(calls, is_begun=self.session.is_begun)
 
-    def _call(self, function: Callable[[], T], *, intended: bool = False) -> T:
+    def _call(self, function: Callable[[], T], method: str, *, intended: bool = False) -> T:
         """Call the client, within a turn. Any exception that is not a client error leaves the outcome unknown.
 
         Args:
             function: The call.
+            method: The method of the client.
             intended: Whether the call has an effect, for which an intent was recorded.
 
         Raises:
@@ -341,7 +342,7 @@ class ShopSession:
             session.begin_call()
         succeeded = False
         try:
-            answer = self.services.calls.make(start)
+            answer = self.services.calls.make(start, method=method)
             succeeded = True
         except CallNotStarted:
             raise
@@ -391,7 +392,7 @@ class ShopSession:
 
         def read() -> Order:
             with self._turn():
-                return self._call(self._get_order)
+                return self._call(self._get_order, "get_order")
 
         try:
             return self.services.retry.call(read, on=ClientError)

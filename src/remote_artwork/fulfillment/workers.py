@@ -82,6 +82,7 @@ class Workers:
     _running: int = field(default=0, init=False)
     _interruption: BaseException | None = field(default=None, init=False)
     _pending: set[Result[Any]] = field(factory=set, init=False)
+    _listeners: list[Callable[[], object]] = field(factory=list, init=False)
     _helpers: Helpers = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -159,6 +160,12 @@ class Workers:
             self._changed.notify_all()
         for result in pending:
             result.abandon()
+        for listener in self._listeners:
+            listener()
+
+    def on_interrupt(self, listener: Callable[[], object]) -> None:
+        """Call this function when the scan ends early."""
+        self._listeners.append(listener)
 
     def _run_threads(
         self, take: Callable[[], J | None], process: Callable[[J], T], done: Callable[[J, T], None]
