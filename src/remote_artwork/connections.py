@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import define, field, frozen
 
@@ -165,7 +165,7 @@ class _Connection:
         parts = urlsplit(url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         self.http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self.http.putheader("Host", parts.netloc)
+        self.http.putheader("Host", _host_of(parts))
         for name, value in headers.items():
             self.http.putheader(name, value)
         if body is not None:
@@ -182,6 +182,12 @@ class _Connection:
         self._used_at = monotonic()
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Response(status=answer.status, headers=named, body=content)
+
+
+def _host_of(parts: SplitResult) -> str:
+    """The header ``Host``, as a signature covers it: with the port only if it is not the usual one."""
+    usual = f":{http.client.HTTPS_PORT if parts.scheme == 'https' else http.client.HTTP_PORT}"
+    return parts.netloc.rpartition("@")[2].removesuffix(usual)
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:

@@ -105,7 +105,7 @@ def azure_with(**headers):
     key = base64.b64encode(b"an-account-key").decode()
     storage = ra.open_storage("az://prints@account/in/", credentials=ra.AccountKey(key))
     answer = HEAD_OF | {name.replace("_", "-"): value for name, value in headers.items()}
-    storage.internals.backend._wait = lambda *_arguments, **_options: answer
+    storage.internals.backend._look_up = lambda _name: answer
     return storage
 
 

@@ -141,7 +141,8 @@ def test_a_private_container_without_credentials_is_not_empty(azure_server, cont
 def test_an_unused_storage_closes_its_connections(azure_server, container, local_network):
     fs = azure_client.guarded_adlfs(azure_server.endpoint, "devstoreaccount1", azure_server.key, local_network)
     storage = ra.ArtworkStorage(fs, container)
-    assert listed(storage) == {}
+    storage.internals.backend.write("a.png", b"content")  # through the SDK
+    assert set(listed(storage)) == {"a.png"}
     transport, gone = fs.service_client._pipeline._transport, weakref.ref(fs)
     session = transport.session
     del fs, storage

@@ -4,11 +4,12 @@ import gc
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.connections import Connections, ResponseCutShort
+from remote_artwork.connections import Connections, ResponseCutShort, _host_of
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, AddressRefused
 
@@ -106,6 +107,20 @@ def test_requests_in_turn_use_one_connection(get, server):
     assert get(body=b"a body").body == b"after a HEAD"
     assert server.connections == 1
     assert b"Host: " + server.url.removeprefix("http://").encode() in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://storage.example.com:443/b", "storage.example.com"),
+        ("http://storage.example.com:80/b", "storage.example.com"),
+        ("http://storage.example.com:443/b", "storage.example.com:443"),
+        ("https://[2001:db8::1]:9000/b", "[2001:db8::1]:9000"),
+        ("https://[2001:db8::443]/b", "[2001:db8::443]"),
+    ],
+)
+def test_the_header_host_has_the_port_unless_it_is_the_usual_one(url, host):
+    assert _host_of(urlsplit(url)) == host
 
 
 def test_threads_share_no_connection(get, server):

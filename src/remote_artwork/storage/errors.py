@@ -44,13 +44,23 @@ from remote_artwork.storage.providers import Need
 
 
 class HttpStatusError(Exception):
-    """A response with an error status, for ``from_exception``. Keeps no text of the server."""
+    """A response with an error status, for ``from_exception``. Its message has no text of the server.
 
-    def __init__(self, status: int, error_code: str = "", headers: Mapping[str, str] | None = None) -> None:
+    Args:
+        status: The HTTP status.
+        error_code: The storage's own code.
+        headers: The headers of the response.
+        details: Text of the server, only to tell codes apart.
+    """
+
+    def __init__(
+        self, status: int, error_code: str = "", headers: Mapping[str, str] | None = None, *, details: str = ""
+    ) -> None:
         super().__init__(f"HTTP {status} {error_code}".rstrip())
         self.status = status
         self.error_code = error_code
         self.headers = headers
+        self.details = details
 
 
 class CredentialsRejected(StorageDenied):
@@ -302,6 +312,8 @@ def _details(chain: Sequence[BaseException]) -> str:
         response = getattr(link, "response", None)
         if isinstance(response, Mapping):  # botocore
             return str(response.get("Error", {}).get("Message", ""))
+        if isinstance(link, HttpStatusError):
+            return link.details
         details = getattr(link, "additional_info", None)  # azure
         if isinstance(details, Mapping):
             return " ".join(map(str, details.values()))

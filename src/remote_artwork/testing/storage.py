@@ -34,6 +34,9 @@ HOUR = timedelta(hours=1)
 SHORT_READ = 16
 DOWNLOAD_TIMEOUT = 30.0
 
+THREADS = 32
+"""As many as a scan uses at most."""
+
 LARGE = bytes(range(256)) * 1024
 """256 KiB: more than a reader caches in one piece."""
 
@@ -398,12 +401,17 @@ class StorageContract(StorageReading):
 
     @covers("reading")
     def test_several_threads_can_use_one_storage(self, bench: StorageBench, folder: str) -> None:
-        bench.put({f"{folder}/a.png": b"first"})
+        contents = {f"{number}.png": b"%d" % number * 100 for number in range(4)}
+        bench.put({f"{folder}/{name}": content for name, content in contents.items()})
         storage = bench.open(folder)
-        with ThreadPoolExecutor(8) as threads:
-            sizes = list(threads.map(lambda _: storage.stat("a.png").size, range(40)))
-        assert sizes == [5] * 40
-        assert storage.requests == {"list": 0, "head": 40, "get": 0}, "every request is counted"
+        files = {name: storage.stat(name) for name in contents}
+        names = [*contents] * 16
+        with ThreadPoolExecutor(THREADS) as threads:
+            found = list(threads.map(lambda name: storage.stat(name).etag, names))
+            read = list(threads.map(lambda name: storage.reader(files[name]).read(0, 100), names))
+        assert found == [files[name].etag for name in names]
+        assert read == [contents[name] for name in names]
+        assert storage.requests == {"list": 0, "head": 4 + 64, "get": 64}, "every request is counted"
 
     # Replaced files and versions.
 

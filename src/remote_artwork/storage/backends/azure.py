@@ -30,6 +30,8 @@ from remote_artwork.storage.reader import FilePart
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient, ContainerClient
 
+    from remote_artwork.storage.backends.azure_requests import ContainerRequests
+
 FOLDER_MARK = "hdi_isfolder"
 """The metadata field that marks a folder of a hierarchical namespace, which otherwise looks like an empty file."""
 
@@ -86,6 +88,7 @@ class Backend:
         self._lister = Lister(in_order=False)  # the service cannot start a page after a given name
         self._once: Mapping[str, Any] = ONCE
         self._if_not_modified = MatchConditions.IfNotModified
+        self._requests = _own_requests(fs, self._client, call_timeout)
 
     def pages(self, send: Requester) -> Iterator[Page]:
         """List by markers, with as many blobs per page as the storage returns."""
@@ -110,7 +113,11 @@ class Backend:
 
         size = self._page_size or PAGE_SIZE
         try:
-            body = self._wait(list_page, self._client, self.folder + request.prefix, request.token, size)
+            prefix = self.folder + request.prefix
+            if self._requests is not None:
+                body = self._requests.list_page(prefix, request.token, size)
+            else:
+                body = self._wait(list_page, self._client, prefix, request.token, size)
         except ResponseTooLarge:
             if size <= _SMALL_PAGE_SIZE:
                 raise
@@ -120,20 +127,27 @@ class Backend:
 
     def head(self, name: str) -> StoredFile:
         """One HEAD. Includes the version id if the account keeps versions."""
-        headers = self._wait(self._look_up, name)
+        headers = self._look_up(name)
         return self._described(name, headers, parse_size(headers.get("content-length", "")))
 
-    async def _look_up(self, name: str) -> Mapping[str, str]:
-        """The headers of one HEAD."""
+    def _look_up(self, name: str) -> Mapping[str, str]:
+        """The headers of one HEAD; their names are in lower case."""
+        if self._requests is not None:
+            return self._requests.head(self.folder + name)
         from remote_artwork.storage.backends.azure_client import ResponseHeaders
 
         headers = ResponseHeaders()
-        await self._blob(name).get_blob_properties(raw_response_hook=headers.keep, **self._once)
+        self._wait(self._blob(name).get_blob_properties, raw_response_hook=headers.keep, **self._once)
         return headers.by_name
 
     def get(self, file: StoredFile, start: int, end: int) -> FilePart:
         """One ranged GET of the pinned version. The ETag must be the same."""
-        content, headers = self._wait(self._download, file, start, end)
+        if self._requests is not None:
+            key, version_id = self.folder + file.name, self._version(file)
+            answer = self._requests.get(key, start, end, etag=file.etag, version_id=version_id)
+            content, headers = answer.body, answer.headers
+        else:
+            content, headers = self._wait(self._download, file, start, end)
         size = parse_size(headers.get("content-range", "").rpartition("/")[2])
         return FilePart(content=content, file=self._described(file.name, headers, size))
 
@@ -262,6 +276,15 @@ class Backend:
 
     def _wait(self, request: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
         return run_sync(self._fs.loop, request, *arguments, timeout=self._call_timeout, **options)
+
+
+def _own_requests(fs: AbstractFileSystem, client: ContainerClient, timeout: float) -> ContainerRequests | None:
+    """What sends lookups, reads and listings; None: the SDK's client does."""
+    from remote_artwork.storage.backends.azure_requests import ContainerRequests
+
+    connections = getattr(fs, "connections", None)  # a file system that the user made has none
+    requests = None if connections is None else ContainerRequests(client, connections, timeout)
+    return requests if requests is not None and requests.is_supported() else None
 
 
 def _check_available(name: str, *, encoding: str, tier: str, archive_status: str) -> None:

@@ -23,6 +23,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
+from remote_artwork.connections import Connections
 from remote_artwork.errors import ConfigurationError
 from remote_artwork.http import NetworkPolicy, bound, check_complexity, open_session
 from remote_artwork.storage.backends.base import isolated_fs
@@ -59,7 +60,7 @@ def guarded_adlfs(url: str, account: str, credentials: Credentials, network: Net
         url, credential=credential, transport=_GuardedTransport(network), user_agent_use_env=False, **ONCE
     )
     share_sas = isinstance(credentials, SasToken) and credentials.share_sas
-    return isolated_fs(_GuardedAzureFileSystem, client=client, share_sas=share_sas)
+    return isolated_fs(_GuardedAzureFileSystem, client=client, share_sas=share_sas, network=network)
 
 
 class _GuardedAzureFileSystem(AzureBlobFileSystem):  # type: ignore[misc] # adlfs has no types
@@ -70,14 +71,16 @@ class _GuardedAzureFileSystem(AzureBlobFileSystem):  # type: ignore[misc] # adlf
     Args:
         client: Makes every request. Closed when the file system is no longer used.
         share_sas: Whether the client's SAS may be shared.
+        network: Guards the connections for frequent requests.
     """
 
     cachable = False
 
-    def __init__(self, client: BlobServiceClient, *, share_sas: bool) -> None:
+    def __init__(self, client: BlobServiceClient, *, share_sas: bool, network: NetworkPolicy) -> None:
         AsyncFileSystem.__init__(self, asynchronous=False, use_listings_cache=False)
         self.service_client = client
         self.share_sas = share_sas
+        self.connections = Connections(network)
         weakref.finalize(self, _close, client, self.loop, os.getpid())
 
 
