@@ -21,6 +21,7 @@ class MyShop:
     recovery = ra.Recovery.IDEMPOTENT  # a second call with the same key has no effect: see fulfill
     attaching = ra.Attaching.SEPARATE
     call_limit = timedelta(seconds=30)
+    concurrent_calls = 1  # the dictionaries below are not made for several threads
 
     def __init__(self, orders: Iterable[ra.Order]) -> None:
         self.orders = {order.id: order for order in orders}

@@ -28,6 +28,7 @@ class DeskClient:
     recovery = ra.Recovery.IDEMPOTENT
     attaching = ra.Attaching.SEPARATE
     call_limit = timedelta(seconds=30)
+    concurrent_calls = 1  # a database in a file has one writer; with a database server, several calls may run at once
 
     def pending_orders(self) -> Iterable[ra.Order]:
         with self._read_session() as session:

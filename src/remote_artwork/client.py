@@ -1,6 +1,6 @@
 """The interfaces that a shop or an extension implements.
 
-All methods are synchronous. One instance is called by one thread at a time, unless its docstring says otherwise.
+All methods are synchronous. Each docstring says which threads call its methods.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from math import inf
 from typing import Protocol, cast, runtime_checkable
 
 from remote_artwork.core.events import Event
@@ -60,8 +61,18 @@ class FulfillmentClient(Protocol):
     ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of
     ``OrderFinder`` finds orders by number.
 
+    Two more attributes say how many calls the shop bears:
+
+    - ``concurrent_calls``: how many calls may run at once, 1 unless given. With 1, every call comes from the thread
+      that called ``scan()``. Above 1, ``get_order``, ``attach_artwork`` and ``fulfill`` come from several threads at
+      once, each with a copy of the context variables of that thread. The scanner starts with 4 calls at once and makes
+      more while the shop does not become slower.
+    - ``calls_per_second``: how many calls may start per second, as a number above zero. None unless given: a shop that
+      raises ``RateLimited`` is called less often. Count calls, not requests: if a method sends two requests to a shop
+      that allows 10 requests per second, declare 5.
+
     The three properties may be class attributes. A client with ``Attaching.SEPARATE`` also has the method of
-    ``ArtworkAttacher``. All calls come from one thread at a time.
+    ``ArtworkAttacher``.
     """
 
     @property
@@ -199,6 +210,25 @@ def client_problem(client: FulfillmentClient) -> str | None:
             attacher(client)
         except ConfigurationError as error:
             return str(error)
+    return _speed_problem(client)
+
+
+def _speed_problem(client: FulfillmentClient) -> str | None:
+    """What is wrong with the number of calls that the client allows."""
+    calls: object = getattr(client, "concurrent_calls", 1)
+    if not isinstance(calls, int) or isinstance(calls, bool) or calls < 1:
+        return (
+            f"{type(client).__name__}.concurrent_calls is {calls!r}; set it to the number of calls that may run at "
+            "once, a whole number from 1"
+        )
+    rate: object = getattr(client, "calls_per_second", None)
+    if rate is None:
+        return None
+    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < inf:
+        return (
+            f"{type(client).__name__}.calls_per_second is {rate!r}; set it to the number of calls that the shop allows "
+            "per second, above zero, or to None if it is not known"
+        )
     return None
 
 
@@ -373,11 +403,10 @@ class Observer(Protocol):
 
 
 def concurrent_calls(client: FulfillmentClient) -> int:
-    """How many calls of the client may run at once."""
-    return int(getattr(client, "concurrent_calls", 1))
+    """How many calls of the client may run at once. ``client_problem`` has validated it."""
+    return cast("int", getattr(client, "concurrent_calls", 1))
 
 
 def calls_per_second(client: FulfillmentClient) -> float | None:
-    """How many calls the shop allows per second; None if the client does not say it."""
-    rate = getattr(client, "calls_per_second", None)
-    return None if rate is None else float(rate)
+    """How many calls may start per second; None if the client does not say it. ``client_problem`` has validated it."""
+    return cast("float | None", getattr(client, "calls_per_second", None))

@@ -54,10 +54,8 @@ class On:
 class ConcurrentShop(FakeShop):
     """Allows four calls at once, and waits until four ``fulfill`` calls run."""
 
-    concurrent_calls = 4
-
     def __init__(self, orders):
-        super().__init__(orders)
+        super().__init__(orders, concurrent_calls=4)
         self.barrier, self.threads = threading.Barrier(4), set()
 
     def fulfill(self, order, artworks, *, idempotency_key):
@@ -286,6 +284,53 @@ def test_a_file_is_not_read_to_its_end_for_a_scan_that_was_interrupted(storage):
     with pytest.raises(KeyboardInterrupt):
         scanner(storage, Thorough(), orders_at_once=2, observer=InterruptingOn(OrderFulfilled)).scan()
     assert "2_1.pdf" in stopped
+
+
+class LimitingShop(FakeShop):
+    """Allows four calls at once, and answers one call with HTTP 429."""
+
+    def __init__(self, orders, retry_after):
+        super().__init__(orders, concurrent_calls=4)
+        self.retry_after, self.asked, self.refused = retry_after, 0, threading.Event()
+
+    def get_order(self, order_id):
+        with self._lock:
+            self.asked += 1
+            is_refused = self.asked == 4
+        if is_refused:
+            self.refused.set()
+            raise ra.RateLimited("slow down", retry_after=self.retry_after)
+        return super().get_order(order_id)
+
+
+def test_one_refused_call_slows_all_workers_and_loses_no_order(storage):
+    shop = LimitingShop(orders()[:6], retry_after=0.1)
+    retry = ra.RetryPolicy(sleep=lambda _seconds: None)
+    report = scanner(storage, shop=shop, orders_at_once=4, retry=retry).scan()
+    assert report.counts == {ra.ItemStatus.FULFILLED: 6}
+    assert shop.asked == 7
+    assert report.timings.shop_queue > 0.1
+
+
+def test_a_pause_that_is_too_long_ends_the_waits_of_all_workers(storage):
+    shop = LimitingShop(orders(), retry_after=36_000.0)
+    report = scanner(storage, shop=shop, orders_at_once=4).scan()
+    assert report.counts[ra.ItemStatus.FAILED] >= len(ALL) - 6
+    assert shop.asked <= 7  # those that ran at the same time
+    assert {item.code for item in report.items} <= {"fulfilled", "not_tried", "order_not_read"}
+
+
+def test_ctrl_c_ends_the_waits_for_the_shop(storage):
+    class Shop(LimitingShop):
+        def fulfill(self, *_args, **_options):
+            assert self.refused.wait(PATIENCE)
+            raise KeyboardInterrupt
+
+    shop = Shop(orders(), retry_after=36_000.0)
+    retry = ra.RetryPolicy(longest_wait=72_000.0, budget=1e9, sleep=lambda _seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        scanner(storage, shop=shop, orders_at_once=4, retry=retry).scan()
+    assert not worker_threads()
 
 
 @pytest.mark.parametrize("number", [0, -1, True, 1.5, "2"])

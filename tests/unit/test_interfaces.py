@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.client import client_problem
+from remote_artwork.client import calls_per_second, client_problem, concurrent_calls
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -32,6 +32,29 @@ def test_any_limit_up_to_a_week_will_do(limit):
 def test_a_promise_of_another_type_is_a_flaw(promise):
     [name] = promise
     assert f"FakeShop.{name} must be a " in str(client_problem(FakeShop([], **promise)))
+
+
+@pytest.mark.parametrize("calls", [0, -1, True, 1.5, "4", None], ids=repr)
+def test_a_number_of_concurrent_calls_that_makes_no_sense_is_refused(calls):
+    with pytest.raises(
+        ra.ConfigurationError, match=r"^FakeShop\.concurrent_calls is .*; set it to the number of calls"
+    ):
+        scanner(concurrent_calls=calls)
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, True, float("nan"), float("inf"), "2"], ids=repr)
+def test_a_rate_that_makes_no_sense_is_refused(rate):
+    with pytest.raises(
+        ra.ConfigurationError, match=r"^FakeShop\.calls_per_second is .*; set it to the number of calls"
+    ):
+        scanner(calls_per_second=rate)
+
+
+def test_the_number_of_calls_and_the_rate_are_those_of_the_client():
+    shop = FakeShop([], concurrent_calls=8, calls_per_second=2)
+    assert client_problem(shop) is None
+    assert (concurrent_calls(shop), calls_per_second(shop)) == (8, 2)
+    assert (concurrent_calls(object()), calls_per_second(object())) == (1, None)
 
 
 def test_a_client_that_attaches_with_fulfill_needs_no_attach_artwork():

@@ -33,6 +33,7 @@ class OscarClient:
     recovery = ra.Recovery.IDEMPOTENT
     attaching = ra.Attaching.SEPARATE
     call_limit = timedelta(minutes=2)  # well above the timeout of the database
+    concurrent_calls = 1  # a database connection of Django belongs to the thread that opened it
 
     def pending_orders(self) -> Iterator[ra.Order]:
         pending = _orders().filter(status=settings.AWAITING_ARTWORK).order_by("pk")

@@ -120,7 +120,13 @@ class ShopApi:
         raise TypeError(f"{self!r} contains a key and cannot be pickled; create it where it is used")
 
     def read(
-        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        wait_if_limited: bool = True,
     ) -> Response:
         """Sends a request that has no effect. Retries it as the policy says.
 
@@ -129,13 +135,16 @@ class ShopApi:
             path: Begins with ``/``; already percent-encoded.
             params: The query.
             json: The body, for APIs that search by POST.
+            wait_if_limited: False: ``RateLimited`` is raised at once. Pass it in ``get_order``, ``attach_artwork`` and
+                ``fulfill``: the scan then lets all its workers wait, and calls the shop less often.
 
         Raises:
             Unavailable: The shop gave no usable response.
             RateLimited, AuthenticationFailed, OrderGone, ClientError: The shop refused.
         """
         target = f"{path}?{urlencode(params)}" if params else path
-        return self._retry.call(partial(self._send, method, target, json, unclear=Unavailable), on=ClientError)
+        retried = ClientError if wait_if_limited else Unavailable
+        return self._retry.call(partial(self._send, method, target, json, unclear=Unavailable), on=retried)
 
     def change(self, method: str, path: str, *, json: object) -> Response:
         """Sends a request that has an effect, once.

@@ -60,7 +60,8 @@ class GelatoClient:
 
     Args:
         api_key: The API key of the account. Never shown.
-        placements: Returns the placements of an item that need a file; none to send the item as it is.
+        placements: Returns the placements of an item that need a file; none to send the item as it is. Called by
+            several threads at once, unless ``concurrent_calls`` is 1.
         stores: Store ids; only their orders are read. Empty: all stores.
         api: The URL of the API.
         timeout: Seconds to connect, and to wait for each part of a response.
@@ -74,6 +75,10 @@ class GelatoClient:
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
     attaching: ClassVar[Attaching] = Attaching.WITH_FULFILL
     call_limit: timedelta = timedelta(minutes=5)
+    concurrent_calls: int = 16
+    """How many calls may run at once. Each request has its own connection."""
+    calls_per_second: float | None = None
+    """Gelato documents HTTP 429, but no number of requests. Set it if your account has a limit."""
 
     def __init__(
         self,
@@ -98,7 +103,10 @@ class GelatoClient:
 
     def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
         """Searches, then reads each order, because search results contain no items."""
-        return iter_orders((order_id, number, partial(self.get_order, order_id)) for order_id, number in self._search())
+        return iter_orders(
+            (order_id, number, partial(self._get_order, order_id, wait_if_limited=True))
+            for order_id, number in self._search()
+        )
 
     def _search(self) -> Iterator[tuple[str, str | None]]:
         """Id and number of each pending order."""
@@ -123,9 +131,13 @@ class GelatoClient:
 
         Raises:
             OrderGone: Gelato does not know the order.
+            RateLimited: Too many requests. It is not waited for here: the scan lets all its workers wait.
             InvalidOrder: Gelato's response is not a valid order.
         """
-        return self._parse(self._api.read("GET", _path(order_id)).json())
+        return self._get_order(order_id, wait_if_limited=False)
+
+    def _get_order(self, order_id: str, *, wait_if_limited: bool) -> Order:
+        return self._parse(self._api.read("GET", _path(order_id), wait_if_limited=wait_if_limited).json())
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - Gelato takes no key
         """Sets the files and confirms the order with one PATCH.

@@ -70,6 +70,8 @@ class OrdersFile:
 
     recovery = Recovery.IDEMPOTENT
     attaching = Attaching.SEPARATE
+    concurrent_calls = 1
+    """Every change locks the file and writes the whole of it, so several at once would only wait for each other."""
     call_limit: timedelta = field(default=timedelta(seconds=30), kw_only=True)
 
     def pending_orders(self) -> Iterable[Order]:

@@ -71,7 +71,8 @@ class WooCommerceClient:
         url: The address of WordPress, for example ``https://shop.example``.
         consumer_key: Of a REST API key with read and write permission. Never shown.
         consumer_secret: The secret of that key. Never shown.
-        placements: Returns the placements of a line item that need a file; none if it needs no artwork.
+        placements: Returns the placements of a line item that need a file; none if it needs no artwork. Called by
+            several threads at once, unless ``concurrent_calls`` is 1.
         timeout: Seconds to connect, and to wait for each part of a response.
         retry: Retries requests that have no effect.
         network: Which addresses may be contacted. By default any, because the operator chose the URL. Pass
@@ -85,6 +86,11 @@ class WooCommerceClient:
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
     attaching: ClassVar[Attaching] = Attaching.SEPARATE
     call_limit: timedelta = timedelta(minutes=5)
+    concurrent_calls: int = 8
+    """How many calls may run at once. Each request has its own connection. A small WordPress server works on about as
+    many requests at once; the scan makes fewer calls if the shop becomes slower."""
+    calls_per_second: float | None = None
+    """The API has no limit of its own, but your host may have one. Attaching and confirming send two requests each."""
     numbers_unique: bool = False
     """Set it to True where no plug-in numbers the orders: WooCommerce's own numbers are ids. Then orders are sent even
     if a later page of the list cannot be read."""
@@ -136,6 +142,7 @@ class WooCommerceClient:
 
         Raises:
             OrderGone: The shop does not know the order.
+            RateLimited: Too many requests. It is not waited for here: the scan lets all its workers wait.
             InvalidOrder: The shop's response is not a valid order.
         """
         return self._parse(self._read(order_id))
@@ -183,7 +190,7 @@ class WooCommerceClient:
         return content
 
     def _read(self, order_id: str) -> Mapping[str, Any]:
-        content: Mapping[str, Any] = self._api.read("GET", _path(order_id)).json()
+        content: Mapping[str, Any] = self._api.read("GET", _path(order_id), wait_if_limited=False).json()
         return content
 
     @parsing()

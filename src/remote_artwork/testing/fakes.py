@@ -63,6 +63,8 @@ class FakeShop:
             order again.
         attaching: With ``WITH_FULFILL``, a call of ``attach_artwork`` fails the test.
         call_limit: The longest time a call may take.
+        concurrent_calls: How many calls may run at once.
+        calls_per_second: How many calls may start per second.
         download: Returns the bytes of an artwork, or raises ``ArtworkUnreachable``. By default nothing is downloaded.
         journal: Every call, in order.
         effects: Idempotency key → how many ``fulfill`` calls with it took effect. A correct scan never exceeds 1.
@@ -73,6 +75,8 @@ class FakeShop:
     recovery: Recovery = field(default=Recovery.QUERYABLE, kw_only=True)
     attaching: Attaching = field(default=Attaching.SEPARATE, kw_only=True)
     call_limit: timedelta = field(default=timedelta(minutes=2), kw_only=True)
+    concurrent_calls: int = field(default=1, kw_only=True)
+    calls_per_second: float | None = field(default=None, kw_only=True)
     download: Callable[[Artwork], bytes] | None = field(default=None, kw_only=True)
     journal: list[Call] = field(factory=list, init=False)
     effects: Counter[str] = field(factory=Counter, init=False)

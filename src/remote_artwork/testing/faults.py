@@ -180,6 +180,9 @@ class FaultyClient:
         faults: The planned faults.
     """
 
+    concurrent_calls = 1
+    """One call at a time, whatever the other client allows: faults are planned by the number of a call."""
+
     def __init__(self, client: FulfillmentClient, faults: Faults) -> None:
         self.client = client
         self.faults = faults
