@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from attrs import define
@@ -37,7 +37,7 @@ class ClientCalls:
         workers: The threads of the scan.
         stopwatch: Measures the calls and the waiting for them.
         in_scan_thread: Whether every call is made by the thread that called ``scan()``.
-        longest_pause: Seconds. The retry policy waits at most so long.
+        longest_pause: Seconds. Orders are not tried while the shop asks for a longer pause.
         stop: When set, no order is begun any more.
         down: Why no further call is made in this scan; None while calls are made.
     """
@@ -60,25 +60,22 @@ class ClientCalls:
 
         Raises:
             NotTried: No further call is made in this scan, or none for this order.
-            RateLimited: The shop has asked for a longer pause than the retry policy waits.
             Interrupted: The scan ends.
         """
         asked = self.stopwatch.monotonic()
-        with self._gate_turn(calls):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.gate.turn(calls, longest_pause=self.longest_pause))
+            except GateClosed as error:
+                raise Interrupted from error
+            except RateLimited as error:  # no call was made for this order, so it is no refusal of one
+                raise NotTried(ItemStatus.FAILED, reason("not_tried", error=str(error))) from error
             self.stopwatch.add("shop_queue", self.stopwatch.monotonic() - asked)
             if self.down is not None:
                 raise NotTried(ItemStatus.FAILED, self.down)
             if self.stop.is_set() and not is_begun:
                 raise NotTried(ItemStatus.MATCHED, reason("stopped"))
             yield
-
-    @contextmanager
-    def _gate_turn(self, calls: int) -> Iterator[None]:
-        try:
-            with self.gate.turn(calls, longest_pause=self.longest_pause):
-                yield
-        except GateClosed as error:
-            raise Interrupted from error
 
     def make(self, call: Callable[[], T], *, method: str) -> T:
         """Make one call of a method of the client, within a turn."""
