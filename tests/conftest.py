@@ -45,10 +45,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what tests have told, and what was left out because a server is not installed."""
+    """Print the summaries of tests, and which tests were left out because a server is not installed."""
     for report in terminalreporter.stats.get("passed", []):
-        for told in (value for name, value in report.user_properties if name == "told"):
-            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {'; '.join(told)}")
+        for lines in (value for name, value in report.user_properties if name == "summary"):
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {'; '.join(lines)}")
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
     missing = Counter(reason.removeprefix("Skipped: ") for reason in reasons if reason.endswith(NOT_INSTALLED))
     for reason, tests in missing.items():

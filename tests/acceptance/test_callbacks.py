@@ -31,7 +31,7 @@ def calls_of(scanner):
 
 
 @pytest.mark.parametrize("call", ["plan", "scan", "explain", "a task"])
-def test_an_observer_that_calls_its_scanner_gets_an_error_and_the_scan_goes_on(storage, call):
+def test_an_observer_that_calls_its_scanner_gets_an_error_and_the_scan_continues(storage, call):
     errors = []
 
     class Observer:
@@ -123,7 +123,7 @@ NOT_A_RESULT = {
 
 @pytest.mark.parametrize("answer", NOT_A_RESULT.values(), ids=NOT_A_RESULT)
 @pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
-def test_a_call_that_returns_before_its_work_is_done_is_no_success(storage, attaching, answer):
+def test_a_call_that_returns_before_its_work_is_done_is_not_a_success(storage, attaching, answer):
     """Wrapped methods do not look asynchronous when the scanner is made."""
 
     class Shop(FakeShop):
@@ -142,7 +142,7 @@ FAILURES = [False, 0, -1, 1.0, ra.NotPending("cancelled"), {"error": "cancelled"
 
 
 @pytest.mark.parametrize("answer", FAILURES, ids=lambda answer: type(answer).__name__)
-def test_a_call_that_returns_a_failure_is_no_success(storage, answer):
+def test_a_call_that_returns_a_failure_is_not_a_success(storage, answer):
     class Shop(FakeShop):
         def fulfill(self, *_arguments, **_options):
             return answer

@@ -1,4 +1,4 @@
-"""A fulfill call was begun, and nobody knows what became of it: nothing that happens meanwhile counts as an answer."""
+"""A fulfill call was started and its outcome is unknown: nothing that happens meanwhile counts as an answer."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ class PrintsWhatItHolds(FakeShop):
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: type(error).__name__)
-def test_a_refused_repeat_tells_nothing_of_the_call_before_it(root, refusal):
+def test_a_refused_repeat_says_nothing_about_the_first_call(root, refusal):
     case = Case(root)
     case.lose_the_answer(done=False)
     case.shop.fail_next("fulfill", refusal)
@@ -49,7 +49,7 @@ def test_a_refused_repeat_tells_nothing_of_the_call_before_it(root, refusal):
     assert list(case.shop.effects.values()) == [1]
 
 
-def test_a_refused_attach_before_a_repeat_tells_nothing_of_the_call_either(root):
+def test_a_refused_attach_before_a_repeat_says_nothing_about_the_first_call(root):
     case = Case(root)
     case.lose_the_answer(done=False)
     case.shop.fail_next("attach_artwork", ra.NotPending("in production"))
@@ -72,7 +72,7 @@ def test_a_file_that_is_replaced_after_a_refused_repeat_is_never_sent_in_its_pla
 
 
 @pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT, ra.Recovery.QUERYABLE], ids=str)
-def test_a_state_that_is_none_of_the_three_is_no_sign_that_nothing_was_printed(root, recovery):
+def test_another_state_does_not_prove_that_nothing_was_printed(root, recovery):
     case = Case(root, recovery)
     case.lose_the_answer(done=True)
     case.edit(state=ra.OrderState.OTHER, fulfillment_key=None)
@@ -121,7 +121,7 @@ def test_another_order_with_the_same_number_waits_for_a_call_in_doubt_with_its_f
 
 
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
-def test_a_new_approval_waits_until_the_call_of_the_old_one_is_settled(root, recovery):
+def test_a_new_approval_waits_until_the_call_of_the_old_one_is_resolved(root, recovery):
     case = Case(root, recovery, order=ra.Order("1001", [ra.OrderItem("1")], approval="a"))
     case.lose_the_answer(done=False)
     case.edit(approval="b")
@@ -151,7 +151,7 @@ def test_a_call_in_doubt_is_reported_also_when_nothing_of_the_order_needs_artwor
     assert "not-fulfilled" in item.reason
 
 
-def test_an_item_that_was_removed_before_the_call_is_none_of_its_files(root):
+def test_an_item_that_was_removed_before_the_call_is_not_part_of_it(root):
     two = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])
     case = Case(root, order=two)
     case.files.pipe(f"{root}/1001_2.jpg", JPEG)
@@ -184,7 +184,7 @@ def test_an_order_that_carries_another_key_says_so(root):
     assert "with another idempotency key" in item.reason
 
 
-def test_the_answer_about_another_order_is_none(root):
+def test_an_answer_about_another_order_does_not_count(root):
     class Mistaken(FakeShop):
         def get_order(self, order_id):
             del order_id

@@ -17,7 +17,7 @@ def shop(tmp_path):
 
 
 class TestDemo:
-    def test_shows_every_outcome_and_fulfils_the_good_orders(self, tmp_path):
+    def test_shows_every_outcome_and_fulfills_the_good_orders(self, tmp_path):
         ended = run("demo", tmp_path / "demo")
 
         assert ended.returncode == 0, ended.stderr
@@ -47,7 +47,7 @@ class TestDemo:
 
 
 class TestNewFiles:
-    def test_a_file_that_may_still_be_written_waits_unless_told_otherwise(self, shop):
+    def test_a_file_that_may_still_be_written_waits_by_default(self, shop):
         os.utime(shop.artwork / "1001_1.jpg")
         waiting = shop.run("scan")
         assert (waiting.returncode, shop.statuses()["1001"]) == (0, "pending_approval")
@@ -55,14 +55,14 @@ class TestNewFiles:
         assert shop.run("scan", "--settle-for", "none").returncode == 0
         assert set(shop.statuses().values()) == {"fulfilled"}
 
-    def test_a_wait_that_is_none_is_refused(self, shop):
+    def test_an_invalid_duration_is_refused(self, shop):
         ended = shop.run("scan", "--settle-for", "soon")
         assert ended.returncode == 2
         assert "--settle-for 'soon': it is not a duration above 0; write none, or a number" in ended.stderr
 
 
 class TestScan:
-    def test_fulfils_and_says_so_the_second_time_too(self, shop):
+    def test_fulfills_and_reports_it_in_the_second_scan_too(self, shop):
         first = shop.run("scan")
         assert (first.returncode, first.stderr) == (0, "")
         assert set(shop.statuses().values()) == {"fulfilled"}
@@ -90,7 +90,7 @@ class TestScan:
         shop.run("scan", "--limit", "1")
         assert list(shop.statuses().values()) == ["fulfilled", "pending_approval"]
 
-    def test_a_client_of_ones_own(self, shop):
+    def test_your_own_client(self, shop):
         (shop.home / "my_shop.py").write_text(
             "import remote_artwork as ra\nfrom remote_artwork.testing import FakeShop\n"
             "def make():\n    return FakeShop([ra.Order('1001', [ra.OrderItem('1')])])\n"
@@ -230,7 +230,7 @@ class TestExitCodes:
         shop = Shop(tmp_path / "s", "1001_1.jpg", "1001_1.png", orders={"1001": [{"number": "1"}]})
         assert shop.run("scan").returncode == 1
 
-    def test_0_when_files_are_awaited(self, tmp_path):
+    def test_0_when_orders_wait_for_files(self, tmp_path):
         shop = Shop(tmp_path / "s", orders={"1001": [{"number": "1"}]})
         assert shop.run("scan").returncode == 0
 
@@ -256,7 +256,7 @@ class TestExitCodes:
         assert ended.stdout == ""
         assert tree(shop.home) == before
 
-    def test_2_for_a_service_accounts_key_that_is_none(self, shop, tmp_path):
+    def test_2_for_an_invalid_key_of_a_service_account(self, shop, tmp_path):
         key = tmp_path / "key.json"
         key.write_text('{"type": "service_account", "token_uri": "https://hush.example.com"}')
         ended = run("scan", "gs://prints/in/", "--orders-file", shop.orders, "--credentials", key)
@@ -270,7 +270,7 @@ class TestExitCodes:
         assert "nowhere" in ended.stderr
         assert set(shop.statuses().values()) == {"pending_approval"}
 
-    def test_2_for_a_ledger_that_is_no_database(self, shop):
+    def test_2_for_a_ledger_that_is_not_a_database(self, shop):
         text = shop.home / "notes.txt"
         text.write_text("not a database, but somebody's notes" * 99)
         before = tree(shop.home)
@@ -315,7 +315,7 @@ class TestExplain:
         url, *orders = shop.place
         assert "it was used for order 1001" in run("explain", "1001_1.jpg", url, *orders).stdout
 
-    def test_of_an_order_that_is_sent_already_it_does_not_say_that_it_waits(self, shop):
+    def test_an_order_that_was_sent_does_not_wait_for_an_item(self, shop):
         before = shop.orders.read_text()
         shop.run("scan")
         shop.orders.write_text(before)
@@ -330,7 +330,7 @@ class TestLedger:
         assert ended.returncode == 0
         assert "no orders for the tenant acme" in ended.stdout
 
-    def test_a_person_settles_what_nobody_knows(self, shop):
+    def test_a_person_resolves_an_uncertain_order(self, shop):
         (shop.home / "vague.py").write_text(
             "import remote_artwork as ra\nfrom remote_artwork.testing import FakeShop\n"
             "def make():\n"

@@ -51,7 +51,7 @@ def the_next_scan_does_the_rest(shop):
     assert set(shop.statuses().values()) == {"fulfilled"}
 
 
-def test_130_for_ctrl_c_and_the_next_scan_goes_on(shop):
+def test_130_for_ctrl_c_and_the_next_scan_continues(shop):
     ended = scan_until("SIGINT", shop)
     assert ended.returncode == 130
     assert "Traceback" not in ended.stderr
@@ -80,7 +80,7 @@ def test_sigterm_does_not_hide_that_a_person_is_needed(shop):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_watch_scans_until_told_to_stop(shop, number, code):
+def test_watch_scans_until_it_is_stopped(shop, number, code):
     with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json") as process:
         report = json.loads(process.stdout.readline())
         assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
@@ -88,7 +88,7 @@ def test_watch_scans_until_told_to_stop(shop, number, code):
         assert process.wait(timeout=30) == code
 
 
-def test_watch_writes_a_page_after_its_first_pass(shop):
+def test_watch_writes_a_page_after_its_first_scan(shop):
     page = shop.home / "page.html"
     with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json", "--report", page) as process:
         process.stdout.readline()
@@ -97,7 +97,7 @@ def test_watch_writes_a_page_after_its_first_pass(shop):
     assert "1001" in page.read_text()
 
 
-def test_watch_writes_the_page_of_each_pass_in_place_of_the_last(shop):
+def test_watch_replaces_the_page_after_each_scan(shop):
     page = shop.home / "page.html"
     with started(*PROGRAM, "watch", *shop.place, "--every", "0.2s", "--json", "--report", page) as process:
         reports = [json.loads(process.stdout.readline()) for _ in range(2)]
@@ -108,7 +108,7 @@ def test_watch_writes_the_page_of_each_pass_in_place_of_the_last(shop):
     assert list(shop.home.glob("*.new")) == []
 
 
-def test_watch_goes_on_where_a_page_cannot_be_written(shop):
+def test_watch_continues_if_a_page_cannot_be_written(shop):
     folder = shop.home / "pages"
     folder.mkdir()
     page = folder / "page.html"
@@ -123,7 +123,7 @@ def test_watch_goes_on_where_a_page_cannot_be_written(shop):
         assert process.returncode == 0
 
 
-def test_watch_refuses_a_duration_that_is_none(shop):
+def test_watch_refuses_an_invalid_duration(shop):
     ended = shop.run("watch", "--every", "soon")
     assert (ended.returncode, "soon" in ended.stderr) == (2, True)
 

@@ -104,7 +104,7 @@ def test_every_artwork_is_shown_beside_its_order_and_nothing_comes_from_elsewher
     assert card.find_element("css selector", "img").get_attribute("alt") == "Artwork 1001_1.jpg"
 
 
-def test_what_to_do_is_said_of_items_and_of_files(opened):
+def test_it_says_what_to_do_about_items_and_files(opened):
     rejected = opened.find_element("css selector", ".card[data-status=rejected]").text
     assert "Upload a correct file with the same name." in rejected
     near = next(row.text for row in opened.find_elements("css selector", ".files tr") if "1002-2.png" in row.text)

@@ -69,7 +69,7 @@ def test_a_dry_run_says_so_and_writes_nothing(case):
     assert case.row == (FulfillState.FULFILLED, "receipt-1001")
 
 
-def test_a_person_who_says_fulfilled_ends_it_though_the_shop_goes_on_naming_it(case):
+def test_resolving_as_fulfilled_ends_it_although_the_shop_still_lists_it(case):
     case.scan()
     case.resolve("--fulfilled")
     assert case.row == (FulfillState.FULFILLED, "receipt-1001")
@@ -77,7 +77,7 @@ def test_a_person_who_says_fulfilled_ends_it_though_the_shop_goes_on_naming_it(c
     assert not case.shop.effects
 
 
-def test_a_person_who_says_not_fulfilled_has_it_sent_again(case):
+def test_resolving_as_not_fulfilled_sends_it_again(case):
     case.scan()
     case.resolve("--not-fulfilled")
     assert case.scan() == ("fulfilled", 0)
@@ -91,7 +91,7 @@ class Lagging(FakeShop):
         self.pending_orders = lambda: [ORDER]
 
 
-def test_a_list_that_lags_behind_the_order_itself_is_no_contradiction(root, tmp_path):
+def test_a_list_that_is_older_than_the_order_is_not_a_contradiction(root, tmp_path):
     case = Case(root, tmp_path, Lagging)
     assert case.scan() == ("fulfilled", 0)
     assert case.row == (FulfillState.FULFILLED, "receipt-1001")
@@ -105,7 +105,7 @@ def test_a_shop_that_cannot_be_asked_leaves_it_to_the_next_scan(case):
     assert case.row == (FulfillState.UNCERTAIN, "receipt-1001")
 
 
-def test_an_uncertain_order_is_reported_until_a_person_has_settled_it_whatever_the_shop_names(case):
+def test_an_uncertain_order_is_reported_until_a_person_resolves_it(case):
     case.scan()
     case.shop.delete("1001")
     assert [case.scan(), case.scan()] == [("uncertain", 1)] * 2

@@ -1,4 +1,4 @@
-"""What an observer is told, and what the log says of it."""
+"""The events that an observer receives, and the log records of them."""
 
 import logging
 
@@ -74,7 +74,7 @@ SURVEY = [
 ]
 
 
-def test_a_scan_tells_exactly_what_it_does_in_order(storage, shop):
+def test_a_scan_emits_exactly_what_it_does_in_order(storage, shop):
     notes = Notes()
     report = scanner(storage, shop, notes).scan()
     assert notes.lines == [
@@ -104,7 +104,7 @@ def test_a_scan_tells_exactly_what_it_does_in_order(storage, shop):
     assert rejected.reason == report.items[-1].reason
 
 
-def test_a_plan_tells_no_more_than_it_does(storage, shop):
+def test_a_plan_emits_only_what_it_does(storage, shop):
     notes = Notes()
     scanner(storage, shop, notes).plan()
     reported = ["1 1 matched", "1 2 not_required", "2 1 matched", "2 2 missing", "3 1 matched"]
@@ -113,7 +113,7 @@ def test_a_plan_tells_no_more_than_it_does(storage, shop):
     ]  # fmt: skip
 
 
-def test_a_plan_with_checks_tells_what_they_say(storage, shop):
+def test_a_plan_with_checks_emits_their_results(storage, shop):
     notes = Notes()
     scanner(storage, shop, notes).plan(verify=True)
     checked = [line for line in notes.lines if line.startswith(("order_", "item_verified", "item_rejected"))]
@@ -123,11 +123,11 @@ def test_a_plan_with_checks_tells_what_they_say(storage, shop):
     ]  # fmt: skip
 
 
-def test_where_one_call_attaches_and_fulfils_both_are_told_once_it_is_recorded(storage, shop):
+def test_with_fulfill_both_events_are_emitted_after_the_call_is_recorded(storage, shop):
     shop.attaching, notes = ra.Attaching.WITH_FULFILL, Notes()
     scanner(storage, shop, notes).scan(orders=["1"])
-    told = [line for line in notes.lines if line.startswith(("item_attached", "order_fulfilled"))]
-    assert told == ["item_attached 1 1", "order_fulfilled 1 receipt-1"]
+    lines = [line for line in notes.lines if line.startswith(("item_attached", "order_fulfilled"))]
+    assert lines == ["item_attached 1 1", "order_fulfilled 1 receipt-1"]
 
 
 def test_what_the_shop_refuses_is_neither_attached_nor_verified_again(storage, shop):
@@ -141,7 +141,7 @@ def test_what_the_shop_refuses_is_neither_attached_nor_verified_again(storage, s
     ]  # fmt: skip
 
 
-def test_what_an_earlier_pass_did_is_reported_and_not_told_again(storage, shop):
+def test_results_of_an_earlier_scan_are_reported_but_emit_no_event(storage, shop):
     notes = Notes()
     scan = scanner(storage, shop, notes)
     scan.scan()
@@ -152,7 +152,7 @@ def test_what_an_earlier_pass_did_is_reported_and_not_told_again(storage, shop):
     assert "item_reported 3 1 rejected" in notes.lines
 
 
-def test_explaining_is_no_pass_and_tells_nothing(storage, shop):
+def test_explain_is_not_a_scan_and_emits_nothing(storage, shop):
     notes = Notes()
     scanner(storage, shop, notes).explain("2-2.png")
     assert notes.events == []
@@ -163,7 +163,7 @@ class Broken:
         raise RuntimeError("the metrics are down")
 
 
-def test_an_observer_that_raises_stops_nothing_and_is_logged_once_a_pass(storage, shop, caplog):
+def test_an_observer_that_raises_stops_nothing_and_is_logged_once_per_scan(storage, shop, caplog):
     scan = scanner(storage, shop, Broken())
     assert scan.scan().counts[ra.ItemStatus.FULFILLED] == 1
     [record] = [record for record in caplog.records if record.message == "observer_raised"]
@@ -173,7 +173,7 @@ def test_an_observer_that_raises_stops_nothing_and_is_logged_once_a_pass(storage
     assert sum(record.message == "observer_raised" for record in caplog.records) == 2
 
 
-def test_a_ctrl_c_in_an_observer_is_no_fault_of_it(storage, shop):
+def test_a_ctrl_c_in_an_observer_is_not_its_fault(storage, shop):
     class Interrupted:
         def on_event(self, _event):
             raise KeyboardInterrupt

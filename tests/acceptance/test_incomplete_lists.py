@@ -58,7 +58,7 @@ def outcomes(report):
     return {(item.order_id, item.item_number): (item.status, item.code) for item in report.items}
 
 
-def test_a_list_that_broke_off_holds_every_order_and_says_why(root):
+def test_an_incomplete_list_holds_every_order_and_says_why(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop = BreakingShop([order("1001", order_id="A"), order("1001", order_id="B")])
     report = scan(storage, shop)
@@ -111,7 +111,7 @@ def test_a_shop_that_can_find_orders_sends_those_without_a_twin(root):
     assert {"1001", "1002", "1003", "1003_1"} <= set(shop.asked)
 
 
-def test_a_twin_that_is_no_longer_pending_is_no_conflict(root):
+def test_an_order_with_the_same_number_that_is_not_pending_is_not_a_conflict(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop = FindingShop([order("1001"), order("1001", order_id="B", state=ra.OrderState.CANCELLED)])
     assert outcomes(scan(storage, shop)) == {("1001", "1"): ("fulfilled", "fulfilled")}
@@ -198,7 +198,7 @@ def test_an_unreadable_order_without_a_known_number_may_be_a_twin_of_any(root, n
     assert found["77", ""] == ("failed", "order_unreadable")
 
 
-def test_a_value_that_is_no_order_makes_the_list_incomplete(root):
+def test_a_value_that_is_not_an_order_makes_the_list_incomplete(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop = ListedShop([order("1001")])
     shop.entries = ({"number": "1001"},)
@@ -227,7 +227,7 @@ def test_an_order_without_items_has_an_outcome_in_scan_plan_and_explain(root):
     assert outcomes(scanner.scan(orders=["1001"])) == {}
 
 
-def test_an_order_that_lost_its_items_after_a_call_in_doubt_goes_to_a_person(root):
+def test_an_order_that_lost_its_items_after_a_call_in_doubt_waits_for_a_person(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop, ledger = FakeShop([order("1001")]), ra.MemoryLedger()
     shop.fail_next("fulfill", ra.OutcomeUnknown("no answer"))

@@ -76,7 +76,7 @@ def test_what_a_scanner_attached_after_it_was_taken_over_is_set_right_before_the
     assert case.held_when_sent() == newest(case)
 
 
-def test_a_scanner_that_was_taken_over_tells_what_becomes_of_the_item_it_attached(late: dict[str, ItemOutcome]):
+def test_a_scanner_that_was_taken_over_reports_the_item_that_it_attached(late: dict[str, ItemOutcome]):
     assert late["1"].status == "uncertain"
     assert "attached again before the order is sent" in late["1"].reason
     assert late["2"].status == "missing", "nothing was attached to the item that has no file"

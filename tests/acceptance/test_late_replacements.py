@@ -1,4 +1,4 @@
-"""A file that is replaced once it was checked: whatever becomes of the call, somebody is told."""
+"""A file is replaced after it was checked: whatever the outcome of the call, the report says so."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -64,12 +64,12 @@ def test_a_lost_answer_does_not_hide_it(root, recovery):
 
 
 @pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
-def test_where_a_person_has_to_settle_the_call_it_is_told_with_every_scan(root, attaching):
+def test_every_scan_reports_a_call_that_a_person_must_resolve(root, attaching):
     case = Replaced(root, recovery=ra.Recovery.NONE, attaching=attaching)
     case.faults.fail("client.fulfill", LOST, moment="after")
-    told = [case.item(case.faults), case.later(), case.later()]
-    assert [item.status for item in told] == ["uncertain"] * 3
-    assert all(MAY_BE_NEWER in item.reason and "ledger resolve" in item.reason for item in told)
+    outcomes = [case.item(case.faults), case.later(), case.later()]
+    assert [item.status for item in outcomes] == ["uncertain"] * 3
+    assert all(MAY_BE_NEWER in item.reason and "ledger resolve" in item.reason for item in outcomes)
     assert case.row == (FulfillState.UNCERTAIN, ItemState.LATE_REPLACEMENT)
 
 
@@ -90,7 +90,7 @@ def test_a_shop_that_says_it_is_fulfilled_already_does_not_hide_it(root):
 
 
 @pytest.mark.parametrize("error", [StorageDenied("403"), FileGone("it is gone")], ids=["denied", "gone"])
-def test_a_look_that_cannot_be_made_is_told(root, error):
+def test_a_check_that_fails_after_sending_is_reported(root, error):
     case = Replaced(root)
     case.faults.intercept("client.fulfill", lambda: case.faults.fail("storage.head", error), moment="after")
     item = case.item(case.faults)
@@ -99,7 +99,7 @@ def test_a_look_that_cannot_be_made_is_told(root, error):
     assert item.reason.endswith(str(error))
 
 
-def test_an_alarm_about_an_uncertain_order_that_cannot_be_recorded_is_told_all_the_same(root):
+def test_an_unrecorded_alarm_about_an_uncertain_order_is_still_reported(root):
     case = Replaced(root, recovery=ra.Recovery.NONE)
     case.faults.fail("client.fulfill", LOST)
     case.faults.intercept(

@@ -1,4 +1,4 @@
-"""What the ledger costs a pass does not grow with what is done already."""
+"""The cost of the ledger in a scan does not grow with the number of finished orders."""
 
 from functools import partial
 
@@ -45,7 +45,7 @@ def ledger_url(request, tmp_path):
     return request.getfixturevalue("postgres_url")
 
 
-def test_a_hundred_thousand_done_orders_cost_a_pass_at_most_ten_queries(ledger_url, root):
+def test_a_scan_of_a_hundred_thousand_finished_orders_needs_at_most_ten_queries(ledger_url, root):
     queries = []
     files, _ = memory_folder(root)
     with ra.SqlLedger(ledger_url) as ledger:

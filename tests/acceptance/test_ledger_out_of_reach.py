@@ -1,4 +1,4 @@
-"""A ledger that fails in mid-pass: what it may have written is asked again, and nothing is sent without its intent."""
+"""A ledger fails during a scan: unanswered writes are read again, and nothing is sent without its intent."""
 
 import json
 import sqlite3
@@ -57,7 +57,7 @@ def test_a_write_that_fails_once_or_whose_answer_is_lost_is_repeated(world: Worl
         world.check()
 
 
-def test_a_ledger_that_stays_away_ends_the_pass_and_sends_nothing_unrecorded(world: World):
+def test_a_ledger_that_stays_unavailable_ends_the_scan_and_sends_nothing_unrecorded(world: World):
     calls = every_call(world)
     for number in range(1, len(calls) + 1):
         world.restore(*world.untouched)
@@ -72,7 +72,7 @@ def test_a_ledger_that_stays_away_ends_the_pass_and_sends_nothing_unrecorded(wor
 
 
 @pytest.mark.server
-def test_a_connection_cut_in_mid_pass_is_replaced(postgres_world: World, postgres_url: str):
+def test_a_connection_cut_during_a_scan_is_replaced(postgres_world: World, postgres_url: str):
     world = postgres_world
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         for number in range(1, len(every_call(world)) + 1):
@@ -101,7 +101,7 @@ def test_a_connection_cut_while_it_commits_is_replaced_and_the_write_repeated(po
 
 
 @pytest.mark.server
-def test_a_server_that_is_gone_in_mid_pass_ends_it_with_3(
+def test_a_server_that_stops_during_a_scan_ends_it_with_3(
     postgres_world: World, postgres_url: str, postgres_server: str
 ):
     world = postgres_world
@@ -133,7 +133,7 @@ def cut(admin: psycopg.Connection) -> None:
     )
 
 
-def test_a_read_only_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: World):
+def test_a_read_only_ledger_ends_the_scan_with_3_and_nothing_is_sent(world: World):
     world.ledger._engine.dispose()
     event.listen(world.ledger._engine, "connect", lambda raw, _entry: raw.execute("PRAGMA query_only = ON"))
     report = world.scanner().scan()
@@ -143,7 +143,7 @@ def test_a_read_only_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: Worl
     assert not world.shop.journal[1:]
 
 
-def test_a_damaged_ledger_ends_the_pass_with_3_and_nothing_is_sent(world: World, tmp_path: Path):
+def test_a_damaged_ledger_ends_the_scan_with_3_and_nothing_is_sent(world: World, tmp_path: Path):
     world.scanner().plan()
     world.ledger.close()
     file = tmp_path / "ledger.db"
@@ -163,7 +163,7 @@ def scan_with_a_limit(folder: Path, kilobytes: int) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("kilobytes", [90, 140, 200])
-def test_a_disk_that_is_full_in_mid_pass_ends_it_with_3(tmp_path: Path, kilobytes: int):
+def test_a_disk_that_fills_up_during_a_scan_ends_it_with_3(tmp_path: Path, kilobytes: int):
     numbers = ["1001", "1002", "1003"]
     orders = [{"number": n, "status": "pending_approval", "items": [{"number": "1"}]} for n in numbers]
     (tmp_path / "orders.json").write_text(json.dumps({"orders": orders}))

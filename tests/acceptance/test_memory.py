@@ -77,7 +77,7 @@ def test_a_sweep_takes_no_more_for_more_files(server):
 
 
 class Watched(ra.ArtworkStorage):
-    """Eighty pages of files that nobody awaits; counts how many of them are kept."""
+    """Eighty pages of files that no order expects; counts how many of them are kept."""
 
     most = 0
 

@@ -169,7 +169,7 @@ def said_of(report, name):
 
 
 @pytest.mark.parametrize(("name", "why"), TO_1001)
-def test_a_misnamed_file_of_an_item_is_told_the_name_it_should_have(report_of, name, why):
+def test_the_right_name_is_suggested_for_a_misnamed_file(report_of, name, why):
     file = said_of(report_of(name), name)
     assert (file.status, file.suggestion) == (ra.FileStatus.NEAR_MISS, "1001_1.pdf"), file
     assert why in file.reason
@@ -184,13 +184,13 @@ def test_other_shapes_of_numbers_are_understood_as_well(report_of, name, why, su
 
 
 @pytest.mark.parametrize(("name", "status", "why"), TO_NOBODY)
-def test_what_may_be_meant_otherwise_is_suggested_to_nobody(report_of, name, status, why):
+def test_an_ambiguous_name_gets_no_suggestion(report_of, name, status, why):
     file = said_of(report_of(name), name)
     assert (file.status, file.suggestion) == (status, None), file
     assert why in file.reason
 
 
-def test_files_that_can_be_the_same_print_are_suggested_to_nobody(report_of):
+def test_files_that_can_be_the_same_print_get_no_suggestion(report_of):
     names = [name for name, _ in TO_1001]
     report = report_of(*names)
     assert sorted(file.name for file in report.files) == sorted(names)

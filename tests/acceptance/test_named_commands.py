@@ -68,7 +68,7 @@ ORDERS = [
 @pytest.mark.parametrize(
     ("wanted", "tenant"), [*((wanted, "default") for wanted in ORDERS), (ORDERS[0], "acme"), (ORDERS[-1], "-a b")]
 )
-def test_the_command_of_the_reason_settles_that_order(root, tmp_path, wanted, tenant):
+def test_the_command_in_the_reason_resolves_that_order(root, tmp_path, wanted, tenant):
     case = Case(root, tmp_path, wanted, tenant=tenant)
     for command in case.commands:
         ended = case.run(command)
@@ -76,11 +76,11 @@ def test_the_command_of_the_reason_settles_that_order(root, tmp_path, wanted, te
     assert case.states == {wanted.id: FulfillState.FULFILLED}
 
 
-def test_an_order_of_everyday_is_settled_by_its_number_alone(root, tmp_path):
+def test_an_ordinary_order_is_resolved_by_its_number_alone(root, tmp_path):
     assert Case(root, tmp_path, order("1001")).commands == ["remote-artwork ledger resolve 1001 --fulfilled"]
 
 
-def test_two_orders_of_one_number_are_each_settled_by_their_own_command(root, tmp_path):
+def test_two_orders_with_one_number_are_resolved_by_their_own_commands(root, tmp_path):
     case = Case(root, tmp_path, order("1001", id="A"), order("1001", id="B"))
     for command, states in zip(case.commands, [("fulfilled", "uncertain"), ("fulfilled", "fulfilled")], strict=True):
         assert case.run(command).exit_code == 0
@@ -97,7 +97,7 @@ def test_a_number_that_several_orders_have_is_refused_with_a_command_for_each_th
     assert set(case.states.values()) == {"fulfilled"}
 
 
-def test_an_approval_or_id_that_there_is_not_is_refused(root, tmp_path):
+def test_an_unknown_approval_or_id_is_refused(root, tmp_path):
     case = Case(root, tmp_path, order("1001"))
     for option in ("--approval=v9", "--id=B"):
         refused = case.run(f"remote-artwork ledger resolve 1001 --fulfilled {option}")

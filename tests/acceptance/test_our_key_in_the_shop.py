@@ -42,7 +42,7 @@ def test_a_fulfilled_order_that_is_put_back_is_not_sent_again(root, recovery):
     assert list(case.shop.effects.values()) == [1]
 
 
-def test_an_order_without_a_row_that_carries_our_key_goes_to_a_person(root):
+def test_an_order_without_a_row_that_carries_our_key_waits_for_a_person(root):
     case = Case(root, ra.Recovery.QUERYABLE)
     case.scan()
     case.put_back(ra.OrderState.PENDING)

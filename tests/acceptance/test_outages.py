@@ -23,7 +23,7 @@ USES = (
 ANSWERED = {"HTTP 200 with a web page": 1, "HTTP 200 with an empty body": 1, "HTTP 403": 1}
 NEVER_ARRIVED = {REFUSED: 0, NO_SUCH_HOST: 0}
 WEB_LIKE = 1 + 2 + 1
-"""The folder, a name of each of two items, and a name that nobody gave a file."""
+"""The folder, the names of two items, and a name that no file has."""
 
 WEB_REFUSED = 1 + 2 * 8
 """The folder, and every name of each of two items."""

@@ -25,7 +25,7 @@ class SaysNotPending(FakeShop):
 
 
 class BreaksOff(FakeShop):
-    """Its list of pending orders breaks off before the first, once it is told to; keeps what was attached."""
+    """Its list of pending orders ends before the first order when the test says so; keeps what was attached."""
 
     broken = False
     attached = ()
@@ -69,7 +69,7 @@ def test_a_repeat_whose_file_the_shop_refuses_waits_for_a_newer_one(root):
 
 
 @pytest.mark.parametrize("recovery", CAN_TELL, ids=str)
-def test_an_order_that_is_gone_is_no_sign_that_nothing_was_printed(root, recovery):
+def test_a_deleted_order_does_not_prove_that_nothing_was_printed(root, recovery):
     case = Case(root, recovery, order=ra.Order("1001", [ra.OrderItem("1")], id="A"))
     case.lose_the_answer(done=True)
     case.shop.delete("A")
@@ -139,7 +139,7 @@ def test_a_repeat_is_of_the_order_that_the_shop_names_never_of_what_the_ledger_r
     assert {(item.id, item.quantity) for item in case.shop.attached} == {("line 77", 3)}
 
 
-def test_a_file_that_was_replaced_after_an_attach_without_an_answer_is_reported_until_the_order_is_settled(root):
+def test_a_file_replaced_after_an_unanswered_attach_is_reported_until_resolved(root):
     case, faults = Case(root), Faults()
     case.lose_the_answer(done=False)
     faults.fail("client.attach_artwork", LOST)

@@ -11,7 +11,7 @@ from shop_files import memory_folder
 NUMBERS = [str(number) for number in range(1001, 1021)]
 NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 PASSES = 20
-"""With six of twenty poisoned, one pass in two hundred reaches no other order."""
+"""With six of twenty poisoned, one scan in two hundred reaches no other order."""
 
 
 class PoisonedShop(FakeShop):
@@ -79,12 +79,12 @@ def test_orders_of_which_the_host_cannot_speak_stop_no_other(storage, call, erro
 
 
 @pytest.mark.parametrize(("poisoned", "passes"), [(1, 1), (4, 1), (5, PASSES), (6, PASSES)])
-def test_files_that_cannot_be_looked_at_stop_no_other(storage, poisoned, passes):
+def test_files_that_cannot_be_read_stop_no_other(storage, poisoned, passes):
     storage.poisoned = frozenset(NUMBERS[:poisoned])
     assert sent_in_the_end(storage, shop_with((), "", None), passes=passes) == NUMBERS[poisoned:]
 
 
-def test_one_poisoned_order_is_told_of_and_the_pass_still_says_that_the_shop_failed(storage):
+def test_one_failing_order_is_reported_and_so_is_the_failure_of_the_shop(storage):
     shop = shop_with(["1003"], "get_order", ra.Unavailable("500 for this order only"))
     report = scan(storage, shop, ra.MemoryLedger())
     assert {item.order_number for item in report.items if item.status == "failed"} == {"1003"}

@@ -26,7 +26,7 @@ class Breaking(FakeShop):
 
 
 class Case:
-    """One order with its file, and a clock that only moves when it is told to."""
+    """One order with its file, and a clock that moves only when the test sets it."""
 
     def __init__(self, root: str, recovery: ra.Recovery = ra.Recovery.QUERYABLE) -> None:
         _, self.storage = memory_folder(root, "1001_1.jpg")
@@ -55,7 +55,7 @@ class Case:
         self.now += timedelta(days=91)
 
 
-def test_a_finished_order_is_forgotten_after_a_hundred_passes_that_do_not_name_it(root):
+def test_a_finished_order_is_deleted_after_a_hundred_scans_that_do_not_list_it(root):
     case = Case(root)
     case.finish_long_ago()
     for _ in range(SILENT_PASSES - 1):
@@ -65,7 +65,7 @@ def test_a_finished_order_is_forgotten_after_a_hundred_passes_that_do_not_name_i
     assert not case.ledger.find("default")
 
 
-def test_a_pass_whose_list_broke_off_does_not_count_towards_forgetting(root):
+def test_a_scan_with_an_incomplete_list_does_not_count_toward_deletion(root):
     case = Case(root)
     case.finish_long_ago()
     case.shop.broken = True
@@ -106,7 +106,7 @@ def test_an_attach_is_not_repeated_once_the_order_was_taken_over(root):
 @pytest.mark.parametrize(
     ("recovery", "attempts"), [(ra.Recovery.IDEMPOTENT, 2), (ra.Recovery.QUERYABLE, 1), (ra.Recovery.NONE, 1)], ids=str
 )
-def test_a_fulfil_is_repeated_in_the_same_pass_only_where_a_repeat_has_no_second_effect(root, recovery, attempts):
+def test_fulfill_is_repeated_in_the_same_scan_only_if_it_is_idempotent(root, recovery, attempts):
     case, faults = Case(root, recovery), Faults()
     for number in (1, 2):
         faults.fail("client.fulfill", ra.Unavailable("503"), number=number)

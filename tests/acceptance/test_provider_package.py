@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from provider_pages import blocks, said_of_urls
+from provider_pages import blocks, documented_urls
 from remote_artwork.storage.provider_table import PROVIDERS
 from shop_files import PDF
 
@@ -60,21 +60,21 @@ def python_beside(package, *arguments, **variables):
 def test_the_package_of_the_example_adds_a_provider(package):
     [(_, provider, content)] = blocks("urls", ["adding"])
     assert PROVIDERS.get(provider) is None, "not without that package"
-    said = said_of_urls(content)
-    assert [mark for _, (mark, *_) in said] == ["→", "→", "→", "✗"]
-    for url, told in said:
-        assert told[2:] in python_beside(package, "-c", PARSE, url)
+    documented = documented_urls(content)
+    assert [mark for _, (mark, *_) in documented] == ["→", "→", "→", "✗"]
+    for url, resolved in documented:
+        assert resolved[2:] in python_beside(package, "-c", PARSE, url)
 
 
 @pytest.mark.server
 def test_the_contract_of_the_example_runs_on_a_real_server(package, s3_server):
     bucket = s3_server.create_bucket("acme-prints", versioned=True)
     s3_server.put(bucket, "incoming/1001_1.pdf", PDF)
-    told = python_beside(
+    output = python_beside(
         package,
         *("-m", "pytest", "-p", "no:cacheprovider", "-q", "test_acme.py"),
         ACME_URL=f"s3+{s3_server.endpoint}/{bucket}/incoming/?provider=acme",
         ACME_ACCESS_KEY=s3_server.keys.access_key,
         ACME_SECRET_KEY=s3_server.keys.secret_key,
     )
-    assert re.search(r"^[1-9][0-9]* passed in", told, re.MULTILINE), told
+    assert re.search(r"^[1-9][0-9]* passed in", output, re.MULTILINE), output

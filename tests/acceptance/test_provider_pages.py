@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 import remote_artwork as ra
-from provider_pages import HOW_TO, PAGES, blocks, said_of_urls
+from provider_pages import HOW_TO, PAGES, blocks, documented_urls
 from remote_artwork.cli.options import read_credentials
 from remote_artwork.errors import InvalidLocation
 from remote_artwork.storage.provider_table import FILE, MEMORY, PROVIDERS
@@ -14,7 +14,7 @@ from remote_artwork.storage.provider_table import FILE, MEMORY, PROVIDERS
 URLS = [
     pytest.param(provider, url, said, id=f"{page}: {url}")
     for page, provider, content in blocks("urls")
-    for url, said in said_of_urls(content)
+    for url, said in documented_urls(content)
 ]
 
 
@@ -40,13 +40,13 @@ def test_every_page_shows_how_the_urls_of_its_providers_are_read(page):
 
 
 def test_every_row_of_the_table_has_a_page_and_every_page_a_line_in_the_index():
-    told = [
+    described = [
         name
         for text in PAGES.values()
         for facts in re.findall(r"```\{provider\} (.+)\n", text)
         for name in facts.split()
     ]
-    assert sorted(told) == sorted(row.id for row in PROVIDERS.built_in if row not in (FILE, MEMORY))
+    assert sorted(described) == sorted(row.id for row in PROVIDERS.built_in if row not in (FILE, MEMORY))
     table = PAGES["index"].partition("\n## ")[0]
     assert sorted(set(re.findall(r"^\|.*\]\((\w+)\.md\)", table, re.MULTILINE))) == sorted(HOW_TO)
 

@@ -148,11 +148,11 @@ def test_the_role_of_the_page_is_enough_for_a_scan(role_of_the_page, scan):
 
 
 @pytest.mark.server
-def test_the_role_of_the_page_lets_nobody_in_with_another_external_id(role_of_the_page, scan):
+def test_the_role_of_the_page_refuses_another_external_id(role_of_the_page, scan):
     assert scan(role_of_the_page(external_id="merchant-8")) == ("unreadable", None)
 
 
 @pytest.mark.server
-def test_the_role_of_the_page_lets_nobody_else_in(role_of_the_page, scan):
+def test_the_role_of_the_page_refuses_another_user(role_of_the_page, scan):
     stranger = ra.Keys("AKSTRANGER", "a-secret-of-tests")
     assert scan(role_of_the_page(base=stranger)) == ("unreadable", None)

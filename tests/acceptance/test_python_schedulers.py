@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Shop, comes_true, started
+from command_line import Shop, started, wait_until
 from parts import package
 from shop_files import OF, uploaded
 
@@ -36,7 +36,7 @@ def python(shop, *arguments, **environment):
 def test_a_running_process_scans_at_once_and_ends_on_sigterm(shop, name):
     package("apscheduler")
     with python(shop, f"{name}.py") as process:
-        assert comes_true(lambda: fulfilled(shop) or process.poll() is not None)
+        assert wait_until(lambda: fulfilled(shop) or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=30)
     assert (process.returncode, output, errors) == (0, "", "")
@@ -73,17 +73,17 @@ print("ended")
 """
 
 
-def test_celery_beat_sends_a_pass_and_a_worker_does_it(shop):
+def test_celery_beat_sends_a_scan_and_a_worker_runs_it(shop):
     package("celery")
     own = {"LOCATION": shop.artwork.as_uri(), "BROKER": "memory://"}
     with started(sys.executable, "-c", CELERY, cwd=shop.home, **own) as process:
-        assert comes_true(lambda: fulfilled(shop) or process.poll() is not None)
+        assert wait_until(lambda: fulfilled(shop) or process.poll() is not None)
         output, errors = process.communicate("\n", timeout=60)
     assert fulfilled(shop), errors
     assert output.strip().endswith("ended"), errors
 
 
-def test_an_upload_that_is_told_of_is_looked_at_alone(shop):
+def test_an_event_about_an_upload_scans_only_its_order(shop):
     (shop.artwork / "a file+more.pdf").write_bytes(OF["pdf"])
     keys = ("incoming/1002_1.png", "incoming/a+file%2Bmore.pdf", "elsewhere/1001_1.jpg")
     records = [{"s3": {"object": {"key": key}}} for key in keys]

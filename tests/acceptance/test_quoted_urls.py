@@ -34,18 +34,18 @@ QUOTED = [
 @pytest.mark.parametrize("call", ["attach_artwork", "fulfill"])
 @pytest.mark.parametrize("error", QUOTED, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("recovery", [ra.Recovery.QUERYABLE, ra.Recovery.NONE], ids=str)
-def test_a_signature_that_the_host_quotes_is_not_told_on(root, call, error, recovery, tmp_path):
+def test_a_signature_that_the_shop_quotes_is_redacted(root, call, error, recovery, tmp_path):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])], recovery=recovery)
     shop.fail_next(call, error)
     retry = ra.RetryPolicy(attempts=1)
     with ra.SqlLedger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
         report = ra.Scanner(storage, shop, ledger=ledger, retry=retry).scan()
-        told = report.to_json() + repr(list(ledger.find("default")))
-    assert "…" in told
-    assert "1001_1.jpg?X" not in told
-    assert "deadbeef" not in told
-    assert "AKIA" not in told
+        output = report.to_json() + repr(list(ledger.find("default")))
+    assert "…" in output
+    assert "1001_1.jpg?X" not in output
+    assert "deadbeef" not in output
+    assert "AKIA" not in output
 
 
 class Raising:
@@ -83,7 +83,7 @@ def test_a_signature_in_an_error_of_the_host_is_not_logged(root, part, caplog):
 
     with caplog.at_level(logging.DEBUG):
         scanner.run_forever(every=timedelta(seconds=1), stop=stop, on_report=end)
-    told = "".join(f"{caplog.handler.format(record)} {vars(record)}" for record in caplog.records)
-    assert "LookupError" in told
-    assert "deadbeef" not in told
-    assert "AKIA" not in told
+    output = "".join(f"{caplog.handler.format(record)} {vars(record)}" for record in caplog.records)
+    assert "LookupError" in output
+    assert "deadbeef" not in output
+    assert "AKIA" not in output

@@ -98,8 +98,8 @@ def test_a_bucket_without_permission_is_unreadable_never_missing(rclone_server, 
     assert "wrong-secret" not in report.to_json()
 
 
-def test_a_wrong_region_fulfils_nothing_and_is_put_right_by_what_the_report_says(swift_server, local_network):
-    """Its URLs would be signed for that region, and nobody could download from them."""
+def test_a_wrong_region_fulfills_nothing_and_the_report_names_the_right_one(swift_server, local_network):
+    """Its URLs would be signed for that region, and the shop could not download from them."""
     from urllib.request import urlopen
 
     bucket = swift_server.create_bucket(f"prints-{uuid.uuid4().hex[:12]}")

@@ -47,7 +47,7 @@ class TestGoodOrders:
         assert (artwork.name, artwork.media_type, artwork.size) == ("1001_2.PDF", "application/pdf", len(PDF))
         assert {item.receipt for item in report.items} == {"receipt-1001"}
 
-    def test_a_second_scan_fulfils_nothing_and_reads_nothing(self, root):
+    def test_a_second_scan_fulfills_nothing_and_reads_nothing(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.png")
         shop = FakeShop([one_item("1001"), ra.Order("1002", [ra.OrderItem("1"), ra.OrderItem("2")])])
         scan = scanner(storage, shop)
@@ -60,7 +60,7 @@ class TestGoodOrders:
         assert sum(shop.effects.values()) == 1
         assert "1001_1.jpg" not in {file.name for file in second.files}
 
-    def test_per_item_attaches_at_once_and_fulfils_when_complete(self, root):
+    def test_per_item_attaches_at_once_and_fulfills_when_complete(self, root):
         files, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])])
         scan = scanner(storage, shop, policy=ra.Policy(fulfill="per_item"))
@@ -159,7 +159,7 @@ class TestWhatIsNotSent:
         assert only(report).status == "rejected"
         assert report.requests["get"] == 0
 
-    def test_a_late_item_tells_its_age(self, root):
+    def test_a_late_item_reports_its_age(self, root):
         _, storage = memory_folder(root)
         ordered = datetime(2026, 5, 1, tzinfo=UTC)
         report = scanner(
@@ -261,7 +261,7 @@ class TestUnknownOutcomes:
         assert list(shop.effects.values()) == [1]
         assert shop.get_order("1001").state is ra.OrderState.FULFILLED
 
-    def test_a_queryable_host_is_looked_up_and_sent_again_only_after_the_call_limit(self, root):
+    def test_a_queryable_shop_is_asked_and_sent_again_only_after_the_call_limit(self, root):
         _, storage = memory_folder(root, "1001_1.jpg")
         shop = FakeShop([one_item()], recovery=ra.Recovery.QUERYABLE, call_limit=timedelta(hours=1))
         shop.fail_next("fulfill", ra.OutcomeUnknown("time-out"))
@@ -333,7 +333,7 @@ class TestChoosingOrders:
         assert statuses(scanner(storage, shop).scan(orders=["1002"])) == {("1002", "1"): "fulfilled"}
         assert shop.get_order("1001").state is ra.OrderState.PENDING
 
-    def test_a_chosen_order_that_no_longer_waits_is_settled_and_no_other_is(self, root):
+    def test_only_the_selected_order_that_no_longer_waits_is_resolved(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
         shop = FakeShop([one_item("1001"), one_item("1002")])
         for _ in range(2):
@@ -359,7 +359,7 @@ class TestPlan:
         assert (only(report).status, report.dry_run, report.requests["get"]) == ("matched", True, 0)
         assert [call.name for call in shop.journal] == ["pending_orders"]
 
-    def test_a_verifying_plan_says_what_the_checks_say(self, root):
+    def test_a_verifying_plan_reports_the_results_of_the_checks(self, root):
         files, storage = memory_folder(root, "1001_1.jpg")
         files.pipe(f"{root}/1002_1.pdf", PDF[:300])
         shop = FakeShop([one_item("1001"), one_item("1002")])
@@ -369,7 +369,7 @@ class TestPlan:
 
 
 class TestSiblings:
-    def test_a_good_file_is_told_that_its_order_waits_for_one_that_was_rejected_just_now(self, root):
+    def test_the_reason_of_a_good_file_names_the_item_that_was_just_rejected(self, root):
         files, storage = memory_folder(root, "1001_1.jpg")
         files.pipe(f"{root}/1001_2.pdf", PDF[:300])
         scan = scanner(storage, FakeShop([ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")])]))
@@ -404,7 +404,7 @@ class TestExplain:
             ("1003_1.pdf", "there is nothing to do: order 1003 is fulfilled"),
         ],
     )
-    def test_of_a_file_that_is_not_there_nobody_is_told_to_upload_it_unless_it_lacks(self, root, name, verdict):
+    def test_explain_asks_for_an_upload_only_if_the_item_needs_the_file(self, root, name, verdict):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg", "1002_1.png", "1003_1.jpg")
         begun = datetime.now(UTC) - timedelta(hours=2)
         first = ra.Order("1001", [ra.OrderItem("1"), ra.OrderItem("2")], created_at=begun)
@@ -511,7 +511,7 @@ class TestOddHosts:
         assert only(scanner(storage, Numbered([one_item()])).scan()).receipt == "4711"
 
     @pytest.mark.parametrize("answer", [None, {"id": "1001"}])
-    def test_an_order_that_is_none_fails_and_siblings_go_on(self, root, answer):
+    def test_a_value_that_is_not_an_order_fails_and_the_other_orders_continue(self, root, answer):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
 
         class Odd(FakeShop):
@@ -521,7 +521,7 @@ class TestOddHosts:
         report = scanner(storage, Odd([one_item("1001"), one_item("1002")])).scan()
         assert statuses(report) == {("1001", "1"): "failed", ("1002", "1"): "fulfilled"}
 
-    def test_items_told_in_another_order_are_the_same_work(self, root):
+    def test_the_sequence_of_the_items_does_not_change_the_order(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1001_2.jpg")
 
         class Shuffled(FakeShop):
@@ -621,7 +621,7 @@ class TestLedgerFaults:
         assert only(scan.scan()).status == "fulfilled"
         assert list(shop.effects.values()) == [1]
 
-    def test_an_alarm_that_cannot_be_recorded_is_reported_all_the_same(self, root):
+    def test_an_alarm_that_cannot_be_recorded_is_still_reported(self, root):
         files, storage = memory_folder(root, "1001_1.jpg")
 
         class Replacing(FakeShop):

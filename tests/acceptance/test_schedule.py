@@ -44,7 +44,7 @@ def test_a_failed_scan_is_logged_and_the_next_one_runs(root, caplog):
     assert [(record.message, record.error) for record in caplog.records] == [("scan_failed", "orders.json, line 3")]
 
 
-def test_passes_do_not_overlap(root):
+def test_scans_do_not_overlap(root):
     class Overlapping(FakeShop):
         running = 0
         most = 0

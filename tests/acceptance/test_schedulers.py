@@ -92,7 +92,7 @@ class TestCron:
         job = [shop.home / "scan-and-report", settings_of(shop)]
         return subprocess.run(job, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    def test_a_pass_that_needs_nobody_prints_nothing_and_leaves_no_file_behind(self, shop, command, tmp_path):
+    def test_a_scan_that_needs_no_person_prints_nothing_and_leaves_no_file(self, shop, command, tmp_path):
         scratch = tmp_path / "scratch"
         scratch.mkdir()
         ended = self.run(shop, command, TMPDIR=str(scratch))
@@ -145,11 +145,11 @@ class TestSystemd:
 
     def test_the_timer_is_hourly(self):
         analyze, calendar = program("systemd-analyze"), self.setting("prints.timer", "Timer", "OnCalendar")
-        told = subprocess.run(
+        output = subprocess.run(
             [analyze, "calendar", "--iterations=2", "--base-time=2026-01-01 00:30:00 UTC", calendar],
             capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "TZ": "UTC"},
         ).stdout  # fmt: skip
-        times = re.findall(r"2026-01-01 (\d\d:\d\d:\d\d)", told)
+        times = re.findall(r"2026-01-01 (\d\d:\d\d:\d\d)", output)
         assert {"01:00:00", "02:00:00"} <= set(times)
 
     @pytest.mark.parametrize("unit", ["prints.service", "prints-watch.service"])
@@ -178,7 +178,7 @@ class TestKubernetes:
         with pytest.raises(validate.ValidationError):
             validate.validate(cron_job, validate.latest_version(), strict=True)
 
-    def test_it_is_hourly_and_a_pass_ends_before_the_next(self, cron_job):
+    def test_it_is_hourly_and_a_scan_ends_before_the_next(self, cron_job):
         spec = cron_job["spec"]
         assert is_hourly(spec["schedule"])
         assert spec["concurrencyPolicy"] == "Forbid"

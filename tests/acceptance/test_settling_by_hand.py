@@ -71,7 +71,7 @@ def test_not_fulfilled_is_taken_once_no_call_can_be_under_way(root, tmp_path):
 
 
 @pytest.mark.parametrize("word", ["--fulfilled", "--not-fulfilled"])
-def test_what_a_scan_has_settled_between_look_and_claim_stays_as_it_is(root, tmp_path, monkeypatch, word):
+def test_an_order_that_a_scan_resolves_first_stays_unchanged(root, tmp_path, monkeypatch, word):
     case = Case(root, tmp_path, recovery=ra.Recovery.IDEMPOTENT)
     case.shop.fail_next("fulfill", LOST)
     assert case.scan() == "uncertain"

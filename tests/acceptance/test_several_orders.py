@@ -334,6 +334,6 @@ def test_ctrl_c_ends_the_waits_for_the_shop(storage):
 
 
 @pytest.mark.parametrize("number", [0, -1, True, 1.5, "2"])
-def test_a_number_that_is_none_is_refused(storage, number):
+def test_an_invalid_number_is_refused(storage, number):
     with pytest.raises(ra.ConfigurationError, match="orders_at_once must be a whole number from 1"):
         scanner(storage, orders_at_once=number)

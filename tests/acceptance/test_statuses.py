@@ -14,16 +14,16 @@ DAY = timedelta(days=1)
 
 
 class World:
-    """One shop with one order of two items, unless told; its files; and what an observer is told."""
+    """One shop with one order of two items by default; its files; and the events that an observer receives."""
 
     def __init__(self, root):
         self.root = root
         self.files, self.storage = memory_folder(root)
         self.shop = FakeShop([ra.Order("1", [ra.OrderItem("1")])])
-        self.ledger, self.faults, self.told = ra.MemoryLedger(), Faults(), []
+        self.ledger, self.faults, self.events = ra.MemoryLedger(), Faults(), []
 
     def on_event(self, event):
-        self.told.append(event)
+        self.events.append(event)
 
     def put(self, *names, data=PDF):
         for name in names:
@@ -141,11 +141,11 @@ def world(root):
 
 
 @pytest.mark.parametrize(("arrange", "reason"), ITEMS, ids=lambda value: getattr(value, "__name__", ""))
-def test_an_item_reaches_the_status_with_its_reason_and_the_observer_is_told(world, arrange, reason):
+def test_an_item_reaches_the_status_with_its_reason_and_its_event(world, arrange, reason):
     report = world.scan(**arrange(world) or {})
     first = report.items[0]
     assert (first.status, first.reason.removeprefix(f"{world.storage.location}: ")) == (arrange.__name__, reason)
-    assert [event.outcome for event in world.told if isinstance(event, ItemReported)] == list(report.items)
+    assert [event.outcome for event in world.events if isinstance(event, ItemReported)] == list(report.items)
 
 
 def test_every_status_of_an_item_is_in_the_table():
@@ -205,11 +205,11 @@ FILES = [
     [(*row, status) for row, status in zip(FILES, ra.FileStatus, strict=True)],
     ids=list(ra.FileStatus),
 )
-def test_a_file_reaches_the_status_with_its_reason_and_the_observer_is_told(world, arrange, reason, status):
+def test_a_file_reaches_the_status_with_its_reason_and_its_event(world, arrange, reason, status):
     name = arrange(world)
-    del world.told[:]
+    del world.events[:]
     report = world.scan()
     [file] = [file for file in report.files if file.name == name]
     assert (file.status, file.reason) == (status, reason)
     assert file.suggestion == ("1_1.pdf" if status is ra.FileStatus.NEAR_MISS else None)
-    assert file in [event.outcome for event in world.told if isinstance(event, FileReported)]
+    assert file in [event.outcome for event in world.events if isinstance(event, FileReported)]

@@ -15,7 +15,7 @@ LIMIT = timedelta(minutes=2)
 
 
 class Case:
-    """One order, one call without an answer, and a clock that only moves when it is told to."""
+    """One order, one call without an answer, and a clock that moves only when the test sets it."""
 
     def __init__(self, root: str, recovery: ra.Recovery, effect: str) -> None:
         self.files, storage = memory_folder(root, "1001_1.jpg")
@@ -81,7 +81,7 @@ def test_a_client_that_promises_nothing_waits_for_a_person_whatever_happened(cas
 
 
 @pytest.mark.parametrize("recovery", [ra.Recovery.QUERYABLE])
-def test_the_time_it_is_asked_again_is_told(root: str, recovery: ra.Recovery):
+def test_the_reason_names_the_time_of_the_next_question(root: str, recovery: ra.Recovery):
     case = Case(root, recovery, "not done")
     case.scan()
     [item] = case.scanner.scan().items
@@ -103,7 +103,7 @@ def test_a_call_is_not_repeated_with_another_file(root: str, recovery: ra.Recove
 
 
 @pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT])
-def test_a_call_is_repeated_later_where_its_file_cannot_be_looked_at(root: str, recovery: ra.Recovery):
+def test_a_call_is_repeated_later_if_its_file_cannot_be_read(root: str, recovery: ra.Recovery):
     case, faults = Case(root, recovery, "not done"), Faults()
     case.scan()
     case.scanner.storage = FaultyStorage(case.storage, faults)

@@ -67,14 +67,14 @@ def test_an_empty_file_waits_and_is_then_rejected(root):
     ("age", "status"),
     [(0, "settling"), (1.9, "settling"), (2, "fulfilled"), (-1.9, "settling"), (9_999_999, "fulfilled")],
 )
-def test_unless_told_a_file_of_a_local_folder_waits_for_two_minutes(tmp_path, age, status):
+def test_by_default_a_file_of_a_local_folder_waits_for_two_minutes(tmp_path, age, status):
     local_file(tmp_path, "1_1.pdf", PDF, NOON)
     scan, _ = scanner(local(tmp_path), clock=lambda: NOON + age * MINUTE)
     assert only(scan.scan()).status == status
 
 
 @pytest.mark.parametrize(("data", "status"), [(PDF, "fulfilled"), (b"", "settling")])
-def test_unless_told_only_empty_files_of_an_object_storage_wait(root, data, status):
+def test_by_default_only_empty_files_of_an_object_storage_wait(root, data, status):
     files, storage = memory_folder(root)
     files.pipe(f"{root}/1_1.pdf", data)
     assert only(scanner(storage)[0].scan()).status == status
@@ -94,7 +94,7 @@ def test_a_whole_file_of_an_object_storage_does_not_wait(root):
     assert only(scan.scan()).status is ra.ItemStatus.FULFILLED
 
 
-def test_the_newest_of_several_files_is_printed_and_the_other_is_told_of(tmp_path):
+def test_the_newest_of_several_files_is_printed_and_the_other_is_reported(tmp_path):
     local_file(tmp_path, "1_1.pdf", PDF, NOON)
     local_file(tmp_path, "1_1.png", PNG, NOON + MINUTE)
     scan, shop = scanner(local(tmp_path), several_files="newest")
@@ -132,7 +132,7 @@ def test_a_preferred_format_is_printed_for_each_side(root):
 
 
 @pytest.mark.parametrize("policy", ["conflict", "newest", "prefer:pdf"])
-def test_where_the_policy_does_not_tell_one_it_is_a_conflict(tmp_path, policy):
+def test_without_one_preferred_file_it_is_a_conflict(tmp_path, policy):
     local_file(tmp_path, "1_1.png", PNG, NOON)
     local_file(tmp_path, "1_1.jpg", PNG, NOON)
     scan, shop = scanner(local(tmp_path), several_files=policy)

@@ -87,7 +87,7 @@ def test_two_files_for_one_item_are_a_conflict(furnished, shop):
     assert statuses(scanner(furnished, shop).plan())[3] == "conflict"
 
 
-def test_a_server_that_answers_everything_fulfils_nothing(furnished, shop):
+def test_a_server_that_answers_everything_fulfills_nothing(furnished, shop):
     furnished.folder.missing = 200
     report = scanner(furnished, shop).scan()
     assert set(statuses(report)) == {"unreadable"}
@@ -172,7 +172,7 @@ def test_the_command_line_says_that_such_a_folder_cannot_be_swept(furnished, ord
     ("missing", "code", "says"),
     [(404, 0, "responds with HTTP 404, as it should"), (403, 0, "also looks missing"), (200, 3, "respond with 404")],
 )
-def test_check_tells_what_the_servers_answers_are_worth(furnished, capsys, missing, code, says):
+def test_check_reports_what_the_servers_answers_prove(furnished, capsys, missing, code, says):
     furnished.folder.missing = missing
     assert run(["check", furnished.url, "--allow-private-network"]) == code
     assert says in capsys.readouterr().out

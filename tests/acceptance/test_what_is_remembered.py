@@ -1,4 +1,4 @@
-"""What an earlier pass found out counts as long as nothing it depended on has changed."""
+"""The result of an earlier scan counts as long as nothing that it depends on has changed."""
 
 from datetime import timedelta
 
@@ -114,7 +114,7 @@ class TestOnePassAndItsHost:
         assert report.faults == ()
         assert {item.status for item in report.items} == {"uncertain", "fulfilled"}
 
-    def test_waits_of_one_pass_have_a_budget(self, root):
+    def test_waits_of_one_scan_have_a_budget(self, root):
         numbers = [str(number) for number in range(1001, 1011)]
         _, storage = memory_folder(root, *(f"{number}_1.jpg" for number in numbers))
         waits = []
@@ -137,10 +137,10 @@ class TestOnePassAndItsHost:
         assert scanner.scan().exit_code == 3
         assert len(waits) == 3
         Busy.asked.clear()
-        assert scanner.scan().exit_code == 3, "the next pass has a budget of its own"
+        assert scanner.scan().exit_code == 3, "the next scan has a budget of its own"
         assert len(waits) == 6
 
-    def test_a_ledger_that_turns_out_to_be_none_in_mid_pass_is_a_fault_of_the_ledger(self, root):
+    def test_an_invalid_ledger_that_is_noticed_during_a_scan_is_a_ledger_fault(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
         for call in ("ledger.claim", "ledger.advance"):
             faults = Faults()
@@ -152,7 +152,7 @@ class TestOnePassAndItsHost:
             assert not shop.effects
 
 
-def test_a_poisoned_tenant_does_not_stop_the_others(root, tmp_path):
+def test_a_failing_tenant_does_not_stop_the_others(root, tmp_path):
     good, bad = f"{root}/good", f"{root}/bad"
     _, storage = memory_folder(good, "1001_1.jpg")
     _, other = memory_folder(bad, "1001_1.jpg")

@@ -49,9 +49,9 @@ def rows(server: Canned, sizes: tuple[int, ...]) -> Iterator[str]:
             for pending in PENDING if contender == OURS else PENDING[1:2]:
                 if contender in too_slow:
                     continue
-                server.tell()
+                server.control()
                 told = measured(contender, server.endpoint, files, pending)
-                requests = server.tell()["list"] - 1  # the one of its warming up
+                requests = server.control()["list"] - 1  # the one of its warming up
                 if told["seconds"] > LONGEST:
                     too_slow.add(contender)
                 yield (

@@ -24,8 +24,8 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[ra.SqlLedger]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> list[str]:
+def summary(request: pytest.FixtureRequest) -> list[str]:
     """Lines that are printed at the end of the run, even if the test passes."""
-    told: list[str] = []
-    request.node.user_properties.append(("told", told))
-    return told
+    lines: list[str] = []
+    request.node.user_properties.append(("summary", lines))
+    return lines

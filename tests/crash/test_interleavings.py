@@ -45,15 +45,15 @@ def setup_of(recovery: ra.Recovery, attaching: ra.Attaching, *actions: Callable[
 
 @pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
-def test_two_workers_on_one_order_have_one_effect_however_they_are_interleaved(recovery, attaching, tell):
-    tell.append(f"{explore(setup_of(recovery, attaching))} interleavings")
+def test_two_workers_on_one_order_have_one_effect_however_they_are_interleaved(recovery, attaching, summary):
+    summary.append(f"{explore(setup_of(recovery, attaching))} interleavings")
 
 
 @pytest.mark.parametrize("recovery", OF_TWO_ORDERS, ids=str)
 @pytest.mark.parametrize("action", [People.add_order_with_same_number, People.give_number_to_another_order])
-def test_two_orders_that_need_one_file_are_not_both_printed_with_it(recovery, action, tell):
+def test_two_orders_that_need_one_file_are_not_both_printed_with_it(recovery, action, summary):
     setup = setup_of(recovery, ra.Attaching.WITH_FULFILL, action)
-    tell.append(f"{explore(setup)} interleavings")
+    summary.append(f"{explore(setup)} interleavings")
 
 
 def test_a_preemption_is_needed_to_find_what_one_scanner_does_between_two_steps_of_another():

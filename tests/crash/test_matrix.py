@@ -16,28 +16,28 @@ def recovery(request: pytest.FixtureRequest) -> ra.Recovery:
     return request.param
 
 
-def test_a_shop_of_three_orders_dies_once_anywhere(ledger, recovery, tell):
+def test_a_shop_of_three_orders_dies_once_anywhere(ledger, recovery, summary):
     world = World.of(ledger, recovery=recovery)
-    tell.append(f"{die_once(world)} crash points")
+    summary.append(f"{die_once(world)} crash points")
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_a_shop_whose_client_attaches_with_fulfill_dies_once_anywhere(ledger, recovery, tell):
+def test_a_shop_whose_client_attaches_with_fulfill_dies_once_anywhere(ledger, recovery, summary):
     world = World.of(ledger, ["1001", "1002"], recovery=recovery, attaching=ra.Attaching.WITH_FULFILL)
-    tell.append(f"{die_once(world)} crash points")
+    summary.append(f"{die_once(world)} crash points")
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_a_shop_of_one_order_dies_twice_anywhere(ledger, recovery, tell):
+def test_a_shop_of_one_order_dies_twice_anywhere(ledger, recovery, summary):
     world = World.of(ledger, ["1001"], recovery=recovery)
-    tell.append(f"{die_twice(world)} double crashes")
+    summary.append(f"{die_twice(world)} double crashes")
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(7200)
-def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, tell):
+def test_a_shop_of_three_orders_dies_twice_anywhere(ledger, recovery, summary):
     world = World.of(ledger, recovery=recovery)
-    tell.append(f"{die_twice(world)} double crashes")
+    summary.append(f"{die_twice(world)} double crashes")
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)

@@ -82,16 +82,16 @@ def url_of(ledger):
     return ledger._url.render_as_string(hide_password=False)
 
 
-def test_twenty_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, tell):
-    tell.append(killed_at_random(ledger, folder, 20, seed=4))
+def test_twenty_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary):
+    summary.append(killed_at_random(ledger, folder, 20, seed=4))
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(3600)
-def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, tell):
+def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary):
     seed = random.randrange(2**32)
-    tell.append(f"seed {seed}")
-    tell.append(killed_at_random(ledger, folder, 200, seed=seed))
+    summary.append(f"seed {seed}")
+    summary.append(killed_at_random(ledger, folder, 200, seed=seed))
 
 
 @pytest.mark.timeout(600)

@@ -18,13 +18,13 @@ SUPPORT = Path(__file__).parent.parent / "support"
 TRACE_OF = "from simulation.world import World; world = World.of_seed({seed}); world.run(); print(world.trace())"
 
 
-def test_every_invariant_holds_in_every_simulated_history(request, tell):
+def test_every_invariant_holds_in_every_simulated_history(request, summary):
     chosen = request.config.getoption("--seed")
     for seed in range(SEEDS) if chosen is None else [chosen]:
         world = World.of_seed(seed)
         found = world.run()
         if chosen is not None:
-            tell.append(world.trace())
+            summary.append(world.trace())
         assert not found, f"seed {seed}; show its history with --seed {seed}\n{world.trace()}"
 
 

@@ -19,8 +19,8 @@ class Canned:
     def __init__(self, port: int) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"
 
-    def tell(self, command: str = "count") -> Any:
+    def control(self, command: str = "count") -> Any:
         """Sends a command; returns the requests so far by kind, which are forgotten by that."""
         with urllib.request.urlopen(f"{self.endpoint}/-/{command}", timeout=10) as answer:
-            told: Mapping[str, int] | int = json.loads(answer.read())
-            return told
+            answered: Mapping[str, int] | int = json.loads(answer.read())
+            return answered

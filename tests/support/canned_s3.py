@@ -159,8 +159,8 @@ class Server(asyncio.Protocol):
             Server.delay = int(arguments[0]) / 1000
         if command == "busy":
             Server.busy = int(arguments[0])
-        told = Server.most if command == "most" else self.counts
-        answer = json.dumps(told).encode()
+        answered = Server.most if command == "most" else self.counts
+        answer = json.dumps(answered).encode()
         self.counts.clear()
         Server.most = 0
         return answer

@@ -77,7 +77,7 @@ def started(*arguments, cwd=None, patience: float = 60, **environment: str) -> I
         guard.cancel()
 
 
-def comes_true(probe: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_until(probe: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it does, in so many seconds."""
     deadline = time.monotonic() + seconds
     while not probe():

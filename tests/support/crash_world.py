@@ -35,7 +35,7 @@ NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 @attrs.define
 class World:
-    """Orders ``1001`` and so on, of one item each unless told, with their files in place; and one ledger."""
+    """Orders ``1001`` and so on, of one item each by default, with their files; and one ledger."""
 
     ledger: ra.SqlLedger
     shop: FakeShop

@@ -31,7 +31,7 @@ class Case:
 
     def lose_the_answer(self, *, done):
         self.shop.fail_next("fulfill", LOST, after_effect=done)
-        self.shop.fail_next("fulfill", LOST)  # of the repeat in the same pass, where there is one
+        self.shop.fail_next("fulfill", LOST)  # of the repeat in the same scan, if there is one
         assert statuses(self.scan()) == ["uncertain"]
         self.shop._faults.clear()
 

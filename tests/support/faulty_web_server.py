@@ -19,7 +19,7 @@ def _contents(*keys: str) -> bytes:
 
 
 class FaultyServer:
-    """A web server that misbehaves as told, and counts what it was asked.
+    """A web server that fails as the test chooses, and counts its requests.
 
     ``answer("503", "ok")`` sets what the next requests get; the last one is repeated for ever.
     """

@@ -1,4 +1,4 @@
-"""A web server that attacks whoever asks it: raw bytes, without end if need be."""
+"""A web server that attacks its clients: raw bytes, without end if the test needs that."""
 
 from __future__ import annotations
 

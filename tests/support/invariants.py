@@ -102,7 +102,7 @@ class _Judge:
     fulfilled: set[tuple[str, str]] = field(factory=set)
     """Order id and approval that the shop shows, or showed, as fulfilled."""
 
-    def say(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """Record a violation."""
         self.found.append(f"event {self.number}: {text}")
 
@@ -110,9 +110,9 @@ class _Judge:
         """One holder at a time, and no epoch twice."""
         row = self.rows[event.key]
         if row.holder not in ("", event.process) and row.until > event.at:
-            self.say(f"{event.process} claimed {event.key} while {row.holder} holds its lease")
+            self.add(f"{event.process} claimed {event.key} while {row.holder} holds its lease")
         if event.epoch <= row.epoch:
-            self.say(f"{event.process} got epoch {event.epoch} of {event.key}, which was granted before")
+            self.add(f"{event.process} got epoch {event.epoch} of {event.key}, which was granted before")
         row.holder, row.epoch, row.until, row.claimed_at = event.process, event.epoch, event.until, self.number
         row.sent_before = row.state is not FulfillState.OPEN
         row.attach_ended = row.fulfill_ended = 0
@@ -122,10 +122,10 @@ class _Judge:
         row = self.rows[event.key]
         repeated = event.release and (row.holder, row.released_by) == ("", event.process)
         if row.holder != event.process and not repeated:
-            self.say(f"{event.process} wrote {event.key}, whose lease {row.holder or 'nobody'} holds")
+            self.add(f"{event.process} wrote {event.key}, whose lease {row.holder or 'no process'} holds")
         running = next((c for c in row.calls if c.began.process == event.process and c.outcome is None), None)
         if running is not None:
-            self.say(
+            self.add(
                 f"{event.process} wrote {event.key} during its call {running.began.call}, so its lease may not end"
             )
         row.items.update({number: after for number, _, after in event.items})
@@ -138,7 +138,7 @@ class _Judge:
             last = row.calls[-1]
             of_last = (last.began.process, last.began.name, last.outcome)
             if of_last == (event.process, "fulfill", "confirmed") and not row.receipt_failed:
-                self.say(f"{event.process} released {event.key} before the receipt of its call {last.began.call}")
+                self.add(f"{event.process} released {event.key} before the receipt of its call {last.began.call}")
         row.until = event.until
         if event.release:
             row.holder, row.released_by = "", event.process
@@ -155,12 +155,12 @@ class _Judge:
         if not is_new:
             return
         if after is FulfillState.FULFILLED and (event.key.order_id, event.key.approval) not in self.fulfilled:
-            self.say(f"{event.process} recorded {event.key} as fulfilled, and the shop has not fulfilled it")
+            self.add(f"{event.process} recorded {event.key} as fulfilled, and the shop has not fulfilled it")
         withdrawn = before is FulfillState.FULFILL_INTENT and after in (FulfillState.OPEN, FulfillState.CANCELLED)
         if withdrawn and not by_person:
             effective = [call.began.call for call in row.calls if call.began.name == "fulfill" and call.took_effect]
             if effective:
-                self.say(f"{event.process} withdrew the intent of {event.key}, whose call {effective[0]} took effect")
+                self.add(f"{event.process} withdrew the intent of {event.key}, whose call {effective[0]} took effect")
 
     def not_written(self, event: NotWritten) -> None:
         """Remember that the receipt may be missing for this reason."""
@@ -197,9 +197,9 @@ class _Judge:
         }
         call = self.calls[event.call] = _Call(event, seen)
         if row.holder != event.process:
-            self.say(f"{what} without its lease, which {row.holder or 'nobody'} holds")
+            self.add(f"{what} without its lease, which {row.holder or 'no process'} holds")
         elif event.at >= row.until:
-            self.say(f"{what} {event.at - row.until:.3f} s after its lease had ended")
+            self.add(f"{what} {event.at - row.until:.3f} s after its lease had ended")
         if event.name == "fulfill":
             intents = [row.intent_at if row.state is FulfillState.FULFILL_INTENT else None]
             self._is_up_to_date(event, row, what)
@@ -208,12 +208,12 @@ class _Judge:
             intents = [row.item_intent_at.get(number) for number in attaching] or [None]
         for intent_at in intents:
             if intent_at is None:
-                self.say(f"{what} without a durable intent")
+                self.add(f"{what} without a durable intent")
             elif event.at - intent_at > LONGEST_FROM_INTENT_TO_CALL:
-                self.say(f"{what} {event.at - intent_at:.3f} s after its intent")
+                self.add(f"{what} {event.at - intent_at:.3f} s after its intent")
         for other in row.calls:
             if other.outcome is None and other.began.process not in (*self.dead, event.process):
-                self.say(f"{what} while call {other.began.call} of {other.began.process} was running")
+                self.add(f"{what} while call {other.began.call} of {other.began.process} was running")
         row.calls.append(call)
 
     def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
@@ -222,29 +222,29 @@ class _Judge:
             of_order = key.order_id == event.key.order_id and key != event.key
             known = other.unresolved_since < self.orders_listed.get(event.process, 0)
             if of_order and other.state in UNRESOLVED_STATES and known:
-                self.say(f"{what} while the outcome of {key} was unknown")
+                self.add(f"{what} while the outcome of {key} was unknown")
         since = max(row.claimed_at, row.attach_ended, row.fulfill_ended)
         read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
         if read is None or read_at < since:
-            self.say(f"{what} without reading the order again")
+            self.add(f"{what} without reading the order again")
         elif read.order is None or not event.order.same_work(read.order) or read.order.state is not OrderState.PENDING:
-            self.say(f"{what} with another order than the shop showed")
+            self.add(f"{what} with another order than the shop showed")
         since = row.claimed_at if row.sent_before else since
         for name in (name for names in event.files.values() for name in names):
             looked_at, look = self.looks.get((event.process, name), (0, None))
             if look is None or looked_at < since:
-                self.say(f"{what} without looking at {name} again")
+                self.add(f"{what} without looking at {name} again")
             elif look.content not in self.accepted[name]:
-                self.say(f"{what} with {name}, which then had the content {look.content}, which no check accepted")
+                self.add(f"{what} with {name}, which then had the content {look.content}, which no check accepted")
             basename = split_extension(name)[0]
             listed_at, listing = self.listings.get((event.process, basename), (0, None))
             if listing is None or listed_at < since:
-                self.say(f"{what} without looking for other files beside {name}")
+                self.add(f"{what} without looking for other files beside {name}")
             elif others := {other for other in listing.names if split_extension(other)[0] == basename} - {name}:
-                self.say(f"{what} with {name}, although {', '.join(others)} was there, too")
+                self.add(f"{what} with {name}, although {', '.join(others)} was there, too")
 
     def took_effect(self, event: CallTookEffect) -> None:
-        """Each approval is fulfilled once, with what was checked, and with nobody else's file."""
+        """Each approval is fulfilled once, with what was checked, and never with the file of another order."""
         call = self.calls[event.call]
         call.took_effect = True
         began = call.began
@@ -254,17 +254,17 @@ class _Judge:
         self.fulfilled.add((key.order_id, key.approval))
         self.effects[began.idempotency_key] += 1
         if began.idempotency_key != key.fulfillment_key:
-            self.say(f"call {event.call} of {key} had the idempotency key of something else")
+            self.add(f"call {event.call} of {key} had the idempotency key of something else")
         if self.effects[began.idempotency_key] > 1:
-            self.say(f"{key} was fulfilled {self.effects[began.idempotency_key]} times, last by call {event.call}")
+            self.add(f"{key} was fulfilled {self.effects[began.idempotency_key]} times, last by call {event.call}")
         for name, content in event.contents.items():
             if name in call.seen and call.seen[name] != content and not self.versioned:
                 continue  # replaced between the last look and the download: nothing can prevent it, or tell the ledger
             if content not in self.accepted[name]:
-                self.say(f"{key} was printed with {name}: {content}, which no check accepted")
+                self.add(f"{key} was printed with {name}: {content}, which no check accepted")
             other = self.printed_for.setdefault((name, content), key.order_id)
             if other != key.order_id:
-                self.say(f"{key} was printed with {name}: {content}, which was printed for order {other} before")
+                self.add(f"{key} was printed with {name}: {content}, which was printed for order {other} before")
 
     def ended(self, event: CallEnded) -> None:
         """Remember the answer."""

@@ -33,7 +33,7 @@ FAULTS: Mapping[str, str] = {
     "HTTP 200 with an empty body": "empty 200",
     "HTTP 403": "403",
 }
-"""A fault's name → what a ``FaultyServer`` is told to answer."""
+"""A fault's name → what a ``FaultyServer`` answers."""
 
 ANSWERS: Mapping[str, str] = {**FAULTS, "HTTP 404": "404"}
 """As ``FAULTS``, with an answer that is no outage unless the server asks to wait."""
@@ -72,8 +72,8 @@ def failure(storage: ra.ArtworkStorage, use: Use) -> ra.RemoteArtworkError:
     assert storage.location.removeprefix("web+") in str(raised.value)
     error: BaseException | None = raised.value
     while error is not None:
-        told = f"{error!s} {error!r}"
-        assert not [secret for secret in SECRETS if secret in told]
+        shown = f"{error!s} {error!r}"
+        assert not [secret for secret in SECRETS if secret in shown]
         error = error.__cause__
     return raised.value
 

@@ -55,7 +55,7 @@ def cached(name: str, part: str, command: Callable[[Path], list[str]]) -> Path:
 
     Args:
         name: The folder's name, with the version of what lies in it.
-        part: What it is, and how it is installed, for whoever has to do without.
+        part: What it is, and how it is installed, for people who do not have it.
         command: Makes the command that installs into a folder.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "remote_artwork" / name

@@ -22,7 +22,7 @@ def readable_folder() -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Lets this process write nothing in the folder. Root, who may write everywhere, is nobody meanwhile."""
+    """Lets this process write nothing in the folder. Root, who may write everywhere, becomes another user meanwhile."""
     user, mode = os.geteuid(), folder.stat().st_mode
     folder.chmod(0o555)
     try:

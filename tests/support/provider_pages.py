@@ -1,6 +1,6 @@
 """The pages of docs/how-to/providers/, and what is marked in them to be tested.
 
-A block is told what it is by a comment on the line above it::
+A comment on the line above a block says what the block is::
 
     <!-- urls: ID -->            each URL, then → its canonical form, or ✗ the reason why it is refused
     <!-- credentials: CLASS -->  a file for --credentials
@@ -31,6 +31,6 @@ def blocks(kind: str, pages: Iterable[str] = tuple(HOW_TO)) -> list[tuple[str, s
     ]
 
 
-def said_of_urls(content: str) -> list[tuple[str, str]]:
-    """URL and what is said of it, for each pair of lines."""
+def documented_urls(content: str) -> list[tuple[str, str]]:
+    """URL and what the page says about it, for each pair of lines."""
     return [(url, said) for url, said in (pair.split("\n") for pair in content.split("\n\n"))]

@@ -30,7 +30,7 @@ PATIENCE = 60.0
 
 
 def free_port() -> int:
-    """A port of loopback on which nobody listens at the moment."""
+    """A port of loopback on which no process listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -171,7 +171,7 @@ class WebServer:
         request.end_headers()
         for start in range(0, 0 if request.command == "HEAD" else len(content), PIECE):
             piece = content[start : start + PIECE]
-            self.folder.bytes_sent += len(piece)  # before they arrive, so that whoever has them sees them counted
+            self.folder.bytes_sent += len(piece)  # before they arrive, so that a client that has them sees them counted
             request.wfile.write(piece)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
