@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from remote_artwork.fulfillment.gate import ShopGate
-from simulation.scheduler import Process, Scheduler, SimulatedRuntime
+from simulation.scheduler import Chooser, Process, Scheduler, SimulatedRuntime
 
 Limit = Callable[[float], float | None]
 """The time of a call → None if it is served; if not, in how many seconds the next call may be."""
@@ -163,6 +163,8 @@ class Workers:
         calls_per_second: What the client declares.
         calls: How many calls one turn makes.
         says_when: Whether a refusal says when to try again.
+        think: Seconds between two turns of a worker.
+        choose: Decides which worker goes on.
     """
 
     limit: Limit = unlimited
@@ -173,7 +175,8 @@ class Workers:
     calls: int = 1
     says_when: bool = False
     think: Callable[[], float] = field(default=lambda: 0.0)
-    scheduler: Scheduler = field(factory=lambda: Scheduler(first, most_switches=10_000_000), init=False)
+    choose: Chooser = first
+    scheduler: Scheduler = field(init=False)
     runtime: SimulatedRuntime = field(init=False)
     shop: LimitedShop = field(init=False)
     gate: ShopGate = field(init=False)
@@ -181,6 +184,7 @@ class Workers:
     limits: list[tuple[float, int]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.scheduler = Scheduler(self.choose, most_switches=10_000_000)
         self.runtime = SimulatedRuntime(self.scheduler, Process("scanner"))
         self.shop = LimitedShop(self.runtime, self.limit, self.latency, self.says_when)
         self.gate = ShopGate(self.runtime, self.concurrent_calls, self.calls_per_second)

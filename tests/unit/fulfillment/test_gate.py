@@ -1,7 +1,9 @@
 """``ShopGate``: how many calls run at once, how many start per second, and who waits, under a virtual clock."""
 
+import threading
 from bisect import bisect_right
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from limited_shops import (
 )
 from remote_artwork.errors import RateLimited
 from remote_artwork.fulfillment.gate import GateClosed, ShopGate
+from remote_artwork.runtime import THREADS
 from simulation.scheduler import Process, Scheduler, SimulatedRuntime
 
 SHOPS_WITH_TWO_CALLS_PER_SECOND = {
@@ -34,8 +37,8 @@ SHOPS_WITH_TWO_CALLS_PER_SECOND = {
 class Stage:
     """A gate and tasks, under a virtual clock."""
 
-    def __init__(self, concurrent_calls, calls_per_second=None):
-        self.scheduler = Scheduler(first)
+    def __init__(self, concurrent_calls, calls_per_second=None, choose=first):
+        self.scheduler = Scheduler(choose)
         self.runtime = SimulatedRuntime(self.scheduler, Process("scanner"))
         self.gate = ShopGate(self.runtime, concurrent_calls, calls_per_second)
         self.log = []
@@ -269,6 +272,7 @@ def test_a_limit_that_becomes_lower_is_learned_and_one_that_becomes_higher_too()
 )
 @settings(max_examples=40, deadline=None)
 def test_no_limit_is_exceeded_and_nobody_starves(count, concurrent_calls, calls_per_second, calls, allowed, seed):
+    draw = Random(seed)
     workers = Workers(
         limit=unlimited if allowed is None else FixedWindow(allowed),
         latency=jittered(0.1, 0.9, seed),
@@ -276,6 +280,7 @@ def test_no_limit_is_exceeded_and_nobody_starves(count, concurrent_calls, calls_
         concurrent_calls=concurrent_calls,
         calls_per_second=calls_per_second,
         calls=calls,
+        choose=lambda ready, _current: draw.choice(ready),
     ).work(until=30.0)
     assert workers.shop.most <= concurrent_calls
     assert max(workers.turns.values()) - min(workers.turns.values()) <= 1 + max(workers.turns.values()) // 3
@@ -285,3 +290,44 @@ def test_no_limit_is_exceeded_and_nobody_starves(count, concurrent_calls, calls_
         for length in (1.0, 10.0):
             most = max(bisect_right(asked, at + length) - index for index, at in enumerate(asked))
             assert most <= calls_per_second * 1.1 * length + 2 * calls
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(2, 12), concurrent_calls=st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_a_gate_that_is_closed_at_any_moment_lets_nobody_wait(seed, count, concurrent_calls):
+    draw = Random(seed)
+    stage = Stage(concurrent_calls, choose=lambda ready, _current: draw.choice(ready))
+
+    def work(name):
+        for number in range(5):
+            stage.turn((name, number), seconds=draw.choice((0.0, 0.1)))
+            if draw.random() < 0.2:
+                stage.gate.refused(draw.choice((None, 0.5, 3600.0)))
+
+    for name in range(count):
+        stage.task(lambda name=name: work(name))
+    stage.task(lambda: (stage.runtime.sleep(draw.choice((0.0, 0.1, 2.0))), stage.gate.close()))
+    assert len(stage.run()) == 5 * count  # each turn ran, or was refused: else the scheduler finds a deadlock
+    assert stage.runtime.monotonic() < 60.0
+
+
+def test_many_threads_of_the_operating_system_take_turns():
+    gate, lock, running, most, done = ShopGate(THREADS, 6), threading.Lock(), 0, 0, []
+
+    def work(name):
+        nonlocal running, most
+        for _ in range(200):
+            with gate.turn():
+                with lock:
+                    running += 1
+                    most = max(most, running)
+                gate.succeeded(0.01)
+                with lock:
+                    running -= 1
+        done.append(name)
+
+    tasks = [THREADS.spawn(lambda name=name: work(name), name=f"gate {name}") for name in range(24)]
+    for task in tasks:
+        task.join()
+    assert sorted(done) == list(range(24))
+    assert most <= 6
