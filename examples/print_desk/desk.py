@@ -64,7 +64,7 @@ class Desk:
         return cls(engine, storage, Scans(engine, ledger, storage.open, settings.home / "contact_sheet.html"))
 
     def close(self) -> None:
-        """Stop the scan after its current order, and close the database."""
+        """Stop the scan after its orders in progress, and close the database."""
         self.scans.stop()
         self.engine.dispose()
 

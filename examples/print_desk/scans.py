@@ -58,7 +58,7 @@ class Scans:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop the scan after its current order, and start no other scan."""
+        """Stop the scan after its orders in progress, and start no other scan."""
         self._stopping.set()
         with self._starting:
             if self._thread is not None:

@@ -321,8 +321,8 @@ class Scanner:
         """Scan at a fixed interval, with up to a tenth of jitter, until ``stop`` is set. The first scan starts at once.
 
         A scan that fails is logged, and the next one runs. Scans never overlap: after a scan that took longer than
-        ``every``, the next one starts at once. In the main thread, SIGTERM sets ``stop``, and the current order is
-        finished.
+        ``every``, the next one starts at once. In the main thread, SIGTERM sets ``stop``, and the orders in
+        progress are finished.
 
         Args:
             every: The time from the start of one scan to the start of the next.

@@ -132,7 +132,7 @@ def scan(
     as_json: AsJson = False,
     page: Report = None,
 ) -> int:
-    """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the current order."""
+    """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the orders in progress."""
     stop = threading.Event()
     run = partial(ra.Scanner.scan, sweep=sweep, orders=order or None, limit=limit, stop=stop)
     with sigterm_sets(stop):
@@ -153,7 +153,7 @@ def watch(
         typer.Option("--report", metavar="FILE.html", help="Write a contact sheet after every scan."),
     ] = None,
 ) -> int:
-    """Scan now, then at a fixed interval, until Ctrl-C or SIGTERM. The current order is finished first."""
+    """Scan now, then at a fixed interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
 
     def run_watch() -> int:
         if page is not None:
@@ -205,7 +205,7 @@ def explain(
 
 
 def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
-    """The first Ctrl-C sets both events, and the current order is finished. A second one interrupts it."""
+    """The first Ctrl-C sets both events, and the orders in progress are finished. A second one interrupts it."""
     interrupted = threading.Event()
 
     def first(_number: int, _frame: object) -> None:
