@@ -39,6 +39,7 @@ class ClientCalls:
         in_scan_thread: Whether every call is made by the thread that called ``scan()``.
         longest_pause: Seconds. Orders are not tried while the shop asks for a longer pause.
         stop: When set, no order is begun any more.
+        on_answer: Called with the method of each call that succeeded.
         down: Why no further call is made in this scan; None while calls are made.
     """
 
@@ -49,6 +50,7 @@ class ClientCalls:
     stop: threading.Event
     longest_pause: float
     down: Reason | None = None
+    on_answer: Callable[[str], object] = lambda _method: None
 
     @contextmanager
     def turn(self, calls: int = 1, *, is_begun: bool) -> Iterator[None]:
@@ -93,6 +95,7 @@ class ClientCalls:
                 seconds = self.stopwatch.monotonic() - started
                 self.stopwatch.add("shop", seconds)
             self.gate.succeeded(seconds, method)
+            self.on_answer(method)
             return answer
 
         return self.workers.in_scan_thread(as_caller(measured)) if self.in_scan_thread else measured()

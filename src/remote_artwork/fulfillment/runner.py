@@ -54,7 +54,7 @@ _LARGEST_CLAIM = 16
 
 @define
 class CircuitBreaker:
-    """Counts, for each service, how many orders in a row got no answer.
+    """Counts, for each service and each method of a client, how many orders in a row got no answer.
 
     If a service is down, no order gets an answer, so a scan stops after five. If only some orders get no answer, they
     may be next to each other in the list. So after two of them, the next order is chosen at random: then every scan has
@@ -65,22 +65,28 @@ class CircuitBreaker:
     """
 
     draw: Callable[[int], int] = random.randrange
-    _unanswered: Counter[Service] = field(factory=Counter, init=False)
+    _unanswered: Counter[tuple[Service, str]] = field(factory=Counter, init=False)
 
-    def record(self, *, answered: set[Service], failed: set[Service]) -> None:
+    def record(self, *, answered: set[Service], failed: set[Service], method: str = "") -> None:
         """Count the answers that one order got.
 
         Args:
             answered: Services that answered at least once.
             failed: Services that gave no answer in the end, even if they answered before.
+            method: The method of the client that got no answer.
         """
-        for service in answered - failed:
-            del self._unanswered[service]
-        self._unanswered.update(failed)
+        self._unanswered = Counter(
+            {key: count for key, count in self._unanswered.items() if key[0] not in answered - failed}
+        )
+        self._unanswered.update((service, method if service == "client" else "") for service in failed)
+
+    def record_answer(self, method: str) -> None:
+        """A method of the client was answered. Other orders are still in hand, so this cannot wait for their end."""
+        del self._unanswered["client", method]
 
     def is_down(self, service: Service) -> bool:
         """Whether the service counts as down for the rest of the scan."""
-        return self._unanswered[service] >= DOWN_AFTER
+        return any(count >= DOWN_AFTER for (other, _), count in self._unanswered.items() if other == service)
 
     def choose_next(self, waiting: int, *, at_random: bool = False) -> int:
         """The position of the order to process next, among this many that wait."""
@@ -138,6 +144,7 @@ class OrderRunner:
         self._waiting = list(plans)
         total = len(plans)
         emit = self.services.emit
+        self.services.calls.on_answer = self._record_answer
 
         def process(job: _Job) -> Sequence[ItemOutcome]:
             with self._lock:
@@ -323,6 +330,10 @@ class OrderRunner:
         except (LedgerError, InvalidLedger) as error:  # the lease expires; the order's own outcome is what counts
             log.info("lease_not_released", extra={"order_id": session.plan.order.id, "error": str(error)})
 
+    def _record_answer(self, method: str) -> None:
+        with self._lock:
+            self._breaker.record_answer(method)
+
     def _record_answers(self, session: OrderSession) -> None:
         """Count the services that did not answer. Use one that is down no more, so that no order waits for it."""
         failures = {service: failure for failure in reversed(session.failures) if (service := _service_of(failure))}
@@ -331,7 +342,7 @@ class OrderRunner:
                 self._add_fault(Fault.of(service, failure))
             if session.unanswered:
                 failures.setdefault("client", session.unanswered)
-            self._breaker.record(answered=session.answered, failed=set(failures))
+            self._breaker.record(answered=session.answered, failed=set(failures), method=session.failed_method)
             down = [(service, failure) for service, failure in failures.items() if self._breaker.is_down(service)]
         for service, failure in down:
             code = "shop_not_answering" if service == "client" else "storage_not_answering"
@@ -342,7 +353,7 @@ class OrderRunner:
         with self._lock:
             self.faults = [*(other for other in self.faults if other.part != fault.part), fault]
             self._down = fault
-        if fault.part == "client":  # orders in hand make no further call
+        if fault.part != "storage":  # orders in hand make no further call
             self.services.calls.down = reason("not_tried", error=fault.message)
 
     def _add_fault(self, fault: Fault) -> None:

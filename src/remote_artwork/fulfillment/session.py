@@ -109,6 +109,7 @@ class OrderSession:
         unanswered: The error of the shop's last call, when its outcome is unknown.
         receipt: What the shop returned from ``fulfill``.
         released: Whether the lease was given back.
+        failed_method: The method of the client whose last call failed.
         is_begun: Whether a call with an effect was made in this scan.
         is_calling: Whether a call with an effect is made, or about to be.
     """
@@ -131,6 +132,7 @@ class OrderSession:
     released: bool = False
     _outcomes: dict[str, ItemOutcome] = field(init=False)
     _deferred: list[Step] = field(factory=list, init=False)
+    failed_method: str = field(default="", init=False)
     is_begun: bool = field(default=False, init=False)
     is_calling: bool = field(default=False, init=False)
     _intent_at: float | None = field(default=None, init=False)

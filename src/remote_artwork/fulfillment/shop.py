@@ -358,6 +358,7 @@ class ShopSession:
             raise session.unanswered from error
         finally:
             session.end_call(succeeded=succeeded)
+            session.failed_method = "" if succeeded else method
         if problem := _answer_problem(answer):
             session.unanswered = problem
             raise problem
