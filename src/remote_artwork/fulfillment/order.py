@@ -11,7 +11,7 @@ from remote_artwork.core.orders import Attaching, OrderState
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, resolve_note, still_pending
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
-from remote_artwork.errors import FileGone, StorageError
+from remote_artwork.errors import FileGone, RateLimited, StorageError
 from remote_artwork.fulfillment.artwork import ArtworkFiles, PostSendCheck
 from remote_artwork.fulfillment.client_calls import NotTried
 from remote_artwork.fulfillment.recovery import UnknownCallResolver
@@ -36,6 +36,8 @@ def process_order(services: Dependencies, session: OrderSession) -> Sequence[Ste
     except NotTried as error:
         status = error.status if session.state is FulfillState.OPEN else ItemStatus.UNCERTAIN
         session.set_unfinished(status, error.because)
+        if isinstance(error.__cause__, RateLimited):
+            session.failures.append(error.__cause__)
     session.write_deferred()
     check = PostSendCheck(session, files)
     check.run()

@@ -151,13 +151,13 @@ class ShopSession:
         try:
             self.services.retry.call(attempt, on=ClientError)
         except CallNotStarted:
-            session.defer(*(session.item_step(each, ItemState.VERIFIED) for each in intended))
+            self._withdraw_attach(intended)
             raise session.stop(ItemStatus.MATCHED, reason("call_not_started")) from None
         except OutcomeUnknown as error:
             session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
             return False
         except ClientError as error:
-            session.defer(session.item_step(number, ItemState.VERIFIED))
+            self._withdraw_attach(intended)
             if session.state is FulfillState.FULFILL_INTENT:
                 raise self._retry_refused(error) from error
             self._report_refusal(error, items=[plan])
@@ -167,6 +167,17 @@ class ShopSession:
         waits = [note for note in plan.notes if note.code == "order_waits"]
         session.set_outcome(number, ItemStatus.ATTACHED, because, notes=waits, now=True)
         return True
+
+    def _withdraw_attach(self, numbers: Sequence[str]) -> None:
+        """Take back the intents for these items; no call for them has an effect or may have one."""
+        session = self.session
+        session.defer(
+            *(
+                session.item_step(number, ItemState.VERIFIED)
+                for number in numbers
+                if session.rows[number].state is ItemState.ATTACH_INTENT
+            )
+        )
 
     def _intend_attach(self, numbers: Sequence[str]) -> None:
         session = self.session
