@@ -105,7 +105,7 @@ def is_public(address: str) -> bool:
 
 def _positive_seconds(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        where = f"{type(instance).__name__}.{attribute.name}"
+        where = f"{type(instance).__name__}.{attribute.name} (--{attribute.name.replace('_', '-')})"
         raise ConfigurationError(f"{where} must be a number of seconds above 0, not {value!r}")
 
 
