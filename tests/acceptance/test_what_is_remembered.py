@@ -119,11 +119,14 @@ class TestOnePassAndItsHost:
         _, storage = memory_folder(root, *(f"{number}_1.jpg" for number in numbers))
         waits = []
 
+        class InTenSeconds(ra.Unavailable):
+            retry_after = 10.0
+
         class Busy(FakeShop):
             def attach_artwork(self, order, item, artworks, *, idempotency_key):
                 if order.id not in self.asked:
                     self.asked.add(order.id)
-                    raise ra.RateLimited(retry_after=0.01)
+                    raise InTenSeconds
                 super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
         Busy.asked = set()
@@ -132,7 +135,7 @@ class TestOnePassAndItsHost:
             Busy([one_item(number) for number in numbers]),
             ledger=ra.MemoryLedger(),
             orders_at_once=1,
-            retry=ra.RetryPolicy(budget=0.07, first_wait=0.001, longest_wait=0.011, sleep=waits.append),
+            retry=ra.RetryPolicy(budget=70, sleep=waits.append),
         )
         assert scanner.scan().exit_code == 3
         assert len(waits) == 3
