@@ -308,18 +308,22 @@ class Ledger(Protocol):
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
     ) -> Iterable[OrderRecord]:
-        """Returns the rows of orders, by id, by number or by file. Without these, all rows of the tenant. Never writes.
+        """Returns the rows of orders that are selected by id, number, file or an unresolved call. Never writes.
+
+        An order is returned once, however many of these select it. Without any, all rows of the tenant are returned.
 
         Args:
             tenant: The tenant of the rows.
-            order_ids: Only orders with these ids.
-            order_numbers: Only orders with these numbers.
-            file_names: Only orders that have a file of these names, or with these ``path_key``, in ``used_files``, and
-                what ``forget`` kept of such orders. A file has a name if ``file_key`` of the name is one of its
+            order_ids: Selects orders with these ids.
+            order_numbers: Selects orders with these numbers.
+            file_names: Selects orders that have a file of these names, or with these ``path_key``, in ``used_files``,
+                and what ``forget`` kept of such orders. A file has a name if ``file_key`` of the name is one of its
                 ``lookup_keys``.
-            state: Only orders in this state.
+            unresolved: Selects orders with an unresolved call (``UNRESOLVED_STATES``).
+            state: Returns only orders in this state.
         """
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:

@@ -90,6 +90,8 @@ _FORGET_AFTER = timedelta(days=90)
 _FORGET_AFTER_SCANS = 100
 """The ledger forgets a finished order that the shop has not listed for this long, and for this many complete scans.
 Both are needed, because scans may be a minute or a year apart."""
+_FORGET_EVERY = timedelta(hours=1)
+"""A scanner records a complete scan in the ledger this often at most. Other scans with nothing to do write nothing."""
 
 _MOST_ORDERS_AT_ONCE = 16
 """More workers cost memory, and shops rarely answer faster."""
@@ -222,6 +224,7 @@ class Scanner:
     runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _turn: _Turn = field(init=False, factory=_Turn)
+    _forgot_at: float | None = field(init=False, default=None, eq=False, repr=False)
 
     def plan(
         self,
@@ -454,7 +457,10 @@ class Scanner:
         return list(self.ledger.find(self.tenant, order_numbers=numbers, file_names=names))
 
     def _forget(self, collected: Collected) -> list[Fault]:
-        """Let the ledger forget old orders. Returns the fault if it could not."""
+        """Let the ledger forget old orders, if it is time for that. Returns the fault if it could not."""
+        now = self.runtime.monotonic()
+        if self._forgot_at is not None and now - self._forgot_at < _FORGET_EVERY.total_seconds():
+            return []
         forget = partial(
             self.ledger.forget,
             self.tenant,
@@ -466,6 +472,7 @@ class Scanner:
             self.retry.call(forget, on=LedgerUnavailable)
         except LedgerError as error:
             return [Fault.of("ledger", error)]
+        self._forgot_at = now
         return []
 
     def _finish(

@@ -58,7 +58,7 @@ class Case:
             self.now += timedelta(days=60)
             for _ in range(51):
                 self.scan()
-        assert not self.ledger.find("default")
+        assert not list(self.ledger.find("default"))
 
     @property
     def sent(self):

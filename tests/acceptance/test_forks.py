@@ -110,7 +110,7 @@ def test_a_ledger_works_in_a_child_that_was_forked_while_a_thread_used_one(tmp_p
     def work():
         with ra.SqlLedger(tmp_path / "ledger.db") as ledger:
             claim(ledger, KEY)
-            return len(ledger.find("acme"))
+            return len(list(ledger.find("acme")))
 
     held(lock)
     assert in_child(work) == "1"
@@ -121,7 +121,7 @@ def test_a_memory_ledger_works_in_a_child_that_was_forked_while_a_thread_used_it
     ledger = ra.MemoryLedger()
     claim(ledger, KEY)
     held(ledger._lock)
-    assert in_child(lambda: len(ledger.find("acme"))) == "1"
+    assert in_child(lambda: len(list(ledger.find("acme")))) == "1"
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

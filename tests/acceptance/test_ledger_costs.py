@@ -12,6 +12,7 @@ from remote_artwork.core.lifecycle import ItemState, ItemStep, LedgerWrite, Orde
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import OrderNotStored
+from remote_artwork.runtime import THREADS
 from remote_artwork.testing import FakeShop
 from remote_artwork.testing.ledger import FILES, FULFILLED, INTEND, SELECT, VERIFY, claim, claim_all, leases_of
 from shop_files import memory_folder
@@ -126,3 +127,30 @@ def test_an_order_that_the_database_refuses_costs_its_group_one_more_transaction
     assert [type(answer) for answer in answers] == [type(None)] * 3 + [OrderNotStored] + [type(None)] * 4
     _, begun, commits = counts.take()
     assert (begun, commits) == (2, 1)
+
+
+class Later:
+    """A runtime whose clock can be set forward."""
+
+    def __init__(self):
+        self.passed = 0.0
+
+    def __getattr__(self, name):
+        return getattr(THREADS, name)
+
+    def monotonic(self):
+        return THREADS.monotonic() + self.passed
+
+
+def test_a_pass_with_nothing_to_do_makes_one_query_and_writes_nothing(ledger, root):
+    _, storage = memory_folder(root)
+    shop, runtime = FakeShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(100)]), Later()
+    scanner = ra.Scanner(storage, shop, ledger=ledger, runtime=runtime)
+    scanner.scan()
+    counts = Counts(ledger)
+    assert {str(item.status) for item in scanner.scan().items} == {"missing"}
+    assert counts.take() == (["SELECT"], 1, 0)
+    runtime.passed = 3601.0
+    scanner.scan()
+    _, begun, commits = counts.take()
+    assert (begun, commits) == (2, 1), "once an hour, the ledger counts the scan"

@@ -35,7 +35,7 @@ def engine(postgres_url: str) -> Engine:
 
 def test_finding_creates_nothing(postgres_url: str):
     with SqlLedger(postgres_url) as ledger:
-        assert ledger.find("acme") == []
+        assert list(ledger.find("acme")) == []
     assert tables(postgres_url) == []
 
 
@@ -167,7 +167,7 @@ def test_of_two_ledgers_in_a_database_the_url_names_one(postgres_url: str):
         claim(ledger, KEY)
     run(postgres_url, "CREATE SCHEMA other")
     with SqlLedger(with_schema(postgres_url, "other")) as ledger:
-        assert ledger.find("acme") == []
+        assert list(ledger.find("acme")) == []
         claim(ledger, OrderKey("acme", "order-2"))
     with SqlLedger(postgres_url) as ledger, pytest.raises(InvalidLedger, match="has a ledger in the schema other"):
         ledger.find("acme")
@@ -179,7 +179,7 @@ def test_of_two_ledgers_in_a_database_the_url_names_one(postgres_url: str):
 def test_a_temporary_table_with_the_name_of_a_ledger_is_no_ledger(postgres_url: str):
     with psycopg.connect(postgres_url, autocommit=True) as other, SqlLedger(postgres_url) as ledger:
         other.execute(f"CREATE TEMPORARY TABLE {VERSION_TABLE} (version_num text)")
-        assert ledger.find("acme") == []
+        assert list(ledger.find("acme")) == []
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

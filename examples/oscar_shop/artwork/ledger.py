@@ -58,6 +58,7 @@ class DjangoLedger:
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         rows = LedgerRow.objects.filter(tenant=tenant).annotate(now=Now())
@@ -70,7 +71,9 @@ class DjangoLedger:
             for is_one in _is_one_of(column, values or ())
         ]
         conditions += _is_one_of("used_files__file_key", {file_key(name) for name in file_names or ()})
-        if order_ids is None and order_numbers is None and file_names is None:
+        if unresolved:
+            conditions.append(Q(state__in=UNRESOLVED_STATES, forgotten=False))
+        if order_ids is None and order_numbers is None and file_names is None and not unresolved:
             conditions = [Q(forgotten=False)]
         with _translate_errors():
             found = {row.pk: row for condition in conditions for row in rows.filter(condition)}

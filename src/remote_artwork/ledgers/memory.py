@@ -114,12 +114,13 @@ class MemoryLedger:
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger.find``. It returns the orders that have one of the ids, numbers or files."""
         ids, numbers = frozenset(order_ids or ()), frozenset(order_numbers or ())
         files = frozenset(map(file_key, file_names or ()))
-        all_orders = order_ids is None and order_numbers is None and file_names is None
+        all_orders = order_ids is None and order_numbers is None and file_names is None and not unresolved
         with self._lock:
             now = self._clock()
             found = [
@@ -129,6 +130,7 @@ class MemoryLedger:
                 or key.order_id in ids
                 or row.record.order_number in numbers
                 or _has_used_any(row.record, files)
+                or (unresolved and row.record.state in UNRESOLVED_STATES)
             ]
             found += [record for record in self._forgotten if _has_used_any(record, files)]
             return [record for record in found if record.key.tenant == tenant and state in (None, record.state)]

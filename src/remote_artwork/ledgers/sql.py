@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from attrs import field, frozen
 from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.engine import URL, Connection
 
@@ -41,7 +42,7 @@ from remote_artwork.ledgers.engine import (
 )
 from remote_artwork.ledgers.errors import translate_errors
 from remote_artwork.ledgers.read_only import ReadOnlyFile
-from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_used_files
+from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_rows, read_used_files
 from remote_artwork.ledgers.schema import SchemaState, migrate, orders, scans, schema_state, used_files
 from remote_artwork.ledgers.statements import (
     OrderFilters,
@@ -199,9 +200,12 @@ class SqlLedger:
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
-    ) -> list[OrderRecord]:
+    ) -> Iterator[OrderRecord]:
         """See ``Ledger.find``. It returns the orders that have one of the ids, numbers or files.
+
+        The orders are read at once. A record is built when the iterator comes to it.
 
         Raises:
             InvalidLedger: The database is not a ledger, or it is one of a newer release.
@@ -211,22 +215,24 @@ class SqlLedger:
             _find,
             statements=self._statements,
             tenant=tenant,
-            filters=OrderFilters(order_ids=order_ids, order_numbers=order_numbers, state=state),
+            filters=OrderFilters(order_ids=order_ids, order_numbers=order_numbers, unresolved=unresolved, state=state),
             file_names=file_names,
         )
+        found: list[_Found] = self._read(query, empty=[])
+        return chain.from_iterable(each.records(self._url) for each in found)
+
+    def _read(self, query: Callable[[Connection], T], *, empty: T) -> T:
         with translate_errors(self._url):
             if self._reader and not self._is_prepared():
-                return self._reader.read(query, empty=[])
+                return self._reader.read(query, empty=empty)
             with self._engine.connect().execution_options(**READS) as connection:
-                schema = (
-                    SchemaState.CURRENT if self._is_prepared() else schema_state(connection, display_url(self._url))
-                )
+                name = display_url(self._url)
+                schema = SchemaState.CURRENT if self._is_prepared() else schema_state(connection, name)
                 if schema is SchemaState.MISSING:
-                    return []
+                    return empty
                 if schema is SchemaState.OLDER:
                     raise InvalidLedger(
-                        f"the ledger {display_url(self._url)} was made by an older release of remote_artwork; "
-                        "run one scan to migrate it"
+                        f"the ledger {name} was made by an older release of remote_artwork; run one scan to migrate it"
                     )
                 return query(connection)
 
@@ -361,6 +367,33 @@ def _apply(row: OrderRow | None, writes: Sequence[LedgerWrite]) -> tuple[RowChan
     return change, [refused.get(number, after_row) for number in range(len(writes))]
 
 
+@frozen(kw_only=True)
+class _Found:
+    """What a search selected: rows of orders as ``read_rows`` reads them, and records of forgotten orders.
+
+    Args:
+        selected: The rows.
+        keys: Only these orders; None: all.
+        forgotten: The records.
+    """
+
+    selected: list[tuple[Any, ...]] = field(factory=list)
+    keys: Collection[OrderKey] | None = None
+    forgotten: Sequence[OrderRecord] = ()
+
+    def records(self, url: URL) -> Iterator[OrderRecord]:
+        """Build the records, one after another: a scan finds up to 100,000 orders that are done, and keeps few.
+
+        Raises:
+            LedgerError: A row cannot be read.
+        """
+        with translate_errors(url):
+            for row in read_rows(self.selected):
+                if self.keys is None or row.record.key in self.keys:
+                    yield row.record
+        yield from self.forgotten
+
+
 def _find(
     connection: Connection,
     *,
@@ -368,19 +401,19 @@ def _find(
     tenant: str,
     filters: OrderFilters,
     file_names: Collection[str] | None,
-) -> list[OrderRecord]:
-    found: dict[OrderKey, OrderRecord] = {}
-    forgotten: list[OrderRecord] = []
+) -> list[_Found]:
+    found: list[_Found] = []
     if file_names is None or filters.either:
-        found = {row.record.key: row.record for row in statements.find(connection, tenant, filters)}
+        found.append(_Found(selected=statements.find(connection, tenant, filters)))
     if file_names:
         digests = {lookup_digest(file_key(name)) for name in file_names}
         keys, forgotten = read_used_files(statements.find_used_files(connection, tenant, digests))
-        if keys:
-            of_files = OrderFilters(order_ids={key.order_id for key in keys}, state=filters.state)
-            rows = statements.find(connection, tenant, of_files)
-            found |= {row.record.key: row.record for row in rows if row.record.key in keys}
-    return [*found.values(), *(record for record in forgotten if filters.state in (None, record.state))]
+        known = {OrderKey(*row[: len(KEY)]) for each in found for row in each.selected}
+        if new := keys - known:
+            of_files = OrderFilters(order_ids={key.order_id for key in new}, state=filters.state)
+            found.append(_Found(selected=statements.find(connection, tenant, of_files), keys=new))
+        found.append(_Found(forgotten=[record for record in forgotten if filters.state in (None, record.state)]))
+    return found
 
 
 _DELETE_ORDERS = delete(orders).where(*(orders.c[name] == bindparam(f"old_{name}") for name in KEY))

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, CursorResult
 
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderClaim, OrderKey, replace_unstorable
 from remote_artwork.ledgers.rows import (
@@ -91,24 +91,17 @@ class RowChange:
 
 @frozen(kw_only=True)
 class OrderFilters:
-    """Which orders to find. Without any, all orders of the tenant.
-
-    Args:
-        order_ids: Orders with these ids.
-        order_numbers: Orders with these numbers.
-        state: Only orders in this state.
-        with_unresolved: Also all orders with an unresolved call.
-    """
+    """Which orders to find, as in ``Ledger.find``."""
 
     order_ids: Collection[str] | None = None
     order_numbers: Collection[str] | None = None
+    unresolved: bool = False
     state: FulfillState | None = None
-    with_unresolved: bool = False
 
     @property
     def either(self) -> bool:
         """Whether not all orders are asked for."""
-        return self.order_ids is not None or self.order_numbers is not None or self.with_unresolved
+        return self.order_ids is not None or self.order_numbers is not None or self.unresolved
 
 
 _ORDER, _ITEM, _USED_FILE, _SCAN = (f"remote_artwork_{name}" for name in ("order", "item", "used_file", "scan"))
@@ -154,8 +147,8 @@ class Statements(ABC):
             f"LEFT JOIN {_ITEM} AS i ON {_same_key('o', 'i')} "
         )
 
-    def find(self, connection: Connection, tenant: str, filters: OrderFilters) -> list[OrderRow]:
-        """The rows of orders, sorted by their keys."""
+    def find(self, connection: Connection, tenant: str, filters: OrderFilters) -> list[tuple[Any, ...]]:
+        """The rows of orders, as ``read_rows`` reads them."""
         required, values = f"tenant = {self.mark}", [tenant]
         if filters.state is not None:
             required += f" AND state = {self.mark}"
@@ -165,9 +158,9 @@ class Statements(ABC):
             for column, texts in (("order_id", filters.order_ids), ("order_number", filters.order_numbers))
             if texts is not None
         ]
-        if filters.with_unresolved:
-            unresolved = _join(sorted(UNRESOLVED_STATES), "'{}'")
-            branches.append((f"tenant = {self.mark} AND state IN ({unresolved})", [tenant]))
+        if filters.unresolved:
+            states = _join(sorted(UNRESOLVED_STATES), "'{}'")
+            branches.append((f"{required} AND state IN ({states})", values))
         if len(branches) <= 1:
             [(condition, values)] = branches or [(required, values)]
             query = f"{self._select(f'(SELECT * FROM {_ORDER} WHERE {condition}) AS o')}"
@@ -177,9 +170,9 @@ class Statements(ABC):
             values = [value for _, of_branch in branches for value in of_branch]
             query = self._select(f"({keys}) AS k JOIN {_ORDER} AS o ON {_same_key('k', 'o')}")
         # Without a server-side cursor: for a cursor, PostgreSQL chooses a plan that is fast for the first rows only.
-        return read_rows(connection.exec_driver_sql(query, tuple(values)).all())
+        return _fetch_all(connection.exec_driver_sql(query, tuple(values)))
 
-    def find_used_files(self, connection: Connection, tenant: str, digests: Collection[str]) -> list[Any]:
+    def find_used_files(self, connection: Connection, tenant: str, digests: Collection[str]) -> list[tuple[Any, ...]]:
         """The rows of ``FOUND_FILE_COLUMNS`` of files that are found under these texts. Some may be found twice."""
         columns = _join(FOUND_FILE_COLUMNS[:-1]) + ", " + self.json.format("file")
         texts = _list_text(digests)
@@ -187,7 +180,7 @@ class Statements(ABC):
             f"SELECT {columns} FROM {_USED_FILE} WHERE tenant = {self.mark} AND {key} IN {self.each}"
             for key in ("file_key", "path_key")
         )
-        return list(connection.exec_driver_sql(query, (tenant, texts, tenant, texts)).all())
+        return _fetch_all(connection.exec_driver_sql(query, (tenant, texts, tenant, texts)))
 
     @abstractmethod
     def grant(
@@ -280,7 +273,7 @@ class SqliteStatements(Statements):
         """See ``Statements.read``."""
         found = {}
         for key in keys:
-            selected = connection.exec_driver_sql(self._read, (key.tenant, key.order_id, key.approval)).all()
+            selected = _fetch_all(connection.exec_driver_sql(self._read, _parts(key)))
             found.update({row.record.key: row for row in read_rows(selected)})
         return found
 
@@ -372,20 +365,20 @@ class PostgresqlStatements(Statements):
     ) -> dict[OrderKey, OrderRow]:
         """See ``Statements.grant``."""
         columns = _transpose([(*_parts(claim.key), claim.order_number) for claim in claims])
-        granted = connection.exec_driver_sql(self._grant, (*columns, owner, lease_for.total_seconds())).all()
-        rows = read_rows_without_items(granted)
+        granted = connection.exec_driver_sql(self._grant, (*columns, owner, lease_for.total_seconds()))
+        rows = read_rows_without_items(_fetch_all(granted))
         known = [row.record.key for row in rows if row.epoch > 1]  # a new row has no items
         return {row.record.key: row for row in rows} | (self.read(connection, sorted(known)) if known else {})
 
     def read(self, connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, OrderRow]:
         """See ``Statements.read``."""
-        selected = connection.exec_driver_sql(self._read, _transpose([_parts(key) for key in keys])).all()
+        selected = _fetch_all(connection.exec_driver_sql(self._read, _transpose([_parts(key) for key in keys])))
         return {row.record.key: row for row in read_rows(selected)}
 
     def update(self, connection: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
         """See ``Statements.update``."""
         columns = _transpose([change.order_columns() for change in changes])
-        written = connection.exec_driver_sql(self._update, columns).all()
+        written = _fetch_all(connection.exec_driver_sql(self._update, columns))
         return [changes[position - 1] for (position,) in written]
 
     def write_items(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -413,6 +406,11 @@ def _list_text(texts: Collection[str]) -> str:
     A text that no database can store, such as a file name that is not valid Unicode, is in no column.
     """
     return json.dumps([text for text in texts if text == replace_unstorable(text)], ensure_ascii=False)
+
+
+def _fetch_all(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """All rows as the driver returns them. SQLAlchemy's own row objects would cost more than the query."""
+    return list(result.cursor.fetchall())
 
 
 def _transpose(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:

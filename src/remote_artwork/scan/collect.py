@@ -171,13 +171,15 @@ class Collector:
         )
 
     def _find_rows(self, pending: PendingOrders) -> LedgerRows:
-        found = self.ledger.find(self.tenant, order_ids=pending.orders.keys()) if pending.orders else ()
-        by_key = {record.key: record for record in found}
         pending_keys = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
-        unresolved = (row for state in sorted(UNRESOLVED_STATES) for row in self.ledger.find(self.tenant, state=state))
-        return LedgerRows(
-            by_key=by_key, other_unresolved=tuple(row for row in unresolved if row.key not in pending_keys)
-        )
+        by_key: dict[OrderKey, OrderRecord] = {}
+        other_unresolved: list[OrderRecord] = []
+        for record in self.ledger.find(self.tenant, order_ids=pending.orders.keys(), unresolved=True):
+            if record.key.order_id in pending.orders:
+                by_key[record.key] = record
+            if record.state in UNRESOLVED_STATES and record.key not in pending_keys:
+                other_unresolved.append(record)
+        return LedgerRows(by_key=by_key, other_unresolved=tuple(other_unresolved))
 
     def _list_files(
         self, query: SearchQuery | None, pending: PendingOrders, matches: Matches, tally: FileTally
@@ -359,14 +361,53 @@ class FileDiscovery:
 
     def _classify_batch(self) -> None:
         names, self._unmatched = self._unmatched, []
-        pages, self._pages = self._pages, []
-        records = self._find_records({number for name in names for number in self.classifier.order_numbers(name)})
-        sent_files = _build_sent_files(pages, records)
+        listed = {name: (page, position) for page in self._pages for position, name in enumerate(page.names)}
+        self._pages = []
+        numbers = {name: self.classifier.order_numbers(name) for name in names}
+        records = self._find_records(numbers, listed)
+        sent_files = _build_sent_files(listed, records)
         self._look_up_changed(sent_files, records)
-        for name in names:
+        for name in numbers:
             outcome = self.classifier.classify(name, records, sent_files.get(name))
             if outcome is not None:
                 self._add(outcome)
+
+    def _find_records(self, numbers: dict[str, set[str]], listed: Mapping[str, Listed]) -> dict[str, list[OrderRecord]]:
+        """The rows of the orders that the names may belong to, by order number.
+
+        In a full location, most files are those that orders were sent with. Such files are removed from ``numbers``,
+        and the rows of their orders are not kept, unless another name contains the number of the order.
+
+        Args:
+            numbers: Name → the numbers that it contains.
+            listed: Name → where it was listed.
+        """
+        by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
+        passed_over: set[str] = set()
+        for record in self._find_by_number(numbers.values()):
+            own = [file for row in record.items.values() for file in row.files]
+            known = {
+                file.name
+                for file in own
+                if record.order_number in numbers.get(file.name, ()) and _shows(listed[file.name], file)
+            }
+            for name in known:
+                del numbers[name]
+                self.classifier.skip(name)
+            if known:
+                passed_over.add(record.order_number)
+            else:
+                by_number[record.order_number].append(record)
+        again = passed_over.intersection(chain.from_iterable(numbers.values()))
+        for number in again:
+            by_number.pop(number, None)
+        for record in self._find_by_number([again]):
+            by_number[record.order_number].append(record)
+        return by_number
+
+    def _find_by_number(self, numbers: Iterable[Collection[str]]) -> Iterable[OrderRecord]:
+        wanted = set(chain.from_iterable(numbers))
+        return self.ledger.find(self.tenant, order_numbers=wanted) if wanted else ()
 
     def _add(self, outcome: FileOutcome) -> None:
         """Count an unmatched file. A suggestion is kept until all files are known."""
@@ -390,13 +431,6 @@ class FileDiscovery:
                 with suppress(StorageError):  # it is not known to be another file
                     files[name] = self.storage.stat(name)
 
-    def _find_records(self, numbers: set[str]) -> Mapping[str, list[OrderRecord]]:
-        by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
-        if numbers:
-            for record in self.ledger.find(self.tenant, order_numbers=numbers):
-                by_number[record.order_number].append(record)
-        return by_number
-
     def _classify_remaining(self) -> None:
         """Classify the files whose outcome depends on all other files."""
         served = {(key, placement) for key, placements in self.matches.found.items() for placement in placements}
@@ -410,20 +444,33 @@ class FileDiscovery:
             self.tally.add(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=exclusion.because))
 
 
-def _build_sent_files(pages: Iterable[Page], records: Mapping[str, Iterable[OrderRecord]]) -> dict[str, StoredFile]:
+Listed = tuple[Page, int]
+"""Where a file was listed: its page, and its position in the page."""
+
+
+def _shows(listed: Listed, recorded: FileRecord) -> bool:
+    """Whether the listed file is the recorded one."""
+    page, position = listed
+    try:
+        return recorded.may_describe(page.file(position))
+    except StorageMisbehaved:  # the page does not describe this file properly
+        return False
+
+
+def _build_sent_files(
+    listed: Mapping[str, Listed], records: Mapping[str, Iterable[OrderRecord]]
+) -> dict[str, StoredFile]:
     """The listed files that fulfilled orders were sent with, by name. Building all listed files would take too long."""
     sent_names = {
         file.name
-        for rows in records.values()
-        for record in rows
+        for record in chain.from_iterable(records.values())
         if record.state is FulfillState.FULFILLED
         for row in record.items.values()
         for file in row.files
     }
     sent_files = {}
-    for page in pages if sent_names else ():
-        for position, name in enumerate(page.names):
-            if name in sent_names:
-                with suppress(StorageMisbehaved):  # the page does not describe this file properly; leave it out
-                    sent_files[name] = page.file(position)
+    for name in sent_names & listed.keys():
+        page, position = listed[name]
+        with suppress(StorageMisbehaved):  # the page does not describe this file properly; leave it out
+            sent_files[name] = page.file(position)
     return sent_files

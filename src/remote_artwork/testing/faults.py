@@ -273,13 +273,19 @@ class FaultyLedger:
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger``. One call, which reads all rows."""
         with self.faults.around("ledger.find"):
             return list(
                 self.ledger.find(
-                    tenant, order_ids=order_ids, order_numbers=order_numbers, file_names=file_names, state=state
+                    tenant,
+                    order_ids=order_ids,
+                    order_numbers=order_numbers,
+                    file_names=file_names,
+                    unresolved=unresolved,
+                    state=state,
                 )
             )
 

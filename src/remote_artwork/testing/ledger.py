@@ -639,6 +639,18 @@ class LedgerContract:
         }
         assert not list(ledger.find("acme", order_ids=[], state=intent))
 
+    def test_orders_with_an_unresolved_call_are_found_alone_and_with_other_filters(self, ledger: Ledger) -> None:
+        paths = {"1": (), "2": (INTEND,), "3": (INTEND, FULFILLED), "4": (INTEND, UNCERTAIN)}
+        for number, steps in paths.items():
+            advance_one(ledger, claim(ledger, OrderKey("acme", f"id-{number}"), number=number), steps, release=True)
+        advance_one(ledger, claim(ledger, OrderKey("umbrella", "id-6")), [INTEND], release=True)
+        assert ids(ledger.find("acme", unresolved=True)) == {"id-2", "id-4"}
+        assert ids(ledger.find("acme", order_ids=[], unresolved=True)) == {"id-2", "id-4"}
+        found = list(ledger.find("acme", order_ids=["id-1", "id-2"], order_numbers=["2", "3"], unresolved=True))
+        assert sorted(record.key.order_id for record in found) == ["id-1", "id-2", "id-3", "id-4"]
+        uncertain = ledger.find("acme", order_ids=["id-1"], unresolved=True, state=FulfillState.UNCERTAIN)
+        assert ids(uncertain) == {"id-4"}
+
     def test_an_order_found_by_its_state_has_its_items(self, ledger: Ledger) -> None:
         advance_one(ledger, claim(ledger, KEY), [SELECT, INTEND])
         assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}

@@ -99,13 +99,19 @@ class LedgerConnection:
         order_ids: Collection[str] | None = None,
         order_numbers: Collection[str] | None = None,
         file_names: Collection[str] | None = None,
+        unresolved: bool = False,
         state: FulfillState | None = None,
     ) -> list[OrderRecord]:
         """See ``Ledger``."""
         return self._transaction(
             "find",
             lambda: self.database.rules.find(
-                tenant, order_ids=order_ids, order_numbers=order_numbers, file_names=file_names, state=state
+                tenant,
+                order_ids=order_ids,
+                order_numbers=order_numbers,
+                file_names=file_names,
+                unresolved=unresolved,
+                state=state,
             ),
         )
 

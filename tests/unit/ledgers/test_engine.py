@@ -157,7 +157,7 @@ def test_a_path_is_the_file_with_exactly_this_name(tmp_path: Path, name: str):
         claim(ledger, KEY)
         assert [file.name for file in tmp_path.glob("*.db")] == [name]
     with SqlLedger(tmp_path / name) as ledger:
-        assert len(ledger.find("acme")) == 1
+        assert len(list(ledger.find("acme"))) == 1
 
 
 def test_an_order_that_sqlite_cannot_store_is_reported_as_one_order(tmp_path: Path):

@@ -90,7 +90,7 @@ def test_a_damaged_ledger_asks_to_restore_a_backup(ledger: SqlLedger, file: Path
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
-    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+    for use in (lambda: list(ledger.find("acme")), lambda: claim(ledger, KEY)):
         with pytest.raises(LedgerError, match="is damaged; restore a backup"):
             use()
 
@@ -101,7 +101,7 @@ def test_a_ledger_whose_header_is_destroyed_is_damaged(ledger: SqlLedger, file: 
     ledger.close()
     with file.open("r+b") as pages:
         pages.write(bytes(zeroes))
-    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+    for use in (lambda: list(ledger.find("acme")), lambda: claim(ledger, KEY)):
         with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(its header is destroyed\)"):
             use()
 
@@ -125,7 +125,7 @@ def test_a_ledger_with_an_invalid_row_is_damaged(ledger: SqlLedger, file: Path, 
     shop.execute(damage)
     shop.commit()
     shop.close()
-    for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+    for use in (lambda: list(ledger.find("acme")), lambda: claim(ledger, KEY)):
         with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row") as caught:
             use()
         assert not caught.value.temporary
@@ -143,7 +143,7 @@ def test_an_invalid_record_of_a_used_file_is_reported(ledger: SqlLedger, file: P
     shop.close()
     with pytest.raises(LedgerError, match=r"is damaged; restore a backup \(a row"):
         ledger.find("acme", file_names=["1001_1.pdf"])
-    assert ledger.find("acme") == []
+    assert list(ledger.find("acme")) == []
 
 
 def test_the_message_about_an_invalid_row_names_its_order(ledger: SqlLedger, file: Path):
@@ -154,7 +154,7 @@ def test_the_message_about_an_invalid_row_names_its_order(ledger: SqlLedger, fil
     shop.commit()
     shop.close()
     with pytest.raises(LedgerError, match=r"restore a backup \(a row of the order with the id 'order-2' cannot be"):
-        ledger.find("acme")
+        list(ledger.find("acme"))
 
 
 def test_an_invalid_row_is_forgotten_like_any_other(ledger: SqlLedger, file: Path):
@@ -175,7 +175,7 @@ def test_a_truncated_ledger_with_a_log_is_damaged_and_its_log_is_not_changed(fil
     log = (tmp_path / "log").replace(tmp_path / "ledger.db-wal")
     size = log.stat().st_size
     with SqlLedger(f"sqlite:///{file}") as ledger:
-        for use in (lambda: ledger.find("acme"), lambda: claim(ledger, KEY)):
+        for use in (lambda: list(ledger.find("acme")), lambda: claim(ledger, KEY)):
             with pytest.raises(
                 LedgerError, match=r"was truncated to 0 bytes, but ledger\.db-wal beside it was not; restore"
             ):
@@ -186,7 +186,7 @@ def test_a_truncated_ledger_with_a_log_is_damaged_and_its_log_is_not_changed(fil
 
 def test_an_empty_file_is_a_new_ledger(ledger: SqlLedger, file: Path):
     file.touch()
-    assert ledger.find("acme") == []
+    assert list(ledger.find("acme")) == []
     assert claim(ledger, KEY).epoch == 1
 
 
@@ -197,7 +197,7 @@ def test_a_ledger_that_is_deleted_or_replaced_is_opened_again(ledger: SqlLedger,
     claim(ledger, KEY)
     for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
         (tmp_path / name).unlink()
-    assert ledger.find("acme") == []
+    assert list(ledger.find("acme")) == []
     assert claim(ledger, KEY).epoch == 1
     for name in ("ledger.db-wal", "ledger.db-shm"):
         (tmp_path / name).unlink()

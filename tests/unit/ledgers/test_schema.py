@@ -71,7 +71,7 @@ def test_a_ledger_shares_a_database_with_a_shop(file: Path):
     shop.execute("CREATE TABLE alembic_version (version_num)")
     shop.commit()
     with SqlLedger(f"sqlite:///{file}") as ledger:
-        assert ledger.find("acme") == []
+        assert list(ledger.find("acme")) == []
         claim(ledger, KEY)
         assert ids(ledger.find("acme")) == {"order-1"}
     assert shop.execute("SELECT count(*) FROM alembic_version").fetchone() == (0,)
