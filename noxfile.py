@@ -128,6 +128,14 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Run 100,000 simulated histories and write the result into the docs; arguments go to the script."""
+    install_for_tests(session)
+    env = {"PYTHONPATH": "tests/support"}
+    session.run("python", "tests/crash/simulate.py", "--write", *session.posargs, env=env)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and write the tables of the performance page; arguments go to pytest."""
     session.install(".[all]", *group("test"), *group("bench"))

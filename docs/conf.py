@@ -23,7 +23,12 @@ extensions = [
     "send_decision",
     "signatures",
 ]
-exclude_patterns = ["_build", "explanation/performance_table.md", "explanation/throughput_*.md"]
+exclude_patterns = [
+    "_build",
+    "explanation/performance_table.md",
+    "explanation/simulation_result.md",
+    "explanation/throughput_*.md",
+]
 
 html_theme = "furo"
 html_title = f"remote_artwork {release}"

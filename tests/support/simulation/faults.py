@@ -95,9 +95,9 @@ class Faults:
         if not self.profile.answers_at_once:
             self.travel()
 
-    def stall(self, longest: float = STALLS[-1]) -> None:
+    def stall(self) -> None:
         """Wait for one of the durations in ``STALLS``."""
-        self.scheduler.wait(self.random.choice([seconds for seconds in STALLS if seconds <= longest]))
+        self.scheduler.wait(self.random.choice(STALLS))
 
     def coin(self) -> bool:
         """True or False."""

@@ -2,15 +2,18 @@
 
 # ruff: noqa: E501 - each mutant quotes the lines that it changes
 
+import remote_artwork as ra
+from simulation.faults import Profile
 from simulation.mutation import Mutant
+from simulation.people import People
+
+LATE_CALLS = Profile(kinds=("late",), rate=0.6, focus="call")
+SLOW_LEDGER = Profile(kinds=("stall",), rate=0.3, focus="ledger")
+LATE_OR_REFUSED_CALLS = Profile(kinds=("late", "refuse"), rate=0.6, focus="call")
+SLOW_CALLS = Profile(kinds=("stall",), rate=0.6, focus="call")
+DEATHS_IN_CALLS = Profile(kinds=("die",), rate=0.3, focus="call")
 
 MUTANTS = (
-    Mutant(
-        "does not check the lease before a call",
-        "fulfillment.session",
-        "return recently and now - self.leased_at < self.lease.duration.total_seconds()",
-        "return recently",
-    ),
     Mutant(
         "ignores the five seconds after an intent",
         "fulfillment.session",
@@ -30,17 +33,12 @@ MUTANTS = (
         "self._intent_at = self.monotonic()",
     ),
     Mutant(
-        "counts the lease from the answer of the ledger",
-        "fulfillment.session",
-        "        before = self.monotonic()\n        self.ledger.write(write)\n",
-        "        self.ledger.write(write)\n        before = self.monotonic()\n",
-    ),
-    Mutant(
         "renews the lease during a call",
         "fulfillment.session",
         "if not self.is_calling and not self.released",
         "if not self.released",
-        within=3000,
+        within=500,
+        given={"profile": SLOW_CALLS},
     ),
     Mutant(
         "does not write the intent",
@@ -58,7 +56,7 @@ MUTANTS = (
     Mutant(
         "does not read the order again",
         "fulfillment.shop",
-        "order: Order | None = self._call(self._get_order)",
+        'order: Order | None = self._call(self._get_order, "get_order")',
         "order: Order | None = session.plan.order if (session := self.session) else None",
     ),
     Mutant(
@@ -76,14 +74,14 @@ MUTANTS = (
     Mutant(
         "does not notice a replaced file",
         "fulfillment.order",
-        "if not self.session.rows[plan.number].describes(now.files):",
-        "if False:",
+        "            if replaced:\n                changed.append",
+        "            if False:\n                changed.append",
     ),
     Mutant(
         "does not look for a second file",
         "fulfillment.artwork",
-        "    def _siblings(self, names: Collection[str]) -> list[StoredFile]:\n",
-        "    def _siblings(self, names: Collection[str]) -> list[StoredFile]:\n        return []\n",
+        "look_beside = partial(self._list_beside, names)",
+        "look_beside = dict",
     ),
     Mutant(
         "ignores a second file",
@@ -99,28 +97,25 @@ MUTANTS = (
         "            session.calls = session.calls.ended(CallState.REFUSED)\n",
     ),
     Mutant(
-        "takes any exception of a call for a refusal",
-        "fulfillment.shop",
-        'session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")',
-        'session.unanswered = Unavailable(f"{type(error).__name__}: {error}")',
-    ),
-    Mutant(
         "forgets an earlier call that is in doubt when a repeated one is refused",
         "core.sending",
         "return not (calls.in_doubt or (repeated and order_not_pending))",
         "return True",
+        given={"recovery": ra.Recovery.IDEMPOTENT, "profile": LATE_OR_REFUSED_CALLS},
     ),
     Mutant(
         "resends while the earlier call may be in flight",
         "core.sending",
         "        if recovery is not Recovery.IDEMPOTENT and in_flight:\n            return still_running\n",
         "",
+        given={"recovery": ra.Recovery.QUERYABLE, "careless": True, "profile": LATE_CALLS},
     ),
     Mutant(
         "resends to a shop that cannot tell",
         "core.sending",
         '    if recovery is Recovery.NONE:\n        return Decision(Action.NEEDS_PERSON, reason("call_started_outcome_unknown"))\n    if order',
         "    if order",
+        given={"recovery": ra.Recovery.NONE, "shows_effect_after": 7200.0, "profile": DEATHS_IN_CALLS},
     ),
     Mutant(
         "reopens an order after a lost answer",
@@ -137,9 +132,8 @@ MUTANTS = (
     Mutant(
         "gives the lease back before the receipt",
         "fulfillment.shop",
-        "            session.receipt = None if receipt is None else str(receipt)\n",
-        "            session.receipt = None if receipt is None else str(receipt)\n"
-        "            session.ledger.write(type(session.ledger).write.__globals__['LedgerWrite'](lease=session.lease, release=True))\n",
+        "            session.receipt = _receipt_text(receipt)\n",
+        "            session.receipt = _receipt_text(receipt)\n            session.advance(release=True)\n",
     ),
     Mutant(
         "forgets the receipt",
@@ -157,8 +151,8 @@ MUTANTS = (
     Mutant(
         "forgets the refusals of a group",
         "fulfillment.group_commit",
-        "each.written.run(lambda answer=answer: _raise_first([copy.copy(answer)]))",
-        "each.written.run(lambda answer=answer: None)",
+        "each.written.run(partial(_raise_first, [answer]))",
+        "each.written.run(partial(_raise_first, []))",
     ),
     Mutant(
         "lets an expired lease be claimed with the old epoch",
@@ -175,14 +169,8 @@ MUTANTS = (
     Mutant(
         "lets an old lease write",
         "core.lifecycle",
-        "if epoch != lease.epoch or owner not in ((lease.owner, None) if release else (lease.owner,)):",
+        "if epoch != lease.epoch or owner not in ((lease.owner, None) if write.release else (lease.owner,)):",
         "if False:",
-    ),
-    Mutant(
-        "does not compare the state of a row with what a step expects",
-        "core.lifecycle",
-        '    if record.state != step.before:\n        raise _state_changed(record.key, "the order", step)\n',
-        "",
     ),
     Mutant(
         "prints the file of another order",
@@ -203,12 +191,6 @@ MUTANTS = (
         "return self.name == file.name and self.size == file.size",
     ),
     Mutant(
-        "cancels an order whose call is in doubt",
-        "core.sending",
-        '        return Decision(Action.WAIT, reason("order_changed_in_doubt"))',
-        '        return Decision(Action.CANCEL, reason("order_changed_in_doubt"))',
-    ),
-    Mutant(
         "reads no order while its earlier approval is unresolved",
         "scan.collect",
         '            elif order.id in unresolved_ids:\n                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))\n',
@@ -219,5 +201,51 @@ MUTANTS = (
         "fulfillment.artwork",
         "        if self.session.state not in (FulfillState.FULFILLED, *UNRESOLVED_STATES):\n            return\n        for plan in self.session.required:",
         "        for plan in ():",
+    ),
+    Mutant(
+        "forgets the refusals of a single worker",
+        "fulfillment.group_commit",
+        "_raise_first(self.ledger.advance(writes))",
+        "self.ledger.advance(writes)",
+        given={"workers": 1, "profile": SLOW_LEDGER},
+    ),
+    Mutant(
+        "withdraws the intent of a call that was not made, although an earlier one is in doubt",
+        "fulfillment.shop",
+        "            if not session.calls.in_doubt:\n",
+        "            if True:\n",
+        given={"recovery": ra.Recovery.IDEMPOTENT, "profile": Profile(kinds=("late", "stall"), rate=0.3)},
+    ),
+    Mutant(
+        "has one idempotency key for all approvals of an order",
+        "core.lifecycle",
+        'return _digest("fulfill", self.tenant, self.order_id, self.approval)',
+        'return _digest("fulfill", self.tenant, self.order_id)',
+    ),
+    Mutant(
+        "sends an order that is not pending any more",
+        "core.sending",
+        "    if state is not OrderState.PENDING:\n        return Decision(Action.CANCEL",
+        "    if False:\n        return Decision(Action.CANCEL",
+        given={"actions": (People.cancel,) * 3, "pace": 0.0},
+    ),
+    Mutant(
+        "sends a file that a check rejects",
+        "fulfillment.artwork",
+        "        if result.rejection:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "records every call in doubt as fulfilled",
+        "core.sending",
+        "    return order.state is OrderState.FULFILLED or processed_further",
+        "    return True",
+    ),
+    Mutant(
+        "forgets a fulfillment that an earlier call has left",
+        "core.sending",
+        "    if state is OrderState.FULFILLED and was_started:",
+        "    if False:",
+        given={"recovery": ra.Recovery.QUERYABLE, "profile": LATE_CALLS},
     ),
 )

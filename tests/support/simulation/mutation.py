@@ -3,11 +3,11 @@
 import importlib
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class MutantNotApplied(AssertionError):
@@ -24,6 +24,7 @@ class Mutant:
         before: Text that is in the module exactly once.
         after: What replaces it.
         within: The simulation notices it within so many seeds.
+        given: Fields of the setup that are the same in each of these seeds, for what few histories reach.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Mutant:
     before: str
     after: str
     within: int = 500
+    given: Mapping[str, Any] = field(factory=dict)
 
 
 @contextmanager

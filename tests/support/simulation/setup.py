@@ -52,6 +52,7 @@ class Setup:
         shows_key: Whether the shop shows the idempotency key of a fulfillment.
         shows_effect_after: Seconds after which the shop shows the effect of a call. Only one with ``NONE`` takes any.
         versioned: Whether the storage keeps versions.
+        lists_tell_all: Whether a listing shows all that a lookup does.
         fulfill: The policy: ``when_complete`` or ``per_item``.
         workers: ``Scanner(orders_at_once=…)``.
         concurrent_calls: How many calls of the client may run at once.
@@ -71,6 +72,7 @@ class Setup:
     shows_key: bool = False
     shows_effect_after: float = 0.0
     versioned: bool = False
+    lists_tell_all: bool = False
     fulfill: str = "when_complete"
     workers: int = 1
     concurrent_calls: int = 1
@@ -95,6 +97,7 @@ class Setup:
             shows_key=draw.random() < 0.5,
             shows_effect_after=draw.choice((0.0, 2 * LONG_ENOUGH)) if recovery is ra.Recovery.NONE else 0.0,
             versioned=draw.random() < 0.4,
+            lists_tell_all=draw.random() < 0.25,
             fulfill=draw.choice(("when_complete", "when_complete", "per_item")),
             workers=draw.choice((1, 4, 4, 16)),
             concurrent_calls=draw.choice((1, 4, 16)),

@@ -213,10 +213,10 @@ class ShopClient:
             self._take_effect_later(effect, faults.random.uniform(0, CALL_LIMIT))
             if early:
                 faults.die(process)
-            scheduler.wait(faults.random.uniform(0, CALL_LIMIT / 3))
+            scheduler.wait(CALL_LIMIT * faults.random.random() ** 2)
             raise ra.OutcomeUnknown("timeout")
         if fault == "stall" and early:
-            faults.stall(CALL_LIMIT / 4)
+            scheduler.wait(faults.random.uniform(0, 0.45 * CALL_LIMIT))
         faults.travel()
         if fault == "die" and early:
             faults.die(process)
@@ -227,7 +227,7 @@ class ShopClient:
             raise ra.OutcomeUnknown("the request was lost")
         answer = effect()
         if fault == "stall":
-            faults.stall(CALL_LIMIT / 4)
+            scheduler.wait(faults.random.uniform(0, 0.45 * CALL_LIMIT))
         faults.answer()
         if fault == "die":
             faults.die(process)

@@ -88,6 +88,7 @@ class BucketBackend:
     bucket: Bucket
     process: Process
     faults: Faults
+    lists_tell_all: bool
 
     def pages(self, send: Callable) -> Iterator[Page]:
         """See ``Backend``."""
@@ -99,13 +100,16 @@ class BucketBackend:
 
     def _beside(self, basenames: Sequence[str]) -> Page:
         names = [name for name in self.bucket.current if split_extension(name)[0] in basenames]
+        for name in names if self.lists_tell_all else ():
+            self._show(self.bucket.current[name])
         self.bucket.history.add(
             ListedBeside(self.bucket.scheduler.now, self.process.name, tuple(basenames), tuple(names))
         )
         return self._page(names)
 
     def _page(self, names: list[str]) -> Page:
-        files = [self.bucket.current[name].described(versioned=self.bucket.versioned, listed=True) for name in names]
+        listed = not self.lists_tell_all
+        files = [self.bucket.current[name].described(versioned=self.bucket.versioned, listed=listed) for name in names]
         return Page(names, files.__getitem__, strategy="listing")
 
     def head(self, name: str) -> StoredFile:
@@ -173,9 +177,13 @@ class SimulatedStorage(ra.ArtworkStorage):
     """The real storage of one process, in front of the bucket."""
 
     def __init__(
-        self, bucket: Bucket, process: Process, faults: Faults, retry: ra.RetryPolicy, *, concurrent_reads: bool
+        self,
+        backend: BucketBackend,
+        retry: ra.RetryPolicy,
+        *,
+        concurrent_reads: bool,
     ) -> None:
-        self._bucket_backend = BucketBackend(bucket, process, faults)
+        self._bucket_backend = backend
         super().__init__(_NO_FILES, "/", location="sim://bucket", retry=retry)
         self.appear_whole = True
         self.concurrent_reads = concurrent_reads

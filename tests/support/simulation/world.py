@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 import remote_artwork as ra
 from history import PERSON, History
@@ -18,7 +19,7 @@ from simulation.people import People
 from simulation.scheduler import Chooser, Process, Scheduler, SimulatedRuntime, Task
 from simulation.setup import LONG_ENOUGH, ScannerSetup, Setup
 from simulation.shop import Shop, ShopClient
-from simulation.storage import EPOCH, Bucket, ContentCheck, SimulatedStorage
+from simulation.storage import EPOCH, Bucket, BucketBackend, ContentCheck, SimulatedStorage
 from simulation.truth import silent_replacements, unfinished_orders, untrue_outcomes
 
 MOST_SUCCESSORS = 2
@@ -53,10 +54,10 @@ class World:
     _scanners: int = field(default=0, init=False)
 
     @classmethod
-    def of_seed(cls, seed: int) -> "World":
-        """The run of one seed."""
+    def of_seed(cls, seed: int, **given: Any) -> "World":
+        """The run of one seed; ``given`` fixes fields of its setup."""
         draw = randomness.Random(seed)
-        setup = Setup.drawn(draw)
+        setup = evolve(Setup.drawn(draw), **given)
         return cls(setup, draw, partial(choose_at_random, draw, setup.profile.keep))
 
     def __attrs_post_init__(self) -> None:
@@ -137,7 +138,11 @@ class World:
         runtime = SimulatedRuntime(self.scheduler, process)
         retry = ra.RetryPolicy(sleep=runtime.sleep)
         return ra.Scanner(
-            SimulatedStorage(self.bucket, process, self.faults, retry, concurrent_reads=setup.workers > 1),
+            SimulatedStorage(
+                BucketBackend(self.bucket, process, self.faults, setup.lists_tell_all),
+                retry,
+                concurrent_reads=setup.workers > 1,
+            ),
             ShopClient(self.shop, process, self.faults, self.network, concurrent_calls=setup.concurrent_calls),
             ledger=LedgerConnection(self.database, process, self.faults),
             policy=ra.Policy(fulfill=setup.fulfill),
