@@ -8,11 +8,11 @@ from simulation.world import World
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
-def test_the_simulation_notices_code_that(mutant, tell):
+def test_the_simulation_notices_code_that(mutant, summary):
     with applied(mutant):
         killed_by = next((seed for seed in range(mutant.within) if World.of_seed(seed, **mutant.given).run()), None)
     assert killed_by is not None, f"no seed below {mutant.within} notices that the code {mutant.name}"
-    tell.append(f"noticed by seed {killed_by}")
+    summary.append(f"noticed by seed {killed_by}")
 
 
 def test_a_mutant_whose_code_is_gone_fails():
