@@ -1,6 +1,7 @@
 """Kept connections: reused by one thread at a time, guarded, limited, and no request is sent twice."""
 
 import gc
+import select
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.connections import Connections, ResponseCutShort, _host_of
+from remote_artwork.connections import Connections, ConnectTimeout, ResponseCutShort, _host_of
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, AddressRefused
 
@@ -236,3 +237,26 @@ def test_connections_are_closed_with_their_owner(server):
     owner.request("GET", server.url, headers={}, timeout=PATIENCE)
     del owner
     gc.collect()
+
+
+class Unreachable(socket.socket):
+    """A socket whose connection is never made."""
+
+    def connect(self, _address):
+        raise TimeoutError("timed out")
+
+
+def test_a_connection_that_is_not_made_in_time_is_named(server, monkeypatch):
+    monkeypatch.setattr(ra.NetworkPolicy, "socket_factory", lambda _self, info: Unreachable(info[0], info[1]))
+    with pytest.raises(ConnectTimeout):
+        Connections(LOCAL).request("GET", server.url, headers={}, timeout=PATIENCE)
+    assert server.connections == 0
+
+
+def test_an_ended_connection_is_noticed_on_systems_without_poll(get, server, monkeypatch):
+    monkeypatch.delattr(select, "poll", raising=False)
+    assert [get("/1").body, get("/2").body] == [b"/1", b"/2"]
+    assert server.connections == 1
+    server.end_connections()
+    assert get("/3").body == b"/3"
+    assert server.connections == 2
