@@ -23,7 +23,7 @@ from crash_processes import (
 from crash_world import let_time_pass
 
 TIMEOUT = 100
-NEW_ORDERS = 3
+NEW_ORDERS = 4
 COMPLETE_SCANS = 2
 """Scans that are not killed: the first creates the tables, the second measures the duration of a scan."""
 
@@ -40,10 +40,10 @@ def each_order_once(shop):
     assert set(shop.effects.values()) == {1}
 
 
-def killed_at_random(ledger, folder, kills: int, seed: int) -> str:
+def killed_at_random(ledger, folder, kills: int, seed: int, *, at_once: int) -> str:
     """Kill processes at random times after their first claim. Before it they change nothing. Return where they died."""
     moments, died, longest = random.Random(seed), Counter(), 0.0
-    with place_of(folder, url_of(ledger), []) as (place, server):
+    with place_of(folder, url_of(ledger), [], at_once=at_once) as (place, server):
         for kill in range(-COMPLETE_SCANS, kills):
             for number in range(NEW_ORDERS):
                 add_order(server.shop, folder, f"{kill}-{number}")
@@ -82,22 +82,25 @@ def url_of(ledger):
     return ledger._url.render_as_string(hide_password=False)
 
 
-def test_twenty_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary):
-    summary.append(killed_at_random(ledger, folder, 20, seed=4))
+@pytest.mark.parametrize("at_once", [1, 4, 16])
+def test_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary, at_once):
+    summary.append(killed_at_random(ledger, folder, 20 if at_once == 1 else 10, seed=4, at_once=at_once))
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(3600)
-def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary):
+@pytest.mark.parametrize("at_once", [1, 4, 16])
+def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary, at_once):
     seed = random.randrange(2**32)
     summary.append(f"seed {seed}")
-    summary.append(killed_at_random(ledger, folder, 200, seed=seed))
+    summary.append(killed_at_random(ledger, folder, 200, seed=seed, at_once=at_once))
 
 
 @pytest.mark.timeout(600)
-def test_eight_processes_scan_the_same_500_orders_and_fulfil_each_once(ledger, folder):
-    orders = [str(number) for number in range(500)]
-    with place_of(folder, url_of(ledger), orders) as (place, server):
+@pytest.mark.parametrize("at_once", [1, 4, 16])
+def test_eight_processes_scan_the_same_orders_and_fulfill_each_once(ledger, folder, at_once):
+    orders = [str(number) for number in range(500 if at_once == 1 else 200)]
+    with place_of(folder, url_of(ledger), orders, at_once=at_once) as (place, server):
         barrier = FRESH.Barrier(8)
         processes = [FRESH.Process(target=scan_together, args=[place, barrier]) for _ in range(8)]
         for process in processes:

@@ -96,14 +96,19 @@ class Place:
     ledger_url: str
     address: str
     recovery: ra.Recovery
+    at_once: int = 1
 
     def scan(self, watch: Callable[[Faults, RemoteShop], object] | None = None) -> None:
         """One pass by a scanner of this process; ``watch`` may set up faults before it begins."""
         faults, shop = Faults(), RemoteShop(self.address, self.recovery)
         storage = ra.ArtworkStorage(fsspec.filesystem("file"), str(self.folder))
         with ra.SqlLedger(self.ledger_url) as ledger:
-            doubles = FaultyStorage(storage, faults), FaultyClient(shop, faults)
-            scanner = ra.Scanner(*doubles, ledger=FaultyLedger(ledger, faults))
+            scanner = ra.Scanner(
+                FaultyStorage(storage, faults, concurrent_reads=self.at_once > 1),
+                FaultyClient(shop, faults),
+                ledger=FaultyLedger(ledger, faults),
+                orders_at_once=self.at_once,
+            )
             if watch is not None:
                 watch(faults, shop)
             scanner.scan()
@@ -152,11 +157,16 @@ def scan_and_stop_before_the_call(place: Place) -> None:
 
 @contextmanager
 def place_of(
-    folder: Path, ledger_url: str, numbers: list[str], recovery: ra.Recovery = ra.Recovery.QUERYABLE
+    folder: Path,
+    ledger_url: str,
+    numbers: list[str],
+    recovery: ra.Recovery = ra.Recovery.QUERYABLE,
+    *,
+    at_once: int = 1,
 ) -> Iterator[tuple[Place, ShopServer]]:
     """A shop with a pending order, and its file, for each number."""
     server = ShopServer(FakeShop([], recovery=recovery))
-    place = Place(folder, ledger_url, server.address, recovery)
+    place = Place(folder, ledger_url, server.address, recovery, at_once)
     for number in numbers:
         add_order(server.shop, folder, number)
     yield place, server

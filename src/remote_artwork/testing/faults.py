@@ -302,12 +302,14 @@ class FaultyStorage(ArtworkStorage):
         storage: Where the files are. It does not change, but both share one count of requests.
         faults: The planned faults. An error of this library keeps its class. Any other error is translated like an
             error of the storage's SDK.
+        concurrent_reads: Whether several threads may read at the same time. Only without it, the numbers of calls are
+            the same in each scan.
     """
 
-    def __init__(self, storage: ArtworkStorage, faults: Faults) -> None:
+    def __init__(self, storage: ArtworkStorage, faults: Faults, *, concurrent_reads: bool = False) -> None:
         self.__dict__.update(vars(storage))
         self.faults = faults
-        self.concurrent_reads = False  # the numbers of calls are stable only if reads are sequential
+        self.concurrent_reads = concurrent_reads
 
     def _send(
         self, kind: RequestKind, request: Callable[[], T], /, *, name: str | None = None, deadline: float = math.inf
