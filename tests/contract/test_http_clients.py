@@ -1,11 +1,9 @@
 """The clients of shop APIs pass the shipped contract, on servers that behave as their API documentation says."""
 
-from urllib.parse import urlsplit
-
 import pytest
 
 from remote_artwork.clients.gelato import GelatoClient
-from remote_artwork.clients.woocommerce import ARTWORK_META, WooCommerceClient
+from remote_artwork.clients.woocommerce import WooCommerceClient
 from remote_artwork.testing import FulfillmentClientContract
 from shop_api_servers import GelatoApi, WooCommerceApi
 
@@ -27,11 +25,19 @@ class TestGelato(FulfillmentClientContract):
 
     @pytest.fixture
     def read_names(self, api):
-        def read(order, item):
-            [line] = [each for each in api.orders[order.id]["items"] if each["id"] == item.id]
-            return [urlsplit(file["url"]).path.rpartition("/")[2] for file in line["files"]]
+        return api.names
 
-        return read
+    @pytest.fixture
+    def read_urls(self, api):
+        return api.urls
+
+    @pytest.fixture
+    def pending_ids(self, api):
+        return api.pending_ids
+
+    @pytest.fixture
+    def break_after_write(self, api):
+        return api.break_after_write
 
     @pytest.fixture
     def cancel(self, api):
@@ -66,12 +72,19 @@ class TestWooCommerce(FulfillmentClientContract):
 
     @pytest.fixture
     def read_names(self, api):
-        def read(order, item):
-            [line] = [each for each in api.orders[order.id]["line_items"] if str(each["id"]) == item.id]
-            [field] = [each for each in line["meta_data"] if each["key"] == ARTWORK_META]
-            return [artwork["name"] for artwork in field["value"]]
+        return api.names
 
-        return read
+    @pytest.fixture
+    def read_urls(self, api):
+        return api.urls
+
+    @pytest.fixture
+    def pending_ids(self, api):
+        return api.pending_ids
+
+    @pytest.fixture
+    def break_after_write(self, api):
+        return api.break_after_write
 
     @pytest.fixture
     def cancel(self, api):

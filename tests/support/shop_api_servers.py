@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import define
 
+from remote_artwork.clients.woocommerce import ARTWORK_META
+
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -60,6 +62,35 @@ class ShopApi:
     def confirmed(self, order: Any) -> int:
         """How often a request has confirmed the order."""
         return self.effects[order.id]
+
+    def pending_ids(self) -> set[str]:
+        """The ids of all orders that wait for approval."""
+        raise NotImplementedError
+
+    def names(self, order: Any, item: Any) -> list[str]:
+        """The names of the files of one item."""
+        raise NotImplementedError
+
+    def urls(self, order: Any, item: Any) -> list[str]:
+        """The URLs of the files of one item."""
+        raise NotImplementedError
+
+    def break_after_write(self, number: int) -> Callable[[], bool]:
+        """Break the connection after the effect of one of the next writes. Return a function that ends this.
+
+        That function returns whether the connection broke.
+        """
+        fault = _Fault("write", "cut after", number - 1)
+        self._faults.append(fault)
+
+        def has_broken() -> bool:
+            with self._lock:
+                waits = fault in self._faults
+                if waits:
+                    self._faults.remove(fault)
+            return not waits
+
+        return has_broken
 
     def putting_back(self, client: Any) -> Callable[[], Any]:
         """A function that puts all orders back to what they are now, forgets what came since, and gives the client."""
@@ -120,7 +151,7 @@ class ShopApi:
 
     def _fault_of(self, kind: str) -> Any:
         for fault in self._faults:
-            if fault.on in (kind, "any"):
+            if fault.on in (kind, "any") or (fault.on == "write" and kind != "read"):
                 if fault.after == 0:
                     self._faults.remove(fault)
                     return fault.what
@@ -171,6 +202,16 @@ class GelatoApi(ShopApi):
             **more,
         }
         return order_id
+
+    def pending_ids(self) -> set[str]:
+        return {order_id for order_id, order in self.orders.items() if order["fulfillmentStatus"] == "draft"}
+
+    def urls(self, order: Any, item: Any) -> list[str]:
+        [line] = [each for each in self.orders[order.id]["items"] if each["id"] == item.id]
+        return [file["url"] for file in line["files"]]
+
+    def names(self, order: Any, item: Any) -> list[str]:
+        return [urlsplit(url).path.rpartition("/")[2] for url in self.urls(order, item)]
 
     def answer(self, method: str, path: str, _query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
         if headers.get("X-API-KEY") != self.KEY:
@@ -224,6 +265,19 @@ class WooCommerceApi(ShopApi):
             **more,
         }
         return str(order_id)
+
+    def pending_ids(self) -> set[str]:
+        return {order_id for order_id, order in self.orders.items() if order["status"] == "on-hold"}
+
+    def urls(self, order: Any, item: Any) -> list[str]:
+        return [artwork["url"] for artwork in self._artwork(order, item)]
+
+    def names(self, order: Any, item: Any) -> list[str]:
+        return [artwork["name"] for artwork in self._artwork(order, item)]
+
+    def _artwork(self, order: Any, item: Any) -> list[dict[str, Any]]:
+        [line] = [each for each in self.orders[order.id]["line_items"] if str(each["id"]) == item.id]
+        return [artwork for field in line["meta_data"] if field["key"] == ARTWORK_META for artwork in field["value"]]
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
         expected = base64.b64encode(":".join(self.KEYS).encode()).decode()

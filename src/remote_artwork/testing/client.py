@@ -17,19 +17,19 @@ class TestMyShop(FulfillmentClientContract):
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import fsspec
 import pytest
-from attrs import Factory, define, evolve, field
+from attrs import evolve
 
 from remote_artwork.client import FulfillmentClient, attacher, client_problem
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
-from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import (
     AlreadyFulfilled,
@@ -40,113 +40,34 @@ from remote_artwork.errors import (
     RateLimited,
     Unavailable,
 )
-from remote_artwork.ledgers.memory import MemoryLedger
-from remote_artwork.retry import RetryPolicy
-from remote_artwork.scanner import Scanner
 from remote_artwork.storage.storage import ArtworkStorage
-from remote_artwork.testing.faults import (
-    Faults,
-    FaultyClient,
-    FaultyLedger,
-    FaultyStorage,
-    Killed,
-    Moment,
-    crash_points,
+from remote_artwork.testing.client_bench import Capability, leave_out
+from remote_artwork.testing.faults import Faults, Killed, Moment, crash_points
+from remote_artwork.testing.scenario import (
+    Change,
+    ReadNames,
+    Scenario,
+    assert_artwork,
+    assert_fulfilled_once,
+    assert_not_sent_after,
+    assert_resolved,
+    dying,
+    fault,
+    names_of,
+    required,
+    upload,
 )
 
 KEY, OTHER_KEY = "1f" * 32, "2e" * 32
 """Idempotency keys, as long as the library's own."""
 
-PATTERN = FilenamePattern("{order_number}_{order_item_number}[_{placement}]")
-PDF = b"%PDF-1.7\n" + b" " * 99 + b"\n%%EOF\n"
-"""A minimal file that passes the checks of every scan."""
-
 MOMENTS: tuple[Moment, ...] = ("before", "after")
 NO_RESPONSE = (OutcomeUnknown("no answer"), TimeoutError("the shop's own library gave up"))
 
-Change = Callable[[Order], None]
 MakeArtwork = Callable[[Order, OrderItem, str], Artwork]
-ReadNames = Callable[[Order, OrderItem], Sequence[str]]
-Statuses = set[ItemStatus]
+BreakAfterWrite = Callable[[int], Callable[[], bool]]
 
 before_and_after: pytest.MarkDecorator = pytest.mark.parametrize("moment", MOMENTS)
-
-
-class CountingClient(FaultyClient):
-    """Forwards every call, and records the idempotency key of each ``fulfill`` that returned, by order id."""
-
-    def __init__(self, client: FulfillmentClient) -> None:
-        super().__init__(client, Faults())
-        self.fulfilled: defaultdict[str, list[str]] = defaultdict(list)
-
-    def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
-        """See ``FulfillmentClient``."""
-        receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
-        self.fulfilled[order.id].append(idempotency_key)
-        return receipt
-
-    def times(self, order: Order) -> int:
-        """How often the order was fulfilled, judged by the responses. For an idempotent client, one key counts once."""
-        keys = self.fulfilled[order.id]
-        return len(set(keys)) if self.recovery is Recovery.IDEMPOTENT else len(keys)
-
-
-@define
-class Scenario:
-    """Scans of one order. Each scan has a new scanner, like a process that has just started.
-
-    Args:
-        client: The client under test.
-        order: Its order.
-        storage: Holds the files of the order; see ``upload``.
-        fulfillments: Returns how often the shop has fulfilled an order, from the shop's own records.
-    """
-
-    client: FulfillmentClient
-    order: Order
-    storage: ArtworkStorage
-    fulfillments: Callable[[Order], int] | None = None
-    now: datetime = datetime(2026, 5, 1, tzinfo=UTC)
-    counter: CountingClient = field(
-        init=False, default=Factory(lambda self: CountingClient(self.client), takes_self=True)
-    )
-    ledger: MemoryLedger = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.restart(self.client)
-
-    def restart(self, client: FulfillmentClient) -> None:
-        """Starts over with an empty ledger, and with a client whose order is pending again."""
-        self.client, self.counter = client, CountingClient(client)
-        self.ledger = MemoryLedger(clock=lambda: self.now)
-
-    def scan(self, faults: Faults | None = None) -> Statuses:
-        """Scans once; returns the statuses of the items that require artwork."""
-        faults = faults or Faults()
-        scanner = Scanner(
-            FaultyStorage(self.storage, faults),
-            FaultyClient(self.counter, faults),
-            ledger=FaultyLedger(self.ledger, faults),
-            pattern=PATTERN,
-            retry=RetryPolicy(sleep=lambda _seconds: None),
-        )
-        items = scanner.scan(orders=[self.order.number]).items
-        return {item.status for item in items if item.status is not ItemStatus.NOT_REQUIRED}
-
-    def scan_later(self) -> Statuses:
-        """Scans once every lease and every call has ended."""
-        self.now += self.client.call_limit + timedelta(hours=1)
-        return self.scan()
-
-    def scan_until_settled(self) -> Statuses:
-        """Scans three times later: one scan resolves an unknown call, one sends, one finds nothing to do."""
-        for _ in range(2):
-            self.scan_later()
-        return self.scan_later()
-
-    def times_fulfilled(self) -> int:
-        """How often the shop has fulfilled the order."""
-        return (self.fulfillments or self.counter.times)(self.order)
 
 
 class FulfillmentClientContract:
@@ -161,18 +82,32 @@ class FulfillmentClientContract:
     ``fulfillments`` (required with ``Recovery.IDEMPOTENT``): (order) → how often the shop has fulfilled it, from its
     own records. Without it, the calls that returned are counted.
 
-    The other fixtures are optional; each one enables more tests, or makes them more precise:
+    The other fixtures are optional. The tests of those in the first list are left out without them, and the end of the
+    run says which ones and why. ``lacks`` declares the reason.
+
+    ``cancel`` and ``delete``: (order) → cancels or deletes the order in the shop.
+
+    ``pending_ids``: () → the ids of all orders that are pending by the shop's own records, and that the contract may
+    fulfill. Have more of them than one page of the shop's list. Other pending orders are ignored.
+
+    ``read_urls``: (order, item) → the URLs that the shop has stored, for shops that download the files later.
+
+    ``reset_client``: () → a client whose ``order`` is pending again, or that has another pending order with the same
+    number of items and placements. Called about 60 times: the process dies at every call.
+
+    ``break_after_write``: (number) → makes the connection to the shop break right after the effect of a write, counted
+    from now, starting at 1. Returns a function that ends this and returns whether the connection broke.
+
+    The second list changes how the tests run:
+
+    ``new_order``: () → a pending order with at least two items that require artwork, for example a new order in the
+    sandbox, or the next one of a pool. By default the first such order of the list.
 
     ``make_artwork``: (order, item, placement) → an ``Artwork`` that the shop accepts. For shops that download the URL
     during the call.
 
-    ``cancel`` and ``delete``: (order) → cancels or deletes the order in the shop.
-
     ``folder``: an fsspec file system and an empty folder in it, for shops that download the files of a scan. Otherwise
     scans read from memory.
-
-    ``reset_client``: () → a client whose ``order`` is pending again; called many times. Enables the test in which the
-    process dies at every call; otherwise it dies only at ``fulfill``.
     """
 
     # --- Fixtures to override ---
@@ -195,14 +130,29 @@ class FulfillmentClientContract:
         )
 
     @pytest.fixture
-    def cancel(self) -> Change:
-        """Cancels an order in the shop."""
-        pytest.skip("to test this, override the fixture `cancel`")
+    def lacks(self) -> Mapping[Capability, str]:
+        """What cannot be tested in this sandbox, and why."""
+        return {}
 
     @pytest.fixture
-    def delete(self) -> Change:
+    def cancel(self, lacks: Mapping[Capability, str]) -> Change:
+        """Cancels an order in the shop."""
+        leave_out("cancel", lacks)
+
+    @pytest.fixture
+    def delete(self, lacks: Mapping[Capability, str]) -> Change:
         """Deletes an order in the shop."""
-        pytest.skip("to test this, override the fixture `delete`")
+        leave_out("delete", lacks)
+
+    @pytest.fixture
+    def pending_ids(self) -> Callable[[], Collection[str]] | None:
+        """Returns the ids of the contract's pending orders, by the shop's own records."""
+        return None
+
+    @pytest.fixture
+    def read_urls(self, lacks: Mapping[Capability, str]) -> ReadNames:
+        """Returns the URLs that the shop has stored for an item."""
+        leave_out("read_urls", lacks)
 
     @pytest.fixture
     def folder(self) -> Iterator[tuple[Any, str]]:
@@ -218,21 +168,49 @@ class FulfillmentClientContract:
         return None
 
     @pytest.fixture
-    def reset_client(self) -> Callable[[], FulfillmentClient]:
-        """Returns a client whose ``order`` is pending again."""
-        pytest.skip("to test this, override the fixture `reset_client`")
+    def reset_client(self, lacks: Mapping[Capability, str]) -> Callable[[], FulfillmentClient]:
+        """Returns a client whose ``order``, or another one, is pending."""
+        leave_out("reset_client", lacks)
+
+    @pytest.fixture
+    def break_after_write(self, lacks: Mapping[Capability, str]) -> BreakAfterWrite:
+        """Makes the connection break after the effect of a write."""
+        leave_out("break_after_write", lacks)
+
+    @pytest.fixture
+    def new_order(self, client: FulfillmentClient, own_ids: Callable[[], set[str]]) -> Callable[[], Order]:
+        """Returns a pending order with at least two items that require artwork."""
+
+        def first() -> Order:
+            orders, own = _pending(client), own_ids()
+            for order in orders:
+                if order.id in own and len(required(order)) > 1:
+                    return order
+            raise AssertionError(
+                f"none of the {len(orders)} pending orders has two items that require artwork; add such an order to "
+                "the sandbox, or override the fixture `new_order`"
+            )
+
+        return first
 
     # --- Fixtures of the tests ---
 
     @pytest.fixture
-    def order(self, client: FulfillmentClient) -> Order:
+    def own_ids(
+        self, client: FulfillmentClient, pending_ids: Callable[[], Collection[str]] | None
+    ) -> Callable[[], set[str]]:
+        """Returns the ids of the pending orders that belong to the contract. By default, those of the list."""
+        return lambda: set(pending_ids()) if pending_ids else _ids(_pending(client))
+
+    @pytest.fixture
+    def order(self, new_order: Callable[[], Order]) -> Order:
         """A pending order with at least two items that require artwork."""
-        return next(order for order in _pending(client) if len(_required(order)) > 1)
+        return new_order()
 
     @pytest.fixture
     def artworks(self, order: Order, make_artwork: MakeArtwork) -> ArtworkByItem:
         """The artwork of the whole ``order``."""
-        return {item.number: [make_artwork(order, item, side) for side in item.placements] for item in _required(order)}
+        return {item.number: [make_artwork(order, item, side) for side in item.placements] for item in required(order)}
 
     @pytest.fixture
     def scenario(
@@ -241,46 +219,70 @@ class FulfillmentClientContract:
         order: Order,
         folder: tuple[Any, str],
         fulfillments: Callable[[Order], int] | None,
+        read_names: ReadNames,
     ) -> Scenario:
         """The ``order`` with its files uploaded, and an empty ledger."""
         upload(*folder, order)
-        return Scenario(client, order, ArtworkStorage(*folder), fulfillments)
+        return Scenario(client, order, ArtworkStorage(*folder), fulfillments, read_names=read_names)
 
     # --- Single calls ---
 
     def test_it_implements_the_interface(self, client: FulfillmentClient) -> None:
         """It has every method and attribute, of the right type."""
-        assert isinstance(client, FulfillmentClient)
-        assert client_problem(client) is None
+        missing = [name for name in _MEMBERS if not hasattr(client, name)]
+        assert not missing, f"the client lacks {missing}; see FulfillmentClient"
+        problem = client_problem(client)
+        assert problem is None, problem
 
     def test_pending_orders_are_pending_and_have_unique_ids(self, client: FulfillmentClient) -> None:
         """The contract needs at least two orders."""
         orders = _pending(client)
-        assert len(orders) >= 2, "the contract needs two pending orders"
-        assert {order.state for order in orders} == {OrderState.PENDING}
-        assert len(_ids(orders)) == len(orders)
+        assert len(orders) >= 2, f"the contract needs two pending orders, and the list has {len(orders)}"
+        others = {order.id: str(order.state) for order in orders if order.state is not OrderState.PENDING}
+        assert not others, f"the list has orders that are not pending: {others}"
+        repeated = sorted(id_ for id_, times in Counter(order.id for order in orders).items() if times > 1)
+        assert not repeated, f"the list has these orders more than once: {repeated}; does it read a page twice?"
 
-    def test_pending_orders_can_be_listed_again(self, client: FulfillmentClient) -> None:
+    def test_every_pending_order_is_listed(
+        self,
+        client: FulfillmentClient,
+        pending_ids: Callable[[], Collection[str]] | None,
+        lacks: Mapping[Capability, str],
+    ) -> None:
+        """From every page. An order that is not listed is never sent."""
+        if pending_ids is None:
+            leave_out("pending_ids", lacks)
+        expected = set(pending_ids())
+        missing = sorted(expected - _ids(_pending(client)))
+        assert not missing, f"the list lacks {len(missing)} of {len(expected)} orders: {missing}; read every page"
+
+    def test_pending_orders_can_be_listed_again(
+        self, client: FulfillmentClient, own_ids: Callable[[], set[str]]
+    ) -> None:
         """Listing has no effect."""
-        assert _ids(_pending(client)) == _ids(_pending(client))
+        own = own_ids()
+        first, second = _ids(_pending(client)) & own, _ids(_pending(client)) & own
+        assert first == second, f"two lists in a row differ in {sorted(first ^ second)}"
 
-    def test_a_listed_order_reads_the_same_by_its_id(self, client: FulfillmentClient) -> None:
+    def test_a_listed_order_reads_the_same_by_its_id(
+        self, client: FulfillmentClient, own_ids: Callable[[], set[str]]
+    ) -> None:
         """Otherwise every order would seem to be edited during the scan, and would never be sent."""
+        own = own_ids()
         for order in _pending(client):
-            again = client.get_order(order.id)
-            assert again.same_work(order)
-            assert again.state is OrderState.PENDING
+            if order.id in own:
+                _assert_same_work(order, client.get_order(order.id), "get_order")
 
     def test_an_unknown_order_is_gone(self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem) -> None:
         """Every method raises ``OrderGone``."""
         gone = evolve(order, id="no-such-order")
-        with pytest.raises(OrderGone):
+        with _refused("get_order found no such order", OrderGone):
             client.get_order(gone.id)
-        with pytest.raises(OrderGone):
+        with _refused("fulfill was called with an order that does not exist", OrderGone):
             client.fulfill(gone, artworks, idempotency_key=KEY)
         if client.attaching is Attaching.SEPARATE:
-            item = _required(order)[0]
-            with pytest.raises(OrderGone):
+            item = required(order)[0]
+            with _refused("attach_artwork was called with an order that does not exist", OrderGone):
                 attacher(client).attach_artwork(gone, item, artworks[item.number], idempotency_key=KEY)
 
     def test_attaching_leaves_the_order_pending_and_its_work_the_same(
@@ -288,58 +290,84 @@ class FulfillmentClientContract:
     ) -> None:
         """Also after a second call for the same item."""
         _skip_unless_separate(client)
-        for item in (*_required(order), _required(order)[0]):
+        for item in (*required(order), required(order)[0]):
             attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
-        now = client.get_order(order.id)
-        assert now.state is OrderState.PENDING
-        assert now.same_work(order)
-        assert order.id in _ids(_pending(client))
+        _assert_same_work(order, client.get_order(order.id), "attach_artwork")
+        assert order.id in _ids(_pending(client)), f"order {order.number!r} is not listed after attach_artwork"
 
     def test_attaching_again_replaces(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames
     ) -> None:
         """Otherwise two files would be sent for one item."""
         _skip_unless_separate(client)
-        item = _required(order)[0]
+        item = required(order)[0]
         first = artworks[item.number]
         second = [evolve(artwork, name=f"second-{artwork.name}") for artwork in first]
-        attacher(client).attach_artwork(order, item, first, idempotency_key=KEY)
-        assert list(read_names(order, item)) == [artwork.name for artwork in first]
-        attacher(client).attach_artwork(order, item, second, idempotency_key=OTHER_KEY)
-        assert list(read_names(order, item)) == [artwork.name for artwork in second]
+        for files, key in ((first, KEY), (second, OTHER_KEY)):
+            attacher(client).attach_artwork(order, item, files, idempotency_key=key)
+            assert_artwork(order, names_of({item.number: files}), read_names)
 
     def test_each_item_gets_its_own_artwork(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames
     ) -> None:
         """Otherwise the wrong file is printed for an item, or none. With either way of attaching."""
-        names = {number: [artwork.name for artwork in each] for number, each in artworks.items()}
         if client.attaching is Attaching.SEPARATE:
             _attach(client, order, artworks, KEY)
-            assert {item.number: list(read_names(order, item)) for item in _required(order)} == names
+            assert_artwork(order, names_of(artworks), read_names)
         client.fulfill(order, artworks, idempotency_key=KEY)
-        assert {item.number: list(read_names(order, item)) for item in _required(order)} == names
+        assert_artwork(order, names_of(artworks), read_names)
+
+    def test_the_url_of_the_last_call_is_stored(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_urls: ReadNames
+    ) -> None:
+        """Each call has a new URL for the same file. Earlier ones expire before the print service downloads the file.
+
+        The first call names an order that does not exist, so it has no effect.
+        """
+        stale = {
+            number: [evolve(each, url=f"{each.url}&stale") for each in files] for number, files in artworks.items()
+        }
+        with suppress(OrderGone):
+            _fulfill(client, evolve(order, id="no-such-order"), stale, KEY)
+        if client.attaching is Attaching.SEPARATE:
+            _attach(client, order, stale, KEY)
+        _fulfill(client, order, artworks, KEY)
+        for item in required(order):
+            urls = [artwork.url for artwork in artworks[item.number]]
+            assert list(read_urls(order, item)) == urls, (
+                f"order {order.number!r}, item {item.number!r}: the shop has another URL than that of the last call; "
+                "do not keep URLs of earlier calls"
+            )
 
     def test_an_unknown_item_is_not_found(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
     ) -> None:
         """``attach_artwork`` raises ``ItemNotFound``."""
         _skip_unless_separate(client)
-        item = _required(order)[0]
+        item = required(order)[0]
         stranger = evolve(item, number="no-such-item", id="no-such-item")
-        with pytest.raises(ItemNotFound):
+        with _refused("attach_artwork was called with an item that the order does not have", ItemNotFound):
             attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=KEY)
 
     def test_a_fulfilled_order_no_longer_waits_and_the_others_do(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, own_ids: Callable[[], set[str]]
     ) -> None:
         """Its state is fulfilled. If the shop stores a key, it is the key of the call."""
-        others = _ids(_pending(client)) - {order.id}
+        others = own_ids() - {order.id}
+        assert client.get_order(order.id).state is OrderState.PENDING, f"order {order.number!r} is not pending"
         receipt = _fulfill(client, order, artworks, KEY)
         assert receipt != "", "return None if the shop has no receipts"
-        assert _ids(_pending(client)) == others
         now = client.get_order(order.id)
-        assert now.state is OrderState.FULFILLED
-        assert now.fulfillment_key in (None, KEY)
+        assert now.state is OrderState.FULFILLED, (
+            f"fulfill returned, and then get_order says that order {order.number!r} is {now.state}; return after the "
+            "effect, and read the order from the shop in every call"
+        )
+        assert now.fulfillment_key in (None, KEY), (
+            f"the key of the call is not that of get_order: {now.fulfillment_key}"
+        )
+        listed = _ids(_pending(client))
+        assert order.id not in listed, f"order {order.number!r} is fulfilled and still listed as pending"
+        assert others <= listed, f"these orders are no longer listed after the fulfill of another: {others - listed}"
 
     def test_a_repeated_fulfill_does_what_recovery_says(
         self,
@@ -351,12 +379,14 @@ class FulfillmentClientContract:
         """Idempotent: same receipt, no second effect. Queryable: it refuses, because the order is fulfilled."""
         receipt = _fulfill(client, order, artworks, KEY)
         if client.recovery is Recovery.IDEMPOTENT:
-            assert client.fulfill(order, artworks, idempotency_key=KEY) == receipt
+            again = client.fulfill(order, artworks, idempotency_key=KEY)
+            assert again == receipt, f"a repeated fulfill returned {again!r}, and the first one {receipt!r}"
             assert client.get_order(order.id).state is OrderState.FULFILLED
             assert fulfillments is not None, "override the fixture `fulfillments`: only the shop knows what it printed"
-            assert fulfillments(order) == 1
+            times = fulfillments(order)
+            assert times == 1, f"two calls with one key fulfilled order {order.number!r} {times} times; store the key"
         elif client.recovery is Recovery.QUERYABLE:
-            with pytest.raises((AlreadyFulfilled, NotPending)):
+            with _refused("fulfill was called with a fulfilled order", AlreadyFulfilled, NotPending):
                 client.fulfill(order, artworks, idempotency_key=KEY)
         else:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
@@ -368,7 +398,7 @@ class FulfillmentClientContract:
         if client.recovery is Recovery.NONE:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
         _fulfill(client, order, artworks, KEY)
-        with pytest.raises((AlreadyFulfilled, NotPending)):
+        with _refused("fulfill was called with another key, for a fulfilled order", AlreadyFulfilled, NotPending):
             client.fulfill(order, artworks, idempotency_key=OTHER_KEY)
         assert client.get_order(order.id).fulfillment_key in (None, KEY), "a refused call leaves no key"
 
@@ -376,13 +406,13 @@ class FulfillmentClientContract:
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change
     ) -> None:
         """A key counts as proof that the order was sent. So it is stored together with the effect, or after it."""
-        shown = {each.fulfillment_key for each in _pending(client)}
+        shown = {client.get_order(order.id).fulfillment_key}
         if client.attaching is Attaching.SEPARATE:
-            item = _required(order)[0]
+            item = required(order)[0]
             attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
             shown.add(client.get_order(order.id).fulfillment_key)
         cancel(order)
-        with pytest.raises((NotPending, OrderGone)):
+        with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
             client.fulfill(order, artworks, idempotency_key=KEY)
         with suppress(OrderGone):
             shown.add(client.get_order(order.id).fulfillment_key)
@@ -394,8 +424,8 @@ class FulfillmentClientContract:
         """It may already be printed."""
         _skip_unless_separate(client)
         _fulfill(client, order, artworks, KEY)
-        item = _required(order)[0]
-        with pytest.raises((NotPending, AlreadyFulfilled)):
+        item = required(order)[0]
+        with _refused("attach_artwork was called with a fulfilled order", NotPending, AlreadyFulfilled):
             attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=OTHER_KEY)
 
     def test_a_cancelled_order_is_refused(
@@ -403,8 +433,8 @@ class FulfillmentClientContract:
     ) -> None:
         """It is not listed, and ``fulfill`` refuses it."""
         cancel(order)
-        assert order.id not in _ids(_pending(client))
-        with pytest.raises((NotPending, OrderGone)):
+        assert order.id not in _ids(_pending(client)), f"order {order.number!r} is cancelled and still listed"
+        with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
             client.fulfill(order, artworks, idempotency_key=KEY)
 
     # --- Whole scans in which something fails: nothing is sent twice, and nothing is lost ---
@@ -468,12 +498,16 @@ class FulfillmentClientContract:
         assert_resolved(scenario, sent=moment == "after")
 
     def test_a_process_may_die_at_any_call(
-        self, scenario: Scenario, reset_client: Callable[[], FulfillmentClient]
+        self,
+        scenario: Scenario,
+        reset_client: Callable[[], FulfillmentClient],
+        new_order: Callable[[], Order],
+        folder: tuple[Any, str],
     ) -> None:
         """Before and after each call of the storage, the client and the ledger."""
 
         def scan(faults: Faults) -> None:
-            scenario.restart(reset_client())
+            _restart(scenario, reset_client, new_order, folder)
             scenario.scan(faults)
 
         deaths = 0
@@ -487,12 +521,35 @@ class FulfillmentClientContract:
             deaths += 1
         assert deaths > 0
 
+    def test_a_connection_may_break_after_any_write(
+        self,
+        scenario: Scenario,
+        reset_client: Callable[[], FulfillmentClient],
+        new_order: Callable[[], Order],
+        folder: tuple[Any, str],
+        break_after_write: BreakAfterWrite,
+    ) -> None:
+        """Also between two writes of one call. Such a call is ``OutcomeUnknown``, because a part took effect."""
+        for number in count(1):
+            _restart(scenario, reset_client, new_order, folder)
+            has_broken = break_after_write(number)
+            scenario.scan()
+            if not has_broken():
+                break
+            scenario.scan_until_settled()
+            times, order = scenario.times_fulfilled(), scenario.order.number
+            assert times <= 1, (
+                f"the connection broke after write {number}, and order {order!r} was fulfilled {times} times"
+            )
+            if scenario.client.recovery is not Recovery.NONE:
+                state = scenario.client.get_order(scenario.order.id).state
+                assert state is OrderState.FULFILLED, (
+                    f"the connection broke after write {number}, and order {order!r} is {state} after later scans"
+                )
+        assert number > 1, "the connection never broke; does the fixture `break_after_write` count every write?"
 
-def upload(files: Any, folder: str, order: Order) -> None:
-    """Uploads a file for every placement of the order to a folder of an fsspec file system."""
-    for item in _required(order):
-        for placement in item.placements:
-            files.pipe(f"{folder}/{PATTERN.render(order, item, placement)}.pdf", PDF)
+
+_MEMBERS = ("recovery", "attaching", "call_limit", "pending_orders", "get_order", "fulfill")
 
 
 def example_artwork(order: Order, item: OrderItem, placement: str) -> Artwork:
@@ -510,56 +567,49 @@ def example_artwork(order: Order, item: OrderItem, placement: str) -> Artwork:
     )
 
 
-def fault(call: str, error: Exception, moment: Moment = "before") -> Faults:
-    """Faults that make the first such call fail."""
-    faults = Faults()
-    faults.fail(call, error, moment=moment)
-    return faults
+@contextmanager
+def _refused(call: str, *errors: type[Exception]) -> Iterator[None]:
+    """Asserts that a call raises one of these errors."""
+    needed = " or ".join(error.__name__ for error in errors)
+    try:
+        yield
+    except errors:
+        return
+    except Exception as error:
+        raise AssertionError(f"{call}: it raised {type(error).__name__} ({error}); raise {needed}") from error
+    raise AssertionError(f"{call}: it did not raise; raise {needed}")
 
 
-def dying(call: str, moment: Moment) -> Faults:
-    """Faults that end the process at the first such call."""
-    faults = Faults()
-    faults.intercept(call, faults.kill, moment=moment)
-    return faults
+def _assert_same_work(order: Order, now: Order, call: str) -> None:
+    assert now.same_work(order), (
+        f"after {call}, order {order.number!r} has other values than in the list; the library would take it for edited"
+    )
+    assert now.state is OrderState.PENDING, f"after {call}, order {order.number!r} is {now.state} and no longer pending"
 
 
-def assert_fulfilled_once(scenario: Scenario) -> None:
-    """Asserts that the order is fulfilled, by exactly one effect."""
-    assert scenario.client.get_order(scenario.order.id).state is OrderState.FULFILLED
-    assert scenario.times_fulfilled() == 1
-
-
-def assert_resolved(scenario: Scenario, *, sent: bool) -> None:
-    """Asserts that later scans resolve a call without a recorded outcome, as the client's ``recovery`` allows."""
-    outcomes = [scenario.scan_later() for _ in range(3)]
-    if scenario.client.recovery is Recovery.NONE and {ItemStatus.FULFILLED} not in outcomes:
-        assert outcomes[-1] == {ItemStatus.UNCERTAIN}
-        assert scenario.times_fulfilled() <= sent
-    else:
-        assert {ItemStatus.FULFILLED} in outcomes
-        assert_fulfilled_once(scenario)
-
-
-def assert_not_sent_after(scenario: Scenario, change: Change) -> None:
-    """Asserts that an order is not sent if the shop changes it right before ``fulfill``."""
-    faults = Faults()
-    faults.intercept("client.fulfill", lambda: change(scenario.order))
-    assert scenario.scan(faults) == {ItemStatus.CANCELLED}
-    scenario.scan_until_settled()
-    assert scenario.times_fulfilled() == 0
-
-
-def _required(order: Order) -> list[OrderItem]:
-    return [item for item in order.items if item.requires_artwork]
+def _restart(
+    scenario: Scenario,
+    reset_client: Callable[[], FulfillmentClient],
+    new_order: Callable[[], Order],
+    folder: tuple[Any, str],
+) -> None:
+    """Starts over with the same order, or with a new one if the client did not reset it."""
+    client = reset_client()
+    with suppress(OrderGone):
+        if client.get_order(scenario.order.id).state is OrderState.PENDING:
+            scenario.restart(client)
+            return
+    files, path = folder
+    for name in files.ls(path, detail=False):
+        files.rm(name)
+    order = new_order()
+    upload(files, path, order)
+    scenario.restart(client, order)
 
 
 def _pending(client: FulfillmentClient) -> list[Order]:
-    """The pending orders. All orders of the contract must be readable."""
-    orders = list(client.pending_orders())
-    unreadable = [order for order in orders if not isinstance(order, Order)]
-    assert not unreadable, f"orders of the contract cannot be read: {unreadable}"
-    return [order for order in orders if isinstance(order, Order)]
+    """The pending orders that can be read. Others may belong to somebody else."""
+    return [order for order in client.pending_orders() if isinstance(order, Order)]
 
 
 def _ids(orders: Iterable[Order]) -> set[str]:
@@ -578,5 +628,5 @@ def _fulfill(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, k
 
 
 def _attach(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> None:
-    for item in _required(order):
+    for item in required(order):
         attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)

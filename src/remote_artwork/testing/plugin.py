@@ -6,7 +6,13 @@ to add options.
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
+
+LEFT_OUT = "left out of the contract: "
+"""How the reason of a test begins that a sandbox cannot run. The end of the run lists these."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,3 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--storage-provider", metavar="ID", help="the provider, when the host name does not show it")
     group.addoption("--storage-write", action="store_true", help="also write to new folders below it, then clean up")
     group.addoption("--allow-private-network", action="store_true", help="allow private addresses and plain http")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print which tests of a client's contract were left out, and why. Prints nothing if there are none."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _, found, text = reason.partition(LEFT_OUT)
+        if found:
+            reasons[text] += 1
+    if reasons:
+        terminalreporter.section("left out of the client's contract")
+        for text, tests in sorted(reasons.items()):
+            terminalreporter.line(f"{text} ({tests} {'test' if tests == 1 else 'tests'})")
