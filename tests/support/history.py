@@ -91,10 +91,10 @@ class ListedOrders(NamedTuple):
 
     at: float
     process: str
-    order_ids: tuple[str, ...]
+    orders: tuple[Order, ...]
 
     def text(self) -> str:
-        return f"shop     listed {', '.join(self.order_ids)}"
+        return f"shop     listed {', '.join(order.id for order in self.orders)}"
 
 
 class Looked(NamedTuple):

@@ -26,7 +26,7 @@ from history import (
 )
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, ItemState, OrderKey
-from remote_artwork.core.orders import OrderState
+from remote_artwork.core.orders import Order, OrderState
 
 LONGEST_FROM_INTENT_TO_CALL = 5.0
 """Seconds. A call that cannot start within them of its intent is not made."""
@@ -94,7 +94,7 @@ class _Judge:
     dead: set[str] = field(factory=set)
     reads: dict[tuple[str, str], tuple[int, Read]] = field(factory=dict)
     looks: dict[tuple[str, str], tuple[int, Looked]] = field(factory=dict)
-    orders_listed: dict[str, int] = field(factory=dict)
+    orders_listed: dict[str, tuple[int, Mapping[str, Order]]] = field(factory=dict)
     listings: dict[tuple[str, str], tuple[int, ListedBeside]] = field(factory=dict)
     accepted: defaultdict[str, set[str]] = field(factory=lambda: defaultdict(set))
     effects: defaultdict[str, int] = field(factory=lambda: defaultdict(int))
@@ -171,8 +171,8 @@ class _Judge:
         self.reads[event.process, event.order_id] = self.number, event
 
     def listed_orders(self, event: ListedOrders) -> None:
-        """Remember when the scan began."""
-        self.orders_listed[event.process] = self.number
+        """Remember when the scan began, and what it matches."""
+        self.orders_listed[event.process] = self.number, {order.id: order for order in event.orders}
 
     def looked(self, event: Looked) -> None:
         """Remember what the storage showed."""
@@ -202,6 +202,7 @@ class _Judge:
             self.add(f"{what} {event.at - row.until:.3f} s after its lease had ended")
         if event.name == "fulfill":
             intents = [row.intent_at if row.state is FulfillState.FULFILL_INTENT else None]
+            self._is_what_was_matched(event, what)
             self._is_up_to_date(event, row, what)
         else:
             attaching = (number for number in event.files if row.items.get(number) is ItemState.ATTACH_INTENT)
@@ -216,13 +217,20 @@ class _Judge:
                 self.add(f"{what} while call {other.began.call} of {other.began.process} was running")
         row.calls.append(call)
 
-    def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
-        """The order and the files were read again for this call, after every other call of this lease."""
+    def _is_what_was_matched(self, event: CallBegan, what: str) -> None:
+        """The order is as it was when its files were found, and no other approval of it is in doubt."""
+        listed_at, listed = self.orders_listed.get(event.process, (0, {}))
+        matched = listed.get(event.key.order_id)
+        if matched is not None and not event.order.same_work(matched):
+            self.add(f"{what} with another order than the one that was matched with the files")
         for key, other in self.rows.items():
             of_order = key.order_id == event.key.order_id and key != event.key
-            known = other.unresolved_since < self.orders_listed.get(event.process, 0)
+            known = other.unresolved_since < listed_at
             if of_order and other.state in UNRESOLVED_STATES and known:
                 self.add(f"{what} while the outcome of {key} was unknown")
+
+    def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
+        """The order and the files were read again for this call, after every other call of this lease."""
         since = max(row.claimed_at, row.attach_ended, row.fulfill_ended)
         read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
         if read is None or read_at < since:

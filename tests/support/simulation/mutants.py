@@ -8,6 +8,7 @@ from simulation.mutation import Mutant
 from simulation.people import People
 
 LATE_CALLS = Profile(kinds=("late",), rate=0.6, focus="call")
+SLOW_NETWORK = Profile(latency=0.2)
 SLOW_LEDGER = Profile(kinds=("stall",), rate=0.3, focus="ledger")
 LATE_OR_REFUSED_CALLS = Profile(kinds=("late", "refuse"), rate=0.6, focus="call")
 SLOW_CALLS = Profile(kinds=("stall",), rate=0.6, focus="call")
@@ -25,19 +26,20 @@ MUTANTS = (
         "fulfillment.shop",
         "if intended and not session.may_start_call:",
         "if False:",
+        given={"profile": SLOW_LEDGER},
     ),
     Mutant(
         "counts the five seconds from the answer of the ledger",
         "fulfillment.session",
         "self._intent_at = started",
         "self._intent_at = self.monotonic()",
+        given={"profile": SLOW_LEDGER},
     ),
     Mutant(
         "renews the lease during a call",
         "fulfillment.session",
         "if not self.is_calling and not self.released",
         "if not self.released",
-        within=500,
         given={"profile": SLOW_CALLS},
     ),
     Mutant(
@@ -64,6 +66,7 @@ MUTANTS = (
         "core.sending",
         '    if not same_work:\n        return Decision(Action.WAIT, reason("order_changed"), ItemStatus.SETTLING)\n',
         "",
+        given={"actions": (People.edit,) * 4, "pace": 0.3, "profile": SLOW_NETWORK},
     ),
     Mutant(
         "does not compare the files again",
@@ -76,6 +79,7 @@ MUTANTS = (
         "fulfillment.order",
         "            if replaced:\n                changed.append",
         "            if False:\n                changed.append",
+        given={"actions": (People.replace_file,) * 8, "pace": 0.3, "profile": SLOW_NETWORK},
     ),
     Mutant(
         "does not look for a second file",
@@ -153,6 +157,7 @@ MUTANTS = (
         "fulfillment.group_commit",
         "each.written.run(partial(_raise_first, [answer]))",
         "each.written.run(partial(_raise_first, []))",
+        given={"workers": 4, "profile": SLOW_LEDGER},
     ),
     Mutant(
         "lets an expired lease be claimed with the old epoch",
@@ -195,12 +200,14 @@ MUTANTS = (
         "scan.collect",
         '            elif order.id in unresolved_ids:\n                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))\n',
         "",
+        given={"profile": LATE_CALLS, "actions": (People.approve_again,) * 3, "pace": 10.0},
     ),
     Mutant(
         "does not compare the files after the call",
         "fulfillment.artwork",
         "        if self.session.state not in (FulfillState.FULFILLED, *UNRESOLVED_STATES):\n            return\n        for plan in self.session.required:",
         "        for plan in ():",
+        given={"versioned": False, "actions": (People.replace_file,) * 8, "pace": 0.3, "profile": SLOW_NETWORK},
     ),
     Mutant(
         "forgets the refusals of a single worker",
@@ -214,7 +221,11 @@ MUTANTS = (
         "fulfillment.shop",
         "            if not session.calls.in_doubt:\n",
         "            if True:\n",
-        given={"recovery": ra.Recovery.IDEMPOTENT, "profile": Profile(kinds=("late", "stall"), rate=0.3)},
+        given={
+            "recovery": ra.Recovery.IDEMPOTENT,
+            "attaching": ra.Attaching.WITH_FULFILL,
+            "profile": Profile(kinds=("late", "stall"), rate=0.5),
+        },
     ),
     Mutant(
         "has one idempotency key for all approvals of an order",
@@ -240,12 +251,5 @@ MUTANTS = (
         "core.sending",
         "    return order.state is OrderState.FULFILLED or processed_further",
         "    return True",
-    ),
-    Mutant(
-        "forgets a fulfillment that an earlier call has left",
-        "core.sending",
-        "    if state is OrderState.FULFILLED and was_started:",
-        "    if False:",
-        given={"recovery": ra.Recovery.QUERYABLE, "profile": LATE_CALLS},
     ),
 )

@@ -31,7 +31,7 @@ class Mutant:
     module: str
     before: str
     after: str
-    within: int = 500
+    within: int = 1500
     given: Mapping[str, Any] = field(factory=dict)
 
 

@@ -132,8 +132,7 @@ class ShopClient:
 
     def _list(self) -> list[ra.Order | ra.UnreadableOrder]:
         orders = self.shop.shown_pending()
-        ids = tuple(order.id for order in orders)
-        self.shop.history.add(ListedOrders(self.faults.scheduler.now, self.process.name, ids))
+        self.shop.history.add(ListedOrders(self.faults.scheduler.now, self.process.name, tuple(orders)))
         return list(orders)
 
     def get_order(self, order_id: str) -> ra.Order:
