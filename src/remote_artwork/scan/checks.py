@@ -11,7 +11,7 @@ from remote_artwork.client import PreflightCheck
 from remote_artwork.core.orders import OrderItem, StoredFile
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Finding, Severity
-from remote_artwork.errors import FileReplaced
+from remote_artwork.errors import FileReplaced, StorageMisbehaved
 from remote_artwork.preflight.checks import run_checks
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.reader import RangeReader
@@ -81,10 +81,10 @@ class Inspector:
             checks = self.checks if rejection is None else ()
             try:
                 checked[placement], found = self._check_file(item, listed, checks, watch)
-            except FileReplaced:
+            except (FileReplaced, StorageMisbehaved):
                 if not listed.listed:
                     raise
-                with stopwatch.measure("storage"):  # its listing was old, or rounds sizes
+                with stopwatch.measure("storage"):  # its listing was old, or has other sizes
                     current = self.storage.stat(listed.name)
                 checked[placement], found = self._check_file(item, current, checks, watch)
             findings += found
