@@ -77,6 +77,8 @@ def _fixtures(make: Callable[[], Any], folder: tuple[Any, str]) -> dict[str, Any
             item.number: [example_artwork(ORDER, item, side) for side in item.placements] for item in ORDER.items
         },
         "folder": folder,
+        "key": "1f" * 32,
+        "other_key": "2e" * 32,
         "lacks": {},
         "read_names": read_names,
         "read_urls": lambda order, item: [each.url for each in artwork(order, item)],

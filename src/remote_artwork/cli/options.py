@@ -393,18 +393,35 @@ def load_client(target: str) -> ra.FulfillmentClient:
     Raises:
         ConfigurationError: The factory does not exist, or does not return a client.
     """
+    return require_client(target, call_factory(target))
+
+
+def call_factory(target: str) -> Any:
+    """Call the factory that ``module:factory`` names. Return what it returns.
+
+    Raises:
+        ConfigurationError: The factory does not exist, or raised an error.
+    """
     module_name, _, factory_name = target.partition(":")
     if not module_name or not factory_name:
         raise ra.ConfigurationError(f"--client {target!r}: write it as MODULE:FACTORY, for example my_shop:make_client")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        client = getattr(importlib.import_module(module_name), factory_name)()
+        return getattr(importlib.import_module(module_name), factory_name)()
     except Exception as error:  # the shop's own code may raise anything
         raise ra.ConfigurationError(
             f"--client {target!r} could not be called ({type(error).__name__}: {error}); name a function without "
             "arguments, in a module that Python can import from this folder"
         ) from error
+
+
+def require_client(target: str, client: Any) -> ra.FulfillmentClient:
+    """Return what a factory returned, if it is a client.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
     if not isinstance(client, ra.FulfillmentClient):
         raise ra.ConfigurationError(
             f"--client {target!r} returned {client!r}, which is not a FulfillmentClient; "

@@ -7,6 +7,7 @@ from remote_artwork._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from remote_artwork.testing.client import FulfillmentClientContract
+    from remote_artwork.testing.client_bench import ClientBench
     from remote_artwork.testing.fakes import FakeShop
     from remote_artwork.testing.faults import (
         CrashPoint,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from remote_artwork.testing.storage import StorageBench, StorageContract, StorageReading
 
 __all__ = [
+    "ClientBench",
     "CrashPoint",
     "FakeShop",
     "Faults",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "testing.client": ["FulfillmentClientContract"],
+        "testing.client_bench": ["ClientBench"],
         "testing.fakes": ["FakeShop"],
         "testing.faults": [
             "CrashPoint",

@@ -16,11 +16,11 @@ class TestMyShop(FulfillmentClientContract):
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -52,14 +52,12 @@ from remote_artwork.testing.scenario import (
     assert_not_sent_after,
     assert_resolved,
     dying,
+    example_artwork,
     fault,
     names_of,
     required,
     upload,
 )
-
-KEY, OTHER_KEY = "1f" * 32, "2e" * 32
-"""Idempotency keys, as long as the library's own."""
 
 MOMENTS: tuple[Moment, ...] = ("before", "after")
 NO_RESPONSE = (OutcomeUnknown("no answer"), TimeoutError("the shop's own library gave up"))
@@ -208,6 +206,16 @@ class FulfillmentClientContract:
         return new_order()
 
     @pytest.fixture
+    def key(self) -> str:
+        """An idempotency key, as long as the library's own. A sandbox remembers the keys of other tests."""
+        return secrets.token_hex(32)
+
+    @pytest.fixture
+    def other_key(self) -> str:
+        """Another key."""
+        return secrets.token_hex(32)
+
+    @pytest.fixture
     def artworks(self, order: Order, make_artwork: MakeArtwork) -> ArtworkByItem:
         """The artwork of the whole ``order``."""
         return {item.number: [make_artwork(order, item, side) for side in item.placements] for item in required(order)}
@@ -273,52 +281,60 @@ class FulfillmentClientContract:
             if order.id in own:
                 _assert_same_work(order, client.get_order(order.id), "get_order")
 
-    def test_an_unknown_order_is_gone(self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem) -> None:
+    def test_an_unknown_order_is_gone(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
+    ) -> None:
         """Every method raises ``OrderGone``."""
         gone = evolve(order, id="no-such-order")
         with _refused("get_order found no such order", OrderGone):
             client.get_order(gone.id)
         with _refused("fulfill was called with an order that does not exist", OrderGone):
-            client.fulfill(gone, artworks, idempotency_key=KEY)
+            client.fulfill(gone, artworks, idempotency_key=key)
         if client.attaching is Attaching.SEPARATE:
             item = required(order)[0]
             with _refused("attach_artwork was called with an order that does not exist", OrderGone):
-                attacher(client).attach_artwork(gone, item, artworks[item.number], idempotency_key=KEY)
+                attacher(client).attach_artwork(gone, item, artworks[item.number], idempotency_key=key)
 
     def test_attaching_leaves_the_order_pending_and_its_work_the_same(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
     ) -> None:
         """Also after a second call for the same item."""
         _skip_unless_separate(client)
         for item in (*required(order), required(order)[0]):
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
         _assert_same_work(order, client.get_order(order.id), "attach_artwork")
         assert order.id in _ids(_pending(client)), f"order {order.number!r} is not listed after attach_artwork"
 
     def test_attaching_again_replaces(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        read_names: ReadNames,
+        key: str,
+        other_key: str,
     ) -> None:
         """Otherwise two files would be sent for one item."""
         _skip_unless_separate(client)
         item = required(order)[0]
         first = artworks[item.number]
         second = [evolve(artwork, name=f"second-{artwork.name}") for artwork in first]
-        for files, key in ((first, KEY), (second, OTHER_KEY)):
-            attacher(client).attach_artwork(order, item, files, idempotency_key=key)
+        for files, used in ((first, key), (second, other_key)):
+            attacher(client).attach_artwork(order, item, files, idempotency_key=used)
             assert_artwork(order, names_of({item.number: files}), read_names)
 
     def test_each_item_gets_its_own_artwork(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames, key: str
     ) -> None:
         """Otherwise the wrong file is printed for an item, or none. With either way of attaching."""
         if client.attaching is Attaching.SEPARATE:
-            _attach(client, order, artworks, KEY)
+            _attach(client, order, artworks, key)
             assert_artwork(order, names_of(artworks), read_names)
-        client.fulfill(order, artworks, idempotency_key=KEY)
+        client.fulfill(order, artworks, idempotency_key=key)
         assert_artwork(order, names_of(artworks), read_names)
 
     def test_the_url_of_the_last_call_is_stored(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_urls: ReadNames
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_urls: ReadNames, key: str
     ) -> None:
         """Each call has a new URL for the same file. Earlier ones expire before the print service downloads the file.
 
@@ -328,10 +344,10 @@ class FulfillmentClientContract:
             number: [evolve(each, url=f"{each.url}&stale") for each in files] for number, files in artworks.items()
         }
         with suppress(OrderGone):
-            _fulfill(client, evolve(order, id="no-such-order"), stale, KEY)
+            _fulfill(client, evolve(order, id="no-such-order"), stale, key)
         if client.attaching is Attaching.SEPARATE:
-            _attach(client, order, stale, KEY)
-        _fulfill(client, order, artworks, KEY)
+            _attach(client, order, stale, key)
+        _fulfill(client, order, artworks, key)
         for item in required(order):
             urls = [artwork.url for artwork in artworks[item.number]]
             assert list(read_urls(order, item)) == urls, (
@@ -340,29 +356,34 @@ class FulfillmentClientContract:
             )
 
     def test_an_unknown_item_is_not_found(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
     ) -> None:
         """``attach_artwork`` raises ``ItemNotFound``."""
         _skip_unless_separate(client)
         item = required(order)[0]
         stranger = evolve(item, number="no-such-item", id="no-such-item")
         with _refused("attach_artwork was called with an item that the order does not have", ItemNotFound):
-            attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=KEY)
+            attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=key)
 
     def test_a_fulfilled_order_no_longer_waits_and_the_others_do(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, own_ids: Callable[[], set[str]]
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        own_ids: Callable[[], set[str]],
+        key: str,
     ) -> None:
         """Its state is fulfilled. If the shop stores a key, it is the key of the call."""
         others = own_ids() - {order.id}
         assert client.get_order(order.id).state is OrderState.PENDING, f"order {order.number!r} is not pending"
-        receipt = _fulfill(client, order, artworks, KEY)
+        receipt = _fulfill(client, order, artworks, key)
         assert receipt != "", "return None if the shop has no receipts"
         now = client.get_order(order.id)
         assert now.state is OrderState.FULFILLED, (
             f"fulfill returned, and then get_order says that order {order.number!r} is {now.state}; return after the "
             "effect, and read the order from the shop in every call"
         )
-        assert now.fulfillment_key in (None, KEY), (
+        assert now.fulfillment_key in (None, key), (
             f"the key of the call is not that of get_order: {now.fulfillment_key}"
         )
         listed = _ids(_pending(client))
@@ -375,11 +396,12 @@ class FulfillmentClientContract:
         order: Order,
         artworks: ArtworkByItem,
         fulfillments: Callable[[Order], int] | None,
+        key: str,
     ) -> None:
         """Idempotent: same receipt, no second effect. Queryable: it refuses, because the order is fulfilled."""
-        receipt = _fulfill(client, order, artworks, KEY)
+        receipt = _fulfill(client, order, artworks, key)
         if client.recovery is Recovery.IDEMPOTENT:
-            again = client.fulfill(order, artworks, idempotency_key=KEY)
+            again = client.fulfill(order, artworks, idempotency_key=key)
             assert again == receipt, f"a repeated fulfill returned {again!r}, and the first one {receipt!r}"
             assert client.get_order(order.id).state is OrderState.FULFILLED
             assert fulfillments is not None, "override the fixture `fulfillments`: only the shop knows what it printed"
@@ -387,55 +409,55 @@ class FulfillmentClientContract:
             assert times == 1, f"two calls with one key fulfilled order {order.number!r} {times} times; store the key"
         elif client.recovery is Recovery.QUERYABLE:
             with _refused("fulfill was called with a fulfilled order", AlreadyFulfilled, NotPending):
-                client.fulfill(order, artworks, idempotency_key=KEY)
+                client.fulfill(order, artworks, idempotency_key=key)
         else:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
 
     def test_another_key_finds_the_order_fulfilled(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str, other_key: str
     ) -> None:
         """A key belongs to one approval of one order, so another key is another call."""
         if client.recovery is Recovery.NONE:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
-        _fulfill(client, order, artworks, KEY)
+        _fulfill(client, order, artworks, key)
         with _refused("fulfill was called with another key, for a fulfilled order", AlreadyFulfilled, NotPending):
-            client.fulfill(order, artworks, idempotency_key=OTHER_KEY)
-        assert client.get_order(order.id).fulfillment_key in (None, KEY), "a refused call leaves no key"
+            client.fulfill(order, artworks, idempotency_key=other_key)
+        assert client.get_order(order.id).fulfillment_key in (None, key), "a refused call leaves no key"
 
     def test_the_key_is_not_shown_before_the_effect(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
     ) -> None:
         """A key counts as proof that the order was sent. So it is stored together with the effect, or after it."""
         shown = {client.get_order(order.id).fulfillment_key}
         if client.attaching is Attaching.SEPARATE:
             item = required(order)[0]
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=KEY)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
             shown.add(client.get_order(order.id).fulfillment_key)
         cancel(order)
         with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
-            client.fulfill(order, artworks, idempotency_key=KEY)
+            client.fulfill(order, artworks, idempotency_key=key)
         with suppress(OrderGone):
             shown.add(client.get_order(order.id).fulfillment_key)
         assert shown == {None}, "the key is shown although no call had its effect"
 
     def test_nothing_is_attached_to_a_fulfilled_order(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str, other_key: str
     ) -> None:
         """It may already be printed."""
         _skip_unless_separate(client)
-        _fulfill(client, order, artworks, KEY)
+        _fulfill(client, order, artworks, key)
         item = required(order)[0]
         with _refused("attach_artwork was called with a fulfilled order", NotPending, AlreadyFulfilled):
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=OTHER_KEY)
+            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=other_key)
 
     def test_a_cancelled_order_is_refused(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
     ) -> None:
         """It is not listed, and ``fulfill`` refuses it."""
         cancel(order)
         assert order.id not in _ids(_pending(client)), f"order {order.number!r} is cancelled and still listed"
         with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
-            client.fulfill(order, artworks, idempotency_key=KEY)
+            client.fulfill(order, artworks, idempotency_key=key)
 
     # --- Whole scans in which something fails: nothing is sent twice, and nothing is lost ---
 
@@ -550,21 +572,6 @@ class FulfillmentClientContract:
 
 
 _MEMBERS = ("recovery", "attaching", "call_limit", "pending_orders", "get_order", "fulfill")
-
-
-def example_artwork(order: Order, item: OrderItem, placement: str) -> Artwork:
-    """A valid artwork for one placement of an item. Its URL cannot be downloaded."""
-    name = f"{order.number}_{item.number}_{placement}.png"
-    return Artwork(
-        name=name,
-        url=f"https://prints.example/{name}?signature=none",
-        expires_at=datetime(2099, 1, 1, tzinfo=UTC),
-        placement=placement,
-        media_type="image/png",
-        size=1234,
-        version="v1",
-        last_modified=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-    )
 
 
 @contextmanager

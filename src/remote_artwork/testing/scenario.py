@@ -154,6 +154,21 @@ def file_names(order: Order, item: OrderItem) -> list[str]:
     return [f"{PATTERN.render(order, item, placement)}.pdf" for placement in item.placements]
 
 
+def example_artwork(order: Order, item: OrderItem, placement: str) -> Artwork:
+    """A valid artwork for one placement of an item. Its URL cannot be downloaded."""
+    name = f"{order.number}_{item.number}_{placement}.png"
+    return Artwork(
+        name=name,
+        url=f"https://prints.example/{name}?signature=none",
+        expires_at=datetime(2099, 1, 1, tzinfo=UTC),
+        placement=placement,
+        media_type="image/png",
+        size=1234,
+        version="v1",
+        last_modified=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+
+
 def names_of(artworks: ArtworkByItem) -> dict[str, list[str]]:
     """Item number → the names of its artwork."""
     return {number: [artwork.name for artwork in each] for number, each in artworks.items()}
