@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 
 import remote_artwork as ra
 from crash_world import World
+from invariants import violations
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.testing import Faults, Killed
 from shop_files import JPEG
@@ -123,6 +124,8 @@ class ScanMachine(RuleBasedStateMachine):
     @invariant()
     def each_approval_is_fulfilled_at_most_once(self) -> None:
         assert set(self.world.shop.effects.values()) <= {1}
+        found = violations(self.world.history, versioned=False)
+        assert not found, "\n".join([self.world.history.render(), *found])
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):

@@ -1,6 +1,7 @@
 """A small shop that can die anywhere: its files, its host with a journal, and a ledger whose time passes on demand."""
 
 import hashlib
+import itertools
 import time
 import uuid
 from collections.abc import Iterable
@@ -11,9 +12,13 @@ import fsspec
 from sqlalchemy import insert, update
 
 import remote_artwork as ra
+from history import History
+from invariants import violations
+from recording import Recorder, RecordingCheck, RecordingEffects, RecordingLedger, RecordingShop, RecordingStorage
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState
 from remote_artwork.ledgers.schema import items, orders, scans
-from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger, FaultyStorage
+from remote_artwork.preflight.checks import preflight_checks
+from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger
 from shop_files import JPEG, memory_folder
 
 AGES = 7200.0
@@ -30,6 +35,7 @@ PASSING = {
     "seen_in_scan",
     "seen_at",
 }
+_NUMBERS = itertools.count(1)
 NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 
@@ -43,6 +49,9 @@ class World:
     files: fsspec.AbstractFileSystem
     root: str
     untouched: tuple = attrs.field(init=False)
+    history: History = attrs.field(factory=History, init=False)
+    now: float = attrs.field(default=0.0, init=False)
+    """The time in the history. It passes only when the test lets it pass."""
     begun: frozenset[str] = frozenset()
     """Orders whose fulfill call was begun, and has no known end, when the scans in the end began."""
 
@@ -63,24 +72,33 @@ class World:
     def scanner(self, faults: Faults | None = None, **options) -> ra.Scanner:
         """A fresh process, as far as the ledger can tell."""
         faults = faults or Faults()
+        recorder = Recorder(self.history, f"process {next(_NUMBERS)}", lambda: self.now, self.content_of)
+        checks = options.pop("checks", None) or preflight_checks(options.get("policy", ra.Policy()))
         return ra.Scanner(
-            FaultyStorage(self.storage, faults),
-            FaultyClient(self.shop, faults),
-            ledger=FaultyLedger(self.ledger, faults),
+            RecordingStorage(self.storage, faults, recorder),
+            RecordingShop(FaultyClient(RecordingEffects(self.shop, recorder), faults), self.shop, recorder),
+            ledger=FaultyLedger(RecordingLedger(self.ledger, recorder), faults),
+            checks=[*checks, RecordingCheck(recorder)],
             retry=NO_WAITING,
             **options,
         )
 
+    def content_of(self, name: str) -> bytes | None:
+        """What a file contains now; None if it is gone."""
+        path = f"{self.root}/{name}"
+        return self.files.cat(path) if self.files.exists(path) else None
+
     def snapshot(self) -> tuple:
-        """Everything durable: the ledger's rows, and what the shop knows."""
+        """Everything durable: the ledger's rows, and what the shop knows; and what has happened so far."""
         with self.ledger._engine.connect() as connection:
             rows = tuple(tuple(row._asdict() for row in connection.execute(table.select())) for table in TABLES)
         shop = self.shop
-        return rows, (dict(shop.orders), list(shop.journal), dict(shop.effects), dict(shop.artwork))
+        knows = dict(shop.orders), list(shop.journal), dict(shop.effects), dict(shop.artwork)
+        return rows, knows, tuple(self.history.events)
 
     def state(self) -> tuple:
         """The snapshot without what only tells how long it took to get there. From equal states all goes on equally."""
-        rows, (orders_now, journal, effects, artwork) = self.snapshot()
+        rows, (orders_now, journal, effects, artwork), _ = self.snapshot()
         plain = tuple(
             tuple(sorted(repr(({k: v for k, v in row.items() if k not in PASSING}, held(row))) for row in table))
             for table in rows
@@ -88,7 +106,8 @@ class World:
         effective = repr([call for call in journal if call.effect])
         return plain, repr(orders_now), effective, repr(effects), repr(artwork)
 
-    def restore(self, rows: tuple, shop: tuple) -> None:
+    def restore(self, rows: tuple, shop: tuple, events: tuple = ()) -> None:
+        self.history.events[:] = events
         with self.ledger._engine.begin() as connection:
             connection.execute(orders.delete())
             connection.execute(scans.delete())
@@ -101,6 +120,7 @@ class World:
             kept.extend(value) if isinstance(kept, list) else kept.update(value)
 
     def let_time_pass(self) -> None:
+        self.now += AGES
         let_time_pass(self.ledger)
 
     def scan_in_the_end(self) -> None:
@@ -115,9 +135,11 @@ class World:
                 return
 
     def check(self) -> None:
-        """What must hold in the end, by the shop's own journal."""
+        """What must hold in the end, by the journals of the shop, the storage and the ledger."""
         shop = self.shop
         assert set(shop.effects.values()) <= {1}, "an order was fulfilled twice"
+        found = violations(self.history, versioned=False)
+        assert not found, "\n".join([self.history.render(), *found])
         records = {record.key.order_id: record for record in self.ledger.find("default")}
         for number, order in shop.orders.items():
             record = records[number]

@@ -55,6 +55,8 @@ class _Call:
     began: CallBegan
     seen: Mapping[str, str]
     """What its process saw last of each file before the call."""
+    until: float
+    """When its lease ended, as it began."""
     outcome: str | None = None
     took_effect: bool = False
 
@@ -169,6 +171,8 @@ class _Judge:
     def read(self, event: Read) -> None:
         """Remember what the shop answered."""
         self.reads[event.process, event.order_id] = self.number, event
+        if event.order is not None and event.order.state is OrderState.FULFILLED:
+            self.fulfilled.add((event.order.id, event.order.approval))
 
     def listed_orders(self, event: ListedOrders) -> None:
         """Remember when the scan began, and what it matches."""
@@ -195,7 +199,7 @@ class _Judge:
         seen = {
             name: self.looks[event.process, name][1].content for name in names if (event.process, name) in self.looks
         }
-        call = self.calls[event.call] = _Call(event, seen)
+        call = self.calls[event.call] = _Call(event, seen, row.until)
         if row.holder != event.process:
             self.add(f"{what} without its lease, which {row.holder or 'no process'} holds")
         elif event.at >= row.until:
@@ -213,7 +217,8 @@ class _Judge:
             elif event.at - intent_at > LONGEST_FROM_INTENT_TO_CALL:
                 self.add(f"{what} {event.at - intent_at:.3f} s after its intent")
         for other in row.calls:
-            if other.outcome is None and other.began.process not in (*self.dead, event.process):
+            running = other.outcome is None and other.began.process not in (*self.dead, event.process)
+            if running and event.at < other.until:
                 self.add(f"{what} while call {other.began.call} of {other.began.process} was running")
         row.calls.append(call)
 
