@@ -167,7 +167,29 @@ class RetryPolicy:
         Raises:
             RemoteArtworkError: The last error, unchanged.
         """
-        budget, outer, current = _budget.get(), _call.get(), _Call()
+        outer, current = _call.get(), _Call()
+        token = _call.set(current)
+        try:
+            try:
+                return function()
+            except on as error:
+                return self._repeat(function, error, current, on)
+        except on as error:
+            if outer is not None and self.attempts > 1:
+                outer.exhausted = weakref.ref(error)
+            raise
+        finally:
+            _call.reset(token)
+
+    def _repeat(
+        self,
+        function: Callable[[], T],
+        first: RemoteArtworkError,
+        current: _Call,
+        on: type[RemoteArtworkError] | tuple[type[RemoteArtworkError], ...],
+    ) -> T:
+        """Repeat a call after its first attempt has failed. Most calls succeed, and need nothing of this."""
+        budget, failures = _budget.get(), [first]
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)
 
         def is_retryable(error: BaseException) -> bool:
@@ -185,12 +207,10 @@ class RetryPolicy:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_retryable), stop=stop, wait=wait, sleep=self.sleep, reraise=True
         )
-        token = _call.set(current)
-        try:
-            return retrying(function)
-        except on as error:
-            if outer is not None and self.attempts > 1:
-                outer.exhausted = weakref.ref(error)
-            raise
-        finally:
-            _call.reset(token)
+
+        def attempt() -> T:
+            if failures:
+                raise failures.pop()
+            return function()
+
+        return retrying(attempt)

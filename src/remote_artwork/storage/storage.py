@@ -145,21 +145,25 @@ class ArtworkStorage:
     def _connect(self) -> None:
         self._connected = backend_for(self._fs, self._path, call_timeout=self._call_timeout)
         self._count_lock, self._region_lock = threading.Lock(), threading.Lock()
+        self._region_resolver = self._connected if isinstance(self._connected, RegionResolver) else None
         self._pid = os.getpid()
 
     @property
     def _backend(self) -> Backend:
         """The backend of this process. A child cannot use the connections that its parent opened before a fork."""
         if self._pid != os.getpid():
-            if self._reopen is not None:
-                self._fs = self._reopen()
-            elif LOCAL.isdisjoint(protocols_of(self._fs)):
-                raise ConfigurationError(
-                    f"{self.location}: this storage was opened before the process forked, and a child process cannot "
-                    "use its connections; open it in each process, after the fork"
-                )
-            self._connect()
+            self._connect_again()
         return self._connected
+
+    def _connect_again(self) -> None:
+        if self._reopen is not None:
+            self._fs = self._reopen()
+        elif LOCAL.isdisjoint(protocols_of(self._fs)):
+            raise ConfigurationError(
+                f"{self.location}: this storage was opened before the process forked, and a child process cannot "
+                "use its connections; open it in each process, after the fork"
+            )
+        self._connect()
 
     def __repr__(self) -> str:
         return f"ArtworkStorage({self.location!r})"
@@ -382,8 +386,10 @@ class ArtworkStorage:
 
     def _resolve_region(self) -> None:
         """Before the first signature, find the bucket's region if the URL left it out. One request, once."""
-        backend = self._backend
-        if not isinstance(backend, RegionResolver):
+        if self._pid != os.getpid():
+            self._connect_again()
+        backend = self._region_resolver
+        if backend is None:
             return
         with self._region_lock:
             if backend.needs_region():

@@ -135,15 +135,19 @@ class Backend:
 
         Only the names are listed, which takes a fraction of the time. A file is looked up when ``Page.file`` is called.
         """
-        folders = {
-            (self._prefix + spelling).rpartition("/")[0] for basename in basenames for spelling in spellings(basename)
-        }
+        paths_without_extension = [
+            self._prefix + spelling for basename in basenames for spelling in spellings(basename)
+        ]
+        folders = {path.rpartition("/")[0] for path in paths_without_extension}
+        # Of a large folder, only few names are looked at closely. A name in an unusual spelling might be one of them.
+        beginnings = tuple(path.rpartition("/")[2] for path in paths_without_extension)
         for folder in sorted(folders):
             try:
                 paths = send("list", partial(self._ls_names, folder or self._root))
             except LocationNotFound:
                 continue  # removed since the file was found in it
-            names = [name for path in paths if (name := self._name({"name": path}))]
+            near = [path for path in paths if not path.isascii() or _last_part(path).startswith(beginnings)]
+            names = [name for path in near if (name := self._name({"name": path}))]
             yield Page(names, lambda i, names=names: self.head(names[i]), strategy="listing")  # type: ignore[misc]
 
     def _ls_names(self, folder: str) -> Sequence[str]:
@@ -204,6 +208,10 @@ class Backend:
 
 
 # File systems that the user made
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def bypass_wrappers(fs: AbstractFileSystem, root: str) -> tuple[AbstractFileSystem, str]:
