@@ -1,5 +1,6 @@
 """The cost of the ledger in a scan does not grow with the number of finished orders."""
 
+import threading
 from functools import partial
 
 import pytest
@@ -101,13 +102,14 @@ def test_a_group_of_orders_is_written_by_one_commit_and_one_statement_for_each_t
     each = len(GROUP) if sqlite else 1
 
     leases = leases_of(claim_all(ledger, GROUP))
-    assert counts.take() == (["INSERT"] * each + ["SELECT"] * (each if sqlite else 0), 1, 1)
+    grant, update = ("INSERT", "UPDATE") if sqlite else ("WITH", "WITH")
+    assert counts.take() == ([grant] * each + ["SELECT"] * (each if sqlite else 0), 1, 1)
     written(ledger, leases, SELECT, VERIFY, INTEND)
-    assert counts.take() == (["UPDATE" if sqlite else "WITH"] * each + ["INSERT", "INSERT"], 1, 1)
+    assert counts.take() == ([update] * each + ["INSERT", "INSERT"], 1, 1)
     written(ledger, leases, ATTACHED, FULFILLED, release=True)
-    assert counts.take() == (["UPDATE" if sqlite else "WITH"] * each + ["INSERT"], 1, 1)
+    assert counts.take() == ([update] * each + ["INSERT"], 1, 1)
     claim_all(ledger, GROUP, owner="them")
-    assert counts.take() == (["INSERT"] * each + ["SELECT"] * each, 1, 1)
+    assert counts.take() == ([grant] * each + ["SELECT"] * each, 1, 1)
 
 
 def test_a_lease_is_renewed_by_one_statement(ledger):
@@ -154,3 +156,24 @@ def test_a_pass_with_nothing_to_do_makes_one_query_and_writes_nothing(ledger, ro
     scanner.scan()
     _, begun, commits = counts.take()
     assert (begun, commits) == (2, 1), "once an hour, the ledger counts the scan"
+
+
+def test_thirty_two_workers_need_at_most_four_connections(ledger, root):
+    names = [f"{number}_1.jpg" for number in range(64)]
+    _, storage = memory_folder(root, *names)
+    shop = FakeShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(64)])
+    shop.concurrent_calls = 32
+    in_use, peak, lock = 0, 0, threading.Lock()
+
+    def change(by):
+        nonlocal in_use, peak
+        with lock:
+            in_use += by
+            peak = max(peak, in_use)
+
+    event.listen(ledger._engine, "checkout", lambda *_: change(1))
+    event.listen(ledger._engine, "checkin", lambda *_: change(-1))
+    report = ra.Scanner(storage, shop, ledger=ledger, orders_at_once=32).scan()
+    assert {str(item.status) for item in report.items} == {"fulfilled"}
+    assert 1 <= peak <= 4
+    assert ledger._engine.pool.checkedin() <= 4

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, event
 
 from remote_artwork.ledgers.memory import MemoryLedger
 from remote_artwork.ledgers.sql import SqlLedger
@@ -43,3 +44,42 @@ class TestPostgresqlLedger(LedgerContract):
     def other_ledger(self, postgres_url: str) -> Iterator[SqlLedger]:
         with SqlLedger(postgres_url) as ledger:
             yield ledger
+
+
+class TestSqliteEngineOfAHost(LedgerContract):
+    """A host that starts transactions itself, and checks no foreign keys."""
+
+    @pytest.fixture
+    def engine(self, tmp_path: Path) -> Iterator[Engine]:
+        engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}", connect_args={"timeout": 30})
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        yield engine
+        engine.dispose()
+
+    @pytest.fixture
+    def ledger(self, engine: Engine) -> SqlLedger:
+        return SqlLedger(engine=engine)
+
+    @pytest.fixture
+    def other_ledger(self, engine: Engine) -> SqlLedger:
+        return SqlLedger(engine=engine)
+
+
+@pytest.mark.server
+class TestPostgresqlEngineOfAHost(LedgerContract):
+    """A host whose connections commit each statement, and have another encoding."""
+
+    @pytest.fixture
+    def engine(self, postgres_url: str) -> Iterator[Engine]:
+        url = postgres_url.replace("postgresql://", "postgresql+psycopg://")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"client_encoding": "latin1"})
+        yield engine
+        engine.dispose()
+
+    @pytest.fixture
+    def ledger(self, engine: Engine) -> SqlLedger:
+        return SqlLedger(engine=engine)
+
+    @pytest.fixture
+    def other_ledger(self, engine: Engine) -> SqlLedger:
+        return SqlLedger(engine=engine)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
 
 import remote_artwork as ra
 from remote_artwork.client import advance_one
@@ -233,3 +233,23 @@ def test_an_order_whose_id_is_too_long_does_not_stop_the_others(postgres_url: st
     assert "cannot store this order" in report.items[1].reason
     assert (report.faults, report.exit_code) == ((), 1)
     assert sum(shop.effects.values()) == 2
+
+
+def test_connections_of_a_host_keep_their_settings(postgres_url: str):
+    url = parse_ledger_url(postgres_url).update_query_dict({"options": "-c synchronous_commit=off"})
+    engine = create_engine(url, pool_size=1, max_overflow=0, isolation_level="SERIALIZABLE")
+    names = ("synchronous_commit", "statement_timeout", "client_encoding", "transaction_isolation")
+
+    def settings() -> list[str]:
+        with engine.begin() as host:
+            return [host.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+
+    before, inside = settings(), []
+    ledger = SqlLedger(engine=engine, timeout=timedelta(seconds=7))
+    claim(ledger, KEY)
+    with ledger._writing() as connection:
+        inside += [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+    assert ids(ledger.find("acme")) == {KEY.order_id}
+    assert inside == ["on", "7s", "UTF8", "read committed"]
+    assert settings() == before
+    engine.dispose()

@@ -153,7 +153,7 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
         timeout: How long to wait for a connection, a lock or a statement.
     """
     seconds = timeout.total_seconds()
-    common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": seconds}
+    common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": seconds, "pool_size": 4, "max_overflow": 0}
     if url.get_backend_name() == "sqlite":
         file = Path(url.database or "")
         engine = create_engine(url, connect_args={"timeout": seconds, "isolation_level": None}, **common)
@@ -168,7 +168,7 @@ def open_engine(url: URL, *, timeout: timedelta) -> Engine:
         engine = create_engine(
             url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True, **common
         )
-        event.listen(engine, "begin", partial(_begin_postgresql, seconds=seconds))
+        event.listen(engine, "begin", partial(begin_postgresql, seconds=seconds))
     event.listen(engine, "connect", partial(_record_identity, file=file))
     event.listen(engine, "checkout", partial(_check_identity, file=file))
     return engine
@@ -238,12 +238,23 @@ def begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _begin_postgresql(connection: Connection, *, seconds: float) -> None:
-    # A commit must survive a crash of the server, even if synchronous_commit is off for this role.
-    connection.exec_driver_sql(
-        f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true), "
-        "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
-    )
+def begin_postgresql(connection: Connection, *, seconds: float, encoding: str = "") -> None:
+    """Set what a transaction needs, until its end.
+
+    Args:
+        connection: The connection of the transaction.
+        seconds: How long to wait for a statement.
+        encoding: The encoding of the client, if the connection may have another one.
+    """
+    settings = f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true)"
+    if encoding:
+        settings += f", set_config('client_encoding', '{encoding}', true)"
+    if not connection.get_execution_options().get("remote_artwork_reads", False):
+        # A commit must survive a crash of the server, even if synchronous_commit is off for this role.
+        settings += (
+            ", set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
+        )
+    connection.exec_driver_sql(settings)
 
 
 class DatabaseNow(FunctionElement[float]):

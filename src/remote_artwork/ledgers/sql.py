@@ -9,11 +9,11 @@ from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from attrs import field, frozen
 from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, Engine
 
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
@@ -41,9 +41,10 @@ from remote_artwork.ledgers.engine import (
     parse_ledger_url,
 )
 from remote_artwork.ledgers.errors import translate_errors
+from remote_artwork.ledgers.host_engine import HostEngine, adopt_engine
 from remote_artwork.ledgers.read_only import ReadOnlyFile
 from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_rows, read_used_files
-from remote_artwork.ledgers.schema import SchemaState, migrate, orders, scans, schema_state, used_files
+from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
 from remote_artwork.ledgers.statements import (
     OrderFilters,
     PostgresqlStatements,
@@ -72,24 +73,45 @@ class SqlLedger:
         url: ``sqlite:///ledger.db`` (four slashes for an absolute path), the path of a SQLite file, or
             ``postgresql://user:password@host/name``. A PostgreSQL database must have the encoding UTF8. If it contains
             several ledgers, add the schema of yours: ``?options=-csearch_path%3DSCHEMA``.
+        engine: Your SQLAlchemy engine instead of a URL, with ``sqlite:///`` or ``postgresql+psycopg://``. The ledger
+            uses its connections, always in transactions of its own, and never disposes of it. For each transaction, it
+            sets what the ledger needs: durable commits, isolation and the timeout of PostgreSQL. Connections to SQLite
+            must have ``PRAGMA synchronous=FULL``, and their own timeout counts.
         timeout: How long a call waits for a connection, a lock or a statement.
 
     Raises:
-        InvalidLedger: The URL is malformed. A later call raises it if the database is not a ledger of this release.
+        InvalidLedger: The URL is malformed, or the engine cannot be used. A later call raises it if the database is not
+            a ledger of this release.
         MissingExtra: The URL needs a driver that is not installed.
     """
 
-    def __init__(self, url: str | Path, *, timeout: timedelta = timedelta(seconds=30)) -> None:
-        try:
-            self._url: URL = parse_ledger_url(url)
-        except ConfigurationError as error:
-            del url  # error reporters show the variables of each frame, and the URL may contain a password
-            raise error.with_traceback(None) from None
-        del url
-        self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
-        self._engine = open_engine(self._url, timeout=timeout)
+    def __init__(
+        self,
+        url: str | Path | None = None,
+        *,
+        engine: Engine | None = None,
+        timeout: timedelta = timedelta(seconds=30),
+    ) -> None:
+        if (url is None) == (engine is None):
+            raise InvalidLedger("a ledger needs a URL or an engine; give one of them")
+        self._host: HostEngine | None = None
+        self._reader: ReadOnlyFile | None = None
+        self._file: Path | None
+        self._url: URL
+        if engine is not None:
+            self._host = adopt_engine(engine, timeout=timeout)
+            self._engine, self._file, self._url = self._host.engine, self._host.file, engine.url
+        else:
+            try:
+                self._url = parse_ledger_url(cast("str | Path", url))
+            except ConfigurationError as error:
+                del url  # error reporters show the variables of each frame, and the URL may contain a password
+                raise error.with_traceback(None) from None
+            del url
+            self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
+            self._engine = open_engine(self._url, timeout=timeout)
+            self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
         self._statements = SqliteStatements() if self._file else PostgresqlStatements()
-        self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
         self._preparing = ProcessLock()
         self._prepared: FileIdentity | None = None
         self._leased: dict[OrderKey, OrderRow] = {}
@@ -107,11 +129,12 @@ class SqlLedger:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. A later call opens new ones."""
+        """Close the connections, but not those of an engine that was given. A later call opens new ones."""
         with translate_errors(self._url):
             self._prepared = None
             self._leased.clear()
-            self._engine.dispose()
+            if self._host is None:
+                self._engine.dispose()
         if self._reader:
             self._reader.close()
 
@@ -225,7 +248,7 @@ class SqlLedger:
         with translate_errors(self._url):
             if self._reader and not self._is_prepared():
                 return self._reader.read(query, empty=empty)
-            with self._engine.connect().execution_options(**READS) as connection:
+            with self._reading() as connection:
                 name = display_url(self._url)
                 schema = SchemaState.CURRENT if self._is_prepared() else schema_state(connection, name)
                 if schema is SchemaState.MISSING:
@@ -263,6 +286,7 @@ class SqlLedger:
             ).all()
             if forgotten:
                 rows = [row._asdict() for row in forgotten]
+                connection.execute(_DELETE_ITEMS, rows)  # in a host's SQLite engine, foreign keys may be off
                 connection.execute(_DELETE_ORDERS, rows)
                 connection.execute(_FORGET_USED_FILES, rows)
             return len(forgotten)
@@ -273,7 +297,19 @@ class SqlLedger:
             if not self._is_prepared():
                 self._prepare()
             with self._engine.begin() as connection:
+                self._start(connection)
                 yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(**READS) as connection:
+            connection.begin()
+            self._start(connection)
+            yield connection
+
+    def _start(self, connection: Connection) -> None:
+        if self._host is not None:
+            self._host.start(connection)
 
     def _is_prepared(self) -> bool:
         """Whether this object, in this process, has written to this file (or server) before."""
@@ -283,10 +319,11 @@ class SqlLedger:
         with self._preparing:
             if self._is_prepared():
                 return
-            with self._engine.connect().execution_options(**READS) as connection:
+            with self._reading() as connection:
                 schema = schema_state(connection, display_url(self._url))
             if schema is not SchemaState.CURRENT:
                 with self._engine.begin() as connection:
+                    self._start(connection)
                     migrate(connection, display_url(self._url))
             self._prepared = file_identity(self._file)
             if self._reader:
@@ -416,6 +453,7 @@ def _find(
     return found
 
 
+_DELETE_ITEMS = delete(items).where(*(items.c[name] == bindparam(f"old_{name}") for name in KEY))
 _DELETE_ORDERS = delete(orders).where(*(orders.c[name] == bindparam(f"old_{name}") for name in KEY))
 _FORGET_USED_FILES = (
     update(used_files)

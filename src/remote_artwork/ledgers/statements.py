@@ -306,21 +306,24 @@ class PostgresqlStatements(Statements):
     each = "(SELECT value FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS texts(value))"
 
     def __init__(self) -> None:
+        available = f"o.lease_owner IS NULL OR o.lease_until <= {self.now} OR o.lease_owner = c.owner"
         self._grant = (
-            f"INSERT INTO {_ORDER} AS o ({_join(_NEW)}) "
-            f"SELECT {_join(KEY, 'c.{}')}, c.order_number, p.owner, {self.now} + p.seconds, 'open', 1, 1, {self.now}, "
-            f"{self.now}, coalesce(s.scans, 0) "
-            f"FROM {_unnest((*KEY, 'order_number'), ['text'] * 4, 'c')} "
-            "CROSS JOIN (SELECT CAST(%s AS text) AS owner, CAST(%s AS double precision) AS seconds) AS p "
-            f"LEFT JOIN {_SCAN} AS s ON s.tenant = c.tenant "
-            # Rows that others hold are left out before they are locked.
-            f"WHERE NOT EXISTS (SELECT FROM {_ORDER} AS held WHERE {_same_key('held', 'c')} "
-            f"AND held.lease_owner <> p.owner AND held.lease_until > {self.now}) "
-            "ORDER BY c.position "
-            f"ON CONFLICT ({_join(KEY)}) DO UPDATE SET {_join(_LEASED, '{0} = excluded.{0}')}, "
-            "epoch = o.epoch + 1, version = o.version + 1 "
-            f"WHERE o.lease_owner IS NULL OR o.lease_until <= {self.now} OR o.lease_owner = excluded.lease_owner "
-            f"RETURNING {self._row_columns()}"
+            f"WITH c AS MATERIALIZED (SELECT * FROM {_unnest((*KEY, 'order_number'), ['text'] * 4, 'c')} "
+            "CROSS JOIN (SELECT CAST(%s AS text) AS owner, CAST(%s AS float8) AS seconds) AS lease), "
+            # New orders first. If another process inserts one at this moment, it holds the order.
+            f"inserted AS (INSERT INTO {_ORDER} AS o ({_join(_NEW)}) "
+            f"SELECT {_join(KEY, 'c.{}')}, c.order_number, c.owner, {self.now} + c.seconds, 'open', 1, 1, {self.now}, "
+            f"{self.now}, coalesce(s.scans, 0) FROM c LEFT JOIN {_SCAN} AS s ON s.tenant = c.tenant "
+            f"WHERE NOT EXISTS (SELECT FROM {_ORDER} AS known WHERE {_same_key('known', 'c')}) "
+            f"ORDER BY c.position ON CONFLICT DO NOTHING RETURNING {self._row_columns()}), "
+            # Orders that others hold are left out before their rows are locked.
+            f"locked AS MATERIALIZED (SELECT {_join(KEY, 'o.{}')} FROM c JOIN {_ORDER} AS o ON {_same_key('c', 'o')} "
+            f"WHERE {available} ORDER BY c.position FOR UPDATE OF o), "
+            f"updated AS (UPDATE {_ORDER} AS o SET order_number = c.order_number, lease_owner = c.owner, "
+            f"lease_until = {self.now} + c.seconds, epoch = o.epoch + 1, version = o.version + 1 "
+            f"FROM locked JOIN c ON {_same_key('locked', 'c')} WHERE {_same_key('o', 'locked')} AND ({available}) "
+            f"RETURNING {self._row_columns()}) "
+            "SELECT * FROM inserted UNION ALL SELECT * FROM updated"
         )
         by_key = f"{_unnest(KEY, ['text'] * 3, 'k')} JOIN {_ORDER} AS o ON {_same_key('k', 'o')}"
         self._read = self._select(by_key)

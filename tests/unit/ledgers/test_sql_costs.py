@@ -78,7 +78,7 @@ def test_the_cost_of_finding_a_file_ignores_other_files(ledger: SqlLedger):
 
 def test_forgetting_needs_few_statements_that_old_releases_of_sqlite_know(ledger: SqlLedger, statements: list[str]):
     assert forget(ledger) == 1
-    words = ["BEGIN", "INSERT", "UPDATE", "UPDATE", "SELECT", "DELETE", "UPDATE"]
+    words = ["BEGIN", "INSERT", "UPDATE", "UPDATE", "SELECT", "DELETE", "DELETE", "UPDATE"]
     assert [statement.split()[0] for statement in statements] == words
     assert not any("RETURNING" in statement for statement in statements)
 
