@@ -10,6 +10,57 @@ import pytest
 from command_line import Shop, run, tree
 from shop_files import OF
 
+CLIENTS = """
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+
+ITEMS = [ra.OrderItem("1"), ra.OrderItem("2", placements=["front", "back"]), ra.OrderItem("3", requires_artwork=False)]
+ORDERS = [ra.Order("1001", ITEMS), ra.Order("1002", [ra.OrderItem("1", requires_artwork=False)], id="gid")]
+
+class ForReading(FakeShop):
+    def attach_artwork(self, *_, **__):
+        raise AssertionError("the shop was changed")
+    fulfill = attach_artwork
+
+class Shop(ForReading):
+    def pending_orders(self):
+        return [*super().pending_orders(), ra.UnreadableOrder(number="1003", error="no lines")]
+
+class Refused(ForReading):
+    def pending_orders(self):
+        raise ra.AuthenticationFailed("the key is not valid")
+
+class Broken(ForReading):
+    def pending_orders(self):
+        yield {}["orders"]
+
+class Edited(ForReading):
+    def get_order(self, order_id):
+        return ra.Order(order_id, ITEMS[:1])
+
+class Asynchronous(ForReading):
+    async def fulfill(self, order, artworks, *, idempotency_key):
+        pass
+
+def make():
+    return Shop(ORDERS)
+
+def refused():
+    return Refused(ORDERS)
+
+def broken():
+    return Broken(ORDERS)
+
+def edited():
+    return Edited(ORDERS[:1])
+
+def asynchronous():
+    return Asynchronous(ORDERS)
+
+def empty():
+    return ForReading([])
+"""
+
 
 @pytest.fixture
 def shop(tmp_path):
@@ -118,10 +169,47 @@ class TestCheck:
         ]
         assert tree(shop.home) == before
 
-    @pytest.mark.parametrize("option", ["--orders-file", "--client", "--ledger", "--pattern", "--settle-for"])
+    @pytest.mark.parametrize("option", ["--orders-file", "--ledger", "--pattern", "--settle-for"])
     def test_it_has_no_option_that_only_a_scan_uses(self, shop, option):
         ended = run("check", shop.artwork.as_uri(), option, "x")
         assert (ended.returncode, "No such option" in ended.stderr) == (2, True)
+
+    def test_a_client_is_read_and_not_changed(self, tmp_path):
+        (tmp_path / "my_shop.py").write_text(CLIENTS)
+        ended = run("check", "--client", "my_shop:make", cwd=tmp_path)
+        assert ended.stdout.splitlines() == [
+            "ok       declarations: recovery queryable, attaching separate, call limit 120 s",
+            "ok       login: the shop accepts the login and returns its pending orders",
+            "ok       order: order 1001 (id 1001) needs files for: 1, 2/front, 2/back; items without artwork: 1",
+            "ok       order: order 1002 (id gid) has no item that needs artwork",
+            "warning  order: order 1003 cannot be read: no lines; correct it in the shop",
+        ]
+        assert ended.returncode == 0, ended.stderr
+
+    @pytest.mark.parametrize(
+        ("factory", "step", "message", "code"),
+        [
+            ("refused", "login", "the key is not valid", 3),
+            ("broken", "list", "pending_orders raised KeyError: 'orders'", 3),
+            ("edited", "order", "order 1001 has other values in get_order than in pending_orders", 2),
+            ("asynchronous", "declarations", "fulfill is an async method", 2),
+            ("empty", "list", "no order is pending", 0),
+        ],
+    )
+    def test_a_client_that_cannot_be_used(self, tmp_path, factory, step, message, code):
+        (tmp_path / "my_shop.py").write_text(CLIENTS)
+        ended = run("check", "--client", f"my_shop:{factory}", cwd=tmp_path)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        [line] = [line for line in ended.stdout.splitlines() if message in line]
+        assert line.split()[1] == f"{step}:"
+        report = json.loads(run("check", "--client", f"my_shop:{factory}", "--json", cwd=tmp_path).stdout)
+        assert (report["exit_code"], report["location"]) == (code, f"my_shop:{factory}")
+        assert message in report["steps"][-1]["message"]
+
+    def test_either_a_location_or_a_client_is_checked(self, shop):
+        for arguments in ([], [shop.artwork.as_uri(), "--client", "my_shop:make"]):
+            ended = run("check", *arguments)
+            assert (ended.returncode, "either the URL of a location, or --client" in ended.stderr) == (2, True)
 
     def test_as_json_and_with_a_write_test(self, shop):
         before = tree(shop.home)

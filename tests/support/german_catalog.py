@@ -230,6 +230,14 @@ GERMAN = Catalog(
         "order_needs_nothing": "keine seiner Positionen braucht eine Druckdatei; er wird nicht ausgeführt",
         "part_not_used": "{part:word} war nicht zu gebrauchen: {reasons:reasons}",
         "cannot_explain": "dazu lässt sich erst wieder etwas sagen, wenn das geht",
+        # what the check of a client found
+        "client_declares": "Wiederholung {recovery}, Anhängen {attaching}, längster Aufruf {seconds:,} s",
+        "client_logged_in": "der Shop nimmt die Anmeldung an und liefert seine wartenden Bestellungen",
+        "no_pending_orders": "keine Bestellung wartet; prüfen Sie sonst den Filter in pending_orders",
+        "order_read": "Bestellung {order} (Id {id}) braucht Dateien für: {files:list}; Positionen ohne Druckdatei: {others}",
+        "listed_order_needs_no_artwork": "Bestellung {order} (Id {id}) hat keine Position mit Druckdatei",
+        "listed_order_not_read": "Bestellung {order} ist nicht lesbar: {error}; berichtigen Sie sie im Shop",
+        "order_reads_differently": "Bestellung {order} hat in get_order andere Werte als in pending_orders und würde nie gesendet",
         # what the check of a location found
         "location_recognized": "{provider}: {parts:parts}",
         "url_rewritten": "{note}",

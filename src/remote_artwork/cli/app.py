@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,15 @@ from rich.console import Console
 import remote_artwork as ra
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
-from remote_artwork.cli.options import LOCATION_OPTIONS, Options, parse_duration, with_shared_options
+from remote_artwork.cli.options import LOCATION_OPTIONS, Options, load_client, parse_duration, with_shared_options
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ExitCode
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
+from remote_artwork.scan.client_check import check_client
 from remote_artwork.scanner import sigterm_sets
-from remote_artwork.storage.doctor import CheckReport, check_storage
+from remote_artwork.storage.doctor import CheckReport, CheckStep, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Orders = Annotated[
@@ -92,7 +93,7 @@ def demo(
 
 
 @app.command()
-@with_shared_options(only=LOCATION_OPTIONS)
+@with_shared_options(only=LOCATION_OPTIONS | {"client"}, url_is_optional=True)
 def check(
     options: Options,
     *,
@@ -101,8 +102,19 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check that a scan can use the location, and say what to change. Writes nothing without --write-test."""
-    return finish(lambda: run_check(options, write_test=write_test, as_json=as_json))
+    """Check that a scan can use the location, and say what to change. Writes nothing without --write-test.
+
+    With --client instead of a URL: check the login, and show how the first pending orders are read.
+    """
+
+    def run() -> int:
+        if bool(options.url) == (options.client is not None):
+            raise ra.ConfigurationError("write either the URL of a location, or --client MODULE:FACTORY")
+        if options.client is not None:
+            return run_client_check(options.client, as_json=as_json)
+        return run_check(options, write_test=write_test, as_json=as_json)
+
+    return finish(run)
 
 
 @app.command()
@@ -256,15 +268,39 @@ def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
         if not as_json:
             raise
         return _print_json(CheckReport.of_refusal(step_name, error, location=where))
+    steps = _show_steps(
+        check_storage(storage, location=location, credentials=credentials, network=network, write_test=write_test),
+        as_json=as_json,
+    )
+    report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
+    return _print_json(report) if as_json else report.exit_code
+
+
+def run_client_check(target: str, *, as_json: bool) -> int:
+    """Print how a client reads the first pending orders, or the report as JSON. Return the exit code.
+
+    Raises:
+        ConfigurationError: There is no such client. With ``as_json``, the report says so instead.
+    """
+    try:
+        client = load_client(target)
+    except ra.RemoteArtworkError as error:
+        if not as_json:
+            raise
+        return _print_json(CheckReport.of_refusal("client", error, location=target))
+    steps = _show_steps(check_client(client), as_json=as_json)
+    report = CheckReport(location=target, steps=steps, requests={})
+    return _print_json(report) if as_json else report.exit_code
+
+
+def _show_steps(results: Iterator[CheckStep], *, as_json: bool) -> list[CheckStep]:
+    """Collect the steps of a check, and print each one as soon as it is known, unless the report is JSON."""
     steps = []
-    for step in check_storage(
-        storage, location=location, credentials=credentials, network=network, write_test=write_test
-    ):
+    for step in results:
         steps.append(step)
         if not as_json:
             typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
-    report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
-    return _print_json(report) if as_json else report.exit_code
+    return steps
 
 
 def _print_json(report: CheckReport) -> int:

@@ -249,13 +249,14 @@ LOCATION_OPTIONS = frozenset(
 
 
 def with_shared_options(
-    *, url: Any = None, only: Collection[str] | None = None
+    *, url: Any = None, only: Collection[str] | None = None, url_is_optional: bool = False
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add the shared options to a command, which receives them as one ``Options`` value, its first argument.
 
     Args:
         url: Describes the first argument of the command line, if it is not the usual one.
         only: The shared options that the command has; by default all.
+        url_is_optional: Whether the command can be used without a URL, which is empty then.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
@@ -276,6 +277,8 @@ def with_shared_options(
         hints |= {} if url is None else {"url": url}
         declared = sorted([*shared, *extra], key=lambda parameter: parameter.kind)
         parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in declared]
+        if url_is_optional:
+            parameters = [each.replace(default="") if each.name == "url" else each for each in parameters]
         with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return with_options

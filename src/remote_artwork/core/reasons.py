@@ -405,6 +405,20 @@ STORAGE = {
 }
 """Notes of a storage about missing files."""
 
+CLIENT_CHECK = {
+    "client_declares": "recovery {recovery}, attaching {attaching}, call limit {seconds:,} s",
+    "client_logged_in": "the shop accepts the login and returns its pending orders",
+    "no_pending_orders": "no order is pending; if that is wrong, check the filter in the client's pending_orders",
+    "order_read": "order {order} (id {id}) needs files for: {files:list}; items without artwork: {others}",
+    "listed_order_needs_no_artwork": "order {order} (id {id}) has no item that needs artwork",
+    "listed_order_not_read": "order {order} cannot be read: {error}; correct it in the shop",
+    "order_reads_differently": (
+        "order {order} has other values in get_order than in pending_orders, so it would never be sent; return the "
+        "same values from both"
+    ),
+}
+"""Steps of the check of a client. Also ``step_failed``."""
+
 LOCATION_CHECK = {
     "location_recognized": "{provider}: {parts:parts}",
     "url_rewritten": "{note}",
@@ -616,7 +630,18 @@ class Catalog:
 
 
 ENGLISH = Catalog(
-    {**PLANNING, **SENDING, **UNMATCHED, **NEAR_MISS_RULES, **CHECKS, **EXPLAIN, **STORAGE, **LOCATION_CHECK, **FAULTS},
+    {
+        **PLANNING,
+        **SENDING,
+        **UNMATCHED,
+        **NEAR_MISS_RULES,
+        **CHECKS,
+        **EXPLAIN,
+        **STORAGE,
+        **CLIENT_CHECK,
+        **LOCATION_CHECK,
+        **FAULTS,
+    },
     WORDS,
 )
 """The catalog of this library."""
