@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from attrs import define, field, frozen
 
 from remote_artwork.client import Ledger
-from remote_artwork.core.lifecycle import Lease, LedgerWrite, OrderClaim, OrderKey
+from remote_artwork.core.lifecycle import Lease, LedgerWrite, OrderClaim, OrderKey, OrderRecord
 from remote_artwork.errors import LedgerError
 from remote_artwork.fulfillment.workers import Result, Workers
 from remote_artwork.runtime import Condition
 from remote_artwork.scan.stopwatch import Stopwatch
+
+T = TypeVar("T")
 
 _LARGEST_GROUP = 100
 _SECONDS_FOR_EACH_WORKER = 0.0004
@@ -77,15 +80,20 @@ class GroupCommit:
         def claim() -> Sequence[Lease | LedgerError | None]:
             return self.ledger.claim(orders, owner=owner, lease_for=lease_for)
 
-        with self.stopwatch.measure("ledger"):
-            return self._claim(claim)
+        return self._run(claim)
 
-    def _claim(self, claim: Callable[[], Sequence[Lease | LedgerError | None]]) -> Sequence[Lease | LedgerError | None]:
-        if self.workers.count == 1:
-            return claim()
-        result: Result[Sequence[Lease | LedgerError | None]] = Result(self.workers.runtime.condition())
-        self._put([lambda: result.run(claim)])
-        return result.get()
+    def find(self, tenant: str, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
+        """See ``Ledger.find``."""
+        return self._run(lambda: list(self.ledger.find(tenant, order_ids=order_ids)))
+
+    def _run(self, function: Callable[[], T]) -> T:
+        """Let the thread of the ledger run a function."""
+        with self.stopwatch.measure("ledger"):
+            if self.workers.count == 1:
+                return function()
+            result: Result[T] = Result(self.workers.runtime.condition())
+            self._put([lambda: result.run(function)])
+            return result.get()
 
     def write(self, *writes: LedgerWrite) -> None:
         """Make the writes, in any transactions. Returns when all of them are durable.

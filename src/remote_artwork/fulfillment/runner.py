@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from datetime import timedelta
+from functools import partial
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from remote_artwork.core.events import Emit, item_reported, order_started
-from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, Step
+from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, Step
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
@@ -23,7 +24,6 @@ from remote_artwork.errors import (
     InvalidLedger,
     LeaseLost,
     LedgerError,
-    LedgerUnavailable,
     OrderNotStored,
     RateLimited,
     RemoteArtworkError,
@@ -32,6 +32,7 @@ from remote_artwork.errors import (
 )
 from remote_artwork.fulfillment.leases import LeaseRenewer
 from remote_artwork.fulfillment.order import process_order, record_late_call
+from remote_artwork.fulfillment.order_queue import ClaimedOrder, OrderQueue
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Service
 from remote_artwork.retry import order_budget
 from remote_artwork.runtime import Condition
@@ -47,9 +48,6 @@ DOWN_AFTER = 5
 _LEASE_MARGIN = timedelta(minutes=1)
 """How much longer than the longest call a lease lasts. Each write to the ledger renews it, and so does work on the
 files. If a call takes longer, another scan may take over the order, and this one stops before its next call."""
-
-_LARGEST_CLAIM = 16
-"""How many orders are claimed at once. Should the process end, they stay leased for the time of a lease."""
 
 
 @define
@@ -94,19 +92,6 @@ class CircuitBreaker:
         return self.draw(waiting) if suspect else 0
 
 
-@frozen(kw_only=True, eq=False)
-class _Job:
-    """An order that a worker processes.
-
-    Args:
-        plan: The order.
-        claimed: Its session under a lease; None while another owner holds one; the error if it could not be claimed.
-    """
-
-    plan: OrderPlan
-    claimed: OrderSession | RemoteArtworkError | None
-
-
 @define(kw_only=True, eq=False)
 class OrderRunner:
     """Processes the orders of one scan.
@@ -128,98 +113,57 @@ class OrderRunner:
     _down: Fault | None = field(default=None, init=False)
     _lock: Condition = field(init=False)
     _renewer: LeaseRenewer = field(init=False)
-    _waiting: list[OrderPlan] = field(factory=list, init=False)
-    _claimed: deque[_Job] = field(factory=deque, init=False)
-    _is_claiming: bool = field(default=False, init=False)
+    _queue: OrderQueue = field(init=False)
     _started: int = field(default=0, init=False)
-    _changed: Condition = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._renewer = LeaseRenewer(self.services.workers.runtime, self._lease_for)
-        self._lock = self.services.workers.runtime.condition()
-        self._changed = self.services.workers.runtime.condition()
+        workers = self.services.workers
+        self._renewer = LeaseRenewer(workers.runtime, self._lease_for)
+        self._lock = workers.runtime.condition()
+        self._queue = OrderQueue(
+            ledger=self.services.ledger,
+            owner=self.owner,
+            lease_for=self._lease_for,
+            retry=self.services.retry,
+            runtime=workers.runtime,
+            workers=workers.count,
+            choose_next=self._choose_next,
+            new_session=self._new_session,
+        )
 
     def run(self, plans: Sequence[OrderPlan], report: Callable[[OrderPlan, Iterable[ItemOutcome]], None]) -> None:
         """Process these orders. The scan thread calls ``report`` once for each."""
-        self._waiting = list(plans)
+        self._queue.waiting += plans
         total = len(plans)
         emit = self.services.emit
         self.services.calls.on_answer = self._record_answer
 
-        def process(job: _Job) -> Sequence[ItemOutcome]:
+        def process(order: ClaimedOrder) -> Sequence[ItemOutcome]:
             with self._lock:
-                emit(order_started(job.plan, done=self._started, total=total))
+                emit(order_started(order.plan, done=self._started, total=total))
                 self._started += 1
-            return self._process(job)
+            return self._process(order)
 
         with self.services.ledger.running(), self._renewer.running(), closing(self.services.calls.gate):
+            take = partial(self._queue.take, is_stopped=self._is_stopped)
             try:
-                self.services.workers.run(self._take, process, lambda job, outcomes: report(job.plan, outcomes))
+                self.services.workers.run(take, process, lambda order, outcomes: report(order.plan, outcomes))
             finally:
-                self._give_back()
-        for plan in self._waiting:
-            report(plan, plan.skipped(ItemStatus.MATCHED, reason("stopped")))
+                left = self._queue.drain()
+                for order in left:
+                    if order.session is not None:
+                        self._release(order.session)
+        for order in left:
+            report(order.plan, order.plan.skipped(ItemStatus.MATCHED, reason("stopped")))
 
-    # --- Claiming ---
+    def _is_stopped(self) -> bool:
+        return self.services.calls.stop.is_set() or self.services.workers.interrupted
 
-    def _take(self) -> _Job | None:
-        """The next order for a worker; None if there are no more."""
-        with self._changed:
-            while True:
-                if self.services.calls.stop.is_set() or self.services.workers.interrupted:
-                    return None
-                if self._claimed:
-                    return self._claimed.popleft()
-                if self._is_claiming:
-                    self._changed.wait()
-                    continue
-                if not self._waiting:
-                    return None
-                if self._down is not None:
-                    return _Job(plan=self._waiting.pop(0), claimed=None)
-                self._is_claiming = True
-                chosen = self._choose()
-                break
-        jobs: Sequence[_Job] = ()
-        try:
-            jobs = self._claim(chosen)
-        finally:
-            with self._changed:
-                self._is_claiming = False
-                self._claimed.extend(jobs)
-                self._changed.notify_all()
-        return self._take()
-
-    def _choose(self) -> list[OrderPlan]:
-        """The orders to claim next: only as many as are worked on soon.
-
-        With several workers, every second order is chosen at random. Otherwise the first orders of the list, all in
-        hand at once, could make a service count as down in every scan, and no scan would reach the others.
-        """
-        count = min(len(self._waiting), max(1, min(self.services.workers.count // 2, _LARGEST_CLAIM)))
+    def _choose_next(self, waiting: int, at_random: bool) -> int:  # noqa: FBT001 - see OrderQueue
         with self._lock:
-            return [
-                self._waiting.pop(self._breaker.choose_next(len(self._waiting), at_random=bool(position % 2)))
-                for position in range(count)
-            ]
+            return self._breaker.choose_next(waiting, at_random=at_random)
 
-    def _claim(self, plans: Sequence[OrderPlan]) -> Sequence[_Job]:
-        before = self.services.workers.runtime.monotonic()
-        claims = [OrderClaim(key=plan.key, order_number=plan.order.number) for plan in plans]
-
-        def claim() -> Sequence[Lease | LedgerError | None]:
-            return self.services.ledger.claim(claims, owner=self.owner, lease_for=self._lease_for)
-
-        try:
-            answers: Sequence[Lease | RemoteArtworkError | None] = self.services.retry.call(claim, on=LedgerUnavailable)
-        except (LedgerError, InvalidLedger) as error:
-            answers = [error] * len(plans)
-        return [
-            _Job(plan=plan, claimed=self._session(plan, answer, before) if isinstance(answer, Lease) else answer)
-            for plan, answer in zip(plans, answers, strict=True)
-        ]
-
-    def _session(self, plan: OrderPlan, lease: Lease, leased_at: float) -> OrderSession:
+    def _new_session(self, plan: OrderPlan, lease: Lease, leased_at: float) -> OrderSession:
         services = self.services
         session = OrderSession(
             plan=plan,
@@ -233,28 +177,21 @@ class OrderRunner:
         self._renewer.add(session)
         return session
 
-    def _give_back(self) -> None:
-        """Give back the leases of orders that were claimed and not started."""
-        for job in self._claimed:
-            self._waiting.append(job.plan)
-            if isinstance(job.claimed, OrderSession):
-                self._release(job.claimed)
-        self._claimed.clear()
-
     @property
     def _lease_for(self) -> timedelta:
         return self.services.client.call_limit + _LEASE_MARGIN
 
     # --- Processing ---
 
-    def _process(self, job: _Job) -> Sequence[ItemOutcome]:
+    def _process(self, order: ClaimedOrder) -> Sequence[ItemOutcome]:
         """Process one order as far as possible. Returns one outcome for each of its items."""
-        plan, session = job.plan, job.claimed
-        if isinstance(session, OrderNotStored):
-            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(session)))
-        if isinstance(session, RemoteArtworkError):
-            self._give_up(Fault.of("ledger", session))
-            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(session)))
+        plan, session = order.plan, order.session
+        if order.is_done:
+            return plan.skipped(ItemStatus.FULFILLED, reason("fulfilled_by_other_scan"))
+        if order.error is not None:
+            if not isinstance(order.error, OrderNotStored):
+                self._give_up(Fault.of("ledger", order.error))
+            return plan.skipped(ItemStatus.FAILED, reason("nothing_sent", error=str(order.error)))
         if self._down is not None:
             if session is not None:
                 self._release(session)
@@ -314,13 +251,13 @@ class OrderRunner:
 
     def _claim_again(self, session: OrderSession) -> bool:
         """Whether this scan has a lease of the order again."""
-        [job] = self._claim([session.plan])
-        if isinstance(job.claimed, LedgerError):
-            raise job.claimed
-        if not isinstance(job.claimed, OrderSession):
+        [order] = self._queue.claim([session.plan])
+        if order.error is not None:
+            raise order.error
+        if order.session is None:
             return False
-        self._renewer.remove(job.claimed)
-        session.adopt_lease(job.claimed.lease, job.claimed.leased_at)
+        self._renewer.remove(order.session)
+        session.adopt_lease(order.session.lease, order.session.leased_at)
         return True
 
     def _release(self, session: OrderSession) -> None:
@@ -353,6 +290,7 @@ class OrderRunner:
         with self._lock:
             self.faults = [*(other for other in self.faults if other.part != fault.part), fault]
             self._down = fault
+        self._queue.claims_nothing = True
         if fault.part != "storage":  # orders in hand make no further call
             self.services.calls.down = reason("not_tried", error=fault.message)
 
