@@ -112,7 +112,7 @@ def test_a_shop_that_is_down_is_called_for_five_orders_and_those_in_hand(storage
 def test_orders_that_do_not_get_as_far_as_the_host_do_not_hide_that_it_is_down(storage, root):
     for number in NUMBERS[::2]:
         fsspec.filesystem("memory").pipe(f"{root}/{number}_1.jpg", b"no picture")
-    shop = shop_with(NUMBERS, "attach_artwork", InTwentySeconds())
+    shop = shop_with(NUMBERS, "attach_artwork", ra.Unavailable("503"))
     scan(storage, shop, ra.MemoryLedger(), at_once=1)
     assert len({made.order_id for made in shop.calls("attach_artwork")}) == 5
 
