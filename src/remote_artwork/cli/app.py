@@ -246,7 +246,8 @@ def _run_scan(options: Options, run: Callable[[ra.Scanner], ra.ScanReport], *, a
 
 def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
     if as_json:
-        typer.echo(report.to_json(indent=indent))
+        report.write_json(sys.stdout, indent=indent)
+        typer.echo()
     else:
         print_report(report, console)
 

@@ -10,9 +10,10 @@ import json
 import re
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import chain, islice
 from typing import Any, Literal, Protocol
 
 from attrs import define, field, fields, frozen
@@ -290,6 +291,27 @@ class PathLike(Protocol):
     def __fspath__(self) -> str: ...
 
 
+class TextFile(Protocol):
+    """A file that text is written to, such as ``sys.stdout``."""
+
+    def write(self, text: str, /) -> object:
+        """Write the text."""
+
+
+_TOKENS_AT_ONCE = 10_000
+
+
+class _LazyList(list[Any]):
+    """A list for ``json`` whose elements are created while it is written."""
+
+    def __init__(self, elements: Iterable[Any]) -> None:
+        self._others = iter(elements)
+        super().__init__(islice(self._others, 1))  # an empty list is written in another way
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain(super().__iter__(), self._others)
+
+
 _OF_WORKERS = ("storage", "checks", "shop", "shop_queue", "ledger")
 
 
@@ -395,6 +417,9 @@ class ScanReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values. Times are ISO 8601 in UTC. ``docs/report.schema.json`` describes it."""
+        return self._to_dict(list)
+
+    def _to_dict(self, to_list: Callable[[Iterable[Any]], list[Any]]) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "dry_run": self.dry_run,
@@ -409,19 +434,28 @@ class ScanReport:
             "monthly_cost": self.monthly_cost,
             "timings": self.timings.to_dict(),
             "counts": {str(status): count for status, count in self.counts.items()},
-            "items": [_item(item) for item in self.items],
+            "items": to_list(map(_item, self.items)),
             "file_counts": {
                 str(status): self.file_counts[status] for status in FileStatus if status in self.file_counts
             },
-            "files": [_file(file) for file in self.files],
+            "files": to_list(map(_file, self.files)),
             "faults": [_fault(fault) for fault in self.faults],
             "exit_code": int(self.exit_code),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """``to_dict`` as JSON text. Bytes of a name that are not valid UTF-8 are written as escapes."""
-        text = json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
-        return text.encode("utf-8", "backslashreplace").decode()
+        return "".join(self._json_parts(indent))
+
+    def write_json(self, file: TextFile, *, indent: int | None = 2) -> None:
+        """Write the text of ``to_json`` to a file. It is never whole in memory, so a report may have 200,000 items."""
+        for part in self._json_parts(indent):
+            file.write(part)
+
+    def _json_parts(self, indent: int | None) -> Iterator[str]:
+        tokens = json.JSONEncoder(indent=indent, ensure_ascii=False).iterencode(self._to_dict(_LazyList))
+        while part := "".join(islice(tokens, _TOKENS_AT_ONCE)):
+            yield part.encode("utf-8", "backslashreplace").decode()
 
     def to_html(self, path: str | PathLike, *, storage: Any = None) -> None:
         """Write a contact sheet: an HTML page with every outcome and a thumbnail of every artwork.

@@ -1,6 +1,7 @@
 """ScanReport: counts, order, exit code, and its form as plain JSON."""
 
 import copy
+import io
 import json
 import pickle
 import random
@@ -73,6 +74,30 @@ def test_the_dictionary_holds_plain_values_alone():
     assert plain(FULL.to_dict())
     assert json.loads(FULL.to_json()) == FULL.to_dict()
     assert json.loads(FULL.to_json(indent=None)) == FULL.to_dict()
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("report", [FULL, evolve(FULL, items=(), files=())], ids=["full", "empty"])
+def test_a_report_is_written_to_a_file_in_parts(report, indent):
+    file = io.StringIO()
+    report.write_json(file, indent=indent)
+    assert file.getvalue() == report.to_json(indent=indent)
+    assert file.getvalue() == json.dumps(report.to_dict(), indent=indent, ensure_ascii=False)
+
+
+def test_items_of_a_report_are_created_while_it_is_written():
+    class Pipe:
+        """Counts the largest part."""
+
+        largest = written = 0
+
+        def write(self, text):
+            self.largest = max(self.largest, len(text))
+            self.written += len(text)
+
+    pipe = Pipe()
+    evolve(FULL, items=FULL.items * 10_000).write_json(pipe)
+    assert pipe.written > 5 * pipe.largest
 
 
 def test_the_dictionary_holds_everything():
