@@ -175,6 +175,8 @@ def test_a_file_that_is_exchanged_after_the_listing_for_one_of_another_order_is_
 
     scanner = evolve(case.scanner(), checks=[Restore()])
     items = {item.order_id: item for item in scanner.scan().items}
+    assert (items["B"].status, items["B"].code) == ("settling", "replaced_during_scan")
+    items = {item.order_id: item for item in scanner.scan().items}
     assert (items["B"].status, items["B"].code) == ("conflict", "printed_for_other_order")
     assert case.sent == 1
 

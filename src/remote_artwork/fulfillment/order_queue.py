@@ -21,6 +21,8 @@ _LARGEST_CLAIM = 16
 """How many orders are claimed at once. Should the process end, they stay leased for the time of a lease."""
 _SAMPLE = 64
 """How many waiting orders are looked up at once, if other scans work on the same orders."""
+_USED_FOR_EACH_WORKER = 2
+"""How many of them are claimed without looking again. Others would be done by another scan before their turn."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -139,8 +141,8 @@ class OrderQueue:
 
     def _claim_next(self) -> Sequence[ClaimedOrder]:
         done: list[ClaimedOrder] = []
-        if self._has_company and not self._sample:
-            done = self._draw_sample()
+        while self._has_company and not self._sample and self.waiting:
+            done += self._draw_sample()
         chosen = self._choose()
         claimed = self.claim(chosen) if chosen else []
         if any(_is_of_other_scan(order) for order in claimed):
@@ -160,7 +162,10 @@ class OrderQueue:
         count = min(_SAMPLE, len(self.waiting))
         drawn = [self.waiting.pop(random.randrange(len(self.waiting))) for _ in range(count)]  # noqa: S311 - spreads work
         done = self._find_done({plan.key: plan for plan in drawn})
-        self._sample = [plan for plan in drawn if plan.key not in done]
+        left = [plan for plan in drawn if plan.key not in done]
+        used = _USED_FOR_EACH_WORKER * self.workers
+        self._sample = left[:used]
+        self.waiting += left[used:]
         return [ClaimedOrder(plan=plan, is_done=True) for plan in drawn if plan.key in done]
 
     def _find_done(self, plans: dict[OrderKey, OrderPlan]) -> Collection[OrderKey]:
