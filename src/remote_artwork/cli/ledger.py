@@ -32,7 +32,7 @@ from remote_artwork.core.text import escape_unprintable
 
 ledger_app: typer.Typer = typer.Typer(
     name="ledger",
-    help="Show the orders in the ledger. Record the outcome of an uncertain order.",
+    help="List the orders in the ledger, and resolve uncertain ones.",
     no_args_is_help=True,
 )
 
