@@ -86,7 +86,7 @@ def test_a_rule_that_deletes_a_file_only_hides_its_version():
 
 @pytest.mark.parametrize("label", ["gzip", "GZIP", "identity, br", "aws-chunked,gzip", "deflate"])
 def test_a_file_labelled_as_compressed_is_unreadable(label):
-    with pytest.raises(ra.errors.StorageMisbehaved, match="labelled as compressed"):
+    with pytest.raises(ra.errors.StorageMisbehaved, match="labeled as compressed"):
         Bucket(ContentEncoding=label).stat()
 
 
@@ -124,14 +124,14 @@ def test_a_blob_in_the_archive_tier_is_unreadable(properties, says):
 def test_a_blob_in_another_tier_is_readable_unless_it_is_labelled_as_compressed():
     storage = azure_with(x_ms_access_tier="Cool")
     assert storage.stat("1001_1.pdf").size == len(PDF)
-    with pytest.raises(ra.errors.StorageMisbehaved, match="labelled as compressed"):
+    with pytest.raises(ra.errors.StorageMisbehaved, match="labeled as compressed"):
         azure_with(content_encoding="gzip").stat("1001_1.pdf")
 
 
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [
-        ({"contentEncoding": "gzip"}, "labelled as compressed"),
+        ({"contentEncoding": "gzip"}, "labeled as compressed"),
         ({"customerEncryption": {"encryptionAlgorithm": "AES256"}}, "encrypted with a key of the customer"),
     ],
 )

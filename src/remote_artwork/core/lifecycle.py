@@ -8,6 +8,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -206,6 +207,10 @@ class ItemRecord:
         )
 
 
+NOTHING: Final[Mapping[str, Any]] = {}
+"""The value of a mapping that is empty in most of very many objects. They share it; it is never changed."""
+
+
 @frozen(kw_only=True)
 class OrderRecord:
     """The ledger's row of one order, with the rows of its items.
@@ -231,7 +236,7 @@ class OrderRecord:
     key: OrderKey
     order_number: str
     state: FulfillState = FulfillState.OPEN
-    items: Mapping[str, ItemRecord] = field(factory=dict)
+    items: Mapping[str, ItemRecord] = NOTHING
     receipt: str | None = None
     work: str = ""
     reason: Reason | None = None

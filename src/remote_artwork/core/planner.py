@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from remote_artwork.core.expected import ExpectedFiles
 from remote_artwork.core.lifecycle import (
+    NOTHING,
     UNRESOLVED_STATES,
     FulfillState,
     ItemRecord,
@@ -101,7 +102,7 @@ class ItemPlan(Explained):
     because: Reason
     notes: tuple[Reason, ...] = ()
     state: ItemState | None = None
-    files: Mapping[str, StoredFile] = field(factory=dict)
+    files: Mapping[str, StoredFile] = NOTHING
     candidates: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
@@ -120,7 +121,7 @@ class OrderPlan:
         key: The key of its ledger row.
         order: The order.
         items: The plans of its items.
-        record: Its ledger row.
+        record: Its ledger row; None if there is none.
         attach_at_once: Whether each item is attached as soon as it is checked.
         held: Whether nothing may be sent for it, because it is not known whether its number is unique.
         is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
@@ -130,11 +131,16 @@ class OrderPlan:
     key: OrderKey
     order: Order
     items: tuple[ItemPlan, ...]
-    record: OrderRecord
+    record: OrderRecord | None
     attach_at_once: bool = False
     held: bool = False
     is_stale_fulfillment: bool = False
-    used_by: Mapping[str, Sequence[OrderRecord]] = field(factory=dict, repr=False)
+    used_by: Mapping[str, Sequence[OrderRecord]] = field(default=NOTHING, repr=False)
+
+    @property
+    def state(self) -> FulfillState:
+        """The state of its ledger row."""
+        return self.record.state if self.record else FulfillState.OPEN
 
     @property
     def complete(self) -> bool:
@@ -147,7 +153,7 @@ class OrderPlan:
         """Whether a scan can do anything: check, attach or send files, or resolve an unknown call."""
         if self.held:
             return False
-        if self.record.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
+        if self.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
             return True
         return self.complete or any(
             planned.status is ItemStatus.MATCHED and not self._is_idle(planned) for planned in self.items
@@ -171,7 +177,7 @@ class OrderPlan:
             files=planned.candidates,
             expected=planned.expected,
             superseded=planned.superseded,
-            receipt=self.record.receipt if planned.status is ItemStatus.FULFILLED else None,
+            receipt=self.record.receipt if self.record and planned.status is ItemStatus.FULFILLED else None,
         )
 
     def outcome_without_items(self) -> ItemOutcome:
@@ -245,7 +251,7 @@ class Planner:
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one order; ``record`` is its ledger row, None if there is none."""
-        record = record or OrderRecord(key=key, order_number=order.number)
+        given, record = record, record or OrderRecord(key=key, order_number=order.number)
         decided = self._decided_by_ledger(record)
         # The call stays unresolved even if the order was edited since and no item needs artwork any more.
         unresolved = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
@@ -270,7 +276,7 @@ class Planner:
             key=key,
             order=order,
             items=_with_order_waits(items),
-            record=record,
+            record=given,
             attach_at_once=self.attach_at_once,
             is_stale_fulfillment=record.is_stale_fulfillment(self.call_limit),
             used_by=self.used_by,

@@ -180,7 +180,7 @@ class OrderQueue:
             for record in records
             if record.state is FulfillState.FULFILLED
             and record.key in plans
-            and plans[record.key].record.state is not FulfillState.FULFILLED
+            and plans[record.key].state is not FulfillState.FULFILLED
         }
 
 
@@ -188,5 +188,5 @@ def _is_of_other_scan(order: ClaimedOrder) -> bool:
     """Whether another scan has the order, or has fulfilled it since this scan read its row."""
     if order.session is None:
         return order.error is None
-    before, now = order.plan.record.state, order.session.state
+    before, now = order.plan.state, order.session.state
     return now is FulfillState.FULFILLED and before is not now

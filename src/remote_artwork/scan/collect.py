@@ -57,7 +57,7 @@ class Collected:
 
     Args:
         plans: One plan for each pending order, sorted by order number. Orders with an unresolved call come first.
-        expected: The expected file names.
+        expected: The expected file names, if names were given to search for; otherwise None, because they take memory.
         unknown: Basename → file names that the storage could not confirm or deny → why.
         faults: The parts that could not be read.
         coverage: Whether every file was listed.
@@ -69,7 +69,7 @@ class Collected:
     """
 
     plans: tuple[OrderPlan, ...]
-    expected: ExpectedFiles
+    expected: ExpectedFiles | None
     unknown: Mapping[str, Mapping[str, str]]
     faults: tuple[Fault, ...]
     coverage: Literal["partial", "full"]
@@ -156,7 +156,7 @@ class Collector:
                 self.emit(event)
         return Collected(
             plans=plans,
-            expected=expected,
+            expected=expected if names else None,
             unknown=matches.unknown,
             faults=tuple(fault for fault in (pending.fault, failure and failure.fault) if fault),
             coverage="full" if failure is None and matches.complete else "partial",

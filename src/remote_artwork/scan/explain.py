@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
-from remote_artwork.core.expected import split_extension
+from remote_artwork.core.expected import ExpectedFiles, split_extension
 from remote_artwork.core.lifecycle import FulfillState, OrderRecord, file_key
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
@@ -72,8 +73,12 @@ def _name_steps(name: str, collected: Collected, pattern: FilenamePattern) -> li
             pattern=str(pattern),
             basename=basename,
         ),
-        reason("orders_pending", orders=len(collected.plans), items=len(collected.expected.basenames)),
+        reason("orders_pending", orders=len(collected.plans), items=len(_expected(collected).basenames)),
     ]
+
+
+def _expected(collected: Collected) -> ExpectedFiles:
+    return cast("ExpectedFiles", collected.expected)  # the name of the file was given to search for
 
 
 def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord]) -> tuple[Reason, Reason]:
@@ -84,7 +89,7 @@ def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord
             "status_of_file", status=str(ItemStatus.UNREADABLE), reasons=to_dicts([file_not_known(unknown)])
         )
         return because, reason("file_not_answered")
-    expected = collected.expected.by_basename.get(nfc(basename))
+    expected = _expected(collected).by_basename.get(nfc(basename))
     if expected is not None and extension.lower() in MEDIA_TYPES:
         item = next(
             item for plan in collected.plans for item in plan.items if (plan.order.id, item.number) == expected.key
@@ -160,7 +165,7 @@ def _order_steps(plan: OrderPlan) -> list[Reason]:
 
 
 def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
-    row = plan.record.items.get(item.number)
+    row = plan.record.items.get(item.number) if plan.record else None
     if row is None:
         return []
     return [
@@ -169,7 +174,7 @@ def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
             item_number=item.number,
             state=str(row.state),
             files=[file.name for file in row.files],
-            order_state=str(plan.record.state),
+            order_state=str(plan.state),
         )
     ]
 

@@ -106,7 +106,7 @@ def is_encoded(content_encoding: object) -> bool:
 def check_encoding(name: str, content_encoding: object) -> None:
     """Check that a shop that downloads a file receives its bytes as they were checked.
 
-    HTTP clients decompress a file that is labelled as compressed, or fail if it is not.
+    HTTP clients decompress a file that is labeled as compressed, or fail if it is not.
 
     Args:
         name: The key.
@@ -117,7 +117,7 @@ def check_encoding(name: str, content_encoding: object) -> None:
     """
     if is_encoded(content_encoding):
         raise StorageMisbehaved(
-            f"{name!r} is labelled as compressed (Content-Encoding: {str(content_encoding)[:40]}), so a shop would "
+            f"{name!r} is labeled as compressed (Content-Encoding: {str(content_encoding)[:40]}), so a shop would "
             "receive other bytes than were checked; upload it without that label"
         )
 
