@@ -26,6 +26,7 @@ def scanner(server, bucket, shop, local_network, **options):
     return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), **options)
 
 
+@pytest.mark.timeout(600)
 def test_2500_objects_of_which_three_orders_wait(s3_server, bucket, local_network, tmp_path):
     s3_server.put_many(bucket, [f"in/{number}_1.png" for number in range(10000, 12497)], PNG)
     s3_server.put(bucket, "in/20001_1.jpg", JPEG)

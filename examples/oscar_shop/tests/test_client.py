@@ -29,6 +29,38 @@ class TestOscarClient(FulfillmentClientContract):
         return lambda _order, item: list(Artwork.objects.filter(line=item.id).values_list("name", flat=True))
 
     @pytest.fixture
+    def read_urls(self) -> Callable[[ra.Order, ra.OrderItem], Sequence[str]]:
+        return lambda _order, item: list(Artwork.objects.filter(line=item.id).values_list("url", flat=True))
+
+    @pytest.fixture
+    def pending_ids(self) -> Callable[[], set[str]]:
+        pending = Order.objects.filter(status=settings.AWAITING_ARTWORK)
+        return lambda: set(pending.values_list("number", flat=True))
+
+    @pytest.fixture
+    def break_after_write(
+        self, client: OscarClient, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[int], Callable[[], bool]]:
+        def break_after(number: int) -> Callable[[], bool]:
+            writes = []
+
+            def wrapped(method: Callable[..., object]) -> Callable[..., object]:
+                def write(*arguments: object, **options: object) -> object:
+                    result = method(*arguments, **options)
+                    writes.append(method.__name__)
+                    if len(writes) == number:
+                        raise ConnectionError
+                    return result
+
+                return write
+
+            for name in ("attach_artwork", "fulfill"):
+                monkeypatch.setattr(client, name, wrapped(getattr(OscarClient, name).__get__(client)))
+            return lambda: len(writes) >= number
+
+        return break_after
+
+    @pytest.fixture
     def cancel(self) -> Callable[[ra.Order], None]:
         def cancel(order: ra.Order) -> None:
             EventHandler().handle_order_status_change(Order.objects.get(number=order.number), settings.CANCELLED)
