@@ -25,7 +25,8 @@ class NotTried(Exception):
 
     def __init__(self, status: ItemStatus, because: Reason) -> None:
         super().__init__(because.render())
-        self.status, self.because = status, because
+        self.status: ItemStatus = status
+        self.because: Reason = because
 
 
 @define(eq=False)

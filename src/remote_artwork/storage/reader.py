@@ -55,7 +55,7 @@ class RangeReader:
     """
 
     def __init__(self, source: PinnedFile) -> None:
-        self.file = source.file
+        self.file: StoredFile = source.file
         self._source = source
         self._cache: _Cache | None = None
         self._starts: list[int] = []  # of the cached ranges, sorted
