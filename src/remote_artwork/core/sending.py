@@ -195,12 +195,13 @@ def before_sending(  # noqa: PLR0911 - each case returns its decision
     """
     key, was_started = record.key, record.intent_age is not None
     state = None if order is None else order.state
-    as_expected = state is OrderState.FULFILLED or (state is OrderState.PENDING and same_work)
+    this_approval = order is not None and order.approval == key.approval
+    as_expected = (state is OrderState.FULFILLED and this_approval) or (state is OrderState.PENDING and same_work)
     if record.state is FulfillState.FULFILL_INTENT and not as_expected:
         return Decision(Action.WAIT, reason("order_changed_in_doubt"))
     if state is None:
         return Decision(Action.CANCEL, reason("order_gone"))
-    if state is OrderState.FULFILLED and was_started:
+    if state is OrderState.FULFILLED and was_started and this_approval:
         who = fulfiller(order, key)
         return Decision(Action.RECORD_FULFILLED, reason("fulfilled_after_earlier_call", fulfiller=who))
     if state is OrderState.FULFILLED:

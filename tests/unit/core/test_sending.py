@@ -106,6 +106,8 @@ def test_a_call_is_waited_for_as_long_as_the_client_promised_that_made_it():
         ("open", FULFILLED, True, False, "cancel", "fulfilled_elsewhere"),
         ("open", FULFILLED, True, True, "record_fulfilled", "fulfilled_after_earlier_call"),
         ("fulfill_intent", FULFILLED, True, True, "record_fulfilled", "fulfilled_after_earlier_call"),
+        ("open", evolve(FULFILLED, approval="second"), False, True, "cancel", "fulfilled_elsewhere"),
+        ("fulfill_intent", evolve(FULFILLED, approval="second"), False, True, "wait", "order_changed_in_doubt"),
         ("open", PUT_BACK, True, False, "needs_person", "sent_and_put_back"),
         ("open", PUT_BACK, True, True, "needs_person", "sent_and_put_back"),
         ("open", CANCELLED_BY_SHOP, True, True, "needs_person", "sent_and_put_back"),
