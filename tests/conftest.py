@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import coverage
 import pytest
 
 from parts import NOT_INSTALLED, package
@@ -53,6 +54,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     missing = Counter(reason.removeprefix("Skipped: ") for reason in reasons if reason.endswith(NOT_INSTALLED))
     for reason, tests in missing.items():
         terminalreporter.write_line(f"left out: {reason} ({tests} tests)", yellow=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save the coverage of a pytest-xdist worker now: a worker that needs 10 seconds to exit is killed.
+
+    Of what libraries do at exit, coverage comes last, and a kill while it writes leaves a broken file.
+    """
+    if hasattr(session.config, "workerinput") and (measured := coverage.Coverage.current()) is not None:
+        measured.stop()
+        measured.save()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
