@@ -165,7 +165,7 @@ class _Connection:
         parts = urlsplit(url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         self.http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self.http.putheader("Host", _host_of(parts))
+        self.http.putheader("Host", host_of(parts))
         for name, value in headers.items():
             self.http.putheader(name, value)
         if body is not None:
@@ -184,7 +184,7 @@ class _Connection:
         return Response(status=answer.status, headers=named, body=content)
 
 
-def _host_of(parts: SplitResult) -> str:
+def host_of(parts: SplitResult) -> str:
     """The header ``Host``, as a signature covers it: with the port only if it is not the usual one."""
     usual = f":{http.client.HTTPS_PORT if parts.scheme == 'https' else http.client.HTTP_PORT}"
     return parts.netloc.rpartition("@")[2].removesuffix(usual)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.connections import Connections, ConnectTimeout, ResponseCutShort, _host_of
+from remote_artwork.connections import Connections, ConnectTimeout, ResponseCutShort, host_of
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, AddressRefused
 
@@ -121,7 +121,7 @@ def test_requests_in_turn_use_one_connection(get, server):
     ],
 )
 def test_the_header_host_has_the_port_unless_it_is_the_usual_one(url, host):
-    assert _host_of(urlsplit(url)) == host
+    assert host_of(urlsplit(url)) == host
 
 
 def test_threads_share_no_connection(get, server):

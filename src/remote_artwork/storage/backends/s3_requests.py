@@ -1,32 +1,30 @@
 """Lookups, reads and listings of a bucket that are signed as the SDK does and sent over ``Connections``.
 
 Through the SDK's own client, a request takes several times as long to prepare. The SDK still decides the bucket's
-address, holds and renews the credentials, signs, and reads error responses. Other operations, and file systems that the
-host made, use its client.
+address, holds and renews the credentials, and reads error responses. Other operations, and file systems that the host
+made, use its client.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from attrs import define, field, frozen
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from remote_artwork.connections import Connections
+from remote_artwork.connections import Connections, host_of
 from remote_artwork.http import Response, check_complexity, run_sync
 from remote_artwork.storage.backends.s3_client import check_answer, check_listing, check_redirect
+from remote_artwork.storage.backends.s3_signature import ALGORITHM, Signer
 
 _SAMPLE_KEY = "remote-artwork"
-_SIGNATURE = "AWS4-HMAC-SHA256"
 
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "remote_artwork"}
 
@@ -50,22 +48,25 @@ class _Address:
     """Where a bucket is, and how requests to it are signed.
 
     Args:
-        root: The URL of its keys, with a slash at its end.
+        origin: Scheme and host of its URL.
+        host: The host as requests name it.
+        keys: The path of its keys, with a slash at its end.
         client_region: The region of the SDK's client.
-        region: The region for which requests are signed.
-        service: The service for which they are signed.
+        signer: Signs requests.
         credentials: The SDK's; None: requests are not signed.
     """
 
-    root: str
+    origin: str
+    host: str
+    keys: str
     client_region: str
-    region: str = ""
-    service: str = ""
+    signer: Signer
     credentials: Any = field(default=None, repr=False)
 
-    @property
-    def bucket_url(self) -> str:
-        return self.root if urlsplit(self.root).path == "/" else self.root.removesuffix("/")
+    def target(self, key: str | None, query: Mapping[str, str]) -> str:
+        """Path and query of a request for a key; for the bucket itself if there is none."""
+        path = self.keys.rstrip("/") or "/" if key is None else self.keys + quote(key, safe="/~")
+        return f"{path}?{urlencode(query, quote_via=quote, safe='-_.~')}" if query else path
 
 
 @define
@@ -123,10 +124,10 @@ class BucketRequests:
         address = cast("_Address", self._resolve())
         if address.credentials is None or hasattr(address.credentials, "refresh_needed"):
             return None
-        request = AWSRequest("GET", _url(address, key, {"versionId": version_id} if version_id else {}))
+        target = address.target(key, {"versionId": version_id} if version_id else {})
         seconds = int(expires_in.total_seconds())
-        S3SigV4QueryAuth(address.credentials, address.service, address.region, expires=seconds).add_auth(request)
-        return str(request.url)
+        query = address.signer.query(address.credentials, address.host, target, seconds, datetime.now(UTC))
+        return f"{address.origin}{target.partition('?')[0]}?{query}"
 
     def _send(
         self,
@@ -145,9 +146,10 @@ class BucketRequests:
         """
         until = monotonic() + self.timeout
         address = cast("_Address", self._resolve())  # the caller asked is_supported
-        url = _url(address, key, query or {})
-        signed = self._signed(address, method, url, {**_HEADERS, **(headers or {})})
-        response = self.connections.request(method, url, headers=signed, timeout=max(until - monotonic(), 0.0))
+        target = address.target(key, query or {})
+        signed = self._signed(address, method, target, {**_HEADERS, **(headers or {})})
+        left = max(until - monotonic(), 0.0)
+        response = self.connections.request(method, address.origin + target, headers=signed, timeout=left)
         check_redirect(response.status, response.headers)
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _error(response, response.status, address, operation)
@@ -155,12 +157,11 @@ class BucketRequests:
             raise _error(response, HTTPStatus.INTERNAL_SERVER_ERROR, address, operation)  # as the SDK reads it
         return response
 
-    def _signed(self, address: _Address, method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def _signed(self, address: _Address, method: str, target: str, headers: Mapping[str, str]) -> Mapping[str, str]:
         if address.credentials is None:
             return headers
-        request = AWSRequest(method, url, headers=headers)
-        S3SigV4Auth(self._current(address.credentials), address.service, address.region).add_auth(request)
-        return dict(request.headers.items())
+        keys = self._current(address.credentials)
+        return address.signer.headers(keys, method, address.host, target, headers, datetime.now(UTC))
 
     def _current(self, credentials: Any) -> Any:
         """The keys to sign with. Keys of a session are renewed on the loop that also renews them for the SDK."""
@@ -181,27 +182,28 @@ class BucketRequests:
         return self._address
 
 
-def _url(address: _Address, key: str | None, query: Mapping[str, str]) -> str:
-    """The URL of a key; of the bucket itself if there is none."""
-    url = address.bucket_url if key is None else address.root + quote(key, safe="/~")
-    return f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}" if query else url
-
-
 async def _address_of(fs: Any, bucket: str) -> _Address | None:
     """The address of a bucket, as the SDK signs it into a URL; None if requests to it are signed in another way."""
     await fs.set_session()
     client = await fs.get_s3(bucket)
     url = str(await client.generate_presigned_url("head_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
-    unsigned, _, query = url.partition("?")
-    parameters = parse_qs(query)
-    root, client_region = unsigned.removesuffix(_SAMPLE_KEY), str(client.meta.region_name)
+    parts = urlsplit(url)
+    origin, host = f"{parts.scheme}://{parts.netloc}", host_of(parts)
+    keys, client_region = parts.path.removesuffix(_SAMPLE_KEY), str(client.meta.region_name)
+    parameters = parse_qs(parts.query)
     if fs.anon:
-        return _Address(root=root, client_region=client_region)
-    if parameters.get("X-Amz-Algorithm") != [_SIGNATURE]:
+        return _Address(origin=origin, host=host, keys=keys, client_region=client_region, signer=Signer("", ""))
+    if parameters.get("X-Amz-Algorithm") != [ALGORITHM]:
         return None
     _, _, region, service, _ = parameters["X-Amz-Credential"][0].rsplit("/", 4)
-    credentials = client._request_signer._credentials  # noqa: SLF001 - the only place with them, whatever their kind
-    return _Address(root=root, client_region=client_region, region=region, service=service, credentials=credentials)
+    return _Address(
+        origin=origin,
+        host=host,
+        keys=keys,
+        client_region=client_region,
+        signer=Signer(region, service),
+        credentials=client._request_signer._credentials,  # noqa: SLF001 - the only place with them, whatever their kind
+    )
 
 
 _parser = create_parser("rest-xml")
