@@ -24,6 +24,7 @@
         ├── Unavailable  *                   the shop cannot be reached (ConnectionError)
         ├── OutcomeUnknown                   the call may have had its effect (TimeoutError)
         ├── AuthenticationFailed             the shop refuses the credentials (PermissionError)
+        │   └── AuthenticationExpired        it refuses a login that was valid before
         ├── OrderGone                        the shop does not know the order (LookupError)
         ├── AlreadyFulfilled                 the order is already fulfilled in the shop
         ├── NotPending                       the order no longer waits for approval
@@ -46,6 +47,7 @@ __all__ = [
     "AlreadyFulfilled",
     "ArtworkRejected",
     "ArtworkUnreachable",
+    "AuthenticationExpired",
     "AuthenticationFailed",
     "ClientError",
     "ConfigurationError",
@@ -226,6 +228,10 @@ class OutcomeUnknown(ClientError, TimeoutError):
 
 class AuthenticationFailed(ClientError, PermissionError):
     """The shop refuses the credentials of the client. Check the key and its permissions."""
+
+
+class AuthenticationExpired(AuthenticationFailed):
+    """The shop refuses a login that was valid before. ``ShopApi`` logs in again, and repeats the request once."""
 
 
 class OrderGone(ClientError, LookupError):
