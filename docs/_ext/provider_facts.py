@@ -19,9 +19,9 @@ PLACED = "providers_placed"
 ROWS = {row.id: row for row in PROVIDERS.built_in if row not in (FILE, MEMORY)}
 
 VERIFIED = {
-    "live": "Verified against the live service ({by}).",
-    "same server software": "Verified against {by}: the same server software; not against the live service.",
-    "stand-in": "Verified against {by}, which speaks the same protocol; not against the live service.",
+    "live": "Verified with the live service ({by}).",
+    "same server software": "Verified with the same server software ({by}), not with the live service.",
+    "stand-in": "Verified with servers of the same protocol ({by}), not with the live service.",
     "not": "Only its URLs are verified. The library assumes that it behaves like any other S3 server.",
 }
 

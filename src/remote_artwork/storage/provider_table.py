@@ -215,7 +215,7 @@ CUSTOM_S3 = Provider(
     title="Any other S3 server",
     custom_hosts=True,
     default_region="us-east-1",
-    verified="same server software",
+    verified="stand-in",
     verified_by="OpenStack Swift, Ceph RGW, rclone, moto",
 )
 
