@@ -154,7 +154,7 @@ def iter_by_number(
         known, last = len(reader.seen), _NO_RECORDS
         for number in itertools.count(first):
             page = fetch(number)
-            if page.records and [*map(key, page.records)] == [*map(key, last.records)]:
+            if page.records and reader.ids(page.records) == reader.ids(last.records):
                 raise Unavailable("the shop sends one page under two numbers; check that it knows page numbers")
             yield from reader.new_records(page)
             if number == first and page.total is not None and page.total <= len(page.records):
@@ -187,13 +187,20 @@ def iter_since(
     last: Any = None
     while True:
         records = fetch(last)
-        ids = [*([] if last is None else [last]), *map(key, records)]
-        if any(not before < after for before, after in itertools.pairwise(ids)):
+        ids = [*([] if last is None else [last]), *reader.ids(records)]
+        if not _is_ascending(ids):
             raise Unavailable("the shop's list is not sorted by id, or repeats a page; check the query of the list")
         yield from reader.new_records(Page(records))
         if not records:
             return
         last = ids[-1]
+
+
+def _is_ascending(ids: Sequence[Any]) -> bool:
+    try:
+        return all(before < after for before, after in itertools.pairwise(ids))
+    except TypeError:  # a number and a text
+        return False
 
 
 @define
@@ -206,9 +213,23 @@ class _Reader:
     useful: int = 0
     idle: int = 0
 
+    def ids(self, records: Sequence[Record]) -> list[Any]:
+        """The ids of the records.
+
+        Raises:
+            Unavailable: One has no id.
+        """
+        try:
+            return [self.key(record) for record in records]
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise Unavailable(
+                f"the shop's list has a record without a valid id ({type(error).__name__}: {error}); "
+                "check the query of the list"
+            ) from error
+
     def begins_with_known(self, page: Page) -> bool:
         """Whether nothing lies between this page and the records that are known. Counts the page if not."""
-        if page.records and self.key(page.records[0]) in self.seen:
+        if page.records and self.ids(page.records[:1])[0] in self.seen:
             return True
         self._count(is_useful=False)
         return False
@@ -220,8 +241,8 @@ class _Reader:
             Unavailable: There are too many pages, or too many without anything new.
         """
         new = []
-        for record in page.records:
-            if (record_id := self.key(record)) not in self.seen:
+        for record, record_id in zip(page.records, self.ids(page.records), strict=True):
+            if record_id not in self.seen:
                 self.seen.add(record_id)
                 new.append(record)
         self._count(is_useful=bool(new))
