@@ -43,8 +43,8 @@ LEGENDS = (
 - **public**: public folders need no credentials""",
     """\
 The tests run a whole scan on the command line, with the URL that the provider's console shows. The
-provider's host names are routed to each of the named servers, over TLS. A client without
-credentials then downloads the attached URL.""",
+provider's host names are routed to each of the named servers, over TLS. Then the attached URL is
+downloaded without credentials.""",
 )
 
 Outcomes = Mapping[tuple[str, str], Mapping[str, set[str]]]
