@@ -23,7 +23,8 @@ class Settings:
     """The settings of the operator.
 
     Args:
-        home: The folder for the databases and the contact sheet. A new folder is readable by its owner only.
+        home: The folder for the databases, the contact sheet and the last report. A new folder is readable by its
+            owner only.
         hosts: The host names of the desk. Requests for other host names are refused.
         network: ``NetworkPolicy()`` is safe for URLs that merchants paste. Tests on this machine allow more.
     """
@@ -61,7 +62,8 @@ class Desk:
         place_orders(engine)
         storage = MerchantStorage(engine, settings.network)
         ledger = ra.SqlLedger(settings.home / "ledger.db")
-        return cls(engine, storage, Scans(engine, ledger, storage.open, settings.home / "contact_sheet.html"))
+        sheet, report = settings.home / "contact_sheet.html", settings.home / "report.json"
+        return cls(engine, storage, Scans(engine, ledger, storage.open, sheet, report))
 
     def close(self) -> None:
         """Stop the scan after its orders in progress, and close the database."""

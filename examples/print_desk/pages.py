@@ -92,6 +92,7 @@ def orders(request: Request, desk: CurrentDesk) -> Response:
         "running": desk.scans.running,
         "progress": desk.scans.progress.current,
         "errors": () if desk.scans.running else desk.scans.errors,
+        "changes": desk.scans.changes,
         "files": desk.scans.unmatched_files,
         "storage": desk.storage.summary(),
         "sheet": desk.scans.sheet.exists(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,20 +30,44 @@ class Scans:
         ledger: Records what was sent, so that a crash does not send an order twice.
         open_storage: Opens the merchant's current storage.
         sheet: The file for the contact sheet of the last scan.
-        unmatched_files: Files of the last scan that may belong to an order but do not have an expected name.
-        errors: Why the last scan could not finish, for the merchant.
+        kept_report: The file for the report of the last scan.
+        report: The report of the last scan, also of one before a restart.
+        changes: How many problems are new, resolved and still open since the scan before it.
+        failure: Why the last scan has no report, for the merchant.
     """
 
     engine: sa.Engine
     ledger: ra.Ledger
     open_storage: Callable[[], ra.ArtworkStorage]
     sheet: Path
-    errors: tuple[str, ...] = field(default=(), init=False)
-    unmatched_files: tuple[FileOutcome, ...] = field(default=(), init=False)
+    kept_report: Path
+    report: ra.ScanReport | None = field(init=False)
+    changes: Mapping[str, int] = field(factory=dict, init=False)
+    failure: str | None = field(default=None, init=False)
     progress: Progress = field(factory=Progress, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _starting: threading.Lock = field(factory=threading.Lock, init=False)
     _stopping: threading.Event = field(factory=threading.Event, init=False)
+
+    @report.default
+    def _read_kept_report(self) -> ra.ScanReport | None:
+        try:
+            return ra.ScanReport.from_dict(json.loads(self.kept_report.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):  # there was no scan yet, or the library was updated
+            return None
+
+    @property
+    def errors(self) -> Sequence[str]:
+        """Why the last scan could not finish, for the merchant."""
+        if self.failure is not None:
+            return [self.failure]
+        faults = self.report.faults if self.report else ()
+        return [f"The {fault.part} could not be used: {fault.message}" for fault in faults]
+
+    @property
+    def unmatched_files(self) -> Sequence[FileOutcome]:
+        """Files of the last scan that may belong to an order but do not have an expected name."""
+        return [file for file in self.report.files if file.status in _SHOWN_FILES] if self.report else []
 
     @property
     def running(self) -> bool:
@@ -53,7 +78,7 @@ class Scans:
         with self._starting:
             if self.running or self._stopping.is_set():
                 return
-            self.progress, self.errors = Progress(), (_CRASHED,)  # replaced when the scan ends without a crash
+            self.progress, self.failure = Progress(), _CRASHED  # removed when the scan ends without a crash
             self._thread = threading.Thread(target=self._run, args=(self.progress,), name="scan")
             self._thread.start()
 
@@ -75,11 +100,26 @@ class Scans:
             )
             report = scanner.scan(stop=self._stopping)
             self._save_outcomes(report)
-            self.unmatched_files = tuple(file for file in report.files if file.status in _SHOWN_FILES)
+            self._keep(report)
             report.to_html(self.sheet, storage=storage)
-            self.errors = tuple(f"The {fault.part} could not be used: {fault.message}" for fault in report.faults)
+            self.failure = None
         except ra.RemoteArtworkError as error:
-            self.errors = (str(error),)
+            self.failure = str(error)
+
+    def _keep(self, report: ra.ScanReport) -> None:
+        """Compare the report with the one before it, and keep it, also for the time after a restart."""
+        before = self.report
+        if before is not None and before.location == report.location:  # the merchant may have changed the storage
+            changes = report.changes_since(before)
+            self.changes = {
+                "new": len(changes.new),
+                "resolved": len(changes.resolved),
+                "still open": len(changes.still_open) + len(changes.unknown),
+            }
+        else:
+            self.changes = {}
+        self.report = report
+        self.kept_report.write_text(report.to_json(), encoding="utf-8")
 
     def _save_outcomes(self, report: ra.ScanReport) -> None:
         """Save the outcome of each item with its line."""

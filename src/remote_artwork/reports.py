@@ -12,6 +12,7 @@ from remote_artwork.core.report import (
     ScanReport,
     Severity,
 )
+from remote_artwork.core.report_history import ReportChanges
 
 __all__ = [
     "ENGLISH",
@@ -24,6 +25,7 @@ __all__ = [
     "ItemOutcome",
     "ItemStatus",
     "Reason",
+    "ReportChanges",
     "ScanReport",
     "Severity",
     "reason",

@@ -149,6 +149,7 @@ class _Run:
     Args:
         dry_run: Whether it is a dry run.
         started_at: When it started.
+        orders: The numbers of the orders it is limited to; None: all pending orders.
         emit: Receives its events.
         tally: Counts its unmatched files.
         stopwatch: Measures where its time goes.
@@ -157,6 +158,7 @@ class _Run:
 
     dry_run: bool
     started_at: datetime
+    orders: Collection[str] | None
     emit: Emit
     tally: FileTally
     stopwatch: Stopwatch
@@ -247,8 +249,8 @@ class Scanner:
         """
         selected = _order_numbers(orders)
         with self._alone(), self.retry.scan_budget():
-            run = self._start(dry_run=True, on_file=on_file)
-            collected = self._collect(run, orders=selected, sweep=sweep)
+            run = self._start(dry_run=True, orders=selected, on_file=on_file)
+            collected = self._collect(run, sweep=sweep)
             workers = self._workers(collected.plans if verify else ())
             with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
                 items = preview(
@@ -280,14 +282,14 @@ class Scanner:
         """
         selected = _order_numbers(orders)
         with self._alone(), self.retry.scan_budget():
-            run = self._start(dry_run=False, on_file=on_file)
-            collected = self._collect(run, orders=selected, sweep=sweep)
+            run = self._start(dry_run=False, orders=selected, on_file=on_file)
+            collected = self._collect(run, sweep=sweep)
             workers = self._workers([plan for plan in collected.plans if plan.has_work][:limit])
             with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
                 runner = self._runner(run, workers, stop or threading.Event())
                 items = run_orders(collected.plans, runner, limit=limit, emit=run.emit)
             faults = [*collected.faults, *runner.faults]
-            if selected is None and collected.orders_complete and not _has_ledger_fault(faults):
+            if run.orders is None and collected.orders_complete and not _has_ledger_fault(faults):
                 faults += self._forget(collected)
             return self._finish(run, collected, items, faults=faults, orders_at_once=workers.count)
 
@@ -370,7 +372,7 @@ class Scanner:
                 run.is_active = False
                 _running.reset(token)
 
-    def _start(self, *, dry_run: bool, on_file: FileListener | None) -> _Run:
+    def _start(self, *, dry_run: bool, orders: Collection[str] | None, on_file: FileListener | None) -> _Run:
         emit = EventDispatcher(self.observer)
 
         def listen(file: FileOutcome) -> None:
@@ -381,6 +383,7 @@ class Scanner:
         run = _Run(
             dry_run=dry_run,
             started_at=self.clock(),
+            orders=orders,
             emit=emit,
             tally=FileTally(listen),
             stopwatch=Stopwatch(self.runtime.monotonic),
@@ -389,9 +392,9 @@ class Scanner:
         emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
         return run
 
-    def _collect(self, run: _Run, *, orders: Collection[str] | None, sweep: bool) -> Collected:
+    def _collect(self, run: _Run, *, sweep: bool) -> Collected:
         return self._collector(run.emit, run.stopwatch).collect(
-            run.started_at, orders=orders, tally=run.tally, sweep=sweep
+            run.started_at, orders=run.orders, tally=run.tally, sweep=sweep
         )
 
     def _collector(self, emit: Emit, stopwatch: Stopwatch) -> Collector:
@@ -505,6 +508,7 @@ class Scanner:
             strategy=collected.strategy,
             monthly_cost=self.storage.monthly_cost(requests) if run.dry_run else None,
             faults=tuple(faults),
+            orders=None if run.orders is None else tuple(sorted(run.orders)),
             timings=run.stopwatch.timings(orders_at_once=orders_at_once),
         )
         run.emit(ScanFinished(tenant=self.tenant, report=report))

@@ -28,8 +28,8 @@ ORDERS = [
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A page with pictures, warnings, every group of statuses, and names that mean harm."""
+def scanned():
+    """A report with pictures, warnings, every group of statuses, and names that mean harm; and its storage."""
     files = fsspec.filesystem("memory")
     for name, data in {
         "1001_1.jpg": JPEG,
@@ -48,11 +48,16 @@ def page(tmp_path_factory):
         ledger=ra.MemoryLedger(),
         policy=ra.Policy(preflight="deep"),
     )
-    path = tmp_path_factory.mktemp("sheet") / "sheet.html"
-    report = scanner.scan()
-    report.to_html(path, storage=scanner.storage)
-    yield path
+    yield scanner.scan(), scanner.storage
     files.rm("/sheet", recursive=True)
+
+
+@pytest.fixture(scope="module")
+def page(scanned, tmp_path_factory):
+    report, storage = scanned
+    path = tmp_path_factory.mktemp("sheet") / "sheet.html"
+    report.to_html(path, storage=storage)
+    return path
 
 
 @pytest.fixture
@@ -155,6 +160,46 @@ def test_on_paper_there_are_no_controls_and_no_card_is_torn(opened):
     assert "Upload a correct file" in text
     assert "Order or file" not in text
     assert "Check results" not in text
+
+
+HOST_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Back office</title>
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'nonce-n1'; script-src 'nonce-n1'">
+<style nonce="n1">body {{ background: #fff }} p, h2 {{ font-size: 20px }}</style></head>
+<body><h2 id="own">Orders</h2><p id="text">One page of the shop.</p>{first}{second}</body></html>"""
+
+
+def test_a_fragment_is_part_of_a_page_with_a_policy_of_its_own(opened, scanned, tmp_path):
+    report, storage = scanned
+    page = tmp_path / "host.html"
+    first = report.to_html(fragment=True, nonce="n1", storage=storage)
+    page.write_text(HOST_PAGE.format(first=first, second=report.to_html(fragment=True, nonce="n1")), encoding="utf-8")
+    opened.get(page.as_uri())
+    assert opened.get_log("browser") == []
+    assert opened.title == "Back office"
+    sizes = "return ['own', 'text'].map((id) => getComputedStyle(document.getElementById(id)).fontSize)"
+    assert opened.execute_script(sizes) == ["20px", "20px"]
+    assert opened.execute_script("return document.querySelectorAll('h1, main, [id=items]').length") == 0
+    one, other = opened.find_elements("css selector", ".remote-artwork")
+    assert len(one.find_elements("css selector", ".card img")) == 4
+    cards = len(visible(one, ".card"))
+    one.find_element("css selector", "input[type=search]").send_keys("1003")
+    assert len(visible(one, ".card")) == 1
+    assert len(visible(other, ".card")) == cards
+    wide, cut, overlap, contrast = look_at(opened, width=700, scheme="dark")  # the page itself is light
+    assert wide <= 700
+    assert (cut, overlap) == ([], [])
+    assert min(contrast) >= 4.5
+    assert opened.execute_script("return getComputedStyle(arguments[0]).backgroundColor", one) == "rgb(251, 250, 248)"
+
+
+def test_a_report_is_returned_and_written_to_a_stream(scanned):
+    report, _ = scanned
+    stream = io.StringIO()
+    assert report.to_html(stream) == stream.getvalue() == report.to_html()
+    assert report.to_html().startswith("<!DOCTYPE html>")
+    assert report.to_html(fragment=True).startswith('<div class="remote-artwork">')
 
 
 def test_the_command_line_writes_it_or_says_at_once_that_it_cannot(tmp_path, capsys):

@@ -17,8 +17,8 @@ from parts import program
 from servers import free_port, running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PATIENCE = 30.0
-"""Seconds that a page may take to show the expected text."""
+PATIENCE = 60.0
+"""Seconds that a page may take to respond, or to show the expected text."""
 EVIL = "<img src=x onerror=document.title='taken'>"
 """Part of a file name that attacks a page."""
 
@@ -30,7 +30,11 @@ class RunningDesk:
 
     def post(self, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
         """Post a form as a browser does from a page of the desk."""
-        return httpx.post(f"{self.url}{path}", data=data, headers={"Origin": self.url, **headers})
+        return httpx.post(f"{self.url}{path}", data=data, headers={"Origin": self.url, **headers}, timeout=PATIENCE)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Open a page."""
+        return httpx.get(f"{self.url}{path}", headers=headers, timeout=PATIENCE)
 
 
 @contextmanager

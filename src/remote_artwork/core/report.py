@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, islice
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from attrs import define, field, fields, frozen
 
@@ -31,6 +31,9 @@ from remote_artwork.core.reasons import (
 )
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ExitCode
+
+if TYPE_CHECKING:
+    from remote_artwork.core.report_history import ReportChanges
 
 Color = Literal["gray", "rgb", "cmyk"]
 """The color model of a picture, without transparency or palette."""
@@ -206,6 +209,24 @@ class ItemOutcome(Explained):
     receipt: str | None = None
     now: bool = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "order_number": self.order_number,
+            "item_number": self.item_number,
+            "order_id": self.order_id,
+            "status": str(self.status),
+            **self.because.to_dict(),
+            "notes": to_dicts(self.notes),
+            "reason": self.reason,
+            "files": list(self.files),
+            "expected": list(self.expected),
+            "superseded": list(self.superseded),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "receipt": self.receipt,
+            "now": self.now,
+        }
+
 
 @frozen(kw_only=True)
 class FileOutcome(Explained):
@@ -224,6 +245,17 @@ class FileOutcome(Explained):
     because: Reason
     suggestion: str | None = None
     notes: tuple[Reason, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "name": self.name,
+            "status": str(self.status),
+            **self.because.to_dict(),
+            "notes": to_dicts(self.notes),
+            "reason": self.reason,
+            "suggestion": self.suggestion,
+        }
 
 
 FileListener = Callable[[FileOutcome], None]
@@ -257,6 +289,9 @@ class FileTally:
         return tuple(outcome for status in FileStatus for _, outcome in self._examples.get(status, ()))
 
 
+Coverage = Literal["partial", "full"]
+"""Whether a scan saw every file, or only those that pending orders need."""
+
 Part = Literal["storage", "client", "ledger"]
 """What a scan depends on."""
 
@@ -284,6 +319,10 @@ class Fault(Explained):
     def message(self) -> str:
         """What happened, in English."""
         return self.reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {"part": self.part, **self.because.to_dict(), "notes": to_dicts(self.notes), "message": self.message}
 
 
 class PathLike(Protocol):
@@ -383,6 +422,7 @@ class ScanReport:
             they were used. Empty if the storage was not read.
         monthly_cost: The cost per month in US dollars of an hourly scan with as many requests; None if unknown.
         faults: What could not be used. If there is any, the exit code is 3.
+        orders: The order numbers that the scan was limited to; None: all pending orders.
         timings: Where the time went.
     """
 
@@ -394,12 +434,13 @@ class ScanReport:
     items: tuple[ItemOutcome, ...]
     files: tuple[FileOutcome, ...] = ()
     file_counts: Mapping[FileStatus, int] = field(factory=dict)
-    coverage: Literal["partial", "full"] = "partial"
+    coverage: Coverage = "partial"
     names_seen: int = 0
     requests: Mapping[str, int] = field(factory=dict)
     strategy: tuple[str, ...] = ()
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
+    orders: tuple[str, ...] | None = None
     timings: Timings = field(factory=Timings, eq=False)
 
     @property
@@ -435,14 +476,50 @@ class ScanReport:
             "monthly_cost": self.monthly_cost,
             "timings": self.timings.to_dict(),
             "counts": {str(status): count for status, count in self.counts.items()},
-            "items": to_list(map(_item, self.items)),
+            "items": to_list(item.to_dict() for item in self.items),
             "file_counts": {
                 str(status): self.file_counts[status] for status in FileStatus if status in self.file_counts
             },
-            "files": to_list(map(_file, self.files)),
-            "faults": [_fault(fault) for fault in self.faults],
+            "files": to_list(file.to_dict() for file in self.files),
+            "faults": [fault.to_dict() for fault in self.faults],
+            "orders": None if self.orders is None else list(self.orders),
             "exit_code": int(self.exit_code),
         }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> ScanReport:
+        """The report that ``to_dict`` or ``to_json`` wrote. Texts are rendered again from their reasons.
+
+        Raises:
+            ValueError: It is not a report, or another version of this library wrote it. The message names the field.
+        """
+        from remote_artwork.core.report_reading import read_report
+
+        return read_report(document)
+
+    def merged_with(self, later: ScanReport) -> ScanReport:
+        """This report with the newer outcomes of a later scan, for example one of ``scan(orders=…)``.
+
+        A later scan of all orders replaces every outcome. A later scan of some orders replaces only theirs. Requests
+        are added, faults and timings are those of the later scan. If the later scan did not see every file, files
+        that only this report names are kept.
+
+        Raises:
+            ValueError: The reports are of two tenants or locations, or ``later`` started earlier.
+        """
+        from remote_artwork.core.report_history import merge
+
+        return merge(self, later)
+
+    def changes_since(self, earlier: ScanReport) -> ReportChanges:
+        """Which problems are new since an earlier report, which are resolved, and which are still open.
+
+        Raises:
+            ValueError: The reports are of two tenants or locations, or ``earlier`` started later.
+        """
+        from remote_artwork.core.report_history import compare
+
+        return compare(earlier, self)
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """``to_dict`` as JSON text. Bytes of a name that are not valid UTF-8 are written as escapes."""
@@ -458,21 +535,34 @@ class ScanReport:
         while part := "".join(islice(tokens, _TOKENS_AT_ONCE)):
             yield part.encode("utf-8", "backslashreplace").decode()
 
-    def to_html(self, path: str | PathLike, *, storage: Any = None) -> None:
-        """Write a contact sheet: an HTML page with every outcome and a thumbnail of every artwork.
+    def to_html(
+        self,
+        target: str | PathLike | TextFile | None = None,
+        *,
+        storage: Any = None,
+        fragment: bool = False,
+        nonce: str | None = None,
+    ) -> str:
+        """Return a contact sheet, and write it if there is a target: every outcome, and a thumbnail of every artwork.
 
         Needs the extra ``report``. At most 500 thumbnails are made, from the files as they are now.
 
         Args:
-            path: Where the page is written. An existing file is replaced.
+            target: A path, where an existing file is replaced, or an open text file. None: it is only returned.
             storage: The scanned ``ArtworkStorage``, for example ``scanner.storage``; None: no thumbnails.
+            fragment: One ``<div>`` for a page of your own, instead of an HTML page.
+            nonce: For a fragment in a page with a Content-Security-Policy: the nonce for its style and script.
 
         Raises:
             MissingExtra: A required package is not installed.
-            ConfigurationError: The page cannot be written.
+            ConfigurationError: The target cannot be written.
         """
         # Drawing needs I/O, which the core does not import.
-        import_module("remote_artwork.reporting.html").write_contact_sheet(self, path, storage)
+        html = import_module("remote_artwork.reporting.html")
+        page: str = html.draw_report(self, storage, fragment=fragment, nonce=nonce)
+        if target is not None:
+            html.write_page(page, target)
+        return page
 
     def render(self, catalog: Catalog = ENGLISH) -> dict[str, Any]:
         """``to_dict`` with all texts in the language of a catalog."""
@@ -486,39 +576,6 @@ class ScanReport:
         for fault, row in zip(self.faults, document["faults"], strict=True):
             row["message"] = fault.render(catalog)
         return document
-
-
-def _item(item: ItemOutcome) -> dict[str, Any]:
-    return {
-        "order_number": item.order_number,
-        "item_number": item.item_number,
-        "order_id": item.order_id,
-        "status": str(item.status),
-        **item.because.to_dict(),
-        "notes": to_dicts(item.notes),
-        "reason": item.reason,
-        "files": list(item.files),
-        "expected": list(item.expected),
-        "superseded": list(item.superseded),
-        "findings": [finding.to_dict() for finding in item.findings],
-        "receipt": item.receipt,
-        "now": item.now,
-    }
-
-
-def _file(file: FileOutcome) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "status": str(file.status),
-        **file.because.to_dict(),
-        "notes": to_dicts(file.notes),
-        "reason": file.reason,
-        "suggestion": file.suggestion,
-    }
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    return {"part": fault.part, **fault.because.to_dict(), "message": fault.message}
 
 
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:

@@ -1,9 +1,9 @@
 "use strict";
 // Filters: without this script every card is shown, and the filters are not.
-const form = document.querySelector(".filters");
-if (form) {
-  const cards = [...document.querySelectorAll(".card")];
-  const sections = [...document.querySelectorAll("main > section")].filter((section) => section.querySelector(".card"));
+for (const form of document.querySelectorAll(".remote-artwork > .filters[hidden]")) {
+  const sheet = form.parentElement;
+  const cards = [...sheet.querySelectorAll(".card")];
+  const sections = [...sheet.querySelectorAll(".items > section")].filter((section) => section.querySelector(".card"));
   const apply = () => {
     const chosen = new Set([...form.querySelectorAll("[name=status]:checked")].map((box) => box.value));
     const text = form.elements.text.value.trim().toLowerCase();

@@ -22,6 +22,7 @@ from remote_artwork.core.report import (
     ItemStatus,
     ScanReport,
     Severity,
+    TextFile,
 )
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
@@ -106,58 +107,73 @@ def require_writable(path: Path) -> None:
         raise ConfigurationError(f"the report cannot be written to {path}: the folder does not exist; create it")
 
 
-def write_contact_sheet(report: ScanReport, path: str | os.PathLike[str], storage: ArtworkStorage | None) -> None:
-    """Write the page of a report. An existing file is replaced atomically.
-
-    Args:
-        report: The report.
-        path: Where the page is written.
-        storage: The scanned storage, from which thumbnails are made; None: no thumbnails.
+def write_page(page: str, target: str | os.PathLike[str] | TextFile) -> None:
+    """Write a page to an open text file, or to a path. An existing file is replaced atomically.
 
     Raises:
-        MissingExtra: Jinja2 is not installed.
         ConfigurationError: The file cannot be written.
     """
-    page, target = contact_sheet(report, _thumbnails(report, storage) if storage else {}), Path(path)
+    if not isinstance(target, str | os.PathLike):
+        target.write(page)
+        return
+    path = Path(target)
     # Another user of the folder cannot guess this name, and a file or a link that has it is never opened.
-    new = target.with_name(f".{secrets.token_hex(16)}.new")
+    new = path.with_name(f".{secrets.token_hex(16)}.new")
     try:
         with new.open("x", encoding="utf-8") as file:
             try:
                 file.write(page)
                 file.flush()
-                new.replace(target)
+                new.replace(path)
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise ConfigurationError(f"the report cannot be written to {target}: {error.strerror}") from error
+        raise ConfigurationError(f"the report cannot be written to {path}: {error.strerror}") from error
 
 
-def contact_sheet(report: ScanReport, thumbnails: Mapping[str, bytes]) -> str:
+def draw_report(
+    report: ScanReport, storage: ArtworkStorage | None, *, fragment: bool = False, nonce: str | None = None
+) -> str:
+    """The contact sheet with thumbnails from a storage; see ``ScanReport.to_html``."""
+    thumbnails = _thumbnails(report, storage) if storage else {}
+    return contact_sheet(report, thumbnails, fragment=fragment, nonce=nonce)
+
+
+def contact_sheet(
+    report: ScanReport, thumbnails: Mapping[str, bytes], *, fragment: bool = False, nonce: str | None = None
+) -> str:
     """The page as HTML text. Names, reasons and locations are escaped, also their invisible characters.
 
     Args:
         report: The report.
         thumbnails: File name → a small JPEG. A file without one is shown by name.
+        fragment: One ``<div>`` instead of a page.
+        nonce: The nonce for the style and the script of a fragment.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
     """
     try:
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
         raise _missing_jinja2() from error
     style, script = _resource("contact_sheet.css"), _resource("contact_sheet.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader = PackageLoader("remote_artwork.reporting", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["visible"] = escape_unprintable
-    page = environment.from_string(_resource("contact_sheet.html.jinja"))
-    text = page.render(
+    template = environment.get_template("report.html.jinja" if fragment else "contact_sheet.html.jinja")
+    text = template.render(
         report=report,
         style=style,
         script=script,
         script_hash=_hash(script),
         style_hash=_hash(style),
+        nonce=nonce,
+        fragment=fragment,
+        top=2 if fragment else 1,  # the level of its first heading
         title=f"{'Plan' if report.dry_run else 'Scan'} of {report.location}",
         sections=_sections(report.items),
         item_advice=ITEM_ADVICE,

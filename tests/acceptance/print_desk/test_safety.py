@@ -3,7 +3,6 @@
 import re
 from urllib.parse import quote
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from selenium.webdriver.common.by import By
@@ -85,20 +84,20 @@ def test_requests_from_other_sites_are_refused(desk, path, origin):
 
 
 def test_an_unknown_host_name_is_refused(desk):
-    assert httpx.get(desk.url, headers={"Host": "evil.example"}).status_code == 400
-    assert httpx.get(f"{desk.url}/orders").status_code == 200
+    assert desk.get("/", Host="evil.example").status_code == 400
+    assert desk.get("/orders").status_code == 200
 
 
 def test_every_response_forbids_frames_and_foreign_scripts(desk):
     for path in ("/orders", "/storage", "/static/desk.js", "/contact-sheet"):
-        answer = httpx.get(f"{desk.url}{path}")
+        answer = desk.get(path)
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
 
 
 def test_no_path_leaves_the_folder_of_static_files(desk):
     for path in ("../pages.py", "..%2Fpages.py", "%2e%2e/pages.py", f"{quote('/etc/passwd', safe='')}"):
-        assert httpx.get(f"{desk.url}/static/{path}").status_code == 404
+        assert desk.get(f"/static/{path}").status_code == 404
 
 
 def test_keys_are_in_no_database_error_and_in_no_public_folder(desk, tmp_path):

@@ -3,7 +3,6 @@
 import itertools
 import threading
 
-import httpx
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -45,9 +44,14 @@ def test_a_merchant_enters_a_url_checks_it_scans_and_sees_the_result(page, local
     for width, scheme in itertools.product((1280, 720, 360), ("light", "dark")):
         looks_right(page, width, scheme)
 
+    s3_server.put(bucket, "in/1003_1.png", PNG)
+    s3_server.delete(bucket, "in/1003_1.pdf")
+    page.find_element(By.XPATH, "//button[text()='Scan now']").click()
+    assert see(page, "#changes", "resolved") == "Problems since the scan before: 0 new, 1 resolved, 0 still open."
+
     page.find_element(By.PARTIAL_LINK_TEXT, "Contact sheet").click()
-    assert see(page, ".card[data-status=fulfilled]", "1001")
-    assert page.execute_script("return [...document.images].filter(i => i.naturalWidth > 0).length") == 2
+    assert see(page, ".card[data-status=fulfilled]", "1003")
+    assert page.execute_script("return [...document.images].filter(i => i.naturalWidth > 0).length") == 1
     page.back()
 
     for path in ("/orders", "/storage"):
@@ -96,9 +100,9 @@ def test_it_works_without_javascript(local_desk, s3_server, bucket):
     saved = local_desk.post("/storage", {"url": s3_server.url(bucket, "in"), **keys})
     assert (saved.status_code, saved.headers["location"]) == (303, "/storage")
     assert local_desk.post("/storage/check").status_code == 303
-    assert "a key pair" in httpx.get(f"{local_desk.url}/storage").text
+    assert "a key pair" in local_desk.get("/storage").text
     local_desk.post("/storage/delete")
-    assert "No storage is set up" in httpx.get(f"{local_desk.url}/storage").text
+    assert "No storage is set up" in local_desk.get("/storage").text
 
 
 @pytest.mark.parametrize("width", [1280, 720, 360])

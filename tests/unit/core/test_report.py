@@ -125,7 +125,7 @@ def test_the_dictionary_holds_everything():
         }
     ]
     assert form["faults"] == [
-        {"part": "ledger", "code": "ledger_failed", "details": {"error": "locked"}, "message": "locked"}
+        {"part": "ledger", "code": "ledger_failed", "details": {"error": "locked"}, "notes": [], "message": "locked"}
     ]
     assert form["requests"] == {"list": 2, "head": 0, "get": 1}
     assert (form["strategy"], form["monthly_cost"]) == ([], None)

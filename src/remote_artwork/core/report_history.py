@@ -1,0 +1,155 @@
+"""Several reports of one location: a report with the outcomes of a later one, and what changed between two reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from remote_artwork.core.report import (
+    NEEDS_PERSON,
+    Fault,
+    FileOutcome,
+    FileStatus,
+    FileTally,
+    ItemOutcome,
+    ScanReport,
+    sorted_items,
+)
+
+Problem = ItemOutcome | Fault
+"""What needs attention: an item that needs a person, or a storage, client or ledger that could not be used."""
+
+
+@frozen(kw_only=True)
+class ReportChanges:
+    """What changed between two reports of one location. A problem is an item that needs a person, or a fault.
+
+    Args:
+        new: Problems of the later report that the earlier one did not have, or had for another reason.
+        resolved: Problems of the earlier report that no longer exist: the item needs no person now, or its order is no
+            longer pending.
+        still_open: Problems of both reports, with the same code, as the later report has them.
+        unknown: Problems of the earlier report that the later scan did not look at, because it was limited to other
+            orders or could not read all of them.
+    """
+
+    new: tuple[Problem, ...] = ()
+    resolved: tuple[Problem, ...] = ()
+    still_open: tuple[Problem, ...] = ()
+    unknown: tuple[Problem, ...] = ()
+
+    def by_code(self) -> dict[str, dict[str, int]]:
+        """How many problems have each code, under ``new``, ``resolved``, ``still_open`` and ``unknown``."""
+        return {name: dict(Counter(problem.code for problem in problems)) for name, problems in self._parts()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The changes as plain JSON values: items and faults as in ``ScanReport.to_dict``."""
+        return {name: [problem.to_dict() for problem in problems] for name, problems in self._parts()}
+
+    def _parts(self) -> Iterable[tuple[str, tuple[Problem, ...]]]:
+        return (
+            ("new", self.new),
+            ("resolved", self.resolved),
+            ("still_open", self.still_open),
+            ("unknown", self.unknown),
+        )
+
+
+def compare(earlier: ScanReport, later: ScanReport) -> ReportChanges:
+    """Which problems are new, resolved, still open, or not known.
+
+    Raises:
+        ValueError: The reports are of two tenants or locations, or in the wrong order.
+    """
+    _check_order(earlier, later)
+    before, after = _problems(earlier), _problems(later)
+    gone = [(key, problem) for key, problem in before.items() if key not in after]
+    seen = {_key(item) for item in later.items}
+    return ReportChanges(
+        new=tuple(problem for key, problem in after.items() if key not in before or before[key].code != problem.code),
+        resolved=tuple(problem for key, problem in gone if key in seen or _covers(later, problem)),
+        still_open=tuple(
+            problem for key, problem in after.items() if key in before and before[key].code == problem.code
+        ),
+        unknown=tuple(problem for key, problem in gone if key not in seen and not _covers(later, problem)),
+    )
+
+
+def merge(earlier: ScanReport, later: ScanReport) -> ScanReport:
+    """The later report, with the outcomes of the earlier one for orders and files that the later scan did not look at.
+
+    Raises:
+        ValueError: The reports are of two tenants or locations, or in the wrong order.
+    """
+    _check_order(earlier, later)
+    newer = {_key(item) for item in later.items}
+    kept = [item for item in earlier.items if _key(item) not in newer and not _covers(later, item)]
+    files, file_counts = _merge_files(earlier, later)
+    return evolve(
+        later,
+        dry_run=earlier.dry_run and later.dry_run,
+        started_at=earlier.started_at,
+        items=sorted_items([*kept, *later.items]),
+        files=files,
+        file_counts=file_counts,
+        coverage="full" if "full" in (earlier.coverage, later.coverage) else "partial",
+        names_seen=max(earlier.names_seen, later.names_seen),
+        requests=dict(Counter(earlier.requests) + Counter(later.requests)),
+        strategy=tuple(dict.fromkeys([*earlier.strategy, *later.strategy])),
+        orders=None
+        if earlier.orders is None or later.orders is None
+        else tuple(sorted({*earlier.orders, *later.orders})),
+    )
+
+
+def _check_order(earlier: ScanReport, later: ScanReport) -> None:
+    for name in ("tenant", "location"):
+        before, after = getattr(earlier, name), getattr(later, name)
+        if before != after:
+            raise ValueError(f"the reports are of two {name}s, {before!r} and {after!r}; compare reports of one")
+    if later.started_at < earlier.started_at:
+        raise ValueError(
+            f"the report of {later.started_at:%Y-%m-%d %H:%M:%S} was given as later than the one of "
+            f"{earlier.started_at:%Y-%m-%d %H:%M:%S}; exchange them"
+        )
+
+
+Key = tuple[str, ...]
+
+
+def _key(problem: Problem) -> Key:
+    """What identifies an item or a fault in several reports."""
+    if isinstance(problem, Fault):
+        return ("fault", problem.part, problem.code)
+    return ("item", problem.order_id, problem.item_number)
+
+
+def _problems(report: ScanReport) -> dict[Key, Problem]:
+    items = [item for item in report.items if item.status in NEEDS_PERSON]
+    problems: list[Problem] = [*report.faults, *items]
+    return {_key(problem): problem for problem in problems}
+
+
+def _covers(later: ScanReport, problem: Problem) -> bool:
+    """Whether the later scan would have reported the problem, or the item, if it still existed."""
+    if isinstance(problem, Fault):
+        return problem.part != "storage" or bool(later.strategy)
+    all_orders_read = not any(fault.part == "client" for fault in later.faults)
+    return all_orders_read and (later.orders is None or problem.order_number in later.orders)
+
+
+def _merge_files(earlier: ScanReport, later: ScanReport) -> tuple[tuple[FileOutcome, ...], Mapping[FileStatus, int]]:
+    """The unmatched files and their number. The earlier scan's are kept unless the later one saw the file, or all."""
+    if later.coverage == "full":
+        return later.files, later.file_counts
+    judged_again = {file.name for file in later.files}.union(*(item.files for item in later.items))
+    kept = [file for file in earlier.files if file.name not in judged_again]
+    counts = Counter(earlier.file_counts) + Counter(later.file_counts)
+    counts.subtract(file.status for file in earlier.files if file.name in judged_again)
+    merged = FileTally()
+    for file in (*kept, *later.files):
+        merged.add(file)
+    return merged.examples(), {status: counts[status] for status in FileStatus if counts[status]}
