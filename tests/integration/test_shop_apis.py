@@ -93,6 +93,22 @@ class TestGelato:
         assert statuses(report) == {("1001", "1"): "fulfilled"}
         assert [each["type"] for each in gelato.orders[order_id]["items"][0]["files"]] == ["front", "back"]
 
+    def test_no_order_is_skipped_if_others_leave_the_list_between_two_pages(self, gelato):
+        for number in range(250):
+            gelato.add(str(number), "1")
+        search = gelato._search
+
+        def leaving(body):
+            if body["offset"] >= 100:
+                confirmed = [each for each in gelato.orders.values() if int(each["orderReferenceId"]) < 30]
+                for order in confirmed:
+                    order["fulfillmentStatus"] = "created"
+            return search(body)
+
+        gelato._search = leaving
+        found = {order.number for order in gelato_client(gelato).pending_orders()}
+        assert found >= {str(number) for number in range(30, 250)}
+
     def test_all_pages_of_a_search_are_read_once_each(self, gelato):
         for number in range(250):
             gelato.add(str(number), "1", status="pending_approval" if number % 2 else "draft")
@@ -299,6 +315,22 @@ class TestWooCommerce:
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 230
         assert len(woocommerce.requests) == 3
 
+    def test_no_order_is_skipped_if_others_leave_the_list_between_two_pages(self, woocommerce):
+        for number in range(230):
+            woocommerce.add(str(number), 1)
+        page = woocommerce._page
+
+        def leaving(query):
+            if query["offset"] != ["0"]:
+                for order in woocommerce.orders.values():
+                    if int(order["number"]) < 30:
+                        order["status"] = "processing"
+            return page(query)
+
+        woocommerce._page = leaving
+        found = {order.number for order in woocommerce_client(woocommerce).pending_orders()}
+        assert found >= {str(number) for number in range(30, 230)}
+
     @pytest.mark.parametrize("total", [None, "many", "0", "100", "-5", "99999"])
     def test_no_order_is_lost_if_the_total_is_wrong(self, woocommerce, total):
         for number in range(230):
@@ -313,7 +345,7 @@ class TestWooCommerce:
         page = woocommerce._page
         woocommerce._page = lambda query: page({**query, "per_page": ["10"]})
         assert len(list(woocommerce_client(woocommerce).pending_orders())) == 30
-        assert len(woocommerce.requests) == 3
+        assert len(woocommerce.requests) == 4, "each page begins with the last order of the page before"
 
     def test_a_line_without_artwork_is_not_changed(self, woocommerce, files, scanner_of):
         woocommerce.add("1001", 11, 12)

@@ -294,10 +294,10 @@ class WooCommerceApi(ShopApi):
         return 200, copy.deepcopy(order), {}
 
     def _page(self, query: dict[str, list[str]]) -> Answer:
-        [status], [size], [page] = query["status"], query["per_page"], query["page"]
+        [status], [size], [offset] = query["status"], query["per_page"], query["offset"]
         assert int(size) <= 100
         found = [each for each in self.orders.values() if each["status"] == status]
-        start = (int(page) - 1) * int(size)
+        start = int(offset)
         return 200, found[start : start + int(size)], {"X-WP-Total": str(len(found))}
 
     def _put(self, order: dict[str, Any], body: Any) -> None:

@@ -10,8 +10,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.api import (
+    Page,
     Placements,
     ShopApi,
+    hide_keys,
+    iter_by_offset,
     iter_orders,
     parse_item,
     parse_text,
@@ -28,7 +31,7 @@ from remote_artwork.core.orders import (
     Recovery,
     UnreadableOrder,
 )
-from remote_artwork.errors import ClientError, ConfigurationError, NotPending
+from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 API_URL = "https://order.gelatoapis.com"
@@ -80,6 +83,7 @@ class GelatoClient:
     calls_per_second: float | None = None
     """Gelato documents HTTP 429, but no number of requests. Set it if your account has a limit."""
 
+    @hide_keys
     def __init__(
         self,
         api_key: str,
@@ -90,11 +94,7 @@ class GelatoClient:
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        try:
-            self._api = ShopApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
-        except ConfigurationError as error:
-            del api, api_key  # error reporters show the variables of each frame
-            raise error.with_traceback(None) from None
+        self._api = ShopApi(api, headers={"X-API-KEY": api_key}, timeout=timeout, retry=retry)
         self._placements = placements
         self._stores = tuple(stores)
 
@@ -104,34 +104,22 @@ class GelatoClient:
     def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
         """Searches, then reads each order, because search results contain no items."""
         return iter_orders(
-            (order_id, number, partial(self._get_order, order_id, wait_if_limited=True))
-            for order_id, number in self._search()
+            (str(found["id"]), _number(found), partial(self._get_order, str(found["id"]), wait_if_limited=True))
+            for found in iter_by_offset(self._search, size=PAGE_SIZE)
         )
 
-    def _search(self) -> Iterator[tuple[str, str | None]]:
-        """Id and number of each pending order."""
-        query: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE_SIZE}
+    def _search(self, offset: int) -> Page:
+        """A page of pending orders, without their items."""
+        query: dict[str, Any] = {"fulfillmentStatuses": list(PENDING), "limit": PAGE_SIZE, "offset": offset}
         if self._stores:
             query["storeIds"] = list(self._stores)
-        seen: set[str] = set()
-        offset = 0
-        while True:  # a short page is not always the last one
-            results = self._api.read("POST", "/v4/orders:search", json={**query, "offset": offset}).json()
-            page = {str(result["id"]): _number(result) for result in results.get("orders", ())}
-            if seen.issuperset(page):
-                return
-            for order_id, number in page.items():
-                if order_id not in seen:
-                    yield order_id, number
-            seen.update(page)
-            offset += len(page)
+        return Page(self._api.read("POST", "/v4/orders:search", json=query).json().get("orders", ()))
 
     def get_order(self, order_id: str) -> Order:
-        """Reads one order.
+        """Reads one order. It does not wait for a rate limit: the scan lets all its workers wait.
 
         Raises:
             OrderGone: Gelato does not know the order.
-            RateLimited: Too many requests. It is not waited for here: the scan lets all its workers wait.
             InvalidOrder: Gelato's response is not a valid order.
         """
         return self._get_order(order_id, wait_if_limited=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,17 +9,19 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from remote_artwork.clients.api import (
+    Page,
     Placements,
-    Response,
     ShopApi,
+    hide_keys,
+    iter_by_offset,
     iter_orders,
+    one_file,
     parse_item,
     parse_text,
     parsing,
     require_pending,
 )
 from remote_artwork.core.orders import (
-    DEFAULT_PLACEMENTS,
     Artwork,
     ArtworkByItem,
     Attaching,
@@ -30,7 +31,7 @@ from remote_artwork.core.orders import (
     Recovery,
     UnreadableOrder,
 )
-from remote_artwork.errors import ConfigurationError, ItemNotFound
+from remote_artwork.errors import ItemNotFound
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.retry import RetryPolicy
 
@@ -45,19 +46,10 @@ KEY_META = "_remote_artwork_key"
 
 _STATES = {
     "on-hold": OrderState.PENDING,
-    "processing": OrderState.FULFILLED,
-    "completed": OrderState.FULFILLED,
-    "cancelled": OrderState.CANCELLED,
-    "refunded": OrderState.CANCELLED,
-    "failed": OrderState.CANCELLED,
-    "trash": OrderState.CANCELLED,
+    **dict.fromkeys(("processing", "completed"), OrderState.FULFILLED),
+    **dict.fromkeys(("cancelled", "refunded", "failed", "trash"), OrderState.CANCELLED),
 }
 """``status`` → state. Any other status, such as one of a plug-in, is ``OTHER``."""
-
-
-def one_file(_line: Mapping[str, Any]) -> Sequence[str]:
-    """One file for every line item."""
-    return DEFAULT_PLACEMENTS
 
 
 class WooCommerceClient:
@@ -95,6 +87,7 @@ class WooCommerceClient:
     """Set it to True where no plug-in numbers the orders: WooCommerce's own numbers are ids. Then orders are sent even
     if a later page of the list cannot be read."""
 
+    @hide_keys
     def __init__(
         self,
         url: str,
@@ -107,11 +100,7 @@ class WooCommerceClient:
         network: NetworkPolicy | None = None,
     ) -> None:
         base_url, auth = f"{url.rstrip('/')}/wp-json/wc/v3", (consumer_key, consumer_secret)
-        try:
-            self._api = ShopApi(base_url, auth=auth, timeout=timeout, retry=retry, network=network)
-        except ConfigurationError as error:
-            del url, base_url, consumer_key, consumer_secret, auth  # error reporters show the variables of each frame
-            raise error.with_traceback(None) from None
+        self._api = ShopApi(base_url, auth=auth, timeout=timeout, retry=retry, network=network)
         self._placements = placements
 
     def __repr__(self) -> str:
@@ -119,30 +108,26 @@ class WooCommerceClient:
 
     def pending_orders(self) -> Iterator[Order | UnreadableOrder]:
         """Reads page by page, oldest order first."""
-        return iter_orders(
-            (str(each["id"]), str(each.get("number") or ""), partial(self._parse, each)) for each in self._list()
-        )
+        found = iter_by_offset(self._list, size=PAGE_SIZE)
+        return iter_orders((str(o["id"]), str(o.get("number") or ""), partial(self._parse, o)) for o in found)
 
-    def _list(self) -> Iterator[Mapping[str, Any]]:
-        query: dict[str, str | int] = {"status": "on-hold", "per_page": PAGE_SIZE, "orderby": "id", "order": "asc"}
-        seen: set[int] = set()
-        for page in itertools.count(1):
-            response = self._api.read("GET", "/orders", params={**query, "page": page})
-            orders = response.json()
-            new = [order for order in orders if order["id"] not in seen]
-            if not new:
-                return  # orders have left the list since its first page
-            yield from new
-            seen.update(order["id"] for order in new)
-            if len(orders) < PAGE_SIZE and len(seen) >= _total(response):
-                return
+    def _list(self, offset: int) -> Page:
+        query: dict[str, str | int] = {
+            "status": "on-hold",
+            "per_page": PAGE_SIZE,
+            "orderby": "id",
+            "order": "asc",
+            "offset": offset,
+        }
+        response = self._api.read("GET", "/orders", params=query)
+        total = response.headers.get("x-wp-total", "")  # missing, or too low, if a cache answers
+        return Page(response.json(), total=int(total) if total.isdecimal() else None)
 
     def get_order(self, order_id: str) -> Order:
-        """Reads one order.
+        """Reads one order. It does not wait for a rate limit: the scan lets all its workers wait.
 
         Raises:
             OrderGone: The shop does not know the order.
-            RateLimited: Too many requests. It is not waited for here: the scan lets all its workers wait.
             InvalidOrder: The shop's response is not a valid order.
         """
         return self._parse(self._read(order_id))
@@ -207,12 +192,6 @@ class WooCommerceClient:
         )
 
 
-def _total(response: Response) -> int:
-    """The number of orders in the list; 0 if a cache removed the header. A cached header may be too low."""
-    total = response.headers.get("x-wp-total", "")
-    return int(total) if total.isdecimal() else 0
-
-
 def _path(order_id: str) -> str:
     return f"/orders/{quote(order_id, safe='')}"
 
@@ -226,13 +205,6 @@ def _metadata(content: Mapping[str, Any], key: str) -> str | None:
 
 
 def _stored(artwork: Artwork, idempotency_key: str) -> Mapping[str, Any]:
-    return {
-        "name": artwork.name,
-        "url": artwork.url,
-        "expires_at": artwork.expires_at and artwork.expires_at.isoformat(),
-        "placement": artwork.placement,
-        "media_type": artwork.media_type,
-        "size": artwork.size,
-        "version": artwork.version,
-        "key": idempotency_key,
-    }
+    fields = ("name", "url", "placement", "media_type", "size", "version")
+    expires_at = artwork.expires_at and artwork.expires_at.isoformat()
+    return {**{name: getattr(artwork, name) for name in fields}, "expires_at": expires_at, "key": idempotency_key}

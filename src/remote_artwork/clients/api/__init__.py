@@ -9,6 +9,7 @@ from remote_artwork.clients.api.keys import hide_keys
 from remote_artwork.clients.api.orders import (
     Placements,
     iter_orders,
+    one_file,
     parse_item,
     parse_text,
     parsing,
@@ -41,6 +42,7 @@ __all__ = [
     "iter_by_offset",
     "iter_orders",
     "iter_since",
+    "one_file",
     "parse_connection",
     "parse_item",
     "parse_text",

@@ -13,6 +13,11 @@ Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 """Receives an item as the API sends it, and returns the placements that need a file; none if it needs no artwork."""
 
 
+def one_file(_item: Mapping[str, Any]) -> Sequence[str]:
+    """One file for every item."""
+    return DEFAULT_PLACEMENTS
+
+
 def iter_orders(
     orders: Iterable[tuple[str, str | None, Callable[[], Order]]],
 ) -> Iterator[Order | UnreadableOrder]:
