@@ -35,8 +35,7 @@ from remote_artwork.errors import ItemNotFound
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.retry import RetryPolicy
 
-PAGE_SIZE = 100
-"""Orders in one page; the API's maximum."""
+PAGE_SIZE = 100  # the API's maximum
 
 ARTWORK_META = "_remote_artwork"
 """Metadata field of a line item: the list of its files. The underscore hides it from customers."""
@@ -82,7 +81,7 @@ class WooCommerceClient:
     """How many calls may run at once. Each request has its own connection. A small WordPress server works on about as
     many requests at once; the scan makes fewer calls if the shop becomes slower."""
     calls_per_second: float | None = None
-    """The API has no limit of its own, but your host may have one. Attaching and confirming send two requests each."""
+    """Your host may have a limit; the API has none. Attaching and confirming send two requests each."""
     numbers_unique: bool = False
     """Set it to True where no plug-in numbers the orders: WooCommerce's own numbers are ids. Then orders are sent even
     if a later page of the list cannot be read."""
@@ -165,30 +164,25 @@ class WooCommerceClient:
         return order.id
 
     def _read_pending(self, order_id: str) -> Mapping[str, Any]:
-        """Reads an order that is about to be changed. A change of status would reopen a completed order.
-
-        Raises:
-            AlreadyFulfilled, NotPending: The order is not pending.
-        """
-        content = self._read(order_id)
+        """Reads an order that is about to be changed, because a change of status would reopen a completed order."""
+        content: Mapping[str, Any] = self._read(order_id)
         require_pending(_state(content), f"the order has the status {content.get('status')} in the shop")
         return content
 
-    def _read(self, order_id: str) -> Mapping[str, Any]:
-        content: Mapping[str, Any] = self._api.read("GET", _path(order_id), wait_if_limited=False).json()
-        return content
+    def _read(self, order_id: str) -> Any:
+        return self._api.read("GET", _path(order_id), wait_if_limited=False).json()
 
     @parsing()
     def _parse(self, content: Mapping[str, Any]) -> Order:
-        created_at = content.get("date_created_gmt")
-        lines = content.get("line_items") or ()
+        created_at, lines = content.get("date_created_gmt"), content.get("line_items") or ()
+        keys = (str(each["value"]) for each in content.get("meta_data") or () if each.get("key") == KEY_META)
         return Order(
             parse_text(content.get("number")),
             [parse_item(line, number="id", placements=self._placements) for line in lines],
             id=parse_text(content.get("id")),
             state=_state(content),
             created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC) if created_at else None,
-            fulfillment_key=_metadata(content, KEY_META),
+            fulfillment_key=next(keys, None),
         )
 
 
@@ -198,10 +192,6 @@ def _path(order_id: str) -> str:
 
 def _state(content: Mapping[str, Any]) -> OrderState:
     return _STATES.get(str(content.get("status")), OrderState.OTHER)
-
-
-def _metadata(content: Mapping[str, Any], key: str) -> str | None:
-    return next((str(each["value"]) for each in content.get("meta_data") or () if each.get("key") == key), None)
 
 
 def _stored(artwork: Artwork, idempotency_key: str) -> Mapping[str, Any]:
