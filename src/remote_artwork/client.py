@@ -322,7 +322,7 @@ class Ledger(Protocol):
             file_names: Selects orders that have a file of these names, or with these ``path_key``, in ``used_files``,
                 and what ``forget`` kept of such orders. A file has a name if ``file_key`` of the name is one of its
                 ``lookup_keys``.
-            unresolved: Selects orders with an unresolved call (``UNRESOLVED_STATES``).
+            unresolved: Selects orders with an unresolved call (``OrderRecord.is_unresolved``).
             state: Returns only orders in this state.
         """
 
@@ -330,9 +330,10 @@ class Ledger(Protocol):
         """Records one complete scan of the tenant, and deletes rows of orders that are no longer pending.
 
         A row is deleted if its order was not in ``still_pending`` for ``silent_scans`` scans in a row and for
-        ``min_age``, and the row did not change during that time. Rows of unresolved calls (``fulfill_intent``,
-        ``uncertain``) are kept. Of a row with ``used_files``, the ledger keeps a record with its key, its number, its
-        last state and these files for good, with ``forgotten=True``. Only ``find`` by ``file_names`` returns it.
+        ``min_age``, and the row did not change during that time. Rows of unresolved calls
+        (``OrderRecord.is_unresolved``) are kept. Of a row with ``used_files``, the ledger keeps a record with its key,
+        its number, its last state and these files for good, with ``forgotten=True``. Only ``find`` by ``file_names``
+        returns it.
 
         Returns:
             The number of orders deleted.

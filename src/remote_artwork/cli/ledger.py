@@ -21,11 +21,10 @@ from remote_artwork.cli.output import finish
 from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import (
     DEFAULT_TENANT,
-    UNRESOLVED_STATES,
     FulfillState,
     OrderRecord,
-    OrderStep,
     resolve_command,
+    steps_of_person,
 )
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
@@ -130,10 +129,9 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
             advance_one(book, lease, release=True)
             raise
         after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
-        receipt = lease.record.receipt if fulfilled else None
         why = reason("resolved_by_person", person=person)
-        step = OrderStep(before=lease.record.state, after=after, receipt=receipt, reason=why, settled_by=person)
-        advance_one(book, lease, [step], release=True)
+        steps = steps_of_person(lease.record, fulfilled=fulfilled, person=person, because=why)
+        advance_one(book, lease, steps, release=True)
         typer.echo(f"The ledger now records order {number} as {after}.")
         return 0
 
@@ -168,8 +166,7 @@ def _find_uncertain(records: Iterable[OrderRecord], number: str, selection: Mapp
     found = [
         record
         for record in records
-        if record.state in UNRESOLVED_STATES
-        and all(getattr(record.key, name) == value for name, value in selection.items())
+        if record.is_unresolved and all(getattr(record.key, name) == value for name, value in selection.items())
     ]
     if len(found) == 1:
         return found[0]
@@ -191,7 +188,7 @@ def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) ->
     Raises:
         ConfigurationError: The order cannot be resolved now. The message says when to try again.
     """
-    if record.state not in UNRESOLVED_STATES:
+    if not record.is_unresolved:
         raise ra.ConfigurationError(
             f"a scan has just resolved order {number}; the ledger now records it as {record.state}"
         )

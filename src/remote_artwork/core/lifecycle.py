@@ -54,15 +54,15 @@ ITEM_TRANSITIONS: Mapping[ItemState | None, frozenset[ItemState]] = {
 file can be replaced at any time."""
 
 ORDER_TRANSITIONS: Mapping[FulfillState, frozenset[FulfillState]] = {
-    _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED}),
+    _F.OPEN: frozenset({_F.FULFILL_INTENT, _F.CANCELLED, _F.UNCERTAIN}),
     _F.FULFILL_INTENT: frozenset({_F.FULFILL_INTENT, _F.FULFILLED, _F.UNCERTAIN, _F.OPEN, _F.CANCELLED}),
     _F.UNCERTAIN: frozenset({_F.FULFILLED, _F.OPEN}),
     _F.FULFILLED: frozenset({_F.UNCERTAIN}),
     _F.CANCELLED: frozenset({_F.OPEN}),
 }
 """State of an order → the states that may follow. The first claim creates the row in state ``open``. A call that had no
-effect leads back to ``open``. Each attempt records its own ``fulfill_intent``, so the age of the intent is the age of
-the last attempt."""
+effect leads back to ``open``. An ``open`` order becomes ``uncertain`` if a person must check what an attach call did.
+Each attempt records its own ``fulfill_intent``, so the age of the intent is the age of the last attempt."""
 
 VERIFIED_STATES = frozenset({ItemState.VERIFIED, ItemState.ATTACH_INTENT, ItemState.ATTACHED})
 """States of an item whose files passed the checks."""
@@ -247,6 +247,17 @@ class OrderRecord:
     sent_files: tuple[FileRecord, ...] = ()
     attached_files: tuple[FileRecord, ...] = ()
     forgotten: bool = False
+
+    @property
+    def attach_unresolved(self) -> bool:
+        """Whether an attach call may have had its effect, and its answer is not known. No ``fulfill`` call is."""
+        states = (item.state for item in self.items.values())
+        return self.state is FulfillState.OPEN and ItemState.ATTACH_INTENT in states
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether the outcome of a call is unknown. A ledger never deletes such a row."""
+        return self.state in UNRESOLVED_STATES or self.attach_unresolved
 
     @property
     def used_files(self) -> tuple[FileRecord, ...]:
@@ -524,6 +535,29 @@ def _shows(record: OrderRecord, steps: Iterable[Step]) -> bool:
         and step.call_limit in (None, record.call_limit)
         for step in order
     )
+
+
+def steps_of_person(record: OrderRecord, *, fulfilled: bool, person: str, because: Reason) -> tuple[Step, ...]:
+    """The steps with which a person records the outcome of an unresolved order.
+
+    Args:
+        record: The row of the order.
+        fulfilled: Whether the shop shows the order as fulfilled. Otherwise a scan sends it.
+        person: Who says so.
+        because: The reason that the row shows.
+    """
+    after = FulfillState.FULFILLED if fulfilled else FulfillState.OPEN
+    attached = ItemState.ATTACHED if fulfilled else ItemState.VERIFIED
+    items = [
+        ItemStep(item_number=number, before=row.state, after=attached, files=row.files, checks=row.checks)
+        for number, row in record.items.items()
+        if row.state is ItemState.ATTACH_INTENT
+    ]
+    in_doubt = FulfillState.UNCERTAIN if record.state is FulfillState.OPEN else record.state
+    first = [OrderStep(before=record.state, after=in_doubt)] if record.state is FulfillState.OPEN else []
+    receipt = record.receipt if fulfilled else None
+    last = OrderStep(before=in_doubt, after=after, receipt=receipt, reason=because, settled_by=person)
+    return (*items, *first, last)
 
 
 DEFAULT_TENANT = "default"

@@ -149,11 +149,17 @@ class OrderPlan:
         return bool(required) and all(planned.status in HAS_FILES for planned in required)
 
     @property
+    def follows_attach(self) -> bool:
+        """Whether the shop no longer lists the order, and an attach call for it has no known outcome."""
+        unlisted = self.order.state is not OrderState.PENDING
+        return unlisted and self.record is not None and self.record.attach_unresolved
+
+    @property
     def has_work(self) -> bool:
         """Whether a scan can do anything: check, attach or send files, or resolve an unknown call."""
         if self.held:
             return False
-        if self.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment:
+        if self.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment or self.follows_attach:
             return True
         return self.complete or any(
             planned.status is ItemStatus.MATCHED and not self._is_idle(planned) for planned in self.items
@@ -252,7 +258,7 @@ class Planner:
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one order; ``record`` is its ledger row, None if there is none."""
         given, record = record, record or OrderRecord(key=key, order_number=order.number)
-        decided = self._decided_by_ledger(record)
+        decided = self._decided_by_ledger(record, listed=order.state is OrderState.PENDING)
         # The call stays unresolved even if the order was edited since and no item needs artwork any more.
         unresolved = record.state in UNRESOLVED_STATES and not any(item.requires_artwork for item in order.items)
         items: list[ItemPlan] = []
@@ -282,7 +288,9 @@ class Planner:
             used_by=self.used_by,
         )
 
-    def _decided_by_ledger(self, record: OrderRecord) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
+    def _decided_by_ledger(
+        self, record: OrderRecord, *, listed: bool
+    ) -> tuple[ItemStatus, Reason, *tuple[Reason, ...]] | None:
         """Status, reason and notes, if the ledger alone decides them; the files do not matter then."""
         if record.state is FulfillState.FULFILLED:
             if record.is_stale_fulfillment(self.call_limit):
@@ -294,6 +302,8 @@ class Planner:
             return ItemStatus.UNCERTAIN, because, resolve_note(record.key, record.order_number)
         if record.state is FulfillState.FULFILL_INTENT:
             return ItemStatus.UNCERTAIN, reason("call_unresolved")
+        if record.attach_unresolved and not listed:
+            return ItemStatus.UNCERTAIN, reason("attach_unresolved")
         return None
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:

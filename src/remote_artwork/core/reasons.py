@@ -152,6 +152,29 @@ SENDING = {
     "file_rejected": "{file}: {finding:finding}",
     "artwork_rejected": "the shop refused the artwork: {error}",
     "attach_outcome_unknown": "it is not known whether it was attached ({error}); the next scan attaches it again",
+    "attach_unresolved": (
+        "it is not known whether its artwork was attached, and the shop no longer lists it as pending; the next scan "
+        "reads it"
+    ),
+    "attach_in_doubt_refused": (
+        "the shop no longer accepts it ({error}), and it is not known whether an earlier call attached its artwork; "
+        "the next scan reads it"
+    ),
+    "not_listed_after_attach": (
+        "it is not known whether its artwork was attached; it is pending, but the shop's list does not include it, so "
+        "the next scan reads it again"
+    ),
+    "not_pending_after_attach": (
+        "it is not known whether its artwork was attached, and its state in the shop is now {state}; nothing was sent; "
+        "once it is pending again, the next scan attaches its artwork again and sends it"
+    ),
+    "fulfilled_after_attach": (
+        "it was fulfilled elsewhere ({fulfiller:word}), and it is not known whether its artwork was attached before"
+    ),
+    "order_gone_after_attach": (
+        "it is not known whether its artwork was attached, and the shop no longer knows the order"
+    ),
+    "approved_again_after_attach": "the order was approved again; the new approval is processed instead",
     "attach_not_recorded": (
         "artwork was attached, but the ledger did not record it ({error}); it is attached again before the order is "
         "sent"

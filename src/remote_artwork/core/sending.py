@@ -183,6 +183,32 @@ def _resend(recovery: Recovery, *, same_files: bool | None) -> Decision:
     return Decision(Action.REOPEN, reason("call_had_no_effect"), ItemStatus.MATCHED)
 
 
+def resolve_unknown_attach(record: OrderRecord, order: Order | None) -> Decision:  # noqa: PLR0911 - one for each case
+    """What to do about an order that does not wait any more, after an attach call without a known outcome.
+
+    The call itself may be the cause: a shop may be unable to end its own edit of the order. An attach call prints
+    nothing, so the order is sent once the shop lists it as pending again.
+
+    Args:
+        record: The ledger's row, with ``attach_unresolved``.
+        order: The order as the shop has it now; None when the shop does not know it.
+    """
+    if order is None:
+        return Decision(Action.NEEDS_PERSON, reason("order_gone_after_attach"))
+    if order.approval != record.key.approval:
+        return Decision(Action.CANCEL, reason("approved_again_after_attach"))
+    who = fulfiller(order, record.key)
+    if order.state is OrderState.FULFILLED and (record.intent_age is not None or carries_our_key(order, record.key)):
+        return Decision(Action.RECORD_FULFILLED, reason("fulfilled_after_earlier_call", fulfiller=who))
+    if order.state is OrderState.FULFILLED:
+        return Decision(Action.NEEDS_PERSON, reason("fulfilled_after_attach", fulfiller=who))
+    if order.state is OrderState.CANCELLED:
+        return Decision(Action.CANCEL, reason("cancelled_not_fulfilled"))
+    if order.state is OrderState.PENDING:
+        return Decision(Action.WAIT, reason("not_listed_after_attach"))
+    return Decision(Action.WAIT, reason("not_pending_after_attach", state=str(order.state)))
+
+
 def before_sending(  # noqa: PLR0911 - each case returns its decision
     record: OrderRecord, order: Order | None, *, same_work: bool
 ) -> Decision:

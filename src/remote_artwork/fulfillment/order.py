@@ -34,7 +34,7 @@ def process_order(services: Dependencies, session: OrderSession) -> Sequence[Ste
     except Stop:
         pass
     except NotTried as error:
-        status = error.status if session.state is FulfillState.OPEN else ItemStatus.UNCERTAIN
+        status = ItemStatus.UNCERTAIN if session.follows_call else error.status
         session.set_unfinished(status, error.because)
         if isinstance(error.__cause__, RateLimited):
             session.failures.append(error.__cause__)
@@ -99,6 +99,10 @@ class _Order:
         raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
 
     @property
+    def _is_listed(self) -> bool:
+        return self.session.plan.order.state is OrderState.PENDING
+
+    @property
     def _attaches(self) -> bool:
         return self.services.client.attaching is Attaching.SEPARATE
 
@@ -120,10 +124,14 @@ class _Order:
             case FulfillState.FULFILL_INTENT:
                 UnknownCallResolver(self.services, session, self.shop).run()
                 raise Stop
-            case FulfillState.CANCELLED:
+            case FulfillState.CANCELLED if self._is_listed:
                 session.defer(session.order_step(FulfillState.OPEN, reason=reason("pending_again")))
-            case FulfillState.OPEN:
+            case FulfillState.OPEN if self._is_listed:
                 pass
+            case _:
+                if session.lease.record.attach_unresolved:
+                    self.shop.resolve_attach()
+                raise Stop
 
     def _verify_receipt(self) -> None:
         """Mark an order uncertain that the shop still lists as pending, long after its receipt.

@@ -106,6 +106,8 @@ class OrderSession:
         rows: The ledger's rows of its items, after the steps that are still to be written.
         calls: What is known of its ``fulfill`` calls.
         attaching: Numbers of the items whose attach call was started and has no recorded end.
+        unknown_attaches: Numbers of the items for which an attach call, of this scan or an earlier one, may have had
+            its effect, and no later call has set their artwork.
         unanswered: The error of the shop's last call, when its outcome is unknown.
         receipt: What the shop returned from ``fulfill``.
         released: Whether the lease was given back.
@@ -127,6 +129,7 @@ class OrderSession:
     rows: dict[str, ItemRecord] = field(init=False)
     calls: FulfillCalls = field(init=False)
     attaching: set[str] = field(factory=set)
+    unknown_attaches: set[str] = field(factory=set, init=False)
     unanswered: OutcomeUnknown | None = None
     receipt: str | None = None
     released: bool = False
@@ -149,12 +152,18 @@ class OrderSession:
         self.state = lease.record.state
         self.calls = FulfillCalls.of(lease.record)
         self.rows = dict(lease.record.items)
+        self.unknown_attaches = {number for number, row in self.rows.items() if row.state is ItemState.ATTACH_INTENT}
         self._deferred = []
 
     @property
     def required(self) -> list[ItemPlan]:
         """The items that need artwork; all items when none needs any now, but the order was sent with some."""
         return [item for item in self.plan.items if item.item.requires_artwork] or list(self.plan.items)
+
+    @property
+    def follows_call(self) -> bool:
+        """Whether the order is processed to resolve a call of an earlier scan."""
+        return self.state is not FulfillState.OPEN or self.plan.follows_attach
 
     def item_step(self, number: str, after: ItemState, *, reason: Reason | None = None, checks: str = "") -> ItemStep:
         """The step of one item from its state, with its files; ``checks`` are the row's unless given."""

@@ -27,6 +27,7 @@ from remote_artwork.core.sending import (
     before_sending,
     fulfiller,
     refusal_resolves,
+    resolve_unknown_attach,
 )
 from remote_artwork.core.text import redact_error
 from remote_artwork.errors import (
@@ -154,14 +155,18 @@ class ShopSession:
             self._withdraw_attach(intended)
             raise session.stop(ItemStatus.MATCHED, reason("call_not_started")) from None
         except OutcomeUnknown as error:
+            session.unknown_attaches.add(number)
             session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
             return False
         except ClientError as error:
+            if isinstance(error, ArtworkRejected):  # the shop works on the order, so no edit of ours keeps it
+                session.unknown_attaches.discard(number)
             self._withdraw_attach(intended)
             if session.state is FulfillState.FULFILL_INTENT:
                 raise self._retry_refused(error) from error
             self._report_refusal(error, items=[plan])
             return False
+        session.unknown_attaches.discard(number)
         session.defer(session.item_step(number, ItemState.ATTACHED))
         because = reason("attached", files=[file.name for file in row.files])
         waits = [note for note in plan.notes if note.code == "order_waits"]
@@ -169,15 +174,27 @@ class ShopSession:
         return True
 
     def _withdraw_attach(self, numbers: Sequence[str]) -> None:
-        """Take back the intents for these items; no call for them has an effect or may have one."""
+        """Take back the intents for these items, but for those whose earlier call may have had its effect."""
         session = self.session
         session.defer(
             *(
                 session.item_step(number, ItemState.VERIFIED)
                 for number in numbers
-                if session.rows[number].state is ItemState.ATTACH_INTENT
+                if session.rows[number].state is ItemState.ATTACH_INTENT and number not in session.unknown_attaches
             )
         )
+
+    def resolve_attach(self) -> None:
+        """Read an order that the shop no longer lists, after an attach call without a known outcome.
+
+        Raises:
+            Stop: The shop could not be asked.
+        """
+        order = self.look_up()
+        decision = resolve_unknown_attach(self.session.lease.record, order)
+        if order is not None and decision.action is Action.RECORD_FULFILLED:
+            self.session.defer(self.session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
+        self.carry_out(decision)
 
     def _intend_attach(self, numbers: Sequence[str]) -> None:
         session = self.session
@@ -308,7 +325,8 @@ class ShopSession:
                 self.session.advance(self.session.order_step(FulfillState.OPEN, reason=because), release=True)
                 self.session.set_required(decision.status, because)
             case _:
-                self.session.set_required(decision.status, because)
+                note = [resolve_note(self.session.plan.key, self.session.plan.order.number)]
+                self.session.set_required(decision.status, because, *(note if self.session.plan.follows_attach else []))
 
     def _send(self, order: Order, artworks: ArtworkByItem) -> str | None:
         session = self.session
@@ -415,8 +433,7 @@ class ShopSession:
 
     def _stop_unread(self, error: ClientError) -> Stop:
         self.session.failures.append(error)
-        sent = self.session.state is not FulfillState.OPEN
-        status = ItemStatus.UNCERTAIN if sent else ItemStatus.FAILED
+        status = ItemStatus.UNCERTAIN if self.session.follows_call else ItemStatus.FAILED
         return self.session.stop(status, reason("order_not_read", error=str(error)))
 
     def _get_order(self) -> Order:
@@ -464,6 +481,8 @@ class ShopSession:
         """
         session = self.session
         if isinstance(error, OrderGone | NotPending | AlreadyFulfilled):
+            if session.unknown_attaches:
+                raise session.stop(ItemStatus.UNCERTAIN, reason("attach_in_doubt_refused", error=str(error))) from error
             self.cancel(reason("no_longer_accepted", error=str(error)))
             raise Stop from error
         status, because, refused = ItemStatus.FAILED, reason("shop_refused", error=str(error)), list(items)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import (
-    UNRESOLVED_STATES,
     FulfillState,
     Lease,
     LedgerWrite,
@@ -130,7 +129,7 @@ class MemoryLedger:
                 or key.order_id in ids
                 or row.record.order_number in numbers
                 or _has_used_any(row.record, files)
-                or (unresolved and row.record.state in UNRESOLVED_STATES)
+                or (unresolved and row.record.is_unresolved)
             ]
             found += [record for record in self._forgotten if _has_used_any(record, files)]
             return [record for record in found if record.key.tenant == tenant and state in (None, record.state)]
@@ -157,7 +156,7 @@ class MemoryLedger:
                 and row.seen_at <= now - min_age
                 and row.record.updated_at is not None
                 and row.record.updated_at <= now - min_age
-                and row.record.state not in UNRESOLVED_STATES
+                and not row.record.is_unresolved
                 and (row.owner is None or row.lease_until <= now)
             ]
             for key in forgotten:

@@ -82,8 +82,17 @@ items: Table = Table(
         name="remote_artwork_item_of_order",
         ondelete="CASCADE",
     ),
+    Index(
+        "remote_artwork_item_attaching",
+        "tenant",
+        "order_id",
+        "approval",
+        sqlite_where=text("state = 'attach_intent'"),
+        postgresql_where=text("state = 'attach_intent'"),
+    ),
 )
-"""One row for each item of an order. ``files`` is a list of file records; ``reason`` is JSON or empty."""
+"""One row for each item of an order. ``files`` is a list of file records; ``reason`` is JSON or empty. The index finds
+the items whose attach call has no known outcome."""
 
 used_files: Table = Table(
     "remote_artwork_used_file",

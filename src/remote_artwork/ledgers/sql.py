@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from attrs import field, frozen
-from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.engine import URL, Connection, Engine
 
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     FulfillState,
+    ItemState,
     Lease,
     LedgerWrite,
     OrderClaim,
@@ -280,6 +281,7 @@ class SqlLedger:
                     orders.c.seen_at <= before,
                     orders.c.seen_in_scan <= _scans_of(tenant) - max(1, silent_scans),
                     orders.c.state.not_in(sorted(UNRESOLVED_STATES)),
+                    ~((orders.c.state == FulfillState.OPEN) & _has_attach_intent()),
                     or_(orders.c.lease_owner.is_(None), orders.c.lease_until <= now),
                 )
                 .with_for_update()
@@ -460,6 +462,12 @@ _FORGET_USED_FILES = (
     .where(*(used_files.c[name] == bindparam(f"old_{name}") for name in KEY), used_files.c.forgotten_state.is_(None))
     .values(forgotten_state=bindparam("old_state"), order_number=bindparam("old_order_number"))
 )
+
+
+def _has_attach_intent() -> ColumnElement[bool]:
+    """Whether an order has an item with an attach intent."""
+    of_order = (items.c[name] == orders.c[name] for name in KEY)
+    return exists().where(*of_order, items.c.state == ItemState.ATTACH_INTENT)
 
 
 def _scans_of(tenant: str) -> ColumnElement[int]:

@@ -15,7 +15,14 @@ from typing import Any
 from attrs import frozen
 from sqlalchemy.engine import Connection, CursorResult
 
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderClaim, OrderKey, replace_unstorable
+from remote_artwork.core.lifecycle import (
+    UNRESOLVED_STATES,
+    FulfillState,
+    ItemState,
+    OrderClaim,
+    OrderKey,
+    replace_unstorable,
+)
 from remote_artwork.ledgers.rows import (
     FOUND_FILE_COLUMNS,
     ITEM_COLUMNS,
@@ -105,6 +112,7 @@ class OrderFilters:
 
 
 _ORDER, _ITEM, _USED_FILE, _SCAN = (f"remote_artwork_{name}" for name in ("order", "item", "used_file", "scan"))
+_INTENT = ItemState.ATTACH_INTENT
 _ITEM_KEY = (*KEY, "item_number")
 _ITEM_ROW = (*_ITEM_KEY, *ITEM_COLUMNS[1:])
 _UPDATED = ("state", "receipt", "work", "reason", "settled_by", "call_limit", "sent_files", "attached_files")
@@ -161,6 +169,9 @@ class Statements(ABC):
         if filters.unresolved:
             states = _join(sorted(UNRESOLVED_STATES), "'{}'")
             branches.append((f"{required} AND state IN ({states})", values))
+            attaching = f"SELECT order_id, approval FROM {_ITEM} WHERE tenant = {self.mark} AND state = '{_INTENT}'"
+            condition = f"{required} AND state = '{FulfillState.OPEN}' AND (order_id, approval) IN ({attaching})"
+            branches.append((condition, [*values, tenant]))
         if len(branches) <= 1:
             [(condition, values)] = branches or [(required, values)]
             query = f"{self._select(f'(SELECT * FROM {_ORDER} WHERE {condition}) AS o')}"

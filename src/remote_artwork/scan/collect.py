@@ -177,7 +177,10 @@ class Collector:
         for record in self.ledger.find(self.tenant, order_ids=pending.orders.keys(), unresolved=True):
             if record.key.order_id in pending.orders:
                 by_key[record.key] = record
-            if record.state in UNRESOLVED_STATES and record.key not in pending_keys:
+            unknown_fulfill = record.state in UNRESOLVED_STATES and record.key not in pending_keys
+            # A new approval of a listed order attaches its artwork again.
+            unknown_attach = record.attach_unresolved and record.key.order_id not in pending.ids
+            if unknown_fulfill or unknown_attach:
                 other_unresolved.append(record)
         return LedgerRows(by_key=by_key, other_unresolved=tuple(other_unresolved))
 

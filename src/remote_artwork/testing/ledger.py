@@ -26,6 +26,7 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     OrderStep,
+    Step,
     path_key,
 )
 from remote_artwork.core.reasons import Reason
@@ -44,6 +45,7 @@ FILES = (FileRecord(placement="default", name="1001_1.pdf", size=3, etag='"e"', 
 SELECT = ItemStep(item_number="1", before=None, after=ItemState.SELECTED, files=FILES)
 VERIFY = ItemStep(item_number="1", before=ItemState.SELECTED, after=ItemState.VERIFIED, files=FILES)
 ATTACH = ItemStep(item_number="1", before=ItemState.VERIFIED, after=ItemState.ATTACH_INTENT, files=FILES)
+ATTACHED = ItemStep(item_number="1", before=ItemState.ATTACH_INTENT, after=ItemState.ATTACHED, files=FILES)
 INTEND = OrderStep(before=FulfillState.OPEN, after=FulfillState.FULFILL_INTENT)
 REASON = Reason("shop_refused", {"error": "no such paper"})
 FULFILLED = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FULFILLED, receipt="r-1", reason=REASON)
@@ -651,6 +653,22 @@ class LedgerContract:
         uncertain = ledger.find("acme", order_ids=["id-1"], unresolved=True, state=FulfillState.UNCERTAIN)
         assert ids(uncertain) == {"id-4"}
 
+    def test_open_orders_with_an_unknown_attach_call_are_unresolved(self, ledger: Ledger) -> None:
+        paths: dict[str, tuple[Step, ...]] = {
+            "1": (SELECT, VERIFY),
+            "2": (SELECT, VERIFY, ATTACH),
+            "3": (SELECT, VERIFY, ATTACH, ATTACHED),
+            "4": (SELECT, VERIFY, ATTACH, INTEND, FULFILLED),
+        }
+        for number, steps in paths.items():
+            advance_one(ledger, claim(ledger, OrderKey("acme", f"id-{number}"), number=number), steps, release=True)
+        advance_one(ledger, claim(ledger, OrderKey("umbrella", "id-2")), [SELECT, VERIFY, ATTACH], release=True)
+        found = only(ledger.find("acme", unresolved=True))
+        assert (found.key.order_id, found.items["1"].state) == ("id-2", ItemState.ATTACH_INTENT)
+        assert found.attach_unresolved
+        assert ids(ledger.find("acme", order_ids=["id-1"], unresolved=True)) == {"id-1", "id-2"}
+        assert not list(ledger.find("acme", unresolved=True, state=FulfillState.UNCERTAIN))
+
     def test_an_order_found_by_its_state_has_its_items(self, ledger: Ledger) -> None:
         advance_one(ledger, claim(ledger, KEY), [SELECT, INTEND])
         assert only(ledger.find("acme", state=FulfillState.FULFILL_INTENT)).items.keys() == {"1"}
@@ -711,10 +729,10 @@ class LedgerContract:
         assert forget(ledger, KEY) == 0
         assert ids(ledger.find("acme")) == {"order-1"}
 
-    @pytest.mark.parametrize("steps", [[INTEND], [INTEND, UNCERTAIN]], ids=["intent", "uncertain"])
-    def test_an_order_with_an_unresolved_call_is_never_forgotten(
-        self, ledger: Ledger, steps: Sequence[OrderStep]
-    ) -> None:
+    @pytest.mark.parametrize(
+        "steps", [[INTEND], [INTEND, UNCERTAIN], [SELECT, VERIFY, ATTACH]], ids=["intent", "uncertain", "attach intent"]
+    )
+    def test_an_order_with_an_unresolved_call_is_never_forgotten(self, ledger: Ledger, steps: Sequence[Step]) -> None:
         advance_one(ledger, claim(ledger, KEY), steps, release=True)
         assert [forget(ledger) for _ in range(3)] == [0, 0, 0]
 
@@ -800,7 +818,7 @@ class LedgerContract:
         ("steps", "state", "sent", "attached"),
         [
             ((SELECT, INTEND, FULFILLED), FulfillState.FULFILLED, FILES, ()),
-            ((SELECT, VERIFY, ATTACH), FulfillState.OPEN, (), FILES),
+            ((SELECT, VERIFY, ATTACH, ATTACHED), FulfillState.OPEN, (), FILES),
             ((SELECT, INTEND, CANCEL), FulfillState.CANCELLED, (), FILES),
         ],
         ids=["fulfilled", "attached", "cancelled in doubt"],

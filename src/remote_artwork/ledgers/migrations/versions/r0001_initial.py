@@ -59,6 +59,14 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+    attaching = sa.text("state = 'attach_intent'")
+    op.create_index(
+        "remote_artwork_item_attaching",
+        "remote_artwork_item",
+        ["tenant", "order_id", "approval"],
+        sqlite_where=attaching,
+        postgresql_where=attaching,
+    )
     op.create_table(
         "remote_artwork_used_file",
         sa.Column("id", sa.Text, nullable=False),
