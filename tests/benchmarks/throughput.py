@@ -246,7 +246,7 @@ def _share(servers: Bench, storage: str, shop: str, count: int, at_once: int, or
 
 def limits(servers: Bench) -> Iterator[str]:
     """Shops that allow few calls, for 90 seconds from the first call."""
-    yield "| Shop | Calls/s asked after the first minute | refused | Calls/s served | Calls/s asked in all |"
+    yield "| Shop | Calls/s made after the first minute | refused | Calls/s accepted | Calls/s made in all |"
     yield "|---|--:|--:|--:|--:|"
     shops = {
         "allows 2 calls/s": ("limit/2",),

@@ -157,7 +157,13 @@ def watch(
     options: Options,
     *,
     every: Annotated[
-        str, typer.Option("--every", metavar="TIME", help="The time between two scans, for example 15m, 1h or 1d.")
+        str,
+        typer.Option(
+            "--every",
+            metavar="TIME",
+            help="The time from the start of one scan to the start of the next, for example 15m, 1h or 1d. It is "
+            "longer by up to a tenth, at random.",
+        ),
     ] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,
     page: Annotated[
@@ -165,7 +171,7 @@ def watch(
         typer.Option("--report", metavar="FILE.html", help="Write a contact sheet after every scan."),
     ] = None,
 ) -> int:
-    """Scan now, then at a fixed interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
+    """Scan now, and then at the given interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
 
     def run_watch() -> int:
         if page is not None:

@@ -93,8 +93,11 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
     number: Number,
     *,
     fulfilled: Annotated[
-        bool, typer.Option("--fulfilled/--not-fulfilled", help="Whether the shop shows the order as fulfilled.")
-    ],
+        bool | None,
+        typer.Option(
+            "--fulfilled/--not-fulfilled", help="Whether the shop shows the order as fulfilled. Write one of the two."
+        ),
+    ] = None,
     orders: Orders = None,
     ledger: LedgerUrl = None,
     tenant: Tenant = DEFAULT_TENANT,
@@ -106,7 +109,8 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
         typer.Option("--call-is-over", help="Confirm that the call has ended, although its time limit has not passed."),
     ] = False,
     approval: Annotated[
-        str | None, typer.Option("--approval", metavar="APPROVAL", help="The approval, if the order has several.")
+        str | None,
+        typer.Option("--approval", metavar="APPROVAL", help="The approval, if the order was approved several times."),
     ] = None,
 ) -> None:
     """Record the outcome of an uncertain order.
@@ -115,6 +119,10 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
     """
 
     def record_outcome() -> int:
+        if fulfilled is None:
+            raise ra.ConfigurationError(
+                f"write what happened to order {number} in the shop: either --fulfilled or --not-fulfilled"
+            )
         book = open_ledger(orders, ledger)
         options = {"order_id": order_id, "approval": approval}
         selection = {name: value for name, value in options.items() if value is not None}

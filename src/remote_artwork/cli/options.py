@@ -172,13 +172,13 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     ] = _TIMEOUTS.connect_timeout,
     read_timeout: Annotated[
         float,
-        typer.Option("--read-timeout", metavar="SECONDS", help="How long a response may pause."),
+        typer.Option("--read-timeout", metavar="SECONDS", help="The longest time without new data during a response."),
     ] = _TIMEOUTS.read_timeout,
     call_timeout: Annotated[
         float, typer.Option("--call-timeout", metavar="SECONDS", help="How long one request may take in all.")
     ] = _TIMEOUTS.call_timeout,
     listing_timeout: Annotated[
-        float, typer.Option("--listing-timeout", metavar="SECONDS", help="How long one listing may take.")
+        float, typer.Option("--listing-timeout", metavar="SECONDS", help="How long one listing or search may take.")
     ] = _TIMEOUTS.listing_timeout,
     files_timeout: Annotated[
         float,
@@ -192,7 +192,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
             min=1,
             metavar="N",
             help="Process at most this many orders at the same time.",
-            show_default="16, or with --deep the number of processors",
+            show_default="16, or with --deep the number of processors, but at most 16",
         ),
     ] = None,
     settle_for: Annotated[

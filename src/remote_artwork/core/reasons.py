@@ -181,9 +181,9 @@ SENDING = {
     ),
     "call_not_recorded": (
         "a fulfill call was started, and the ledger did not record its result ({error}){receipt:receipt}; the next "
-        "scan resolves it"
+        "scan reads the order again"
     ),
-    "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan resolves it",
+    "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan reads the order again",
     "call_in_flight": ("a fulfill call may still be running; a scan reads the order again after {call_limit:duration}"),
     "call_not_started": (
         "the call to the shop was not made, because too much time had passed since its intent was recorded; the next "
@@ -475,10 +475,12 @@ LOCATION_CHECK = {
     "plain_http_allowed": "plain http is allowed",
     "own_storages_only": "allow this only for your own storages, never for a merchant's URL",
     "missing_files_probed": "{capability}",
-    "listing_works": "the folder can be listed; files on its first page: {files:,}; first file: {file}",
-    "files_unusable": ("files on its first page that cannot be used: {count:,}; for example {file}: {reasons:reasons}"),
+    "listing_works": "the folder can be listed; files on the first page of the listing: {files:,}; first file: {file}",
+    "files_unusable": (
+        "files on the first page of the listing that cannot be used: {count:,}; for example {file}: {reasons:reasons}"
+    ),
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
-    "listing_starts_after": "a listing stays in the folder and can start after a name",
+    "listing_starts_after": "a listing contains only files of this folder, and can start after a given name",
     "listing_unsorted": (
         "the storage does not list names in order; scans still work, but each one lists the whole folder, "
         "or each expected name separately"
@@ -486,7 +488,9 @@ LOCATION_CHECK = {
     "listing_order_unproven": (
         "the folder has too few files to show whether the storage lists names in order; each scan finds out"
     ),
-    "listing_restarts": "a listing cannot start after a name; scans still work, but each one lists the whole folder",
+    "listing_restarts": (
+        "a listing cannot start after a given name; scans still work, but each one lists the whole folder"
+    ),
     "listing_leaves_folder": "the storage lists files of other folders, too; use a separate bucket for this folder",
     "missing_reported": "a missing file is reported as missing",
     "missing_looks_forbidden": "a missing file and a forbidden file look the same; permit listing",
