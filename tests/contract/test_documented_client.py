@@ -10,12 +10,11 @@ from attrs import evolve
 
 import remote_artwork as ra
 from custom_client import MyShop
+from documented_shops import GraphqlShop, RpcShop, documented_clients
 from remote_artwork.testing import FulfillmentClientContract
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "clients" / "writing.md"
-
-for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
-    exec(compile(block, PAGE.name, "exec"), globals())
+NAMES = documented_clients()
+globals().update({name: value for name, value in NAMES.items() if name.startswith("Test")})
 
 
 @pytest.mark.parametrize("then", ["fulfilled", "cancelled"])
@@ -35,7 +34,7 @@ def test_an_order_that_changes_right_before_its_confirmation_gets_no_receipt(the
         INSERT INTO orders VALUES ('1001', 'pending', NULL);
         INSERT INTO lines (order_id, number) VALUES ('1001', '1');
     """)
-    shop = globals()["Backoffice"](database)
+    shop = NAMES["Backoffice"](database)
     with pytest.raises((ra.AlreadyFulfilled, ra.NotPending)):
         shop.fulfill(shop.get_order("1001"), {}, idempotency_key="ours")
     database.close()
@@ -66,6 +65,62 @@ class TestCustomClient(FulfillmentClientContract):
     @pytest.fixture
     def delete(self, client):
         return lambda order: client.orders.pop(order.id)
+
+
+class OverHttp(FulfillmentClientContract):
+    """The client of a shop's API. The login of the shop expires at every tenth request."""
+
+    @pytest.fixture
+    def api(self):
+        api = self.shop()
+        api.add("1001", "1")
+        api.add("1002", "2", "3")
+        api.add("1003", "4", state="RELEASED")
+        for number in range(2001, 2060):
+            api.add(str(number), f"line-{number}")  # more than one page
+        api.requests_of_a_login = 10
+        yield api
+        api.close()
+
+    @pytest.fixture
+    def client(self, api):
+        return NAMES[self.shop.__name__](api.url, api.USER, api.PASSWORD)
+
+    @pytest.fixture
+    def read_names(self, api):
+        return api.names
+
+    @pytest.fixture
+    def read_urls(self, api):
+        return api.urls
+
+    @pytest.fixture
+    def pending_ids(self, api):
+        return api.pending_ids
+
+    @pytest.fixture
+    def break_after_write(self, api):
+        return api.break_after_write
+
+    @pytest.fixture
+    def cancel(self, api):
+        return lambda order: api.orders[order.id].update(state="CANCELLED")
+
+    @pytest.fixture
+    def delete(self, api):
+        return lambda order: api.orders.pop(order.id)
+
+    @pytest.fixture
+    def fulfillments(self, api):
+        return api.confirmed
+
+
+class TestGraphqlShop(OverHttp):
+    shop = GraphqlShop
+
+
+class TestRpcShop(OverHttp):
+    shop = RpcShop
 
 
 README = Path(__file__).parents[2] / "README.md"

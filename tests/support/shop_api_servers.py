@@ -30,8 +30,9 @@ class ShopApi:
     """A JSON API that keeps orders by id, and fails on demand.
 
     ``fail(fault, times, on=…, after=…)`` spoils the next requests of a kind, ``read``, ``attach``, ``confirm`` or
-    ``any``, once so many have gone well. A status, as ``503``, or a whole answer is given without effect; ``"500
-    after"`` has the effect first; ``"cut after"`` has it and breaks the connection, ``"cut before"`` breaks it without;
+    ``any``, once so many have gone well. A status, as ``503``, or a whole answer is given without effect; ``("after",
+    answer)`` has the effect first, as has ``"500 after"``; ``"cut after"`` has it and breaks the connection, ``"cut
+    before"`` breaks it without;
     ``"silence after"`` has it and waits until the client has had enough.
 
     ``changes`` are the requests that were to change something, ``effects`` counts by order id those that confirmed one.
@@ -109,6 +110,10 @@ class ShopApi:
             return "read"
         return "confirm" if "orderType" in body or "status" in body else "attach"
 
+    def confirmed_order(self, path: str, _body: Any, answer: Answer) -> str | None:
+        """The id of the order that a request has confirmed; None if it has confirmed none."""
+        return path.rpartition("/")[2] if answer[0] == 200 else None
+
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
         raise NotImplementedError
 
@@ -126,18 +131,17 @@ class ShopApi:
                 return
             if isinstance(what, int):
                 answer: Answer = (what, {"message": "as the test wants it"}, {"Retry-After": "0"})
-            elif isinstance(what, tuple):
+            elif isinstance(what, tuple) and what[0] != "after":
                 answer = what
             else:
                 answer = self.answer(request.command, url.path, parse_qs(url.query), body, request.headers)
                 if kind != "read":
                     self.changes.append((request.path, body))
-                    if kind == "confirm" and answer[0] == 200:
-                        self.effects[url.path.rpartition("/")[2]] += 1
+                    if kind == "confirm" and (order_id := self.confirmed_order(url.path, body, answer)):
+                        self.effects[order_id] += 1
             if what == "cut after":
                 return
-            if what == "500 after":
-                answer = (500, {"message": "it broke"}, {})
+            answer = self._answer_after_effect(what, answer)
         if what == "silence after":
             request.rfile.read(1)  # ends when the client closes the connection
             return
@@ -148,6 +152,12 @@ class ShopApi:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(content)
+
+    @staticmethod
+    def _answer_after_effect(what: Any, answer: Answer) -> Answer:
+        if what == "500 after":
+            return 500, {"message": "it broke"}, {}
+        return what[1] if isinstance(what, tuple) and what[0] == "after" else answer
 
     def _fault_of(self, kind: str) -> Any:
         for fault in self._faults:

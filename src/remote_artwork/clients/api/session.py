@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from threading import Lock
 
-from remote_artwork.errors import AuthenticationFailed, RemoteArtworkError
+from remote_artwork.errors import AuthenticationFailed, OutcomeUnknown, RemoteArtworkError, Unavailable
 
 
 class Session:
@@ -39,6 +39,8 @@ class Session:
     def _checked(self) -> Mapping[str, str]:
         try:
             return dict(self._log_in())
+        except OutcomeUnknown as error:  # of the login, and not of the request that needs it
+            raise Unavailable(str(error)) from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, RemoteArtworkError):
                 raise
