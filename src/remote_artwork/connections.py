@@ -7,31 +7,22 @@ proxies, cookies or redirects, and no request is sent twice.
 
 from __future__ import annotations
 
-import http.client
-import io
-import re
 import select
 import socket
 import weakref
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import define, field, frozen
 
-from remote_artwork.errors import StorageMisbehaved
-from remote_artwork.http import (
-    MAX_RESPONSE_BYTES,
-    AddressInfo,
-    AddressRefused,
-    NetworkPolicy,
-    Response,
-    run_sync,
-    tls_context,
-    too_long,
-)
+from remote_artwork.http import AddressInfo, AddressRefused, NetworkPolicy, Response, run_sync, tls_context
+from remote_artwork.http_messages import ResponseCutShort, ResponseReader, request_bytes
+
+__all__ = ["ConnectTimeout", "Connections", "ResponseCutShort", "host_of"]
 
 MAX_IDLE = 64
 """Connections to one server that are kept for the next request."""
@@ -39,18 +30,12 @@ MAX_IDLE = 64
 _IDLE_SECONDS = 15.0
 """A connection that was not used for longer is closed: many servers close theirs after 20 seconds or more."""
 
-_LENGTH = re.compile("[0-9]{1,18}")
-
 _BUFFER = 64 * 1024
-_PART = 256 * 1024
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class ConnectTimeout(TimeoutError):
     """No connection was made in time."""
-
-
-class ResponseCutShort(ConnectionError):
-    """The connection ended before the response did."""
 
 
 @frozen
@@ -61,11 +46,13 @@ class _Origin:
     host: str
     port: int
 
-    @classmethod
-    def of(cls, url: str) -> _Origin:
-        parts = urlsplit(url)
-        port = parts.port or (http.client.HTTPS_PORT if parts.scheme == "https" else http.client.HTTP_PORT)
-        return cls(parts.scheme, parts.hostname or "", port)
+
+@lru_cache(maxsize=64)
+def _origin_of(scheme: str, authority: str) -> tuple[_Origin, str]:
+    """A server, and the header ``Host`` for it."""
+    parts = SplitResult(scheme, authority, "", "", "")
+    origin = _Origin(scheme, parts.hostname or "", parts.port or _USUAL_PORTS.get(scheme, 80))
+    return origin, host_of(parts)
 
 
 class Connections:
@@ -96,16 +83,18 @@ class Connections:
 
         Raises:
             InvalidLocation: The scheme or the address is not allowed.
-            StorageMisbehaved: The response is too long.
+            StorageMisbehaved: The response is too long, or is not one of HTTP.
             OSError: There was no connection, or no complete response in time.
-            http.client.HTTPException: The response is not one of HTTP.
         """
         deadline = monotonic() + timeout
-        origin = _Origin.of(url)
+        parts = urlsplit(url)
+        origin, host = _origin_of(parts.scheme, parts.netloc)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        request = request_bytes(method, target, host, headers, body)
         idle = self._idle.setdefault(origin, deque())
         connection = self._take(idle) or _Connection.open(origin, self._network, deadline)
         try:
-            response = connection.exchange(method, url, headers, body, deadline)
+            response = connection.exchange(method, request, deadline)
         except BaseException:
             connection.close()
             raise
@@ -136,80 +125,60 @@ def _close_all(idle: Mapping[_Origin, deque[_Connection]]) -> None:
 
 @define(eq=False)
 class _Connection:
-    """One connection, used by one thread at a time."""
+    """One connection, used by one thread at a time. Every wait ends with the time of the request.
 
-    wire: _Wire
-    http: http.client.HTTPConnection
+    Args:
+        raw: The connected socket.
+        read_timeout: The longest time between two parts of a response.
+        is_reusable: Whether another request may follow.
+    """
+
+    raw: socket.socket
+    read_timeout: float
     is_reusable: bool = True
+    _deadline: float = 0.0
     _used_at: float = field(factory=monotonic)
 
     @classmethod
     def open(cls, origin: _Origin, network: NetworkPolicy, deadline: float) -> _Connection:
-        wire = _Wire(_connect(origin, network, deadline), network.read_timeout)
-        connection = http.client.HTTPConnection(origin.host, origin.port)
-        connection.sock = wire
-        return cls(wire, connection)
+        return cls(_connect(origin, network, deadline), network.read_timeout)
 
     def is_alive(self) -> bool:
         """Whether it can be used. A server that ended an idle connection has made it readable."""
-        return monotonic() - self._used_at < _IDLE_SECONDS and not self.wire.is_readable()
+        return monotonic() - self._used_at < _IDLE_SECONDS and not _is_readable(self.raw)
 
     def close(self) -> None:
-        self.http.close()
-        self.wire.raw.close()
+        self.raw.close()
 
-    def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: float
-    ) -> Response:
-        self.wire.deadline = deadline
-        parts = urlsplit(url)
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        self.http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self.http.putheader("Host", host_of(parts))
-        for name, value in headers.items():
-            self.http.putheader(name, value)
-        if body is not None:
-            self.http.putheader("Content-Length", str(len(body)))
-        self.http.endheaders(body)
-        answer = self.http.getresponse()
-        if self.wire.is_ended:  # http.client takes the end of the connection for the end of the headers
-            raise ResponseCutShort("the headers ended early")
-        try:
-            content = _read(answer)
-        except http.client.IncompleteRead as error:
-            raise ResponseCutShort("the response ended early") from error
-        self.is_reusable = not answer.will_close
+    def exchange(self, method: str, request: bytes, deadline: float) -> Response:
+        """Send a request with this method, and return the response."""
+        self._deadline = deadline
+        self.raw.settimeout(_time_left(deadline, self.read_timeout))
+        self.raw.sendall(request)
+        reader = ResponseReader(self)
+        response = reader.read(method)
+        self.is_reusable = not reader.ends_connection
         self._used_at = monotonic()
-        named = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(status=answer.status, headers=named, body=content)
+        return response
+
+    def receive(self) -> bytes:
+        """See ``Source``."""
+        self.raw.settimeout(_time_left(self._deadline, self.read_timeout))
+        return self.raw.recv(_BUFFER)
+
+
+def _is_readable(connected: socket.socket) -> bool:
+    """Whether something can be read at once: bytes, or the end of the connection."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([connected], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(connected, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def host_of(parts: SplitResult) -> str:
     """The header ``Host``, as a signature covers it: with the port only if it is not the usual one."""
-    usual = f":{http.client.HTTPS_PORT if parts.scheme == 'https' else http.client.HTTP_PORT}"
-    return parts.netloc.rpartition("@")[2].removesuffix(usual)
-
-
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    """The whole body.
-
-    Raises:
-        StorageMisbehaved: It is longer than is read, or has no valid length.
-        http.client.IncompleteRead: It ended early.
-    """
-    lengths = set(answer.headers.get_all("Content-Length", []))
-    if len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
-        raise StorageMisbehaved("the server sends a response without a valid length; check the URL")
-    if answer.length is not None:
-        if answer.length > MAX_RESPONSE_BYTES:
-            raise too_long()
-        return answer.read()
-    content = bytearray()
-    while part := answer.read(_PART):
-        content += part
-        if len(content) > MAX_RESPONSE_BYTES:
-            raise too_long()
-    return bytes(content)
+    return parts.netloc.rpartition("@")[2].removesuffix(f":{_USUAL_PORTS.get(parts.scheme, 80)}")
 
 
 def _connect(origin: _Origin, network: NetworkPolicy, deadline: float) -> socket.socket:
@@ -267,56 +236,3 @@ def _time_left(deadline: float, at_most: float | None = None) -> float:
     if left <= 0:
         raise TimeoutError("no complete response in time")
     return left if at_most is None else min(left, at_most)
-
-
-@define(eq=False)
-class _Wire:
-    """The part of a socket that ``http.client`` uses. Every wait ends with the time of the request.
-
-    Args:
-        raw: The connected socket.
-        read_timeout: The longest time between two parts of a response.
-        deadline: When the request that is running must have ended.
-        is_ended: Whether the server has ended the connection, as far as it was read.
-    """
-
-    raw: socket.socket
-    read_timeout: float
-    deadline: float = 0.0
-    is_ended: bool = False
-
-    def sendall(self, data: bytes) -> None:
-        self.raw.settimeout(_time_left(self.deadline, self.read_timeout))
-        self.raw.sendall(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """The bytes of one response."""
-        return io.BufferedReader(_Incoming(self), _BUFFER)
-
-    def is_readable(self) -> bool:
-        """Whether something can be read at once: bytes, or the end of the connection."""
-        if not hasattr(select, "poll"):
-            return bool(select.select([self.raw], [], [], 0)[0])
-        poll = select.poll()
-        poll.register(self.raw, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def close(self) -> None:
-        """Do nothing: ``http.client`` calls this while the response is still read."""
-
-
-class _Incoming(io.RawIOBase):
-    """Reads from a wire. Closing it leaves the wire open."""
-
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        wire = self._wire
-        wire.raw.settimeout(_time_left(wire.deadline, wire.read_timeout))
-        count = wire.raw.recv_into(buffer)
-        wire.is_ended = wire.is_ended or count == 0
-        return count
