@@ -2,13 +2,15 @@
 
 import pytest
 
+from api_contract import ApiContract
+from gooten_server import GootenApi
+from order_desk_server import OrderDeskApi
 from remote_artwork.clients.gelato import GelatoClient
 from remote_artwork.clients.woocommerce import WooCommerceClient
-from remote_artwork.testing import FulfillmentClientContract
 from shop_api_servers import GelatoApi, WooCommerceApi
 
 
-class TestGelato(FulfillmentClientContract):
+class TestGelato(ApiContract):
     @pytest.fixture
     def api(self):
         api = GelatoApi()
@@ -23,40 +25,8 @@ class TestGelato(FulfillmentClientContract):
     def client(self, api):
         return GelatoClient(api.KEY, api=api.url)
 
-    @pytest.fixture
-    def read_names(self, api):
-        return api.names
 
-    @pytest.fixture
-    def read_urls(self, api):
-        return api.urls
-
-    @pytest.fixture
-    def pending_ids(self, api):
-        return api.pending_ids
-
-    @pytest.fixture
-    def break_after_write(self, api):
-        return api.break_after_write
-
-    @pytest.fixture
-    def cancel(self, api):
-        return lambda order: api.orders[order.id].update(fulfillmentStatus="canceled", orderType="order")
-
-    @pytest.fixture
-    def delete(self, api):
-        return lambda order: api.orders.pop(order.id)
-
-    @pytest.fixture
-    def fulfillments(self, api):
-        return api.confirmed
-
-    @pytest.fixture
-    def reset_client(self, api, client):
-        return api.putting_back(client)
-
-
-class TestWooCommerce(FulfillmentClientContract):
+class TestWooCommerce(ApiContract):
     @pytest.fixture
     def api(self):
         api = WooCommerceApi()
@@ -70,34 +40,33 @@ class TestWooCommerce(FulfillmentClientContract):
     def client(self, api):
         return WooCommerceClient(api.url, *api.KEYS)
 
+
+class TestOrderDesk(ApiContract):
     @pytest.fixture
-    def read_names(self, api):
-        return api.names
+    def api(self):
+        api = OrderDeskApi()
+        api.add("1001", "42286")
+        api.add("1002", "42287", "42288", "42289")
+        api.add("1003", "42290", folder=api.CLOSED)
+        yield api
+        api.close()
 
     @pytest.fixture
-    def read_urls(self, api):
-        return api.urls
+    def client(self, api):
+        return api.client()
+
+
+class TestGooten(ApiContract):
+    @pytest.fixture
+    def api(self):
+        api = GootenApi()
+        api.add("1001", "1")
+        api.add("1002", "1", "2", "3")
+        api.add("1003", "1", status="Shipped")
+        api.add("1004", "1", status="Hold")
+        yield api
+        api.close()
 
     @pytest.fixture
-    def pending_ids(self, api):
-        return api.pending_ids
-
-    @pytest.fixture
-    def break_after_write(self, api):
-        return api.break_after_write
-
-    @pytest.fixture
-    def cancel(self, api):
-        return lambda order: api.orders[order.id].update(status="cancelled")
-
-    @pytest.fixture
-    def delete(self, api):
-        return lambda order: api.orders.pop(order.id)
-
-    @pytest.fixture
-    def fulfillments(self, api):
-        return api.confirmed
-
-    @pytest.fixture
-    def reset_client(self, api, client):
-        return api.putting_back(client)
+    def client(self, api):
+        return api.client()

@@ -35,7 +35,8 @@ class ShopApi:
     before"`` breaks it without;
     ``"silence after"`` has it and waits until the client has had enough.
 
-    ``changes`` are the requests that were to change something, ``effects`` counts by order id those that confirmed one.
+    ``writes`` counts the requests that were to change something. ``changes`` are those that were processed, and
+    ``effects`` counts by order id those that confirmed one.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class ShopApi:
         self.requests: list[str] = []
         self.seen_headers: list[dict[str, str]] = []
         self.changes: list[tuple[str, Any]] = []
+        self.writes = 0
         self.effects: Counter[str] = Counter()
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
@@ -66,6 +68,10 @@ class ShopApi:
 
     def pending_ids(self) -> set[str]:
         """The ids of all orders that wait for approval."""
+        raise NotImplementedError
+
+    def cancel(self, order: Any) -> None:
+        """Cancels the order."""
         raise NotImplementedError
 
     def names(self, order: Any, item: Any) -> list[str]:
@@ -126,6 +132,7 @@ class ShopApi:
             self.requests.append(f"{request.command} {request.path}")
             self.seen_headers.append(dict(request.headers.items()))
             kind = self.kind(request.command, body)
+            self.writes += kind != "read"
             what = self._fault_of(kind)
             if what == "cut before":
                 return
@@ -216,6 +223,9 @@ class GelatoApi(ShopApi):
     def pending_ids(self) -> set[str]:
         return {order_id for order_id, order in self.orders.items() if order["fulfillmentStatus"] == "draft"}
 
+    def cancel(self, order: Any) -> None:
+        self.orders[order.id].update(fulfillmentStatus="canceled", orderType="order")
+
     def urls(self, order: Any, item: Any) -> list[str]:
         [line] = [each for each in self.orders[order.id]["items"] if each["id"] == item.id]
         return [file["url"] for file in line["files"]]
@@ -278,6 +288,9 @@ class WooCommerceApi(ShopApi):
 
     def pending_ids(self) -> set[str]:
         return {order_id for order_id, order in self.orders.items() if order["status"] == "on-hold"}
+
+    def cancel(self, order: Any) -> None:
+        self.orders[order.id].update(status="cancelled")
 
     def urls(self, order: Any, item: Any) -> list[str]:
         return [artwork["url"] for artwork in self._artwork(order, item)]
