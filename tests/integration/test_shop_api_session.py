@@ -120,6 +120,19 @@ def test_a_change_whose_login_fails_is_never_sent(shop, api, answer, error, call
     assert shop.bodies == []
 
 
+def test_a_login_without_a_usable_answer_says_nothing_about_the_change_that_needs_it(shop):
+    """The login is a mutation, and its outcome is unknown. The change was never sent."""
+
+    def log_in_by_mutation(api):
+        return {"Authorization": api.mutate("mutation { login }", path="/login")["login"]}
+
+    api = ShopApi(shop.url, login=log_in_by_mutation, retry=ONCE)
+    shop.login_answers = [(503, {}, {})]
+    with pytest.raises(ra.Unavailable):
+        api.change("PUT", "/orders/1", json={})
+    assert shop.bodies == []
+
+
 def test_a_change_does_not_wait_for_the_rate_limit_of_a_login(shop):
     waits = []
     api = ShopApi(shop.url, login=log_in, retry=ra.RetryPolicy(first_wait=0.0, sleep=waits.append))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from remote_artwork.clients.api import Page, iter_by_offset
 
-BOUNDED = settings(max_examples=300, deadline=None)
+BOUNDED = settings(max_examples=200, deadline=None)
 
 CHANGES = st.lists(st.tuples(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30))), max_size=8)
 """Before each request: ids that leave the list, and ids that enter it."""

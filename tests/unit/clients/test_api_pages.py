@@ -57,6 +57,11 @@ class TestOffset:
         assert ids(iter_by_offset(lambda offset: shop.part(offset, 3), size=3)) == [*range(6)]
         assert shop.requests[:3] == [0, 2, 0]
 
+    def test_a_list_that_loses_some_records_at_every_request_is_read_with_more_overlap(self):
+        shop = Shop(*range(400), leaving={request: range(7 * request, 7 * request + 7) for request in range(1, 30)})
+        assert ids(iter_by_offset(lambda offset: shop.part(offset, 50), size=50)) == [*range(400)]
+        assert len(shop.requests) < 20
+
     def test_new_records_in_front_do_not_hide_others(self):
         shop = Shop(*range(5))
 

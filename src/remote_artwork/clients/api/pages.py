@@ -99,8 +99,8 @@ def iter_by_offset(
     """Yields the records of all pages. A request says how many records the page leaves out.
 
     Each page begins with the last record of the page before. If it does not, records before it have left the list: an
-    earlier page is read, until one begins with a known record. No record is skipped, if the shop sorts the list by
-    something that does not change: request the oldest first, by id or by creation.
+    earlier page is read, until one begins with a known record, and further pages overlap more. No record is skipped if
+    the shop sorts the list by something that does not change: request the oldest first, by id or by creation.
 
     Without ``Page.total``, a request after the last record finds the end. A short page does not, because some shops
     send shorter pages than requested.
@@ -118,18 +118,21 @@ def iter_by_offset(
     if size < 2:
         raise ValueError("size must be at least 2: each page begins with the last record of the page before")
     reader = _Reader(key, max_pages)
-    offset = 0
+    offset, overlap, expected = 0, 1, 1
     while True:
         page = fetch(offset)
         if offset and not reader.begins_with_known(page):
-            offset = max(0, offset - size)
+            offset, overlap, expected = max(0, offset - size), min(2 * overlap, size // 2), 1
             continue
-        yield from reader.new_records(page)
-        length = len(page.records)
-        end = offset + length
-        if length <= 1 or (page.total is not None and length < size and end >= page.total):
+        new = reader.new_records(page)
+        yield from new
+        length, end = len(page.records), offset + len(page.records)
+        if length <= 1 or (not new and length <= expected):
             return
-        offset = end - 1
+        if page.total is not None and length < size and end >= page.total:
+            return
+        expected = min(overlap, length // 2)
+        offset = end - expected
 
 
 def iter_by_number(
