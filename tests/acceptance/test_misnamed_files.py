@@ -23,11 +23,11 @@ ORDERS = [
 """What is pending. Order 1000 was fulfilled with 1000_1.pdf, and order 1500 was cancelled."""
 
 TO_1001 = [
-    ("1001-1.pdf", "a different separator"),
-    ("1001 1.pdf", "a different separator"),
-    ("1001.1.pdf", "a different separator"),
-    ("1001__1.pdf", "a different separator"),
-    ("1001–1.pdf", "a different separator"),
+    ("1001-1.pdf", "the wrong separator"),
+    ("1001 1.pdf", "the wrong separator"),
+    ("1001.1.pdf", "the wrong separator"),
+    ("1001__1.pdf", "the wrong separator"),
+    ("1001–1.pdf", "the wrong separator"),
     ("1001_1 (1).pdf", "a copy or a version"),
     ("1001_1(2).pdf", "a copy or a version"),
     ("1001_1_v2.pdf", "a copy or a version"),
@@ -66,7 +66,7 @@ TO_1001 = [
     ("Order 1001 Item 1.pdf", "extra words"),
     ("PRINT_1001_FINAL_ITEM_1.pdf", "extra words"),
     ("\u200e1001_1.pdf", "invisible characters"),
-    ("1001\u22121.pdf", "a different separator"),
+    ("1001\u22121.pdf", "the wrong separator"),
     ("1001_1.pdf.a1b2c3d4.partial", "upload is not finished"),
     ("１００１_１.pdf", "full-width"),
     ("1001＿1.pdf", "full-width"),
@@ -80,9 +80,9 @@ TO_OTHERS = [
     ("1001_1.jfif", "another extension of the same format", "1001_1.jpg"),
     ("5678901234567_x.pdf", "the id of the order", "A-77_x.pdf"),
     ("A-77.pdf", "which item", "A-77_x.pdf"),
-    ("A_77_x.pdf", "a different separator", "A-77_x.pdf"),
+    ("A_77_x.pdf", "the wrong separator", "A-77_x.pdf"),
     ("2050_7_Front.pdf", "upper and lower case", "2050_7_front.pdf"),
-    ("2050-7-back.pdf", "a different separator", "2050_7_back.pdf"),
+    ("2050-7-back.pdf", "the wrong separator", "2050_7_back.pdf"),
     ("1001_1.jpg.part", "upload is not finished", "1001_1.jpg"),
 ]
 TO_NOBODY = [

@@ -191,7 +191,7 @@ def unrelated(world):
 
 FILES = [
     (early, "no pending order expects it yet; it is used when the order arrives"),
-    (near_miss, "it has a different separator; item 1 of order 1 waits for 1_1.pdf"),
+    (near_miss, "it has the wrong separator; item 1 of order 1 waits for 1_1.pdf"),
     (unsupported, ".tiff files are not printed; save it as JPEG, PNG or PDF"),
     (refused, "the file is incomplete; it begins as a PDF, but its end is missing; upload it again"),
     (superseded, "it was replaced after it was checked for order 1, which is fulfilled; it is not sent again"),

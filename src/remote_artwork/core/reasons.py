@@ -314,7 +314,7 @@ NEAR_MISS_RULES = {
     "letter_case": "upper and lower case differ",
     "leading_zeros": "its leading zeros differ",
     "missing_separator": "a separator is missing",
-    "other_separator": "it has a different separator",
+    "other_separator": "it has the wrong separator",
     "order_id_in_name": "it has the id of the order instead of its number",
     "item_left_out": "it does not say which item it is for",
     "swapped_numbers": "the numbers of order and item are swapped",

@@ -72,7 +72,7 @@ def test_one_reason_in_two_languages():
         "near_miss", rules=["letter_case", "other_separator"], print=EXAMPLES["print"], suggestion="1001_1.pdf"
     )
     assert near.render() == (
-        "upper and lower case differ; it has a different separator; item 1 of order 1001 (front) waits for 1001_1.pdf"
+        "upper and lower case differ; it has the wrong separator; item 1 of order 1001 (front) waits for 1001_1.pdf"
     )
     assert near.render(GERMAN) == (
         "Groß- und Kleinschreibung; ein anderes Trennzeichen; Position 1 von Auftrag 1001 (front) wartet auf 1001_1.pdf"

@@ -218,7 +218,7 @@ def test_a_suggestion_is_taken_back_once_its_item_has_a_file():
     [withdrawn] = settled(watch, "1001-1.pdf", found=[(("1001", "1"), "default")])
     assert (withdrawn.status, withdrawn.suggestion) == (FileStatus.NEAR_MISS, None)
     assert withdrawn.reason == (
-        "it has a different separator; item 1 of order 1001 has its file already, so this one is not used"
+        "it has the wrong separator; item 1 of order 1001 has its file already, so this one is not used"
     )
 
 
@@ -228,7 +228,7 @@ def test_several_near_misses_of_one_print_get_no_suggestion():
     assert [outcome.suggestion for outcome in outcomes] == [None, None, "1001_2.pdf", None, None]
     assert {outcome.status for outcome in outcomes} == {FileStatus.NEAR_MISS}
     assert outcomes[0].reason == (
-        "it has a different separator; item 1 of order 1001 waits for one file, but #1001_1.png, 1001_1 (1).pdf, "
+        "it has the wrong separator; item 1 of order 1001 waits for one file, but #1001_1.png, 1001_1 (1).pdf, "
         "1001_1.jfif can be that file, too; rename the right one to 1001_1 and keep its extension"
     )
 
