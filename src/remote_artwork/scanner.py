@@ -159,7 +159,7 @@ class _Run:
     dry_run: bool
     started_at: datetime
     orders: Collection[str] | None
-    emit: Emit
+    emit: EventDispatcher
     tally: FileTally
     stopwatch: Stopwatch
     requests_before: Mapping[str, int]
@@ -445,7 +445,7 @@ class Scanner:
             retry=self.retry,
             url_lifetime=self.url_lifetime,
             clock=self.clock,
-            emit=lambda event: workers.post(partial(run.emit, event)),
+            emit=run.emit.through(workers.post),
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
         )
         # With the process id, because a forked process must not act as the owner of its parent's leases.
@@ -600,9 +600,22 @@ class EventDispatcher:
     observer: Observer | None
     _raised: bool = False
 
+    def through(self, post: Callable[[Callable[[], object]], None]) -> Emit:
+        """What workers call instead.
+
+        Args:
+            post: Lets the thread of the scan run a function. An event that nobody receives does not wake it.
+        """
+
+        def emit(event: Event) -> None:
+            if self.observer is not None or log.isEnabledFor(_level_of(event)):
+                post(partial(self, event))
+
+        return emit
+
     def __call__(self, event: Event) -> None:
         """Send one event; never raises."""
-        level = logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
+        level = _level_of(event)
         if log.isEnabledFor(level):
             log.log(level, event.event_name, extra=dict(event.facts()))
         if self.observer is None:
@@ -613,6 +626,10 @@ class EventDispatcher:
             if not self._raised:
                 log.exception("observer_raised", extra={"event": event.event_name}, exc_info=redact_error(error))
             self._raised = True
+
+
+def _level_of(event: Event) -> int:
+    return logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
 
 
 # --- Schedule ---

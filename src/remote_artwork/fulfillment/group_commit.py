@@ -53,6 +53,8 @@ class GroupCommit:
     _queue: deque[_Write | Callable[[], object]] = field(factory=deque, init=False)
     _closed: bool = field(default=False, init=False)
     _started_at: float = field(default=float("-inf"), init=False)
+    _is_collecting: bool = field(default=False, init=False)
+    """Whether the thread waits for more writes until a certain time."""
 
     def __attrs_post_init__(self) -> None:
         self._changed = self.workers.runtime.condition()
@@ -116,7 +118,8 @@ class GroupCommit:
     def _put(self, requests: Sequence[_Write | Callable[[], object]]) -> None:
         with self._changed:
             self._queue.extend(requests)
-            self._changed.notify_all()
+            if not self._is_collecting or len(self._queue) >= self.workers.count:
+                self._changed.notify_all()
 
     def _serve(self) -> None:
         while (group := self._next_group()) is not None:
@@ -138,8 +141,10 @@ class GroupCommit:
                 self._queue.popleft()
                 return first
             start = self._started_at + _SECONDS_FOR_EACH_WORKER * self.workers.count
+            self._is_collecting = True
             while len(self._queue) < self.workers.count and (left := start - runtime.monotonic()) > 0:
                 self._changed.wait(left)
+            self._is_collecting = False
             self._started_at = runtime.monotonic()
             return self._take_group()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from attrs import define, field
@@ -225,8 +226,7 @@ class Helpers:
 
     runtime: Runtime
     _changed: Condition = field(init=False)
-    _queue: deque[Callable[[], object]] = field(factory=deque, init=False)
-    _idle: int = field(default=0, init=False)
+    _idle: list[_Helper] = field(factory=list, init=False)
     _closed: bool = field(default=False, init=False)
     _tasks: list[Task] = field(factory=list, init=False)
 
@@ -236,32 +236,53 @@ class Helpers:
     def start(self, function: Callable[[], T]) -> Result[T]:
         """Run a function in an idle thread, or in a new one."""
         result: Result[T] = Result(self.runtime.condition())
-        context = copy_context()
+        job = partial(copy_context().run, result.run, function)
         with self._changed:
-            self._queue.append(lambda: context.run(result.run, function))
-            self._changed.notify_all()
-            if len(self._queue) > self._idle:
-                self._tasks.append(self.runtime.spawn(self._serve, name=f"remote-artwork-beside-{len(self._tasks)}"))
+            helper = self._idle.pop() if self._idle else None
+            if helper is None:
+                serve = partial(self._serve, _Helper(self.runtime.condition(), job))
+                self._tasks.append(self.runtime.spawn(serve, name=f"remote-artwork-beside-{len(self._tasks)}"))
+        if helper is not None:
+            helper.give(job)
         return result
 
     def close(self) -> None:
         """Wait until the threads have ended."""
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+            idle, self._idle = self._idle, []
+        for helper in idle:
+            helper.give(None)
         for task in self._tasks:
             task.join()
 
-    def _serve(self) -> None:
-        while True:
+    def _serve(self, helper: _Helper) -> None:
+        while (job := helper.take()) is not None:
+            job()
             with self._changed:
-                self._idle += 1
-                try:
-                    while not self._queue:
-                        if self._closed:
-                            return
-                        self._changed.wait()
-                    function = self._queue.popleft()
-                finally:
-                    self._idle -= 1
-            function()
+                if self._closed:
+                    return
+                self._idle.append(helper)
+
+
+@define(eq=False)
+class _Helper:
+    """One thread, and its next job. It is woken alone: to wake all idle threads for one job would cost more than it."""
+
+    _changed: Condition
+    _job: Callable[[], object] | None
+    _is_given: bool = True
+
+    def give(self, job: Callable[[], object] | None) -> None:
+        """Let the thread run a job; None: let it end."""
+        with self._changed:
+            self._job, self._is_given = job, True
+            self._changed.notify_all()
+
+    def take(self) -> Callable[[], object] | None:
+        """Wait for the next job."""
+        with self._changed:
+            while not self._is_given:
+                self._changed.wait()
+            self._is_given = False
+            return self._job
