@@ -1,8 +1,8 @@
 """Every code block of the README and of the documentation runs, and the tables of statuses are complete.
 
 ``python`` blocks of one page share their names. ``sh`` blocks run line by line in a folder that contains only
-``key.json``, the key of a service account. ``json`` and ``toml`` blocks must parse. ``text`` blocks show output or a
-layout. A block that cannot run says why, in a comment on the line above::
+``key.json``, the key of a service account. ``json``, ``toml`` and ``graphql`` blocks must parse. ``text`` blocks show
+output or a layout. A block that cannot run says why, in a comment on the line above::
 
     <!-- skip: next "needs your own bucket" -->
 """
@@ -16,6 +16,7 @@ import tomllib
 from pathlib import Path
 from unittest import SkipTest
 
+import graphql
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
@@ -76,7 +77,11 @@ def parse_toml(example):
     tomllib.loads(example.parsed)
 
 
-HANDLED = {"sh": run_shell, "json": parse_json, "toml": parse_toml}
+def parse_graphql(example):
+    graphql.parse(example.parsed)
+
+
+HANDLED = {"sh": run_shell, "json": parse_json, "toml": parse_toml, "graphql": parse_graphql}
 SYBIL = Sybil(
     [PythonCodeBlockParser(), SkipParser(), *(CodeBlockParser(name, run) for name, run in HANDLED.items())],
 )

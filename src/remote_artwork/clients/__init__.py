@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from remote_artwork.clients.gooten import GootenClient
     from remote_artwork.clients.order_desk import OrderDeskClient
     from remote_artwork.clients.orders_file import OrdersFile
+    from remote_artwork.clients.shopify import ShopifyClient
     from remote_artwork.clients.woocommerce import WooCommerceClient
 
-__all__ = ["GelatoClient", "GootenClient", "OrderDeskClient", "OrdersFile", "WooCommerceClient"]
+__all__ = ["GelatoClient", "GootenClient", "OrderDeskClient", "OrdersFile", "ShopifyClient", "WooCommerceClient"]
 
 __getattr__: Callable[[str], Any]
 __dir__: Callable[[], list[str]]
@@ -23,6 +24,7 @@ __getattr__, __dir__ = lazy_exports(
         "clients.gooten": ["GootenClient"],
         "clients.order_desk": ["OrderDeskClient"],
         "clients.orders_file": ["OrdersFile"],
+        "clients.shopify": ["ShopifyClient"],
         "clients.woocommerce": ["WooCommerceClient"],
     },
 )

@@ -8,6 +8,7 @@ from JSON. The page "Write a client" of the documentation shows how they fit tog
 from remote_artwork.clients.api.keys import hide_keys
 from remote_artwork.clients.api.orders import (
     Placements,
+    artwork_fields,
     iter_orders,
     one_file,
     parse_item,
@@ -36,6 +37,7 @@ __all__ = [
     "Refusal",
     "Response",
     "ShopApi",
+    "artwork_fields",
     "hide_keys",
     "iter_by_cursor",
     "iter_by_number",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState, UnreadableOrder
+from attrs import asdict
+
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Artwork, Order, OrderItem, OrderState, UnreadableOrder
 from remote_artwork.errors import AlreadyFulfilled, InvalidOrder, NotPending, OrderGone
 
 Placements = Callable[[Mapping[str, Any]], Sequence[str]]
@@ -16,6 +19,15 @@ Placements = Callable[[Mapping[str, Any]], Sequence[str]]
 def one_file(_item: Mapping[str, Any]) -> Sequence[str]:
     """One file for every item."""
     return DEFAULT_PLACEMENTS
+
+
+def artwork_fields(artwork: Artwork) -> Mapping[str, Any]:
+    """Returns an artwork as JSON, for a shop that stores it. Contains the URL, which is secret until it expires."""
+    return asdict(artwork, value_serializer=lambda _artwork, _field, value: _as_json(value))
+
+
+def _as_json(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def iter_orders(
