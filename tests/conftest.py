@@ -7,7 +7,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ pytest_plugins = [
     "sts_server",
     "swift_server",
     "ceph_server",
+    "vendure_server",
 ]
 
 
@@ -127,12 +128,21 @@ def _started(server: Any) -> str:
         time.sleep(0.1)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """The URL of a fresh, empty PostgreSQL database."""
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_server: str) -> Callable[[], str]:
+    """Creates an empty PostgreSQL database, and returns its URL."""
     import psycopg
 
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgres_server.replace("/postgres?", f"/{name}?")
+    def create() -> str:
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(postgres_server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return postgres_server.replace("/postgres?", f"/{name}?")
+
+    return create
+
+
+@pytest.fixture
+def postgres_url(new_postgres_database: Callable[[], str]) -> str:
+    """The URL of a fresh, empty PostgreSQL database."""
+    return new_postgres_database()

@@ -40,15 +40,19 @@ def node() -> str:
     return str(found)
 
 
+def npm() -> list[str]:
+    """The command of npm: that of the same package as node, where there is one."""
+    script = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [node(), str(script)] if script.exists() else ["npm"]
+
+
 def azurite_script() -> Path:
     """Azurite's own program, installed first where it is not."""
-    npm = Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    install = [node(), str(npm)] if npm.exists() else ["npm"]
     folder = cached(
         AZURITE.replace("@", "-"),
         f"{AZURITE} (npm install)",
         lambda into: [
-            *[*install, "install", "--prefix", str(into)],
+            *[*npm(), "install", "--prefix", str(into)],
             *["--no-audit", "--no-fund", "--ignore-scripts", AZURITE],
         ],
     )

@@ -21,7 +21,7 @@ NOT_INSTALLED = "is not installed"
 """How the reason ends why a test was left out."""
 
 INSTALLATION = 110
-"""Seconds an installation may take; a test may take a few more."""
+"""Seconds an installation may take unless it says otherwise; a test may take a few more."""
 
 
 def missing(part: str) -> None:
@@ -50,13 +50,14 @@ def package(name: str) -> ModuleType:
         raise
 
 
-def cached(name: str, part: str, command: Callable[[Path], list[str]]) -> Path:
+def cached(name: str, part: str, command: Callable[[Path], list[str]], *, patience: float = INSTALLATION) -> Path:
     """The folder in the user's cache that a server was installed into; installs it when it is not there.
 
     Args:
         name: The folder's name, with the version of what lies in it.
         part: What it is, and how it is installed, for people who do not have it.
         command: Makes the command that installs into a folder.
+        patience: Seconds that the installation may take.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "remote_artwork" / name
     if folder.exists():
@@ -64,7 +65,7 @@ def cached(name: str, part: str, command: Callable[[Path], list[str]]) -> Path:
     unfinished = folder.with_name(f"{name}.{os.getpid()}")  # several test runs may install at once
     unfinished.mkdir(parents=True)
     try:
-        subprocess.run(command(unfinished), check=True, capture_output=True, timeout=INSTALLATION)
+        subprocess.run(command(unfinished), check=True, capture_output=True, timeout=patience)
         unfinished.rename(folder)
     except (OSError, subprocess.SubprocessError) as error:
         if not folder.exists():

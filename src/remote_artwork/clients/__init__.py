@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from remote_artwork.clients.order_desk import OrderDeskClient
     from remote_artwork.clients.orders_file import OrdersFile
     from remote_artwork.clients.shopify import ShopifyClient
+    from remote_artwork.clients.vendure import VendureClient
     from remote_artwork.clients.woocommerce import WooCommerceClient
 
-__all__ = ["GelatoClient", "GootenClient", "OrderDeskClient", "OrdersFile", "ShopifyClient", "WooCommerceClient"]
+__all__ = [
+    "GelatoClient",
+    "GootenClient",
+    "OrderDeskClient",
+    "OrdersFile",
+    "ShopifyClient",
+    "VendureClient",
+    "WooCommerceClient",
+]
 
 __getattr__: Callable[[str], Any]
 __dir__: Callable[[], list[str]]
@@ -25,6 +34,7 @@ __getattr__, __dir__ = lazy_exports(
         "clients.order_desk": ["OrderDeskClient"],
         "clients.orders_file": ["OrdersFile"],
         "clients.shopify": ["ShopifyClient"],
+        "clients.vendure": ["VendureClient"],
         "clients.woocommerce": ["WooCommerceClient"],
     },
 )
