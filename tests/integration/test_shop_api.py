@@ -85,6 +85,29 @@ def test_a_refusal_is_the_same_for_reads_and_changes_and_has_no_effect(server, a
     assert server.effects.total() == 0
 
 
+def test_a_redirect_is_refused_with_what_to_check(server, api):
+    server.fail((308, {}, {"Location": "/elsewhere"}), on="any")
+    with pytest.raises(ra.ClientError, match="redirects are not followed, so check the URL"):
+        api.read("GET", "/v4/orders/id-1")
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "sent"),
+    [
+        ("", "", "/"),
+        ("/", "", "/"),
+        ("/shop/rpc/", "", "/shop/rpc/"),
+        ("/graphql", "", "/graphql"),
+        ("/shop/", "/orders", "/shop/orders"),
+        ("/shop", "/orders/", "/shop/orders/"),
+    ],
+)
+def test_a_slash_at_the_end_of_the_url_stays_unless_a_path_follows(server, base, path, sent):
+    server.fail((200, {}, {}), on="any")
+    ShopApi(server.url + base, retry=ONCE).read("GET", path)
+    assert server.requests == [f"GET {sent}"]
+
+
 def test_a_key_in_the_shops_message_is_redacted(server):
     """Nor the part of it that a long sentence is cut off at."""
     user, secret = "ck_of_tests", "cs_of_tests"

@@ -149,6 +149,14 @@ def test_a_method_and_its_parameters_are_sent_and_the_result_returned(shop, api)
     assert second["params"] == {"id": 1}
 
 
+def test_a_shop_that_refuses_the_version_of_json_rpc_does_not_receive_it(shop):
+    """Tryton answers with a bare result if a call has any other field."""
+    shop.answers = [lambda body: rpc(result=1) if set(body) == {"id", "method", "params"} else (200, 1, {})]
+    assert ShopApi(shop.url, rpc_version=None, retry=ONCE).rpc_read("common.db.list") == 1
+    with pytest.raises(ra.Unavailable, match="not JSON-RPC"):
+        ShopApi(shop.url, retry=ONCE).rpc_read("common.db.list")
+
+
 @pytest.mark.parametrize(
     ("error", "change", "read"),
     [

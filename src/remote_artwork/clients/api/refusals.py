@@ -76,6 +76,17 @@ _KNOWN_CODES: Errors = {
     "BAD_REQUEST": ClientError,
     "BAD_USER_INPUT": ClientError,
     "MAX_COST_EXCEEDED": ClientError,
+    # graphql-ruby, which Shopify uses: the document is not valid
+    "INVALID_VARIABLE": ClientError,
+    "argumentLiteralsIncompatible": ClientError,
+    "argumentNotAccepted": ClientError,
+    "missingRequiredArguments": ClientError,
+    "parseError": ClientError,
+    "selectionMismatch": ClientError,
+    "undefinedField": ClientError,
+    "undefinedType": ClientError,
+    "variableMismatch": ClientError,
+    "variableNotDefined": ClientError,
     # JSON-RPC 2.0
     "-32700": ClientError,
     "-32600": ClientError,
@@ -126,6 +137,8 @@ class Translation:
             return self.unclear(f"{said}, but not from the shop's API; check the URL of the shop")
         if kind is AuthenticationFailed:
             said = f"{said}; check the key and its permissions"
+        if status < HTTPStatus.BAD_REQUEST:
+            said = f"{said}; redirects are not followed, so check the URL of the shop"
         return self._error(kind, said, retry_after)
 
     def _kind_of_status(self, status: int) -> type[ClientError]:

@@ -47,7 +47,7 @@ class ShopApi:
     every other error promises that it had none.
 
     Args:
-        base_url: The origin and the start of every path.
+        base_url: The origin and the start of every path. A GraphQL or JSON-RPC API often needs no further path.
         headers: Sent with every request. May hold a key.
         auth: User name and password for HTTP basic authentication.
         login: Logs in. Receives a ``ShopApi`` of the same shop that does not log in, and returns further headers for
@@ -57,6 +57,7 @@ class ShopApi:
         errors: The shop's own codes, and the errors that they become. They are found in the JSON of a refusal as
             ``code``, ``errorCode``, ``reason`` or ``__typename``, and have priority over the HTTP status.
         find_refusal: For ``read`` and ``change`` of a shop that reports errors with HTTP 200.
+        rpc_version: Sent as ``jsonrpc`` with each call. None leaves it out, as JSON-RPC 1.0 does, and Tryton requires.
         keep_free: The share of the shop's rate limit that is left to others, from 0 to 1. A ``read`` that may wait
             for the limit then also waits before it, if the shop's responses say how many calls are left.
         timeout: Seconds to connect, and to wait for each part of a response.
@@ -81,6 +82,7 @@ class ShopApi:
         secrets: Sequence[str] = (),
         errors: Errors | None = None,
         find_refusal: FindRefusal | None = None,
+        rpc_version: str | None = "2.0",
         keep_free: float = 0.0,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
@@ -100,9 +102,11 @@ class ShopApi:
             **({"Authorization": f"Basic {token}"} if auth else {}),
             **(headers or {}),
         }
-        self._base_url = url.geturl().rstrip("/")
+        self._url = url.geturl()
+        self._base_url = self._url.rstrip("/")
         self._errors = errors or {}
         self._find_refusal = find_refusal
+        self._rpc_version = {"jsonrpc": rpc_version} if rpc_version else {}
         self._pace = Pace(keep_free)
         self._retry = retry or RetryPolicy()
         self._network = evolve(
@@ -255,7 +259,7 @@ class ShopApi:
             Unavailable: The shop gave no usable response, or one with an error of unknown meaning.
             RateLimited, AuthenticationFailed, ClientError: The shop refused.
         """
-        body = _rpc_body(method, params)
+        body = self._rpc_body(method, params)
         answer = self._read("POST", path, body, find_rpc_refusal, wait_if_limited=wait_if_limited, names_order=False)
         return answer.content["result"]
 
@@ -275,7 +279,7 @@ class ShopApi:
             Unavailable: The call was never sent.
             RateLimited, AuthenticationFailed, ClientError: The shop refused, so there was no effect.
         """
-        return self._change("POST", path, _rpc_body(method, params), find_rpc_refusal, names_order=False).content[
+        return self._change("POST", path, self._rpc_body(method, params), find_rpc_refusal, names_order=False).content[
             "result"
         ]
 
@@ -344,7 +348,7 @@ class ShopApi:
             body = json.dumps(document, ensure_ascii=False).encode()
         try:
             with request_errors():
-                response = request(method, self._base_url + target, self._network, headers=headers, body=body)
+                response = request(method, self._url_of(target), self._network, headers=headers, body=body)
                 content = response.json()
         except RequestFailed as error:
             kind = translation.unclear if error.sent else Unavailable
@@ -362,6 +366,13 @@ class ShopApi:
             raise translation.error_of_refusal(refusal, said, retry_after)
         return _Answer(response, content)
 
+    def _rpc_body(self, method: str, params: object) -> Mapping[str, object]:
+        return {**self._rpc_version, "id": 1, "method": method, "params": params}
+
+    def _url_of(self, target: str) -> str:
+        """The URL of a request. Without a path, a slash at the end of ``base_url`` stays: some shops need it."""
+        return (self._base_url if target.startswith("/") else self._url) + target
+
     def _describe(self, status: int, message: str) -> str:
         """The status and the shop's own message, with every key in it replaced."""
         text = self._redactor.redact("".join(c for c in " ".join(message.split()) if c.isprintable()))
@@ -373,10 +384,6 @@ class ShopApi:
 class _Answer:
     response: Response
     content: Any
-
-
-def _rpc_body(method: str, params: object) -> Mapping[str, object]:
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
 def _next_link(header: str) -> str | None:
