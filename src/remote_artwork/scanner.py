@@ -301,10 +301,12 @@ class Scanner:
             order: The number of an order.
 
         Raises:
-            ConfigurationError: Neither or both were given.
+            ConfigurationError: Neither or both were given, or the name is empty.
         """
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
+        if name == "":
+            raise ConfigurationError("the name of the file is empty; write it as it is in the storage")
         with self._alone(), self.retry.scan_budget():
             same_name: list[FileOutcome] = []
             tally = FileTally(lambda file: same_name.append(file) if file.name == name else None)

@@ -169,7 +169,7 @@ class TestCheck:
         ]
         assert tree(shop.home) == before
 
-    @pytest.mark.parametrize("option", ["--orders-file", "--ledger", "--pattern", "--settle-for"])
+    @pytest.mark.parametrize("option", ["--ledger", "--tenant", "--settle-for"])
     def test_it_has_no_option_that_only_a_scan_uses(self, shop, option):
         ended = run("check", shop.artwork.as_uri(), option, "x")
         assert (ended.returncode, "No such option" in ended.stderr) == (2, True)
@@ -206,10 +206,9 @@ class TestCheck:
         assert (report["exit_code"], report["location"]) == (code, f"my_shop:{factory}")
         assert message in report["steps"][-1]["message"]
 
-    def test_either_a_location_or_a_client_is_checked(self, shop):
-        for arguments in ([], [shop.artwork.as_uri(), "--client", "my_shop:make"]):
-            ended = run("check", *arguments)
-            assert (ended.returncode, "either the URL of a location, or --client" in ended.stderr) == (2, True)
+    def test_without_a_location_and_orders_there_is_nothing_to_check(self):
+        ended = run("check")
+        assert (ended.returncode, "write what to check: the URL of a location, --client" in ended.stderr) == (2, True)
 
     def test_as_json_and_with_a_write_test(self, shop):
         before = tree(shop.home)
@@ -270,6 +269,12 @@ class TestCheck:
         file.write_text(json.dumps(keys))
         good = run(*place)
         assert (good.returncode, "signed URL" in good.stdout) == (0, True)
+
+        elsewhere = run("check", rclone_server.url(bucket, "inn"), *place[2:])
+        assert "is empty" in elsewhere.stdout
+        assert "the bucket has files outside it, for example in/1001_1.jpg" in elsewhere.stdout
+        unused = run("check", rclone_server.url(rclone_server.create_bucket("unused"), "in"), *place[2:])
+        assert "the bucket has no files at all" in unused.stdout
 
         file.write_text(json.dumps(keys | {"secret_key": "not-this-one"}))
         bad = run(*place)
@@ -413,7 +418,8 @@ class TestExplain:
 
 
 class TestLedger:
-    def test_a_ledger_without_orders(self, shop):
+    def test_a_ledger_without_orders_of_a_tenant(self, shop):
+        shop.run("scan")
         ended = run("ledger", "list", "--orders-file", shop.orders, "--tenant", "acme")
         assert ended.returncode == 0
         assert "no orders for the tenant acme" in ended.stdout
@@ -461,5 +467,6 @@ class TestLedger:
         assert set(shop.statuses().values()) == {"fulfilled"}
 
     def test_an_order_it_does_not_know(self, shop):
+        shop.run("scan")
         ended = run("ledger", "show", "7", "--orders-file", shop.orders)
         assert (ended.returncode, "has no order 7" in ended.stderr) == (2, True)

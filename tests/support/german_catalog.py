@@ -238,6 +238,15 @@ GERMAN = Catalog(
         "part_not_used": "{part:word} war nicht zu gebrauchen: {reasons:reasons}",
         "cannot_explain": "dazu lässt sich erst wieder etwas sagen, wenn das geht",
         # what the check of a client found
+        "names_follow_pattern": "{following:,} von {files:,} Dateien folgen dem Muster {pattern}",
+        "name_outside_pattern": "ein anderer Name ist {file}",
+        "only_first_files": "nur die ersten {files:,} Dateien wurden verglichen",
+        "orders_with_files": (
+            "wartende Bestellungen mit Druckdatei: {orders:,}; mit allen Dateien: {all:,}; mit einigen: {some:,}; "
+            "ohne Datei: {none:,}"
+        ),
+        "near_miss_found": "{file}: {reasons:reasons}",
+        "more_near_misses": "weitere Dateien mit ähnlichem Namen: {count:,}; ein Plan nennt sie",
         "client_declares": "Wiederholung {recovery}, Anhängen {attaching}, längster Aufruf {seconds:,} s",
         "client_logged_in": "der Shop nimmt die Anmeldung an und liefert seine wartenden Bestellungen",
         "no_pending_orders": "keine Bestellung wartet; prüfen Sie sonst den Filter in pending_orders",
@@ -277,6 +286,11 @@ GERMAN = Catalog(
             "nicht verwendbare Dateien auf der ersten Seite: {count:,}; zum Beispiel {file}: {reasons:reasons}"
         ),
         "listing_empty": "der Ordner lässt sich auflisten und ist leer; laden Sie eine Datei hoch, um das Lesen zu prüfen",
+        "bucket_has_other_files": (
+            "ein Ordner eines Buckets besteht nur, solange er Dateien enthält; vielleicht ist der Ordner in der URL "
+            "falsch; der Bucket hat Dateien außerhalb, zum Beispiel {file}"
+        ),
+        "bucket_is_empty": "der Bucket enthält keine einzige Datei; prüfen Sie seinen Namen",
         "listing_starts_after": "eine Auflistung bleibt im Ordner und kann nach einem Namen beginnen",
         "listing_unsorted": (
             "der Speicher listet Namen nicht der Reihe nach; Läufe funktionieren, aber jeder listet den ganzen Ordner "

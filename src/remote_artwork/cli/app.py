@@ -7,8 +7,8 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,17 +18,23 @@ from attrs import evolve
 from rich.console import Console
 
 import remote_artwork as ra
+from remote_artwork.cli.check import run_check
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
-from remote_artwork.cli.options import LOCATION_OPTIONS, Options, load_client, parse_duration, with_shared_options
-from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, with_notes
-from remote_artwork.core.text import escape_unprintable
-from remote_artwork.errors import ExitCode
+from remote_artwork.cli.options import (
+    LOCATION_OPTIONS,
+    Options,
+    Verbose,
+    is_url,
+    parse_duration,
+    with_shared_options,
+    with_verbose,
+)
+from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr
+from remote_artwork.errors import ClientError, ExitCode, LedgerError, StorageError
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
-from remote_artwork.scan.client_check import check_client
 from remote_artwork.scanner import sigterm_sets
-from remote_artwork.storage.doctor import CheckReport, CheckStep, check_storage
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Orders = Annotated[
@@ -54,6 +60,7 @@ app: typer.Typer = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(ledger_app)
 
@@ -71,7 +78,7 @@ def run(arguments: list[str]) -> int:
 def start(
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Write a log to the error stream.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Options that come before the command."""
     log_to_stderr(verbose=verbose)
@@ -81,6 +88,7 @@ def start(
 
 
 @app.command()
+@with_verbose
 def demo(
     directory: Annotated[
         Path | None,
@@ -93,7 +101,8 @@ def demo(
 
 
 @app.command()
-@with_shared_options(only=LOCATION_OPTIONS | {"client"}, url_is_optional=True)
+@with_verbose
+@with_shared_options(only=LOCATION_OPTIONS | {"client", "orders", "pattern"}, url_is_optional=True)
 def check(
     options: Options,
     *,
@@ -104,20 +113,14 @@ def check(
 ) -> int:
     """Check that a scan can use the location, and say what to change. Writes nothing without --write-test.
 
-    With --client instead of a URL: check the login, and show how the first pending orders are read.
+    With --orders-file or --client: check how the first pending orders are read. With both a URL and orders: also
+    count the files that follow the pattern and the orders that have their files, and name near misses.
     """
-
-    def run() -> int:
-        if bool(options.url) == (options.client is not None):
-            raise ra.ConfigurationError("write either the URL of a location, or --client MODULE:FACTORY")
-        if options.client is not None:
-            return run_client_check(options.client, as_json=as_json)
-        return run_check(options, write_test=write_test, as_json=as_json)
-
-    return finish(run)
+    return finish(lambda: run_check(options, write_test=write_test, as_json=as_json))
 
 
 @app.command()
+@with_verbose
 @with_shared_options()
 def plan(
     options: Options,
@@ -134,6 +137,7 @@ def plan(
 
 
 @app.command()
+@with_verbose
 @with_shared_options()
 def scan(
     options: Options,
@@ -152,6 +156,7 @@ def scan(
 
 
 @app.command()
+@with_verbose
 @with_shared_options()
 def watch(
     options: Options,
@@ -174,25 +179,28 @@ def watch(
     """Scan now, and then at the given interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
 
     def run_watch() -> int:
+        interval = parse_duration("--every", every)
         if page is not None:
             require_writable(page)
         stop = threading.Event()
         interrupted = _ctrl_c_sets(stop)
         console = Console()
         scanner = options.scanner()
+        _require_usable(scanner)
 
         def show(report: ra.ScanReport) -> None:
             _print_report(report, console, as_json=as_json, indent=None)
             if page is not None:
                 report.to_html(page, storage=scanner.storage)
 
-        scanner.run_forever(every=parse_duration("--every", every), stop=stop, on_report=show)
+        scanner.run_forever(every=interval, stop=stop, on_report=show)
         return ExitCode.INTERRUPTED if interrupted.is_set() else ExitCode.SUCCESS
 
     return finish(run_watch)
 
 
 @app.command()
+@with_verbose
 @with_shared_options(url=NameOrUrl)
 def explain(
     options: Options,
@@ -207,19 +215,41 @@ def explain(
 ) -> int:
     """Explain why a file or an order has its status.
 
-    For a file: explain NAME URL. For an order: explain --order N URL.
+    For a file: explain NAME URL, in any order. For an order: explain --order N URL.
     """
 
     def run_explain() -> int:
         if (second is None) == (order is None):
             raise ra.ConfigurationError("write explain NAME URL, or explain --order N URL")
-        name = None if second is None else options.url
-        location = options if second is None else evolve(options, url=second)
+        name, url = (None, options.url) if second is None else _name_and_url(options.url, second)
+        location = evolve(options, url=url)
         explanation = location.scanner().explain(name, order=order)
         typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
         return explanation.exit_code
 
     return finish(run_explain)
+
+
+def _name_and_url(first: str, second: str) -> tuple[str, str]:
+    """The name of the file and the URL, whichever came first."""
+    return (second, first) if is_url(first) and not is_url(second) else (first, second)
+
+
+def _require_usable(scanner: ra.Scanner) -> None:
+    """Check before the first of many scans that no setting is wrong. Whatever may be temporary is left to the scans.
+
+    Raises:
+        ConfigurationError: The orders file, the ledger or the location cannot be used.
+    """
+    if isinstance(scanner.client, ra.OrdersFile):
+        with suppress(ClientError):
+            scanner.client.pending_orders()
+    if isinstance(scanner.ledger, ra.SqlLedger):
+        with suppress(LedgerError):
+            scanner.ledger.exists()
+    with suppress(StorageError):
+        if scanner.storage.probe_capability() is None:
+            next(iter(scanner.storage.pages()), None)
 
 
 def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
@@ -256,60 +286,3 @@ def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, ind
         typer.echo()
     else:
         print_report(report, console)
-
-
-def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
-    """Print one line for each step of the check, or the report as JSON. Return the exit code.
-
-    Raises:
-        RemoteArtworkError: The location could not be opened. With ``as_json``, the report says so instead.
-    """
-    where, step_name = "", "recognized"
-    network = options.network()
-    try:
-        where, step_name = str(ra.Location.parse(options.url, options.provider)), "credentials"
-        location, credentials = options.resolve()
-        step_name = "open"
-        storage = ra.open_storage(location, credentials=credentials, network=network)
-    except ra.RemoteArtworkError as error:
-        if not as_json:
-            raise
-        return _print_json(CheckReport.of_refusal(step_name, error, location=where))
-    steps = _show_steps(
-        check_storage(storage, location=location, credentials=credentials, network=network, write_test=write_test),
-        as_json=as_json,
-    )
-    report = CheckReport(location=storage.location, steps=steps, requests=storage.requests)
-    return _print_json(report) if as_json else report.exit_code
-
-
-def run_client_check(target: str, *, as_json: bool) -> int:
-    """Print how a client reads the first pending orders, or the report as JSON. Return the exit code.
-
-    Raises:
-        ConfigurationError: There is no such client. With ``as_json``, the report says so instead.
-    """
-    try:
-        client = load_client(target)
-    except ra.RemoteArtworkError as error:
-        if not as_json:
-            raise
-        return _print_json(CheckReport.of_refusal("client", error, location=target))
-    steps = _show_steps(check_client(client), as_json=as_json)
-    report = CheckReport(location=target, steps=steps, requests={})
-    return _print_json(report) if as_json else report.exit_code
-
-
-def _show_steps(results: Iterator[CheckStep], *, as_json: bool) -> list[CheckStep]:
-    """Collect the steps of a check, and print each one as soon as it is known, unless the report is JSON."""
-    steps = []
-    for step in results:
-        steps.append(step)
-        if not as_json:
-            typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
-    return steps
-
-
-def _print_json(report: CheckReport) -> int:
-    typer.echo(report.to_json())
-    return report.exit_code

@@ -93,9 +93,9 @@ def write_shop(home: Path) -> tuple[Path, Path]:
         ConfigurationError: One of them already exists, or cannot be written.
     """
     orders, artwork = home / "orders.json", home / "artwork"
-    if orders.exists() or artwork.exists():
-        raise ra.ConfigurationError(f"{home} already contains a shop; choose another folder")
     try:
+        if orders.exists() or artwork.exists():
+            raise ra.ConfigurationError(f"{home} already contains a shop; choose another folder")
         artwork.mkdir(parents=True)
         pictures = resources.files("remote_artwork.cli") / "shop"
         for name, picture in _PICTURES.items():

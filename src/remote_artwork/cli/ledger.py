@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import remote_artwork as ra
-from remote_artwork.cli.options import ledger_url
+from remote_artwork.cli.options import ledger_url, with_verbose
 from remote_artwork.cli.output import finish
 from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import (
@@ -28,6 +28,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.ledgers.engine import display_url, parse_ledger_url
 
 ledger_app: typer.Typer = typer.Typer(
     name="ledger",
@@ -50,6 +51,7 @@ Number = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number
 
 
 @ledger_app.command("list")
+@with_verbose
 def list_orders(
     *,
     orders: Orders = None,
@@ -75,6 +77,7 @@ def list_orders(
 
 
 @ledger_app.command("show")
+@with_verbose
 def show_order(
     number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = DEFAULT_TENANT
 ) -> None:
@@ -89,6 +92,7 @@ def show_order(
 
 
 @ledger_app.command("resolve")
+@with_verbose
 def resolve_order(  # noqa: PLR0913 - each is an option of the command
     number: Number,
     *,
@@ -147,8 +151,19 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
 
 
 def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
-    """Open the ledger that the options name."""
-    return ra.SqlLedger(ledger_url(orders, ledger))
+    """Open the ledger that the options name.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    address = ledger_url(orders, ledger)
+    opened = ra.SqlLedger(address)
+    if not opened.exists():
+        raise ra.ConfigurationError(
+            f"there is no ledger at {display_url(parse_ledger_url(address))}; the first scan creates it; "
+            f"check {'--orders-file' if ledger is None else '--ledger'}"
+        )
+    return opened
 
 
 def find_orders(ledger: ra.Ledger, tenant: str, number: str) -> list[OrderRecord]:

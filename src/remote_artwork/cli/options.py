@@ -7,46 +7,57 @@ import importlib
 import inspect
 import json
 import logging
+import os
 import re
 import stat
 import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
-from attrs import frozen
+from attrs import fields_dict, frozen
 
 import remote_artwork as ra
+from remote_artwork.cli.output import log_to_stderr
 from remote_artwork.core.pattern import DEFAULT_PATTERN
 from remote_artwork.core.policy import Preflight
 from remote_artwork.credentials import Credentials
-from remote_artwork.errors import ConfigurationError
+from remote_artwork.errors import ConfigurationError, InvalidLocation
 from remote_artwork.storage.storage import resolve_location
 
 log: logging.Logger = logging.getLogger(__name__)
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+T = TypeVar("T")
 
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_DAYS = 365
+_LONGEST = timedelta(days=_LONGEST_DAYS)
 
 _TIMEOUTS = ra.NetworkPolicy()
 """The default timeouts."""
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.001, 86400.0
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
 def parse_duration(option: str, text: str, *, example: str = "") -> timedelta:
     """Parse the value of an option: a number with a unit, for example ``15m``.
 
     Raises:
-        ConfigurationError: It has another form, or is not positive.
+        ConfigurationError: It has another form, is not positive, or is longer than a year.
     """
     match = _DURATION.fullmatch(text.strip().lower())
-    if match is None or float(match[1]) <= 0:
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0
+    if seconds <= 0:
         raise ConfigurationError(
             f"{option} {text!r}: it is not a duration above 0; write {example}a number with a unit: 90s, 15m, 1h or 2d"
         )
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    if seconds > _LONGEST.total_seconds():
+        raise ConfigurationError(f"{option} {text!r}: it is too long; write at most {_LONGEST_DAYS}d")
+    return max(timedelta(seconds=seconds), timedelta.resolution)
 
 
 def parse_wait(option: str, text: str) -> timedelta | None:
@@ -190,6 +201,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         int | None,
         typer.Option(
             min=1,
+            max=1000,
             metavar="N",
             help="Process at most this many orders at the same time.",
             show_default="16, or with --deep the number of processors, but at most 16",
@@ -231,20 +243,9 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     )
 
 
-LOCATION_OPTIONS = frozenset(
-    {
-        "url",
-        "credentials",
-        "provider",
-        "allow_private_network",
-        "ca_file",
-        "connect_timeout",
-        "read_timeout",
-        "call_timeout",
-        "listing_timeout",
-        "files_timeout",
-    }
-)
+_TIMEOUT_OPTIONS = ("connect_timeout", "read_timeout", "call_timeout", "listing_timeout", "files_timeout")
+
+LOCATION_OPTIONS = frozenset({"url", "credentials", "provider", "allow_private_network", "ca_file", *_TIMEOUT_OPTIONS})
 """The shared options that describe the storage location."""
 
 
@@ -286,6 +287,27 @@ def with_shared_options(
     return decorate
 
 
+Verbose = Annotated[bool, typer.Option("--verbose", help="Write a log to the error stream.")]
+
+
+def with_verbose(command: Callable[..., T]) -> Callable[..., T]:
+    """Add the option ``--verbose`` to a command."""
+
+    @functools.wraps(command)
+    def with_log(*, verbose: bool, **given: Any) -> T:
+        if verbose:
+            log_to_stderr(verbose=True)
+        return command(**given)
+
+    hints = get_type_hints(command, include_extras=True) | {"verbose": Verbose}
+    own = inspect.signature(command)
+    option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False)
+    parameters = [each.replace(annotation=hints[each.name]) for each in (*own.parameters.values(), option)]
+    with_log.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_log.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_log
+
+
 @frozen(kw_only=True)
 class Options:
     """The options of the commands that use a storage location."""
@@ -315,13 +337,15 @@ class Options:
         Raises:
             ConfigurationError: The options contradict each other, or name something that does not exist.
         """
+        settle_for = parse_wait("--settle-for", self.settle_for)
+        require_tenant(self.tenant)
         storage = self.storage()
         return ra.Scanner(
             storage,
-            self._client(),
+            self.make_client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(preflight=self.preflight, settle_for=parse_wait("--settle-for", self.settle_for)),
+            policy=ra.Policy(preflight=self.preflight, settle_for=settle_for),
             tenant=self.tenant,
             orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),
@@ -338,8 +362,19 @@ class Options:
         return ra.open_storage(location, credentials=credentials, network=self.network())
 
     def network(self) -> ra.NetworkPolicy:
-        """The network policy of an operator."""
+        """The network policy of an operator.
+
+        Raises:
+            ConfigurationError: A timeout is out of range, or the file of certificates cannot be used.
+        """
         private = self.allow_private_network
+        for name in _TIMEOUT_OPTIONS:
+            value = getattr(self, name)
+            if not _SHORTEST_TIMEOUT <= value <= _LONGEST_TIMEOUT:  # not a number is out of range, too
+                raise ra.ConfigurationError(
+                    f"--{name.replace('_', '-')} {value:g}: write a number of seconds "
+                    f"from {_SHORTEST_TIMEOUT:g} to {_LONGEST_TIMEOUT:g}"
+                )
         # A user who can run this command can read local folders anyway.
         return ra.NetworkPolicy(
             allow_private=private,
@@ -359,9 +394,30 @@ class Options:
         Raises:
             ConfigurationError: The URL is refused, or the credentials cannot be used.
         """
-        return resolve_location(self.url, read_credentials(self.credentials), self.provider)
+        return resolve_location(self.parsable_url(), read_credentials(self.credentials), self.provider)
 
-    def _client(self) -> ra.FulfillmentClient:
+    def parsable_url(self) -> str:
+        """The URL, unless it is the path of a folder.
+
+        Raises:
+            InvalidLocation: It is one. The message has its URL.
+        """
+        if not is_url(self.url) and self.url and os.path.isdir(self.url):  # noqa: PTH112 - never raises
+            url = Path(self.url).resolve().as_uri()
+            raise InvalidLocation(f"{self.url} is a folder of this machine, not a URL; write {url}")
+        return self.url
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether an orders file or a client was given."""
+        return self.orders is not None or self.client is not None
+
+    def make_client(self) -> ra.FulfillmentClient:
+        """The client: an orders file, or what the factory returns.
+
+        Raises:
+            ConfigurationError: Neither or both were given, or the factory returns no client.
+        """
         if (self.orders is None) == (self.client is None):
             raise ra.ConfigurationError(
                 "write where the orders are: either --orders-file FILE or --client MODULE:FACTORY"
@@ -369,6 +425,28 @@ class Options:
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
         return load_client(str(self.client))
+
+
+def location_options_given(options: Options) -> list[str]:
+    """The options about the location that have another value than the default."""
+    defaults = fields_dict(Options)
+    names = sorted(LOCATION_OPTIONS - {"url"})
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) != defaults[name].default]
+
+
+def is_url(text: str) -> bool:
+    """Whether a text starts like a URL."""
+    return _URL.match(text) is not None
+
+
+def require_tenant(tenant: str) -> None:
+    """Require a name of the shop that is not empty.
+
+    Raises:
+        ConfigurationError: It is empty.
+    """
+    if not tenant.strip():
+        raise ra.ConfigurationError("--tenant is empty; write the name of the shop, or leave the option out")
 
 
 def url_lifetime(storage: ra.ArtworkStorage) -> timedelta:
@@ -380,12 +458,14 @@ def ledger_url(orders: Path | None, ledger: str | None) -> str | Path:
     """The URL of the given ledger, or the SQLite file beside the orders file. Each orders file has its own.
 
     Raises:
-        ConfigurationError: Neither was given.
+        ConfigurationError: Neither was given, or the orders file has no name.
     """
     if ledger is not None:
         return ledger
     if orders is None:
         raise ra.ConfigurationError("no ledger was given; add --ledger URL, for example --ledger sqlite:///ledger.db")
+    if not orders.name:
+        raise ra.ConfigurationError(f"--orders-file {orders}: it is a folder; write the path of a file")
     name = f"{orders.stem}.ledger.db" if orders.suffix == ".json" else f"{orders.name}-ledger.db"
     return orders.with_name(name)
 

@@ -32,6 +32,9 @@ from remote_artwork.errors import (
     Unavailable,
 )
 
+_WRONG_PATH = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM})
+
 LOCK_TIMEOUT = 10.0
 """Seconds that a write waits for another process."""
 
@@ -142,10 +145,13 @@ class OrdersFile:
     def _read(self, source: Path) -> OrdersDocument:
         try:
             data = source.read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            hint = "give the path of a JSON file with the orders"
-            raise InvalidOrdersFile(f"{self.path} cannot be read ({error.strerror}); {hint}") from error
         except OSError as error:
+            if error.errno in _WRONG_PATH:
+                hint = "give the path of a file with the orders"
+                raise InvalidOrdersFile(f"{self.path} cannot be read ({error.strerror}); {hint}") from error
+            if error.errno in _NO_PERMISSION:
+                hint = "give the user of this program the permission to read it"
+                raise InvalidOrdersFile(f"{self.path} cannot be read ({error.strerror}); {hint}") from error
             raise Unavailable(f"{self.path} could not be read: {error.strerror}") from error
         cached = self._cache.content
         if cached and cached[0] == data:  # parsing thousands of orders takes far longer than this comparison

@@ -429,6 +429,15 @@ STORAGE = {
 """Notes of a storage about missing files."""
 
 CLIENT_CHECK = {
+    "names_follow_pattern": "{following:,} of {files:,} files have a name that follows the pattern {pattern}",
+    "name_outside_pattern": "another name is {file}",
+    "only_first_files": "only the first {files:,} files were compared",
+    "orders_with_files": (
+        "pending orders that need artwork: {orders:,}; with all their files: {all:,}; with some: {some:,}; "
+        "without any: {none:,}"
+    ),
+    "near_miss_found": "{file}: {reasons:reasons}",
+    "more_near_misses": "further files with a similar name: {count:,}; a plan lists them",
     "client_declares": "recovery {recovery}, attaching {attaching}, call limit {seconds:,} s",
     "client_logged_in": "the shop accepts the login and returns its pending orders",
     "no_pending_orders": "no order is pending; if that is wrong, check the filter in the client's pending_orders",
@@ -480,6 +489,11 @@ LOCATION_CHECK = {
         "files on the first page of the listing that cannot be used: {count:,}; for example {file}: {reasons:reasons}"
     ),
     "listing_empty": "the folder can be listed and is empty; upload a file to check whether it can be read",
+    "bucket_has_other_files": (
+        "a folder of a bucket exists only while it holds files, so the folder in the URL may be wrong; "
+        "the bucket has files outside it, for example {file}"
+    ),
+    "bucket_is_empty": "the bucket has no files at all; check the name of the bucket",
     "listing_starts_after": "a listing contains only files of this folder, and can start after a given name",
     "listing_unsorted": (
         "the storage does not list names in order; scans still work, but each one lists the whole folder, "

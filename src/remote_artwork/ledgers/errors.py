@@ -116,10 +116,15 @@ def _cannot_open(url: URL, file: Path) -> LedgerError | InvalidLedger:
     if file.is_dir():
         return InvalidLedger(f"the ledger {display_url(url)} is a folder; add a file name to the URL")
     if not file.parent.is_dir():
-        return InvalidLedger(f"the ledger {display_url(url)} cannot be created; create the folder {file.parent} first")
+        return folder_missing(url, file)
     return LedgerUnavailable(
         f"the ledger {display_url(url)} cannot be opened; give this process write access to the file and its folder"
     )
+
+
+def folder_missing(url: URL, file: Path) -> InvalidLedger:
+    """The error for a ledger whose folder does not exist."""
+    return InvalidLedger(f"the ledger {display_url(url)} cannot be created; create the folder {file.parent} first")
 
 
 def _text_of(error: BaseException | None, url: URL) -> str:

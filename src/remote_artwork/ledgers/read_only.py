@@ -28,6 +28,7 @@ from sqlalchemy.pool import StaticPool
 
 from remote_artwork.errors import InvalidLedger, LedgerUnavailable
 from remote_artwork.ledgers.engine import OPENING, READS, begin_sqlite, display_url, open_engine
+from remote_artwork.ledgers.errors import folder_missing
 from remote_artwork.ledgers.schema import SchemaState, migrate, schema_state
 from remote_artwork.ledgers.sqlite_file import FileState, SqliteFile
 from remote_artwork.locks import ProcessLock
@@ -85,7 +86,7 @@ class ReadOnlyFile:
             The result of the query; ``empty`` if there is no file, or no ledger in it.
 
         Raises:
-            InvalidLedger: The file is a folder, or a ledger of a newer release.
+            InvalidLedger: The file is a folder, its folder does not exist, or it is a ledger of a newer release.
             LedgerError: The file was truncated.
             LedgerUnavailable: The file cannot be read, or was written to until the timeout.
         """
@@ -106,6 +107,9 @@ class ReadOnlyFile:
                             f"the ledger {name} changed during every attempt to read it; try again when it is less busy"
                         ) from None
                 self._sleep(_PAUSE)
+            else:
+                if not name.parent.is_dir():
+                    raise folder_missing(self._url, name)
         except LedgerUnavailable:
             raise
         except OSError as error:

@@ -139,6 +139,19 @@ class SqlLedger:
         if self._reader:
             self._reader.close()
 
+    def exists(self) -> bool:
+        """Whether the database has the tables of a ledger. Writes nothing.
+
+        Raises:
+            InvalidLedger: The database is not a ledger, or its folder does not exist.
+            LedgerUnavailable: The database could not be read.
+        """
+
+        def found(_connection: Connection) -> bool:
+            return True
+
+        return self._read(found, empty=False)
+
     def claim(
         self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
     ) -> list[Lease | LedgerError | None]:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile
@@ -409,13 +409,28 @@ def list_first_page(context: CheckContext) -> CheckStep:
         page = next((page for page in context.storage.pages() if page.names or page.unusable), Page())
         notes = _unusable_files(page.unusable)
         if not page.names:
-            return _step("list", Verdict.WARNING, *(notes or [reason("listing_empty")]))
+            return _step("list", Verdict.WARNING, *(notes or [reason("listing_empty"), *_look_outside_folder(context)]))
         context.names, context.file = page.names, page.file(0)
     except RemoteArtworkError as error:
         context.listing_error = error
         return context.failed("list", error, "list")
     verdict = Verdict.WARNING if notes else Verdict.OK
     return _step("list", verdict, reason("listing_works", files=len(page.names), file=page.names[0]), *notes)
+
+
+def _look_outside_folder(context: CheckContext) -> Sequence[Reason]:
+    """Whether the bucket of an empty folder has other files. An empty folder looks the same as a misspelled one."""
+    location = context.location
+    if location is None or not (location.bucket and location.prefix):
+        return ()
+    try:
+        bucket = open_storage(evolve(location, prefix=""), credentials=context.credentials, network=context.network)
+        name = next((page.names[0] for page in bucket.pages() if page.names), None)
+    except RemoteArtworkError:  # the credentials may allow nothing but the folder
+        return ()
+    if name is None:
+        return (reason("bucket_is_empty"),)
+    return (reason("bucket_has_other_files", file=escape_unprintable(name)),)
 
 
 def _unusable_files(unusable: Mapping[str, Reason]) -> Sequence[Reason]:

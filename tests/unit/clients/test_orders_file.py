@@ -6,6 +6,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -360,3 +361,22 @@ def test_a_reader_never_sees_half_a_write(path):
     reader.join(timeout=30)
     assert not reader.is_alive()
     assert seen == sorted(seen, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOENT, "give the path of a file"),
+        (errno.ELOOP, "give the path of a file"),
+        (errno.ENAMETOOLONG, "give the path of a file"),
+        (errno.EACCES, "the permission to read it"),
+        (errno.EPERM, "the permission to read it"),
+    ],
+)
+def test_a_file_that_a_setting_makes_unreadable_is_invalid(tmp_path, monkeypatch, number, cure):
+    def refuse(_path):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InvalidOrdersFile, match=cure):
+        ra.OrdersFile(tmp_path / "orders.json").pending_orders()

@@ -271,9 +271,22 @@ def test_a_missing_or_empty_file_is_an_empty_ledger(folder: Path, reader: SqlLed
     assert contents(folder) == before
 
 
-def test_a_missing_folder_is_an_empty_ledger(tmp_path: Path):
-    assert list(SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}").find("acme")) == []
+def test_a_ledger_in_a_missing_folder_is_refused(tmp_path: Path):
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
+    for read in (lambda: ledger.find("acme"), ledger.exists):
+        with pytest.raises(InvalidLedger, match="create the folder .*nowhere first"):
+            read()
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_ledger_exists_from_its_first_write_on(folder: Path, reader: SqlLedger):
+    assert not reader.exists()
+    (folder / "ledger.db").touch()
+    assert not reader.exists()
+    with SqlLedger(f"sqlite:///{folder / 'ledger.db'}") as writer:
+        claim(writer, KEY)
+        assert writer.exists()
+        assert reader.exists()
 
 
 def test_a_database_without_a_ledger_is_an_empty_ledger(folder: Path, reader: SqlLedger):

@@ -1,0 +1,208 @@
+"""``remote-artwork check``: the location, the client, and how the files fit the pending orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import typer
+
+import remote_artwork as ra
+from remote_artwork.cli.options import Options, location_options_given
+from remote_artwork.cli.output import with_notes
+from remote_artwork.core.expected import split_extension
+from remote_artwork.core.orders import MEDIA_TYPES
+from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.core.reasons import reason, to_dicts
+from remote_artwork.core.report import FileStatus, ItemStatus
+from remote_artwork.core.text import escape_unprintable
+from remote_artwork.errors import ConfigurationError, RemoteArtworkError
+from remote_artwork.scan.client_check import check_client
+from remote_artwork.storage.doctor import CheckReport, CheckStep, Verdict, check_storage
+
+_MOST_NAMES = 10_000
+"""How many names of a location are compared with the pattern."""
+_MOST_NEAR_MISSES = 5
+_HAS_FILE = frozenset({ItemStatus.MATCHED, ItemStatus.SETTLING, ItemStatus.CONFLICT, ItemStatus.REJECTED})
+
+
+class _Refused(Exception):
+    """An option was refused before any request. Its cause is a ``RemoteArtworkError``.
+
+    Args:
+        step: The step that could not be tried.
+        location: The location, if it could be parsed.
+    """
+
+    def __init__(self, step: str, location: str) -> None:
+        super().__init__(step)
+        self.step = step
+        self.location = location
+
+
+def run_check(options: Options, *, write_test: bool, as_json: bool) -> int:
+    """Print one line for each step of the check, or the report as JSON. Return the exit code.
+
+    Raises:
+        ConfigurationError: The options do not fit together.
+        RemoteArtworkError: An option was refused. With ``as_json``, the report says so instead.
+    """
+    _require_subject(options, write_test=write_test)
+    try:
+        return _Check(options, as_json=as_json).run(write_test=write_test)
+    except _Refused as refused:
+        error = refused.__cause__
+        if not as_json or not isinstance(error, RemoteArtworkError):
+            raise error from None  # type: ignore[misc]
+        return _print_json(CheckReport.of_refusal(refused.step, error, location=refused.location))
+
+
+def _require_subject(options: Options, *, write_test: bool) -> None:
+    options.network()  # validates the timeouts and the file of certificates
+    if options.url:
+        return
+    if not options.has_orders:
+        raise ConfigurationError(
+            "write what to check: the URL of a location, --client MODULE:FACTORY or --orders-file FILE, or both"
+        )
+    unused = [*location_options_given(options), *(["--write-test"] if write_test else [])]
+    if unused:
+        raise ConfigurationError(f"{unused[0]} belongs to the check of a location; add the URL of the location")
+
+
+class _Check:
+    """One run of the command."""
+
+    def __init__(self, options: Options, *, as_json: bool) -> None:
+        self._options = options
+        self._as_json = as_json
+        self._steps: list[CheckStep] = []
+        self._where = options.client or (str(options.orders) if options.orders else "")
+
+    def run(self, *, write_test: bool) -> int:
+        options = self._options
+        try:
+            pattern = FilenamePattern(options.pattern)
+        except RemoteArtworkError as error:
+            raise _Refused("pattern", self._where) from error
+        storage = self._check_location(write_test=write_test) if options.url else None
+        client = self._check_client() if options.has_orders else None
+        if storage is not None and not self._has_failed and (client is not None or options.pattern != DEFAULT_PATTERN):
+            self._show(check_names(storage, pattern))
+            if client is not None:
+                self._show(check_matches(storage, client, pattern))
+        requests = {} if storage is None else storage.requests
+        report = CheckReport(location=self._where, steps=self._steps, requests=requests)
+        return _print_json(report) if self._as_json else report.exit_code
+
+    @property
+    def _has_failed(self) -> bool:
+        return any(step.verdict is Verdict.FAILED for step in self._steps)
+
+    def _check_location(self, *, write_test: bool) -> ra.ArtworkStorage:
+        options, tried, where, network = self._options, "recognized", "", self._options.network()
+        try:
+            where, tried = str(ra.Location.parse(options.parsable_url(), options.provider)), "credentials"
+            location, credentials = options.resolve()
+            tried = "open"
+            storage = ra.open_storage(location, credentials=credentials, network=network)
+        except RemoteArtworkError as error:
+            raise _Refused(tried, where) from error
+        self._where = storage.location
+        self._show(
+            check_storage(storage, location=location, credentials=credentials, network=network, write_test=write_test)
+        )
+        return storage
+
+    def _check_client(self) -> ra.FulfillmentClient:
+        try:
+            client = self._options.make_client()
+        except RemoteArtworkError as error:
+            raise _Refused("client", self._where) from error
+        self._show(check_client(client))
+        return client
+
+    def _show(self, results: Iterator[CheckStep]) -> None:
+        """Keep the steps of a check, and print each one as soon as it is known, unless the report is JSON."""
+        for step in results:
+            self._steps.append(step)
+            if not self._as_json:
+                typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
+
+
+def check_names(storage: ra.ArtworkStorage, pattern: FilenamePattern) -> Iterator[CheckStep]:
+    """``pattern``: how many of the first files have a name that follows the pattern. Nothing without a listing."""
+    try:
+        if storage.probe_capability() is not None:
+            return
+        names = list(islice((name for page in storage.pages() for name in page.names), _MOST_NAMES))
+    except RemoteArtworkError as error:
+        yield _failed("pattern", error)
+        return
+    if not names:
+        return  # the step "list" says so
+    others = [name for name in names if not _follows(name, pattern)]
+    because = reason("names_follow_pattern", pattern=str(pattern), files=len(names), following=len(names) - len(others))
+    notes = [reason("name_outside_pattern", file=escape_unprintable(others[0]))] if others else []
+    if len(names) == _MOST_NAMES:
+        notes.append(reason("only_first_files", files=_MOST_NAMES))
+    verdict = Verdict.WARNING if len(others) == len(names) else Verdict.OK
+    yield CheckStep(name="pattern", verdict=verdict, because=because, notes=tuple(notes))
+
+
+def _follows(name: str, pattern: FilenamePattern) -> bool:
+    basename, extension = split_extension(name)
+    return extension.lower() in MEDIA_TYPES and pattern.fits(basename)
+
+
+def check_matches(
+    storage: ra.ArtworkStorage, client: ra.FulfillmentClient, pattern: FilenamePattern
+) -> Iterator[CheckStep]:
+    """``files``: how many pending orders have their files, and which files seem to have a wrong name.
+
+    It is a dry run with an empty ledger, so it does not say what a scan would do.
+    """
+    try:
+        report = ra.Scanner(
+            storage, client, ledger=ra.MemoryLedger(), pattern=pattern, policy=ra.Policy(settle_for=None)
+        ).plan()
+    except RemoteArtworkError as error:
+        yield _failed("files", error)
+        return
+    for fault in report.faults:
+        because = reason("part_not_used", part=fault.part, reasons=to_dicts(fault.reasons))
+        yield CheckStep(name="files", verdict=Verdict.FAILED, because=because)
+    if report.faults:
+        return
+    found: dict[str, list[bool]] = {}
+    for item in report.items:
+        if item.status is not ItemStatus.NOT_REQUIRED and item.item_number:
+            found.setdefault(item.order_id or item.order_number, []).append(item.status in _HAS_FILE)
+    orders = {
+        "all": sum(all(files) for files in found.values()),
+        "some": sum(any(files) and not all(files) for files in found.values()),
+        "none": sum(not any(files) for files in found.values()),
+    }
+    near_misses = [file for file in report.files if file.status is FileStatus.NEAR_MISS]
+    notes = [
+        reason("near_miss_found", file=escape_unprintable(file.name), reasons=to_dicts([file.because]))
+        for file in near_misses[:_MOST_NEAR_MISSES]
+    ]
+    if len(near_misses) > _MOST_NEAR_MISSES:
+        notes.append(reason("more_near_misses", count=len(near_misses) - _MOST_NEAR_MISSES))
+    nothing_fits = bool(found) and orders["none"] == len(found)
+    yield CheckStep(
+        name="files",
+        verdict=Verdict.WARNING if near_misses or nothing_fits else Verdict.OK,
+        because=reason("orders_with_files", orders=len(found), **orders),
+        notes=tuple(notes),
+    )
+
+
+def _failed(name: str, error: RemoteArtworkError) -> CheckStep:
+    return CheckStep(name=name, verdict=Verdict.FAILED, because=reason("step_failed", error=str(error)), error=error)
+
+
+def _print_json(report: CheckReport) -> int:
+    typer.echo(report.to_json())
+    return report.exit_code

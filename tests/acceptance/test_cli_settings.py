@@ -1,0 +1,203 @@
+"""A wrong setting ends every command with exit code 2, before anything is done; ``check`` says what would fit."""
+
+import json
+import logging
+
+import pytest
+from typer.testing import CliRunner
+
+from command_line import Shop, tree
+from remote_artwork.cli.app import app
+
+
+@pytest.fixture
+def shop(tmp_path):
+    logger = logging.getLogger("remote_artwork")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield Shop(tmp_path / "shop", "1001_1.jpg")
+    logger.handlers[:], logger.level, logger.propagate = before[0], before[1], before[2]
+
+
+def run(*arguments):
+    ended = CliRunner().invoke(app, [str(each) for each in arguments])
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended
+
+
+COMMANDS = {
+    "plan": ["plan"],
+    "scan": ["scan"],
+    "watch": ["watch", "--every", "1h"],
+    "explain": ["explain", "--order", "1001"],
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+class TestBeforeAnythingIsDone:
+    def refuse(self, shop, words, url, *more):
+        before = tree(shop.home)
+        ended = run(*words, url, "--orders-file", shop.orders, *more)
+        assert ended.exit_code == 2, ended.output
+        assert tree(shop.home) == before
+        return ended.output.replace("\n", "")
+
+    def test_the_folder_of_the_ledger_does_not_exist(self, shop, words):
+        said = self.refuse(shop, words, shop.artwork.as_uri(), "--ledger", f"sqlite:///{shop.home}/nowhere/ledger.db")
+        assert f"create the folder {shop.home}/nowhere first" in said
+
+    def test_the_orders_file_does_not_exist(self, shop, words):
+        shop.orders.unlink()
+        assert "give the path of a file with the orders" in self.refuse(shop, words, shop.artwork.as_uri())
+
+    def test_the_orders_file_is_malformed(self, shop, words):
+        shop.orders.write_text('{"orders": [{}]}')
+        assert "orders[0].number: is missing" in self.refuse(shop, words, shop.artwork.as_uri())
+
+    def test_the_location_does_not_exist(self, shop, words):
+        assert "does not exist" in self.refuse(shop, words, (shop.home / "nowhere").as_uri())
+
+    @pytest.mark.parametrize(
+        ("option", "value", "cure"),
+        [
+            ("--settle-for", "9999999d", "write at most 365d"),
+            ("--settle-for", "0m", "write none, or a number with a unit"),
+            ("--connect-timeout", "nan", "--connect-timeout nan: write a number of seconds from 0.001 to 86400"),
+            ("--files-timeout", "-1", "--files-timeout -1: write a number of seconds"),
+            ("--orders-at-once", "9999999", "1000"),
+            ("--tenant", " ", "--tenant is empty; write the name of the shop"),
+        ],
+    )
+    def test_a_value_is_out_of_range(self, shop, words, option, value, cure):
+        assert cure in self.refuse(shop, words, shop.artwork.as_uri(), option, value)
+
+    def test_a_folder_that_is_not_a_url(self, shop, words):
+        assert f"write {shop.artwork.as_uri()}" in self.refuse(shop, words, str(shop.artwork))
+
+
+def test_an_interval_that_is_too_long_is_refused(shop):
+    ended = run("watch", shop.artwork.as_uri(), "--orders-file", shop.orders, "--every", "1" + "0" * 400 + "d")
+    assert (ended.exit_code, "--every" in ended.output, "write at most 365d" in ended.output) == (2, True, True)
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "1001"], ["resolve", "1001", "--fulfilled"]], ids=" ".join)
+def test_a_ledger_that_does_not_exist_is_an_error(shop, words):
+    before = tree(shop.home)
+    ended = run("ledger", *words, "--orders-file", shop.orders)
+    assert ended.exit_code == 2
+    assert "there is no ledger at" in ended.output
+    assert "check --orders-file" in ended.output
+    ended = run("ledger", *words, "--ledger", f"sqlite:///{shop.home}/other.db")
+    assert (ended.exit_code, "check --ledger" in ended.output) == (2, True)
+    assert tree(shop.home) == before
+
+
+def test_the_name_of_a_file_and_the_url_may_be_in_any_order(shop):
+    orders = ("--orders-file", shop.orders)
+    shown = [
+        run("explain", *words, *orders).output
+        for words in (["1001_1.jpg", shop.artwork.as_uri()], [shop.artwork.as_uri(), "1001_1.jpg"])
+    ]
+    assert "→ matched" in shown[0]
+    assert shown[0] == shown[1]
+
+
+def test_an_empty_name_is_refused(shop):
+    ended = run("explain", "", shop.artwork.as_uri(), "--orders-file", shop.orders)
+    assert (ended.exit_code, "the name of the file is empty" in ended.output) == (2, True)
+
+
+def test_verbose_may_follow_the_command(shop):
+    ended = run("plan", shop.artwork.as_uri(), "--orders-file", shop.orders, "--verbose")
+    assert ended.exit_code == 0
+    assert "scan_started" in ended.output
+
+
+class TestCheckWithOrders:
+    def steps(self, *arguments):
+        ended = run("check", *arguments, "--json")
+        report = json.loads(ended.output)
+        assert ended.exit_code == report["exit_code"]
+        return {step["name"]: step for step in report["steps"]}
+
+    @pytest.fixture
+    def shop(self, tmp_path):
+        names = ["1001_1.jpg", "1002_1.png", "1003-1.png", "notes_about_it.png", "x.txt"]
+        orders = {
+            "1001": [{"number": "1"}],
+            "1002": [{"number": "1"}, {"number": "2"}],
+            "1003": [{"number": "1"}, {"number": "2", "requires_artwork": False}],
+            "1004": [{"number": "1", "requires_artwork": False}],
+        }
+        shop = Shop(tmp_path / "shop", *(name for name in names if not name.endswith("txt")), orders=orders)
+        (shop.artwork / "x.txt").write_text("x")
+        return shop
+
+    def test_it_counts_names_and_orders_and_shows_near_misses(self, shop):
+        before = tree(shop.home)
+        steps = self.steps(*shop.place)
+        assert steps["pattern"]["details"] == {
+            "pattern": "{order_number}_{order_item_number}",
+            "files": 5,
+            "following": 3,
+        }
+        assert steps["files"]["details"] == {"orders": 3, "all": 1, "some": 1, "none": 1}
+        assert steps["files"]["verdict"] == "warning"
+        assert "1003-1.png: it has " in steps["files"]["message"]
+        assert "order" in steps
+        assert tree(shop.home) == before
+
+    def test_a_pattern_that_no_name_follows_is_a_warning(self, shop):
+        step = self.steps(shop.artwork.as_uri(), "--pattern", "order-{order_number}-{order_item_number}")["pattern"]
+        assert (step["verdict"], step["details"]["following"]) == ("warning", 0)
+
+    def test_many_near_misses_are_counted(self, tmp_path):
+        numbers = [str(number) for number in range(1001, 1009)]
+        orders = {number: [{"number": "1"}] for number in numbers}
+        shop = Shop(tmp_path / "misnamed", *(f"{number}-1.png" for number in numbers), orders=orders)
+        message = self.steps(*shop.place)["files"]["message"]
+        assert "1005-1.png" in message
+        assert "1006-1.png" not in message
+        assert "further files with a similar name: 3" in message
+
+    def test_an_empty_folder_and_no_pending_order(self, tmp_path):
+        shop = Shop(tmp_path / "empty", orders={"1001": [{"number": "1"}]})
+        steps = self.steps(*shop.place)
+        assert "pattern" not in steps
+        assert (steps["files"]["verdict"], steps["files"]["details"]["none"]) == ("warning", 1)
+        shop.orders.write_text('{"orders": []}')
+        assert self.steps(*shop.place)["files"]["details"]["orders"] == 0
+
+    def test_the_orders_file_alone(self, shop):
+        assert list(self.steps("--orders-file", shop.orders)) == ["declarations", "login", "order"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "step", "cure"),
+        [
+            (["--pattern", "{order}"], "pattern", "unknown variable {order}"),
+            (["--orders-file", "nowhere.json", "--client", "a:b"], "client", "either --orders-file FILE or --client"),
+            (["--client", "nowhere:make"], "client", "name a function without arguments"),
+            (["--credentials", "nowhere.json"], "credentials", "use anonymous, ambient or a JSON file"),
+        ],
+    )
+    def test_every_option_is_validated(self, shop, arguments, step, cure):
+        url = shop.artwork.as_uri()
+        [refused] = [each for each in self.steps(url, *arguments).values() if each["verdict"] == "failed"]
+        assert (refused["name"], cure in refused["message"]) == (step, True)
+        ended = run("check", url, *arguments)
+        assert (ended.exit_code, cure in ended.output) == (2, True)
+
+    def test_a_missing_orders_file_is_a_failed_step(self, shop):
+        steps = self.steps(shop.artwork.as_uri(), "--orders-file", "nowhere.json")
+        assert "give the path of a file with the orders" in steps["list"]["message"]
+        assert "files" not in steps
+
+    @pytest.mark.parametrize(
+        "option", [["--credentials", "ambient"], ["--provider", "minio"], ["--call-timeout", "5"], ["--write-test"]]
+    )
+    def test_an_option_of_a_location_needs_a_url(self, shop, option):
+        ended = run("check", "--orders-file", shop.orders, *option)
+        assert (ended.exit_code, f"{option[0]} belongs to the check of a location" in ended.output) == (2, True)
+
+    def test_a_timeout_is_validated_without_a_url_too(self, shop):
+        ended = run("check", "--orders-file", shop.orders, "--call-timeout", "0")
+        assert (ended.exit_code, "--call-timeout 0: write a number of seconds" in ended.output) == (2, True)
