@@ -274,7 +274,7 @@ def test_a_missing_or_empty_file_is_an_empty_ledger(folder: Path, reader: SqlLed
 def test_a_ledger_in_a_missing_folder_is_refused(tmp_path: Path):
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
     for read in (lambda: ledger.find("acme"), ledger.exists):
-        with pytest.raises(InvalidLedger, match="create the folder .*nowhere first"):
+        with pytest.raises(InvalidLedger, match=r"create the folder .*nowhere first"):
             read()
     assert not (tmp_path / "nowhere").exists()
 
