@@ -17,7 +17,7 @@ from shop_api_servers import GelatoApi, WooCommerceApi
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
 IMPATIENT = 0.2
 """Seconds; only the tests of silence wait for it."""
-MATRIX = (429, 503, (409, {"message": "conflict"}, {}), "cut before", "cut after", "500 after")
+MATRIX = (401, 429, 503, (409, {"message": "conflict"}, {}), "cut before", "cut after", "500 after")
 
 
 def gelato(api, **options):
@@ -137,7 +137,23 @@ def test_an_order_that_is_removed_during_the_confirmation_is_not_sent_again(api,
 
 @pytest.mark.parametrize("fault", MATRIX, ids=lambda fault: str(fault[0] if isinstance(fault, tuple) else fault))
 def test_any_single_request_may_fail(api, scenario, fault):
-    scenario = scenario()
+    check_each_request(api, scenario(), fault)
+
+
+ODD = {
+    "order_desk": {"status": "error", "message": "Something went wrong"},
+    "gooten": {"HadError": True, "Errors": [{"ErrorMessage": "Something went wrong"}]},
+}
+
+
+@pytest.mark.parametrize("has_effect", [False, True])
+@pytest.mark.parametrize("api", ODD, indirect=True)
+def test_any_single_request_may_be_refused_with_http_200(api, scenario, request, has_effect):
+    refusal = (200, ODD[request.node.callspec.params["api"]], {})
+    check_each_request(api, scenario(), ("after", refusal) if has_effect else refusal)
+
+
+def check_each_request(api, scenario, fault):
     put_back, begun = api.putting_back(scenario.client), len(api.requests)
     assert scenario.scan() == {"fulfilled"}
     requests = len(api.requests) - begun - 1  # the last one reads the order, to compare its artwork

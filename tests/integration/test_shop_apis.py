@@ -1,13 +1,18 @@
 """Whole scans over the APIs of shops: what is sent, and how every failure of an API ends."""
 
+import copy
+import itertools
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import fsspec
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.clients import GelatoClient, WooCommerceClient
+from gooten_server import GootenApi
+from order_desk_server import OrderDeskApi
+from remote_artwork.clients import GelatoClient, OrderDeskClient, WooCommerceClient
 from shop_api_servers import GelatoApi, WooCommerceApi
 from shop_files import PDF
 
@@ -185,22 +190,34 @@ class TestGelato:
         assert statuses(report) == {("1001", "1"): "cancelled"}
 
 
-CLIENTS = {"gelato": (GelatoApi, gelato_client), "woocommerce": (WooCommerceApi, woocommerce_client)}
+def hub_client(api, **options):
+    client = type(api).client(api, retry=NO_WAIT, **options)
+    client.call_limit = timedelta(microseconds=1)
+    return client
+
+
+CLIENTS = {
+    "gelato": (GelatoApi, gelato_client, "1"),
+    "woocommerce": (WooCommerceApi, woocommerce_client, 11),
+    "order_desk": (OrderDeskApi, hub_client, "11"),
+    "gooten": (GootenApi, hub_client, "1"),
+}
 
 
 @pytest.fixture(params=CLIENTS)
 def shop(request, files):
-    make, client = CLIENTS[request.param]
+    make, client, item = CLIENTS[request.param]
     api = make()
-    api.add("1001", *({"gelato": ["1"], "woocommerce": [11]}[request.param]))
-    upload(files, "1001_1.pdf" if request.param == "gelato" else "1001_11.pdf")
+    api.add("1001", item)
+    upload(files, f"1001_{item}.pdf")
     api.client = lambda: client(api)
+    api.item, api.odd = item, [(name, value) for name, *values in ODD[request.param] for value in values]
     yield api
     api.close()
 
 
 def confirmations(shop):
-    return [body for _, body in shop.changes if "orderType" in body or "status" in body]
+    return [body for _, body in shop.changes if shop.kind("PUT", body) == "confirm"]
 
 
 ODD = {
@@ -215,23 +232,30 @@ ODD = {
         ("meta_data", [None], [{"key": "_remote_artwork_key"}], 7),
         ("number", None, {"a": 1}),
     ],
+    "order_desk": [
+        ("date_added", "yesterday", 5, None),
+        ("order_items", [None], [{"id": None}], "abc", 7),
+        ("source_id", {"a": 1}, True),
+    ],
+    "gooten": [
+        ("Items", [None], "abc", 7, None),
+        ("SourceId", {"a": 1}, True),
+    ],
 }
 """Fields of an order, and values that no document mentions."""
 
 
 class TestEveryShop:
     def test_an_order_in_an_unexpected_format_does_not_stop_the_others(self, shop, scanner_of):
-        kind, line = ("gelato", "1") if isinstance(shop, GelatoApi) else ("woocommerce", 11)
-        odd = [(name, value) for name, *values in ODD[kind] for value in values]
         first = shop.orders.pop(next(iter(shop.orders)))
-        ids = [shop.add(str(number), line) for number in range(2001, 2001 + len(odd))]
-        for order_id, (name, value) in zip(ids, odd, strict=True):
+        ids = [shop.add(str(number), shop.item) for number in range(2001, 2001 + len(shop.odd))]
+        for order_id, (name, value) in zip(ids, shop.odd, strict=True):
             shop.orders[order_id][name] = value
-        shop.orders["last"] = {**first, "id": "last"}
+        shop.orders["99999"] = {**first, "Id" if "Id" in first else "id": "99999"}
         report = scanner_of(shop.client()).scan()
         assert {item.order_id: item.code for item in report.items} == {
             **dict.fromkeys(map(str, ids), "order_unreadable"),
-            "last": "fulfilled",
+            "99999": "fulfilled",
         }
         assert (report.faults, report.exit_code) == ((), 1)
 
@@ -264,7 +288,7 @@ class TestEveryShop:
             report = scanner_of(shop.client()).scan()
         assert report.exit_code == 3
         assert "401" in report.faults[0].message
-        keys = shop.KEYS if isinstance(shop, WooCommerceApi) else (shop.KEY,)
+        keys = getattr(shop, "KEYS", None) or (shop.KEY,)
         told = report.to_json() + caplog.text + repr(shop.client())
         assert not [key for key in keys if key in told]
 
@@ -362,3 +386,281 @@ class TestWooCommerce:
         report = scanner_of(client).scan()
         assert statuses(report) == {("1001", ""): "failed", ("1002", "12"): "fulfilled"}
         assert "KeyError: 'sku'" in report.items[0].reason
+
+
+@pytest.fixture
+def order_desk():
+    api = OrderDeskApi()
+    yield api
+    api.close()
+
+
+class TestOrderDesk:
+    def test_a_file_is_metadata_of_its_item_and_nothing_else_changes(self, order_desk, files, scanner_of):
+        order_id = order_desk.add("1001", "11", "12")
+        order_desk.item(order_id, "11")["metadata"] = {"print_sku": "P-50x70", "print_url": "https://shop.example/old"}
+        before = copy.deepcopy(order_desk.orders[order_id])
+        upload(files, "1001_11.pdf", "1001_12.pdf")
+        report = scanner_of(hub_client(order_desk)).scan()
+        assert statuses(report) == {("1001", "11"): "fulfilled", ("1001", "12"): "fulfilled"}
+        after = order_desk.orders[order_id]
+        assert after.pop("folder_id") == order_desk.RELEASED
+        metadata = [item.pop("metadata") for item in after["order_items"]]
+        assert [(each["print_url_name"], "old" in each["print_url"]) for each in metadata] == [
+            ("1001_11.pdf", False),
+            ("1001_12.pdf", False),
+        ]
+        assert metadata[0]["print_sku"] == "P-50x70"
+        for item in before["order_items"]:
+            del item["metadata"]
+        del before["folder_id"]
+        assert after == before
+
+    def test_each_placement_has_a_metadata_field(self, order_desk, files, scanner_of):
+        order_id = order_desk.add("1001", "11")
+        upload(files, "1001_11_front.pdf", "1001_11_back.pdf")
+        fields = {"front": "print_url", "back": "print_url_back"}
+        client = hub_client(order_desk, fields=fields, placements=lambda _item: ["front", "back"])
+        report = scanner_of(client, pattern="{order_number}_{order_item_number}_{placement}").scan()
+        assert statuses(report) == {("1001", "11"): "fulfilled"}
+        metadata = order_desk.item(order_id, "11")["metadata"]
+        assert (metadata["print_url_name"], metadata["print_url_back_name"]) == (
+            "1001_11_front.pdf",
+            "1001_11_back.pdf",
+        )
+
+    def test_a_placement_without_a_metadata_field_is_reported(self, order_desk, scanner_of):
+        order_desk.add("1001", "11")
+        report = scanner_of(hub_client(order_desk, placements=lambda _item: ["front"])).plan()
+        assert "'front'; add it to fields" in report.items[0].reason
+
+    def test_an_item_that_needs_no_artwork_is_not_changed(self, order_desk, files, scanner_of):
+        order_id = order_desk.add("1001", "11", "12")
+        upload(files, "1001_11.pdf")
+        client = hub_client(
+            order_desk, fields={"front": "print_url"}, placements=lambda item: ["front"] if item["id"] == "11" else []
+        )
+        report = scanner_of(client, pattern="{order_number}_{order_item_number}").scan()
+        assert statuses(report) == {("1001", "11"): "fulfilled", ("1001", "12"): "not_required"}
+        assert order_desk.item(order_id, "12")["metadata"] == []
+
+    def test_orders_that_leave_the_folder_between_two_pages_hide_no_other(self, order_desk, monkeypatch):
+        monkeypatch.setattr("remote_artwork.clients.order_desk.PAGE_SIZE", 10)
+        ids = [order_desk.add(str(number), "1") for number in range(35)]
+        read_page, left = order_desk._list, iter(ids[:12])
+
+        def moving(query):
+            page = read_page(query)
+            for order_id in itertools.islice(left, 4):
+                order_desk.orders[order_id]["folder_id"] = order_desk.CLOSED
+            return page
+
+        order_desk._list = moving
+        listed = [order.id for order in hub_client(order_desk).pending_orders()]
+        assert set(ids[12:]) <= set(listed)
+        assert len(listed) == len(set(listed))
+
+    def test_artwork_that_another_application_overwrites_is_not_sent_and_attached_again(
+        self, order_desk, files, scanner_of
+    ):
+        order_id = order_desk.add("1001", "11", "12")
+        upload(files, "1001_11.pdf", "1001_12.pdf")
+        put, overwrites = order_desk._put_item, iter([True])
+
+        def overwritten(order, item_id, body):
+            answer = put(order, item_id, body)
+            if next(overwrites, False):
+                order_desk.item(order_id, item_id)["metadata"] = []
+            return answer
+
+        order_desk._put_item = overwritten
+        scanner = scanner_of(hub_client(order_desk))
+        report = scanner.scan()
+        assert set(statuses(report).values()) == {"failed"}
+        assert "the artwork of item 11 was changed after it was attached" in report.items[0].reason
+        assert order_desk.orders[order_id]["folder_id"] == order_desk.PENDING
+        assert set(statuses(scanner.scan()).values()) == {"fulfilled"}
+
+    def test_an_order_that_a_person_moves_right_before_the_client_is_logged(
+        self, order_desk, files, scanner_of, caplog
+    ):
+        order_id = order_desk.add("1001", "11")
+        upload(files, "1001_11.pdf")
+        move = order_desk._move
+
+        def too_late(body):
+            order_desk.orders[order_id]["folder_id"] = order_desk.CANCELLED
+            return move(body)
+
+        order_desk._move = too_late
+        scanner_of(hub_client(order_desk)).scan()
+        [record] = [each for each in caplog.records if each.name == "remote_artwork.clients.order_desk"]
+        assert (record.message, record.order_id, record.folder_id) == (
+            "order_desk_moved_from_folder",
+            order_id,
+            order_desk.CANCELLED,
+        )
+
+    def test_a_move_that_the_response_does_not_confirm_is_uncertain(self, order_desk, files, scanner_of):
+        order_desk.add("1001", "11")
+        upload(files, "1001_11.pdf")
+        order_desk.fail((200, {"status": "success", "message": "0 Orders Moved", "results": []}, {}))
+        scanner = scanner_of(hub_client(order_desk))
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        scanner.scan()
+        assert set(statuses(scanner.scan()).values()) <= {"fulfilled"}
+        assert order_desk.effects == {"29490": 1}
+
+    def test_an_order_in_an_unknown_folder_waits_for_a_person_after_a_lost_response(
+        self, order_desk, files, scanner_of
+    ):
+        order_id = order_desk.add("1001", "11")
+        upload(files, "1001_11.pdf")
+        order_desk.fail("cut after")
+        scanner = scanner_of(hub_client(order_desk))
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        order_desk.orders[order_id]["folder_id"] = 4711
+        assert set(statuses(scanner.scan()).values()) == {"uncertain"}
+        assert order_desk.effects[order_id] == 1
+
+    def test_a_refused_request_waits_as_long_as_x_retry_after_says(self, order_desk):
+        order_desk.add("1001", "11")
+        order_desk.tokens = 0.0
+        waits = []
+        policy = ra.RetryPolicy(sleep=lambda seconds: (waits.append(seconds), order_desk.refill(seconds)))
+        client = order_desk.client(retry=policy)
+        assert len(list(client.pending_orders())) == 1
+        assert waits == [1]
+        order_desk.tokens = 0.0
+        with pytest.raises(ra.RateLimited) as refused:
+            client.get_order("29490")
+        assert refused.value.retry_after == 1
+
+    def test_a_scan_waits_while_the_bucket_is_empty_and_sends_every_order_once(self, order_desk, files, scanner_of):
+        for number in range(3):
+            order_desk.add(str(number), str(number))
+            upload(files, f"{number}_{number}.pdf")
+        order_desk.tokens, order_desk.retry_after = 5.0, "0"
+        fault_of, empty = order_desk._fault_of, itertools.count(1)
+
+        def refilling(kind):
+            if order_desk.tokens is not None and order_desk.tokens < 1 and next(empty) == 3:  # two requests are refused
+                order_desk.tokens = None
+            return fault_of(kind)
+
+        order_desk._fault_of = refilling
+        assert set(statuses(scanner_of(hub_client(order_desk)).scan()).values()) == {"fulfilled"}
+        assert order_desk.tokens is None
+        assert order_desk.effects == dict.fromkeys(order_desk.orders, 1)
+
+    @pytest.mark.parametrize(
+        "folders",
+        [{}, {1: ra.OrderState.PENDING}, {1: ra.OrderState.PENDING, 2: ra.OrderState.CANCELLED}, {2: "fulfilled"}],
+    )
+    def test_folders_without_a_pending_one_or_a_released_one_are_refused(self, folders):
+        with pytest.raises(ra.ConfigurationError, match="folders needs"):
+            OrderDeskClient("125999", "key", folders=folders, release_to=2)
+
+
+@pytest.fixture
+def gooten():
+    api = GootenApi()
+    yield api
+    api.close()
+
+
+class TestGooten:
+    def test_one_put_has_the_files_of_every_item_that_waits(self, gooten, files, scanner_of):
+        order_id = gooten.add("1001", "1", "2", "3")
+        gooten.orders[order_id]["Items"][0]["Status"] = "Shipped"
+        upload(files, "1001_2.pdf", "1001_3.pdf")
+        report = scanner_of(hub_client(gooten)).scan()
+        assert statuses(report) == {
+            ("1001", "1"): "not_required",
+            ("1001", "2"): "fulfilled",
+            ("1001", "3"): "fulfilled",
+        }
+        [(path, body)] = gooten.changes
+        assert path.startswith("/OrderCustomization?")
+        assert [(each["OrderItemId"], [*each["Images"][0]]) for each in body["Items"]] == [
+            (1_066_981, ["Url"]),
+            (1_066_982, ["Url"]),
+        ]
+
+    def test_placements_are_spaces_of_the_product(self, gooten, files, scanner_of):
+        order_id = gooten.add("1001", "1")
+        gooten.orders[order_id]["Items"][0]["Images"].append({"SourceUrl": "", "SpaceId": "BACK"})
+        upload(files, "1001_1_C0B31.pdf", "1001_1_BACK.pdf")
+        client = hub_client(gooten, placements=lambda item: [image["SpaceId"] for image in item["Images"]])
+        report = scanner_of(client, pattern="{order_number}_{order_item_number}_{placement}").scan()
+        assert statuses(report) == {("1001", "1"): "fulfilled"}
+        [image, other] = gooten.changes[0][1]["Items"][0]["Images"]
+        assert (image["SpaceId"], other["SpaceId"]) == ("C0B31", "BACK")
+        assert ("1001_1_C0B31.pdf" in image["Url"], "1001_1_BACK.pdf" in other["Url"]) == (True, True)
+
+    @pytest.mark.parametrize(
+        ("of_items", "state"),
+        [
+            (["NeedsPersonalization"], "pending"),
+            (["Needs Customization", "Shipped", "Cancelled"], "pending"),
+            (["NeedsPersonalization", "Hold"], "other"),
+            (["ImageIssue"], "other"),
+            ([None], "other"),
+            ([], "other"),
+            (["ReadyForImageDl", "Canceled Refunded"], "fulfilled"),
+            (["In Production"], "fulfilled"),
+            (["Canceled"], "cancelled"),
+        ],
+    )
+    def test_the_statuses_of_the_items_decide_what_an_order_is(self, gooten, of_items, state):
+        order_id = gooten.add("1001", *map(str, range(len(of_items))))
+        for item, status in zip(gooten.orders[order_id]["Items"], of_items, strict=True):
+            item["Status"] = status
+        client = hub_client(gooten)
+        assert str(client.get_order(order_id).state) == state
+        assert len(list(client.pending_orders())) == (state == "pending")
+
+    def test_an_item_without_a_number_of_the_shop_has_gootens_number(self, gooten):
+        gooten.add("1001", "")
+        [order] = hub_client(gooten).pending_orders()
+        assert [item.number for item in order.items] == ["1066980"]
+
+    @pytest.mark.parametrize("status", [200, 400])
+    @pytest.mark.parametrize(
+        ("state", "ends"), [("NeedsPersonalization", "failed"), ("Printing", "fulfilled"), ("Canceled", "cancelled")]
+    )
+    def test_after_a_refusal_the_state_of_the_order_decides(self, gooten, files, scanner_of, status, state, ends):
+        order_id = gooten.add("1001", "1")
+        upload(files, "1001_1.pdf")
+
+        def refuse(_order_id, _body):
+            gooten.orders[order_id]["Items"][0]["Status"] = state
+            return gooten._error("The image is too small", status)
+
+        gooten._customize = refuse
+        report = scanner_of(hub_client(gooten)).scan()
+        assert statuses(report) == {("1001", "1"): ends}
+        assert ("The image is too small" in report.items[0].reason) == (ends != "fulfilled")
+
+    def test_all_pages_of_the_search_are_read(self, gooten):
+        ids = [gooten.add(str(number), "1") for number in range(250)]
+        ids += [gooten.add(str(number), "1", status="Delivered") for number in range(250, 300)]
+        assert {order.id for order in hub_client(gooten).pending_orders()} == set(ids[:250])
+
+    def test_a_search_of_one_page_is_one_request_for_the_orders_of_the_last_days(self, gooten):
+        gooten.add("1001", "1")
+        assert len(list(hub_client(gooten, days=7).pending_orders())) == 1
+        [search, _] = gooten.requests
+        [start] = parse_qs(search)["startDate"]
+        assert timedelta(days=6) < datetime.now(UTC) - datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    def test_a_search_without_orders_is_empty(self, gooten, scanner_of):
+        gooten._search = lambda _query: (200, {"Orders": None, "TotalPages": 0, "HadError": False}, {})
+        report = scanner_of(hub_client(gooten)).scan()
+        assert (report.items, report.exit_code) == ((), 0)
+
+    def test_a_search_in_an_unexpected_format_is_a_fault_and_nothing_is_sent(self, gooten, scanner_of):
+        gooten.add("1001", "1")
+        gooten._search = lambda _query: (200, {"orders": []}, {})
+        assert scanner_of(hub_client(gooten)).scan().exit_code == 3
+        assert gooten.changes == []

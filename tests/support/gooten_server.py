@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from remote_artwork.clients.gooten import GootenClient
 from shop_api_servers import Answer, ShopApi
 
-_ADDED_BY_IMAGES = ("OrderItemId", "Images")
+_NOT_IN_SEARCH = ("OrderItemId", "Images")
 
 
 class GootenApi(ShopApi):
@@ -72,11 +72,11 @@ class GootenApi(ShopApi):
         return [urlsplit(url).path.rpartition("/")[2] for url in self.urls(order, item)]
 
     @staticmethod
-    def kind(method: str, _body: Any) -> str:
-        return "confirm" if method == "PUT" else "read"
+    def kind(_method: str, body: Any) -> str:
+        return "read" if body is None else "confirm"
 
     def confirmed_order(self, _path: str, _body: Any, answer: Answer) -> str | None:
-        return answer[1].get("Id")
+        return answer[1].get("Id") if isinstance(answer[1], dict) else None
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, _headers: Any) -> Answer:
         if query.get("recipeId") != [self.RECIPE]:
@@ -103,8 +103,8 @@ class GootenApi(ShopApi):
         size, number = int(query["pageSize"][0]), int(query["page"][0])
         found = [*reversed(self.orders.values())]
         page = copy.deepcopy(found[(number - 1) * size : number * size])
-        for item in (item for order in page for item in order["Items"]):
-            for name in _ADDED_BY_IMAGES:
+        for item in (item for order in page if isinstance(order["Items"], list) for item in order["Items"] if item):
+            for name in _NOT_IN_SEARCH:
                 del item[name]
         pages = -(-len(found) // size)
         return 200, {"Orders": page, "TotalPages": pages, "Page": number, "HadError": False}, {}

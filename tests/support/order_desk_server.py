@@ -27,6 +27,7 @@ class OrderDeskApi(ShopApi):
     def __init__(self) -> None:
         self.tokens: float | None = None
         """Requests that are left; None: not limited."""
+        self.retry_after = "1"
         super().__init__()
 
     def client(self, **options: Any) -> OrderDeskClient:
@@ -93,18 +94,19 @@ class OrderDeskApi(ShopApi):
         return [metadata["print_url_name"]] if "print_url_name" in metadata else []
 
     @staticmethod
-    def kind(method: str, _body: Any) -> str:
-        return {"POST": "confirm", "PUT": "attach"}.get(method, "read")
+    def kind(_method: str, body: Any) -> str:
+        return "read" if body is None else "confirm" if "order_id_list" in body else "attach"
 
     def confirmed_order(self, _path: str, _body: Any, answer: Answer) -> str | None:
-        return next((str(each["order_id"]) for each in answer[1].get("results", ())), None)
+        moved = answer[1].get("results", ()) if isinstance(answer[1], dict) else ()
+        return next((str(each["order_id"]) for each in moved), None)
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, headers: Any) -> Answer:
         if (headers.get("ORDERDESK-STORE-ID"), headers.get("ORDERDESK-API-KEY")) != self.KEYS:
             return 401, _error(f"Invalid API key {headers.get('ORDERDESK-API-KEY')}"), {}
         assert (body is None) == (method == "GET") == ("Content-Type" not in headers), "a GET has no content"
         if self.tokens is not None and self.tokens < 1:
-            return 429, _error("Too many requests"), {"X-Retry-After": "1", "X-Tokens-Remaining": "0"}
+            return 429, _error("Too many requests"), {"X-Retry-After": self.retry_after, "X-Tokens-Remaining": "0"}
         if self.tokens is not None:
             self.tokens -= 1
         return self._route(method, path, query, body)

@@ -37,10 +37,9 @@ from remote_artwork.errors import ClientError, NotPending
 from remote_artwork.retry import RetryPolicy
 
 API_URL = "https://api.print.io/api"
-PAGE_SIZE = 100
-"""Orders in one page of a search. Gooten names no maximum."""
+PAGE_SIZE = 100  # Gooten names no maximum
 
-PENDING = ("needspersonalization", "needscustomization")
+_PENDING = ("needspersonalization", "needscustomization")
 _FULFILLED = (
     "readyforimagedl",
     "readyforimagedi",
@@ -57,7 +56,7 @@ _FULFILLED = (
 )
 _CANCELLED = ("canceled", "cancelled", "canceledrefunded", "cancelledrefunded", "billedrefunded")
 _STATES = {
-    **dict.fromkeys(PENDING, OrderState.PENDING),
+    **dict.fromkeys(_PENDING, OrderState.PENDING),
     **dict.fromkeys(_FULFILLED, OrderState.FULFILLED),
     **dict.fromkeys(_CANCELLED, OrderState.CANCELLED),
 }
@@ -105,8 +104,7 @@ class GootenClient:
         self._api = ShopApi(api, secrets=secrets, find_refusal=_find_refusal, timeout=timeout, retry=retry)
         self._account = {"recipeId": recipe_id}
         self._billing = {**self._account, "partnerBillingKey": billing_key}
-        self._days = days
-        self._placements = placements
+        self._days, self._placements = days, placements
 
     def __repr__(self) -> str:
         return f"GootenClient({getattr(self, '_api', '…')!r})"
@@ -117,7 +115,7 @@ class GootenClient:
         return iter_orders(
             (str(each["Id"]), str(each.get("SourceId") or ""), partial(self._get_order, each["Id"], wait=True))
             for each in found
-            if _state(each) is OrderState.PENDING
+            if _may_wait(each)
         )
 
     def _read_page(self, number: int) -> Page:
@@ -170,15 +168,20 @@ class GootenClient:
         return parse_item(named, number="number", placements=self._placements if waits else lambda _item: ())
 
 
+def _may_wait(found: Mapping[str, Any]) -> bool:
+    """Whether an order of a search waits. One in an unexpected format is read, so that it is reported."""
+    try:
+        return _state(found) is OrderState.PENDING
+    except (AttributeError, LookupError, TypeError):
+        return True
+
+
 def _state(order: Mapping[str, Any]) -> OrderState:
     """Pending if an item waits, and no item is in a status that a person must look at, such as ``Hold``."""
     names = ("".join(str(item.get("Status")).split()).casefold() for item in order["Items"])
     states = {_STATES.get(name, OrderState.OTHER) for name in names}
-    if OrderState.OTHER in states or not states:
-        return OrderState.OTHER
-    if OrderState.PENDING in states:
-        return OrderState.PENDING
-    return OrderState.FULFILLED if OrderState.FULFILLED in states else OrderState.CANCELLED
+    decisive = (OrderState.OTHER, OrderState.PENDING, OrderState.FULFILLED, OrderState.CANCELLED)
+    return next((state for state in decisive if state in states), OrderState.OTHER)
 
 
 def _customization(item: OrderItem, artworks: Sequence[Artwork]) -> Mapping[str, Any]:

@@ -184,7 +184,7 @@ def find_code(content: Any) -> str:
 def find_message(content: Any) -> str:
     """What the JSON of an error says to a person; empty if it says nothing."""
     for part in _parts(content):
-        for name in ("message", "error_description", "detail", "title", "description"):
+        for name in ("message", "error_description", "detail", "title", "description", "ErrorMessage"):
             if isinstance(value := part.get(name), str) and value:
                 return value
     for name in ("error", "errors"):
@@ -199,7 +199,7 @@ def _parts(content: Any) -> list[dict[str, Any]]:
     """The objects of an error that may have its code and its message: itself, and the first of its errors."""
     if not isinstance(content, dict):
         return []
-    errors = content.get("errors")
+    errors = content.get("errors") or content.get("Errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     return [part for part in (content, content.get("error"), first) if isinstance(part, dict)]
 
