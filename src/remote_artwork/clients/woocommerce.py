@@ -12,6 +12,7 @@ from remote_artwork.clients.api import (
     Page,
     Placements,
     ShopApi,
+    artwork_fields,
     hide_keys,
     iter_by_offset,
     iter_orders,
@@ -145,7 +146,8 @@ class WooCommerceClient:
         line = next((line for line in lines if str(line["id"]) == item.id), None)
         if line is None:
             raise ItemNotFound(f"order {order.number} no longer has line item {item.id}")
-        line["meta_data"] = [{"key": ARTWORK_META, "value": [_stored(each, idempotency_key) for each in artworks]}]
+        files = [{**artwork_fields(each), "key": idempotency_key} for each in artworks]
+        line["meta_data"] = [{"key": ARTWORK_META, "value": files}]
         self._api.change("PUT", _path(order.id), json={"line_items": lines})
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - attached already
@@ -192,9 +194,3 @@ def _path(order_id: str) -> str:
 
 def _state(content: Mapping[str, Any]) -> OrderState:
     return _STATES.get(str(content.get("status")), OrderState.OTHER)
-
-
-def _stored(artwork: Artwork, idempotency_key: str) -> Mapping[str, Any]:
-    fields = ("name", "url", "placement", "media_type", "size", "version")
-    expires_at = artwork.expires_at and artwork.expires_at.isoformat()
-    return {**{name: getattr(artwork, name) for name in fields}, "expires_at": expires_at, "key": idempotency_key}
