@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from heapq import nsmallest
 
 from attrs import define, evolve, field
@@ -37,7 +38,7 @@ _METADATA = ("._", ".~")
 
 @define
 class UnmatchedClassifier:
-    """Classifies names that match no expected file.
+    """Classifies names that match no expected file. Its indexes are built for the first name that needs them.
 
     Args:
         pattern: The pattern of the file names.
@@ -48,21 +49,29 @@ class UnmatchedClassifier:
     pattern: FilenamePattern
     expected: ExpectedFiles
     orders: Iterable[Order]
-    _near_misses: NearMissIndex = field(init=False)
-    _mentions: MentionIndex = field(init=False)
-    _pending: dict[str, list[Order]] = field(init=False)
     _unclear: dict[str, str] = field(factory=dict, init=False)
     """Order id → the first file that mentions the order, and for which no print is suggested."""
     _numbers_by_name: dict[str, set[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.orders = tuple(self.orders)
+
+    @cached_property
+    def _near_misses(self) -> NearMissIndex:
         ambiguous = (file for files in self.expected.ambiguous.values() for file in files)
-        self._near_misses = NearMissIndex.build((*self.expected.by_basename.values(), *ambiguous), self.pattern)
-        self._mentions = MentionIndex(self.orders, self.expected, self.pattern)
-        self._pending = {}
+        return NearMissIndex.build((*self.expected.by_basename.values(), *ambiguous), self.pattern)
+
+    @cached_property
+    def _mentions(self) -> MentionIndex:
+        return MentionIndex(self.orders, self.expected, self.pattern)
+
+    @cached_property
+    def _pending(self) -> Mapping[str, Sequence[Order]]:
+        """The pending orders by their numbers."""
+        pending: dict[str, list[Order]] = {}
         for order in self.orders:
-            self._pending.setdefault(nfc(order.number), []).append(order)
+            pending.setdefault(nfc(order.number), []).append(order)
+        return pending
 
     def order_numbers(self, name: str) -> set[str]:
         """The order numbers, other than pending ones, that the name may contain. Look them up in the ledger.

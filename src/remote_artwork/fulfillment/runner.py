@@ -342,7 +342,8 @@ def run_orders(plans: Sequence[OrderPlan], runner: OrderRunner, *, limit: int | 
     for plan in plans:
         if not plan.has_work:
             report(plan, plan.outcomes())
-    runner.run(with_work[:total], report)
+    if total:
+        runner.run(with_work[:total], report)
     for plan in with_work[total:]:
         report(plan, plan.skipped(ItemStatus.MATCHED, reason("limit_reached", limit=total)))
     return items

@@ -263,15 +263,23 @@ class SqlLedger:
             if self._reader and not self._is_prepared():
                 return self._reader.read(query, empty=empty)
             with self._reading() as connection:
-                name = display_url(self._url)
-                schema = SchemaState.CURRENT if self._is_prepared() else schema_state(connection, name)
-                if schema is SchemaState.MISSING:
+                if not self._is_prepared() and not self._is_current(connection):
                     return empty
-                if schema is SchemaState.OLDER:
-                    raise InvalidLedger(
-                        f"the ledger {name} was made by an older release of remote_artwork; run one scan to migrate it"
-                    )
                 return query(connection)
+
+    def _is_current(self, connection: Connection) -> bool:
+        """Whether there is a ledger.
+
+        Raises:
+            InvalidLedger: It is one of an older release.
+        """
+        name = display_url(self._url)
+        schema = schema_state(connection, name)
+        if schema is SchemaState.OLDER:
+            raise InvalidLedger(
+                f"the ledger {name} was made by an older release of remote_artwork; run one scan to migrate it"
+            )
+        return schema is not SchemaState.MISSING
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``. Orders with a running lease are kept, too."""
