@@ -7,6 +7,7 @@ proxies, cookies or redirects, and no request is sent twice.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import weakref
@@ -31,6 +32,7 @@ _IDLE_SECONDS = 15.0
 """A connection that was not used for longer is closed: many servers close theirs after 20 seconds or more."""
 
 _BUFFER = 64 * 1024
+_START = re.compile("https?://[^/?#]+")
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -48,10 +50,10 @@ class _Origin:
 
 
 @lru_cache(maxsize=64)
-def _origin_of(scheme: str, authority: str) -> tuple[_Origin, str]:
-    """A server, and the header ``Host`` for it."""
-    parts = SplitResult(scheme, authority, "", "", "")
-    origin = _Origin(scheme, parts.hostname or "", parts.port or _USUAL_PORTS.get(scheme, 80))
+def _origin_of(url: str) -> tuple[_Origin, str]:
+    """The server that a URL names, and the header ``Host`` for it."""
+    parts = urlsplit(url)
+    origin = _Origin(parts.scheme, parts.hostname or "", parts.port or _USUAL_PORTS.get(parts.scheme, 80))
     return origin, host_of(parts)
 
 
@@ -76,7 +78,7 @@ class Connections:
 
         Args:
             method: The HTTP method.
-            url: Already percent-encoded; sent as it is.
+            url: Already percent-encoded, without a fragment; sent as it is.
             headers: All headers except ``Host`` and ``Content-Length``.
             timeout: Seconds that the request may take in total.
             body: The body of the request.
@@ -87,10 +89,12 @@ class Connections:
             OSError: There was no connection, or no complete response in time.
         """
         deadline = monotonic() + timeout
-        parts = urlsplit(url)
-        origin, host = _origin_of(parts.scheme, parts.netloc)
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        request = request_bytes(method, target, host, headers, body)
+        start = _START.match(url)
+        if start is None:
+            raise ValueError("a request needs a URL with a scheme and a host")
+        origin, host = _origin_of(start[0])
+        target = url[start.end() :]
+        request = request_bytes(method, target if target[:1] == "/" else f"/{target}", host, headers, body)
         idle = self._idle.setdefault(origin, deque())
         connection = self._take(idle) or _Connection.open(origin, self._network, deadline)
         try:

@@ -124,6 +124,17 @@ def test_the_header_host_has_the_port_unless_it_is_the_usual_one(url, host):
     assert host_of(urlsplit(url)) == host
 
 
+def test_a_url_without_a_path_asks_for_the_root(connections, server):
+    for query in ("", "?list-type=2"):
+        assert connections.request("GET", server.url + query, headers={}, timeout=PATIENCE).body == f"/{query}".encode()
+
+
+@pytest.mark.parametrize("url", ["storage.example.com/b", "https:///b", "/b"])
+def test_a_url_without_a_host_is_refused(connections, url):
+    with pytest.raises(ValueError, match="scheme and a host"):
+        connections.request("GET", url, headers={}, timeout=PATIENCE)
+
+
 def test_threads_share_no_connection(get, server):
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(lambda number: get(f"/{number}").body, range(500)))

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from hashlib import md5
 from typing import Any
 
@@ -167,7 +168,9 @@ _MOST_SECONDS = 1e11
 """A larger time stamp counts milliseconds."""
 
 
+@lru_cache(maxsize=1024)
 def _parse_text(text: str) -> datetime | None:
+    """Cached, because a scan describes each file several times."""
     if _FTP_TIME.fullmatch(text):
         return datetime.strptime(text.partition(".")[0], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     if len(text) < _SHORTEST_TIME:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
@@ -48,21 +48,23 @@ class RequestTime:
             own = self.limit - self._spent - running
         return own if self.parent is None else min(own, self.parent.remaining)
 
-    @contextmanager
-    def measure(self) -> Iterator[None]:
-        """Count the time of one request."""
-        with nullcontext() if self.parent is None else self.parent.measure():
-            with self._lock:
-                if self._running == 0:
-                    self._since = monotonic()
-                self._running += 1
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._running -= 1
-                    if self._running == 0:
-                        self._spent += monotonic() - self._since
+    def start(self) -> None:
+        """A request starts."""
+        if self.parent is not None:
+            self.parent.start()
+        with self._lock:
+            if self._running == 0:
+                self._since = monotonic()
+            self._running += 1
+
+    def end(self) -> None:
+        """A request has ended."""
+        with self._lock:
+            self._running -= 1
+            if self._running == 0:
+                self._spent += monotonic() - self._since
+        if self.parent is not None:
+            self.parent.end()
 
 
 _time: ContextVar[RequestTime | None] = ContextVar("remote_artwork_request_time", default=None)
@@ -105,5 +107,8 @@ def measure_request() -> Iterator[None]:
             "the storage responds so slowly that the time for its files has passed, and the next scan tries again; ask "
             "the operator to raise NetworkPolicy(files_timeout=…), on the command line --files-timeout"
         )
-    with time.measure():
+    time.start()
+    try:
         yield
+    finally:
+        time.end()

@@ -146,6 +146,7 @@ class ArtworkStorage:
         self._connected = backend_for(self._fs, self._path, call_timeout=self._call_timeout)
         self._count_lock, self._region_lock = threading.Lock(), threading.Lock()
         self._region_resolver = self._connected if isinstance(self._connected, RegionResolver) else None
+        self._lists_tell_all = isinstance(self._connected, Describing) and self._connected.lists_tell_all
         self._pid = os.getpid()
 
     @property
@@ -215,7 +216,7 @@ class ArtworkStorage:
         are judged as ``stat`` judges them. A file whose description does not differ needs no ``stat``. Azure does not
         list version ids; there, the ETag is that of the version.
         """
-        return isinstance(self._backend, Describing) and self._backend.lists_tell_all
+        return self._lists_tell_all
 
     @property
     def internals(self) -> Internals:

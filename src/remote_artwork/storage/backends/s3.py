@@ -232,10 +232,12 @@ class Backend:
         anonymous = bool(self._fs.anon)
         if not anonymous and not timedelta(seconds=1) <= expires_in <= self.max_url_lifetime:
             raise ConfigurationError(_lifetime_problem(expires_in, self.max_url_lifetime))
-        url = self._own_url(file, expires_in) or self._wait(self._sign, self._object(file), expires_in)
+        if signed := self._own_url(file, expires_in):
+            return signed
+        url = self._wait(self._sign, self._object(file), expires_in)
         return url, None if anonymous else expiry_of(url, "Amz")
 
-    def _own_url(self, file: StoredFile, expires_in: timedelta) -> str | None:
+    def _own_url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime] | None:
         if self._requests is None:
             return None
         return self._requests.signed_url(self.folder + file.name, self._object(file).get("VersionId"), expires_in)

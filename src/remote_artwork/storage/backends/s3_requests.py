@@ -115,8 +115,8 @@ class BucketRequests:
         check_listing(body)
         return body
 
-    def signed_url(self, key: str, version_id: str | None, expires_in: timedelta) -> str | None:
-        """A signed URL of a version, or of the current one. Makes no request.
+    def signed_url(self, key: str, version_id: str | None, expires_in: timedelta) -> tuple[str, datetime] | None:
+        """A signed URL of a version, or of the current one, and when it expires. Makes no request.
 
         Returns:
             None if the keys expire: the SDK makes sure that they work as long as the URL.
@@ -125,9 +125,9 @@ class BucketRequests:
         if address.credentials is None or hasattr(address.credentials, "refresh_needed"):
             return None
         target = address.target(key, {"versionId": version_id} if version_id else {})
-        seconds = int(expires_in.total_seconds())
-        query = address.signer.query(address.credentials, address.host, target, seconds, datetime.now(UTC))
-        return f"{address.origin}{target.partition('?')[0]}?{query}"
+        seconds, now = int(expires_in.total_seconds()), datetime.now(UTC).replace(microsecond=0)
+        query = address.signer.query(address.credentials, address.host, target, seconds, now)
+        return f"{address.origin}{target.partition('?')[0]}?{query}", now + timedelta(seconds=seconds)
 
     def _send(
         self,
