@@ -23,7 +23,3 @@ class TestShopify(ApiContract):
     @pytest.fixture
     def client(self, api):
         return ShopifyClient(api.url, api.KEYS)
-
-    @pytest.fixture
-    def cancel(self, api):
-        return lambda order: api.cancel(order.id)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.clients import GelatoClient, WooCommerceClient
+from remote_artwork.clients import GelatoClient, ShopifyClient, WooCommerceClient
 from remote_artwork.clients.api import ShopApi
 from shop_api_servers import GelatoApi
 
@@ -148,6 +148,8 @@ REFUSED = {
     "api, not a url": lambda: ShopApi("https://user:hush@shop.example:port"),
     "gelato": lambda: GelatoClient("hush\n"),
     "woocommerce": lambda: WooCommerceClient("https://shop.example", "ck_of_tests", "hush\n"),
+    "shopify": lambda: ShopifyClient("https://shop.example", "hush\n"),
+    "shopify, http": lambda: ShopifyClient("http://shop.example", ("id", "hush")),
 }
 
 
@@ -162,7 +164,7 @@ def test_no_variable_of_a_refused_client_shows_its_key(make):
     assert not [value for frame in frames for value in frame.f_locals.values() if "hush" in repr(value)]
 
 
-@pytest.mark.parametrize("client", [ShopApi, GelatoClient, WooCommerceClient])
+@pytest.mark.parametrize("client", [ShopApi, GelatoClient, ShopifyClient, WooCommerceClient])
 def test_a_client_has_a_repr_before_it_is_made(client):
     assert repr(client.__new__(client)).startswith(client.__name__)
 

@@ -13,6 +13,7 @@ from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.testing import Faults
 from remote_artwork.testing.scenario import Scenario, upload
 from shop_api_servers import GelatoApi, WooCommerceApi
+from shopify_server import ShopifyApi
 
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
 IMPATIENT = 0.2
@@ -33,6 +34,7 @@ SHOPS = {
     "woocommerce": (WooCommerceApi, woocommerce, (11, 12)),
     "order_desk": (OrderDeskApi, OrderDeskApi.client, ("11", "12")),
     "gooten": (GootenApi, GootenApi.client, ("1", "2")),
+    "shopify": (ShopifyApi, ShopifyApi.client, ("11", "12")),
 }
 
 

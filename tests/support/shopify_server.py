@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from graphql import GraphQLError, build_schema, execute_sync, parse, validate
 from graphql.language import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode
 
-from remote_artwork.clients.shopify import HANDLE, NAMESPACE, PATH, TOKEN_HEADER
+from remote_artwork.clients.shopify import HANDLE, NAMESPACE, PATH, TOKEN_HEADER, ShopifyClient
 from shop_api_servers import Answer, ShopApi
 
 SCHEMA = build_schema(Path(__file__).with_name("shopify_schema.graphql").read_text())
@@ -90,27 +90,31 @@ def _actual(value: Any) -> int:
 class ShopifyApi(ShopApi):
     """The fulfillment orders of one shop, with holds, splits, cost points and access tokens that expire.
 
-    Args:
-        points: The size of the bucket of cost points, and how many come back per second. None: no limit.
-
-    ``now`` is the clock of the bucket; ``sleep`` is a sleep for a retry policy that moves it.
+    ``now`` is the clock of the cost points; ``sleep`` is a sleep for a retry policy that moves it.
     """
 
     KEYS = ("client-id-of-tests", "client-secret-of-tests")
     TOKEN = "shpat_of_tests"
     """The access token of an older app. It never expires."""
+    PATH = PATH
+    HEADERS: ClassVar = {TOKEN_HEADER: TOKEN}
 
-    def __init__(self, points: tuple[int, int] | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.waits: list[float] = []
         self.costs: list[int] = []
         self.throttled = 0
+        self.logins = 0
         self._token = ""
-        self._logins = 0
-        self._most, self._per_second = points or (10**9, 0)
-        self._left, self._since = float(self._most), 0.0
+        self._requests_of_token: int | None = None
         self._ids = 1000
+        self.limit_points(10**9, per_second=0)
+
+    def limit_points(self, most: int, *, per_second: int) -> None:
+        """Sets the size of the bucket of cost points, full, and how many come back per second."""
+        self._most, self._per_second = most, per_second
+        self._left, self._since = float(most), self.now
 
     # --- The shop ---
 
@@ -171,8 +175,12 @@ class ShopifyApi(ShopApi):
             self.hold(new, hold["handle"], own=hold["heldByRequestingApp"])
         return new
 
-    def cancel(self, order_id: str) -> None:
-        self.orders[order_id].update(fulfillmentHolds=[], status="CANCELLED")
+    def cancel(self, order: Any) -> None:
+        self.orders[order.id].update(fulfillmentHolds=[], status="CANCELLED")
+
+    def client(self, **options: Any) -> ShopifyClient:
+        """A client with an access token that does not expire."""
+        return ShopifyClient(self.url, self.TOKEN, **options)
 
     def pending_ids(self) -> set[str]:
         return {
@@ -195,9 +203,9 @@ class ShopifyApi(ShopApi):
 
     # --- The API ---
 
-    def expire_token(self) -> None:
-        """Makes the access token of the last login invalid."""
-        self._token = ""
+    def expire_token_after(self, requests: int) -> None:
+        """Makes the current access token invalid after some more requests; the next one does not expire."""
+        self._requests_of_token = requests
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -222,6 +230,10 @@ class ShopifyApi(ShopApi):
         if (method, path) == ("POST", "/admin/oauth/access_token"):
             return self._log_in(body)
         assert (method, path) == ("POST", PATH)
+        if self._requests_of_token is not None:
+            self._requests_of_token -= 1
+            if self._requests_of_token < 0:
+                self._token, self._requests_of_token = "", None
         if headers.get(TOKEN_HEADER) not in {self.TOKEN, self._token} - {""}:
             return UNAUTHORIZED
         return 200, self._execute(body["query"], body["variables"]), {}
@@ -229,8 +241,8 @@ class ShopifyApi(ShopApi):
     def _log_in(self, body: Any) -> Answer:
         if body != {"grant_type": "client_credentials", "client_id": self.KEYS[0], "client_secret": self.KEYS[1]}:
             return 400, {"error": "invalid_client"}, {}
-        self._logins += 1
-        self._token = f"shpat_{self._logins}"
+        self.logins += 1
+        self._token = f"shpat_{self.logins}"
         return 200, {"access_token": self._token, "scope": "write_orders", "expires_in": 86399}, {}
 
     def _execute(self, query: str, variables: dict[str, Any]) -> Any:
