@@ -437,7 +437,7 @@ class TestLedger:
         first = run(*scan, cwd=shop.home)
         assert (first.returncode, "ledger resolve" in first.stdout) == (1, True)
         assert "1001" in run("ledger", "list", *ledger, "--state", "uncertain").stdout
-        assert json.loads(run("ledger", "show", "1001", *ledger).stdout)[0]["state"] == "uncertain"
+        assert json.loads(run("ledger", "show", "1001", "--json", *ledger).stdout)[0]["state"] == "uncertain"
         undecided = run("ledger", "resolve", "1001", *ledger)
         assert (undecided.returncode, "--fulfilled" in undecided.stderr) == (2, True)
 

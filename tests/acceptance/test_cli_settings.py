@@ -79,6 +79,31 @@ def test_an_interval_that_is_too_long_is_refused(shop):
     assert (ended.exit_code, "--every" in ended.output, "write at most 365d" in ended.output) == (2, True, True)
 
 
+def test_the_ledger_is_shown_to_people_and_as_json(shop):
+    assert run("scan", *shop.place).exit_code == 0
+    shown = run("ledger", "show", "1001", "--orders-file", shop.orders).output
+    assert shown.startswith("Order 1001: fulfilled\n  last change: 20")
+    assert "1001_1.jpg (" in shown
+    assert "{" not in shown
+    [row] = json.loads(run("ledger", "show", "1001", "--orders-file", shop.orders, "--json").output)
+    assert (row["state"], row["forgotten"]) == ("fulfilled", False)
+    assert " UTC" in run("ledger", "list", "--orders-file", shop.orders).output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_receives_its_completion_script_and_its_completions(shell, monkeypatch):
+    monkeypatch.setenv("_REMOTE_ARTWORK_COMPLETE", f"source_{shell}")
+    script = CliRunner().invoke(app, [], prog_name="remote-artwork").output
+    assert "remote-artwork" in script
+    assert f"complete_{shell}" in script
+    monkeypatch.setenv("_REMOTE_ARTWORK_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("COMP_WORDS", "remote-artwork ledger re")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "remote-artwork ledger re")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    assert "resolve" in CliRunner().invoke(app, [], prog_name="remote-artwork").output
+
+
 @pytest.mark.parametrize("words", [["list"], ["show", "1001"], ["resolve", "1001", "--fulfilled"]], ids=" ".join)
 def test_a_ledger_that_does_not_exist_is_an_error(shop, words):
     before = tree(shop.home)

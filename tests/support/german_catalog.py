@@ -250,6 +250,9 @@ GERMAN = Catalog(
         "client_declares": "Wiederholung {recovery}, Anhängen {attaching}, längster Aufruf {seconds:,} s",
         "client_logged_in": "der Shop nimmt die Anmeldung an und liefert seine wartenden Bestellungen",
         "no_pending_orders": "keine Bestellung wartet; prüfen Sie sonst den Filter in pending_orders",
+        "no_pending_orders_in_file": (
+            "keine Bestellung wartet; in der Datei wartet eine Bestellung mit dem Status pending_approval oder pending"
+        ),
         "order_read": "Bestellung {order} (Id {id}) braucht Dateien für: {files:list}; Positionen ohne Druckdatei: {others}",
         "listed_order_needs_no_artwork": "Bestellung {order} (Id {id}) hat keine Position mit Druckdatei",
         "listed_order_not_read": "Bestellung {order} ist nicht lesbar: {error}; berichtigen Sie sie im Shop",

@@ -57,7 +57,6 @@ app: typer.Typer = typer.Typer(
     name="remote-artwork",
     help="Match print files with pending orders, check them, attach them, and fulfill each order once.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

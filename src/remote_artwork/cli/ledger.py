@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +21,14 @@ from remote_artwork.cli.output import finish
 from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import (
     DEFAULT_TENANT,
+    FileRecord,
     FulfillState,
+    ItemState,
     OrderRecord,
     resolve_command,
     steps_of_person,
 )
+from remote_artwork.core.orders import DEFAULT_PLACEMENT
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.ledgers.engine import display_url, parse_ledger_url
@@ -79,13 +82,23 @@ def list_orders(
 @ledger_app.command("show")
 @with_verbose
 def show_order(
-    number: Number, *, orders: Orders = None, ledger: LedgerUrl = None, tenant: Tenant = DEFAULT_TENANT
+    number: Number,
+    *,
+    orders: Orders = None,
+    ledger: LedgerUrl = None,
+    tenant: Tenant = DEFAULT_TENANT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every field of the ledger as JSON, and nothing else.")
+    ] = False,
 ) -> None:
-    """Show one order as JSON, with its items and files. Writes nothing."""
+    """Show one order with its items and files. Writes nothing."""
 
     def show() -> int:
         records = find_orders(open_ledger(orders, ledger), tenant, number)
-        typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
+        if as_json:
+            typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
+        else:
+            typer.echo("\n\n".join(map(describe, records)))
         return 0
 
     finish(show)
@@ -223,15 +236,65 @@ def _require_resolvable(record: OrderRecord, number: str, *, fulfilled: bool) ->
         )
 
 
+_STATES: Mapping[FulfillState, str] = {
+    FulfillState.OPEN: "open; it was not sent yet",
+    FulfillState.FULFILL_INTENT: "being sent; the next scan finds out whether the call succeeded",
+    FulfillState.UNCERTAIN: "uncertain; it is not known whether the shop has fulfilled it",
+}
+_ITEM_STATES: Mapping[ItemState, str] = {
+    ItemState.VERIFIED: "checked",
+    ItemState.ATTACH_INTENT: "being attached; the next scan finds out whether the call succeeded",
+}
+
+
+def describe(record: OrderRecord) -> str:
+    """What the ledger records about an order, for people: a few lines of text without a field of the program."""
+    key = record.key
+    fields = {
+        "id in the shop": key.order_id if key.order_id != record.order_number else "",
+        "approval": key.approval,
+        "last change": _time(record),
+        "receipt": record.receipt or "",
+        "why": record.reason.render() if record.reason else "",
+        "set by": record.settled_by,
+    }
+    lines = [f"Order {record.order_number}: {_STATES.get(record.state, record.state)}"]
+    lines += [f"  {name}: {value}" for name, value in fields.items() if value]
+    for row in record.items.values():
+        lines.append(f"  item {row.item_number}: {_ITEM_STATES.get(row.state, row.state)}")
+        lines += [f"    {_describe_file(file)}" for file in row.files]
+        lines += [f"    why: {row.reason.render()}"] if row.reason else []
+    if record.used_files and not record.items:
+        lines.append("  files that were sent:")
+        lines += [f"    {_describe_file(file)}" for file in record.used_files]
+    if record.is_unresolved:
+        command = resolve_command(key, record.order_number, by_id=False)
+        lines.append(
+            "  if a scan says that a person must decide: check the order in the shop, "
+            f"then run {command} (or --not-fulfilled)"
+        )
+    return "\n".join(map(escape_unprintable, lines))
+
+
+def _describe_file(file: FileRecord) -> str:
+    placement = "" if file.placement == DEFAULT_PLACEMENT else f"{file.placement}: "
+    return f"{placement}{file.name} ({file.size:,} bytes)"
+
+
+def _time(record: OrderRecord) -> str:
+    return f"{record.updated_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if record.updated_at else ""
+
+
 def _table(records: Iterable[OrderRecord]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Order", "State", "Items", "Receipt", "Why"):
+    for heading in ("Order", "State", "Changed", "Items", "Receipt", "Why"):
         table.add_column(heading, overflow="fold")
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
         cells = (
             record.order_number,
             record.state,
+            _time(record),
             items,
             record.receipt or "",
             record.reason.render() if record.reason else "",

@@ -9,8 +9,9 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
@@ -190,6 +191,9 @@ def read_orders(document: Any) -> tuple[Order, ...]:
     Raises:
         Mistake: A value is missing, has the wrong type, or contradicts another.
     """
+    if isinstance(document, list):
+        raise Mistake((), 'is a list; write {"orders": in front of it and } after it')
+    _refuse_similar(document, ("orders",), ())
     orders: list[Order] = []
     index_of: dict[str, int] = {}
     for index, entry in enumerate(_required(_typed(document, dict, ()), "orders", list, ())):
@@ -208,14 +212,18 @@ def read_orders(document: Any) -> tuple[Order, ...]:
 
 
 def _read_order(entry: dict[str, Any], path: Path) -> Order:
+    _refuse_similar(entry, ("number", "status", "items", *_ORDER_FIELDS), path)
     number = _number(entry, path)
     status = _required(entry, "status", str, path)
     if not status.strip():
         raise Mistake((*path, "status"), "is empty; write pending_approval, fulfilled, cancelled or your own status")
+    if status not in STATES and (meant := _similar(status, STATES)):
+        raise Mistake((*path, "status"), f"{status!r} is not a known status; write {meant}, or a word of your own")
     items: dict[str, OrderItem] = {}
     for index, value in enumerate(_required(entry, "items", list, path)):
         item_path = (*path, "items", index)
         item_entry = _typed(value, dict, item_path)
+        _refuse_similar(item_entry, ("number", *_ITEM_FIELDS), item_path)
         item_number = _number(item_entry, item_path)
         if item_number in items:
             raise Mistake(
@@ -242,9 +250,44 @@ def _build(kind: Callable[..., T], required: Sequence[Any], values: Mapping[str,
         raise
 
 
+def _refuse_similar(entry: Any, known: Iterable[str], path: Path) -> None:
+    """Refuse a field with almost the name of a known one: ``placement`` would be ignored, and the wrong file printed.
+
+    Other unknown fields are the shop's own.
+    """
+    if not isinstance(entry, dict):
+        return
+    missing = [name for name in known if name not in entry]
+    for name in entry:
+        if name not in known and (meant := _similar(name, missing)):
+            raise Mistake((*path, name), f"is not a field that is read; write {meant}, or choose a name less similar")
+
+
+_LEAST_SIMILARITY = 0.88
+
+
+def _similar(text: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant: it differs in case, punctuation, a final s, or a letter or two."""
+    for word in known:
+        one, other = _letters(text), _letters(word)
+        if one == other or (one[:1] == other[:1] and SequenceMatcher(None, one, other).ratio() >= _LEAST_SIMILARITY):
+            return word
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower()).removesuffix("s")
+
+
+def _missing(entry: dict[str, Any], name: str) -> str:
+    """What to do about a missing field: add it, or rename another that ends like it."""
+    longer = next((other for other in entry if other.lower().endswith(f"_{name}")), None)
+    return f"is missing; rename {longer} to {name}" if longer else "is missing; add it"
+
+
 def _required(entry: dict[str, Any], name: str, kind: type[T], path: Path) -> T:
     if name not in entry:
-        raise Mistake((*path, name), "is missing; add it")
+        raise Mistake((*path, name), _missing(entry, name))
     return _typed(entry[name], kind, (*path, name))
 
 
@@ -256,7 +299,7 @@ def _typed(value: Any, kind: type[T], path: Path) -> T:
 
 def _number(entry: dict[str, Any], path: Path) -> str:
     if "number" not in entry:
-        raise Mistake((*path, "number"), "is missing; add it")
+        raise Mistake((*path, "number"), _missing(entry, "number"))
     return str(_value(entry["number"], (*path, "number"), _text))
 
 
@@ -356,6 +399,8 @@ class OrdersDocument:
             line = data.count(b"\n", 0, len(mark) + error.start) + 1
             raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as UTF-8") from error
         except json.JSONDecodeError as error:
+            if _looks_like_table(text):
+                raise InvalidOrdersFile(f"{name}: looks like a CSV file; give it a name that ends in .csv") from error
             where = f"{name}, line {error.lineno}, column {error.colno}"
             problem = f"is not valid JSON ({error.msg})" if text.strip() else "is empty"
             raise InvalidOrdersFile(f"{where}: {problem}; {_EXAMPLE}") from error
@@ -400,6 +445,12 @@ class OrdersDocument:
         """Returns the document with fields set in one order, which then parses as ``order``."""
         orders = (*self.orders[:index], order, *self.orders[index + 1 :])
         return evolve(self, text=with_fields(self.text, ("orders", index), fields), orders=orders)
+
+
+def _looks_like_table(text: str) -> bool:
+    """Whether the first line has columns."""
+    line = text.lstrip().partition("\n")[0]
+    return line[:1] not in ("{", "[") and any(separator in line for separator in ",;\t")
 
 
 def _load(text: str) -> Any:

@@ -441,6 +441,9 @@ CLIENT_CHECK = {
     "client_declares": "recovery {recovery}, attaching {attaching}, call limit {seconds:,} s",
     "client_logged_in": "the shop accepts the login and returns its pending orders",
     "no_pending_orders": "no order is pending; if that is wrong, check the filter in the client's pending_orders",
+    "no_pending_orders_in_file": (
+        "no order is pending; an order of the file is pending if its status is pending_approval or pending"
+    ),
     "order_read": "order {order} (id {id}) needs files for: {files:list}; items without artwork: {others}",
     "listed_order_needs_no_artwork": "order {order} (id {id}) has no item that needs artwork",
     "listed_order_not_read": "order {order} cannot be read: {error}; correct it in the shop",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from remote_artwork.client import FulfillmentClient, client_problem
+from remote_artwork.clients.orders_file import OrdersFile
 from remote_artwork.core.orders import Order, OrderItem, UnreadableOrder
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.text import redact_signatures
@@ -42,7 +43,8 @@ def check_client(client: FulfillmentClient) -> Iterator[CheckStep]:
         return
     yield CheckStep(name="login", verdict=Verdict.OK, because=reason("client_logged_in"))
     if not orders:
-        yield CheckStep(name="list", verdict=Verdict.WARNING, because=reason("no_pending_orders"))
+        code = "no_pending_orders_in_file" if isinstance(client, OrdersFile) else "no_pending_orders"
+        yield CheckStep(name="list", verdict=Verdict.WARNING, because=reason(code))
     for order in orders:
         yield _read(client, order)
 

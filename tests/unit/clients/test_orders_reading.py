@@ -55,7 +55,7 @@ def test_every_field_is_read(tmp_path):
     assert parse(tmp_path, text) == [ra.Order("1001", [item], id="77", approval="2", created_at=created)]
 
 
-@pytest.mark.parametrize("status", ["fulfilled", "cancelled", "canceled", "on_hold", "Pending"])
+@pytest.mark.parametrize("status", ["fulfilled", "cancelled", "canceled", "on_hold", "unfulfilled", "pending_payment"])
 def test_only_the_known_words_wait_for_approval(tmp_path, status):
     assert [order.number for order in parse(tmp_path, with_order(status=status))] == ["1001"]
 
@@ -90,7 +90,11 @@ def test_the_line_is_that_of_the_field(tmp_path):
     [
         ("", "line 1, column 1: is empty; correct the file"),
         ('{"orders": [\n}', "line 2, column 1: is not valid JSON (Expecting value); correct the file"),
-        ("[]", "line 1: the whole file must be an object, not []; correct the file"),
+        ("[]", 'line 1: the whole file is a list; write {"orders": in front of it and } after it'),
+        ("7", "line 1: the whole file must be an object, not 7; correct the file"),
+        ("number,status\n1001,pending\n", "orders.json: looks like a CSV file; give it a name that ends in .csv"),
+        ("number;status\n", "orders.json: looks like a CSV file"),
+        ('{"order": []}', "line 1, order: is not a field that is read; write orders"),
         ("{}", "line 1, orders: is missing"),
         ('{"orders": {}}', "orders: must be a list, not {}"),
         ('{"orders": [\n7]}', "line 2, orders[0]: must be an object, not 7"),
@@ -159,6 +163,46 @@ def test_a_missing_field_of_an_order_is_refused(tmp_path, name):
 )
 def test_a_broken_item_is_refused(tmp_path, fields, said):
     assert f"orders[1].{said}" in refusal(tmp_path, with_item(**fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"Created_At": "x"}, "orders[1].Created_At: is not a field that is read; write created_at"),
+        ({"createdAt": "x"}, "orders[1].createdAt: is not a field that is read; write created_at"),
+        ({"ID": "x"}, "orders[1].ID: is not a field that is read; write id"),
+        ({"status": "Pending"}, "orders[1].status: 'Pending' is not a known status; write pending"),
+        ({"status": "pending approval"}, "'pending approval' is not a known status; write pending_approval"),
+        ({"status": "fulfiled"}, "'fulfiled' is not a known status; write fulfilled"),
+    ],
+)
+def test_a_word_that_is_almost_known_is_refused(tmp_path, fields, said):
+    assert said in refusal(tmp_path, with_order(**fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("placement", "placements"),
+        ("placments", "placements"),
+        ("print_size", "print_size_mm"),
+        ("Quantity", "quantity"),
+    ],
+)
+def test_a_field_of_an_item_that_is_almost_known_is_refused(tmp_path, name, meant):
+    assert f"items[1].{name}: is not a field that is read; write {meant}" in refusal(tmp_path, with_item(**{name: 1}))
+
+
+def test_fields_of_the_shop_are_left_alone(tmp_path):
+    own = {"note": 1, "updated_at": 1, "customer": 1, "approved_by": 1, "size": 1}
+    assert len(parse(tmp_path, with_order(**own))) == 2
+    assert len(parse(tmp_path, with_item(**own, artwork=[], title="x", sku_code="y"))) == 2
+    assert len(parse(tmp_path, with_item(placements=["front"], placement="front"))) == 2
+
+
+def test_a_missing_number_may_have_a_longer_name(tmp_path):
+    text = json.dumps({"orders": [{"order_number": "1001", "status": "pending", "items": []}]})
+    assert "orders[0].number: is missing; rename order_number to number" in refusal(tmp_path, text)
 
 
 def test_an_endless_print_is_refused(tmp_path):
