@@ -69,7 +69,7 @@ from remote_artwork.errors import (
     StorageError,
 )
 from remote_artwork.fulfillment.client_calls import ClientCalls
-from remote_artwork.fulfillment.gate import ShopGate
+from remote_artwork.fulfillment.gate import ConcurrencyLimit, ShopGate
 from remote_artwork.fulfillment.group_commit import GroupCommit
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
@@ -227,6 +227,8 @@ class Scanner:
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _turn: _Turn = field(init=False, factory=_Turn)
     _forgot_at: float | None = field(init=False, default=None, eq=False, repr=False)
+    _call_limit: ConcurrencyLimit | None = field(init=False, default=None, eq=False, repr=False)
+    """What the last scan learned about the shop. The next one starts with it."""
 
     def plan(
         self,
@@ -426,7 +428,9 @@ class Scanner:
 
     def _runner(self, run: _Run, workers: Workers, stop: threading.Event) -> OrderRunner:
         at_once = concurrent_calls(self.client)
-        gate = ShopGate(self.runtime, at_once, calls_per_second(self.client))
+        if self._call_limit is None or self._call_limit.most != at_once:
+            self._call_limit = ConcurrencyLimit(at_once)
+        gate = ShopGate(self.runtime, at_once, calls_per_second(self.client), self._call_limit)
         workers.on_interrupt(gate.close)
         services = Dependencies(
             storage=self.storage,

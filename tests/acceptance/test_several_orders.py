@@ -312,6 +312,22 @@ def test_one_refused_call_slows_all_workers_and_loses_no_order(storage):
     assert report.timings.shop_queue > 0.1
 
 
+def test_a_scan_starts_with_as_many_calls_as_the_last_one_ended_with(storage):
+    class Shop(FakeShop):
+        barrier = threading.Barrier(1)
+
+        def fulfill(self, order, artworks, *, idempotency_key):
+            self.barrier.wait(PATIENCE)
+            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+    shop = Shop(orders()[:7], concurrent_calls=6)
+    scans = scanner(storage, shop=shop, orders_at_once=6)
+    assert scans.scan(limit=1).counts[ra.ItemStatus.FULFILLED] == 1
+    scans._call_limit._value = 6.0  # as after some dozens of answers
+    shop.barrier = threading.Barrier(6)
+    assert scans.scan().counts == {ra.ItemStatus.FULFILLED: 6}
+
+
 def test_a_pause_that_is_too_long_ends_the_waits_of_all_workers(storage):
     shop = LimitingShop(orders(), retry_after=36_000.0)
     report = scanner(storage, shop=shop, orders_at_once=4).scan()

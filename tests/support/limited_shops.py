@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from remote_artwork.fulfillment.gate import ShopGate
+from remote_artwork.fulfillment.gate import ConcurrencyLimit, ShopGate
 from simulation.scheduler import Chooser, Process, Scheduler, SimulatedRuntime
 
 Limit = Callable[[float], float | None]
@@ -164,6 +164,7 @@ class Workers:
         calls: How many calls one turn makes.
         says_when: Whether a refusal says when to try again.
         think: Seconds between two turns of a worker.
+        limit_before: What another gate has learned about the shop.
         choose: Decides which worker goes on.
     """
 
@@ -176,6 +177,7 @@ class Workers:
     says_when: bool = False
     think: Callable[[], float] = field(default=lambda: 0.0)
     choose: Chooser = first
+    limit_before: ConcurrencyLimit | None = None
     scheduler: Scheduler = field(init=False)
     runtime: SimulatedRuntime = field(init=False)
     shop: LimitedShop = field(init=False)
@@ -187,7 +189,7 @@ class Workers:
         self.scheduler = Scheduler(self.choose, most_switches=10_000_000)
         self.runtime = SimulatedRuntime(self.scheduler, Process("scanner"))
         self.shop = LimitedShop(self.runtime, self.limit, self.latency, self.says_when)
-        self.gate = ShopGate(self.runtime, self.concurrent_calls, self.calls_per_second)
+        self.gate = ShopGate(self.runtime, self.concurrent_calls, self.calls_per_second, self.limit_before)
 
     def work(self, *, until: float) -> "Workers":
         """Run all workers until this time."""

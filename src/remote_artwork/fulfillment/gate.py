@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from attrs import define, field
@@ -39,7 +39,11 @@ _SHORTEST = 0.001
 """Seconds. Differences between shorter answers say nothing about the shop."""
 _MEASURE_AFTER = 500
 """After this many slow answers in a row, the usual time is measured again. With few calls at once, that costs nothing,
-and happens after ``_SAMPLE`` answers."""
+and happens after ``_SAMPLE`` answers. Each time that it is still about the same, it is measured half as often."""
+_MOST_PATIENCE = 16_000
+"""Slow answers after which it is measured in any case."""
+_STEADY = 64
+"""Answers in the usual time, with as many calls at once as allowed, that end the fast growth."""
 
 _WINDOW = 20.0
 """Seconds before a refusal in which accepted calls are counted; longer if these are fewer than ``_SAMPLE`` calls."""
@@ -99,8 +103,8 @@ class ConcurrencyLimit:
     it grows by one for each round of answers, and is decreased by the number of calls that wait inside the shop. That
     number is estimated from how much slower than usual the answers are.
 
-    What is usual is measured with ``START`` calls at once: in the beginning, when the fast growth ends, and from time
-    to time while answers are slow, because a shop can become slower for other reasons.
+    What is usual is measured with ``START`` calls at once: in the beginning, when slow answers end the fast growth, and
+    from time to time while answers are slow, because a shop can become slower for other reasons.
 
     Args:
         most: The hard limit.
@@ -116,6 +120,10 @@ class ConcurrencyLimit:
     _slow_answers: int = field(default=0, init=False)
     _before: float | None = field(default=None, init=False)
     _measured: int = field(default=0, init=False)
+    _steady: int = field(default=0, init=False)
+    _patience: int = field(default=_MEASURE_AFTER, init=False)
+    _usual_before: Mapping[str, float] = field(factory=dict, init=False)
+    """The usual times before they are measured again."""
 
     def __attrs_post_init__(self) -> None:
         self._value = float(min(self.most, START))
@@ -163,12 +171,15 @@ class ConcurrencyLimit:
         elif change < 0 or used:
             self._value += change
         self._value = min(max(self._value, 1.0), float(self.most))
+        self._steady = self._steady + 1 if gradient == 1.0 and self._value == self.most else 0
+        self._fast = self._fast and self._steady < _STEADY
         self._slow_answers = self._slow_answers + 1 if gradient < 1.0 else 0
-        if self._slow_answers >= (_MEASURE_AFTER if self._value > START else _SAMPLE):
+        if self._slow_answers >= (self._patience if self._value > START else _SAMPLE):
             self._begin_measuring()
 
     def _begin_measuring(self) -> None:
         self._before, self._value = self._value, min(self._value, float(START))
+        self._usual_before = {method: times.usual for method, times in self._times.items()}
         self._times.clear()
         self._ratio, self._deviation = 1.0, 0.0
         self._measured, self._slow_answers, self._valid_from = 0, 0, None
@@ -179,6 +190,10 @@ class ConcurrencyLimit:
             self._value, self._before = self._before, None
             for times in self._times.values():
                 times.settled = True
+            same = all(
+                times.usual <= _TOLERANCE * self._usual_before.get(method, 0.0) for method, times in self._times.items()
+            )
+            self._patience = min(2 * self._patience, _MOST_PATIENCE) if same else _MEASURE_AFTER
 
 
 @define
@@ -314,12 +329,14 @@ class ShopGate:
         runtime: Clock and conditions.
         concurrent_calls: The most turns that run at once.
         calls_per_second: The rate that the client declares; None: learned if the shop refuses calls.
+        limit: What was learned before, about the same number of calls; None: nothing.
         waited: Seconds that all workers together waited here.
     """
 
     runtime: Runtime
     concurrent_calls: int
     calls_per_second: float | None = None
+    limit: ConcurrencyLimit | None = None
     waited: float = field(default=0.0, init=False)
     _lock: Condition = field(init=False, repr=False)
     _limit: ConcurrencyLimit = field(init=False)
@@ -330,7 +347,7 @@ class ShopGate:
 
     def __attrs_post_init__(self) -> None:
         self._lock = self.runtime.condition()
-        self._limit = ConcurrencyLimit(self.concurrent_calls)
+        self._limit = self.limit or ConcurrencyLimit(self.concurrent_calls)
         self._rate = CallRate(self.calls_per_second)
 
     @contextmanager

@@ -216,6 +216,18 @@ def test_calls_that_take_no_time_are_not_slower_than_others(latency):
     assert workers.shop.served_per_second(0.0, 0.5) > 1000
 
 
+def test_a_gate_starts_with_as_many_calls_as_were_learned_before():
+    learned = Workers(latency=constant(0.1)).work(until=2.0).gate
+    next_scan = Workers(latency=constant(0.1), limit_before=learned._limit).work(until=0.05).shop
+    assert next_scan.most == 32
+
+
+def test_a_slow_client_does_not_have_its_shop_measured_again_and_again():
+    """With 32 calls at once, each takes 1.4 times as long, because the processor of the client is busy."""
+    shop = Workers(latency=lambda running: 0.1 + 0.04 * running / 32).work(until=120.0).shop
+    assert shop.mean_running(60.0, 120.0) >= 30
+
+
 def test_one_call_at_once_stays_one():
     assert Workers(concurrent_calls=1).work(until=60.0).shop.most == 1
 
