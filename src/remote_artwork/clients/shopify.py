@@ -54,7 +54,7 @@ HANDLE = "remote-artwork"
 """The handle of the hold that the app applies to a fulfillment order that waits for artwork."""
 NAMESPACE = "remote_artwork"
 """The namespace of the metafields. The key is ``line_`` and the id of the fulfillment order's line item."""
-LIST_SIZE = {"first": 20, "lines": 10}
+LIST_SIZE: Mapping[str, int] = {"first": 20, "lines": 10}
 """Fulfillment orders in one page of the list, and line items of each. A query may cost at most 1,000 points."""
 LINES = 100  # in one page of one fulfillment order
 

@@ -28,7 +28,7 @@ fragment Fields on FulfillmentOrder {
 }
 """
 
-LIST = f"""
+LIST: str = f"""
 query ($first: Int!, $from: String, $lines: Int!, $after: String) {{
   fulfillmentOrders(first: $first, after: $from, sortKey: ID, query: "status:on_hold") {{
     nodes {{ ...Fields }}
@@ -38,7 +38,7 @@ query ($first: Int!, $from: String, $lines: Int!, $after: String) {{
 {_FIELDS}"""
 """The held fulfillment orders after the cursor ``from``."""
 
-ONE = f"""
+ONE: str = f"""
 query ($id: ID!, $lines: Int!, $after: String) {{
   fulfillmentOrder(id: $id) {{ ...Fields }}
 }}
