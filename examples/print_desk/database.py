@@ -63,6 +63,7 @@ class LineRow(Base):
     quantity: Mapped[int] = mapped_column(default=1)
     status: Mapped[str | None]
     reason: Mapped[str | None]
+    needs_person: Mapped[bool] = mapped_column(default=False)
     artwork: Mapped[list[ArtworkRow]] = relationship(order_by="ArtworkRow.id", cascade="all, delete-orphan")
 
 

@@ -96,7 +96,6 @@ def orders(request: Request, desk: CurrentDesk) -> Response:
         "files": desk.scans.unmatched_files,
         "storage": desk.storage.summary(),
         "sheet": desk.scans.sheet.exists(),
-        "needs_person": {str(status) for status in ra.ItemStatus if status.needs_person},
     }
     return _PAGES.TemplateResponse(request, "orders.html.jinja", context)
 

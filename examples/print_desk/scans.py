@@ -128,5 +128,5 @@ class Scans:
                 session.execute(
                     sa.update(LineRow)
                     .where(LineRow.order_id == int(item.order_id), LineRow.position == int(item.item_number))
-                    .values(status=item.status.value, reason=item.reason)
+                    .values(status=item.status.value, reason=item.reason, needs_person=item.needs_person)
                 )

@@ -20,7 +20,7 @@ def scanner() -> ra.Scanner:
 def alert(report: ra.ScanReport) -> None:
     """A person is needed: log it. Send a mail or a page from here."""
     for item in report.items:
-        if item.status.needs_person:
+        if item.needs_person:
             log.error("order %s, item %s: %s: %s", item.order_number, item.item_number, item.status, item.reason)
     for fault in report.faults:
         log.error("%s: %s", fault.part, fault.message)

@@ -86,7 +86,7 @@ class ExitCode(IntEnum):
     SUCCESS = 0
     """Success. Items can still wait for their files."""
     PERSON_NEEDED = 1
-    """An item has a status that needs a person (``core.report.NEEDS_PERSON``)."""
+    """An item needs a person (``ItemOutcome.needs_person``)."""
     WRONG_SETTING = 2
     """A setting, an option or an input is wrong: every ``ConfigurationError``."""
     UNUSABLE = 3

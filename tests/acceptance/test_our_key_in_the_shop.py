@@ -38,7 +38,7 @@ def test_a_fulfilled_order_that_is_put_back_is_not_sent_again(root, recovery):
     for _ in range(3):
         item = case.scan()
         assert item.status == "uncertain"
-        assert item.status.needs_person
+        assert item.needs_person
     assert list(case.shop.effects.values()) == [1]
 
 

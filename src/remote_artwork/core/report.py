@@ -146,11 +146,6 @@ class ItemStatus(enum.StrEnum):
     CANCELLED = "cancelled"
     LATE_REPLACEMENT = "late_replacement"
 
-    @property
-    def needs_person(self) -> bool:
-        """Whether a person must act. For ``unreadable`` and ``uncertain``: if the next scans do not resolve it."""
-        return self in NEEDS_PERSON
-
 
 NEEDS_PERSON = frozenset(
     {
@@ -163,6 +158,18 @@ NEEDS_PERSON = frozenset(
         ItemStatus.LATE_REPLACEMENT,
     }
 )
+"""Statuses of items that need a person, unless the code is in ``NEEDS_NOBODY``."""
+
+NEEDS_NOBODY = frozenset(
+    {
+        "call_in_flight",
+        "call_unresolved",
+        "ledger_not_read",
+        "not_tried",
+        "storage_not_read",
+    }
+)
+"""Codes of items that the next scan resolves, or whose cause is a fault of the report, which says it once."""
 
 
 class FileStatus(enum.StrEnum):
@@ -209,6 +216,11 @@ class ItemOutcome(Explained):
     receipt: str | None = None
     now: bool = False
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person must act. For ``unreadable`` and ``uncertain``: if the next scans do not resolve it."""
+        return self.status in NEEDS_PERSON and self.code not in NEEDS_NOBODY
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
         return {
@@ -216,6 +228,7 @@ class ItemOutcome(Explained):
             "item_number": self.item_number,
             "order_id": self.order_id,
             "status": str(self.status),
+            "needs_person": self.needs_person,
             **self.because.to_dict(),
             "notes": to_dicts(self.notes),
             "reason": self.reason,
@@ -454,7 +467,7 @@ class ScanReport:
         """0: success, or waiting for files; 1: a person must act; 3: storage, client or ledger could not be used."""
         if self.faults:
             return ExitCode.UNUSABLE
-        needs_person = any(item.status in NEEDS_PERSON for item in self.items)
+        needs_person = any(item.needs_person for item in self.items)
         return ExitCode.PERSON_NEEDED if needs_person else ExitCode.SUCCESS
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 from attrs import evolve, frozen
 
 from remote_artwork.core.report import (
-    NEEDS_PERSON,
     Fault,
     FileOutcome,
     FileStatus,
@@ -128,7 +127,7 @@ def _key(problem: Problem) -> Key:
 
 
 def _problems(report: ScanReport) -> dict[Key, Problem]:
-    items = [item for item in report.items if item.status in NEEDS_PERSON]
+    items = [item for item in report.items if item.needs_person]
     problems: list[Problem] = [*report.faults, *items]
     return {_key(problem): problem for problem in problems}
 

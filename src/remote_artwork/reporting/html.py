@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from remote_artwork.core.report import (
-    NEEDS_PERSON,
+    NEEDS_NOBODY,
     FileOutcome,
     FileStatus,
     ItemOutcome,
@@ -77,6 +78,14 @@ _ADVICE_BY_CODE: Mapping[str, str] = {
 _UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file again."
 
 
+_NEXT_SCAN = "Nothing to do. The next scan tries again."
+
+
+def advise_on_item(item: ItemOutcome) -> str:
+    """What a person should do about an item."""
+    return _NEXT_SCAN if item.code in NEEDS_NOBODY else ITEM_ADVICE[item.status]
+
+
 def advise_on_file(file: FileOutcome) -> str:
     """What a person should do about an unmatched file."""
     if file.code == "wait_for_upload" or "upload_not_finished" in file.details.get("rules", ()):
@@ -87,11 +96,11 @@ def advise_on_file(file: FileOutcome) -> str:
 _HEADINGS: Mapping[Group, str] = {"person": "Action needed", "waiting": "Waiting", "done": "Done"}
 
 
-def group_of(status: ItemStatus) -> Group:
+def group_of(item: ItemOutcome) -> Group:
     """The section of the page: a person must act, the item waits, or it is done."""
-    if status in NEEDS_PERSON:
+    if item.needs_person:
         return "person"
-    return "done" if status in _DONE else "waiting"
+    return "done" if item.status in _DONE else "waiting"
 
 
 def require_writable(path: Path) -> None:
@@ -176,7 +185,7 @@ def contact_sheet(
         top=2 if fragment else 1,  # the level of its first heading
         title=f"{'Plan' if report.dry_run else 'Scan'} of {report.location}",
         sections=_sections(report.items),
-        item_advice=ITEM_ADVICE,
+        item_advice=advise_on_item,
         file_advice=advise_on_file,
         pictures={name: _data_url(data) for name, data in thumbnails.items()},
         statuses=_statuses(report.items),
@@ -204,14 +213,17 @@ def _sections(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
     """The items by section, in the order of the report."""
     grouped: dict[Group, list[ItemOutcome]] = {group: [] for group in _HEADINGS}
     for item in items:
-        grouped[group_of(item.status)].append(item)
+        grouped[group_of(item)].append(item)
     return [{"group": group, "heading": _HEADINGS[group], "items": items} for group, items in grouped.items() if items]
 
 
 def _statuses(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
-    """Each status of the report with its section and count, for the filters."""
-    counted = [(status, sum(item.status is status for item in items)) for status in ItemStatus]
-    return [{"status": status, "group": group_of(status), "count": count} for status, count in counted if count]
+    """Each status of the report with the section of its first item and its count, for the filters."""
+    counts = Counter(item.status for item in items)
+    groups = {item.status: group_of(item) for item in sorted(items, key=lambda item: not item.needs_person)[::-1]}
+    return [
+        {"status": status, "group": groups[status], "count": counts[status]} for status in ItemStatus if counts[status]
+    ]
 
 
 def _as_words(status: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from remote_artwork.core.report import (
-    NEEDS_PERSON,
     FileOutcome,
     FileStatus,
     ItemOutcome,
@@ -19,6 +21,8 @@ from remote_artwork.core.text import escape_unprintable
 
 MAX_ROWS = 40
 """Rows per status in a table. The report itself contains more."""
+_NAMED = 3
+"""Orders that a row names."""
 
 _PARTIAL_LISTING = "Only the parts of the folder with expected names were listed. --sweep lists all files."
 _PARTIAL = {
@@ -54,26 +58,38 @@ def _title(report: ScanReport) -> Text:
 
 
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
+    """One row for each outcome; items with the same outcome and reason share a row. What needs a person comes first."""
     if not items:
         return Text("No item is pending.")
     table = _table("Order", "Item", "Outcome", "Why")
-    shown: dict[ItemStatus, int] = {}
-    for item in items:
-        shown[item.status] = shown.get(item.status, 0) + 1
-        if shown[item.status] <= MAX_ROWS:
-            table.add_row(
-                _escaped(item.order_number),
-                _escaped(item.item_number),
-                Text(item.status, _style(item.status)),
-                _why(item),
-            )
-    _add_rest(table, {str(status): count - MAX_ROWS for status, count in shown.items() if count > MAX_ROWS})
+    rows: dict[tuple[bool, ItemStatus, str], list[ItemOutcome]] = {}
+    for item in sorted(items, key=lambda item: not item.needs_person):
+        rows.setdefault((item.needs_person, item.status, _why(item)), []).append(item)
+    shown: Counter[ItemStatus] = Counter()
+    left_out: Counter[str] = Counter()
+    for (needs_person, status, why), alike in rows.items():
+        shown[status] += 1
+        if shown[status] > MAX_ROWS:
+            left_out[status] += len(alike)
+            continue
+        table.add_row(*_whose(alike), Text(status, _style(status, needs_person=needs_person)), _escaped(why))
+    _add_rest(table, left_out)
     return table
 
 
-def _why(item: ItemOutcome) -> Text:
+def _whose(items: Sequence[ItemOutcome]) -> tuple[Text, Text]:
+    """The order numbers and the item numbers of a row."""
+    orders = list(dict.fromkeys(item.order_number for item in items))
+    numbers = [item.item_number for item in items]
+    if len(orders) == 1 and len(numbers) <= _NAMED:
+        return _escaped(orders[0]), _escaped(", ".join(numbers))
+    more = f" and {len(orders) - _NAMED:,} more" if len(orders) > _NAMED else ""
+    return _escaped(", ".join(orders[:_NAMED]) + more), Text(f"{len(numbers):,} items")
+
+
+def _why(item: ItemOutcome) -> str:
     warnings = [finding.message for finding in item.findings if finding.severity is Severity.WARN]
-    return _escaped("; ".join([item.reason, *warnings]))
+    return "; ".join([item.reason, *warnings])
 
 
 def _escaped(text: str, style: str = "") -> Text:
@@ -100,14 +116,14 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _add_rest(table: Table, rest: dict[str, int]) -> None:
+def _add_rest(table: Table, rest: Mapping[str, int]) -> None:
     for status, count in rest.items():
         cells = [""] * (len(table.columns) - 1)
-        table.add_row(*cells, Text(f"… and {count:,} more: {status}", "dim"))
+        table.add_row(*cells, Text(f"… and {count:,} more: {status}. --json and --report FILE.html show all.", "dim"))
 
 
-def _style(status: ItemStatus) -> str:
-    if status in NEEDS_PERSON:
+def _style(status: ItemStatus, *, needs_person: bool) -> str:
+    if needs_person:
         return "bold red"
     return "green" if status in _GOOD else "cyan"
 

@@ -5,6 +5,7 @@ task waits.
 """
 
 import heapq
+import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -127,6 +128,17 @@ class Scheduler:
             Endless: The tasks do not end.
         """
         self._hub = getcurrent()
+        # A tracer, such as that of coverage, keeps one stack of calls per thread: with greenlets it would never shrink.
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            self._run_tasks()
+        finally:
+            sys.settrace(tracer)
+        if self._failure is not None:
+            raise self._failure
+
+    def _run_tasks(self) -> None:
         while True:
             if self._ready:
                 self.current = self.choose(self._ready, None)
@@ -137,8 +149,6 @@ class Scheduler:
                     break
                 waiting = [f"{task.process.name}/{task.name}" for each in self._processes for task in each.tasks]
                 self.fail(Deadlock(f"these tasks wait, and nothing will wake them: {', '.join(waiting)}"))
-        if self._failure is not None:
-            raise self._failure
 
     def fail(self, failure: BaseException) -> None:
         """End the run with this failure: every process dies."""

@@ -15,6 +15,7 @@ from reasons import because
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import (
     MAX_EXAMPLES,
+    NEEDS_NOBODY,
     NEEDS_PERSON,
     Fault,
     FileOutcome,
@@ -154,8 +155,27 @@ def test_counts_of_files_are_written_in_their_listed_order():
 def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
     needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement"}
     assert {str(status) for status in NEEDS_PERSON} == needs
-    assert status.needs_person == (status in needs)
+    assert item(status).needs_person == (status in needs)
     assert report(item(), item(status)).exit_code == int(status in needs)
+
+
+@pytest.mark.parametrize(
+    "temporary",
+    [
+        reason("call_in_flight", call_limit=60.0),
+        reason("call_unresolved"),
+        reason("not_tried", error="busy"),
+        reason("storage_not_read", error="down"),
+        reason("ledger_not_read", error="down"),
+    ],
+    ids=lambda because: because.code,
+)
+@pytest.mark.parametrize("status", sorted(NEEDS_PERSON))
+def test_what_the_next_scan_resolves_needs_nobody(status, temporary):
+    waiting = evolve(item(status), because=temporary)
+    assert not waiting.needs_person
+    assert report(waiting).exit_code == 0
+    assert {str(code) for code in NEEDS_NOBODY} >= {temporary.code}
 
 
 def test_a_fault_outweighs_a_person():

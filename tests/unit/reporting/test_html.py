@@ -45,7 +45,7 @@ def test_every_item_status_is_shown_with_advice(status):
     text = page(item(status))
     assert f'<p class="status">{status.replace("_", " ")}</p>' in text
     assert ITEM_ADVICE[status] in text
-    assert f'<section class="{group_of(status)}">' in text
+    assert f'<section class="{group_of(item(status))}">' in text
 
 
 @pytest.mark.parametrize("status", FileStatus)
