@@ -171,6 +171,40 @@ class TestWhatIsNotSent:
         assert only(report).status == "late"
         assert "3 days 4 hours" in only(report).reason
 
+    @pytest.mark.parametrize(
+        ("age", "policy", "status"),
+        [
+            (timedelta(hours=23), ra.Policy(), "missing"),
+            (timedelta(hours=25), ra.Policy(), "late"),
+            (timedelta(hours=25), ra.Policy(misnamed_after=None), "missing"),
+            (timedelta(hours=25), ra.Policy(misnamed_after=None, late_after=timedelta(hours=24)), "late"),
+        ],
+    )
+    def test_an_item_names_the_file_that_has_almost_its_name(self, root, age, policy, status):
+        _, storage = memory_folder(root, "1001-1.jpg")
+        ordered = datetime(2026, 5, 1, tzinfo=UTC)
+        shop = FakeShop([one_item(created_at=ordered), one_item("2002", created_at=ordered)])
+        report = scanner(storage, shop, policy=policy, clock=lambda: ordered + age).scan()
+        misnamed, other = report.items
+        assert misnamed.status == status
+        assert misnamed.needs_person == (status == "late")
+        assert "1001-1.jpg may be meant; rename the right file to 1001_1 and keep its extension" in misnamed.reason
+        assert [note.code for note in misnamed.notes] == ["misnamed_file"]
+        assert "may be meant" not in other.reason
+        [file] = report.files
+        assert (file.status, file.suggestion) == ("near_miss", "1001_1.jpg")
+        assert "item 1 of order 1001" in file.reason
+
+    def test_of_several_files_with_almost_its_name_an_item_names_all(self, root):
+        _, storage = memory_folder(root, "1001-1.jpg", "1001 1.png")
+        report = scanner(storage, FakeShop([one_item()])).scan()
+        assert "1001 1.png, 1001-1.jpg may be meant" in only(report).reason
+
+    def test_an_item_that_has_its_file_names_no_other(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg", "1001-1.jpg")
+        report = scanner(storage, FakeShop([one_item()])).scan()
+        assert "may be meant" not in only(report).reason
+
     def test_an_id_named_twice_with_different_contents_fails_and_siblings_go_on(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
 

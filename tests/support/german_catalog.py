@@ -11,6 +11,7 @@ GERMAN = Catalog(
         "passed_over": "nicht verwendet, weil eine andere Datei vorgeht: {files:list}",
         "checked_earlier": "früher geprüft und seitdem unverändert",
         "waiting_for_files": "wartet auf {basenames:files}",
+        "misnamed_file": "vielleicht ist {files:list} gemeint; benennen Sie die richtige Datei in {basename} um",
         "late": "wartet seit {age:duration} auf {basenames:files}; laden Sie die Datei hoch oder stornieren Sie den Auftrag",
         "private_looks_missing": "der Server antwortet auf jeden fehlenden Namen mit HTTP 403; eine private Datei sieht ebenso aus",
         "order_waits": "der Auftrag wartet auf {items:items}",

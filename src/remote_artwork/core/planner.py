@@ -228,6 +228,10 @@ class OrderPlan:
         return evolve(self, items=items)
 
 
+_MOST_MISNAMED = 5
+"""Names of near misses that the reason of an item contains."""
+
+
 @frozen(kw_only=True)
 class Planner:
     """Decides the status of every item of an order. No I/O.
@@ -326,9 +330,7 @@ class Planner:
             return ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, candidates=names)
         missing = tuple(self.expected.basenames[key][placement] for placement, files in candidates.items() if not files)
         if missing:
-            status, because = self._missing(order, missing)
-            notes = (self.matches.caveat,) if self.matches.caveat else ()
-            return ItemPlan(item=item, status=status, because=because, notes=notes, candidates=names, expected=missing)
+            return self._missing(order, item, missing, names)
         chosen = {placement: file for placement, file in choices.items() if file is not None}
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
         plan = self._found(order, item, row, chosen)
@@ -367,11 +369,28 @@ class Planner:
         settle_for = self.policy.settle_for
         return stability_problem(chosen.values(), now=self.now, settle_for=settle_for, appear_whole=self.appear_whole)
 
-    def _missing(self, order: Order, basenames: Sequence[str]) -> tuple[ItemStatus, Reason]:
+    def _missing(self, order: Order, item: OrderItem, basenames: Sequence[str], candidates: Sequence[str]) -> ItemPlan:
+        """The plan of an item that has no file for some of its placements."""
+        misnamed = {basename: found for basename in basenames if (found := self.matches.misnamed.get(nfc(basename)))}
+        notes = [
+            reason("misnamed_file", files=sorted(files)[:_MOST_MISNAMED], basename=basename)
+            for basename, files in misnamed.items()
+        ]
+        if self.matches.caveat:
+            notes.append(self.matches.caveat)
+        limits = [self.policy.late_after, self.policy.misnamed_after if misnamed else None]
         age = self.now - order.created_at if order.created_at else None
-        if age is not None and self.policy.late_after is not None and age > self.policy.late_after:
-            return ItemStatus.LATE, reason("late", basenames=list(basenames), age=age.total_seconds())
-        return ItemStatus.MISSING, reason("waiting_for_files", basenames=list(basenames))
+        status, because = ItemStatus.MISSING, reason("waiting_for_files", basenames=list(basenames))
+        if age is not None and any(limit is not None and age > limit for limit in limits):
+            status, because = ItemStatus.LATE, reason("late", basenames=list(basenames), age=age.total_seconds())
+        return ItemPlan(
+            item=item,
+            status=status,
+            because=because,
+            notes=tuple(notes),
+            candidates=tuple(candidates),
+            expected=tuple(basenames),
+        )
 
 
 def file_not_known(unknown: Mapping[str, str]) -> Reason:

@@ -127,6 +127,8 @@ class Policy:
         settle_for: How long after its last change an empty file waits before it is rejected. Where a file can be seen
             before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
+        misnamed_after: The same, for an item of which a file with almost the expected name exists; None: as
+            ``late_after``.
         max_file_size: In bytes. A larger file is rejected without reading it.
         preflight: ``signature`` reads both ends of a file. ``deep`` also opens it, and needs the extra ``preflight``.
         min_dpi: Pixels per inch at the item's print size. Fewer cause a warning (``low_resolution``).
@@ -146,6 +148,7 @@ class Policy:
     several_files: Preference = field(default="conflict", converter=as_preference)
     settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
+    misnamed_after: timedelta | None = field(default=timedelta(days=1), validator=_time_above_zero)
     max_file_size: int = field(default=1024**3, validator=_positive_int("bytes"))
     preflight: Preflight = field(default="signature", validator=_one_of(*get_args(Preflight)))
     min_dpi: float = field(default=150.0, validator=_from_zero)

@@ -46,6 +46,7 @@ PLANNING = {
     "passed_over": "not used because the policy prefers another file: {files:list}",
     "checked_earlier": "checked earlier, and not changed since",
     "waiting_for_files": "waits for {basenames:files}",
+    "misnamed_file": "{files:list} may be meant; rename the right file to {basename} and keep its extension",
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
     "several_files": "several files for one print: {files:list}; delete all but the right one",

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
-from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files
+from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files, split_extension
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     FileRecord,
@@ -30,6 +30,7 @@ from remote_artwork.core.planner import OrderPlan, Planner, order_from_record
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemOutcome, ItemStatus, natural_key
+from remote_artwork.core.text import nfc
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import LedgerError, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
@@ -439,6 +440,9 @@ class FileDiscovery:
         served = {(key, placement) for key, placements in self.matches.found.items() for placement in placements}
         for name in self.matches.unsupported:
             self._add(self.classifier.classify(name, {}) or unsupported(name))
+        for outcome in self._near_misses:
+            basename = split_extension(outcome.suggestion or "")[0]
+            self.matches.misnamed.setdefault(nfc(basename), []).append(outcome.name)
         for outcome in self.classifier.settle_suggestions(self._near_misses, served):
             self.tally.add(outcome)
         excluded = self.matches.expected.excluded

@@ -17,7 +17,7 @@ def test_an_unknown_choice_is_refused_and_the_known_ones_are_named(value):
 
 
 @pytest.mark.parametrize("value", [timedelta(), timedelta(hours=-1), 5, "1h"])
-@pytest.mark.parametrize("name", ["late_after", "settle_for"])
+@pytest.mark.parametrize("name", ["late_after", "misnamed_after", "settle_for"])
 def test_a_duration_is_above_zero(name, value):
     with pytest.raises(ConfigurationError, match=rf"Policy\.{name} must be a timedelta above zero"):
         Policy(**{name: value})
