@@ -5,6 +5,7 @@ import pytest
 from api_contract import ApiContract
 from gooten_server import GootenApi
 from order_desk_server import OrderDeskApi
+from printful_server import PrintfulApi
 from remote_artwork.clients.gelato import GelatoClient
 from remote_artwork.clients.woocommerce import WooCommerceClient
 from shop_api_servers import GelatoApi, WooCommerceApi
@@ -64,6 +65,22 @@ class TestGooten(ApiContract):
         api.add("1002", "1", "2", "3")
         api.add("1003", "1", status="Shipped")
         api.add("1004", "1", status="Hold")
+        yield api
+        api.close()
+
+    @pytest.fixture
+    def client(self, api):
+        return api.client()
+
+
+class TestPrintfulOfThePage(ApiContract):
+    @pytest.fixture
+    def api(self):
+        api = PrintfulApi()
+        api.add("1001", "1")
+        api.add("1002", "1", "2")
+        api.add("1003", "1", status="inprocess")
+        api.add("1004", "1", status="failed")
         yield api
         api.close()
 

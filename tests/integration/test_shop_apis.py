@@ -12,6 +12,7 @@ import pytest
 import remote_artwork as ra
 from gooten_server import GootenApi
 from order_desk_server import OrderDeskApi
+from printful_server import PrintfulApi
 from remote_artwork.clients import GelatoClient, OrderDeskClient, WooCommerceClient
 from shop_api_servers import GelatoApi, WooCommerceApi
 from shop_files import PDF
@@ -664,3 +665,55 @@ class TestGooten:
         gooten._search = lambda _query: (200, {"orders": []}, {})
         assert scanner_of(hub_client(gooten)).scan().exit_code == 3
         assert gooten.changes == []
+
+
+@pytest.fixture
+def printful():
+    api = PrintfulApi()
+    yield api
+    api.close()
+
+
+class TestPrintfulOfThePage:
+    def test_the_files_replace_the_layers_and_keep_the_technique(self, printful, files, scanner_of):
+        order_id = printful.add("1001", "1", "2", sides=("front", "back"))
+        printful.orders[order_id]["items"][1]["placements"] = []
+        upload(files, "1001_1_front.pdf", "1001_1_back.pdf")
+        scanner = scanner_of(printful.client(retry=NO_WAIT), pattern="{order_number}_{order_item_number}[_{placement}]")
+        assert statuses(scanner.scan()) == {("1001", "1"): "fulfilled", ("1001", "2"): "not_required"}
+        front, back = printful.orders[order_id]["items"][0]["placements"]
+        assert (front["technique"], [layer["type"] for layer in front["layers"]]) == ("dtg", ["file"])
+        assert ("1001_1_front.pdf" in front["layers"][0]["url"], "1001_1_back.pdf" in back["layers"][0]["url"]) == (
+            True,
+            True,
+        )
+
+    def test_an_order_without_an_external_id_has_printfuls_numbers(self, printful):
+        order_id = printful.add("", "")
+        [order] = printful.client().pending_orders()
+        assert (order.number, order.items[0].number) == (order_id, order.items[0].id)
+
+    def test_costs_that_take_too_long_leave_the_order_to_a_later_call(self, printful):
+        printful.add("1001", "1")
+        printful._read = lambda order: (200, {"data": {**order, "costs": {"calculation_status": "calculating"}}}, {})
+        client = printful.client()
+        [order] = client.pending_orders()
+        with pytest.raises(ra.RateLimited) as refused:
+            client.fulfill(order, {}, idempotency_key="key")
+        assert (refused.value.retry_after, printful.changes) == (10, [])
+
+    @pytest.mark.parametrize(
+        ("state", "ends"), [("draft", "failed"), ("inprocess", "fulfilled"), ("canceled", "cancelled")]
+    )
+    def test_after_a_refused_confirmation_the_status_decides(self, printful, files, scanner_of, state, ends):
+        order_id = printful.add("1001", "1")
+        upload(files, "1001_1.pdf")
+
+        def refuse(order):
+            order["status"] = state
+            return 409, {"error": {"message": "The order cannot be confirmed"}}, {}
+
+        printful._confirm = refuse
+        report = scanner_of(printful.client(retry=NO_WAIT)).scan()
+        assert statuses(report) == {("1001", "1"): ends}
+        assert printful.effects[order_id] == 0

@@ -8,15 +8,17 @@ from typing import Any
 
 from shop_api_servers import Answer, ShopApi
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "clients" / "writing.md"
+PAGES = Path(__file__).parents[2] / "docs" / "how-to" / "clients"
 PAGE_SIZE = 50
 
 
-def documented_clients() -> dict[str, Any]:
-    """Return the names that the code of the page defines."""
+def documented_clients(page: str = "writing.md") -> dict[str, Any]:
+    """Return the names that the code of a page defines."""
     names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
-        exec(compile(block, PAGE.name, "exec"), names)
+    for block in re.findall(
+        r"^```python\n(.*?)^```", PAGES.joinpath(page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        exec(compile(block, page, "exec"), names)
     return names
 
 
