@@ -41,6 +41,7 @@ __all__ = [
     "FulfillmentClient",
     "Ledger",
     "Observer",
+    "OrderArtworkAttacher",
     "OrderFinder",
     "PreflightCheck",
 ]
@@ -54,8 +55,14 @@ class FulfillmentClient(Protocol):
 
     Methods raise the subclasses of ``ClientError``. Each of them except ``OutcomeUnknown`` promises that the call had
     no effect. ``RateLimited`` and ``Unavailable`` are retried in the same scan; ``Unavailable`` from ``fulfill`` only
-    with ``Recovery.IDEMPOTENT``. Any other exception from ``attach_artwork`` or ``fulfill`` counts as
+    with ``Recovery.IDEMPOTENT``. Any other exception from a method that attaches files or from ``fulfill`` counts as
     ``OutcomeUnknown``.
+
+    The ``order`` that these methods receive is what ``get_order`` returned a moment ago, in the same scan. It was
+    pending then, and the same work as in the list: rely on its ids, items and approval, and do not read it again. It
+    may have changed since, so do not rely on its state: the shop must refuse an order that does not wait any more in
+    the same step that would have the effect. Raise ``NotPending`` then. There is no need to read the order to see
+    whether it is fulfilled: ``AlreadyFulfilled`` is more exact, but the scanner reads the order itself.
 
     A client may have two more members, for a list of orders that cannot be read completely: the attribute
     ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of
@@ -64,15 +71,15 @@ class FulfillmentClient(Protocol):
     Two more attributes say how many calls the shop bears:
 
     - ``concurrent_calls``: how many calls may run at once, 1 unless given. With 1, every call comes from the thread
-      that called ``scan()``. Above 1, ``get_order``, ``attach_artwork`` and ``fulfill`` come from several threads at
-      once, each with a copy of the context variables of that thread. The scanner starts with 4 calls at once and makes
-      more while the shop does not become slower.
+      that called ``scan()``. Above 1, ``get_order``, ``fulfill`` and the methods that attach files come from several
+      threads at once, each with a copy of the context variables of that thread. The scanner starts with 4 calls at
+      once and makes more while the shop does not become slower.
     - ``calls_per_second``: how many calls may start per second, as a number above zero. None unless given: a shop that
       raises ``RateLimited`` is called less often. Count calls, not requests: if a method sends two requests to a shop
       that allows 10 requests per second, declare 5.
 
     The three properties may be class attributes. A client with ``Attaching.SEPARATE`` also has the method of
-    ``ArtworkAttacher``.
+    ``ArtworkAttacher``, and one with ``Attaching.PER_ORDER`` that of ``OrderArtworkAttacher``.
     """
 
     @property
@@ -81,7 +88,7 @@ class FulfillmentClient(Protocol):
 
     @property
     def attaching(self) -> Attaching:
-        """Whether files are attached by a separate call, or by ``fulfill``."""
+        """Whether files are attached by a call for each item, by one for each order, or by ``fulfill``."""
 
     @property
     def call_limit(self) -> timedelta:
@@ -152,6 +159,32 @@ class ArtworkAttacher(Protocol):
         """
 
 
+@runtime_checkable
+class OrderArtworkAttacher(Protocol):
+    """The additional method of a client with ``Attaching.PER_ORDER``. Other clients do not need it."""
+
+    def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
+        """Sets the artworks of all items of an order. Replaces earlier ones, so a second call is harmless.
+
+        If it raises any error except ``OutcomeUnknown``, no item has new artwork. If some have, because the shop
+        needs several requests and one failed, raise ``OutcomeUnknown``: a later scan sets all of them again.
+
+        Args:
+            order: The order as ``get_order`` returned it a moment ago.
+            artworks: Item number → artworks, one for each placement, for every item that requires artwork.
+            idempotency_key: The same for every attempt to attach these files to this order.
+
+        Returns:
+            Nothing. Any answer that is not valid as a receipt of ``fulfill`` counts as ``OutcomeUnknown``.
+
+        Raises:
+            ArtworkRejected: The shop refuses the file of one item. Name it with ``item_number``.
+            ArtworkUnreachable: The shop could not download a file.
+            NotPending, OrderGone, ItemNotFound: The order or one of its items changed since it was read.
+            OutcomeUnknown: The call may have had its effect, or a part of it.
+        """
+
+
 class OrderFinder(Protocol):
     """An optional method of a client. It is called when the list of pending orders could not be read completely."""
 
@@ -191,6 +224,20 @@ def attacher(client: FulfillmentClient) -> ArtworkAttacher:
     return client
 
 
+def order_attacher(client: FulfillmentClient) -> OrderArtworkAttacher:
+    """Returns the client as one that attaches the files of a whole order by one call.
+
+    Raises:
+        ConfigurationError: It has no ``attach_order``.
+    """
+    if not isinstance(client, OrderArtworkAttacher):
+        raise ConfigurationError(
+            f"{type(client).__name__} has no method attach_order; add it, or set attaching to Attaching.SEPARATE or "
+            "Attaching.WITH_FULFILL"
+        )
+    return client
+
+
 def client_problem(client: FulfillmentClient) -> str | None:
     """What is wrong with the declarations of a client; None if nothing is."""
     if problem := _method_problem(client):
@@ -205,11 +252,13 @@ def client_problem(client: FulfillmentClient) -> str | None:
         )
     if not isinstance(getattr(client, "numbers_unique", False), bool):
         return f"{type(client).__name__}.numbers_unique must be True or False; see FulfillmentClient"
-    if client.attaching is Attaching.SEPARATE:
-        try:
+    try:
+        if client.attaching is Attaching.SEPARATE:
             attacher(client)
-        except ConfigurationError as error:
-            return str(error)
+        elif client.attaching is Attaching.PER_ORDER:
+            order_attacher(client)
+    except ConfigurationError as error:
+        return str(error)
     return _speed_problem(client)
 
 
@@ -234,13 +283,13 @@ def _speed_problem(client: FulfillmentClient) -> str | None:
 
 def _method_problem(client: FulfillmentClient) -> str | None:
     """Which method would return before it runs."""
-    for name in ("pending_orders", "get_order", "attach_artwork", "fulfill", "find_orders"):
+    for name in ("pending_orders", "get_order", "attach_artwork", "attach_order", "fulfill", "find_orders"):
         if _is_async(getattr(client, name, None)):
             return (
                 f"{type(client).__name__}.{name} is an async method, and it would never run; make it a plain method "
                 "that waits for the result, for example with asyncio.run_coroutine_threadsafe"
             )
-    for name in ("get_order", "attach_artwork", "fulfill"):
+    for name in ("get_order", "attach_artwork", "attach_order", "fulfill"):
         if isgeneratorfunction(getattr(client, name, None)):
             return (
                 f"{type(client).__name__}.{name} is a generator, and it would never run; make it a plain method that "

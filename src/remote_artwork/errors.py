@@ -247,7 +247,7 @@ class NotPending(ClientError):
 
 
 class ItemNotFound(ClientError, LookupError):
-    """The order has no such item. Raise it in ``attach_artwork``; nothing may be attached."""
+    """The order has no such item. Raise it when files are attached; no item may get any file then."""
 
 
 class ArtworkRejected(ClientError, ValueError):
@@ -255,7 +255,7 @@ class ArtworkRejected(ClientError, ValueError):
 
     Args:
         reason: Why, in words that help a merchant to correct the file.
-        item_number: The item of the file, if a ``fulfill`` call sent the files of several items.
+        item_number: The item of the file, if ``attach_order`` or ``fulfill`` sent the files of several items.
     """
 
     def __init__(self, reason: str, *, item_number: str | None = None) -> None:

@@ -46,7 +46,7 @@ def test_of_several_files_in_one_call_the_refused_one_alone_is_not_offered_again
 
     first, second = scanner.scan().items, scanner.scan().items
 
-    good = "attached" if attaching is ra.Attaching.SEPARATE else "matched"
+    good = "matched" if attaching is ra.Attaching.WITH_FULFILL else "attached"
     assert [item.status for item in first] == [item.status for item in second] == [good, "rejected"]
     assert "waits for item 2 (rejected)" in first[0].reason
     assert len(shop.calls("fulfill")) == 1

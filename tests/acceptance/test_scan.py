@@ -41,7 +41,7 @@ class TestGoodOrders:
         assert report.exit_code == 0
         assert list(shop.effects.values()) == [1]
         assert [call.name for call in shop.journal] == [
-            "pending_orders", "attach_artwork", "attach_artwork", "get_order", "fulfill"
+            "pending_orders", "get_order", "attach_artwork", "attach_artwork", "get_order", "fulfill"
         ]  # fmt: skip
         (artwork,) = shop.artwork["1001", "2"]
         assert (artwork.name, artwork.media_type, artwork.size) == ("1001_2.PDF", "application/pdf", len(PDF))

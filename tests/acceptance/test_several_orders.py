@@ -287,10 +287,10 @@ def test_a_file_is_not_read_to_its_end_for_a_scan_that_was_interrupted(storage):
 
 
 class LimitingShop(FakeShop):
-    """Allows four calls at once, and answers one call with HTTP 429."""
+    """Allows four calls at once, and answers one call with HTTP 429. Each order is read once, before it is sent."""
 
     def __init__(self, orders, retry_after):
-        super().__init__(orders, concurrent_calls=4)
+        super().__init__(orders, concurrent_calls=4, attaching=ra.Attaching.WITH_FULFILL)
         self.retry_after, self.asked, self.refused = retry_after, 0, threading.Event()
 
     def get_order(self, order_id):

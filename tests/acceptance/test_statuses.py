@@ -124,7 +124,7 @@ ITEMS = [
         ),
     ),
     (failed, "the shop holds the order until it is paid for (invoice 7 is open); the files are fine"),
-    (cancelled, "the shop no longer accepts it: order '1' is no longer pending: it is cancelled"),
+    (cancelled, "the shop no longer lists it as pending (cancelled)"),
     (
         late_replacement,
         (

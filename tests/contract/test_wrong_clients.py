@@ -9,7 +9,7 @@ import wrong_clients as wrong
 from contract_runner import ORDER, OTHERS, failure_of
 from remote_artwork.testing import FakeShop
 
-SEPARATE, WITH_FULFILL = ra.Attaching.SEPARATE, ra.Attaching.WITH_FULFILL
+SEPARATE, PER_ORDER, WITH_FULFILL = ra.Attaching.SEPARATE, ra.Attaching.PER_ORDER, ra.Attaching.WITH_FULFILL
 IDEMPOTENT = ra.Recovery.IDEMPOTENT
 
 INTERFACE = "test_it_implements_the_interface"
@@ -27,6 +27,7 @@ REPEATED = "test_a_repeated_fulfill_does_what_recovery_says"
 OTHER_KEY = "test_another_key_finds_the_order_fulfilled"
 NO_EARLY_KEY = "test_the_key_is_not_shown_before_the_effect"
 NOT_TO_FULFILLED = "test_nothing_is_attached_to_a_fulfilled_order"
+NOT_TO_CANCELLED = "test_nothing_is_attached_to_a_cancelled_order"
 CANCELLED = "test_a_cancelled_order_is_refused"
 SCAN = "test_a_scan_fulfills_the_order_once_and_later_scans_do_nothing"
 ATTACHMENT_REPEATED = "test_an_attachment_without_a_response_is_repeated"
@@ -80,6 +81,22 @@ CAUGHT = [
     (wrong.AttachesTooLate, SEPARATE, NOT_TO_FULFILLED, "a fulfilled order: it did not raise"),
     (wrong.PrintsBeforeItStoresTheKey, SEPARATE, BROKEN_CONNECTION, "order '1001' was fulfilled 2 times"),
     (wrong.PrintsBeforeItStoresTheKey, WITH_FULFILL, BROKEN_CONNECTION, "broke after write 1, and order '1001' was"),
+    (wrong.AlwaysTheFirstLine, PER_ORDER, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has {[FIRST, *SECOND]}"),
+    (wrong.AlwaysTheFirstLine, PER_ORDER, SCAN, "item '2' needs ['1001_2_front.pdf', '1001_2_back.pdf'] and has []"),
+    (wrong.NothingAttached, PER_ORDER, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has []"),
+    (wrong.NothingAttached, PER_ORDER, SCAN, "item '1' needs ['1001_1.pdf'] and has []"),
+    (wrong.SwappedLines, PER_ORDER, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has {SECOND}"),
+    (wrong.SwappedLines, PER_ORDER, SCAN, "item '1' needs ['1001_1.pdf'] and has ['1001_2_front.pdf'"),
+    (wrong.LeavesTheLastItemOut, PER_ORDER, OWN_ARTWORK, f"item '2' needs {SECOND} and has []"),
+    (wrong.LeavesTheLastItemOut, PER_ORDER, SCAN, "item '2' needs ['1001_2_front.pdf', '1001_2_back.pdf'] and has []"),
+    (wrong.Appends, PER_ORDER, REPLACES, f"item '1' needs ['second-{FIRST}'] and has ['{FIRST}', 'second-{FIRST}']"),
+    (wrong.KeepsWhatIsAttached, PER_ORDER, REPLACES, f"item '1' needs ['second-{FIRST}'] and has ['{FIRST}']"),
+    (wrong.ForgetsPlacements, PER_ORDER, OWN_ARTWORK, f"item '2' needs {SECOND} and has ['1001_2_front.png']"),
+    (wrong.StaleUrl, PER_ORDER, URL, "the shop has another URL than that of the last call"),
+    (wrong.AttachesUntilItFails, PER_ORDER, UNKNOWN_ITEM, f"item '1' needs ['{FIRST}'] and has ['second-{FIRST}']"),
+    (wrong.SwallowsAnErrorOfAttaching, PER_ORDER, NOT_TO_FULFILLED, "attach_order was called with a fulfilled order"),
+    (wrong.AttachesToCancelledOrders, SEPARATE, NOT_TO_CANCELLED, "a cancelled order: it did not raise"),
+    (wrong.AttachesToCancelledOrders, PER_ORDER, NOT_TO_CANCELLED, "a cancelled order: it did not raise"),
     (wrong.WrongWhenRepeated, SEPARATE, ATTACHMENT_REPEATED, "the shop has stored the wrong artwork for order '1001'"),
 ]
 

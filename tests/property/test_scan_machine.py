@@ -102,7 +102,7 @@ class ScanMachine(RuleBasedStateMachine):
         faults.intercept("", faults.kill, number=number, moment=moment)
         self.scan_with(faults)
 
-    @rule(call=st.sampled_from(["client.fulfill", "client.attach_artwork"]), moment=MOMENT)
+    @rule(call=st.sampled_from(["client.fulfill", "client.attach_"]), moment=MOMENT)
     def scan_with_a_lost_answer(self, call: str, moment: str) -> None:
         faults = Faults()
         faults.fail(call, ra.OutcomeUnknown("time-out"), moment=moment)

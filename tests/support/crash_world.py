@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import attrs
@@ -39,6 +39,30 @@ _NUMBERS = itertools.count(1)
 NO_WAITING = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 
+@attrs.define(eq=False)
+class EditingShop(FakeShop):
+    """Moves an order to another state to attach files. ``end_edit`` is the last step of an attach call."""
+
+    def attach_artwork(
+        self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
+    ) -> None:
+        """See ``ArtworkAttacher``."""
+        FakeShop.attach_artwork(self, order, item, artworks, idempotency_key=idempotency_key)
+        self._begin_edit(order.id)
+
+    def attach_order(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> None:
+        """See ``OrderArtworkAttacher``."""
+        FakeShop.attach_order(self, order, artworks, idempotency_key=idempotency_key)
+        self._begin_edit(order.id)
+
+    def _begin_edit(self, order_id: str) -> None:
+        self.put(attrs.evolve(self.orders[order_id], state=ra.OrderState.OTHER))
+
+    def end_edit(self, order_id: str) -> None:
+        """Close the edit of an order."""
+        self.put(attrs.evolve(self.orders[order_id], state=ra.OrderState.PENDING))
+
+
 @attrs.define
 class World:
     """Orders ``1001`` and so on, of one item each by default, with their files; and one ledger."""
@@ -56,11 +80,20 @@ class World:
     """Orders whose fulfill call was begun, and has no known end, when the scans in the end began."""
 
     @classmethod
-    def of(cls, ledger: ra.SqlLedger, numbers: Iterable[str] = ("1001", "1002", "1003"), **promises) -> "World":
-        numbers = list(numbers)
+    def of(
+        cls,
+        ledger: ra.SqlLedger,
+        numbers: Iterable[str] = ("1001", "1002", "1003"),
+        *,
+        items: int = 1,
+        kind: type[FakeShop] = FakeShop,
+        **promises,
+    ) -> "World":
+        """A shop of this kind with these orders, each with so many items."""
+        each = [str(number) for number in range(1, items + 1)]
         root = f"/{uuid.uuid4().hex}"
-        files, storage = memory_folder(root, *(f"{number}_1.jpg" for number in numbers))
-        shop = FakeShop([ra.Order(number, [ra.OrderItem("1")]) for number in numbers], **promises)
+        files, storage = memory_folder(root, *(f"{number}_{item}.jpg" for number in numbers for item in each))
+        shop = kind([ra.Order(number, [ra.OrderItem(item) for item in each]) for number in numbers], **promises)
         shop.download = lambda artwork: files.cat(artwork.url.removeprefix("memory:/"))
         world = cls(ledger, shop, storage, files, root)
         world.scanner().plan()
@@ -128,11 +161,20 @@ class World:
         self.begun = frozenset(r.key.order_id for r in self.ledger.find("default") if r.state in UNRESOLVED_STATES)
         at_rest = {"fulfilled", "uncertain"} if self.shop.recovery is ra.Recovery.NONE else {"fulfilled"}
         self.scanner().scan()
-        for _ in range(3):
+        for _ in range(4):
             self.let_time_pass()
             report = self.scanner().scan()
-            if {item.status for item in report.items} <= at_rest:
+            if not self._end_edits(report) and {item.status for item in report.items} <= at_rest:
                 return
+
+    def _end_edits(self, report: ra.ScanReport) -> bool:
+        """Close the edits that a death left open, as a person does who has read the report. Whether there were any."""
+        left_open = [order for order in self.shop.orders.values() if order.state is ra.OrderState.OTHER]
+        uncertain = {item.order_id for item in report.items if item.status is ra.ItemStatus.UNCERTAIN}
+        for order in left_open:
+            assert order.id in uncertain, f"order {order.id} is being edited, and the report does not say so"
+            self.shop.end_edit(order.id)
+        return bool(left_open)
 
     def check(self) -> None:
         """What must hold in the end, by the journals of the shop, the storage and the ledger."""
@@ -149,11 +191,11 @@ class World:
             assert record.state in settled, f"order {number} is {order.state} in the shop and {record.state} here"
         attached: set[str] = set()
         for call in shop.journal:
-            if call.name in ("attach_artwork", "fulfill") and call.effect:
+            if call.name in ("attach_artwork", "attach_order", "fulfill") and call.effect:
                 assert set(call.downloaded) == {SHA_OF_JPEG}, "what was sent is not what was selected"
-            if call.name == "attach_artwork" and call.effect:
+            if call.name in ("attach_artwork", "attach_order") and call.effect:
                 attached.add(call.order_id)
-            if call.name == "fulfill" and call.effect and shop.attaching is ra.Attaching.SEPARATE:
+            if call.name == "fulfill" and call.effect and shop.attaching is not ra.Attaching.WITH_FULFILL:
                 assert call.order_id in attached, "an order was fulfilled without its artwork"
 
 

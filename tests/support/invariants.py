@@ -209,6 +209,7 @@ class _Judge:
             self._is_what_was_matched(event, what)
             self._is_up_to_date(event, row, what)
         else:
+            self._was_read(event, row.claimed_at, what)
             attaching = (number for number in event.files if row.items.get(number) is ItemState.ATTACH_INTENT)
             intents = [row.item_intent_at.get(number) for number in attaching] or [None]
         for intent_at in intents:
@@ -237,11 +238,7 @@ class _Judge:
     def _is_up_to_date(self, event: CallBegan, row: _Row, what: str) -> None:
         """The order and the files were read again for this call, after every other call of this lease."""
         since = max(row.claimed_at, row.attach_ended, row.fulfill_ended)
-        read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
-        if read is None or read_at < since:
-            self.add(f"{what} without reading the order again")
-        elif read.order is None or not event.order.same_work(read.order) or read.order.state is not OrderState.PENDING:
-            self.add(f"{what} with another order than the shop showed")
+        self._was_read(event, since, what)
         since = row.claimed_at if row.sent_before else since
         for name in (name for names in event.files.values() for name in names):
             looked_at, look = self.looks.get((event.process, name), (0, None))
@@ -255,6 +252,14 @@ class _Judge:
                 self.add(f"{what} without looking for other files beside {name}")
             elif others := {other for other in listing.names if split_extension(other)[0] == basename} - {name}:
                 self.add(f"{what} with {name}, although {', '.join(others)} was there, too")
+
+    def _was_read(self, event: CallBegan, since: int, what: str) -> None:
+        """The order was read since this event, and the call has it as the shop showed it."""
+        read_at, read = self.reads.get((event.process, event.key.order_id), (0, None))
+        if read is None or read_at < since:
+            self.add(f"{what} without reading the order again")
+        elif read.order != event.order or event.order.state is not OrderState.PENDING:
+            self.add(f"{what} with another order than the shop showed")
 
     def took_effect(self, event: CallTookEffect) -> None:
         """Each approval is fulfilled once, with what was checked, and never with the file of another order."""

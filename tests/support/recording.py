@@ -112,6 +112,11 @@ class RecordingEffects:
         with self._recorded([artwork.name for artwork in artworks]):
             self._shop.attach_artwork(order, item, artworks, **key)
 
+    def attach_order(self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], **key: str) -> None:
+        """See ``OrderArtworkAttacher``."""
+        with self._recorded([artwork.name for each in artworks.values() for artwork in each]):
+            self._shop.attach_order(order, artworks, **key)
+
     def fulfill(self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], **key: str) -> str | None:
         """See ``FulfillmentClient``."""
         with self._recorded([artwork.name for each in artworks.values() for artwork in each]):
@@ -157,7 +162,31 @@ class RecordingShop:
         def attach() -> None:
             self._client.attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
-        self._call("attach", order, {item.number: artworks}, idempotency_key, attach)
+        self._attach(order, {item.number: artworks}, idempotency_key, attach)
+
+    def attach_order(
+        self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str
+    ) -> None:
+        """See ``OrderArtworkAttacher``."""
+
+        def attach() -> None:
+            self._client.attach_order(order, artworks, idempotency_key=idempotency_key)
+
+        self._attach(order, artworks, idempotency_key, attach)
+
+    def _attach(
+        self,
+        order: ra.Order,
+        artworks: Mapping[str, Sequence[ra.Artwork]],
+        idempotency_key: str,
+        attach: Callable[[], None],
+    ) -> None:
+        def attach_and_end() -> None:
+            attach()
+            if end_edit := getattr(self._shop, "end_edit", None):  # a process that dies before leaves the edit open
+                end_edit(order.id)
+
+        self._call("attach", order, artworks, idempotency_key, attach_and_end)
 
     def fulfill(
         self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str

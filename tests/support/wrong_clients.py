@@ -24,6 +24,10 @@ class TwoWrites(FakeShop):
         FakeShop.attach_artwork(self, order, item, artworks, idempotency_key=idempotency_key)
         self.written()
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        FakeShop.attach_order(self, order, artworks, idempotency_key=idempotency_key)
+        self.written()
+
     def fulfill(self, order, artworks, *, idempotency_key):
         had_effect = self.effects.total()
         receipt = FakeShop.fulfill(self, order, artworks, idempotency_key=idempotency_key)
@@ -50,11 +54,18 @@ class AlwaysTheFirstLine(FakeShop):
         item = order.items[0] if item in order.items else item
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, self.all_to_the_first(order, artworks), idempotency_key=idempotency_key)
+
     def fulfill(self, order, artworks, *, idempotency_key):
         if self.attaching is ra.Attaching.WITH_FULFILL:
-            artworks = {order.items[0].number: [each for files in artworks.values() for each in files]}
+            artworks = self.all_to_the_first(order, artworks)
             return super().fulfill(order, artworks, idempotency_key=idempotency_key)
         return fulfill_attached(self, order, idempotency_key)
+
+    @staticmethod
+    def all_to_the_first(order, artworks):
+        return {order.items[0].number: [each for files in artworks.values() for each in files]}
 
 
 class NothingAttached(FakeShop):
@@ -62,6 +73,9 @@ class NothingAttached(FakeShop):
 
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         super().attach_artwork(order, item, (), idempotency_key=idempotency_key)
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, {}, idempotency_key=idempotency_key)
 
     def fulfill(self, order, artworks, *, idempotency_key):
         return super().fulfill(order, {}, idempotency_key=idempotency_key)
@@ -75,11 +89,17 @@ class SwappedLines(FakeShop):
             item = order.items[-1 - order.items.index(item)]
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, self.swapped(artworks), idempotency_key=idempotency_key)
+
     def fulfill(self, order, artworks, *, idempotency_key):
         if self.attaching is ra.Attaching.WITH_FULFILL:
-            artworks = dict(zip(artworks, reversed(list(artworks.values())), strict=True))
-            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+            return super().fulfill(order, self.swapped(artworks), idempotency_key=idempotency_key)
         return fulfill_attached(self, order, idempotency_key)
+
+    @staticmethod
+    def swapped(artworks):
+        return dict(zip(artworks, reversed(list(artworks.values())), strict=True))
 
 
 class OtherOrder(FakeShop):
@@ -100,6 +120,39 @@ class Appends(FakeShop):
         held = self.artwork.get((order.id, item.number), ())
         super().attach_artwork(order, item, (*held, *artworks), idempotency_key=idempotency_key)
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        both = {number: (*self.artwork.get((order.id, number), ()), *files) for number, files in artworks.items()}
+        super().attach_order(order, both, idempotency_key=idempotency_key)
+
+
+class AttachesUntilItFails(FakeShop):
+    """Attaches item by item, and says that nothing happened when a later one is refused."""
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        for number, files in artworks.items():
+            super().attach_order(order, {number: files}, idempotency_key=idempotency_key)
+
+
+class KeepsWhatIsAttached(FakeShop):
+    """Attaches files only to items that have none, so a replaced file never arrives."""
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        missing = {number: files for number, files in artworks.items() if (order.id, number) not in self.artwork}
+        super().attach_order(order, missing, idempotency_key=idempotency_key)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return fulfill_attached(self, order, idempotency_key)
+
+
+class LeavesTheLastItemOut(FakeShop):
+    """Attaches the files of all items but one."""
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, dict(list(artworks.items())[:-1]), idempotency_key=idempotency_key)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return fulfill_attached(self, order, idempotency_key)
+
 
 class ForgetsPlacements(FakeShop):
     """Sends only the first file of each item."""
@@ -107,9 +160,15 @@ class ForgetsPlacements(FakeShop):
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         super().attach_artwork(order, item, artworks[:1], idempotency_key=idempotency_key)
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, self.first(artworks), idempotency_key=idempotency_key)
+
     def fulfill(self, order, artworks, *, idempotency_key):
-        first = {number: files[:1] for number, files in artworks.items()}
-        return super().fulfill(order, first, idempotency_key=idempotency_key)
+        return super().fulfill(order, self.first(artworks), idempotency_key=idempotency_key)
+
+    @staticmethod
+    def first(artworks):
+        return {number: files[:1] for number, files in artworks.items()}
 
 
 class TurnedPlacements(FakeShop):
@@ -132,9 +191,14 @@ class StaleUrl(FakeShop):
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         FakeShop.attach_artwork(self, order, item, self.kept(artworks), idempotency_key=idempotency_key)
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        FakeShop.attach_order(self, order, self.all_kept(artworks), idempotency_key=idempotency_key)
+
     def fulfill(self, order, artworks, *, idempotency_key):
-        kept = {number: self.kept(files) for number, files in artworks.items()}
-        return FakeShop.fulfill(self, order, kept, idempotency_key=idempotency_key)
+        return FakeShop.fulfill(self, order, self.all_kept(artworks), idempotency_key=idempotency_key)
+
+    def all_kept(self, artworks):
+        return {number: self.kept(files) for number, files in artworks.items()}
 
     def kept(self, artworks):
         return [evolve(each, url=self.urls.setdefault(each.name, each.url)) for each in artworks]
@@ -221,6 +285,12 @@ class SwallowsAnError(FakeShop):
 class SwallowsAnErrorOfAttaching(FakeShop):
     """Ignores that the shop refused a file."""
 
+    def attach_order(self, order, artworks, *, idempotency_key):
+        try:
+            super().attach_order(order, artworks, idempotency_key=idempotency_key)
+        except ra.ClientError:
+            return
+
     def attach_artwork(self, order, item, artworks, *, idempotency_key):
         try:
             super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
@@ -293,6 +363,20 @@ class MutatesTheOrder(FakeShop):
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
         now = self.orders[order.id]
         self.put(evolve(now, items=[evolve(each, quantity=each.quantity + 1) for each in now.items]))
+
+
+class AttachesToCancelledOrders(FakeShop):
+    """Takes the state from the order that it received, which was pending when it was read."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        now, self.orders[order.id] = self._order(order.id), order
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+        self.put(now)
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        now, self.orders[order.id] = self._order(order.id), order
+        super().attach_order(order, artworks, idempotency_key=idempotency_key)
+        self.put(now)
 
 
 class HoldsTheOrder(FakeShop):

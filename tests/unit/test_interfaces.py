@@ -66,9 +66,11 @@ def test_a_client_that_attaches_with_fulfill_needs_no_attach_artwork():
     assert client_problem(Bare()) is None
     Bare.attaching = ra.Attaching.SEPARATE
     assert "Bare has no method attach_artwork" in str(client_problem(Bare()))
+    Bare.attaching = ra.Attaching.PER_ORDER
+    assert "Bare has no method attach_order" in str(client_problem(Bare()))
 
 
-@pytest.mark.parametrize("name", ["pending_orders", "get_order", "attach_artwork", "fulfill"])
+@pytest.mark.parametrize("name", ["pending_orders", "get_order", "attach_artwork", "attach_order", "fulfill"])
 def test_an_async_method_of_a_client_is_refused_at_construction(name):
     async def never_runs(*_args, **_options):
         """Its call would return a coroutine, which looks like success."""
@@ -78,7 +80,7 @@ def test_an_async_method_of_a_client_is_refused_at_construction(name):
         ra.Scanner(memory_folder("/prints")[1], shop, ledger=ra.MemoryLedger())
 
 
-@pytest.mark.parametrize("name", ["get_order", "attach_artwork", "fulfill"])
+@pytest.mark.parametrize("name", ["get_order", "attach_artwork", "attach_order", "fulfill"])
 def test_a_generator_as_a_method_of_a_client_is_refused_at_construction(name):
     def never_runs(*_args, **_options):
         yield  # the call returns a generator, and runs nothing

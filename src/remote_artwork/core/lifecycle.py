@@ -96,6 +96,11 @@ class OrderKey:
         versions = [part for file in files for part in (file.placement, file.name, file.version)]
         return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
 
+    def order_attachment_key(self, files: Mapping[str, Sequence[FileRecord]]) -> str:
+        """The idempotency key of a call that attaches the files of all items. It depends on the versions of all."""
+        keys = [self.attachment_key(number, of_item) for number, of_item in files.items()]
+        return _digest("attach order", self.tenant, self.order_id, self.approval, *keys)
+
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -51,9 +51,11 @@ class Attaching(enum.StrEnum):
     """How a client attaches artwork."""
 
     SEPARATE = "separate"
-    """``attach_artwork`` attaches the files, ``fulfill`` confirms the order."""
+    """``attach_artwork`` attaches the files of one item, ``fulfill`` confirms the order."""
+    PER_ORDER = "per_order"
+    """``attach_order`` attaches the files of all items in one call, ``fulfill`` confirms the order."""
     WITH_FULFILL = "with_fulfill"
-    """``fulfill`` does both in one atomic call; ``attach_artwork`` is never called."""
+    """``fulfill`` does both in one atomic call; nothing else attaches files."""
 
 
 def _text(instance: Any, attribute: Attribute[Any], value: Any) -> None:

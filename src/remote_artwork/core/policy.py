@@ -120,7 +120,8 @@ class Policy:
 
     Args:
         fulfill: ``when_complete`` attaches and fulfills an order when every item that requires artwork has its files.
-            ``per_item`` attaches each item's files at once, and also fulfills the order only when it is complete.
+            ``per_item`` attaches each item's files at once, if the client attaches them separately
+            (``Attaching.SEPARATE``), and also fulfills the order only when it is complete.
         several_files: Which file to use if there are several for one print. ``conflict``: none, a person decides.
             ``newest``: the one that was changed last. ``prefer:pdf,png,jpg``: the one with the first of these formats.
             If that does not select exactly one file, it is a conflict.

@@ -210,14 +210,15 @@ def resolve_unknown_attach(record: OrderRecord, order: Order | None) -> Decision
 
 
 def before_sending(  # noqa: PLR0911 - each case returns its decision
-    record: OrderRecord, order: Order | None, *, same_work: bool
+    record: OrderRecord, order: Order | None, *, same_work: bool, attach_in_doubt: bool = False
 ) -> Decision:
-    """Whether an order that was matched may be sent, by the order as it was read just before.
+    """Whether an order that was matched may be attached or sent, by the order as it was read just before.
 
     Args:
         record: The ledger's row, as it is now.
         order: The order as the shop has it now; None when the shop does not know it.
         same_work: Whether the order asks for the same work as the one that was matched.
+        attach_in_doubt: Whether the outcome of an attach call is unknown.
     """
     key, was_started = record.key, record.intent_age is not None
     state = None if order is None else order.state
@@ -225,6 +226,8 @@ def before_sending(  # noqa: PLR0911 - each case returns its decision
     as_expected = (state is OrderState.FULFILLED and this_approval) or (state is OrderState.PENDING and same_work)
     if record.state is FulfillState.FULFILL_INTENT and not as_expected:
         return Decision(Action.WAIT, reason("order_changed_in_doubt"))
+    if attach_in_doubt and state is not OrderState.PENDING:
+        return resolve_unknown_attach(record, order)
     if state is None:
         return Decision(Action.CANCEL, reason("order_gone"))
     if state is OrderState.FULFILLED and was_started and this_approval:

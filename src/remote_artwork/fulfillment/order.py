@@ -75,7 +75,7 @@ class _Order:
         matched = [item for item in self.session.required if item.status in HAS_FILES]
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.session.plan.complete and len(ready) == len(matched)
-        if self._attaches and (complete or self.services.policy.fulfill == "per_item"):
+        if self._attaches and (complete or self._attaches_items_at_once):
             ready = self.shop.attach(ready, again=complete)
             complete = complete and len(ready) == len(matched)
         if complete:
@@ -94,7 +94,7 @@ class _Order:
             for plan in replaced:
                 if not self.files.verify(plan):
                     raise Stop
-            if self._attaches and len(self.shop.attach(replaced, again=True)) < len(replaced):
+            if self._attaches and not self._attach_again(replaced):
                 raise Stop
         raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
 
@@ -102,9 +102,20 @@ class _Order:
     def _is_listed(self) -> bool:
         return self.session.plan.order.state is OrderState.PENDING
 
+    def _attach_again(self, replaced: Sequence[ItemPlan]) -> bool:
+        """Attach files that were replaced since their check. Whether they are attached now."""
+        if self.services.client.attaching is Attaching.PER_ORDER:
+            by_number = {plan.number: plan for plan in replaced}
+            replaced = [by_number.get(plan.number, plan) for plan in self.session.required]
+        return len(self.shop.attach(replaced, again=True)) == len(replaced)
+
     @property
     def _attaches(self) -> bool:
-        return self.services.client.attaching is Attaching.SEPARATE
+        return self.services.client.attaching is not Attaching.WITH_FULFILL
+
+    @property
+    def _attaches_items_at_once(self) -> bool:
+        return self.services.policy.fulfill == "per_item" and self.services.client.attaching is Attaching.SEPARATE
 
     def _continue_from_ledger(self) -> None:
         """Continue from where an earlier scan, or another one since the plan, left the order.

@@ -39,8 +39,8 @@ class UnknownCallResolver:
             self.session.calls = self.session.calls.earlier_had_no_effect()  # the shop lists the order as pending
         items = self.session.required
         # The files of the earlier call are attached again with new URLs: a late attach may have set others.
-        separate = self.services.client.attaching is Attaching.SEPARATE
-        if separate and len(self.shop.attach(items, again=True)) < len(items):
+        attaches = self.services.client.attaching is not Attaching.WITH_FULFILL
+        if attaches and len(self.shop.attach(items, again=True)) < len(items):
             raise Stop
         self.shop.fulfill(find_replaced=self._stop_if_replaced)
 

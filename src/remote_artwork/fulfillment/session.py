@@ -21,7 +21,7 @@ from remote_artwork.core.lifecycle import (
     OrderStep,
     Step,
 )
-from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.orders import Order, StoredFile
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, order_waits
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason
@@ -94,6 +94,7 @@ class OrderSession:
 
     Args:
         plan: What was planned for the order.
+        order: The order as the shop showed it last.
         ledger: Where each step is written.
         lease: The right to write.
         leased_at: The time by the monotonic clock just before the lease was granted or renewed.
@@ -125,6 +126,7 @@ class OrderSession:
     monotonic: Callable[[], float]
     failures: list[RemoteArtworkError] = field(factory=list)
     answered: set[Service] = field(factory=set)
+    order: Order = field(init=False)
     state: FulfillState = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
     calls: FulfillCalls = field(init=False)
@@ -142,6 +144,7 @@ class OrderSession:
     _renewal: Condition = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.order = self.plan.order
         self._renewal = self.ledger.workers.runtime.condition()
         self.adopt_lease(self.lease, self.leased_at)
         self._outcomes = {item.number: self.plan.outcome(item) for item in self.plan.items}

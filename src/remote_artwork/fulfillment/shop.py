@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from remote_artwork.client import attacher
+from remote_artwork.client import attacher, order_attacher
 from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
-from remote_artwork.core.orders import ArtworkByItem, Order, Recovery
-from remote_artwork.core.planner import ItemPlan, order_waits, resolve_note
+from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, Recovery
+from remote_artwork.core.planner import ItemPlan, resolve_note
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.sending import (
@@ -107,6 +107,9 @@ class ShopSession:
     def attach(self, plans: Sequence[ItemPlan], *, again: bool) -> list[ItemPlan]:
         """Attach the checked files of several items. Returns the items whose files are attached now.
 
+        The order is read before the first call. With ``Attaching.PER_ORDER``, one call attaches all files, and
+        ``plans`` are all items of the order that require artwork.
+
         Args:
             plans: The items.
             again: Attach also when the ledger says that an earlier scan did. A late call of a scan that lost its lease,
@@ -115,71 +118,139 @@ class ShopSession:
         Raises:
             Stop: The order or the shop cannot be used; the outcomes say why.
         """
+        if self.services.client.attaching is Attaching.PER_ORDER:
+            return list(plans) if self._attach_order(plans) else []
         rows = self.session.rows
         waiting = [plan for plan in plans if again or rows[plan.number].state is not ItemState.ATTACHED]
         attached = [plan for plan in plans if plan not in waiting]
         for position, plan in enumerate(waiting):
-            if self._attach(plan, intended=[each.number for each in waiting[position:]]):
+            if self._attach_item(plan, intended=waiting[position:], read=position == 0):
                 attached.append(plan)
         return attached
 
-    def _attach(self, plan: ItemPlan, *, intended: Sequence[str]) -> bool:
-        """Attach the files of one item. Returns whether they are attached now.
-
-        Args:
-            plan: The item.
-            intended: The numbers of this item and of those that follow: one write records the intents of all.
-        """
-        number, session = plan.number, self.session
-        row = session.rows[number]
-        try:
-            artworks = self.files.artworks(plan)
-        except RemoteArtworkError as error:
-            self._report_missing_url(error, [plan])
+    def _attach_item(self, plan: ItemPlan, *, intended: Sequence[ItemPlan], read: bool) -> bool:
+        """Attach the files of one item. Returns whether they are attached now."""
+        artworks = self._artworks([plan])
+        if artworks is None:
             return False
-        key = session.plan.key.attachment_key(number, row.files)
+        number, session = plan.number, self.session
+        key = session.plan.key.attachment_key(number, session.rows[number].files)
         client = attacher(self.services.client)
 
         def send() -> None:
-            session.attaching.add(number)
-            return client.attach_artwork(session.plan.order, plan.item, artworks, idempotency_key=key)
+            return client.attach_artwork(session.order, plan.item, artworks[number], idempotency_key=key)
+
+        return self._attach(send, "attach_artwork", [plan], intended=intended, read=read)
+
+    def _attach_order(self, plans: Sequence[ItemPlan]) -> bool:
+        """Attach the files of all items by one call. Returns whether they are attached now."""
+        artworks = self._artworks(plans)
+        if artworks is None:
+            return False
+        session = self.session
+        key = session.plan.key.order_attachment_key({plan.number: session.rows[plan.number].files for plan in plans})
+        client = order_attacher(self.services.client)
+
+        def send() -> None:
+            return client.attach_order(session.order, artworks, idempotency_key=key)
+
+        return self._attach(send, "attach_order", plans, intended=plans, read=True)
+
+    def _artworks(self, plans: Sequence[ItemPlan]) -> dict[str, list[Artwork]] | None:
+        """The artworks for an attach call, by item number; None if one has no URL. The outcomes say so."""
+        found = {}
+        for plan in plans:
+            try:
+                found[plan.number] = self.files.artworks(plan)
+            except RemoteArtworkError as error:
+                self._report_missing_url(error, [plan])
+        return found if len(found) == len(plans) else None
+
+    def _attach(
+        self,
+        send: Callable[[], None],
+        method: str,
+        plans: Sequence[ItemPlan],
+        *,
+        intended: Sequence[ItemPlan],
+        read: bool,
+    ) -> bool:
+        """Make one attach call. Returns whether the files of its items are attached now.
+
+        Args:
+            send: Calls the client.
+            method: The method that it calls.
+            plans: The items of the call.
+            intended: These items and those of the calls that follow: one write records the intents of all.
+            read: Whether to read the order before.
+        """
+        session = self.session
+        numbers = {plan.number for plan in plans}
+
+        def start() -> None:
+            session.attaching.update(numbers)
+            return send()
 
         def attempt() -> None:
-            with self._turn():
+            with self._turn(calls=2 if read else 1):
+                if read:
+                    self._withdraw_attach(intended)  # of an attempt that was refused for now
+                    session.order = self._read_again()
                 self._intend_attach(intended)
-                self._call(send, "attach_artwork", intended=True)
+                self._call(start, method, intended=True)
 
         try:
             self.services.retry.call(attempt, on=ClientError)
         except CallNotStarted:
             self._withdraw_attach(intended)
             raise session.stop(ItemStatus.MATCHED, reason("call_not_started")) from None
+        except _OrderNotRead as error:
+            self._withdraw_attach(intended)
+            raise self._stop_unread(error.cause) from error
         except OutcomeUnknown as error:
-            session.unknown_attaches.add(number)
-            session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
+            session.unknown_attaches |= numbers
+            for number in numbers:
+                session.set_outcome(number, ItemStatus.UNCERTAIN, reason("attach_outcome_unknown", error=str(error)))
             return False
         except ClientError as error:
-            if isinstance(error, ArtworkRejected):  # the shop works on the order, so no edit of ours keeps it
-                session.unknown_attaches.discard(number)
-            self._withdraw_attach(intended)
-            if session.state is FulfillState.FULFILL_INTENT:
-                raise self._retry_refused(error) from error
-            self._report_refusal(error, items=[plan])
+            self._report_refused_attach(error, plans, intended=intended)
             return False
-        session.unknown_attaches.discard(number)
-        session.defer(session.item_step(number, ItemState.ATTACHED))
-        because = reason("attached", files=[file.name for file in row.files])
-        waits = [note for note in plan.notes if note.code == "order_waits"]
-        session.set_outcome(number, ItemStatus.ATTACHED, because, notes=waits, now=True)
+        self._record_attached(plans)
         return True
 
-    def _withdraw_attach(self, numbers: Sequence[str]) -> None:
+    def _report_refused_attach(
+        self, error: ClientError, plans: Sequence[ItemPlan], *, intended: Sequence[ItemPlan]
+    ) -> None:
+        """Withdraw the intents of a call that had no effect, and set the outcomes.
+
+        Raises:
+            Stop: The refusal concerns the whole order, or the whole shop.
+        """
+        session = self.session
+        if isinstance(error, ArtworkRejected):  # the shop works on the order, so no edit of ours keeps it
+            session.unknown_attaches -= {plan.number for plan in plans}
+        self._withdraw_attach(intended)
+        if session.state is FulfillState.FULFILL_INTENT:
+            raise self._retry_refused(error) from error
+        self._report_refusal(error, items=plans)
+
+    def _record_attached(self, plans: Sequence[ItemPlan]) -> None:
+        """Record that the files of these items are attached. It is written together with the next intent."""
+        session = self.session
+        session.unknown_attaches -= {plan.number for plan in plans}
+        for plan in plans:
+            session.defer(session.item_step(plan.number, ItemState.ATTACHED))
+            because = reason("attached", files=[file.name for file in session.rows[plan.number].files])
+            waits = [note for note in plan.notes if note.code == "order_waits"]
+            session.set_outcome(plan.number, ItemStatus.ATTACHED, because, notes=waits, now=True)
+
+    def _withdraw_attach(self, plans: Sequence[ItemPlan]) -> None:
         """Take back the intents for these items, but for those whose earlier call may have had its effect."""
         session = self.session
         session.defer(
             *(
                 session.item_step(number, ItemState.VERIFIED)
-                for number in numbers
+                for number in (plan.number for plan in plans)
                 if session.rows[number].state is ItemState.ATTACH_INTENT and number not in session.unknown_attaches
             )
         )
@@ -196,11 +267,11 @@ class ShopSession:
             self.session.defer(self.session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
         self.carry_out(decision)
 
-    def _intend_attach(self, numbers: Sequence[str]) -> None:
+    def _intend_attach(self, plans: Sequence[ItemPlan]) -> None:
         session = self.session
         steps = [
             session.item_step(number, ItemState.ATTACH_INTENT)
-            for number in numbers
+            for number in (plan.number for plan in plans)
             if session.rows[number].state is not ItemState.ATTACH_INTENT
         ]
         if steps or not session.may_start_call:
@@ -261,10 +332,10 @@ class ShopSession:
         return replaced
 
     def _read_again(self) -> Order:
-        """The order as the shop has it now, when it may be sent.
+        """The order as the shop has it now, when it may be attached or sent.
 
         Raises:
-            Stop: It may not be sent: it changed, is gone, or is fulfilled already.
+            Stop: It may not: it changed, is gone, or is fulfilled already.
             _OrderNotRead: The shop could not be asked.
         """
         try:
@@ -281,11 +352,14 @@ class ShopSession:
             order,
             same_work=order is not None
             and session.plan.order.same_work(order, positions=self.services.positions_matter),
+            attach_in_doubt=bool(session.unknown_attaches),
         )
         if order is not None and decision.action is Action.SEND:
             return order
-        calls = (Action.RECORD_FULFILLED, Action.NEEDS_PERSON)
-        if order is not None and decision.action in calls and session.state is FulfillState.OPEN:
+        sent = decision.action is Action.RECORD_FULFILLED or (
+            decision.action is Action.NEEDS_PERSON and not session.unknown_attaches
+        )
+        if order is not None and sent and session.state is FulfillState.OPEN:
             session.defer(session.order_step(FulfillState.FULFILL_INTENT, work=order.work))
         self.carry_out(decision)
         raise Stop
@@ -325,8 +399,10 @@ class ShopSession:
                 self.session.advance(self.session.order_step(FulfillState.OPEN, reason=because), release=True)
                 self.session.set_required(decision.status, because)
             case _:
-                note = [resolve_note(self.session.plan.key, self.session.plan.order.number)]
-                self.session.set_required(decision.status, because, *(note if self.session.plan.follows_attach else []))
+                session = self.session
+                attach_in_doubt = session.state is FulfillState.OPEN and decision.status is ItemStatus.UNCERTAIN
+                notes = [resolve_note(session.plan.key, session.plan.order.number)] if attach_in_doubt else []
+                session.set_required(decision.status, because, *notes)
 
     def _send(self, order: Order, artworks: ArtworkByItem) -> str | None:
         session = self.session
@@ -493,11 +569,8 @@ class ShopSession:
         elif isinstance(error, ArtworkRejected):
             status, because = ItemStatus.REJECTED, reason("artwork_rejected", error=error.reason)
             refused = [plan for plan in items if plan.number == error.item_number] or refused
-        for plan in items:
-            if plan in refused:
-                session.set_outcome(plan.number, status, because)
-            else:
-                session.append_reason(plan.number, order_waits([(refused[0].number, status)]))
+        for plan in refused:
+            session.set_outcome(plan.number, status, because)
         if status is ItemStatus.REJECTED and len(refused) == 1:
             session.defer(session.item_step(refused[0].number, ItemState.REJECTED, reason=because))
         if isinstance(error, _SHOP_IS_DOWN):

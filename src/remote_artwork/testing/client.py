@@ -28,7 +28,7 @@ import fsspec
 import pytest
 from attrs import evolve
 
-from remote_artwork.client import FulfillmentClient, attacher, client_problem
+from remote_artwork.client import FulfillmentClient, attacher, client_problem, order_attacher
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import (
@@ -290,20 +290,19 @@ class FulfillmentClientContract:
             client.get_order(gone.id)
         with _refused("fulfill was called with an order that does not exist", OrderGone):
             client.fulfill(gone, artworks, idempotency_key=key)
-        if client.attaching is Attaching.SEPARATE:
-            item = required(order)[0]
-            with _refused("attach_artwork was called with an order that does not exist", OrderGone):
-                attacher(client).attach_artwork(gone, item, artworks[item.number], idempotency_key=key)
+        if client.attaching is not Attaching.WITH_FULFILL:
+            with _refused(f"{_method(client)} was called with an order that does not exist", OrderGone):
+                _attach_one(client, gone, artworks, key)
 
     def test_attaching_leaves_the_order_pending_and_its_work_the_same(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
     ) -> None:
         """Also after a second call for the same item."""
-        _skip_unless_separate(client)
-        for item in (*required(order), required(order)[0]):
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
-        _assert_same_work(order, client.get_order(order.id), "attach_artwork")
-        assert order.id in _ids(_pending(client)), f"order {order.number!r} is not listed after attach_artwork"
+        _skip_unless_attaching(client)
+        _attach(client, order, artworks, key)
+        _attach_one(client, order, artworks, key)
+        _assert_same_work(order, client.get_order(order.id), _method(client))
+        assert order.id in _ids(_pending(client)), f"order {order.number!r} is not listed after {_method(client)}"
 
     def test_attaching_again_replaces(
         self,
@@ -314,20 +313,23 @@ class FulfillmentClientContract:
         key: str,
         other_key: str,
     ) -> None:
-        """Otherwise two files would be sent for one item."""
-        _skip_unless_separate(client)
-        item = required(order)[0]
-        first = artworks[item.number]
-        second = [evolve(artwork, name=f"second-{artwork.name}") for artwork in first]
-        for files, used in ((first, key), (second, other_key)):
-            attacher(client).attach_artwork(order, item, files, idempotency_key=used)
-            assert_artwork(order, names_of({item.number: files}), read_names)
+        """Otherwise two files would be sent for one item. One file is replaced, and the others stay."""
+        _skip_unless_attaching(client)
+        number = required(order)[0].number
+        second = {
+            **artworks,
+            number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in artworks[number]],
+        }
+        for files, used in ((artworks, key), (second, other_key)):
+            _attach_one(client, order, files, used)
+            sent = files if client.attaching is Attaching.PER_ORDER else {number: files[number]}
+            assert_artwork(order, names_of(sent), read_names)
 
     def test_each_item_gets_its_own_artwork(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_names: ReadNames, key: str
     ) -> None:
-        """Otherwise the wrong file is printed for an item, or none. With either way of attaching."""
-        if client.attaching is Attaching.SEPARATE:
+        """Otherwise the wrong file is printed for an item, or none. With every way of attaching."""
+        if client.attaching is not Attaching.WITH_FULFILL:
             _attach(client, order, artworks, key)
             assert_artwork(order, names_of(artworks), read_names)
         client.fulfill(order, artworks, idempotency_key=key)
@@ -345,7 +347,7 @@ class FulfillmentClientContract:
         }
         with suppress(OrderGone):
             _fulfill(client, evolve(order, id="no-such-order"), stale, key)
-        if client.attaching is Attaching.SEPARATE:
+        if client.attaching is not Attaching.WITH_FULFILL:
             _attach(client, order, stale, key)
         _fulfill(client, order, artworks, key)
         for item in required(order):
@@ -356,14 +358,35 @@ class FulfillmentClientContract:
             )
 
     def test_an_unknown_item_is_not_found(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        read_names: ReadNames,
+        key: str,
+        other_key: str,
     ) -> None:
-        """``attach_artwork`` raises ``ItemNotFound``."""
-        _skip_unless_separate(client)
+        """The call raises ``ItemNotFound``. With ``attach_order``, no item has new artwork then."""
+        _skip_unless_attaching(client)
         item = required(order)[0]
         stranger = evolve(item, number="no-such-item", id="no-such-item")
-        with _refused("attach_artwork was called with an item that the order does not have", ItemNotFound):
-            attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=key)
+        if client.attaching is Attaching.SEPARATE:
+            with _refused("attach_artwork was called with an item that the order does not have", ItemNotFound):
+                attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=key)
+            return
+        _attach(client, order, artworks, key)
+        others = {
+            number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in files]
+            for number, files in artworks.items()
+        }
+        with _refused("attach_order was called with an item that the order does not have", ItemNotFound):
+            order_attacher(client).attach_order(
+                evolve(order, items=[*order.items, stranger]),
+                {**others, stranger.number: artworks[item.number]},
+                idempotency_key=other_key,
+            )
+        # If a part took effect, the call must raise OutcomeUnknown.
+        assert_artwork(order, names_of(artworks), read_names)
 
     def test_a_fulfilled_order_no_longer_waits_and_the_others_do(
         self,
@@ -429,9 +452,8 @@ class FulfillmentClientContract:
     ) -> None:
         """A key counts as proof that the order was sent. So it is stored together with the effect, or after it."""
         shown = {client.get_order(order.id).fulfillment_key}
-        if client.attaching is Attaching.SEPARATE:
-            item = required(order)[0]
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
+        if client.attaching is not Attaching.WITH_FULFILL:
+            _attach_one(client, order, artworks, key)
             shown.add(client.get_order(order.id).fulfillment_key)
         cancel(order)
         with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
@@ -443,17 +465,25 @@ class FulfillmentClientContract:
     def test_nothing_is_attached_to_a_fulfilled_order(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str, other_key: str
     ) -> None:
-        """It may already be printed."""
-        _skip_unless_separate(client)
+        """It may already be printed. The call receives the order as it was read before, when it was pending."""
+        _skip_unless_attaching(client)
         _fulfill(client, order, artworks, key)
-        item = required(order)[0]
-        with _refused("attach_artwork was called with a fulfilled order", NotPending, AlreadyFulfilled):
-            attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=other_key)
+        with _refused(f"{_method(client)} was called with a fulfilled order", NotPending, AlreadyFulfilled):
+            _attach_one(client, order, artworks, other_key)
+
+    def test_nothing_is_attached_to_a_cancelled_order(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
+    ) -> None:
+        """The call receives the order as it was read before, when it was pending."""
+        _skip_unless_attaching(client)
+        cancel(order)
+        with _refused(f"{_method(client)} was called with a cancelled order", NotPending, OrderGone):
+            _attach_one(client, order, artworks, key)
 
     def test_a_cancelled_order_is_refused(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
     ) -> None:
-        """It is not listed, and ``fulfill`` refuses it."""
+        """It is not listed, and ``fulfill`` refuses it, although it receives the order as it was before."""
         cancel(order)
         assert order.id not in _ids(_pending(client)), f"order {order.number!r} is cancelled and still listed"
         with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
@@ -489,9 +519,9 @@ class FulfillmentClientContract:
     @before_and_after
     def test_an_attachment_without_a_response_is_repeated(self, scenario: Scenario, moment: Moment) -> None:
         """Nothing is sent before every attachment is confirmed."""
-        if scenario.client.attaching is Attaching.WITH_FULFILL:
-            pytest.skip("`attaching` is WITH_FULFILL")
-        assert ItemStatus.FULFILLED not in scenario.scan(fault("client.attach_artwork", NO_RESPONSE[0], moment))
+        _skip_unless_attaching(scenario.client)
+        lost = fault(f"client.{_method(scenario.client)}", NO_RESPONSE[0], moment)
+        assert ItemStatus.FULFILLED not in scenario.scan(lost)
         assert scenario.times_fulfilled() == 0
         scenario.scan_until_settled()
         assert_fulfilled_once(scenario)
@@ -623,17 +653,35 @@ def _ids(orders: Iterable[Order]) -> set[str]:
     return {order.id for order in orders}
 
 
-def _skip_unless_separate(client: FulfillmentClient) -> None:
+def _skip_unless_attaching(client: FulfillmentClient) -> None:
     if client.attaching is Attaching.WITH_FULFILL:
         pytest.skip("`attaching` is WITH_FULFILL")
 
 
 def _fulfill(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> str | None:
-    if client.attaching is Attaching.SEPARATE:
+    if client.attaching is not Attaching.WITH_FULFILL:
         _attach(client, order, artworks, key)
     return client.fulfill(order, artworks, idempotency_key=key)
 
 
+def _method(client: FulfillmentClient) -> str:
+    """The method that attaches files."""
+    return "attach_order" if client.attaching is Attaching.PER_ORDER else "attach_artwork"
+
+
 def _attach(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> None:
+    """Attaches the artwork of all items, by one call or by one for each."""
+    if client.attaching is Attaching.PER_ORDER:
+        order_attacher(client).attach_order(order, artworks, idempotency_key=key)
+        return
     for item in required(order):
         attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)
+
+
+def _attach_one(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str) -> None:
+    """Makes one call that attaches files: those of the first item, or of all items."""
+    if client.attaching is Attaching.PER_ORDER:
+        order_attacher(client).attach_order(order, artworks, idempotency_key=key)
+        return
+    item = required(order)[0]
+    attacher(client).attach_artwork(order, item, artworks[item.number], idempotency_key=key)

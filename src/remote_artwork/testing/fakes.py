@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.errors import AlreadyFulfilled, ClientError, ItemNotFound, NotPending, OrderGone
 
-CallName = Literal["pending_orders", "get_order", "attach_artwork", "fulfill"]
+CallName = Literal["pending_orders", "get_order", "attach_artwork", "attach_order", "fulfill"]
 Effect = Literal["none", "immediate", "delayed"]
 
 
@@ -61,7 +61,7 @@ class FakeShop:
         recovery: What a repeated ``fulfill`` does. ``IDEMPOTENT``: the same key returns the same receipt and has no
             second effect. ``QUERYABLE``: it raises ``AlreadyFulfilled``. ``NONE``: the shop prints and charges the
             order again.
-        attaching: With ``WITH_FULFILL``, a call of ``attach_artwork`` fails the test.
+        attaching: How files are attached. A call that does not belong to it fails the test.
         call_limit: The longest time a call may take.
         concurrent_calls: How many calls may run at once.
         calls_per_second: How many calls may start per second.
@@ -105,11 +105,22 @@ class FakeShop:
         replay = partial(self.attach_artwork, order, item, artworks, idempotency_key=idempotency_key)
         with self._lock:
             fault = self._begin(call, replay)
-            if self.attaching is Attaching.WITH_FULFILL:
-                raise AssertionError("attach_artwork was called on a client that attaches with fulfill")
+            if self.attaching is not Attaching.SEPARATE:
+                raise AssertionError(f"attach_artwork was called on a client that attaches {self.attaching}")
             now = self._pending(order.id)
             downloaded = self._downloaded(artworks)
             self._attach(now, item.number, artworks)
+            self._record_effect(call, fault, downloaded)
+
+    def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
+        """Set the artwork of all items."""
+        call = Call(name="attach_order", order_id=order.id, idempotency_key=idempotency_key)
+        replay = partial(self.attach_order, order, artworks, idempotency_key=idempotency_key)
+        with self._lock:
+            fault = self._begin(call, replay)
+            if self.attaching is not Attaching.PER_ORDER:
+                raise AssertionError(f"attach_order was called on a client that attaches {self.attaching}")
+            downloaded = self._set(self._pending(order.id), artworks)
             self._record_effect(call, fault, downloaded)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
@@ -125,11 +136,7 @@ class FakeShop:
                 raise AlreadyFulfilled(f"order {now.number!r} is fulfilled already")
             if now.state is not OrderState.FULFILLED:
                 self._pending(order.id)
-            for number in artworks:
-                _item(now, number)
-            downloaded = self._downloaded([artwork for files in artworks.values() for artwork in files])
-            for number, files in artworks.items():
-                self._attach(now, number, files)
+            downloaded = self._set(now, artworks)
             key = None if self.recovery is Recovery.NONE else idempotency_key
             self.put(evolve(now, state=OrderState.FULFILLED, fulfillment_key=key))
             self.effects[idempotency_key] += 1
@@ -158,7 +165,7 @@ class FakeShop:
         """Make the next call of ``name`` raise ``error``, without its effect or after it."""
         self._faults.append(_Fault(name, error, "immediate" if after_effect else "none"))
 
-    def delay_next(self, name: Literal["attach_artwork", "fulfill"], error: BaseException) -> None:
+    def delay_next(self, name: Literal["attach_artwork", "attach_order", "fulfill"], error: BaseException) -> None:
         """Make the next call of ``name`` raise ``error``. ``run_delayed`` applies its effect later."""
         self._faults.append(_Fault(name, error, "delayed"))
 
@@ -206,6 +213,15 @@ class FakeShop:
         if order.state is not OrderState.PENDING:
             raise NotPending(f"order {order.number!r} is no longer pending: it is {order.state}")
         return order
+
+    def _set(self, order: Order, artworks: ArtworkByItem) -> tuple[str, ...]:
+        """Set the artwork of several items, or of none if one of them is unknown or cannot be downloaded."""
+        for number in artworks:
+            _item(order, number)
+        downloaded = self._downloaded([artwork for files in artworks.values() for artwork in files])
+        for number, files in artworks.items():
+            self._attach(order, number, files)
+        return downloaded
 
     def _attach(self, order: Order, number: str, artworks: Sequence[Artwork]) -> None:
         self.artwork[order.id, _item(order, number).number] = tuple(artworks)

@@ -14,7 +14,7 @@ from typing import Literal, NoReturn, TypeVar
 
 from attrs import define, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger, attacher, promises_unique_numbers
+from remote_artwork.client import FulfillmentClient, Ledger, attacher, order_attacher, promises_unique_numbers
 from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, UnreadableOrder
 from remote_artwork.errors import LedgerError
@@ -235,6 +235,11 @@ class FaultyClient:
         """See ``FulfillmentClient``."""
         with self.faults.around("client.attach_artwork"):
             attacher(self.client).attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+
+    def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
+        """See ``FulfillmentClient``."""
+        with self.faults.around("client.attach_order"):
+            order_attacher(self.client).attach_order(order, artworks, idempotency_key=idempotency_key)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """See ``FulfillmentClient``."""

@@ -34,8 +34,8 @@ Statuses = set[ItemStatus]
 class CountingClient(FaultyClient):
     """Forwards every call, and records those that returned.
 
-    ``fulfilled`` holds the idempotency keys of ``fulfill`` by order id, ``attached`` the artwork of each
-    ``attach_artwork`` by item number.
+    ``fulfilled`` holds the idempotency keys of ``fulfill`` by order id, ``attached`` the artwork that was attached
+    before, by item number.
     """
 
     def __init__(self, client: FulfillmentClient) -> None:
@@ -49,6 +49,11 @@ class CountingClient(FaultyClient):
         """See ``FulfillmentClient``."""
         super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
         self.attached[item.number] = artworks
+
+    def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
+        """See ``FulfillmentClient``."""
+        super().attach_order(order, artworks, idempotency_key=idempotency_key)
+        self.attached.update(artworks)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """See ``FulfillmentClient``."""

@@ -14,7 +14,34 @@ LATE_OR_REFUSED_CALLS = Profile(kinds=("late", "refuse"), rate=0.6, focus="call"
 SLOW_CALLS = Profile(kinds=("stall",), rate=0.6, focus="call")
 DEATHS_IN_CALLS = Profile(kinds=("die",), rate=0.3, focus="call")
 
+LOST_ATTACHES = {
+    "attaching": ra.Attaching.PER_ORDER,
+    "edits_orders": True,
+    "profile": Profile(kinds=("lose", "die"), rate=0.4, focus="call"),
+}
+
 MUTANTS = (
+    Mutant(
+        "forgets an attach call of an order that is no longer listed",
+        "scan.collect",
+        "unknown_attach = record.attach_unresolved and record.key.order_id not in pending.ids",
+        "unknown_attach = False",
+        given=LOST_ATTACHES,
+    ),
+    Mutant(
+        "takes a refused attach call for a withdrawal of the one before",
+        "fulfillment.shop",
+        "if session.rows[number].state is ItemState.ATTACH_INTENT and number not in session.unknown_attaches",
+        "if session.rows[number].state is ItemState.ATTACH_INTENT",
+        given={**LOST_ATTACHES, "attaching": ra.Attaching.SEPARATE, "orders": (2, 2)},
+    ),
+    Mutant(
+        "attaches to the order as it was listed",
+        "fulfillment.shop",
+        "session.order = self._read_again()",
+        "session.order = session.plan.order",
+        given={"attaching": ra.Attaching.SEPARATE},
+    ),
     Mutant(
         "ignores the five seconds after an intent",
         "fulfillment.session",

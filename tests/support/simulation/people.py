@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 import remote_artwork as ra
 from history import Claimed
 from remote_artwork.client import advance_one, claim_one
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord, OrderStep
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, OrderKey, OrderRecord, Step, steps_of_person
 from remote_artwork.core.reasons import reason
 from remote_artwork.errors import LedgerError
 from simulation.ledger import Database, wrote
@@ -117,12 +117,14 @@ class People:
             twin = ra.Order(order.number, order.items, id=f"twin-{self._twins}")
             self.shop.put(twin, f"approved order {twin.id} with the number {twin.number}")
 
+    def end_edit(self) -> None:
+        """Close the edit of an order that a call of the library left open."""
+        if order := self._some_order(ra.OrderState.OTHER):
+            self.shop.put(evolve(order, state=ra.OrderState.PENDING), f"ended the edit of order {order.id}")
+
     def resolve(self) -> None:
         """Record what became of an order with an unknown outcome, as ``remote-artwork ledger resolve`` does."""
-        unresolved = [
-            record for state in sorted(UNRESOLVED_STATES) for record in self.database.rules.find(TENANT, state=state)
-        ]
-        if unresolved:
+        if unresolved := self.database.rules.find(TENANT, unresolved=True):
             self.resolve_order(self.random.choice(unresolved))
 
     def resolve_order(self, record: OrderRecord) -> bool:
@@ -143,10 +145,17 @@ class People:
         return bool(steps)
 
     def clean_up(self) -> None:
-        """Resolve every order, cancel orders with a number that is in use, and upload one good file for each item."""
+        """Bring every order to where a scan can finish it.
+
+        Resolve what needs a person, end open edits, cancel orders with a number that is in use, and upload one good
+        file for each item.
+        """
         for state in sorted(UNRESOLVED_STATES):
             for record in self.database.rules.find(TENANT, state=state):
                 self.resolve_order(record)
+        for order in list(self.shop.orders.values()):
+            if order.state is ra.OrderState.OTHER:
+                self.shop.put(evolve(order, state=ra.OrderState.PENDING), f"ended the edit of order {order.id}")
         for order in self.shop.pending():
             if order.id != order.number:
                 self.shop.put(evolve(order, state=ra.OrderState.CANCELLED), f"cancelled order {order.id}")
@@ -156,20 +165,13 @@ class People:
             for item in order.items:
                 self.bucket.put(f"{order.number}_{item.number}.jpg")
 
-    def _steps_of(self, record: OrderRecord) -> list[OrderStep]:
+    def _steps_of(self, record: OrderRecord) -> tuple[Step, ...]:
         fulfilled = self._is_fulfilled(record.key)
         in_flight = bool(record.remaining_call_time) and not fulfilled
-        if record.state not in UNRESOLVED_STATES or in_flight:
-            return []
-        return [
-            OrderStep(
-                before=record.state,
-                after=FulfillState.FULFILLED if fulfilled else FulfillState.OPEN,
-                receipt=record.receipt if fulfilled else None,
-                reason=reason("resolved_by_person", person="clerk"),
-                settled_by="clerk",
-            )
-        ]
+        if not record.is_unresolved or in_flight:
+            return ()
+        because = reason("resolved_by_person", person="clerk")
+        return steps_of_person(record, fulfilled=fulfilled, person="clerk", because=because)
 
     def _is_fulfilled(self, key: OrderKey) -> bool:
         """What the clerk finds in the shop, which keeps a list of all fulfillments."""
@@ -190,4 +192,5 @@ ACTIONS: tuple[Callable[[People], object], ...] = (
     People.add_order_with_same_number,
     People.give_number_to_another_order,
     People.resolve,
+    People.end_edit,
 )

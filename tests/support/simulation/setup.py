@@ -47,8 +47,9 @@ class Setup:
     Args:
         profile: What may go wrong.
         recovery: What a repeated ``fulfill`` of the shop does.
-        attaching: Whether the shop attaches artwork by a call of its own.
+        attaching: How the client attaches artwork.
         careless: A ``QUERYABLE`` shop that prints a fulfilled order again. It promises no more than ``get_order``.
+        edits_orders: Whether an attach call moves the order to another state, until its answer has arrived.
         shows_key: Whether the shop shows the idempotency key of a fulfillment.
         shows_effect_after: Seconds after which the shop shows the effect of a call. Only one with ``NONE`` takes any.
         versioned: Whether the storage keeps versions.
@@ -69,6 +70,7 @@ class Setup:
     recovery: ra.Recovery = ra.Recovery.QUERYABLE
     attaching: ra.Attaching = ra.Attaching.SEPARATE
     careless: bool = False
+    edits_orders: bool = False
     shows_key: bool = False
     shows_effect_after: float = 0.0
     versioned: bool = False
@@ -94,6 +96,7 @@ class Setup:
             recovery=recovery,
             attaching=draw.choice(list(ra.Attaching)),
             careless=recovery is ra.Recovery.QUERYABLE and draw.random() < 0.7,
+            edits_orders=draw.random() < 0.3,
             shows_key=draw.random() < 0.5,
             shows_effect_after=draw.choice((0.0, 2 * LONG_ENOUGH)) if recovery is ra.Recovery.NONE else 0.0,
             versioned=draw.random() < 0.4,

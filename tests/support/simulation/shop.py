@@ -28,6 +28,8 @@ class Shop:
         recovery: What a repeated ``fulfill`` does.
         attaching: Whether artwork is attached by a call of its own.
         careless: A ``QUERYABLE`` shop that prints a fulfilled order again. It promises no more than ``get_order``.
+        edits_orders: Whether an attach call moves the order to another state, until its answer has arrived. If the
+            answer is lost, the order stays there.
         shows_key: Whether ``get_order`` shows the idempotency key of the fulfillment.
         shows_effect_after: Seconds after which ``get_order`` shows the effect of a call. Only one with ``NONE`` takes
             any: it promises nothing.
@@ -39,6 +41,7 @@ class Shop:
     recovery: ra.Recovery
     attaching: ra.Attaching
     careless: bool
+    edits_orders: bool
     shows_key: bool
     shows_effect_after: float
     orders: dict[str, ra.Order] = field(factory=dict)
@@ -75,11 +78,19 @@ class Shop:
         return [order for order in shown if order.state is ra.OrderState.PENDING]
 
     def attach(self, call: int, order: ra.Order, artworks: Sequence[ra.Artwork]) -> None:
-        """Set the artwork of one item."""
+        """Set the artwork of one item, or of all. It may open an edit of the order."""
         now = self.get(order.id)
         if now.state is not ra.OrderState.PENDING or now.approval != order.approval:
             raise ra.NotPending(f"order {order.id} is {now.state}")
         self._effect(call, artworks)
+        if self.edits_orders:
+            self.orders[order.id] = evolve(now, state=ra.OrderState.OTHER)
+
+    def end_edit(self, order_id: str) -> None:
+        """Close the edit of an order, if one is open."""
+        order = self.orders[order_id]
+        if order.state is ra.OrderState.OTHER:
+            self.orders[order_id] = evolve(order, state=ra.OrderState.PENDING)
 
     def fulfill(self, call: int, order: ra.Order, artworks: Sequence[ra.Artwork], key: str) -> str:
         """Print the order."""
@@ -166,8 +177,18 @@ class ShopClient:
         self, order: ra.Order, item: ra.OrderItem, artworks: Sequence[ra.Artwork], *, idempotency_key: str
     ) -> None:
         """See ``ArtworkAttacher``."""
-        call = self._begin("attach", order, idempotency_key, {item.number: artworks})
-        self._call(call, lambda: self.shop.attach(call, order, artworks))
+        self._attach(order, {item.number: artworks}, idempotency_key)
+
+    def attach_order(
+        self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str
+    ) -> None:
+        """See ``OrderArtworkAttacher``."""
+        self._attach(order, artworks, idempotency_key)
+
+    def _attach(self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], idempotency_key: str) -> None:
+        call = self._begin("attach", order, idempotency_key, artworks)
+        every = [artwork for files in artworks.values() for artwork in files]
+        self._call(call, lambda: self.shop.attach(call, order, every), lambda: self.shop.end_edit(order.id))
 
     def fulfill(
         self, order: ra.Order, artworks: Mapping[str, Sequence[ra.Artwork]], *, idempotency_key: str
@@ -187,10 +208,12 @@ class ShopClient:
         self.shop.history.add(CallBegan(now, self.process.name, call, name, key, idempotency_key, order, files))
         return call
 
-    def _call(self, call: int, effect: Callable[[], T]) -> T:
+    def _call(self, call: int, effect: Callable[[], T], finish: Callable[[], object] = lambda: None) -> T:
+        """One call. The shop finishes it when its answer has arrived, or when it arrives late as a whole."""
         outcome = "unknown"
         try:
-            answer = self._travel(call, effect)
+            answer = self._travel(call, effect, finish)
+            finish()
             outcome = "confirmed"
         except ra.OutcomeUnknown:
             raise
@@ -202,14 +225,14 @@ class ShopClient:
                 self.shop.history.add(CallEnded(self.faults.scheduler.now, self.process.name, call, outcome))
         return answer
 
-    def _travel(self, call: int, effect: Callable[[], T]) -> T:
+    def _travel(self, call: int, effect: Callable[[], T], finish: Callable[[], object]) -> T:
         """One call with an effect, which takes less than ``call_limit`` whatever happens."""
         faults, process, scheduler = self.faults, self.process, self.faults.scheduler
         ends_at = scheduler.now + CALL_LIMIT
         fault = faults.strike(process, "call", str(call), CALL_FAULTS)
         early = fault is not None and faults.coin()
         if fault == "late":
-            self._take_effect_later(effect, faults.random.uniform(0, CALL_LIMIT))
+            self._take_effect_later(lambda: (effect(), finish()), faults.random.uniform(0, CALL_LIMIT))
             if early:
                 faults.die(process)
             scheduler.wait(CALL_LIMIT * faults.random.random() ** 2)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import remote_artwork as ra
 from history import CallBegan, CallEnded, CallTookEffect, Died, Looked
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, OrderKey, OrderRecord
+from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState, ItemState, OrderKey, OrderRecord
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from simulation.shop import TENANT
 
@@ -33,7 +33,21 @@ def untrue_outcomes(world: "World") -> list[str]:
         for order in world.shop.pending()
         if order.id not in reported
     ]
+    uncertain = {item.order_id for item in report.items if item.status is ItemStatus.UNCERTAIN}
+    found += [
+        f"a call of the library left the edit of order {order.id} open, and the last report does not call it uncertain"
+        for order in world.shop.orders.values()
+        if _was_left_open(order, records) and order.id not in uncertain
+    ]
     return found
+
+
+def _was_left_open(order: ra.Order, records: dict[OrderKey, OrderRecord]) -> bool:
+    """Whether an attach call left an order in the middle of its edit, and nothing else has changed it since."""
+    record = records[OrderKey(TENANT, order.id, order.approval)] if order.state is ra.OrderState.OTHER else None
+    if record is None or record.settled_by:
+        return False
+    return not any(item.state in (ItemState.SELECTED, ItemState.REJECTED) for item in record.items.values())
 
 
 def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[OrderKey, OrderRecord]) -> bool:  # noqa: PLR0911 - one line for each status
@@ -47,7 +61,7 @@ def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[O
                 r.state is FulfillState.FULFILLED or r.key.fulfillment_key in world.shop.receipts for r in of_order
             )
         case ItemStatus.UNCERTAIN:
-            return any(r.state in UNRESOLVED_STATES for r in of_order)
+            return any(r.is_unresolved for r in of_order)
         case ItemStatus.REJECTED:
             return upload is not None and upload.content.startswith("bad")
         case ItemStatus.MISSING:

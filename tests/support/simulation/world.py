@@ -73,6 +73,7 @@ class World:
             recovery=setup.recovery,
             attaching=setup.attaching,
             careless=setup.careless,
+            edits_orders=setup.edits_orders,
             shows_key=setup.shows_key,
             shows_effect_after=setup.shows_effect_after,
         )

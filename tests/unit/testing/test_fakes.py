@@ -85,11 +85,24 @@ def test_orders_can_be_edited_fulfilled_and_deleted_by_hand():
     assert not double.effects
 
 
-def test_attach_artwork_fails_the_test_if_fulfill_attaches():
+def test_a_call_that_does_not_belong_to_the_way_of_attaching_fails_the_test():
     double = shop(attaching=ra.Attaching.WITH_FULFILL)
     order = double.get_order("1")
-    with pytest.raises(AssertionError, match="attaches with fulfill"):
+    with pytest.raises(AssertionError, match="attach_artwork was called on a client that attaches with_fulfill"):
         double.attach_artwork(order, order.items[0], [artwork()], idempotency_key="a")
+    with pytest.raises(AssertionError, match="attach_order was called on a client that attaches with_fulfill"):
+        double.attach_order(order, {"1": [artwork()]}, idempotency_key="a")
+
+
+def test_attach_order_sets_all_items_or_none():
+    double = shop(attaching=ra.Attaching.PER_ORDER)
+    order = double.get_order("1")
+    with pytest.raises(ra.ItemNotFound):
+        double.attach_order(order, {"1": [artwork()], "7": [artwork()]}, idempotency_key="a")
+    assert double.artwork == {}
+    double.attach_order(order, {"1": [artwork()]}, idempotency_key="a")
+    assert list(double.artwork) == [("1", "1")]
+    assert [call.effect for call in double.calls("attach_order")] == [False, True]
 
 
 def test_an_unknown_item_changes_nothing():

@@ -41,6 +41,6 @@ def test_the_end_of_a_run_lists_what_was_left_out_and_why(tmp_path):
     assert done.returncode == 0, printed
     assert "left out of the client's contract" in printed
     lines = printed.splitlines()
-    assert "cancel: override the fixture `cancel` to test this (2 tests)" in lines
+    assert "cancel: override the fixture `cancel` to test this (3 tests)" in lines
     assert "delete: the shop keeps all orders (1 test)" in lines
     assert "not of the contract" not in printed
