@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 
 import remote_artwork as ra
 from simulation.exploration import Replay, interleavings
@@ -43,10 +44,16 @@ def setup_of(recovery: ra.Recovery, attaching: ra.Attaching, *actions: Callable[
     )
 
 
-@pytest.mark.parametrize("attaching", list(ra.Attaching), ids=str)
+@pytest.mark.parametrize("attaching", [ra.Attaching.SEPARATE, ra.Attaching.WITH_FULFILL], ids=str)
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
 def test_two_workers_on_one_order_have_one_effect_however_they_are_interleaved(recovery, attaching, summary):
     summary.append(f"{explore(setup_of(recovery, attaching))} interleavings")
+
+
+@pytest.mark.parametrize("recovery", OF_TWO_ORDERS, ids=str)
+def test_two_workers_that_attach_per_order_have_one_effect_however_interleaved(recovery, summary):
+    setup = evolve(setup_of(recovery, ra.Attaching.PER_ORDER), orders=(2,))
+    summary.append(f"{explore(setup)} interleavings")
 
 
 @pytest.mark.parametrize("recovery", OF_TWO_ORDERS, ids=str)

@@ -7,7 +7,7 @@ import pytest
 from attrs import define, field
 
 import remote_artwork as ra
-from crash_world import World
+from crash_world import EditingShop, World
 from remote_artwork.testing import CrashPoint, Faults, Killed, crash_points
 
 
@@ -24,6 +24,19 @@ def test_a_shop_of_three_orders_dies_once_anywhere(ledger, recovery, summary):
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 def test_a_shop_whose_client_attaches_with_fulfill_dies_once_anywhere(ledger, recovery, summary):
     world = World.of(ledger, ["1001", "1002"], recovery=recovery, attaching=ra.Attaching.WITH_FULFILL)
+    summary.append(f"{die_once(world)} crash points")
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_a_shop_whose_client_attaches_per_order_dies_once_anywhere(ledger, recovery, summary):
+    world = World.of(ledger, ["1001", "1002"], items=2, recovery=recovery, attaching=ra.Attaching.PER_ORDER)
+    summary.append(f"{die_once(world)} crash points")
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("attaching", [ra.Attaching.SEPARATE, ra.Attaching.PER_ORDER], ids=str)
+def test_a_shop_whose_edits_a_death_leaves_open_dies_once_anywhere(ledger, attaching, summary):
+    world = World.of(ledger, ["1001"], items=2, kind=EditingShop, attaching=attaching)
     summary.append(f"{die_once(world)} crash points")
 
 

@@ -16,6 +16,7 @@ from history import History
 from invariants import violations
 from recording import Recorder, RecordingCheck, RecordingEffects, RecordingLedger, RecordingShop, RecordingStorage
 from remote_artwork.core.lifecycle import UNRESOLVED_STATES, FulfillState
+from remote_artwork.core.orders import ArtworkByItem
 from remote_artwork.ledgers.schema import items, orders, scans
 from remote_artwork.preflight.checks import preflight_checks
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger
@@ -50,7 +51,7 @@ class EditingShop(FakeShop):
         FakeShop.attach_artwork(self, order, item, artworks, idempotency_key=idempotency_key)
         self._begin_edit(order.id)
 
-    def attach_order(self, order: ra.Order, artworks: ra.ArtworkByItem, *, idempotency_key: str) -> None:
+    def attach_order(self, order: ra.Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
         """See ``OrderArtworkAttacher``."""
         FakeShop.attach_order(self, order, artworks, idempotency_key=idempotency_key)
         self._begin_edit(order.id)
