@@ -124,7 +124,16 @@ def ledgers(session: nox.Session) -> None:
 def crash(session: nox.Session) -> None:
     """Run the long proofs: every double crash, hundreds of kills, a thousand runs of the state machine."""
     install_for_tests(session)
-    session.run("pytest", "tests/crash", "tests/property", "--thorough", "-m", "thorough", *session.posargs)
+    options = ["--thorough", "-m", "thorough", "--ignore=tests/crash/test_vendure.py"]  # has a session of its own
+    session.run("pytest", "tests/crash", "tests/property", *options, *session.posargs)
+
+
+@nox.session
+def vendure(session: nox.Session) -> None:
+    """Run all tests with a real Vendure, also those that take minutes: 40 processes are killed while they scan."""
+    install_for_tests(session)
+    names = [f"tests/{folder}/test_vendure.py" for folder in ("contract", "integration", "crash")]
+    session.run("pytest", "--thorough", *names, *session.posargs)
 
 
 @nox.session

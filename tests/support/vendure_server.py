@@ -230,6 +230,11 @@ class VendureShop:
         lines = [{"orderLineId": line_id, "quantity": quantity} for line_id, quantity in quantities.items()]
         self.admin(document, i={"orderId": order_id, "lines": lines or None, "reason": "a test"})
 
+    def cancel_pending(self) -> None:
+        """Cancel every pending order, which other tests have left."""
+        for order_id in self.pending_ids():
+            self.cancel(order_id)
+
     def create_api_key(self, *permissions: str) -> str:
         """Create an API key with a role of its own."""
         role = self.create("Role", code=uuid4().hex, description="a test", permissions=permissions)
