@@ -78,12 +78,17 @@ _ADVICE_BY_CODE: Mapping[str, str] = {
 _UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file again."
 
 
+_MISNAMED = "Rename the file if it is the right one, or upload the file with the name that is shown."
 _NEXT_SCAN = "Nothing to do. The next scan tries again."
 
 
 def advise_on_item(item: ItemOutcome) -> str:
     """What a person should do about an item."""
-    return _NEXT_SCAN if item.code in NEEDS_NOBODY else ITEM_ADVICE[item.status]
+    if item.code in NEEDS_NOBODY:
+        return _NEXT_SCAN
+    if any(note.code == "misnamed_file" for note in item.notes):
+        return _MISNAMED
+    return ITEM_ADVICE[item.status]
 
 
 def advise_on_file(file: FileOutcome) -> str:

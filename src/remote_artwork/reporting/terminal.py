@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -22,7 +23,7 @@ from remote_artwork.core.text import escape_unprintable
 MAX_ROWS = 40
 """Rows per status in a table. The report itself contains more."""
 _NAMED = 3
-"""Orders that a row names."""
+"""Orders or files that a row names."""
 
 _PARTIAL_LISTING = "Only the parts of the folder with expected names were listed. --sweep lists all files."
 _PARTIAL = {
@@ -83,8 +84,13 @@ def _whose(items: Sequence[ItemOutcome]) -> tuple[Text, Text]:
     numbers = [item.item_number for item in items]
     if len(orders) == 1 and len(numbers) <= _NAMED:
         return _escaped(orders[0]), _escaped(", ".join(numbers))
-    more = f" and {len(orders) - _NAMED:,} more" if len(orders) > _NAMED else ""
-    return _escaped(", ".join(orders[:_NAMED]) + more), Text(f"{len(numbers):,} items")
+    return _escaped(_some(orders)), Text(f"{len(numbers):,} items")
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _why(item: ItemOutcome) -> str:
@@ -98,14 +104,19 @@ def _escaped(text: str, style: str = "") -> Text:
 
 
 def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType:
+    """One row for each file; files with the same status and reason share a row."""
     table = _table("Unmatched file", "Status", "Why")
-    shown: dict[FileStatus, int] = {}
+    rows: dict[tuple[FileStatus, str], list[str]] = {}
     for file in files:
-        shown[file.status] = shown.get(file.status, 0) + 1
-        if shown[file.status] <= MAX_ROWS:
-            table.add_row(_escaped(file.name), Text(file.status, "yellow"), _escaped(file.reason))
-    rest = {str(status): count - MAX_ROWS for status, count in report.file_counts.items() if count > MAX_ROWS}
-    _add_rest(table, rest)
+        rows.setdefault((file.status, file.reason), []).append(file.name)
+    shown: Counter[FileStatus] = Counter()
+    left_out = Counter(report.file_counts)
+    for (status, why), names in rows.items():
+        shown[status] += 1
+        if shown[status] <= MAX_ROWS:
+            left_out[status] -= len(names)
+            table.add_row(_escaped(_some(names)), Text(status, "yellow"), _escaped(why))
+    _add_rest(table, +left_out)
     return table
 
 
@@ -116,7 +127,7 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _add_rest(table: Table, rest: Mapping[str, int]) -> None:
+def _add_rest(table: Table, rest: Mapping[Any, int]) -> None:
     for status, count in rest.items():
         cells = [""] * (len(table.columns) - 1)
         table.add_row(*cells, Text(f"… and {count:,} more: {status}. --json and --report FILE.html show all.", "dim"))

@@ -48,6 +48,14 @@ def test_every_item_status_is_shown_with_advice(status):
     assert f'<section class="{group_of(item(status))}">' in text
 
 
+def test_the_advice_follows_the_reason():
+    busy = item(ItemStatus.FAILED, because=reason("not_tried", error="busy"))
+    misnamed = item(ItemStatus.MISSING, notes=(reason("misnamed_file", files=["a.png"], basename="1001_1"),))
+    assert "The next scan tries again." in page(busy)
+    assert '<section class="waiting">' in page(busy)
+    assert "Rename the file if it is the right one" in page(misnamed)
+
+
 @pytest.mark.parametrize("status", FileStatus)
 def test_every_file_status_is_shown_with_advice(status):
     file = FileOutcome(name="1001-1.pdf", status=status, because=because("why"), suggestion="1001_1.pdf")

@@ -104,3 +104,11 @@ def test_a_long_list_ends_with_how_to_see_all_of_it(width):
     assert "260 more: missing." in text
     assert "--report FILE.html" in text
     assert all(len(line) <= width for line in output.getvalue().splitlines())
+
+
+def test_files_with_the_same_reason_share_one_row():
+    names = ["a.png", "b.png", "c.png", "d.png", "e.png"]
+    files = tuple(FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=because("two")) for name in names)
+    text = printed(files=files, file_counts={FileStatus.AMBIGUOUS: 7})
+    assert "a.png, b.png, c.png and 2 more  ambiguous  two" in text
+    assert "… and 2 more: ambiguous." in text
