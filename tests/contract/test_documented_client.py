@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 import remote_artwork as ra
+from api_contract import ApiContract
 from custom_client import MyShop
 from documented_shops import GraphqlShop, RpcShop, documented_clients
 from remote_artwork.testing import FulfillmentClientContract
@@ -67,7 +68,7 @@ class TestCustomClient(FulfillmentClientContract):
         return lambda order: client.orders.pop(order.id)
 
 
-class OverHttp(FulfillmentClientContract):
+class OverHttp(ApiContract):
     """The client of a shop's API. The login of the shop expires at every tenth request."""
 
     @pytest.fixture
@@ -85,34 +86,6 @@ class OverHttp(FulfillmentClientContract):
     @pytest.fixture
     def client(self, api):
         return NAMES[self.shop.__name__](api.url, api.USER, api.PASSWORD)
-
-    @pytest.fixture
-    def read_names(self, api):
-        return api.names
-
-    @pytest.fixture
-    def read_urls(self, api):
-        return api.urls
-
-    @pytest.fixture
-    def pending_ids(self, api):
-        return api.pending_ids
-
-    @pytest.fixture
-    def break_after_write(self, api):
-        return api.break_after_write
-
-    @pytest.fixture
-    def cancel(self, api):
-        return lambda order: api.orders[order.id].update(state="CANCELLED")
-
-    @pytest.fixture
-    def delete(self, api):
-        return lambda order: api.orders.pop(order.id)
-
-    @pytest.fixture
-    def fulfillments(self, api):
-        return api.confirmed
 
 
 class TestGraphqlShop(OverHttp):

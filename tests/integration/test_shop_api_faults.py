@@ -1,17 +1,15 @@
 """Whole scans over the APIs of shops in which the API itself breaks; what came of it is read from the API's journal."""
 
-import uuid
-
 import fsspec
 import pytest
 
 import remote_artwork as ra
+from api_scenarios import ends_fulfilled_once, scenarios
 from gooten_server import GootenApi
 from order_desk_server import OrderDeskApi
 from outages import outage
 from remote_artwork.clients import GelatoClient, WooCommerceClient
 from remote_artwork.testing import Faults
-from remote_artwork.testing.scenario import Scenario, upload
 from shop_api_servers import GelatoApi, WooCommerceApi
 from shopify_server import ShopifyApi
 
@@ -50,23 +48,9 @@ def api(request):
 
 @pytest.fixture
 def scenario(api):
-    """A function that puts a client of the API on scenario."""
-    files, folder = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
-
-    def make(**options):
-        client = api.client(**options)
-        [order] = client.pending_orders()
-        upload(files, folder, order)
-        return Scenario(client, order, ra.ArtworkStorage(files, folder), api.confirmed, read_names=api.names)
-
-    yield make
-    files.rm(folder, recursive=True)
-
-
-def ends_fulfilled_once(scenario):
-    scenario.scan_until_settled()
-    assert scenario.client.get_order(scenario.order.id).state is ra.OrderState.FULFILLED
-    assert scenario.times_fulfilled() == 1
+    """A function that returns a scenario with a client of the API."""
+    with scenarios(api, api.client) as make:
+        yield make
 
 
 def test_a_timeout_after_the_effect_is_resolved_by_reading_the_order(api, scenario):

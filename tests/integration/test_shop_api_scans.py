@@ -1,13 +1,12 @@
 """Scans with the clients of the page "Write a client", while their shops refuse, break off or forget the login."""
 
-import uuid
+from functools import partial
 
-import fsspec
 import pytest
 
 import remote_artwork as ra
+from api_scenarios import ends_fulfilled_once, scenarios
 from documented_shops import GraphqlShop, RpcShop, documented_clients
-from remote_artwork.testing.scenario import Scenario, upload
 
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
 IMPATIENT = 0.2
@@ -33,22 +32,12 @@ def shop(request):
 @pytest.fixture
 def scenario(shop):
     """A function that returns a scenario with a client of the shop."""
-    files, folder = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
-
-    def make(**options):
-        client = CLIENTS[type(shop).__name__](shop.url, shop.USER, shop.PASSWORD, retry=NO_WAIT, **options)
-        [order] = client.pending_orders()
-        upload(files, folder, order)
-        return Scenario(client, order, ra.ArtworkStorage(files, folder), shop.confirmed, read_names=shop.names)
-
-    yield make
-    files.rm(folder, recursive=True)
+    with scenarios(shop, partial(client_of, shop)) as make:
+        yield make
 
 
-def ends_fulfilled_once(scenario):
-    scenario.scan_until_settled()
-    assert scenario.client.get_order(scenario.order.id).state is ra.OrderState.FULFILLED
-    assert scenario.times_fulfilled() == 1
+def client_of(shop, **options):
+    return CLIENTS[type(shop).__name__](shop.url, shop.USER, shop.PASSWORD, retry=NO_WAIT, **options)
 
 
 FAULTS = {
@@ -139,7 +128,6 @@ def test_a_list_that_gets_shorter_while_it_is_read_loses_no_order(shop):
         return answer(method, path, query, body, headers)
 
     shop.answer = shrinking
-    client = CLIENTS[type(shop).__name__](shop.url, shop.USER, shop.PASSWORD, retry=NO_WAIT)
-    found = {order.id for order in client.pending_orders()}
+    found = {order.id for order in client_of(shop).pending_orders()}
     assert found >= shop.pending_ids()
     assert len(shop.pending_ids()) > 100

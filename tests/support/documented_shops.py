@@ -55,6 +55,9 @@ class DocumentedShop(ShopApi):
         """End the login."""
         self.token = None
 
+    def cancel(self, order: Any) -> None:
+        self.orders[order.id]["state"] = "CANCELLED"
+
     def pending_ids(self) -> set[str]:
         return {order_id for order_id, order in self.orders.items() if order["state"] == "WAITING"}
 

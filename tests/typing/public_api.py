@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import assert_type
+from functools import partial
+from typing import Any, assert_type
 
 import remote_artwork as ra
+from remote_artwork.clients.api import Page, ShopApi, iter_by_offset, iter_orders, one_file, parse_item, parsing
 from remote_artwork.reports import Explanation, ItemOutcome
 from remote_artwork.testing import Faults, FaultyClient, FaultyLedger
 
@@ -66,3 +68,28 @@ assert_type(report.counts, dict[ra.ItemStatus, int])
 assert_type(report.exit_code, int)
 for outcome in report.items:
     assert_type(outcome, ItemOutcome)
+
+
+class ApiShop:
+    """A client over HTTP, as far as it reads."""
+
+    def __init__(self) -> None:
+        self.api = ShopApi("https://shop.example", login=self.log_in, errors={"NOT_WAITING": ra.NotPending})
+
+    def log_in(self, api: ShopApi) -> Mapping[str, str]:
+        return {"Authorization": api.change("POST", "/login", json={}).headers["token"]}
+
+    def page(self, offset: int) -> Page:
+        return Page(self.api.query("{ orders }", {"skip": offset})["orders"])
+
+    def pending_orders(self) -> Iterable[ra.Order | ra.UnreadableOrder]:
+        found = iter_by_offset(self.page, size=50)
+        return iter_orders((str(each["id"]), None, partial(self.parse, each)) for each in found)
+
+    @parsing()
+    def parse(self, record: Mapping[str, Any]) -> ra.Order:
+        return ra.Order("1001", [parse_item(line, number="id", placements=one_file) for line in record["lines"]])
+
+
+assert_type(ApiShop().api.mutate("mutation { release }"), Mapping[str, Any])
+assert_type(ApiShop().parse({}), ra.Order)
