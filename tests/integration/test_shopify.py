@@ -8,7 +8,7 @@ import pytest
 
 import remote_artwork as ra
 from remote_artwork.clients import ShopifyClient
-from remote_artwork.clients.shopify import HANDLE, LINES, LIST_SIZE
+from remote_artwork.clients.shopify import HANDLE, LINES, LIST_SIZE, MOST_METAFIELDS
 from remote_artwork.testing.scenario import PDF, Scenario, example_artwork, upload
 from shopify_server import INTERNAL_ERROR, MOST_POINTS, THROTTLED, UNAUTHORIZED, ShopifyApi
 
@@ -58,6 +58,10 @@ def put(folder, *names):
     files, path = folder
     for name in names:
         files.pipe(f"{path}/{name}", PDF)
+
+
+def files_of(order, item):
+    return [example_artwork(order, item, placement) for placement in item.placements]
 
 
 def statuses(report):
@@ -141,10 +145,6 @@ def test_every_line_item_is_read_from_every_page(api, client, lines):
     [listed] = client.pending_orders()
     assert [item.number for item in listed.items] == [str(number) for number in range(lines)]
     assert client.get_order(order_id) == listed
-    client.attach_artwork(
-        listed, listed.items[-1], [example_artwork(listed, listed.items[-1], "default")], idempotency_key="k"
-    )
-    assert api.names(listed, listed.items[-1])
 
 
 # --- Split orders ---
@@ -191,7 +191,8 @@ def test_an_order_that_is_split_during_the_scan_is_not_sent_by_it(api, client, s
         api.split(first, "12")
 
     client.pending_orders = split_after_listing
-    assert statuses(scanner.scan()) == {("1001", "11"): "attached", ("1001", "12"): "failed"}
+    assert statuses(scanner.scan()) == {("1001", "11"): "settling", ("1001", "12"): "settling"}
+    assert not api.changes
     assert not api.effects
 
 
@@ -271,12 +272,37 @@ def test_user_errors_with_http_200_say_that_nothing_was_released(api, client, co
 
 
 def test_a_metafield_that_shopify_refuses_is_not_attached(api, client):
-    order = client.get_order(api.add("1001", "11"))
-    artwork = example_artwork(order, order.items[0], "default")
-    files = [artwork] * 2000
-    with pytest.raises(ra.ClientError, match="Value is too long"):
-        client.attach_artwork(order, order.items[0], files, idempotency_key="key")
-    assert api.names(order, order.items[0]) == []
+    order = client.get_order(api.add("1001", "11", "12"))
+    first, second = order.items
+    artworks = {first.number: files_of(order, first), second.number: files_of(order, second) * 2000}
+    with pytest.raises(ra.ClientError, match="Value is too long") as refusal:
+        client.attach_order(order, artworks, idempotency_key="key")
+    assert type(refusal.value) is ra.ClientError
+    assert api.names(order, first) == api.names(order, second) == []
+
+
+@pytest.fixture
+def long_order(api, client):
+    """An order with more line items than one mutation can set metafields."""
+    return client.get_order(api.add("1001", *(str(number) for number in range(MOST_METAFIELDS + 1))))
+
+
+def test_the_files_of_a_long_order_are_attached_by_several_mutations(api, client, long_order):
+    artworks = {item.number: files_of(long_order, item) for item in long_order.items}
+    client.attach_order(long_order, artworks, idempotency_key="key")
+    assert len(api.changes) == 2
+    for item in long_order.items:
+        assert api.names(long_order, item) == [artwork.name for artwork in artworks[item.number]]
+
+
+@pytest.mark.parametrize(("after", "error"), [(0, ra.RateLimited), (1, ra.OutcomeUnknown)])
+def test_an_order_of_which_a_part_has_its_files_is_attached_again(api, client, long_order, after, error):
+    artworks = {item.number: files_of(long_order, item) for item in long_order.items}
+    api.fail((200, {"errors": [THROTTLED]}, {"Retry-After": "0"}), on="attach", after=after)
+    with pytest.raises(error):
+        client.attach_order(long_order, artworks, idempotency_key="key")
+    client.attach_order(long_order, artworks, idempotency_key="key")
+    assert all(api.names(long_order, item) for item in long_order.items)
 
 
 ERRORS = {

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from graphql import GraphQLError, build_schema, execute_sync, parse, validate
 from graphql.language import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode
 
-from remote_artwork.clients.shopify import HANDLE, NAMESPACE, PATH, TOKEN_HEADER, ShopifyClient
+from remote_artwork.clients.shopify import HANDLE, MOST_METAFIELDS, PATH, TOKEN_HEADER, ShopifyClient
+from remote_artwork.clients.shopify_orders import NAMESPACE
 from shop_api_servers import Answer, ShopApi
 
 SCHEMA = build_schema(Path(__file__).with_name("shopify_schema.graphql").read_text())
@@ -22,7 +23,6 @@ SCHEMA = build_schema(Path(__file__).with_name("shopify_schema.graphql").read_te
 MOST_POINTS = 1000
 """What one query may cost."""
 MUTATION_POINTS = 10
-MOST_METAFIELDS = 25
 MOST_JSON = 128 * 1024
 
 THROTTLED = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -12,7 +11,6 @@ from remote_artwork.clients.api import (
     Page,
     Placements,
     ShopApi,
-    artwork_fields,
     hide_keys,
     iter_by_cursor,
     iter_orders,
@@ -30,21 +28,20 @@ from remote_artwork.clients.shopify_orders import (
     FulfillmentOrder,
     find_hold,
     item_fields,
+    metafield,
     order_number,
     parse_state,
     short_id,
 )
 from remote_artwork.core.orders import (
-    Artwork,
     ArtworkByItem,
     Attaching,
     Order,
-    OrderItem,
     OrderState,
     Recovery,
     UnreadableOrder,
 )
-from remote_artwork.errors import AuthenticationFailed, ItemNotFound, OrderGone, OutcomeUnknown
+from remote_artwork.errors import AuthenticationFailed, ClientError, ItemNotFound, OrderGone, OutcomeUnknown
 from remote_artwork.http import NetworkPolicy
 from remote_artwork.retry import RetryPolicy
 
@@ -52,11 +49,9 @@ TOKEN_HEADER = "X-Shopify-Access-Token"  # noqa: S105 - a name
 PATH = "/admin/api/2026-10/graphql.json"
 HANDLE = "remote-artwork"
 """The handle of the hold that the app applies to a fulfillment order that waits for artwork."""
-NAMESPACE = "remote_artwork"
-"""The namespace of the metafields. The key is ``line_`` and the id of the fulfillment order's line item."""
-LIST_SIZE: Mapping[str, int] = {"first": 20, "lines": 10}
-"""Fulfillment orders in one page of the list, and line items of each. A query may cost at most 1,000 points."""
+LIST_SIZE: Mapping[str, int] = {"first": 20, "lines": 10}  # in one page; a query may cost at most 1,000 points
 LINES = 100  # in one page of one fulfillment order
+MOST_METAFIELDS = 25  # in one mutation
 
 _ERRORS = {
     "FULFILLMENT_ORDER_NOT_FOUND": OrderGone,
@@ -79,8 +74,7 @@ class ShopifyClient:
             ``number``, called by several threads at once, unless ``concurrent_calls`` is 1.
         timeout: Seconds to connect, and to wait for each part of a response.
         retry: Retries requests that have no effect.
-        network: Which addresses may be contacted. By default any, because the operator chose the URL. Pass
-            ``NetworkPolicy()`` where merchants enter it.
+        network: Which addresses may be contacted: any, by default. Pass ``NetworkPolicy()`` if merchants enter the URL.
 
     Raises:
         ConfigurationError: The address is not https, or a key is invalid.
@@ -88,7 +82,7 @@ class ShopifyClient:
     """
 
     recovery: ClassVar[Recovery] = Recovery.QUERYABLE
-    attaching: ClassVar[Attaching] = Attaching.SEPARATE
+    attaching: ClassVar[Attaching] = Attaching.PER_ORDER
     call_limit: timedelta = timedelta(minutes=5)
     concurrent_calls: int = 4
     """How many calls may run at once. Shopify limits cost points: its responses say when the next call is possible."""
@@ -139,16 +133,22 @@ class ShopifyClient:
         """Reads one fulfillment order. It is also ``OrderGone`` if the app may not read it any more."""
         return self._parse(self._read(order_id), wait_if_limited=False)
 
-    def attach_artwork(
-        self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
-    ) -> None:
-        """Writes the files to a metafield of the order; replaces earlier ones."""
+    def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
+        """Writes the files of each line item to a metafield of the order; replaces earlier ones."""
         content = self._read_pending(order.id)
-        if item.id not in [short_id(line) for line in self._lines(content, wait_if_limited=False)]:
-            raise ItemNotFound(f"fulfillment order {order.id} no longer has line item {item.id}")
-        value = json.dumps([{**artwork_fields(artwork), "key": idempotency_key} for artwork in artworks])
-        field = {"ownerId": content["order"]["id"], "namespace": NAMESPACE, "key": f"line_{item.id}"}
-        self._api.mutate(ATTACH, {"metafields": [{**field, "type": "json", "value": value}]}, path=PATH)
+        ids = {short_id(line["lineItem"]): short_id(line) for line in self._lines(content, wait_if_limited=False)}
+        if missing := artworks.keys() - ids:
+            raise ItemNotFound(
+                f"fulfillment order {order.id} no longer has the line items {', '.join(sorted(missing))}"
+            )
+        fields = [metafield(content, ids[number], files, idempotency_key) for number, files in artworks.items()]
+        for start in range(0, len(fields), MOST_METAFIELDS):
+            try:
+                self._api.mutate(ATTACH, {"metafields": fields[start : start + MOST_METAFIELDS]}, path=PATH)
+            except ClientError as error:
+                if start:
+                    raise OutcomeUnknown(f"only some line items have their files: {error}") from error
+                raise
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str:  # noqa: ARG002 - no key
         """Releases the hold of this app, and no other. Returns the id of the fulfillment order."""

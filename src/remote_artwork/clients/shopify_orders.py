@@ -6,10 +6,15 @@ an order into several, and each of them is held, released and fulfilled by itsel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remote_artwork.core.orders import OrderState
+from remote_artwork.clients.api import artwork_fields
+from remote_artwork.core.orders import Artwork, OrderState
+
+NAMESPACE = "remote_artwork"
+"""The namespace of the metafields. The key is ``line_`` and the id of the fulfillment order's line item."""
 
 FulfillmentOrder = Mapping[str, Any]
 """A fulfillment order as the API sends it, with the fields of ``_FIELDS``."""
@@ -101,3 +106,14 @@ def item_fields(line: Mapping[str, Any]) -> Mapping[str, Any]:
     """A line item of a fulfillment order with the fields that ``parse_item`` and file names need."""
     number = short_id(line["lineItem"])
     return {**line, "id": short_id(line), "number": number, "quantity": line["remainingQuantity"]}
+
+
+def metafield(content: FulfillmentOrder, line_id: str, artworks: Sequence[Artwork], key: str) -> Mapping[str, Any]:
+    """The metafield of the order that holds the files of one line item of a fulfillment order."""
+    return {
+        "ownerId": content["order"]["id"],
+        "namespace": NAMESPACE,
+        "key": f"line_{line_id}",
+        "type": "json",
+        "value": json.dumps([{**artwork_fields(artwork), "key": key} for artwork in artworks]),
+    }
