@@ -1,6 +1,7 @@
 # ruff: noqa: ARG002 - a client that does nothing still has the interface's arguments
 """Every shipped client passes the shipped contract."""
 
+import csv
 import inspect
 import json
 from itertools import product
@@ -83,6 +84,68 @@ class TestOrdersFile(FulfillmentClientContract):
     @staticmethod
     def entries(client):
         return json.loads(client.path.read_text())["orders"]
+
+
+TABLE = """number,order_id,item,status,placements,requires_artwork,artwork
+1001,,1,pending_approval,,,
+1002,gid-1002,1,pending_approval,,,
+1002,gid-1002,2,,front|back,,
+1002,gid-1002,3,,,no,
+1003,,1,fulfilled,,,
+"""
+
+
+class TestOrdersFileInCsv(FulfillmentClientContract):
+    @pytest.fixture
+    def client(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text(TABLE)
+        return ra.OrdersFile(path)
+
+    @pytest.fixture
+    def read_names(self, client):
+        def read(order, item):
+            [row] = [row for row in self.rows(client, order) if row["item"] == item.number]
+            return row["artwork"].split("|") if row["artwork"] else []
+
+        return read
+
+    @pytest.fixture
+    def fulfillments(self, client):
+        return lambda order: int(any(row["status"] == "fulfilled" for row in self.rows(client, order)))
+
+    @pytest.fixture
+    def cancel(self, client):
+        def cancel(order):
+            lines = client.path.read_text().splitlines(keepends=True)
+            changed = [
+                line.replace("pending_approval", "cancelled") if line.startswith(f"{order.number},") else line
+                for line in lines
+            ]
+            client.path.write_text("".join(changed))
+
+        return cancel
+
+    @pytest.fixture
+    def delete(self, client):
+        def delete(order):
+            lines = client.path.read_text().splitlines(keepends=True)
+            client.path.write_text("".join(line for line in lines if not line.startswith(f"{order.number},")))
+
+        return delete
+
+    @pytest.fixture
+    def reset_client(self, client):
+        def reset_client():
+            client.path.write_text(TABLE)
+            return client
+
+        return reset_client
+
+    @staticmethod
+    def rows(client, order):
+        with client.path.open(newline="") as file:
+            return [row for row in csv.DictReader(file) if row["number"] == order.number]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from remote_artwork.cli.options import (
     with_shared_options,
     with_verbose,
 )
+from remote_artwork.cli.orders import orders_app
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr
 from remote_artwork.errors import ClientError, ExitCode, LedgerError, StorageError
 from remote_artwork.reporting.html import require_writable
@@ -62,6 +63,7 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(ledger_app)
+app.add_typer(orders_app)
 
 
 def run(arguments: list[str]) -> int:

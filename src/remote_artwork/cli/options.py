@@ -143,7 +143,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     url: Annotated[str, typer.Argument(metavar="URL", help="The storage location, for example s3://bucket/folder/.")],
     *,
     orders: Annotated[
-        Path | None, typer.Option("--orders-file", metavar="FILE", help="A JSON file with the orders.")
+        Path | None, typer.Option("--orders-file", metavar="FILE", help="A JSON or CSV file with the orders.")
     ] = None,
     client: Annotated[
         str | None, typer.Option("--client", metavar="MODULE:FACTORY", help="A function that returns your client.")

@@ -1,8 +1,9 @@
-"""Orders in a JSON file: a fulfillment client that needs no shop API.
+"""Orders in a JSON or CSV file: a fulfillment client that needs no shop API.
 
     {"orders": [{"number": "1001", "status": "pending_approval", "items": [{"number": "1"}]}]}
 
-Orders and items accept every field of ``Order`` and ``OrderItem``. All other fields are kept.
+A file whose name ends in ``.csv`` is a table with one row for each item. Orders and items accept every field of
+``Order`` and ``OrderItem``. All other fields are kept.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from remote_artwork.clients.orders_csv import OrdersTable
 from remote_artwork.clients.orders_json import OrdersDocument
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.errors import (
     AlreadyFulfilled,
     ClientError,
+    InvalidOrder,
     InvalidOrdersFile,
     NotPending,
     OutcomeUnknown,
@@ -34,6 +37,9 @@ from remote_artwork.errors import (
 
 _WRONG_PATH = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM})
+
+Document = OrdersDocument | OrdersTable
+"""The content of the file: JSON, or a table."""
 
 LOCK_TIMEOUT = 10.0
 """Seconds that a write waits for another process."""
@@ -47,12 +53,14 @@ def _now() -> datetime:
 class _Cache:
     """The last content of the file. One attribute holds both parts, because threads read it without a lock."""
 
-    content: tuple[bytes, OrdersDocument] | None = None
+    content: tuple[bytes, Document] | None = None
 
 
 @frozen
 class OrdersFile:
-    """A ``FulfillmentClient`` for a JSON file. Several threads and processes may use the file at once.
+    """A ``FulfillmentClient`` for a JSON file, or for a CSV file whose name ends in ``.csv``.
+
+    Several threads and processes may use the file at once.
 
     Fulfilling an order sets its fields ``status``, ``fulfillment_key``, ``fulfilled_at`` and ``receipt``, and
     ``artwork`` in each of its items. Writes are atomic and change nothing else in the file.
@@ -104,7 +112,7 @@ class OrdersFile:
             NotPending, OrderGone, ItemNotFound: The order or item changed since it was read.
         """
 
-        def change(document: OrdersDocument) -> OrdersDocument:
+        def change(document: Document) -> Document:
             index = document.index_of(order.id)
             _require_pending(document.orders[index])
             return document.with_item(index, item.number, {"artwork": _entries(artworks)})
@@ -120,7 +128,7 @@ class OrdersFile:
         """
         receipt = f"file-{idempotency_key[:16]}"
 
-        def change(document: OrdersDocument) -> OrdersDocument:
+        def change(document: Document) -> Document:
             index = document.index_of(order.id)
             current = document.orders[index]
             if current.state is OrderState.FULFILLED:
@@ -142,7 +150,34 @@ class OrdersFile:
         self._rewrite(change)
         return receipt
 
-    def _read(self, source: Path) -> OrdersDocument:
+    def orders(self) -> Sequence[Order]:
+        """Returns all orders of the file, in its order."""
+        return self._read(self.path).orders
+
+    def add(self, number: str, items: Sequence[OrderItem]) -> None:
+        """Adds a pending order, or adds items to the pending order with this number.
+
+        Raises:
+            InvalidOrder: No item is given, or the order already has one of them.
+            NotPending: The order does not wait for approval.
+        """
+        if not items:
+            raise InvalidOrder(f"order {number!r} needs at least one item")
+        self._read(self.path)  # a malformed file is the caller's to correct
+
+        def change(document: Document) -> Document:
+            for order in document.orders:
+                if order.number == number:
+                    _require_pending(order)
+                    for item in items:
+                        if any(each.number == item.number for each in order.items):
+                            raise InvalidOrder(f"order {number!r} already has an item {item.number!r}")
+            Order(number, items)  # validates the values and refuses an item that is given twice
+            return document.with_new_items(number, items)
+
+        self._rewrite(change)
+
+    def _read(self, source: Path) -> Document:
         try:
             data = source.read_bytes()
         except OSError as error:
@@ -156,11 +191,12 @@ class OrdersFile:
         cached = self._cache.content
         if cached and cached[0] == data:  # parsing thousands of orders takes far longer than this comparison
             return cached[1]
-        document = OrdersDocument.parse(data, name=str(self.path))
+        kind: type[OrdersDocument | OrdersTable] = OrdersTable if is_csv(self.path) else OrdersDocument
+        document = kind.parse(data, name=str(self.path))
         self._cache.content = data, document
         return document
 
-    def _rewrite(self, change: Callable[[OrdersDocument], OrdersDocument]) -> None:
+    def _rewrite(self, change: Callable[[Document], Document]) -> None:
         try:
             with lock_file(self.path, timeout=LOCK_TIMEOUT) as target:
                 before = self._read(target)
@@ -176,6 +212,11 @@ class OrdersFile:
             raise Unavailable(f"nothing was changed: {error}") from error
         except OSError as error:
             raise Unavailable(f"{self.path} could not be written, nothing was changed: {error.strerror}") from error
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file is a table, by its name."""
+    return path.suffix.lower() == ".csv"
 
 
 def _require_pending(order: Order) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.core.orders import Order, OrderItem, OrderState
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState
 from remote_artwork.errors import InvalidOrder, InvalidOrdersFile, ItemNotFound, OrderGone
 
 Path = tuple[str | int, ...]
@@ -155,6 +155,27 @@ def _with_field(text: str, start: int, name: str, value: Any) -> str:
     return f"{text[: last.end]},{line_break or space}{json.dumps(name)}:{space}{dumped}{text[last.end :]}"
 
 
+def with_element(text: str, path: Path, value: Any) -> str:
+    """Returns the text with one more element at the end of the list at ``path``, in the layout of the others."""
+    member = locate(text, path)
+    existing = list(members(text, member.start))
+    if not existing:
+        line = text[text.rfind("\n", 0, member.start) + 1 : member.start]
+        indent = line[: len(line) - len(line.lstrip())]
+        inner, outer = (f"\n{indent}  ", f"\n{indent}") if "\n" in text.strip() else ("", "")
+        return f"{text[: member.start]}[{inner}{json.dumps(value, ensure_ascii=False)}{outer}]{text[member.end :]}"
+    first, last = existing[0], existing[-1]
+    match = _LINE_BREAK.search(text, member.start, first.at)
+    line_break = match.group() if match else ""
+    indent_of_text = _INDENT.search(text)
+    nested = text.count("\n", first.start, first.end) > 0
+    dumped = json.dumps(
+        value, ensure_ascii=False, indent=indent_of_text.group(1) if indent_of_text and nested else None
+    )
+    dumped = dumped.replace("\n", line_break or "\n")
+    return f"{text[: last.end]},{line_break or ' '}{dumped}{text[last.end :]}"
+
+
 # --- From JSON to orders ---
 
 STATES: Mapping[str, OrderState] = {
@@ -217,7 +238,7 @@ def _read_order(entry: dict[str, Any], path: Path) -> Order:
     status = _required(entry, "status", str, path)
     if not status.strip():
         raise Mistake((*path, "status"), "is empty; write pending_approval, fulfilled, cancelled or your own status")
-    if status not in STATES and (meant := _similar(status, STATES)):
+    if status not in STATES and (meant := similar_name(status, STATES)):
         raise Mistake((*path, "status"), f"{status!r} is not a known status; write {meant}, or a word of your own")
     items: dict[str, OrderItem] = {}
     for index, value in enumerate(_required(entry, "items", list, path)):
@@ -259,14 +280,14 @@ def _refuse_similar(entry: Any, known: Iterable[str], path: Path) -> None:
         return
     missing = [name for name in known if name not in entry]
     for name in entry:
-        if name not in known and (meant := _similar(name, missing)):
+        if name not in known and (meant := similar_name(name, missing)):
             raise Mistake((*path, name), f"is not a field that is read; write {meant}, or choose a name less similar")
 
 
 _LEAST_SIMILARITY = 0.88
 
 
-def _similar(text: str, known: Iterable[str]) -> str | None:
+def similar_name(text: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant: it differs in case, punctuation, a final s, or a letter or two."""
     for word in known:
         one, other = _letters(text), _letters(word)
@@ -279,7 +300,7 @@ def _letters(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower()).removesuffix("s")
 
 
-def _missing(entry: dict[str, Any], name: str) -> str:
+def missing_field(entry: Iterable[str], name: str) -> str:
     """What to do about a missing field: add it, or rename another that ends like it."""
     longer = next((other for other in entry if other.lower().endswith(f"_{name}")), None)
     return f"is missing; rename {longer} to {name}" if longer else "is missing; add it"
@@ -287,7 +308,7 @@ def _missing(entry: dict[str, Any], name: str) -> str:
 
 def _required(entry: dict[str, Any], name: str, kind: type[T], path: Path) -> T:
     if name not in entry:
-        raise Mistake((*path, name), _missing(entry, name))
+        raise Mistake((*path, name), missing_field(entry, name))
     return _typed(entry[name], kind, (*path, name))
 
 
@@ -299,7 +320,7 @@ def _typed(value: Any, kind: type[T], path: Path) -> T:
 
 def _number(entry: dict[str, Any], path: Path) -> str:
     if "number" not in entry:
-        raise Mistake((*path, "number"), _missing(entry, "number"))
+        raise Mistake((*path, "number"), missing_field(entry, "number"))
     return str(_value(entry["number"], (*path, "number"), _text))
 
 
@@ -441,6 +462,19 @@ class OrdersDocument:
                 return evolve(self, text=with_fields(self.text, path, fields))
         raise ItemNotFound(f"order {self.orders[index].number!r} has no item {number!r}")
 
+    def with_new_items(self, number: str, items: Sequence[OrderItem]) -> OrdersDocument:
+        """Returns the document with items added to the pending order with this number, or to a new one at the end."""
+        entries = [_item_entry(item) for item in items]
+        index = next((index for index, order in enumerate(self.orders) if order.number == number), None)
+        text = self.text
+        if index is None:
+            order = {"number": number, "status": "pending_approval", "items": entries}
+            text = with_element(text, ("orders",), order)
+        else:
+            for entry in entries:
+                text = with_element(text, ("orders", index, "items"), entry)
+        return OrdersDocument.parse(self.mark + text.encode(), name="the orders file")
+
     def with_order(self, index: int, order: Order, fields: Mapping[str, Any]) -> OrdersDocument:
         """Returns the document with fields set in one order, which then parses as ``order``."""
         orders = (*self.orders[:index], order, *self.orders[index + 1 :])
@@ -451,6 +485,17 @@ def _looks_like_table(text: str) -> bool:
     """Whether the first line has columns."""
     line = text.lstrip().partition("\n")[0]
     return line[:1] not in ("{", "[") and any(separator in line for separator in ",;\t")
+
+
+def _item_entry(item: OrderItem) -> dict[str, Any]:
+    entry: dict[str, Any] = {"number": item.number}
+    if item.placements != DEFAULT_PLACEMENTS:
+        entry["placements"] = list(item.placements)
+    if item.quantity != 1:
+        entry["quantity"] = item.quantity
+    if not item.requires_artwork:
+        entry["requires_artwork"] = False
+    return entry
 
 
 def _load(text: str) -> Any:

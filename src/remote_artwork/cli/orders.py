@@ -1,0 +1,170 @@
+"""``remote-artwork orders``: create an orders file, add orders to it, and show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import remote_artwork as ra
+from remote_artwork.cli.options import with_verbose
+from remote_artwork.cli.output import finish
+from remote_artwork.clients.orders_csv import HEADER
+from remote_artwork.clients.orders_file import is_csv
+from remote_artwork.core.expected import needed_prints
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderState
+from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.core.text import escape_unprintable
+
+orders_app: typer.Typer = typer.Typer(
+    name="orders",
+    help="Create an orders file, add orders to it, and show them.",
+    no_args_is_help=True,
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The orders file. Its name ends in .json or .csv.")]
+
+
+@orders_app.command("new")
+@with_verbose
+def new_file(file: File) -> None:
+    """Create an orders file without orders. Overwrites nothing."""
+
+    def create() -> int:
+        require_suffix(file)
+        try:
+            with file.open("x", encoding="utf-8") as new:
+                new.write(HEADER if is_csv(file) else '{\n  "orders": []\n}\n')
+        except FileExistsError:
+            raise ra.ConfigurationError(f"{file} already exists; choose another name, or add orders to it") from None
+        except OSError as error:
+            raise ra.ConfigurationError(f"{file} cannot be created: {error.strerror}; choose another folder") from error
+        typer.echo(escape_unprintable(f"Created {file}. Next: remote-artwork orders add {file} NUMBER --item N"))
+        return 0
+
+    finish(create)
+
+
+@orders_app.command("add")
+@with_verbose
+def add_order(
+    file: File,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The order's number.")],
+    *,
+    item: Annotated[
+        list[str], typer.Option("--item", metavar="N", help="The number of an item. Can be given several times.")
+    ],
+    placement: Annotated[
+        list[str] | None,
+        typer.Option("--placement", metavar="NAME", help="A side that needs its own file. Can be given several times."),
+    ] = None,
+    quantity: Annotated[int, typer.Option("--quantity", min=1, metavar="N", help="How many of each item.")] = 1,
+    no_artwork: Annotated[bool, typer.Option("--no-artwork", help="These items need no print file.")] = False,
+) -> None:
+    """Add a pending order to an orders file, or items to a pending order that is already in it.
+
+    The options apply to all items of this command. For items that differ, run it again with the same NUMBER.
+    """
+
+    def add() -> int:
+        require_suffix(file)
+        placements = placement or DEFAULT_PLACEMENTS
+        items = [
+            ra.OrderItem(each, placements=placements, quantity=quantity, requires_artwork=not no_artwork)
+            for each in item
+        ]
+        try:
+            ra.OrdersFile(file).add(number, items)
+        except ra.NotPending as error:
+            raise ra.ConfigurationError(f"{error}; give the new order its own number") from error
+        counted = "1 item" if len(items) == 1 else f"{len(items)} items"
+        typer.echo(escape_unprintable(f"Added {counted} to order {number} in {file}."))
+        return 0
+
+    finish(add)
+
+
+@orders_app.command("show")
+@with_verbose
+def show_orders(
+    file: File,
+    *,
+    pattern: Annotated[
+        str, typer.Option("--pattern", metavar="PATTERN", help="The pattern of the file names, without extension.")
+    ] = DEFAULT_PATTERN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the orders as JSON, and nothing else.")] = False,
+) -> None:
+    """Show the orders of an orders file, and the names of the files that they need. Writes nothing."""
+
+    def show() -> int:
+        names_of = FilenamePattern(pattern)
+        orders = ra.OrdersFile(file).orders()
+        if as_json:
+            typer.echo(json.dumps([_to_dict(order, names_of) for order in orders], indent=2, ensure_ascii=False))
+            return 0
+        if orders:
+            Console().print(_table(orders, names_of))
+        else:
+            typer.echo("The file has no orders.")
+        if any(len(names) > len(set(names)) for names in (expected_names(order, names_of) for order in orders)):
+            typer.echo("Several files of one order would have the same name. Add [_{placement}] to the --pattern.")
+        if others := sum(order.state is OrderState.OTHER for order in orders):
+            typer.echo(
+                f"Orders whose status is a word of your own: {others}. Scans ignore them; "
+                "an order waits for its files with the status pending_approval or pending."
+            )
+        return 0
+
+    finish(show)
+
+
+def require_suffix(file: Path) -> None:
+    """Require a name that shows the format of the file.
+
+    Raises:
+        ConfigurationError: It has another ending.
+    """
+    if not is_csv(file) and file.suffix.lower() != ".json":
+        raise ra.ConfigurationError(f"{file}: the name of an orders file ends in .json or .csv; choose such a name")
+
+
+def expected_names(order: Order, pattern: FilenamePattern) -> list[str]:
+    """The names of the files that an order needs, without extension."""
+    names = []
+    for item, placement in needed_prints(order):
+        try:
+            names.append(pattern.render(order, item, placement))
+        except ValueError as error:
+            names.append(f"item {item.number}: no name is possible ({error})")
+    return names
+
+
+def _table(orders: Iterable[Order], pattern: FilenamePattern) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Order", "Status", "Items", "Files, without extension"):
+        table.add_column(heading, overflow="fold")
+    for order in orders:
+        cells = (
+            order.number,
+            str(order.state),
+            ", ".join(item.number for item in order.items),
+            ", ".join(expected_names(order, pattern)) or "none",
+        )
+        table.add_row(*(Text(escape_unprintable(cell)) for cell in cells))
+    return table
+
+
+def _to_dict(order: Order, pattern: FilenamePattern) -> dict[str, Any]:
+    return {
+        "number": order.number,
+        "id": order.id,
+        "state": str(order.state),
+        "items": [item.number for item in order.items],
+        "files": expected_names(order, pattern),
+    }

@@ -1,0 +1,99 @@
+"""``remote-artwork orders``: a person without code creates an orders file, fills it, and scans with it."""
+
+import json
+import logging
+
+import pytest
+from typer.testing import CliRunner
+
+from command_line import tree
+from remote_artwork.cli.app import app
+from shop_files import OF, uploaded
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    logger = logging.getLogger("remote_artwork")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield tmp_path
+    logger.handlers[:], logger.level, logger.propagate = before[0], before[1], before[2]
+
+
+def run(*arguments, code=0):
+    ended = CliRunner().invoke(app, [str(each) for each in arguments])
+    assert ended.exit_code == code, ended.output
+    return ended.output.replace("\n", " ") if code else ended.output
+
+
+@pytest.mark.parametrize("file", ["orders.csv", "orders.json"])
+def test_from_nothing_to_a_fulfilled_order(home, file):
+    assert f"orders add {file} NUMBER --item N" in run("orders", "new", file)
+    assert "The file has no orders." in run("orders", "show", file)
+    assert "Added 1 item to order 1001" in run("orders", "add", file, "1001", "--item", "1")
+    both = ["--placement", "front", "--placement", "back", "--quantity", "3"]
+    assert "Added 2 items to order 1002" in run("orders", "add", file, "1002", "--item", "1", "--item", "2", *both)
+    run("orders", "add", file, "1002", "--item", "3", "--no-artwork")
+
+    pattern = "{order_number}_{order_item_number}[_{placement}]"
+    shown = run("orders", "show", file, "--pattern", pattern)
+    assert "1001   pending  1        1001_1" in shown
+    assert "1002_1_front, 1002_1_back, 1002_2_front, 1002_2_back" in shown
+    assert "Several files of one order would have the same name" in run("orders", "show", file)
+
+    (home / "artwork").mkdir()
+    uploaded(home / "artwork" / "1001_1.jpg", OF["jpg"])
+    where = [(home / "artwork").as_uri(), "--orders-file", file, "--pattern", pattern]
+    assert "with all their files: 1" in run("check", *where)
+    run("scan", *where)
+    [first, second] = json.loads(run("orders", "show", file, "--json"))
+    assert (first["state"], second["state"]) == ("fulfilled", "pending")
+    assert second["items"] == ["1", "2", "3"]
+    assert "1001_1.jpg" in (home / file).read_text()
+    assert "give the new order its own number" in run("orders", "add", file, "1001", "--item", "2", code=2)
+
+
+def test_a_name_that_a_shop_chose_is_pointed_out(home):
+    (home / "orders.csv").write_text("number,item,status\n1001,1,on_hold\n1002,1,pending\n")
+    shown = run("orders", "show", "orders.csv")
+    assert "Orders whose status is a word of your own: 1. Scans ignore them" in shown
+    (home / "orders.json").write_text('{"orders": []}')
+    message = run("check", "--orders-file", "orders.json")
+    assert "no order is pending; an order of the file is pending if its status is pending_approval" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (["new", "orders.txt"], "ends in .json or .csv"),
+        (["new", "here.csv"], "already exists; choose another name"),
+        (["new", "nowhere/orders.csv"], "choose another folder"),
+        (["add", "orders.txt", "1", "--item", "1"], "ends in .json or .csv"),
+        (["add", "nowhere.csv", "1", "--item", "1"], "give the path of a file with the orders"),
+        (["add", "here.csv", "1", "--item", "1"], "already has an item '1'"),
+        (["add", "here.csv", "2", "--item", " "], "must be text that is not empty"),
+        (["add", "here.csv", "2", "--item", "1", "--item", "1"], "'1'"),
+        (["add", "here.csv", "2"], "--item"),
+        (["add", "here.csv", "2", "--item", "1", "--quantity", "0"], "--quantity"),
+        (["add", "here.csv", "2", "--item", "1", "--placement", "a", "--placement", "a"], "placements"),
+        (["show", "nowhere.json"], "give the path of a file with the orders"),
+        (["show", "here.csv", "--pattern", "{order}"], "unknown variable {order}"),
+        (["show", "csv.json"], "looks like a CSV file; give it a name that ends in .csv"),
+        (["show", "list.json"], "the whole file is a list"),
+        (["show", "empty.json"], "is empty"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_changes_nothing(home, words, cure):
+    (home / "here.csv").write_text("number,item,status\n1,1,pending\n")
+    (home / "csv.json").write_text("number,item,status\n1,1,pending\n")
+    (home / "list.json").write_text("[]")
+    (home / "empty.json").write_text("")
+    before = tree(home)
+    assert cure in run("orders", *words, code=2)
+    assert tree(home) == before
+
+
+def test_an_item_without_a_possible_name(home):
+    (home / "orders.csv").write_text("number,item,status\n/../1,1,pending\n")
+    assert "no name is possible" in run("orders", "show", "orders.csv")
