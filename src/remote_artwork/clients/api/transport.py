@@ -232,13 +232,12 @@ class ShopApi:
         Raises:
             OutcomeUnknown: The mutation may have had its effect.
             Unavailable: The mutation was never sent.
-            RateLimited, AuthenticationFailed, ClientError: The shop refused, so there was no effect. Which error, is
-                decided by ``errors`` of this object, and ``ClientError`` for other codes.
+            RateLimited, AuthenticationFailed, ClientError: The shop refused, so there was no effect. ``errors`` of this
+                object decides which error a code becomes.
         """
         body = {"query": document, "variables": dict(variables or {})}
-        data: Mapping[str, Any] = self._change("POST", path, body, find_mutation_refusal, names_order=False).content[
-            "data"
-        ]
+        answer = self._change("POST", path, body, find_mutation_refusal, names_order=False)
+        data: Mapping[str, Any] = answer.content["data"]
         return data
 
     # --- JSON-RPC ---
@@ -279,9 +278,8 @@ class ShopApi:
             Unavailable: The call was never sent.
             RateLimited, AuthenticationFailed, ClientError: The shop refused, so there was no effect.
         """
-        return self._change("POST", path, self._rpc_body(method, params), find_rpc_refusal, names_order=False).content[
-            "result"
-        ]
+        answer = self._change("POST", path, self._rpc_body(method, params), find_rpc_refusal, names_order=False)
+        return answer.content["result"]
 
     # --- One request ---
 
