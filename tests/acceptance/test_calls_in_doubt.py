@@ -140,6 +140,33 @@ def test_a_new_approval_waits_until_the_call_of_the_old_one_is_resolved(root, re
     assert statuses(case.scan()) == ["fulfilled"]
 
 
+@pytest.mark.parametrize("recovery", [ra.Recovery.IDEMPOTENT, ra.Recovery.QUERYABLE], ids=str)
+def test_a_call_is_not_repeated_while_that_of_another_approval_is_in_doubt(root, recovery):
+    case, faults = Case(root, recovery, order=ra.Order("1001", [ra.OrderItem("1")], approval="a")), Faults()
+
+    def approved_again_and_sent_by_another_scan() -> None:
+        case.edit(approval="b")
+        assert statuses(case.scan()) == ["uncertain"]
+
+    for _ in range(2):
+        case.shop.fail_next("fulfill", LOST)
+    faults.intercept("client.get_order", approved_again_and_sent_by_another_scan, number=2, moment="after")
+    assert statuses(case.scan(faults)) == ["uncertain"]
+    assert case.states == {"a": "fulfill_intent", "b": "fulfill_intent"}
+    calls = len(case.shop.calls("fulfill"))
+    for _ in range(2):
+        items = case.scan()
+        assert statuses(items) == ["uncertain", "uncertain"]
+        assert {item.code for item in items} >= {"earlier_approval_unresolved"}
+    assert len(case.shop.calls("fulfill")) == calls
+    lease = claim_one(
+        case.ledger, OrderKey("default", "1001", "a"), order_number="1001", owner="ann", lease_for=timedelta(minutes=1)
+    )
+    advance_one(case.ledger, lease, [OrderStep(before=lease.record.state, after=FulfillState.OPEN)], release=True)
+    assert statuses(case.scan()) == ["fulfilled"]
+    assert list(case.shop.effects.values()) == [1]
+
+
 @pytest.mark.parametrize("recovery", list(ra.Recovery), ids=str)
 def test_a_call_in_doubt_is_reported_also_when_nothing_of_the_order_needs_artwork_any_more(root, recovery):
     case = Case(root, recovery)

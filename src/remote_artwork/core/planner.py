@@ -124,6 +124,7 @@ class OrderPlan:
         record: Its ledger row; None if there is none.
         attach_at_once: Whether each item is attached as soon as it is checked.
         held: Whether nothing may be sent for it, because it is not known whether its number is unique.
+        other_approval_in_doubt: Whether the outcome of a ``fulfill`` call for another approval of it is unknown.
         is_stale_fulfillment: Whether the shop lists it as pending long after the ledger recorded its receipt.
         used_by: As in ``Planner``.
     """
@@ -134,6 +135,7 @@ class OrderPlan:
     record: OrderRecord | None
     attach_at_once: bool = False
     held: bool = False
+    other_approval_in_doubt: bool = False
     is_stale_fulfillment: bool = False
     used_by: Mapping[str, Sequence[OrderRecord]] = field(default=NOTHING, repr=False)
 
@@ -216,6 +218,11 @@ class OrderPlan:
             for planned in self.items
         )
         return evolve(self, items=items, held=True)
+
+    def wait_for_other_approval(self) -> OrderPlan:
+        """The plan of an order while the outcome of a ``fulfill`` call for another approval of it is unknown."""
+        waiting = self.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
+        return evolve(waiting, other_approval_in_doubt=True)
 
     def with_status(self, status: ItemStatus, because: Reason) -> OrderPlan:
         """The plan if the files or the ledger could not be read: items get this status unless the ledger decides it."""

@@ -98,7 +98,7 @@ PLANNING = {
     ),
     "duplicate_id": "the shop lists the order id {order_id} twice, with different contents; correct it in the shop",
     "earlier_approval_unresolved": (
-        "a fulfill call for an earlier approval of this order has an unknown outcome; that call is resolved first"
+        "a fulfill call for another approval of this order has an unknown outcome; that call is resolved first"
     ),
     "storage_not_read": "the storage could not be read, so it is not known whether the file exists: {error}",
     "ledger_not_read": "the ledger could not be read, so nothing was sent: {error}",

@@ -119,6 +119,7 @@ def resolve_unknown_call(  # noqa: C901, PLR0911 - each case returns its decisio
     recovery: Recovery,
     call_limit: timedelta,
     listed: bool,
+    other_approval_in_doubt: bool = False,
     same_files: bool | None = None,
 ) -> Decision:
     """What to do about an order whose earlier ``fulfill`` call has no recorded outcome.
@@ -129,6 +130,7 @@ def resolve_unknown_call(  # noqa: C901, PLR0911 - each case returns its decisio
         recovery: What the client promises about a repeated call.
         call_limit: The longest a call may be in flight, where the row does not say it.
         listed: Whether the shop's list of pending orders included the order in this scan.
+        other_approval_in_doubt: Whether the outcome of a call for another approval of the order is unknown.
         same_files: Whether the files are those of the earlier call; None when that was not read yet.
     """
     promised = record.call_limit or call_limit
@@ -150,6 +152,8 @@ def resolve_unknown_call(  # noqa: C901, PLR0911 - each case returns its decisio
             return Decision(Action.WAIT, reason("not_listed_in_doubt"))
         if recovery is not Recovery.IDEMPOTENT and in_flight:
             return still_running
+        if other_approval_in_doubt:
+            return Decision(Action.WAIT, reason("earlier_approval_unresolved"))
         return _resend(recovery, same_files=same_files)
     if in_flight:
         return still_running

@@ -62,6 +62,7 @@ class UnknownCallResolver:
             recovery=self.services.client.recovery,
             call_limit=self.services.client.call_limit,
             listed=self.session.plan.order.state is OrderState.PENDING,
+            other_approval_in_doubt=self.session.plan.other_approval_in_doubt,
             same_files=same_files,
         )
 

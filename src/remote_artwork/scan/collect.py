@@ -259,7 +259,7 @@ class Collector:
             elif failure is not None:
                 plan = plan.with_status(failure.status, failure.because)
             elif order.id in unresolved_ids:
-                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))
+                plan = plan.wait_for_other_approval()
             elif hold := pending.hold_for(order, planner.expected.basenames_of(order), self.pattern):
                 plan = plan.hold(hold)
             plans.append(plan)

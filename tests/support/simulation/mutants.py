@@ -225,7 +225,7 @@ MUTANTS = (
     Mutant(
         "reads no order while its earlier approval is unresolved",
         "scan.collect",
-        '            elif order.id in unresolved_ids:\n                plan = plan.with_status(ItemStatus.SETTLING, reason("earlier_approval_unresolved"))\n',
+        "            elif order.id in unresolved_ids:\n                plan = plan.wait_for_other_approval()\n",
         "",
         given={"profile": LATE_CALLS, "actions": (People.approve_again,) * 3, "pace": 10.0},
     ),
