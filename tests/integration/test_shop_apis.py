@@ -524,6 +524,15 @@ class TestOrderDesk:
         assert set(statuses(scanner.scan()).values()) == {"uncertain"}
         assert order_desk.effects[order_id] == 1
 
+    def test_a_released_order_that_is_moved_back_is_not_released_again(self, order_desk, files, scanner_of):
+        order_id = order_desk.add("1001", "11")
+        upload(files, "1001_11.pdf")
+        scanner = scanner_of(hub_client(order_desk))
+        scanner.scan()
+        order_desk.orders[order_id]["folder_id"] = order_desk.PENDING
+        assert [item.code for item in scanner.scan().items] == ["pending_after_receipt"]
+        assert order_desk.effects[order_id] == 1
+
     def test_a_refused_request_waits_as_long_as_x_retry_after_says(self, order_desk):
         order_desk.add("1001", "11")
         order_desk.tokens = 0.0
@@ -647,6 +656,32 @@ class TestGooten:
         ids = [gooten.add(str(number), "1") for number in range(250)]
         ids += [gooten.add(str(number), "1", status="Delivered") for number in range(250, 300)]
         assert {order.id for order in hub_client(gooten).pending_orders()} == set(ids[:250])
+
+    def test_orders_that_are_added_during_the_search_hide_no_other(self, gooten, monkeypatch):
+        monkeypatch.setattr("remote_artwork.clients.gooten.PAGE_SIZE", 10)
+        ids = [gooten.add(str(number), "1") for number in range(35)]
+        search, numbers = gooten._search, iter(range(2001, 2013))
+
+        def growing(query):
+            page = search(query)
+            for number in itertools.islice(numbers, 4):
+                gooten.add(str(number), "1")
+            return page
+
+        gooten._search = growing
+        listed = [order.id for order in hub_client(gooten).pending_orders()]
+        assert set(ids) <= set(listed)
+        assert len(listed) == len(set(listed))
+
+    def test_an_item_that_gooten_keeps_waiting_does_not_send_its_order_twice(self, gooten, files, scanner_of):
+        order_id = gooten.add("1001", "1", "2")
+        upload(files, "1001_1.pdf")
+        client = hub_client(gooten, placements=lambda item: ["default"] if item["SourceId"] == "1" else [])
+        scanner = scanner_of(client)
+        assert statuses(scanner.scan()) == {("1001", "1"): "fulfilled", ("1001", "2"): "not_required"}
+        assert order_id in gooten.pending_ids()
+        scanner.scan()
+        assert gooten.effects[order_id] == 1
 
     def test_a_search_of_one_page_is_one_request_for_the_orders_of_the_last_days(self, gooten):
         gooten.add("1001", "1")
