@@ -226,3 +226,60 @@ class TestCheckWithOrders:
     def test_a_timeout_is_validated_without_a_url_too(self, shop):
         ended = run("check", "--orders-file", shop.orders, "--call-timeout", "0")
         assert (ended.exit_code, "--call-timeout 0: write a number of seconds" in ended.output) == (2, True)
+
+
+class TestNamedOrders:
+    SHOP = """
+import remote_artwork as ra
+from remote_artwork.testing import FakeShop
+
+class Once(FakeShop):
+    reads = 0
+    def pending_orders(self):
+        self.reads += 1
+        if self.reads > 1:
+            raise ValueError("the second time")
+        return super().pending_orders()
+
+def make():
+    return FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+
+def once():
+    return Once([ra.Order("1001", [ra.OrderItem("1")])])
+
+def done():
+    return FakeShop([])
+"""
+
+    @pytest.mark.parametrize(
+        ("number", "said"),
+        [
+            ("1010", "No pending order has the number 1010; did you mean 1001?"),
+            ("#1001", "No pending order has the number #1001; did you mean 1001?"),
+            ("x", "No pending order has the number x; check the number, and the order in the shop"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["plan", "scan"])
+    def test_an_unknown_number_is_named(self, shop, command, number, said):
+        ended = run(command, *shop.place, "--order", number, "--order", number)
+        assert ended.exit_code == 2
+        assert ended.output.replace("\n", "").count(said) == 1
+        ended = run(command, *shop.place, "--order", number, "--json")
+        assert (json.loads(ended.stdout)["items"], ended.exit_code) == ([], 2)
+
+    def test_an_order_that_is_done_is_no_mistake(self, shop):
+        assert run("scan", *shop.place, "--order", "1001").exit_code == 0
+        ended = run("scan", *shop.place, "--order", "1001")
+        assert ended.exit_code == 0
+        assert "Order 1001 is not pending: its state in the orders file is fulfilled." in ended.output
+
+    def test_with_a_client_the_ledger_is_asked(self, shop, monkeypatch):
+        (shop.home / "named_shop.py").write_text(self.SHOP)
+        monkeypatch.syspath_prepend(str(shop.home))
+        where = [shop.artwork.as_uri(), "--ledger", f"sqlite:///{shop.home}/l.db", "--client"]
+        assert run("scan", *where, "named_shop:make").exit_code == 0
+        ended = run("scan", *where, "named_shop:done", "--order", "1001")
+        assert (ended.exit_code, "its state in the ledger is fulfilled" in ended.output) == (0, True)
+        ended = run("plan", *where, "named_shop:once", "--order", "1009")
+        assert ended.exit_code == 0
+        assert "No pending order" not in ended.output

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import Annotated
 import typer
 from attrs import evolve
 from rich.console import Console
+from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.cli.check import run_check
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.ledger import ledger_app
+from remote_artwork.cli.named_orders import find_not_pending
 from remote_artwork.cli.options import (
     LOCATION_OPTIONS,
     Options,
@@ -134,7 +136,7 @@ def plan(
 ) -> int:
     """Show what a scan would do (a dry run). Writes nothing except the report that you ask for."""
     run = partial(ra.Scanner.plan, verify=verify, sweep=sweep, orders=order or None)
-    return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
+    return finish(lambda: _run_scan(options, run, orders=order or (), as_json=as_json, page=page))
 
 
 @app.command()
@@ -153,7 +155,7 @@ def scan(
     stop = threading.Event()
     run = partial(ra.Scanner.scan, sweep=sweep, orders=order or None, limit=limit, stop=stop)
     with sigterm_sets(stop):
-        return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
+        return finish(lambda: _run_scan(options, run, orders=order or (), as_json=as_json, page=page))
 
 
 @app.command()
@@ -266,8 +268,18 @@ def _ctrl_c_sets(stop: threading.Event) -> threading.Event:
     return interrupted
 
 
-def _run_scan(options: Options, run: Callable[[ra.Scanner], ra.ScanReport], *, as_json: bool, page: Path | None) -> int:
-    """Run one scan or dry run, print its report, and write the contact sheet."""
+def _run_scan(
+    options: Options,
+    run: Callable[[ra.Scanner], ra.ScanReport],
+    *,
+    orders: Sequence[str],
+    as_json: bool,
+    page: Path | None,
+) -> int:
+    """Run one scan or dry run, print its report, and write the contact sheet.
+
+    An order that was named and that nobody knows is a wrong option.
+    """
     if page is not None:
         require_writable(page)
     with ExitStack() as stack:
@@ -278,7 +290,10 @@ def _run_scan(options: Options, run: Callable[[ra.Scanner], ra.ScanReport], *, a
     _print_report(report, Console(), as_json=as_json, indent=2)
     if page is not None:
         report.to_html(page, storage=scanner.storage)
-    return report.exit_code
+    not_pending = find_not_pending(scanner, report, orders)
+    for each in not_pending:
+        errors.print(Text(each.message), soft_wrap=True)
+    return ExitCode(max(report.exit_code, *(each.exit_code for each in not_pending), ExitCode.SUCCESS))
 
 
 def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
