@@ -8,6 +8,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -115,6 +116,7 @@ def file_key(name: str) -> str:
     return folded.encode("utf-8", "backslashreplace").decode()
 
 
+@lru_cache(maxsize=1024)
 def path_key(path: str) -> str:
     """A digest of the path of a file in its storage, from the bucket or the root on, in any spelling.
 
@@ -184,7 +186,9 @@ class FileRecord:
         """
         if self.version_id and file.version_id and self.version_id != file.version_id:
             return False
-        return (self.size, self.etag) == (file.size, file.etag) and not lookup_keys(self).isdisjoint(lookup_keys(file))
+        if (self.size, self.etag) != (file.size, file.etag):
+            return False
+        return self.name == file.name or not lookup_keys(self).isdisjoint(lookup_keys(file))
 
 
 @frozen(kw_only=True)

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from remote_artwork.core.text import redact_signatures
 
@@ -722,7 +722,7 @@ class Reason:
 
     def with_text(self, convert: Any) -> Reason:
         """The reason with ``convert`` applied to every text in its details."""
-        return evolve(self, details={name: _converted(value, convert) for name, value in self.details.items()})
+        return Reason(self.code, {name: _converted(value, convert) for name, value in self.details.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""

@@ -1,7 +1,7 @@
 """The statements of claims, writes and lookups, in the SQL of each database.
 
 They are text, so no call has to build or compile them. PostgreSQL writes all orders of a call by one statement for each
-table. SQLite runs a short statement for each row, which costs little in the same process.
+table. SQLite runs a short statement for each row that it writes, which costs little in the same process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from attrs import frozen
@@ -41,6 +42,9 @@ from remote_artwork.ledgers.rows import (
 )
 
 # ruff: noqa: S608 - a statement contains only constants of this package; every value is a parameter
+
+_MOST_KEYS = 100
+"""Keys of orders in one statement of SQLite, whose older releases allow 999 parameters."""
 
 
 @frozen(kw_only=True)
@@ -250,7 +254,8 @@ class SqliteStatements(Statements):
             "epoch = epoch + 1, version = version + 1 "
             f"WHERE lease_owner IS NULL OR lease_until <= {self.now} OR lease_owner = excluded.lease_owner"
         )
-        self._read = f"{self._select(f'{_ORDER} AS o')} WHERE {_join(KEY, 'o.{} = ?', ' AND ')}"
+        same_key = " AND ".join(f"o.{name} = k.column{number}" for number, name in enumerate(KEY, 1))
+        self._read = self._select(f"(VALUES {{}}) AS k CROSS JOIN {_ORDER} AS o ON {same_key}")
         self._update = (
             f"UPDATE {_ORDER} SET {_join(_UPDATED, '{} = ?')}, lease_owner = ?, lease_until = {self.now} + ?, "
             f"updated_at = CASE WHEN ? THEN {self.now} ELSE updated_at END, "
@@ -282,11 +287,12 @@ class SqliteStatements(Statements):
 
     def read(self, connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, OrderRow]:
         """See ``Statements.read``."""
-        found = {}
-        for key in keys:
-            selected = _fetch_all(connection.exec_driver_sql(self._read, _parts(key)))
-            found.update({row.record.key: row for row in read_rows(selected)})
-        return found
+        selected: list[tuple[Any, ...]] = []
+        for start in range(0, len(keys), _MOST_KEYS):
+            some = keys[start : start + _MOST_KEYS]
+            query = self._read.format(_join(("?, ?, ?",) * len(some), "({})"))
+            selected += _fetch_all(connection.exec_driver_sql(query, tuple(chain.from_iterable(map(_parts, some)))))
+        return {row.record.key: row for row in read_rows(selected)}
 
     def update(self, connection: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
         """See ``Statements.update``."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from remote_artwork.client import advance_one
-from remote_artwork.core.lifecycle import FulfillState, OrderKey
+from remote_artwork.core.lifecycle import FulfillState, Lease, OrderClaim, OrderKey
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing.ledger import FULFILLED, HOUR, INTEND, KEY, SELECT, claim, forget, fulfill, ids
 
@@ -40,6 +40,14 @@ def test_an_order_needs_few_statements(ledger: SqlLedger, statements: list[str])
     statements.clear()
     advance_one(ledger, lease, [SELECT], release=True)
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "UPDATE", "INSERT"]
+
+
+def test_claimed_orders_are_read_by_one_statement_for_a_hundred(ledger: SqlLedger, statements: list[str]):
+    keys = [OrderKey("acme", f"many-{number:03}") for number in range(101)]
+    claims = [OrderClaim(key=key, order_number="1001") for key in keys]
+    leases = ledger.claim(claims, owner="scanner", lease_for=HOUR)
+    assert [lease.record.key for lease in leases if isinstance(lease, Lease)] == keys
+    assert sum(statement.startswith("SELECT") for statement in statements) == 2
 
 
 def test_the_files_of_a_call_are_recorded_by_one_more_statement(ledger: SqlLedger, statements: list[str]):

@@ -225,7 +225,8 @@ class Backend:
             version_id=None if self._fs.anon else headers.get("x-amz-version-id"),
             last_modified=headers.get("last-modified"),
         )
-        return evolve(file, available_until=_available_until(file, headers))
+        until = _available_until(file, headers)
+        return file if until is None else evolve(file, available_until=until)
 
     def url(self, file: StoredFile, expires_in: timedelta) -> tuple[str, datetime | None]:
         """A URL signed with the location's keys; unsigned, and without the version, for a public bucket."""
