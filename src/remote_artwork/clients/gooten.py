@@ -67,7 +67,8 @@ class GootenClient:
     """The orders of one Gooten account that wait for personalized artwork.
 
     The order number is Gooten's ``SourceId``. The item number is the ``SourceId`` of the item, or its ``OrderItemId``
-    if it has none. A placement other than ``default`` is a ``SpaceId`` of the product.
+    if it has none. A placement other than ``default`` is a ``SpaceId`` of the product. The field names of the PUT are
+    not verified against the live API: release one test order first.
 
     Args:
         recipe_id: The RecipeID of the account. Never shown.
