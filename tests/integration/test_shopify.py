@@ -2,17 +2,25 @@
 
 import traceback
 import uuid
+from functools import partial
 
 import fsspec
 import pytest
 
 import remote_artwork as ra
+from api_scenarios import ends_fulfilled_once, scenarios
 from remote_artwork.clients import ShopifyClient
 from remote_artwork.clients.shopify import HANDLE, LINES, LIST_SIZE, MOST_METAFIELDS
-from remote_artwork.testing.scenario import PDF, Scenario, example_artwork, upload
+from remote_artwork.testing.scenario import PDF, example_artwork
 from shopify_server import INTERNAL_ERROR, MOST_POINTS, THROTTLED, UNAUTHORIZED, ShopifyApi
 
 NO_WAIT = ra.RetryPolicy(first_wait=0.0, sleep=lambda _seconds: None)
+
+
+THROTTLE_STATUS = {"maximumAvailable": 2000, "currentlyAvailable": 99, "restoreRate": 1000}
+COST = {"requestedQueryCost": 109, "actualQueryCost": None, "throttleStatus": THROTTLE_STATUS}
+THROTTLED_BRIEFLY = (200, {"errors": [THROTTLED], "extensions": {"cost": COST}}, {})
+"""The points come back within 10 milliseconds."""
 
 
 @pytest.fixture
@@ -41,17 +49,11 @@ def scanner(client, folder):
 
 
 @pytest.fixture
-def scenario(api, folder):
+def scenario(api):
     """A function that returns a scenario with one order and a client of the shop."""
-
-    def make(keys=ShopifyApi.TOKEN):
-        api.add("1001", "11", "12")
-        client = ShopifyClient(api.url, keys, retry=NO_WAIT)
-        [order] = client.pending_orders()
-        upload(*folder, order)
-        return Scenario(client, order, ra.ArtworkStorage(*folder), api.confirmed, read_names=api.names)
-
-    return make
+    api.add("1001", "11", "12")
+    with scenarios(api, partial(ShopifyClient, api.url, retry=NO_WAIT)) as make:
+        yield make
 
 
 def put(folder, *names):
@@ -70,12 +72,6 @@ def statuses(report):
 
 def ids(orders):
     return {order.id for order in orders}
-
-
-def ends_fulfilled_once(scenario):
-    scenario.scan_until_settled()
-    assert scenario.client.get_order(scenario.order.id).state is ra.OrderState.FULFILLED
-    assert scenario.times_fulfilled() == 1
 
 
 # --- Orders ---
@@ -210,7 +206,7 @@ def test_parts_that_a_shop_gives_one_number_are_a_conflict(api, folder):
 
 
 def test_a_fulfillment_order_that_is_held_again_is_not_sent_again(api, scenario):
-    scenario = scenario()
+    scenario = scenario(keys=api.TOKEN)
     assert scenario.scan() == {"fulfilled"}
     api.hold(scenario.order.id, HANDLE)
     scenario.scan_later()
@@ -219,7 +215,7 @@ def test_a_fulfillment_order_that_is_held_again_is_not_sent_again(api, scenario)
 
 
 def test_a_lost_answer_is_resolved_although_others_still_hold_the_fulfillment_order(api, scenario):
-    scenario = scenario()
+    scenario = scenario(keys=api.TOKEN)
     api.hold(scenario.order.id, "fraud-check")
     api.fail("cut after")
     assert scenario.scan() == {"uncertain"}
@@ -228,7 +224,7 @@ def test_a_lost_answer_is_resolved_although_others_still_hold_the_fulfillment_or
 
 
 def test_a_hold_that_a_person_releases_is_not_released_again(api, scenario):
-    scenario = scenario()
+    scenario = scenario(keys=api.TOKEN)
     api.fail("cut before")
     assert scenario.scan() == {"uncertain"}
     api.release(scenario.order.id)
@@ -298,7 +294,7 @@ def test_the_files_of_a_long_order_are_attached_by_several_mutations(api, client
 @pytest.mark.parametrize(("after", "error"), [(0, ra.RateLimited), (1, ra.OutcomeUnknown)])
 def test_an_order_of_which_a_part_has_its_files_is_attached_again(api, client, long_order, after, error):
     artworks = {item.number: files_of(long_order, item) for item in long_order.items}
-    api.fail((200, {"errors": [THROTTLED]}, {"Retry-After": "0"}), on="attach", after=after)
+    api.fail(THROTTLED_BRIEFLY, on="attach", after=after)
     with pytest.raises(error):
         client.attach_order(long_order, artworks, idempotency_key="key")
     client.attach_order(long_order, artworks, idempotency_key="key")
@@ -320,7 +316,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("fault", ERRORS.values(), ids=ERRORS)
 def test_any_single_request_may_fail_with_an_error_in_its_answer(api, scenario, fault):
-    scenario = scenario()
+    scenario = scenario(keys=api.TOKEN)
     put_back, begun = api.putting_back(scenario.client), len(api.requests)
     assert scenario.scan() == {"fulfilled"}
     requests = len(api.requests) - begun - 1  # the last one reads the order, to compare its artwork
@@ -336,7 +332,7 @@ def test_any_single_request_may_fail_with_an_error_in_its_answer(api, scenario, 
 
 
 def test_a_token_may_expire_at_any_request(api, scenario):
-    scenario = scenario(api.KEYS)
+    scenario = scenario(keys=api.KEYS)
     put_back = api.putting_back(scenario.client)
     for requests in range(1, 8):
         scenario.restart(put_back())
@@ -393,17 +389,26 @@ def test_a_list_waits_for_as_many_points_as_it_needs(api):
 
 def test_a_call_that_is_throttled_is_not_waited_for_and_says_how_long(api, client):
     order = client.get_order(api.add("1001", "11"))
-    api.limit_points(200, per_second=10)
+    api.limit_points(100, per_second=10)
     with pytest.raises(ra.RateLimited) as refusal:
         client.get_order(order.id)
-    assert refusal.value.retry_after == pytest.approx((max(api.costs) - 200) / 10)
+    assert refusal.value.retry_after == pytest.approx((max(api.costs) - 100) / 10)
 
 
 def test_an_order_whose_release_is_throttled_is_sent_once(api, scenario):
-    scenario = scenario()
-    api.fail((200, {"errors": [THROTTLED]}, {"Retry-After": "0"}), 2)
+    scenario = scenario(keys=api.TOKEN)
+    api.fail(THROTTLED_BRIEFLY, 2)
     scenario.scan()
     ends_fulfilled_once(scenario)
+
+
+def test_orders_that_are_sent_at_once_are_each_sent_once_although_calls_are_throttled(api, scanner, folder):
+    orders = [api.add(str(number), "1", "2") for number in range(1001, 1021)]
+    put(folder, *(f"{number}_{line}.pdf" for number in range(1001, 1021) for line in (1, 2)))
+    for number in (20, 60):
+        api.fail(THROTTLED_BRIEFLY, on="any", after=number)
+    assert set(statuses(scanner.scan()).values()) == {"fulfilled"}
+    assert api.effects == dict.fromkeys(orders, 1)
 
 
 def test_a_query_that_names_an_unknown_field_is_refused_by_the_test_server(api):

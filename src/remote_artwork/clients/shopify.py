@@ -50,7 +50,7 @@ PATH = "/admin/api/2026-10/graphql.json"
 HANDLE = "remote-artwork"
 """The handle of the hold that the app applies to a fulfillment order that waits for artwork."""
 LIST_SIZE: Mapping[str, int] = {"first": 20, "lines": 10}  # in one page; a query may cost at most 1,000 points
-LINES = 100  # in one page of one fulfillment order
+LINES = 50  # in one page of one fulfillment order
 MOST_METAFIELDS = 25  # in one mutation
 
 _ERRORS = {
