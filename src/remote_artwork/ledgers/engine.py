@@ -99,7 +99,12 @@ def _with_password_in_its_place(url: URL) -> URL:
 def _sqlite_url(path: Path) -> URL:
     if _STARTS_LIKE_URL.match(str(path)):
         raise InvalidLedger(f"the ledger is another URL instead of a file; give that URL as text; {_EXAMPLES}")
-    return URL.create("sqlite", database=str(path.absolute()))
+    file = str(path.absolute())
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        raise InvalidLedger("the path of the ledger is not valid UTF-8; rename its file or folder") from None
+    return URL.create("sqlite", database=file)
 
 
 def _sqlite_path(rest: str) -> Path:

@@ -169,3 +169,9 @@ def test_an_order_that_sqlite_cannot_store_is_reported_as_one_order(tmp_path: Pa
         with pytest.raises(OrderNotStored, match="cannot store this order"):
             claim(ledger, OrderKey("acme", "x" * 6_000))
         claim(ledger, OrderKey("acme", "order-2"))
+
+
+@pytest.mark.parametrize("address", [Path("ledger-\udcff.db"), "sqlite:///ledger-\udcff.db"])
+def test_a_path_that_is_not_utf_8_is_refused(address):
+    with pytest.raises(InvalidLedger, match="not valid UTF-8; rename its file or folder"):
+        parse_ledger_url(address)
