@@ -5,7 +5,7 @@ import io
 
 import pytest
 from attrs import define
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remote_artwork.errors import StorageMisbehaved
@@ -13,6 +13,7 @@ from remote_artwork.http import MAX_RESPONSE_BYTES
 from remote_artwork.http_messages import ResponseCutShort, ResponseReader, request_bytes
 
 OK = b"HTTP/1.1 200 OK\r\n"
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 
 
 @define
@@ -63,6 +64,7 @@ class _Socket:
         return io.BytesIO(self._content)
 
 
+@patient
 @given(answers(), st.integers(1, 30))
 def test_a_response_is_read_as_by_the_standard_library_however_it_arrives(answer, size):
     content, body = answer
@@ -75,6 +77,7 @@ def test_a_response_is_read_as_by_the_standard_library_however_it_arrives(answer
     assert ends_connection == expected.will_close
 
 
+@patient
 @given(answers(), st.data())
 def test_a_response_that_ends_early_is_never_taken_for_a_whole_one(answer, data):
     content, body = answer
