@@ -157,7 +157,7 @@ class _Connection:
     def exchange(self, method: str, request: bytes, deadline: float) -> Response:
         """Send a request with this method, and return the response."""
         self._deadline = deadline
-        self.raw.settimeout(_time_left(deadline, self.read_timeout))
+        self._limit_wait()
         self.raw.sendall(request)
         reader = ResponseReader(self)
         response = reader.read(method)
@@ -167,8 +167,14 @@ class _Connection:
 
     def receive(self) -> bytes:
         """See ``Source``."""
-        self.raw.settimeout(_time_left(self._deadline, self.read_timeout))
+        self._limit_wait()
         return self.raw.recv(_BUFFER)
+
+    def _limit_wait(self) -> None:
+        """Let the next wait end in time. Setting the time is a call of the system, so it is not set twice."""
+        seconds = _time_left(self._deadline, self.read_timeout)
+        if self.raw.gettimeout() != seconds:
+            self.raw.settimeout(seconds)
 
 
 def _is_readable(connected: socket.socket) -> bool:

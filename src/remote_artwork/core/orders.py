@@ -8,10 +8,11 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import Attribute, field, frozen
 
 from remote_artwork.errors import InvalidOrder
 
@@ -166,9 +167,16 @@ def _with_positions(items: Any) -> tuple[OrderItem, ...]:
     if listed is None or not all(isinstance(item, OrderItem) for item in listed):
         raise InvalidOrder(f"Order.items must be a list of OrderItem, not {items!r}")
     return tuple(
-        item if item.position is not None else evolve(item, position=position)
+        item if item.position is not None else _at_position(item, position)
         for position, item in enumerate(listed, start=1)
     )
+
+
+def _at_position(item: OrderItem, position: int) -> OrderItem:
+    """A copy, which is not validated again, because a shop may list many thousands."""
+    placed = copy(item)
+    object.__setattr__(placed, "position", position)
+    return placed
 
 
 def _as_state(value: Any) -> OrderState:

@@ -390,7 +390,7 @@ class ArtworkStorage:
         if self._pid != os.getpid():
             self._connect_again()
         backend = self._region_resolver
-        if backend is None:
+        if backend is None or not backend.needs_region():
             return
         with self._region_lock:
             if backend.needs_region():

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from attrs import define, field, frozen
 from botocore.exceptions import ClientError
@@ -66,7 +66,8 @@ class _Address:
     def target(self, key: str | None, query: Mapping[str, str]) -> str:
         """Path and query of a request for a key; for the bucket itself if there is none."""
         path = self.keys.rstrip("/") or "/" if key is None else self.keys + quote(key, safe="/~")
-        return f"{path}?{urlencode(query, quote_via=quote, safe='-_.~')}" if query else path
+        pairs = [f"{name}={quote(value, safe='-_.~')}" for name, value in query.items()]
+        return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
 @define

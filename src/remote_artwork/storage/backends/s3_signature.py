@@ -75,17 +75,14 @@ class Signer:
         """
         time = _time(now)
         path, _, query = target.partition("?")
-        parameters = {
-            "X-Amz-Algorithm": ALGORITHM,
-            "X-Amz-Credential": f"{keys.access_key}/{self._scope(time)}",
-            "X-Amz-Date": time,
-            "X-Amz-Expires": str(seconds),
-            "X-Amz-SignedHeaders": "host",
-        }
+        credential = quote(f"{keys.access_key}/{self._scope(time)}", safe="-_.~")
+        signed_by = (
+            f"X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date={time}&X-Amz-Expires={seconds}"
+            "&X-Amz-SignedHeaders=host"
+        )
         if keys.token is not None:
-            parameters["X-Amz-Security-Token"] = keys.token
-        pairs = [f"{name}={quote(value, safe='-_.~')}" for name, value in parameters.items()]
-        query = "&".join([query, *pairs] if query else pairs)
+            signed_by += f"&X-Amz-Security-Token={quote(keys.token, safe='-_.~')}"
+        query = f"{query}&{signed_by}" if query else signed_by
         request = f"GET\n{path}\n{_sorted(query)}\nhost:{host}\n\nhost\n{_UNSIGNED_BODY}"
         return f"{query}&X-Amz-Signature={self._signature(keys.secret_key, time, request)}"
 
