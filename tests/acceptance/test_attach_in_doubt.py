@@ -8,7 +8,10 @@ from typer.testing import CliRunner
 
 import remote_artwork as ra
 from doubt import LOST, Case, statuses
+from reasons import because
 from remote_artwork.cli.app import app
+from remote_artwork.client import advance_one, claim_one
+from remote_artwork.core.lifecycle import steps_of_person
 from remote_artwork.core.report import ExitCode
 from remote_artwork.testing import FakeShop, Faults, Killed
 
@@ -221,3 +224,46 @@ def test_a_person_records_what_happened_before_any_scan_calls_it_uncertain(root,
     case.edit(state=ra.OrderState.PENDING)
     assert statuses(case.scan()) == ["fulfilled"]
     assert len(case.shop.effects) == (not fulfilled)
+
+
+def test_an_order_that_a_person_resolved_during_the_scan_is_left_alone(root):
+    case = stranded(root)
+    claim = case.ledger.claim
+
+    def resolved_just_before(orders, **options):
+        case.ledger.claim = claim
+        lease = claim_one(case.ledger, orders[0].key, order_number="1001", owner="ann", lease_for=timedelta(minutes=1))
+        why = because("resolved by a person")
+        steps = steps_of_person(lease.record, fulfilled=False, person="ann", because=why)
+        advance_one(case.ledger, lease, steps, release=True)
+        return claim(orders, **options)
+
+    case.ledger.claim = resolved_just_before
+    calls = len(case.shop.calls("get_order"))
+    assert {item.code for item in case.scan()} == {"attach_unresolved"}
+    assert len(case.shop.calls("get_order")) == calls
+    assert case.scan() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "state"),
+    [
+        ({"state": ra.OrderState.OTHER}, "uncertain", "not_pending_after_attach", "open"),
+        ({"state": ra.OrderState.CANCELLED}, "cancelled", "cancelled_not_fulfilled", "cancelled"),
+        ({"state": ra.OrderState.FULFILLED}, "uncertain", "fulfilled_after_attach", "uncertain"),
+    ],
+    ids=["being edited", "cancelled", "fulfilled by hand"],
+)
+@pytest.mark.parametrize("attaching", [ra.Attaching.SEPARATE, ra.Attaching.PER_ORDER], ids=str)
+def test_an_order_that_changes_between_the_list_and_the_repeated_call(root, attaching, change, status, code, state):
+    case, faults = Case(root), Faults()
+    case.shop.attaching = attaching
+    method = "attach_order" if attaching is ra.Attaching.PER_ORDER else "attach_artwork"
+    case.shop.fail_next(method, LOST)
+    assert statuses(case.scan()) == ["uncertain"]
+    faults.intercept("client.get_order", lambda: case.edit(**change))
+    [item] = case.scan(faults)
+    assert (item.status, item.code) == (status, code)
+    assert ("ledger resolve 1001" in item.reason) == (status == "uncertain")
+    assert case.states == {"": state}
+    assert len(case.shop.calls(method)) == 1
