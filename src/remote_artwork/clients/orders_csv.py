@@ -9,7 +9,6 @@ the rows of its order. If it sets a new column, the column is added at the end. 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -18,9 +17,9 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.clients.orders_json import Mistake, Path, missing_field, read_orders, similar_name
+from remote_artwork.clients.orders_json import Mistake, Path, decode, missing_field, read_orders, similar_name
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
-from remote_artwork.errors import InvalidOrdersFile, ItemNotFound, OrderGone
+from remote_artwork.errors import InvalidOrdersFile, ItemNotFound
 
 _ORDER_COLUMNS: Mapping[str, str] = {
     "number": "number",
@@ -101,12 +100,7 @@ class OrdersTable:
         Raises:
             InvalidOrdersFile: Names file, line and column.
         """
-        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-        try:
-            text = data[len(mark) :].decode()
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, len(mark) + error.start) + 1
-            raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as CSV in UTF-8") from error
+        mark, text = decode(data, name)
         if text.lstrip()[:1] in ("{", "["):
             raise InvalidOrdersFile(f"{name}: looks like JSON; give it a name that ends in .json")
         separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
@@ -129,17 +123,6 @@ class OrdersTable:
     def data(self) -> bytes:
         """The bytes of the file."""
         return self.mark + self.text.encode()
-
-    def index_of(self, order_id: str) -> int:
-        """The index of an order.
-
-        Raises:
-            OrderGone: No order has this id.
-        """
-        for index, order in enumerate(self.orders):
-            if order.id == order_id:
-                return index
-        raise OrderGone(f"no order has the id {order_id!r}")
 
     def with_item(self, index: int, number: str, fields: Mapping[str, Any]) -> OrdersTable:
         """Returns the table with ``artwork`` set in one item: the names and URLs of its files.

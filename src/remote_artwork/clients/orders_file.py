@@ -31,6 +31,7 @@ from remote_artwork.errors import (
     InvalidOrder,
     InvalidOrdersFile,
     NotPending,
+    OrderGone,
     OutcomeUnknown,
     Unavailable,
 )
@@ -96,7 +97,7 @@ class OrdersFile:
             OrderGone: The order is not in the file.
         """
         document = self._read(self.path)
-        return document.orders[document.index_of(order_id)]
+        return document.orders[_index_of(document, order_id)]
 
     def attach_artwork(
         self,
@@ -113,7 +114,7 @@ class OrdersFile:
         """
 
         def change(document: Document) -> Document:
-            index = document.index_of(order.id)
+            index = _index_of(document, order.id)
             _require_pending(document.orders[index])
             return document.with_item(index, item.number, {"artwork": _entries(artworks)})
 
@@ -129,7 +130,7 @@ class OrdersFile:
         receipt = f"file-{idempotency_key[:16]}"
 
         def change(document: Document) -> Document:
-            index = document.index_of(order.id)
+            index = _index_of(document, order.id)
             current = document.orders[index]
             if current.state is OrderState.FULFILLED:
                 if current.fulfillment_key == idempotency_key:
@@ -217,6 +218,13 @@ class OrdersFile:
 def is_csv(path: Path) -> bool:
     """Whether a file is a table, by its name."""
     return path.suffix.lower() == ".csv"
+
+
+def _index_of(document: Document, order_id: str) -> int:
+    for index, order in enumerate(document.orders):
+        if order.id == order_id:
+            return index
+    raise OrderGone(f"no order has the id {order_id!r}")
 
 
 def _require_pending(order: Order) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem, OrderState
-from remote_artwork.errors import InvalidOrder, InvalidOrdersFile, ItemNotFound, OrderGone
+from remote_artwork.errors import InvalidOrder, InvalidOrdersFile, ItemNotFound
 
 Path = tuple[str | int, ...]
 """The field names and list indexes that lead from the root to a value."""
@@ -391,6 +391,20 @@ _ITEM_FIELDS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def decode(data: bytes, name: str) -> tuple[bytes, str]:
+    """The byte order mark of a file, which may be empty, and its text.
+
+    Raises:
+        InvalidOrdersFile: It is not UTF-8. Names file and line.
+    """
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    try:
+        return mark, data[len(mark) :].decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, len(mark) + error.start) + 1
+        raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as UTF-8") from error
+
+
 @frozen(kw_only=True)
 class OrdersDocument:
     """The content of an orders file.
@@ -412,13 +426,9 @@ class OrdersDocument:
         Raises:
             InvalidOrdersFile: Names file, line and field.
         """
-        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+        mark, text = decode(data, name)
         try:
-            text = data[len(mark) :].decode()
             return cls(text=text, mark=mark, orders=read_orders(_load(text)))
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, len(mark) + error.start) + 1
-            raise InvalidOrdersFile(f"{name}, line {line}: is not UTF-8; save it as UTF-8") from error
         except json.JSONDecodeError as error:
             if _looks_like_table(text):
                 raise InvalidOrdersFile(f"{name}: looks like a CSV file; give it a name that ends in .csv") from error
@@ -438,17 +448,6 @@ class OrdersDocument:
     def data(self) -> bytes:
         """The bytes of the file."""
         return self.mark + self.text.encode()
-
-    def index_of(self, order_id: str) -> int:
-        """The index of an order.
-
-        Raises:
-            OrderGone: No order has this id.
-        """
-        for index, order in enumerate(self.orders):
-            if order.id == order_id:
-                return index
-        raise OrderGone(f"no order has the id {order_id!r}")
 
     def with_item(self, index: int, number: str, fields: Mapping[str, Any]) -> OrdersDocument:
         """Returns the document with fields set in one item. They must not be fields that ``orders`` depends on.

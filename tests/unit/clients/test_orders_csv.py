@@ -115,7 +115,7 @@ def test_an_order_or_item_that_is_gone(path):
     [
         ("", "orders.csv: is empty; the first line must have the columns number,item,status"),
         ('{"orders": []}', "orders.csv: looks like JSON; give it a name that ends in .json"),
-        (b"number,item,status\n1,1,\xff\n", "line 2: is not UTF-8; save it as CSV in UTF-8"),
+        (b"number,item,status\n1,1,\xff\n", "line 2: is not UTF-8; save it as UTF-8"),
         ("number,item\n", "line 1: the column status is missing; add it"),
         ("order_number,item,status\n", "line 1: the column number is missing; rename order_number to number"),
         ("number,item,status,item\n", "line 1: the column item appears twice; keep one"),
