@@ -1,7 +1,7 @@
 """Requests and responses of HTTP/1.1 as bytes: writes a request, and reads the response to it.
 
-Only what synchronous requests to storages need, and a fraction of the time of ``http.client``. A response whose end is
-not certain is an error, and so is everything that HTTP does not allow.
+Only what synchronous requests to storages need. httptools parses the responses, in a fraction of the time of
+``http.client``. A response whose end is not certain is an error, and so is everything that HTTP does not allow.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ from http import HTTPStatus
 from typing import Protocol
 
 from attrs import define, field
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, Response, too_long
 
 _NOT_IN_TARGETS = re.compile("[^!-~]")
 _NOT_IN_HEADERS = re.compile("[\0\r\n]")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LENGTH = re.compile("[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
-_LONGEST_LINE = 64 * 1024
 _MOST_HEADERS = 100
+_MOST_HEAD_BYTES = 64 * 1024
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_STATUSES = range(100, 1000)
 _FIRST_FINAL = 200
 """A status below it announces another response."""
 
@@ -76,119 +74,111 @@ class ResponseReader:
     """
 
     source: Source
-    ends_connection: bool = False
-    _buffer: bytearray = field(factory=bytearray, init=False)
+    ends_connection: bool = True
 
     def read(self, method: str) -> Response:
         """The response to a request with this method.
 
         Raises:
             ResponseCutShort: The connection ended early.
-            StorageMisbehaved: The response is too long, has no valid length, or is not one of HTTP.
+            StorageMisbehaved: The response is too long, or is not one of HTTP.
         """
-        version, status = self._status()
-        headers, lengths = self._headers()
-        while status < _FIRST_FINAL:
-            version, status = self._status()
-            headers, lengths = self._headers()
-        connection = headers.get("connection", "").lower()
-        self.ends_connection = "close" in connection or (version == 0 and "keep-alive" not in connection)
-        body = b"" if method == "HEAD" or status in _NO_BODY else self._body(headers, lengths)
-        if self._buffer:
-            self.ends_connection = True  # the server sent more than a response
-        return Response(status=status, headers=headers, body=body)
+        message = _Message(has_body=method != "HEAD")
+        parser = message.parser = HttpResponseParser(message)
+        while not message.is_complete:
+            received = self.source.receive()
+            if not received:
+                if message.ends_with_connection:
+                    break
+                raise ResponseCutShort("the response ended early")
+            try:
+                parser.feed_data(received)
+            except (HttpParserError, HttpParserUpgrade) as error:
+                message.has_more = True
+                if not message.is_complete:
+                    raise _not_http() from error
+            message.check(len(received))
+        self.ends_connection = message.has_more or not message.keeps_connection
+        return Response(status=message.status, headers=message.headers, body=bytes(message.body))
 
-    def _status(self) -> tuple[int, int]:
-        """The minor version, and the status."""
-        found = _STATUS_LINE.fullmatch(self._line())
-        if found is None:
+
+@define(eq=False)
+class _Message:
+    """What a parser has read of a response. The parser calls the methods ``on_…``.
+
+    Args:
+        has_body: False for the response to ``HEAD``, which may have the length of a body.
+        status: The status.
+        headers: The headers; their names are in lower case.
+        body: The body, as far as it was read.
+        is_complete: Whether the response has ended.
+        ends_with_connection: Whether the body has no length.
+        keeps_connection: Whether the server keeps the connection.
+        has_more: Whether bytes follow the response.
+        is_odd: Whether its status or its encoding is not one of HTTP/1.1.
+    """
+
+    has_body: bool
+    parser: HttpResponseParser = field(init=False)
+    status: int = 0
+    headers: dict[str, str] = field(factory=dict)
+    body: bytearray = field(factory=bytearray)
+    is_complete: bool = False
+    ends_with_connection: bool = False
+    keeps_connection: bool = False
+    has_more: bool = False
+    is_odd: bool = False
+    _in_headers: bool = True
+    _header_count: int = 0
+    _head_bytes: int = 0
+
+    def on_message_begin(self) -> None:
+        self.has_more = self.is_complete
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_headers:  # and not after the last chunk
+            self.headers[name.decode("ascii").lower()] = value.decode("latin-1")
+            self._header_count += 1
+
+    def on_headers_complete(self) -> None:
+        if not self._in_headers:
+            return
+        self.status = self.parser.get_status_code()
+        self.is_odd = self.status not in _STATUSES
+        if self.status < _FIRST_FINAL:
+            self.headers.clear()
+            return
+        self._in_headers = False
+        length, encoding = self.headers.get("content-length"), self.headers.get("transfer-encoding")
+        self.is_odd = self.is_odd or (encoding or "chunked").lower() != "chunked"
+        self.keeps_connection = self.parser.should_keep_alive()
+        self.is_complete = not self.has_body
+        self.ends_with_connection = length is None and encoding is None and self.status not in _NO_BODY
+
+    def on_body(self, content: bytes) -> None:
+        if self.is_complete:
+            self.has_more = True
+        else:
+            self.body += content
+
+    def on_message_complete(self) -> None:
+        self.is_complete = self.is_complete or self.status >= _FIRST_FINAL
+
+    def check(self, received: int) -> None:
+        """Refuse a response that is odd, or longer than any that is needed.
+
+        Args:
+            received: The number of bytes that were read last.
+
+        Raises:
+            StorageMisbehaved: It is refused.
+        """
+        if self._in_headers:
+            self._head_bytes += received
+        if self.is_odd or self._header_count > _MOST_HEADERS or self._head_bytes > _MOST_HEAD_BYTES:
             raise _not_http()
-        return int(found[1]), int(found[2])
-
-    def _headers(self) -> tuple[dict[str, str], set[str]]:
-        """The headers, and all values of ``Content-Length``."""
-        headers: dict[str, str] = {}
-        lengths: set[str] = set()
-        name = ""
-        for _ in range(_MOST_HEADERS + 1):
-            line = self._line()
-            if line in (b"\r\n", b"\n"):
-                return headers, lengths
-            if line[0] in b" \t" and name:  # continues the value of the line before
-                headers[name] += f" {line.strip().decode('latin-1')}"
-                continue
-            raw_name, colon, value = line.partition(b":")
-            if not colon or not _NAME.fullmatch(raw_name):
-                raise _not_http()
-            name = raw_name.decode("ascii").lower()
-            headers[name] = value.strip().decode("latin-1")
-            if name == "content-length":
-                lengths.add(headers[name])
-        raise _not_http()
-
-    def _body(self, headers: Mapping[str, str], lengths: set[str]) -> bytes:
-        if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
-            raise StorageMisbehaved("the server sends a response without a valid length; check the URL")
-        encoding = headers.get("transfer-encoding", "identity").lower()
-        if encoding == "chunked":
-            return self._chunks()
-        if encoding != "identity":
-            raise _not_http()
-        if lengths:
-            return self._bytes(int(lengths.pop()))
-        self.ends_connection = True
-        while self._receive():
-            if len(self._buffer) > MAX_RESPONSE_BYTES:
-                raise too_long()
-        return self._take(len(self._buffer))
-
-    def _chunks(self) -> bytes:
-        content = bytearray()
-        while True:
-            found = _CHUNK_SIZE.fullmatch(self._line())
-            if found is None:
-                raise _not_http()
-            size = int(found[1], 16)
-            if size == 0:
-                break
-            if len(content) + size > MAX_RESPONSE_BYTES:
-                raise too_long()
-            content += self._bytes(size)
-            if self._line() not in (b"\r\n", b"\n"):
-                raise _not_http()
-        self._headers()  # those after the last chunk
-        return bytes(content)
-
-    def _line(self) -> bytes:
-        """The next line, with its end."""
-        start = 0
-        while (end := self._buffer.find(b"\n", start)) < 0:
-            start = len(self._buffer)
-            if start > _LONGEST_LINE:
-                raise _not_http()
-            self._receive_more()
-        return self._take(end + 1)
-
-    def _bytes(self, count: int) -> bytes:
-        if count > MAX_RESPONSE_BYTES:
+        if len(self.body) > MAX_RESPONSE_BYTES or int(self.headers.get("content-length", 0)) > MAX_RESPONSE_BYTES:
             raise too_long()
-        while len(self._buffer) < count:
-            self._receive_more()
-        return self._take(count)
-
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return taken
-
-    def _receive_more(self) -> None:
-        if not self._receive():
-            raise ResponseCutShort("the response ended early")
-
-    def _receive(self) -> int:
-        received = self.source.receive()
-        self._buffer += received
-        return len(received)
 
 
 def _not_http() -> StorageMisbehaved:
