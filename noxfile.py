@@ -130,10 +130,11 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def vendure(session: nox.Session) -> None:
-    """Run all tests with a real Vendure, also those that take minutes: 40 processes are killed while they scan."""
+    """Run all tests with a real Vendure, also the long ones: 40 processes are killed; measure its throughput."""
     install_for_tests(session)
     names = [f"tests/{folder}/test_vendure.py" for folder in ("contract", "integration", "crash")]
     session.run("pytest", "--thorough", *names, *session.posargs)
+    session.run("python", "tests/benchmarks/vendure_throughput.py", "docs/explanation/throughput_vendure.md")
 
 
 @nox.session

@@ -155,18 +155,24 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield S3Server(f"http://127.0.0.1:{port}", ra.Keys("AKTESTKEY", "a-secret-of-tests"))
 
 
-@pytest.fixture(scope="session")
-def rclone_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+@contextmanager
+def running_rclone(folder: Path) -> Iterator[S3Server]:
     """rclone: a folder as S3, which refuses wrong keys. No versions."""
-    package("s3fs")
     port = free_port()
-    folder = tmp_path_factory.mktemp("rclone")
     (folder / "buckets").mkdir()
     keys = ra.Keys("AKTESTKEY", "a-secret-of-tests")
     command = [program("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
     command += ["--auth-key", f"{keys.access_key},{keys.secret_key}", "--config", os.devnull, str(folder / "buckets")]
     with running(command, port=port, log=folder / "log"):
         yield S3Server(f"http://127.0.0.1:{port}", keys)
+
+
+@pytest.fixture(scope="session")
+def rclone_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """rclone: a folder as S3, which refuses wrong keys. No versions."""
+    package("s3fs")
+    with running_rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
 
 
 @frozen(kw_only=True)

@@ -52,7 +52,7 @@ _ERRORS = {
 _LOGIN = "mutation ($u: String!, $p: String!) { login(username: $u, password: $p) { __typename } }"
 _FIELDS = """fragment Fields on Order {
   id code state orderPlacedAt customFields { releaseKey }
-  lines { id quantity productVariant { id sku } %s }
+  lines { id quantity %s }
 }"""
 _LIST = "query ($options: OrderListOptions) { orders(options: $options) { totalItems items { ...Fields } } }"
 _GET = "query ($id: ID!) { order(id: $id) { ...Fields } }"
@@ -76,8 +76,7 @@ class VendureClient:
         login: User name and password of an administrator with the permissions ``ReadOrder`` and ``UpdateOrder``, or an
             API key. Never shown.
         channel: The token of a channel; default: the default channel.
-        line_fields: More GraphQL fields of an order line for ``placements``, for example
-            ``"productVariant { customFields { printed } }"``.
+        line_fields: More GraphQL fields of an order line for ``placements``, for example ``"productVariant { sku }"``.
         placements: Returns the placements of an order line that need a file; none if it needs no artwork. Called by
             several threads at once, unless ``concurrent_calls`` is 1.
         timeout: Seconds to connect, and to wait for each part of a response.
