@@ -21,9 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import define, field, frozen
 
 from remote_artwork.http import AddressInfo, AddressRefused, NetworkPolicy, Response, run_sync, tls_context
-from remote_artwork.http_messages import ResponseCutShort, ResponseReader, request_bytes
-
-__all__ = ["ConnectTimeout", "Connections", "ResponseCutShort", "host_of"]
+from remote_artwork.http_messages import ResponseReader, request_bytes
 
 MAX_IDLE = 64
 """Connections to one server that are kept for the next request."""

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.connections import Connections, ConnectTimeout, ResponseCutShort, host_of
+from remote_artwork.connections import Connections, ConnectTimeout, host_of
 from remote_artwork.errors import InvalidLocation, StorageMisbehaved
 from remote_artwork.http import MAX_RESPONSE_BYTES, AddressRefused
+from remote_artwork.http_messages import ResponseCutShort
 
 PATIENCE = 30.0
 LOCAL = ra.NetworkPolicy(allow_private=True, allow_http=True)
