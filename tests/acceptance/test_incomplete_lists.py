@@ -185,6 +185,18 @@ def test_an_order_that_cannot_be_read_has_an_outcome_and_stops_only_its_twins(ro
     assert (report.faults, report.exit_code) == ((), 1)
 
 
+@pytest.mark.parametrize(("id", "number"), [(77, "1001"), ("77", 1001), (77, 1001)])
+def test_an_unreadable_order_may_have_numbers_that_are_no_text(root, id, number):  # noqa: A002
+    _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+    shop = ListedShop([order("1001"), order("1002")])
+    shop.entries = (ra.UnreadableOrder(id=id, number=number, error=ValueError("an unexpected format")),)
+    found = outcomes(scan(storage, shop))
+    assert found["77", ""] == ("failed", "order_unreadable")
+    assert found["1001", "1"] == ("conflict", "number_not_unique")
+    assert found["1002", "1"] == ("fulfilled", "fulfilled")
+    assert ra.UnreadableOrder(id=None, number=None, error="x") == ra.UnreadableOrder(error="x")
+
+
 @pytest.mark.parametrize(
     ("number", "promise", "sent"), [(None, False, False), (None, True, True), ("", False, True), ("9", False, True)]
 )

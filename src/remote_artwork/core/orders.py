@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import Attribute, field, frozen
+from attrs.converters import optional
 
 from remote_artwork.errors import InvalidOrder
 
@@ -79,6 +80,10 @@ def _text_or_none(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _or_empty(value: str | None) -> str:
     return "" if value is None else value
+
+
+def _as_text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def is_positive_int(value: object) -> bool:
@@ -256,11 +261,13 @@ class UnreadableOrder:
         id: The shop's id of the order; empty if it is not known.
         number: The number that its file names would have, as far as the shop gives one. Empty if the order has none.
             None if it is not known: then no other order is sent, unless numbers are known to be unique.
+
+    Values of other types become text, so that this object is never the reason why a list cannot be read.
     """
 
-    error: str
-    id: str = ""
-    number: str | None = None
+    error: str = field(converter=_as_text)
+    id: str = field(default="", converter=_as_text)
+    number: str | None = field(default=None, converter=optional(_as_text))
 
 
 @frozen(kw_only=True)
