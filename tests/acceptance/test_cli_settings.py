@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from command_line import Shop, tree
+from permissions import read_only, readable_folder
 from remote_artwork.cli.app import app
 
 
@@ -72,6 +73,17 @@ class TestBeforeAnythingIsDone:
 
     def test_a_folder_that_is_not_a_url(self, shop, words):
         assert f"write {shop.artwork.as_uri()}" in self.refuse(shop, words, str(shop.artwork))
+
+
+@pytest.mark.parametrize("words", [["scan"], ["watch"]], ids=" ".join)
+def test_a_scan_needs_an_orders_file_that_can_be_written(words):
+    with readable_folder() as home:
+        shop = Shop(home / "shop", "1001_1.jpg")
+        with read_only(shop.home):
+            ended = run(*words, *shop.place, "--ledger", f"sqlite:///{home}/l.db")
+        assert ended.exit_code == 2
+        assert "cannot be written, but a scan records in it what is done" in ended.output
+        assert set(shop.statuses().values()) == {"pending_approval"}
 
 
 def test_an_interval_that_is_too_long_is_refused(shop):

@@ -153,7 +153,11 @@ def scan(
 ) -> int:
     """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the orders in progress."""
     stop = threading.Event()
-    run = partial(ra.Scanner.scan, sweep=sweep, orders=order or None, limit=limit, stop=stop)
+
+    def run(scanner: ra.Scanner) -> ra.ScanReport:
+        _require_writable_orders(scanner)
+        return scanner.scan(sweep=sweep, orders=order or None, limit=limit, stop=stop)
+
     with sigterm_sets(stop):
         return finish(lambda: _run_scan(options, run, orders=order or (), as_json=as_json, page=page))
 
@@ -238,12 +242,18 @@ def _name_and_url(first: str, second: str) -> tuple[str, str]:
     return (second, first) if is_url(first) and not is_url(second) else (first, second)
 
 
+def _require_writable_orders(scanner: ra.Scanner) -> None:
+    if isinstance(scanner.client, ra.OrdersFile):
+        scanner.client.require_writable()
+
+
 def _require_usable(scanner: ra.Scanner) -> None:
     """Check before the first of many scans that no setting is wrong. Whatever may be temporary is left to the scans.
 
     Raises:
         ConfigurationError: The orders file, the ledger or the location cannot be used.
     """
+    _require_writable_orders(scanner)
     if isinstance(scanner.client, ra.OrdersFile):
         with suppress(ClientError):
             scanner.client.pending_orders()

@@ -28,6 +28,7 @@ from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order,
 from remote_artwork.errors import (
     AlreadyFulfilled,
     ClientError,
+    ConfigurationError,
     InvalidOrder,
     InvalidOrdersFile,
     NotPending,
@@ -150,6 +151,21 @@ class OrdersFile:
 
         self._rewrite(change)
         return receipt
+
+    def require_writable(self) -> None:
+        """Requires that this process may replace the file. A missing file is not an error here.
+
+        Raises:
+            ConfigurationError: The file or its folder is read-only.
+        """
+        target = self.path.resolve()
+        effective = os.access in os.supports_effective_ids
+        for path, mode in ((target, os.W_OK), (target.parent, os.W_OK | os.X_OK)):
+            if path.exists() and not os.access(path, mode, effective_ids=effective):
+                raise ConfigurationError(
+                    f"{self.path} cannot be written, but a scan records in it what is done; "
+                    f"give the user of this program write permission for {path}"
+                )
 
     def orders(self) -> Sequence[Order]:
         """Returns all orders of the file, in its order."""
