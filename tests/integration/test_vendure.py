@@ -172,6 +172,8 @@ def test_a_session_that_ended_is_renewed_also_between_two_requests_of_a_call(ven
 def test_wrong_passwords_and_missing_permissions_are_errors(vendure):
     with pytest.raises(ra.AuthenticationFailed):
         list(VendureClient(vendure.url, ("superadmin", "wrong")).pending_orders())
+    with pytest.raises(ra.ConfigurationError, match="is empty"):
+        VendureClient(vendure.url, "")
     reader = VendureClient(vendure.url, vendure.create_api_key("ReadOrder"))
     order = next(iter(reader.pending_orders()))
     with pytest.raises(ra.AuthenticationFailed):

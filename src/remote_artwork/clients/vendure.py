@@ -37,7 +37,8 @@ from remote_artwork.retry import RetryPolicy
 PAGE_SIZE = 100
 """Orders in one page. Vendure allows 1,000 unless the shop sets another limit."""
 
-PENDING, RELEASED = "AwaitingArtwork", "ReleasedToPrint"
+PENDING = "AwaitingArtwork"
+RELEASED = "ReleasedToPrint"
 
 _DONE = (RELEASED, "PartiallyShipped", "Shipped", "PartiallyDelivered", "Delivered")
 _STATES = {PENDING: OrderState.PENDING, "Cancelled": OrderState.CANCELLED} | dict.fromkeys(_DONE, OrderState.FULFILLED)
