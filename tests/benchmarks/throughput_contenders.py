@@ -112,7 +112,7 @@ class Commits:
         event.listen(Engine, "rollback", lambda connection: connection.info.pop("writes", None))
 
     def _execute(self, connection, _cursor, statement, *_: object) -> None:
-        if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+        if statement.lstrip().partition(" ")[0].upper() in ("INSERT", "UPDATE", "DELETE", "WITH"):
             connection.info["writes"] = True
 
     def _commit(self, connection) -> None:
