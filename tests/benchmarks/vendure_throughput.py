@@ -1,7 +1,7 @@
 """Orders per second of a real Vendure, with one order at a time and with several at once.
 
 Run by the session ``vendure``, or as ``python tests/benchmarks/vendure_throughput.py [FILE]``. Each scan releases the
-same 60 orders of the checkout, with files on an S3 server. All settings run in turns, three times, and the median
+same 150 orders of the checkout, with files on an S3 server. All settings run in turns, three times, and the median
 counts. Prints one table in Markdown, and writes it to the file.
 """
 
@@ -25,7 +25,7 @@ from servers import running_rclone
 from vendure_scans import Customers
 from vendure_server import running_shop
 
-ORDERS = 60
+ORDERS = 150
 AT_ONCE = (1, 4, 8, 32)
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 NETWORK = ra.NetworkPolicy(allow_private=True, allow_http=True)
