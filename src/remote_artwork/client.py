@@ -68,7 +68,7 @@ class FulfillmentClient(Protocol):
     ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of
     ``OrderFinder`` finds orders by number.
 
-    Two more attributes say how many calls the shop bears:
+    Two more attributes say how many calls the shop accepts:
 
     - ``concurrent_calls``: how many calls may run at once, 1 unless given. With 1, every call comes from the thread
       that called ``scan()``. Above 1, ``get_order``, ``fulfill`` and the methods that attach files come from several

@@ -61,7 +61,7 @@ def _title(report: ScanReport) -> Text:
 def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
     """One row for each outcome; items with the same outcome and reason share a row. What needs a person comes first."""
     if not items:
-        return Text("No item is pending.")
+        return Text("This scan has no pending item.")
     table = _table("Order", "Item", "Outcome", "Why")
     rows: dict[tuple[bool, ItemStatus, str], list[ItemOutcome]] = {}
     for item in sorted(items, key=lambda item: not item.needs_person):

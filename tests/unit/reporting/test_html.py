@@ -36,7 +36,7 @@ def page(*items, pictures=None, **more):
 
 def test_an_empty_report_says_that_no_order_is_pending():
     text = page()
-    assert "No item is pending." in text
+    assert "This scan has no pending item." in text
     assert "<form" not in text
 
 
