@@ -240,7 +240,7 @@ GERMAN = Catalog(
         "cannot_explain": "dazu lässt sich erst wieder etwas sagen, wenn das geht",
         # what the check of a client found
         "names_follow_pattern": "{following:,} von {files:,} Dateien folgen dem Muster {pattern}",
-        "name_outside_pattern": "ein anderer Name ist {file}",
+        "name_outside_pattern": "zum Beispiel {file} nicht",
         "only_first_files": "nur die ersten {files:,} Dateien wurden verglichen",
         "orders_with_files": (
             "wartende Bestellungen mit Druckdatei: {orders:,}; mit allen Dateien: {all:,}; mit einigen: {some:,}; "

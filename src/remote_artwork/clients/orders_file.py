@@ -188,7 +188,9 @@ class OrdersFile:
                     _require_pending(order)
                     for item in items:
                         if any(each.number == item.number for each in order.items):
-                            raise InvalidOrder(f"order {number!r} already has an item {item.number!r}")
+                            raise InvalidOrder(
+                                f"order {number!r} already has an item {item.number!r}; choose another number"
+                            )
             Order(number, items)  # validates the values and refuses an item that is given twice
             return document.with_new_items(number, items)
 

@@ -418,7 +418,7 @@ EXPLAIN = {
     "order_complete": "all its files exist; the next scan fulfills it",
     "order_needs_nothing": "none of its items needs artwork, so this library does not fulfill it",
     "part_not_used": "the {part:word} could not be used: {reasons:reasons}",
-    "cannot_explain": "this cannot be explained until that works again",
+    "cannot_explain": "the result can be explained only when this works again",
 }
 """The steps and verdicts of ``Scanner.explain``."""
 
@@ -431,7 +431,7 @@ STORAGE = {
 
 CLIENT_CHECK = {
     "names_follow_pattern": "{following:,} of {files:,} files have a name that follows the pattern {pattern}",
-    "name_outside_pattern": "another name is {file}",
+    "name_outside_pattern": "for example, {file} does not",
     "only_first_files": "only the first {files:,} files were compared",
     "orders_with_files": (
         "pending orders that need artwork: {orders:,}; with all their files: {all:,}; with some: {some:,}; "
