@@ -143,10 +143,11 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no item"
     now = sum(item.status is ItemStatus.FULFILLED and item.now for item in report.items)
     requests = {kind: report.requests.get(kind, 0) for kind in ("list", "head", "get")}
+    files = "1 file" if report.names_seen == 1 else f"{report.names_seen:,} files"
     lines: list[RenderableType] = [
         Text(f"Items: {counts}."),
         Text(
-            f"Storage: {report.names_seen:,} files seen{_strategy(report)}; requests: {requests['list']} list, "
+            f"Storage: {files} seen{_strategy(report)}; requests: {requests['list']} list, "
             f"{requests['head']} head, {requests['get']} get{'' if requests['get'] else '; no file was read'}."
         ),
     ]
