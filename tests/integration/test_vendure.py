@@ -234,5 +234,6 @@ def test_the_offered_artwork_names_every_line_and_says_when_its_url_expires(vend
         "media_type": "image/png",
         "size": 1234,
         "version": "v1",
+        "last_modified": "2026-01-02T03:04:05+00:00",
         "sha256": None,
     }

@@ -12,6 +12,7 @@ from remote_artwork.clients.api import (
     Page,
     Placements,
     ShopApi,
+    artwork_fields,
     hide_keys,
     iter_by_offset,
     iter_orders,
@@ -22,7 +23,6 @@ from remote_artwork.clients.api import (
     require_pending,
 )
 from remote_artwork.core.orders import (
-    Artwork,
     ArtworkByItem,
     Attaching,
     Order,
@@ -162,7 +162,7 @@ class VendureClient:
             ClientError: The shop refuses the release, for example because the lines of the order changed.
             OutcomeUnknown: The order may be released. ``get_order`` shows its state once ``call_limit`` has passed.
         """
-        files = {number: [_stored(each) for each in items] for number, items in artworks.items()}
+        files = {number: [artwork_fields(each) for each in items] for number, items in artworks.items()}
         lines = [{"id": i.id, "quantity": i.quantity, "files": files.get(i.number, [])} for i in order.items]
         offer = json.dumps({"key": idempotency_key, "lines": lines}, ensure_ascii=False)
         self._api.mutate(_OFFER, {"input": {"id": order.id, "customFields": {"artwork": offer}}})
@@ -191,9 +191,3 @@ def _log_in(account: tuple[str, str], api: ShopApi) -> Mapping[str, str]:
     username, password = account
     answer = api.change("POST", "", json={"query": _LOGIN, "variables": {"u": username, "p": password}})
     return {"Authorization": f"Bearer {answer.headers['vendure-auth-token']}"}
-
-
-def _stored(artwork: Artwork) -> Mapping[str, Any]:
-    names = ("name", "url", "placement", "media_type", "size", "version", "sha256")
-    expires_at = artwork.expires_at and artwork.expires_at.isoformat()
-    return {**{name: getattr(artwork, name) for name in names}, "expires_at": expires_at}

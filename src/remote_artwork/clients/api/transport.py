@@ -396,7 +396,9 @@ def _valid_url(base_url: str) -> SplitResult:
     try:
         url = urlsplit(encode_url(base_url))
     except ImportError as error:
-        raise MissingExtra("a shop's API needs aiohttp: pip install 'remote_artwork[gelato,woocommerce]'") from error
+        raise MissingExtra(
+            "a shop's API needs aiohttp: pip install 'remote_artwork[woocommerce]', or the extra of your shop"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"the URL of the shop's API is invalid ({error}); write https://HOST") from None
     if url.query or url.fragment:
