@@ -21,7 +21,7 @@ _NOT_IN_TARGETS = re.compile("[^!-~]")
 _NOT_IN_HEADERS = re.compile("[\0\r\n]")
 
 _MOST_HEADERS = 100
-_MOST_HEAD_BYTES = 64 * 1024
+_MOST_HEAD_BYTES = 1024 * 1024
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _STATUSES = range(100, 1000)
 _FIRST_FINAL = 200

@@ -14,7 +14,6 @@ from artwork.models import LedgerRow, UsedFile
 from artwork.records import fields_of, record_of
 from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable, OrderNotStored
 from remote_artwork.ledgers import (
-    UNRESOLVED_STATES,
     FulfillState,
     Lease,
     LedgerWrite,
@@ -72,7 +71,7 @@ class DjangoLedger:
         ]
         conditions += _is_one_of("used_files__file_key", {file_key(name) for name in file_names or ()})
         if unresolved:
-            conditions.append(Q(state__in=UNRESOLVED_STATES, forgotten=False))
+            conditions.append(Q(unresolved=True, forgotten=False))
         if order_ids is None and order_numbers is None and file_names is None and not unresolved:
             conditions = [Q(forgotten=False)]
         with _translate_errors():
@@ -87,10 +86,11 @@ class DjangoLedger:
                 rows.filter(is_pending).update(silent_scans=0, seen_at=Now())
             forgotten = rows.filter(
                 Q(owner=None) | Q(lease_until__lte=Now()),
+                unresolved=False,
                 silent_scans__gte=max(1, silent_scans),
                 updated_at__lte=Now() - min_age,
                 seen_at__lte=Now() - min_age,
-            ).exclude(state__in=UNRESOLVED_STATES)
+            )
             deleted, _ = forgotten.filter(used_files=None).delete()
             return deleted + forgotten.update(forgotten=True, items={})
 

@@ -60,6 +60,7 @@ class LedgerRow(models.Model):
     writes = models.BigIntegerField(default=0)
     sent_files = models.JSONField(default=list)
     attached_files = models.JSONField(default=list)
+    unresolved = models.BooleanField(default=False)
     forgotten = models.BooleanField(default=False)
     silent_scans = models.IntegerField(default=0)
     seen_at = models.DateTimeField()

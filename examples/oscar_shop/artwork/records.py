@@ -43,6 +43,7 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
         "updated_at": now,
         "sent_files": [attrs.asdict(file) for file in record.sent_files],
         "attached_files": [attrs.asdict(file) for file in record.attached_files],
+        "unresolved": record.is_unresolved,
     }
 
 

@@ -7,7 +7,6 @@ from remote_artwork._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from remote_artwork.core.lifecycle import (
-        UNRESOLVED_STATES,
         FileRecord,
         FulfillState,
         ItemRecord,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from remote_artwork.ledgers.sql import SqlLedger
 
 __all__ = [
-    "UNRESOLVED_STATES",
     "FileRecord",
     "FulfillState",
     "ItemRecord",
@@ -72,7 +70,6 @@ __getattr__, __dir__ = lazy_exports(
             "OrderRecord",
             "OrderStep",
             "Step",
-            "UNRESOLVED_STATES",
             "apply_write",
             "file_key",
             "forgotten_record",
