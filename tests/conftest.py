@@ -29,6 +29,10 @@ pytest_plugins = [
 ]
 
 
+LONGEST = ("tests/crash/", "tests/security/")
+"""Folders whose files take the longest."""
+
+
 def pytest_configure() -> None:
     """End the servers too when the tests are ended by SIGTERM, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -36,8 +40,13 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each worker whole files; the compatibility page needs the outcomes of its whole folder in one worker."""
+    """Give each worker whole files; the compatibility page needs the outcomes of its whole folder in one worker.
+
+    The files are given in the order of ``pytest_collection_modifyitems``, so that no long one is left at the end.
+    """
     from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
@@ -73,7 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked as thorough unless --thorough is given; they belong to the nightly session."""
+    """Put the longest files first. Deselect the tests marked as thorough unless --thorough is given."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
