@@ -82,7 +82,7 @@ def url_of(ledger):
     return ledger._url.render_as_string(hide_password=False)
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 16])
+@pytest.mark.parametrize("at_once", [1, pytest.param(4, marks=pytest.mark.thorough), 16])
 def test_processes_are_killed_and_each_order_is_fulfilled_once(ledger, folder, summary, at_once):
     summary.append(killed_at_random(ledger, folder, 20 if at_once == 1 else 10, seed=4, at_once=at_once))
 
@@ -97,7 +97,7 @@ def test_two_hundred_processes_are_killed_and_each_order_is_fulfilled_once(ledge
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("at_once", [1, 4, 16])
+@pytest.mark.parametrize("at_once", [1, pytest.param(4, marks=pytest.mark.thorough), 16])
 def test_eight_processes_scan_the_same_orders_and_fulfill_each_once(ledger, folder, at_once):
     orders = [str(number) for number in range(500 if at_once == 1 else 200)]
     with place_of(folder, url_of(ledger), orders, at_once=at_once) as (place, server):
