@@ -288,7 +288,7 @@ def _run_scan(
 ) -> int:
     """Run one scan or dry run, print its report, and write the contact sheet.
 
-    An order that was named and that nobody knows is a wrong option.
+    A number given with ``--order`` that neither the shop nor the ledger has is a wrong option.
     """
     if page is not None:
         require_writable(page)

@@ -223,9 +223,12 @@ def _sections(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
 
 
 def _statuses(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
-    """Each status of the report with the section of its first item and its count, for the filters."""
+    """Each status with its count and section, for the filters. One item that needs a person decides the section."""
     counts = Counter(item.status for item in items)
-    groups = {item.status: group_of(item) for item in sorted(items, key=lambda item: not item.needs_person)[::-1]}
+    groups: dict[ItemStatus, Group] = {}
+    for item in items:
+        if item.needs_person or item.status not in groups:
+            groups[item.status] = group_of(item)
     return [
         {"status": status, "group": groups[status], "count": counts[status]} for status in ItemStatus if counts[status]
     ]

@@ -56,6 +56,13 @@ def test_the_advice_follows_the_reason():
     assert "Rename the file if it is the right one" in page(misnamed)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_filter_needs_a_person_if_one_of_its_items_does(order):
+    items = [item(ItemStatus.FAILED, because=reason("not_tried", error="busy")), item(ItemStatus.FAILED)][::order]
+    assert '<label class="chip person">' in page(*items)
+    assert '<label class="chip waiting">' in page(items[0 if order == 1 else 1])
+
+
 @pytest.mark.parametrize("status", FileStatus)
 def test_every_file_status_is_shown_with_advice(status):
     file = FileOutcome(name="1001-1.pdf", status=status, because=because("why"), suggestion="1001_1.pdf")
