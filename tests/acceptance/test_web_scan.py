@@ -12,7 +12,7 @@ from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG
 from web_server import listing
 
-HASTY = ra.NetworkPolicy(allow_private=True, allow_http=True, connect_timeout=1.0, read_timeout=1.0, call_timeout=3.0)
+PATIENT = ra.NetworkPolicy(allow_private=True, allow_http=True)
 ONCE_MORE = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
 
 
@@ -34,7 +34,7 @@ def furnished(web_server):
 
 
 def scanner(server, shop, **options):
-    storage = ra.open_storage(server.url, network=HASTY, retry=ONCE_MORE)
+    storage = ra.open_storage(server.url, network=PATIENT, retry=ONCE_MORE)
     return ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), **options)
 
 

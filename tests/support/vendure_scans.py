@@ -32,7 +32,6 @@ class Place:
     def scan(self, diary: Diary | None = None) -> ra.ScanReport:
         """One scan by this process. The diary says which methods of the client were called."""
         client = printed_client(self.shop_url)
-        client.concurrent_calls = self.at_once
         if diary is not None:
             for method in ("get_order", "fulfill"):
                 setattr(client, method, _noted(getattr(client, method), diary))
