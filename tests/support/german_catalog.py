@@ -183,7 +183,7 @@ GERMAN = Catalog(
             "als Baseline-JPEG"
         ),
         "gray_end": "das Bild endet in reinem Grau, als fehlte ein Teil; prüfen Sie, ob es ganz ist",
-        "resolution": "in Druckgröße hat es {dpi:.0f} dpi",
+        "resolution": "bei {width_mm:g} × {height_mm:g} mm hat es {dpi:.0f} dpi",
         "low_resolution": (
             "bei {width_mm:g} × {height_mm:g} mm hat es {dpi:.0f} dpi und kann unscharf wirken; laden Sie es mit "
             "mindestens {width:,} × {height:,} Pixeln hoch"

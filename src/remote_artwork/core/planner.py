@@ -95,6 +95,7 @@ class ItemPlan(Explained):
         candidates: Names of all files found for the item.
         expected: Basenames of the files that are missing.
         superseded: Names of files that are not used because the policy prefers others.
+        placements: Name of a file or missing file → its placement, where the item has several.
     """
 
     item: OrderItem
@@ -106,6 +107,7 @@ class ItemPlan(Explained):
     candidates: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    placements: Mapping[str, str] = NOTHING
 
     @property
     def number(self) -> str:
@@ -185,6 +187,8 @@ class OrderPlan:
             files=planned.candidates,
             expected=planned.expected,
             superseded=planned.superseded,
+            placements=planned.placements,
+            ordered_at=self.order.created_at,
             receipt=self.record.receipt if self.record and planned.status is ItemStatus.FULFILLED else None,
         )
 
@@ -196,6 +200,7 @@ class OrderPlan:
             order_id=self.order.id,
             status=ItemStatus.NOT_REQUIRED,
             because=reason("order_without_items"),
+            ordered_at=self.order.created_at,
         )
 
     def outcomes(self) -> list[ItemOutcome]:
@@ -279,16 +284,27 @@ class Planner:
                 items.append(ItemPlan(item=item, status=ItemStatus.NOT_REQUIRED, because=reason("no_artwork_needed")))
             elif decided is not None:
                 row = record.items.get(item.number)
-                names = tuple(file.name for file in row.files) if row else ()
+                files = row.files if row else ()
+                names = tuple(file.name for file in files)
                 status, because, *notes = decided
                 if row and row.state is ItemState.LATE_REPLACEMENT and row.reason:
                     if record.state is FulfillState.UNCERTAIN:
                         notes.append(row.reason)
                     else:
                         status, because, notes = ItemStatus.LATE_REPLACEMENT, row.reason, []
-                items.append(ItemPlan(item=item, status=status, because=because, notes=tuple(notes), candidates=names))
+                items.append(
+                    ItemPlan(
+                        item=item,
+                        status=status,
+                        because=because,
+                        notes=tuple(notes),
+                        candidates=names,
+                        placements={file.name: file.placement for file in files} if len(files) > 1 else NOTHING,
+                    )
+                )
             else:
-                items.append(self._item(order, item, record.items.get(item.number)))
+                planned = self._item(order, item, record.items.get(item.number))
+                items.append(self._with_placements(planned, (order.id, item.number)))
         return OrderPlan(
             key=key,
             order=order,
@@ -316,6 +332,16 @@ class Planner:
         if record.attach_unresolved and not listed:
             return ItemStatus.UNCERTAIN, reason("attach_unresolved")
         return None
+
+    def _with_placements(self, planned: ItemPlan, key: tuple[str, str]) -> ItemPlan:
+        """The plan with the placement of each of its files, where the item has several."""
+        if len(planned.item.placements) < 2 or not (planned.candidates or planned.expected):
+            return planned
+        of_name = {basename: placement for placement, basename in self.expected.basenames[key].items()}
+        for placement in planned.item.placements:
+            of_name |= {file.name: placement for file in self.matches.files_for(key, placement)}
+        names = (*planned.candidates, *planned.superseded, *planned.expected)
+        return evolve(planned, placements={name: of_name[name] for name in names if name in of_name})
 
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
         key = (order.id, item.number)

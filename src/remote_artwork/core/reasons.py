@@ -355,7 +355,7 @@ CHECKS = {
         "baseline JPEG"
     ),
     "gray_end": "the picture ends in plain gray, as if a part were missing; check that it is complete",
-    "resolution": "it has {dpi:.0f} dpi at its print size",
+    "resolution": "it has {dpi:.0f} dpi at {width_mm:g} × {height_mm:g} mm",
     "low_resolution": (
         "it has {dpi:.0f} dpi at {width_mm:g} × {height_mm:g} mm, so it may look blurred; upload it with "
         "{width:,} × {height:,} pixels or more"

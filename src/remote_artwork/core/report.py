@@ -184,6 +184,9 @@ class FileStatus(enum.StrEnum):
     UNRELATED = "unrelated"
 
 
+_NO_PLACEMENTS: Mapping[str, str] = {}
+
+
 @frozen(kw_only=True)
 class ItemOutcome(Explained):
     """The outcome of one pending item, and the reason.
@@ -198,6 +201,8 @@ class ItemOutcome(Explained):
         files: Names of the files found for the item.
         expected: Names of the missing files, without extension.
         superseded: Names of files that are not used because the policy prefers others.
+        placements: Name in ``files``, ``superseded`` or ``expected`` → its placement, if the item has several.
+        ordered_at: When the order was created, where the shop says so.
         findings: What the checks found.
         receipt: What the shop returned from ``fulfill``.
         now: True if this scan caused the status; False if an earlier one did.
@@ -212,6 +217,8 @@ class ItemOutcome(Explained):
     files: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    placements: Mapping[str, str] = field(default=_NO_PLACEMENTS, hash=False)
+    ordered_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
     receipt: str | None = None
     now: bool = False
@@ -235,6 +242,8 @@ class ItemOutcome(Explained):
             "files": list(self.files),
             "expected": list(self.expected),
             "superseded": list(self.superseded),
+            "placements": dict(self.placements),
+            "ordered_at": self.ordered_at.astimezone(UTC).isoformat() if self.ordered_at else None,
             "findings": [finding.to_dict() for finding in self.findings],
             "receipt": self.receipt,
             "now": self.now,

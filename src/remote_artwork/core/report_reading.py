@@ -70,6 +70,17 @@ class _Document:
             raise ValueError(f"{self.path}.{name} must contain only texts")
         return tuple(values)
 
+    def texts_by_name(self, name: str) -> dict[str, str]:
+        """An object whose values are texts."""
+        values = self.get(name, dict)
+        if not all(isinstance(value, str) for value in values.values()):
+            raise ValueError(f"{self.path}.{name} must contain only texts")
+        return values
+
+    def time_or_none(self, name: str) -> datetime | None:
+        """A time in ISO 8601, or null."""
+        return None if self.text_or_none(name) is None else self.parsed(name, datetime.fromisoformat)
+
     def counts(self, name: str) -> dict[str, int]:
         """An object whose values are whole numbers."""
         counts = self.get(name, dict)
@@ -158,6 +169,8 @@ def _read_item(row: _Document) -> ItemOutcome:
         files=row.texts("files"),
         expected=row.texts("expected"),
         superseded=row.texts("superseded"),
+        placements=row.texts_by_name("placements"),
+        ordered_at=row.time_or_none("ordered_at"),
         findings=row.each("findings", _read_finding),
         receipt=row.text_or_none("receipt"),
         now=row.get("now", bool),

@@ -120,9 +120,9 @@ def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], min_dpi
     sides, lengths = sorted((facts.width, facts.height)), sorted(print_size_mm)
     dpi = round(min(pixels / length * _MM_PER_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
     measured, required = f"{dpi:.0f} dpi", f"at least {min_dpi:.0f} dpi"
-    if dpi >= min_dpi:
-        return passed("resolution", measured, required, dpi=dpi)
     width, height = print_size_mm
+    if dpi >= min_dpi:
+        return passed("resolution", measured, required, dpi=dpi, width_mm=width, height_mm=height)
     return warning(
         "low_resolution",
         measured,

@@ -279,3 +279,29 @@ def test_an_order_that_was_left_out_of_the_expected_names_fails_alone():
 )
 def test_ages_are_told_in_two_units(age, words):
     assert format_duration(age.total_seconds()) == words
+
+
+# --- What a page for people needs ---
+
+
+def test_the_files_of_an_item_with_several_placements_have_their_placement():
+    order = Order("1001", [OrderItem("1", placements=["front", "back"])], created_at=NOW - timedelta(days=3))
+    outcome = plan("1001_1_front.pdf", order=order, pattern=SIDES).outcomes()[0]
+    assert outcome.placements == {"1001_1_front.pdf": "front", "1001_1_back": "back"}
+    assert outcome.ordered_at == NOW - timedelta(days=3)
+    prefers_pdf = Policy(several_files="prefer:pdf,png")
+    names = ("1001_1_front.pdf", "1001_1_front.png", "1001_1_back.pdf")
+    outcome = plan(*names, order=order, pattern=SIDES, policy=prefers_pdf).outcomes()[0]
+    assert outcome.placements == {name: name.split("_")[2].partition(".")[0] for name in names}
+
+
+def test_an_item_with_one_placement_names_none():
+    assert [outcome.placements for outcome in plan("1001_1.pdf").outcomes()] == [{}, {}]
+
+
+def test_the_ledger_knows_the_placements_of_a_fulfilled_order():
+    files = tuple(FileRecord.of(side, stored(f"1001_1_{side}.pdf")) for side in ("front", "back"))
+    rows = {"1": ItemRecord(item_number="1", state=ItemState.ATTACHED, files=files)}
+    order = Order("1001", [OrderItem("1", placements=["front", "back"])])
+    outcome = plan(order=order, pattern=SIDES, record=record(FulfillState.FULFILLED, items=rows)).outcomes()[0]
+    assert outcome.placements == {"1001_1_front.pdf": "front", "1001_1_back.pdf": "back"}

@@ -50,6 +50,8 @@ FULL = report(
         ItemStatus.REJECTED,
         files=("a.pdf",),
         superseded=("a.png",),
+        placements={"a.pdf": "front", "a.png": "front"},
+        ordered_at=NOON - timedelta(days=3),
         notes=(reason("pending_again"),),
         receipt="r-1",
         now=True,
