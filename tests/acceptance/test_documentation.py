@@ -5,6 +5,8 @@
 output or a layout. A block that cannot run says why, in a comment on the line above::
 
     <!-- skip: next "needs your own bucket" -->
+
+A block below ``<!-- file: NAME -->`` does not run: it is written to this file, which later blocks use.
 """
 
 import json
@@ -18,7 +20,7 @@ from unittest import SkipTest
 
 import graphql
 import pytest
-from sybil import Sybil
+from sybil import Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 from typer.main import get_command
@@ -70,6 +72,24 @@ def run_line(line):
     assert not crashed, f"{line}\n{done.stderr}"
 
 
+def save_files(document):
+    """Regions that write the blocks to the files that the comments above them name."""
+    for found in re.finditer(r"<!-- file: (\S+) -->(?=\n```\w+\n(.*?)^```$)", document.text, re.DOTALL | re.MULTILINE):
+        yield Region(found.start(), found.end(), found.groups(), write_file)
+
+
+def run_python(document):
+    """Regions of the other Python blocks."""
+    for region in PythonCodeBlockParser()(document):
+        if not re.search(r"<!-- file: \S+ -->\n$", document.text[: region.start]):
+            yield region
+
+
+def write_file(example):
+    name, content = example.parsed
+    Path(name).write_text(content, encoding="utf-8")
+
+
 def parse_json(example):
     json.loads(example.parsed)
 
@@ -84,7 +104,7 @@ def parse_graphql(example):
 
 HANDLED = {"sh": run_shell, "json": parse_json, "toml": parse_toml, "graphql": parse_graphql}
 SYBIL = Sybil(
-    [PythonCodeBlockParser(), SkipParser(), *(CodeBlockParser(name, run) for name, run in HANDLED.items())],
+    [save_files, run_python, SkipParser(), *(CodeBlockParser(name, run) for name, run in HANDLED.items())],
 )
 LANGUAGES = {"python", "text", *HANDLED}
 
