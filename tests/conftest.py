@@ -17,10 +17,10 @@ import pytest
 from parts import NOT_INSTALLED, package
 
 pytest_plugins = [
-    "browser",
     "servers",
     "gcs_server",
     "azure_server",
+    "browser",
     "web_server",
     "sts_server",
     "swift_server",

@@ -567,7 +567,7 @@ class ScanReport:
     ) -> str:
         """Return a contact sheet, and write it if there is a target: every outcome, and a thumbnail of every artwork.
 
-        Needs the extra ``report``. At most 500 thumbnails are made, from the files as they are now.
+        Needs the extra ``report``. At most 2,000 thumbnails are made, from the files as they are now.
 
         Args:
             target: A path, where an existing file is replaced, or an open text file. None: it is only returned.

@@ -22,7 +22,7 @@ from remote_artwork.preflight.jpeg_decoder import decode_jpeg
 from remote_artwork.preflight.sandbox import ResourceLimitExceeded, run_in_sandbox
 from remote_artwork.preflight.signature import EXPECTED_TYPES, JPEG, PNG, SIGNATURES
 
-_MM_PER_INCH = 25.4
+MM_PER_INCH = 25.4
 _MIN_SIDE = 16
 """In pixels. A smaller picture is a placeholder or a tracking pixel, whatever the print size."""
 
@@ -118,7 +118,7 @@ class PictureCheck:
 def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], min_dpi: float) -> Finding:
     """Compare the long sides and the short sides: a picture is rotated to fit."""
     sides, lengths = sorted((facts.width, facts.height)), sorted(print_size_mm)
-    dpi = round(min(pixels / length * _MM_PER_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
+    dpi = round(min(pixels / length * MM_PER_INCH for pixels, length in zip(sides, lengths, strict=True)), 1)
     measured, required = f"{dpi:.0f} dpi", f"at least {min_dpi:.0f} dpi"
     width, height = print_size_mm
     if dpi >= min_dpi:
@@ -130,8 +130,8 @@ def _resolution(facts: PictureFacts, print_size_mm: tuple[float, float], min_dpi
         dpi=dpi,
         width_mm=width,
         height_mm=height,
-        width=round(width / _MM_PER_INCH * min_dpi),
-        height=round(height / _MM_PER_INCH * min_dpi),
+        width=round(width / MM_PER_INCH * min_dpi),
+        height=round(height / MM_PER_INCH * min_dpi),
     )
 
 

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from remote_artwork.core.reasons import format_duration
 from remote_artwork.core.report import (
     NEEDS_NOBODY,
     FileOutcome,
@@ -27,11 +28,14 @@ from remote_artwork.core.report import (
 )
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
+from remote_artwork.preflight.pictures import MM_PER_INCH
 from remote_artwork.preflight.thumbnails import thumbnail
 from remote_artwork.storage.storage import ArtworkStorage
 
-MAX_THUMBNAILS = 500
+MAX_THUMBNAILS = 2_000
 """Thumbnails per page. Further files are shown by name."""
+_SIDES: Mapping[int, int] = {50: 640, 300: 400, MAX_THUMBNAILS: 240}
+"""Thumbnails of a page, at most → their longest side in pixels, so that a page stays below about 40 MB."""
 MAX_THUMBNAIL_SOURCE = 100 * 1024**2
 """Bytes. A larger file is shown by name."""
 _CONCURRENT_THUMBNAILS = 4
@@ -193,6 +197,12 @@ def contact_sheet(
         item_advice=advise_on_item,
         file_advice=advise_on_file,
         pictures={name: _data_url(data) for name, data in thumbnails.items()},
+        names=_names(report),
+        most=MAX_THUMBNAILS,
+        has_ages=any(item.ordered_at for item in report.items),
+        age=partial(_age, report),
+        duration=format_duration,
+        print_sizes=_print_sizes,
         statuses=_statuses(report.items),
         warn=Severity.WARN,
         reject=Severity.REJECT,
@@ -222,6 +232,23 @@ def _sections(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
     return [{"group": group, "heading": _HEADINGS[group], "items": items} for group, items in grouped.items() if items]
 
 
+def _age(report: ScanReport, item: ItemOutcome) -> int:
+    """The age of an item's order in seconds, when the scan started."""
+    return max(0, int((report.started_at - item.ordered_at).total_seconds())) if item.ordered_at else 0
+
+
+def _print_sizes(item: ItemOutcome) -> list[str]:
+    """The print sizes that the checks compared a file with, in millimeters and inches, and the effective resolution."""
+    of_resolution = [finding.details for finding in item.findings if finding.code in ("resolution", "low_resolution")]
+    # A finding of a check of the shop's own has no details.
+    return list(dict.fromkeys(_print_size(**details) for details in of_resolution if details))
+
+
+def _print_size(*, width_mm: float, height_mm: float, dpi: float, **_pixels: int) -> str:
+    inches = f"{width_mm / MM_PER_INCH:.1f} × {height_mm / MM_PER_INCH:.1f} in"
+    return f"Print size {width_mm:g} × {height_mm:g} mm ({inches}), effective resolution {dpi:.0f} dpi"
+
+
 def _statuses(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
     """Each status with its count and section, for the filters. One item that needs a person decides the section."""
     counts = Counter(item.status for item in items)
@@ -230,7 +257,10 @@ def _statuses(items: Sequence[ItemOutcome]) -> list[dict[str, Any]]:
         if item.needs_person or item.status not in groups:
             groups[item.status] = group_of(item)
     return [
-        {"status": status, "group": groups[status], "count": counts[status]} for status in ItemStatus if counts[status]
+        {"status": status, "group": group, "count": counts[status]}
+        for group in _HEADINGS
+        for status in ItemStatus
+        if groups.get(status) == group
     ]
 
 
@@ -244,15 +274,22 @@ def _missing_jinja2() -> MissingExtra:
 
 
 def _thumbnails(report: ScanReport, storage: ArtworkStorage) -> Mapping[str, bytes]:
-    names = list(dict.fromkeys(name for item in report.items for name in item.files))[:MAX_THUMBNAILS]
+    names = _names(report)[:MAX_THUMBNAILS]
+    side = next((side for count, side in _SIDES.items() if len(names) <= count), min(_SIDES.values()))
     with ThreadPoolExecutor(_CONCURRENT_THUMBNAILS) as pool:
-        pictures = zip(names, pool.map(partial(_thumbnail, storage), names), strict=True)
+        pictures = zip(names, pool.map(partial(_thumbnail, storage, side=side), names), strict=True)
         return {name: picture for name, picture in pictures if picture is not None}
 
 
-def _thumbnail(storage: ArtworkStorage, name: str) -> bytes | None:
+def _names(report: ScanReport) -> list[str]:
+    """The names of all files of items. Those of items that need a person come first."""
+    items = sorted(report.items, key=lambda item: not item.needs_person)
+    return list(dict.fromkeys(name for item in items for name in item.files))
+
+
+def _thumbnail(storage: ArtworkStorage, name: str, *, side: int) -> bytes | None:
     try:
         file = storage.stat(name)
-        return thumbnail(storage.reader(file)) if file.size <= MAX_THUMBNAIL_SOURCE else None
+        return thumbnail(storage.reader(file), side=side) if file.size <= MAX_THUMBNAIL_SOURCE else None
     except StorageError:  # the page is complete without thumbnails
         return None
