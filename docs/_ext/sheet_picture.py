@@ -71,9 +71,12 @@ def taken(text: str) -> Image.Image:
             file.write(text)
             file.flush()
             browser.get(Path(file.name).as_uri())
-            size = {"width": WIDTH, "height": 800, "deviceScaleFactor": SCALE, "mobile": False}
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+            height = 10_000  # the page draws only the items near the window, so the window contains the whole page
+            for _ in range(2):
+                size = {"width": WIDTH, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+                browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+                height = browser.execute_script("return Math.ceil(document.body.getBoundingClientRect().height)")
+            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {})
     finally:
         browser.quit()
     return Image.open(io.BytesIO(base64.b64decode(shot["data"])))
