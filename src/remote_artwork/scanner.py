@@ -64,6 +64,7 @@ from remote_artwork.core.report import (
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import (
     ConfigurationError,
+    ExitCode,
     LedgerError,
     LedgerUnavailable,
     StorageError,
@@ -247,7 +248,7 @@ class Scanner:
             on_file: Receives every unmatched file. The report keeps only the first 1,000 of each status.
 
         Raises:
-            ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
+            ConfigurationError: Orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
         with self._alone(), self.retry.scan_budget():
@@ -280,7 +281,7 @@ class Scanner:
             stop: When set, no further order is started. Orders for which nothing was attached or sent yet are left.
 
         Raises:
-            ConfigurationError: The location does not exist, or orders, pattern or ledger cannot be used.
+            ConfigurationError: Orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
         with self._alone(), self.retry.scan_budget():
@@ -291,7 +292,11 @@ class Scanner:
                 runner = self._runner(run, workers, stop or threading.Event())
                 items = run_orders(collected.plans, runner, limit=limit, emit=run.emit)
             faults = [*collected.faults, *runner.faults]
-            if run.orders is None and collected.orders_complete and not _has_ledger_fault(faults):
+            if (
+                run.orders is None
+                and collected.orders_complete
+                and not (_has_ledger_fault(faults) or _has_wrong_setting(faults))
+            ):
                 faults += self._forget(collected)
             return self._finish(run, collected, items, faults=faults, orders_at_once=workers.count)
 
@@ -530,6 +535,11 @@ def _order_numbers(orders: Collection[str] | None) -> frozenset[str] | None:
 
 def _has_ledger_fault(faults: Sequence[Fault]) -> bool:
     return any(fault.part == "ledger" for fault in faults)
+
+
+def _has_wrong_setting(faults: Sequence[Fault]) -> bool:
+    """Whether an operator must correct a setting. Until then, nothing is written anywhere."""
+    return any(fault.exit_code is ExitCode.WRONG_SETTING for fault in faults)
 
 
 # --- Dry run ---

@@ -360,7 +360,8 @@ class TestExitCodes:
     def test_2_for_a_location_that_does_not_exist(self, shop):
         ended = run("scan", (shop.home / "nowhere").as_uri(), "--orders-file", shop.orders)
         assert ended.returncode == 2
-        assert "nowhere" in ended.stderr
+        assert "The storage could not be used" in ended.stdout
+        assert "nowhere" in ended.stdout
         assert set(shop.statuses().values()) == {"pending_approval"}
 
     def test_2_for_a_ledger_that_is_not_a_database(self, shop):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from remote_artwork.errors import InvalidLocation, LocationNotFound
+from remote_artwork.errors import InvalidLocation
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG
 
@@ -125,8 +125,14 @@ def test_a_wrong_region_fulfills_nothing_and_the_report_names_the_right_one(swif
 
 def test_a_bucket_that_does_not_exist(rclone_server, local_network):
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
-    with pytest.raises(LocationNotFound, match="nowhere"):
-        scanner(rclone_server, "nowhere", shop, local_network).scan()
+    report = scanner(rclone_server, "nowhere", shop, local_network).scan()
+
+    assert [(fault.part, fault.code) for fault in report.faults] == [("storage", "location_not_found")]
+    assert "nowhere" in report.faults[0].message
+    assert [(item.status, item.code, item.needs_person) for item in report.items] == [
+        ("unreadable", "storage_not_read", False)
+    ]
+    assert report.exit_code == 2  # an operator must correct the URL
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,7 @@ GERMAN = Catalog(
         "write_not_needed": "ein Lauf schreibt nichts; verwenden Sie Zugangsdaten, die nur lesen und auflisten",
         # why a service could not be used
         "storage_failed": "Speicher: {error}",
+        "location_not_found": "Speicher: {error}",
         "client_failed": "Shop: {error}",
         "ledger_failed": "Kontobuch: {error}",
         "list_broke_off": "die Liste der offenen Aufträge brach ab: {error}",

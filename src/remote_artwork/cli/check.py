@@ -16,7 +16,7 @@ from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.reasons import reason, to_dicts
 from remote_artwork.core.report import FileStatus, ItemStatus
 from remote_artwork.core.text import escape_unprintable
-from remote_artwork.errors import ConfigurationError, RemoteArtworkError
+from remote_artwork.errors import ConfigurationError, LocationNotFound, RemoteArtworkError
 from remote_artwork.scan.client_check import check_client
 from remote_artwork.storage.doctor import CheckReport, CheckStep, Verdict, check_storage
 
@@ -171,7 +171,8 @@ def check_matches(
         return
     for fault in report.faults:
         because = reason("part_not_used", part=fault.part, reasons=to_dicts(fault.reasons))
-        yield CheckStep(name="files", verdict=Verdict.FAILED, because=because)
+        missing = LocationNotFound(fault.message) if fault.code == "location_not_found" else None
+        yield CheckStep(name="files", verdict=Verdict.FAILED, because=because, error=missing)
     if report.faults:
         return
     found: dict[str, list[bool]] = {}

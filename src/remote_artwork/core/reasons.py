@@ -564,6 +564,7 @@ LOCATION_CHECK = {
 
 FAULTS = {
     "storage_failed": "{error}",
+    "location_not_found": "{error}",
     "client_failed": "{error}",
     "ledger_failed": "{error}",
     "list_broke_off": "the list of pending orders ended early: {error}",

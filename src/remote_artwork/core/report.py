@@ -30,7 +30,7 @@ from remote_artwork.core.reasons import (
     to_dicts,
 )
 from remote_artwork.core.text import escape_unprintable
-from remote_artwork.errors import ExitCode
+from remote_artwork.errors import ExitCode, LocationNotFound
 
 if TYPE_CHECKING:
     from remote_artwork.core.report_history import ReportChanges
@@ -335,7 +335,13 @@ class Fault(Explained):
     @classmethod
     def of(cls, part: Part, error: object) -> Fault:
         """The fault for an error. The error's message is its only detail."""
-        return cls(part=part, because=reason(f"{part}_failed", error=str(error)))
+        code = "location_not_found" if isinstance(error, LocationNotFound) else f"{part}_failed"
+        return cls(part=part, because=reason(code, error=str(error)))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """2: the location does not exist, so an operator must correct a setting; 3: every other fault."""
+        return ExitCode.WRONG_SETTING if self.code == "location_not_found" else ExitCode.UNUSABLE
 
     @property
     def message(self) -> str:
@@ -443,7 +449,7 @@ class ScanReport:
         strategy: How files were found: ``skip-scan``, ``listing``, ``prefixes`` or ``probing``, in the order in which
             they were used. Empty if the storage was not read.
         monthly_cost: The cost per month in US dollars of an hourly scan with as many requests; None if unknown.
-        faults: What could not be used. If there is any, the exit code is 3.
+        faults: What could not be used. If there is any, the exit code is 2 or 3.
         orders: The order numbers that the scan was limited to; None: all pending orders.
         timings: Where the time went.
     """
@@ -473,11 +479,23 @@ class ScanReport:
 
     @property
     def exit_code(self) -> int:
-        """0: success, or waiting for files; 1: a person must act; 3: storage, client or ledger could not be used."""
+        """The highest exit code of its faults, else 1 if a person must act, else 0.
+
+        The exit code of a fault is 2 if the location does not exist, and 3 if a part could not be used.
+        """
         if self.faults:
-            return ExitCode.UNUSABLE
+            return max(fault.exit_code for fault in self.faults)
         needs_person = any(item.needs_person for item in self.items)
         return ExitCode.PERSON_NEEDED if needs_person else ExitCode.SUCCESS
+
+    def not_processed(self, fault: Fault) -> tuple[ItemOutcome, ...]:
+        """The items that were not processed because of a fault. None of them needs a person."""
+        return tuple(
+            item
+            for item in self.items
+            if item.code == f"{fault.part}_not_read"
+            or (item.code == "not_tried" and item.details["error"] == fault.message)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values. Times are ISO 8601 in UTC. ``docs/report.schema.json`` describes it."""
@@ -503,10 +521,19 @@ class ScanReport:
                 str(status): self.file_counts[status] for status in FileStatus if status in self.file_counts
             },
             "files": to_list(file.to_dict() for file in self.files),
-            "faults": [fault.to_dict() for fault in self.faults],
+            "faults": [{**fault.to_dict(), **self._counts(fault)} for fault in self.faults],
             "orders": None if self.orders is None else list(self.orders),
             "exit_code": int(self.exit_code),
         }
+
+    def count_not_processed(self, fault: Fault) -> str:
+        """How many items of how many orders were not processed because of a fault, as text. Empty for none."""
+        counts = self._counts(fault)
+        return f"{counted(counts['items'], 'item')} of {counted(counts['orders'], 'order')}" if counts["items"] else ""
+
+    def _counts(self, fault: Fault) -> dict[str, int]:
+        items = self.not_processed(fault)
+        return {"orders": len({item.order_id for item in items}), "items": len(items)}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ScanReport:
@@ -600,6 +627,11 @@ class ScanReport:
         return document
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and a noun in the singular or plural: ``1 item``, ``2,000 items``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
     """The files of rejected items and of conflicts, and those that are not used because the policy prefers others."""
     for item in items:
@@ -647,7 +679,7 @@ class Explanation(Explained):
         steps: What was checked and found, from the pattern to the ledger.
         because: The answer, with what to do.
         notes: Further answers, where several orders have this number.
-        exit_code: 3 where storage, client or ledger could not be used, else 0.
+        exit_code: 0; otherwise the highest exit code of the faults, as in ``ScanReport``.
     """
 
     subject: str

@@ -17,11 +17,15 @@ from remote_artwork.core.report import (
     ItemStatus,
     ScanReport,
     Severity,
+    counted,
 )
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.reporting.html import group_of
 
 MAX_ROWS = 40
 """Rows per status in a table. The report itself contains more."""
+MAX_ROWS_DONE = 10
+"""Rows per status for items that are done."""
 _NAMED = 3
 """Orders or files that a row names."""
 
@@ -30,6 +34,14 @@ _PARTIAL = {
     (): "No file was expected, so the folder was not listed. --sweep lists all files.",
     ("probing",): "Only expected names were requested, because the folder cannot be listed.",
 }
+
+_FILES_OF_ITEM: Mapping[ItemStatus, Mapping[FileStatus, str]] = {
+    **{status: {FileStatus.SUPERSEDED: "superseded"} for status in ItemStatus},
+    ItemStatus.REJECTED: {FileStatus.SUPERSEDED: "superseded", FileStatus.REJECTED: "files"},
+    ItemStatus.CONFLICT: {FileStatus.SUPERSEDED: "superseded", FileStatus.AMBIGUOUS: "files"},
+}
+"""Status of an item → status of a file → the field of the item that names such files."""
+_FILES_OF_NOBODY = frozenset({FileStatus.EARLY, FileStatus.SUPERSEDED, FileStatus.UNRELATED})
 
 _GOOD = frozenset({ItemStatus.FULFILLED, ItemStatus.ATTACHED, ItemStatus.MATCHED})
 
@@ -41,11 +53,37 @@ def print_report(report: ScanReport, console: Console) -> None:
 
 def render(report: ScanReport) -> RenderableType:
     """The report as a Rich renderable."""
-    parts: list[RenderableType] = [_title(report), _items(report.items)]
-    if report.files:
-        parts += [Text(""), _files(report.files, report)]
+    counted_with_fault = {id(item) for fault in report.faults for item in report.not_processed(fault)}
+    items = [item for item in report.items if id(item) not in counted_with_fault]
+    parts: list[RenderableType] = [_title(report), *_faults(report), _summary(report.items)]
+    if items:
+        parts.append(_items(items))
+    if files := _files_to_show(report):
+        parts += [Text(""), _files(files, _not_shown(report, files))]
     parts += [Text(""), *_footer(report)]
     return Group(*parts)
+
+
+def _faults(report: ScanReport) -> list[Text]:
+    """One line for each fault, with the number of items that wait because of it. They have no rows of their own."""
+    lines = []
+    for fault in report.faults:
+        lines.append(_escaped(f"The {fault.part} could not be used: {fault.message}", "bold red"))
+        if waiting := report.count_not_processed(fault):
+            lines.append(Text(f"Not processed because of this: {waiting}."))
+    return lines
+
+
+def _summary(items: Sequence[ItemOutcome]) -> Text:
+    """How many items need a person, wait, and are done."""
+    if not items:
+        return Text("This scan has no pending item.")
+    groups = Counter(group_of(item) for item in items)
+    count = groups["person"]
+    person = f"{counted(count, 'item')} {'needs' if count == 1 else 'need'} a person"
+    rest = [f"; {number:,} {group}" for group, number in sorted(groups.items(), reverse=True) if group != "person"]
+    start = (person, "bold red") if count else "No item needs a person"
+    return Text.assemble(start, *rest, ".")
 
 
 def _strategy(report: ScanReport) -> str:
@@ -58,24 +96,32 @@ def _title(report: ScanReport) -> Text:
     return Text.assemble((kind, "bold"), escape_unprintable(f" of {report.location}"))
 
 
-def _items(items: tuple[ItemOutcome, ...]) -> RenderableType:
-    """One row for each outcome; items with the same outcome and reason share a row. What needs a person comes first."""
-    if not items:
-        return Text("This scan has no pending item.")
+_ORDER_OF_GROUPS = ("person", "waiting", "done")
+
+
+def _items(items: Sequence[ItemOutcome]) -> RenderableType:
+    """One row for each outcome. Items with the same outcome and reason share a row, as do those of one conflict.
+
+    What needs a person comes first, then what waits, then what is done.
+    """
     table = _table("Order", "Item", "Outcome", "Why")
     rows: dict[tuple[bool, ItemStatus, str], list[ItemOutcome]] = {}
-    for item in sorted(items, key=lambda item: not item.needs_person):
-        rows.setdefault((item.needs_person, item.status, _why(item)), []).append(item)
+    for item in sorted(items, key=lambda item: _ORDER_OF_GROUPS.index(group_of(item))):
+        rows.setdefault((item.needs_person, item.status, _conflict(item) or _why(item)), []).append(item)
     shown: Counter[ItemStatus] = Counter()
     left_out: Counter[str] = Counter()
-    for (needs_person, status, why), alike in rows.items():
+    for (needs_person, status, _), alike in rows.items():
         shown[status] += 1
-        if shown[status] > MAX_ROWS:
+        if shown[status] > (MAX_ROWS_DONE if group_of(alike[0]) == "done" else MAX_ROWS):
             left_out[status] += len(alike)
             continue
-        table.add_row(*_whose(alike), Text(status, _style(status, needs_person=needs_person)), _escaped(why))
-    _add_rest(table, left_out)
-    return table
+        table.add_row(*_whose(alike), Text(status, _style(status, needs_person=needs_person)), _escaped(_why(alike[0])))
+    return _with_rest(table, left_out)
+
+
+def _conflict(item: ItemOutcome) -> str:
+    """What identifies a conflict of several items, which would otherwise have a row for each of them."""
+    return f"{item.code} {item.details['basename']}" if item.code == "name_not_unique" else ""
 
 
 def _whose(items: Sequence[ItemOutcome]) -> tuple[Text, Text]:
@@ -84,7 +130,7 @@ def _whose(items: Sequence[ItemOutcome]) -> tuple[Text, Text]:
     numbers = [item.item_number for item in items]
     if len(orders) == 1 and len(numbers) <= _NAMED:
         return _escaped(orders[0]), _escaped(", ".join(numbers))
-    return _escaped(_some(orders)), Text(f"{len(numbers):,} items")
+    return _escaped(_some(orders)), Text(counted(len(numbers), "item"))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -103,21 +149,38 @@ def _escaped(text: str, style: str = "") -> Text:
     return Text(escape_unprintable(text), style)
 
 
-def _files(files: tuple[FileOutcome, ...], report: ScanReport) -> RenderableType:
+def _files_to_show(report: ScanReport) -> list[FileOutcome]:
+    """The files without those that a row of an item names already, with those that a person may act on first."""
+    of_items = {
+        (status, name)
+        for item in report.items
+        for status, names in _FILES_OF_ITEM.get(item.status, {}).items()
+        for name in getattr(item, names)
+    }
+    files = [file for file in report.files if (file.status, file.name) not in of_items]
+    return sorted(files, key=lambda file: file.status in _FILES_OF_NOBODY)
+
+
+def _not_shown(report: ScanReport, shown: Sequence[FileOutcome]) -> Counter[FileStatus]:
+    """How many files of each status the tables do not name."""
+    hidden = Counter(file.status for file in report.files) - Counter(file.status for file in shown)
+    return Counter(report.file_counts) - hidden
+
+
+def _files(files: Sequence[FileOutcome], counts: Counter[FileStatus]) -> RenderableType:
     """One row for each file; files with the same status and reason share a row."""
     table = _table("Unmatched file", "Status", "Why")
     rows: dict[tuple[FileStatus, str], list[str]] = {}
     for file in files:
         rows.setdefault((file.status, file.reason), []).append(file.name)
     shown: Counter[FileStatus] = Counter()
-    left_out = Counter(report.file_counts)
+    left_out = Counter(counts)
     for (status, why), names in rows.items():
         shown[status] += 1
         if shown[status] <= MAX_ROWS:
             left_out[status] -= len(names)
             table.add_row(_escaped(_some(names)), Text(status, "yellow"), _escaped(why))
-    _add_rest(table, +left_out)
-    return table
+    return _with_rest(table, +left_out)
 
 
 def _table(*headings: str) -> Table:
@@ -127,10 +190,12 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _add_rest(table: Table, rest: Mapping[Any, int]) -> None:
-    for status, count in rest.items():
-        cells = [""] * (len(table.columns) - 1)
-        table.add_row(*cells, Text(f"… and {count:,} more: {status}. --json and --report FILE.html show all.", "dim"))
+def _with_rest(table: Table, rest: Mapping[Any, int]) -> RenderableType:
+    """The table, and how many rows of each status it lacks."""
+    if not rest:
+        return table
+    more = ", ".join(f"{count:,} more: {status}" for status, count in rest.items())
+    return Group(table, Text(f"… and {more}. --json and --report FILE.html show all.", "dim"))
 
 
 def _style(status: ItemStatus, *, needs_person: bool) -> str:
@@ -140,10 +205,10 @@ def _style(status: ItemStatus, *, needs_person: bool) -> str:
 
 
 def _footer(report: ScanReport) -> list[RenderableType]:
-    counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no item"
+    counts = ", ".join(f"{count:,} {status}" for status, count in report.counts.items()) or "none"
     now = sum(item.status is ItemStatus.FULFILLED and item.now for item in report.items)
     requests = {kind: report.requests.get(kind, 0) for kind in ("list", "head", "get")}
-    files = "1 file" if report.names_seen == 1 else f"{report.names_seen:,} files"
+    files = counted(report.names_seen, "file")
     lines: list[RenderableType] = [
         Text(f"Items: {counts}."),
         Text(
@@ -152,7 +217,7 @@ def _footer(report: ScanReport) -> list[RenderableType]:
         ),
     ]
     if not report.dry_run:
-        lines.append(Text(f"Items fulfilled in this scan: {now}."))
+        lines.append(Text(f"Items fulfilled in this scan: {now:,}."))
     if report.monthly_cost is not None:
         lines.append(
             Text(
@@ -162,5 +227,4 @@ def _footer(report: ScanReport) -> list[RenderableType]:
         )
     if report.coverage == "partial" and not report.faults:
         lines.append(Text(_PARTIAL.get(report.strategy[-1:], _PARTIAL_LISTING), "dim"))
-    lines += [_escaped(f"The {fault.part} could not be used: {fault.message}", "bold red") for fault in report.faults]
     return lines

@@ -32,7 +32,7 @@ from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemOutcome, ItemStatus, natural_key
 from remote_artwork.core.text import nfc
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
-from remote_artwork.errors import LedgerError, StorageError, StorageMisbehaved
+from remote_artwork.errors import LedgerError, LocationNotFound, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.pending import PendingOrders, fetch_pending
@@ -138,7 +138,7 @@ class Collector:
             )
         except LedgerError as error:
             failure = ReadFailure.of_ledger(error)
-        except StorageError as error:
+        except (StorageError, LocationNotFound) as error:
             failure = ReadFailure.of_storage(error)
         planner = Planner(
             expected=expected,
@@ -300,7 +300,7 @@ class ReadFailure:
         return cls(fault=Fault.of("ledger", error), status=ItemStatus.FAILED, because=because)
 
     @classmethod
-    def of_storage(cls, error: StorageError) -> ReadFailure:
+    def of_storage(cls, error: StorageError | LocationNotFound) -> ReadFailure:
         """The failure for an error of the storage. Nothing is known about any file then."""
         because = reason("storage_not_read", error=str(error))
         return cls(fault=Fault.of("storage", error), status=ItemStatus.UNREADABLE, because=because)

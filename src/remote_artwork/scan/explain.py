@@ -13,7 +13,6 @@ from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, file_not
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
 from remote_artwork.core.text import nfc
-from remote_artwork.errors import ExitCode
 from remote_artwork.scan.collect import Collected
 
 
@@ -144,7 +143,10 @@ def _order_verdict(plan: OrderPlan) -> Reason:
 def _cannot_explain(subject: str, steps: Sequence[Reason], collected: Collected) -> Explanation:
     faults = [reason("part_not_used", part=fault.part, reasons=to_dicts(fault.reasons)) for fault in collected.faults]
     return Explanation(
-        subject=subject, steps=(*steps, *faults), because=reason("cannot_explain"), exit_code=ExitCode.UNUSABLE
+        subject=subject,
+        steps=(*steps, *faults),
+        because=reason("cannot_explain"),
+        exit_code=max(fault.exit_code for fault in collected.faults),
     )
 
 

@@ -29,6 +29,7 @@ from remote_artwork.core.report import (
     natural_key,
     sorted_items,
 )
+from remote_artwork.errors import LocationNotFound, StorageDenied
 
 BEGUN = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -126,7 +127,15 @@ def test_the_dictionary_holds_everything():
         }
     ]
     assert form["faults"] == [
-        {"part": "ledger", "code": "ledger_failed", "details": {"error": "locked"}, "notes": [], "message": "locked"}
+        {
+            "part": "ledger",
+            "code": "ledger_failed",
+            "details": {"error": "locked"},
+            "notes": [],
+            "message": "locked",
+            "orders": 0,
+            "items": 0,
+        }
     ]
     assert form["requests"] == {"list": 2, "head": 0, "get": 1}
     assert (form["strategy"], form["monthly_cost"]) == ([], None)
@@ -266,3 +275,22 @@ def test_a_report_speaks_the_language_of_a_catalog():
 def test_a_report_is_plain_data():
     assert pickle.loads(pickle.dumps(FULL)) == copy.deepcopy(FULL) == FULL
     assert report(item()) != report(item(ItemStatus.MISSING))
+
+
+@pytest.mark.parametrize(("error", "code"), [(LocationNotFound("no bucket"), 2), (StorageDenied("no"), 3)])
+def test_only_a_location_that_does_not_exist_is_a_wrong_setting(error, code):
+    report = evolve(FULL, faults=(Fault.of("storage", error),))
+    assert report.exit_code == code
+    assert ScanReport.from_dict(report.to_dict()).exit_code == code
+    assert evolve(report, faults=(*report.faults, Fault.of("client", "down"))).exit_code == 3
+
+
+def test_a_fault_counts_the_items_that_were_not_processed_because_of_it():
+    because = reason("storage_not_read", error="down")
+    item = evolve(FULL.items[0], status=ItemStatus.UNREADABLE, because=because)
+    items = [evolve(item, order_id=order, item_number=number) for order, number in (("1", "1"), ("1", "2"), ("2", "1"))]
+    report = evolve(FULL, items=(*items, FULL.items[1]), faults=(Fault.of("storage", "down"),))
+    assert report.not_processed(report.faults[0]) == tuple(items)
+    assert not any(item.needs_person for item in items)
+    [fault] = report.to_dict()["faults"]
+    assert (fault["orders"], fault["items"]) == (2, 3)

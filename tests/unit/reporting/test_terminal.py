@@ -5,9 +5,11 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from reasons import because
+from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
 from remote_artwork.reporting.terminal import print_report
 
@@ -112,3 +114,86 @@ def test_files_with_the_same_reason_share_one_row():
     text = printed(files=files, file_counts={FileStatus.AMBIGUOUS: 7})
     assert "a.png, b.png, c.png and 2 more  ambiguous  two" in text
     assert "… and 2 more: ambiguous." in text
+
+
+def test_a_fault_is_one_line_with_its_cure_and_the_number_of_items_that_wait():
+    because = reason("storage_not_read", error="the server is down; try again later")
+    down = tuple(
+        evolve(waiting(str(order), status=ItemStatus.UNREADABLE), because=because) for order in range(100, 112)
+    )
+    fault = Fault.of("storage", "the server is down; try again later")
+    text = printed(items=(*down, waiting("200")), faults=(fault,))
+    assert text.count("the server is down") == 1
+    assert text.index("The storage could not be used: the server is down; try again later") < text.index("Order")
+    assert "Not processed because of this: 12 items of 12 orders." in text
+    assert table_of(text) == [["200", "1", "missing", "waits"]]
+    alone = printed(items=down[:1], faults=(fault,))
+    assert "Not processed because of this: 1 item of 1 order." in alone
+    assert "Outcome" not in alone
+    assert "Not processed" not in printed(faults=(fault,))
+
+
+def test_an_outage_of_the_shop_is_counted_with_its_fault():
+    fault = Fault.of("client", "no answer")
+    items = [
+        evolve(waiting(str(n)), because=reason("not_tried", error=error)) for n, error in ((1, "no answer"), (2, "x"))
+    ]
+    text = printed(items=tuple(items), faults=(fault,))
+    assert "Not processed because of this: 1 item of 1 order." in text
+    assert table_of(text) == [["2", "1", "missing", "not tried, and nothing was sent: x"]]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "line"),
+    [
+        ("rejected", "1 item needs a person."),
+        ("rejected conflict missing fulfilled fulfilled", "2 items need a person; 1 waiting; 2 done."),
+        ("missing", "No item needs a person; 1 waiting."),
+        ("fulfilled", "No item needs a person; 1 done."),
+        ("", "This scan has no pending item."),
+    ],
+)
+def test_the_second_line_says_how_much_work_there_is(statuses, line):
+    items = [waiting(str(number), status=ItemStatus(status)) for number, status in enumerate(statuses.split())]
+    assert printed(items=tuple(items)).splitlines()[1] == line
+
+
+def test_a_conflict_of_two_items_has_one_row_and_its_files_none():
+    prints = [{"order_number": number, "item_number": "1", "placement": None} for number in ("1002", "1001")]
+    shared = [
+        evolve(
+            waiting(number, status=ItemStatus.CONFLICT),
+            because=reason("name_not_unique", basename="a", others=[other]),
+        )
+        for number, other in zip(("1001", "1002"), prints, strict=True)
+    ]
+    several = evolve(
+        waiting("1003", status=ItemStatus.CONFLICT),
+        because=reason("several_files", files=["b.pdf", "b.png"]),
+        files=("b.pdf", "b.png"),
+    )
+    files = tuple(
+        FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=several.because) for name in several.files
+    )
+    text = printed(items=(*shared, several), files=files, file_counts={FileStatus.AMBIGUOUS: 2})
+    assert [row[0] for row in table_of(text)] == ["1001, 1002", "1003"]
+    assert "Unmatched file" not in text
+    other = FileOutcome(name="c.pdf", status=FileStatus.AMBIGUOUS, because=because("which order?"))
+    text = printed(items=(several,), files=(*files, other), file_counts={FileStatus.AMBIGUOUS: 4})
+    assert "c.pdf" in text.partition("Unmatched file")[2]
+    assert "b.pdf" not in text.partition("Unmatched file")[2]
+    assert "… and 1 more: ambiguous." in text
+
+
+def test_files_for_a_person_come_before_those_that_wait():
+    files = tuple(FileOutcome(name=s, status=s, because=because(s)) for s in (FileStatus.EARLY, FileStatus.NEAR_MISS))
+    text = printed(files=files, file_counts={FileStatus.EARLY: 1, FileStatus.NEAR_MISS: 1})
+    assert text.index("near_miss") < text.index("early")
+
+
+def test_work_that_is_done_takes_ten_rows():
+    done = tuple(waiting(str(n), status=ItemStatus.FULFILLED, why=f"fulfilled with {n}.pdf") for n in range(1000, 1300))
+    text = printed(items=(*done, waiting("1", status=ItemStatus.REJECTED)))
+    assert len(table_of(text)) == 1 + 10 + 1  # and the line that says how to see the others
+    assert table_of(text)[0][0] == "1"
+    assert "… and 290 more: fulfilled. --json and --report FILE.html show all." in text
