@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sys
@@ -33,7 +32,8 @@ from remote_artwork.cli.options import (
     with_verbose,
 )
 from remote_artwork.cli.orders import orders_app
-from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr
+from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, print_error
+from remote_artwork.cli.streams import print_json, print_report_json, safe_streams
 from remote_artwork.errors import ClientError, ExitCode, LedgerError, StorageError
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
@@ -70,11 +70,12 @@ app.add_typer(orders_app)
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
-    try:
-        app(arguments, prog_name="remote-artwork")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    return 0
+    with safe_streams():
+        try:
+            app(arguments, prog_name="remote-artwork")
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 1
+        return 0
 
 
 @app.callback(invoke_without_command=True)
@@ -198,7 +199,7 @@ def watch(
         def show(report: ra.ScanReport) -> None:
             _print_report(report, console, as_json=as_json, indent=None)
             if page is not None:
-                report.to_html(page, storage=scanner.storage)
+                _write_page(report, page, scanner)
 
         scanner.run_forever(every=interval, stop=stop, on_report=show)
         return ExitCode.INTERRUPTED if interrupted.is_set() else ExitCode.SUCCESS
@@ -231,7 +232,7 @@ def explain(
         name, url = (None, options.url) if second is None else _name_and_url(options.url, second)
         location = evolve(options, url=url)
         explanation = location.scanner().explain(name, order=order)
-        typer.echo(json.dumps(explanation.to_dict(), indent=2) if as_json else str(explanation))
+        print_json(explanation.to_dict()) if as_json else typer.echo(str(explanation))
         return explanation.exit_code
 
     return finish(run_explain)
@@ -299,16 +300,23 @@ def _run_scan(
         report = run(scanner)
     _print_report(report, Console(), as_json=as_json, indent=2)
     if page is not None:
-        report.to_html(page, storage=scanner.storage)
+        _write_page(report, page, scanner)
     not_pending = find_not_pending(scanner, report, orders)
     for each in not_pending:
         errors.print(Text(each.message), soft_wrap=True)
     return ExitCode(max(report.exit_code, *(each.exit_code for each in not_pending), ExitCode.SUCCESS))
 
 
+def _write_page(report: ra.ScanReport, page: Path, scanner: ra.Scanner) -> None:
+    """Write the contact sheet. A scan that was done keeps its exit code if the page cannot be written."""
+    try:
+        report.to_html(page, storage=scanner.storage)
+    except ra.ConfigurationError as error:
+        print_error(error)
+
+
 def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
     if as_json:
-        report.write_json(sys.stdout, indent=indent)
-        typer.echo()
+        print_report_json(report, indent=indent)
     else:
         print_report(report, console)

@@ -10,6 +10,7 @@ import typer
 import remote_artwork as ra
 from remote_artwork.cli.options import Options, location_options_given
 from remote_artwork.cli.output import with_notes
+from remote_artwork.cli.streams import print_json
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
@@ -205,5 +206,5 @@ def _failed(name: str, error: RemoteArtworkError) -> CheckStep:
 
 
 def _print_json(report: CheckReport) -> int:
-    typer.echo(report.to_json())
+    print_json(report.to_dict())
     return report.exit_code

@@ -18,6 +18,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.options import ledger_url, with_verbose
 from remote_artwork.cli.output import finish
+from remote_artwork.cli.streams import print_json
 from remote_artwork.client import advance_one, claim_one
 from remote_artwork.core.lifecycle import (
     DEFAULT_TENANT,
@@ -68,7 +69,7 @@ def list_orders(
     def show() -> int:
         records = list(open_ledger(orders, ledger).find(tenant, state=state))
         if as_json:
-            typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
+            print_json([_to_dict(record) for record in records])
         elif records:
             Console().print(_table(records))
         else:
@@ -96,7 +97,7 @@ def show_order(
     def show() -> int:
         records = find_orders(open_ledger(orders, ledger), tenant, number)
         if as_json:
-            typer.echo(json.dumps([_to_dict(record) for record in records], indent=2, ensure_ascii=False))
+            print_json([_to_dict(record) for record in records])
         else:
             typer.echo("\n\n".join(map(describe, records)))
         return 0

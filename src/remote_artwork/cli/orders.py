@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.options import with_verbose
 from remote_artwork.cli.output import finish
+from remote_artwork.cli.streams import print_json
 from remote_artwork.clients.orders_csv import HEADER
 from remote_artwork.clients.orders_file import is_csv
 from remote_artwork.core.expected import needed_prints
@@ -106,7 +106,7 @@ def show_orders(
         names_of = FilenamePattern(pattern)
         orders = ra.OrdersFile(file).orders()
         if as_json:
-            typer.echo(json.dumps([_to_dict(order, names_of) for order in orders], indent=2, ensure_ascii=False))
+            print_json([_to_dict(order, names_of) for order in orders])
             return 0
         if orders:
             Console().print(_table(orders, names_of))

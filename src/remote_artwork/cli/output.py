@@ -40,7 +40,7 @@ def finish(command: Callable[[], int]) -> NoReturn:
     try:
         code = command()
     except ra.RemoteArtworkError as error:
-        _print_error(error)
+        print_error(error)
         code = error.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print(
@@ -50,7 +50,8 @@ def finish(command: Callable[[], int]) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _print_error(error: ra.RemoteArtworkError) -> None:
+def print_error(error: ra.RemoteArtworkError) -> None:
+    """Print an error as one line on the error stream."""
     text = escape_unprintable(with_notes(str(error), error))
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), text))
 
