@@ -56,6 +56,7 @@ __all__ = [
     "FileReplaced",
     "InvalidLedger",
     "InvalidLocation",
+    "InvalidNotification",
     "InvalidOrder",
     "InvalidOrdersFile",
     "InvalidPattern",
@@ -66,6 +67,8 @@ __all__ = [
     "LocationNotFound",
     "MissingExtra",
     "NotPending",
+    "NotificationError",
+    "NotificationRefused",
     "OrderGone",
     "OrderNotStored",
     "OutcomeUnknown",
@@ -192,6 +195,18 @@ class OrderNotStored(LedgerError):
 
 class LeaseLost(LedgerError):
     """Another scanner has taken over the order, so this one stopped working on it. There is nothing to do."""
+
+
+class NotificationError(RemoteArtworkError, RuntimeError):
+    """A notification of a storage could not be used. Nothing is lost: the next scan finds the file."""
+
+
+class NotificationRefused(NotificationError, PermissionError):
+    """A notification is not from the sender that it should be from. Answer with HTTP 401."""
+
+
+class InvalidNotification(NotificationError, ValueError):
+    """A notification has another format than expected, or is too large. Answer with HTTP 400."""
 
 
 class ClientError(RemoteArtworkError, RuntimeError):

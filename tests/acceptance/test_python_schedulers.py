@@ -38,7 +38,7 @@ def test_a_running_process_scans_at_once_and_ends_on_sigterm(shop, name):
     with python(shop, f"{name}.py") as process:
         assert wait_until(lambda: fulfilled(shop) or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
     assert fulfilled(shop)
 
@@ -86,9 +86,10 @@ def test_celery_beat_sends_a_scan_and_a_worker_runs_it(shop):
 def test_an_event_about_an_upload_scans_only_its_order(shop):
     (shop.artwork / "a file+more.pdf").write_bytes(OF["pdf"])
     keys = ("incoming/1002_1.png", "incoming/a+file%2Bmore.pdf", "elsewhere/1001_1.jpg")
-    records = [{"s3": {"object": {"key": key}}} for key in keys]
+    stored = [{"bucket": {"name": "prints"}, "object": {"key": key}} for key in keys]
+    records = [{"eventName": "ObjectCreated:Put", "s3": each} for each in stored]
     script = f"import from_events; from_events.handle({{'Records': {records!r}}})"
     with python(shop, "-c", script) as process:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
     assert shop.statuses() == {"1001": "pending_approval", "1002": "fulfilled"}

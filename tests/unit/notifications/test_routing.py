@@ -1,0 +1,132 @@
+"""From created objects to merchants and order numbers, and when they are scanned."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+import remote_artwork as ra
+from remote_artwork.notifications import CreatedObject, HintQueue, MerchantLocation, Router, route
+
+ACME = MerchantLocation(tenant="acme", location=ra.Location.parse("s3://prints/acme/"))
+GLOBEX = MerchantLocation(tenant="globex", location=ra.Location.parse("s3://prints/globex/"))
+WHOLE = MerchantLocation(tenant="whole", location=ra.Location.parse("s3://whole/"))
+FOLDERS = MerchantLocation(
+    tenant="folders",
+    location=ra.Location.parse("s3://folders/in/"),
+    pattern=ra.FilenamePattern("{order_number}/{order_item_number}"),
+)
+AZURE = MerchantLocation(tenant="azure", location=ra.Location.parse("https://acme.blob.core.windows.net/prints/in/"))
+MINIO = [
+    MerchantLocation(
+        tenant=f"minio-{port}", location=ra.Location.parse(f"s3+https://m.example:{port}/prints/in/", "minio")
+    )
+    for port in (9000, 9001)
+]
+ROUTER = Router([ACME, GLOBEX, WHOLE, FOLDERS, AZURE, *MINIO])
+
+
+def aws(bucket, key):
+    return CreatedObject(provider="aws", bucket=bucket, key=key)
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        (aws("prints", "acme/1001_1.pdf"), {"acme": {"1001"}}),
+        (aws("prints", "globex/1001_1.PNG"), {"globex": {"1001"}}),
+        (aws("whole", "1001_1.jpg"), {"whole": {"1001"}}),
+        (aws("folders", "in/1001/2.pdf"), {"folders": {"1001"}}),
+        (CreatedObject(provider="azure", bucket="prints", key="in/7_1.pdf", account="acme"), {"azure": {"7"}}),
+        (CreatedObject(provider="azure", bucket="prints", key="in/7_1.pdf", account="other"), {}),
+        (
+            CreatedObject(provider="minio", bucket="prints", key="in/7_1.pdf", endpoint="https://m.example:9001"),
+            {"minio-9001": {"7"}},
+        ),
+        (
+            CreatedObject(provider="minio", bucket="prints", key="in/7_1.pdf"),
+            {"minio-9000": {"7"}, "minio-9001": {"7"}},
+        ),
+        (aws("prints", "acme2/1001_1.pdf"), {}),
+        (aws("prints", "1001_1.pdf"), {}),
+        (aws("prints", "acme/readme.txt"), {}),
+        (aws("prints", "acme/"), {}),
+        (aws("prints", ""), {}),
+        (aws("prints", "acme/logo.pdf"), {}),
+        (aws("other", "acme/1001_1.pdf"), {}),
+        (CreatedObject(provider="gcs", bucket="prints", key="acme/1001_1.pdf"), {}),
+    ],
+)
+def test_bucket_and_folder_decide_the_merchant(created, expected):
+    assert ROUTER.route([created]) == expected
+
+
+def test_a_name_that_can_be_read_in_two_ways_is_routed_to_both_orders():
+    assert route([aws("prints", "acme/10_01_1.pdf")], [ACME]) == {"acme": {"10", "10_01"}}
+
+
+def test_the_files_of_one_notification_are_collected():
+    created = [aws("prints", f"acme/{number}_1.pdf") for number in (1, 2, 1)] + [aws("whole", "9_1.pdf")]
+    assert ROUTER.route(created) == {"acme": {"1", "2"}, "whole": {"9"}}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_hints_are_handed_out_together_after_the_wait(clock):
+    queue = HintQueue(clock=clock)
+    assert queue.seconds_until_due() is None
+    queue.add({"acme": {"1"}})
+    clock.now = 1.5
+    queue.add({"acme": {"2", "1"}, "globex": ["9"]})
+    assert (queue.take(), queue.seconds_until_due()) == ({}, 2.0)
+    clock.now = 3.5
+    assert queue.take() == {"acme": {"1", "2"}, "globex": {"9"}}
+    assert queue.take() == {}
+    assert queue.dropped == 0
+
+
+def test_hints_that_never_stop_are_handed_out_nevertheless(clock):
+    queue = HintQueue(clock=clock)
+    taken = []
+    for second in range(25):
+        clock.now = float(second)
+        queue.add({"acme": {str(second)}})
+        taken += [(second, numbers) for numbers in queue.take().values()]
+    assert [second for second, _ in taken] == [10, 21]
+    assert len(taken[0][1]) == 11
+
+
+def test_a_merchant_is_handed_out_once_an_interval(clock):
+    queue = HintQueue(interval=timedelta(minutes=1), clock=clock)
+    taken = []
+    for second in range(200):
+        clock.now = float(second)
+        if second % 7 == 0:
+            queue.add({"acme": {str(second)}})
+        if queue.take():
+            taken.append(second)
+    assert taken == [2, 62, 122, 182]
+
+
+def test_the_queue_is_bounded(clock):
+    queue = HintQueue(max_numbers=3, clock=clock)
+    queue.add({"a": {"1", "2"}, "b": {"1", "2", "3"}, "c": {"1"}})
+    queue.add({"a": {"1"}})
+    clock.now = 60.0
+    taken = queue.take()
+    assert sum(len(numbers) for numbers in taken.values()) == 3
+    assert queue.dropped == 3
+    queue.add({"c": {"1"}})
+    clock.now = 120.0
+    assert queue.take() == {"c": {"1"}}
