@@ -19,6 +19,9 @@
     │   ├── LedgerUnavailable  *             locked, full, read-only or not reachable (ConnectionError)
     │   ├── OrderNotStored                   one order cannot be stored; correct it in the shop
     │   └── LeaseLost                        another scanner took over the order
+    ├── NotificationError (RuntimeError)     a notification could not be used
+    │   ├── NotificationRefused              it is not from its sender (PermissionError)
+    │   └── InvalidNotification              it has another format (ValueError)
     └── ClientError (RuntimeError)           raised by a shop's FulfillmentClient
         ├── RateLimited  *                   too many calls; has retry_after
         ├── Unavailable  *                   the shop cannot be reached (ConnectionError)
