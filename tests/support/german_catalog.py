@@ -71,6 +71,7 @@ GERMAN = Catalog(
         "payment_required": "der Shop hält den Auftrag bis zur Bezahlung an ({error}); die Dateien sind in Ordnung",
         "artwork_unreachable": "der Shop konnte die Datei nicht laden ({error}); der nächste Lauf gibt eine neue Adresse",
         "file_rejected": "{file}: {finding:finding}",
+        "files_rejected": "{rejections:rejections}",
         "artwork_rejected": "der Shop hat die Druckdatei abgelehnt: {error}",
         "attach_unresolved": "ob angehängt wurde, ist nicht bekannt, und der Auftrag ist nicht mehr offen",
         "attach_in_doubt_refused": "der Shop nimmt ihn nicht mehr an ({error}); ob angehängt wurde, ist nicht bekannt",
@@ -135,6 +136,7 @@ GERMAN = Catalog(
         "extension_to_correct": "{rules:codes}; der Name sollte auf .{extension} enden",
         "no_extension": "der Name hat keine Endung; speichern Sie als JPEG, PNG oder PDF",
         "check_rejected": "{finding:finding}",
+        "checks_rejected": "{findings:findings}",
         "not_preferred": "nicht verwendet, weil {files:list} vorgeht",
         # what is wrong with a name
         "upload_not_finished": "das Hochladen ist nicht beendet",

@@ -47,10 +47,10 @@ def stability_problem(
     return None
 
 
-def used_for_other_order(
+def used_for_other_orders(
     order: Order, files: Iterable[StoredFile], used_by: Mapping[str, Sequence[OrderRecord]]
-) -> Reason | None:
-    """Why a file is not used: it was printed for another order, or may have been.
+) -> list[Reason]:
+    """Why files are not used: each was printed for another order, or may have been.
 
     A row that the ledger has forgotten is another order, even if its id and approval are the same: the shop has used
     the id again.
@@ -60,14 +60,19 @@ def used_for_other_order(
         files: The files, as the storage shows them now.
         used_by: As in ``Planner``.
     """
-    for file in files:
-        for record in [record for key in sorted(lookup_keys(file)) for record in used_by.get(key, ())]:
-            own = record.key.order_id == order.id
-            repeated = record.forgotten and record.key.approval == order.approval
-            if (own and not repeated) or not record.has_used(file):
-                continue
-            code = "printed_for_other_order" if record.has_printed(file) else "may_be_printed_for_other_order"
-            return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
+    return [used for file in files if (used := _used_for_other_order(order, file, used_by))]
+
+
+def _used_for_other_order(
+    order: Order, file: StoredFile, used_by: Mapping[str, Sequence[OrderRecord]]
+) -> Reason | None:
+    for record in [record for key in sorted(lookup_keys(file)) for record in used_by.get(key, ())]:
+        own = record.key.order_id == order.id
+        repeated = record.forgotten and record.key.approval == order.approval
+        if (own and not repeated) or not record.has_used(file):
+            continue
+        code = "printed_for_other_order" if record.has_printed(file) else "may_be_printed_for_other_order"
+        return reason(code, file=file.name, order_number=record.order_number, order_id=record.key.order_id)
     return None
 
 
@@ -350,18 +355,25 @@ class Planner:
         if key not in self.expected.basenames:
             return ItemPlan(item=item, status=ItemStatus.FAILED, because=reason("name_not_computed"))
         candidates = {placement: self.matches.files_for(key, placement) for placement in item.placements}
-        for basename in self.expected.basenames[key].values():
-            if unknown := self.matches.unknown.get(nfc(basename)):
-                return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=file_not_known(unknown))
+        unknown = [self.matches.unknown.get(nfc(basename)) for basename in self.expected.basenames[key].values()]
+        if not_known := [file_not_known(files) for files in unknown if files]:
+            because, *notes = not_known
+            return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=because, notes=tuple(notes))
         names = tuple(file.name for files in candidates.values() for file in files)
         choices = {
             placement: choose(files, self.policy.several_files) for placement, files in candidates.items() if files
         }
-        several = [file.name for placement, file in choices.items() if file is None for file in candidates[placement]]
-        if several:
-            because = reason("several_files", files=several)
-            return ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, candidates=names)
         missing = tuple(self.expected.basenames[key][placement] for placement, files in candidates.items() if not files)
+        if None in choices.values():
+            because, *notes = [
+                reason("several_files", files=[file.name for file in candidates[placement]])
+                for placement, chosen in choices.items()
+                if chosen is None
+            ]
+            if missing:
+                notes.append(reason("waiting_for_files", basenames=list(missing)))
+            conflict = ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, notes=tuple(notes))
+            return evolve(conflict, candidates=names, expected=missing)
         if missing:
             return self._missing(order, item, missing, names)
         chosen = {placement: file for placement, file in choices.items() if file is not None}
@@ -382,8 +394,8 @@ class Planner:
         status, because = ItemStatus.MATCHED, reason("found", files=names)
         if row and row.reason and state is ItemState.REJECTED:
             status, because, notes = ItemStatus.REJECTED, row.reason, (reason("checked_earlier"),)
-        elif used := used_for_other_order(order, chosen.values(), self.used_by):
-            status, because = ItemStatus.CONFLICT, used
+        elif used := used_for_other_orders(order, chosen.values(), self.used_by):
+            status, because, notes = ItemStatus.CONFLICT, used[0], tuple(used[1:])
         elif state is ItemState.ATTACHED:
             status, because = ItemStatus.ATTACHED, reason("attached", files=names)
         elif state is None and (unstable := self._unstable(chosen)):

@@ -24,6 +24,8 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``reasons``    other reasons, as ``to_dicts`` writes them
 ``bytes``      a size in bytes
 ``finding``    a finding of a check, as ``Finding.to_dict`` writes it
+``findings``   several findings of one file
+``rejections`` several files, each with a finding
 =============  =====================================================================
 """
 
@@ -151,6 +153,7 @@ SENDING = {
     "payment_required": "the shop holds the order until it is paid for ({error}); the files are fine",
     "artwork_unreachable": "the shop could not download the file ({error}); the next scan gives it a new URL",
     "file_rejected": "{file}: {finding:finding}",
+    "files_rejected": "{rejections:rejections}",
     "artwork_rejected": "the shop refused the artwork: {error}",
     "attach_outcome_unknown": "it is not known whether it was attached ({error}); the next scan attaches it again",
     "attach_unresolved": (
@@ -293,6 +296,7 @@ UNMATCHED = {
     "no_extension": "its name has no extension; save it as JPEG, PNG or PDF",
     "wait_for_upload": "its upload is not finished; wait for it, or upload the file again",
     "check_rejected": "{finding:finding}",
+    "checks_rejected": "{findings:findings}",
     "not_preferred": "not used because the policy prefers {files:list}",
 }
 """Why a file is not used, or not yet."""
@@ -895,6 +899,10 @@ _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
     "pages": lambda value, renderer: _counted(value, "page", renderer.words),
     "reasons": lambda value, renderer: join_reasons((Reason(**each) for each in value), renderer.catalog),
     "finding": lambda value, renderer: renderer.finding(value),
+    "findings": lambda value, renderer: "; ".join(map(renderer.finding, value)),
+    "rejections": lambda value, renderer: "; ".join(
+        f"{each['file']}: {renderer.finding(each['finding'])}" for each in value
+    ),
     "duration": lambda value, renderer: format_duration(value, renderer.words),
     "prints": lambda value, renderer: ", ".join(map(renderer.print, value)),
     "items": lambda value, renderer: renderer.items(value),

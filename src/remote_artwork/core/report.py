@@ -638,16 +638,34 @@ def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
         for name in item.superseded:
             because = reason("not_preferred", files=list(item.files))
             yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, because=because)
-        if item.status is ItemStatus.REJECTED and item.code == "file_rejected":
-            details = {name: value for name, value in item.details.items() if name != "file"}
-            because = reason("check_rejected", **details)
-            yield FileOutcome(name=item.details["file"], status=FileStatus.REJECTED, because=because, notes=item.notes)
-        elif item.status is ItemStatus.REJECTED:
-            for name in item.files:
-                yield FileOutcome(name=name, status=FileStatus.REJECTED, because=item.because, notes=item.notes)
+        if item.status is ItemStatus.REJECTED:
+            for name, because in _rejected_files(item):
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, because=because, notes=item.notes)
         elif item.status is ItemStatus.CONFLICT:
-            for name in item.files:
-                yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=item.because, notes=item.notes)
+            for because in item.reasons:
+                for name in _files_in_conflict(because):
+                    yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=because)
+
+
+def _rejected_files(item: ItemOutcome) -> Iterator[tuple[str, Reason]]:
+    """Each rejected file with the reason. If the shop refused the artwork, all files of the item."""
+    if item.code not in ("file_rejected", "files_rejected"):
+        yield from ((name, item.because) for name in item.files)
+        return
+    findings: dict[str, list[Any]] = {}
+    for each in item.details.get("rejections", [item.details]):
+        findings.setdefault(each["file"], []).append(each["finding"])
+    for name, found in findings.items():
+        if len(found) == 1:
+            yield name, reason("check_rejected", finding=found[0])
+        else:
+            yield name, reason("checks_rejected", findings=found)
+
+
+def _files_in_conflict(because: Reason) -> list[str]:
+    """The files that a reason for a conflict is about."""
+    files = because.details.get("files", [because.details["file"]] if "file" in because.details else [])
+    return list(files)
 
 
 def sorted_items(items: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:

@@ -19,7 +19,7 @@ from remote_artwork.core.lifecycle import (
     Step,
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
-from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known, used_for_other_order
+from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known, used_for_other_orders
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
@@ -71,8 +71,8 @@ class ArtworkFiles:
             because = reason("nothing_sent_unreadable", error=str(error))
             session.set_outcome(number, ItemStatus.UNREADABLE, because)
             return False
-        if used := used_for_other_order(session.plan.order, result.files.values(), session.plan.used_by):
-            session.set_outcome(number, ItemStatus.CONFLICT, used)
+        if used := used_for_other_orders(session.plan.order, result.files.values(), session.plan.used_by):
+            session.set_outcome(number, ItemStatus.CONFLICT, used[0], notes=tuple(used[1:]))
             return False
         findings = result.findings
         session.defer(session.selection(number, result.files))

@@ -28,7 +28,7 @@ class CheckResult:
     Args:
         files: Placement → the version of the file that was checked.
         findings: What the checks found.
-        rejection: Why a file was rejected; None if none was.
+        rejection: Why files were rejected: every finding that rejects one. None if no file was.
     """
 
     files: FilesByPlacement
@@ -62,7 +62,7 @@ class Inspector:
         stopwatch: Stopwatch,
         stop_reading: Callable[[], None] = lambda: None,
     ) -> CheckResult:
-        """Run all checks on all files, until the first file that is rejected.
+        """Run all checks on all files, so that the merchant learns at once what is wrong with each.
 
         Args:
             item: The item.
@@ -75,33 +75,35 @@ class Inspector:
         """
         findings: list[Finding] = []
         checked: dict[str, StoredFile] = {}
-        rejection: Reason | None = None
+        rejections: list[tuple[str, Finding]] = []
+        watch = _Watch(stopwatch, stop_reading)
         for placement, listed in files.items():
-            watch = _Watch(stopwatch, stop_reading)
-            checks = self.checks if rejection is None else ()
             try:
-                checked[placement], found = self._check_file(item, listed, checks, watch)
+                checked[placement], found = self._check_file(item, listed, watch)
             except (FileReplaced, StorageMisbehaved):
                 if not listed.listed:
                     raise
                 with stopwatch.measure("storage"):  # its listing was old, or has other sizes
                     current = self.storage.stat(listed.name)
-                checked[placement], found = self._check_file(item, current, checks, watch)
+                checked[placement], found = self._check_file(item, current, watch)
             findings += found
-            rejected = [finding for finding in found if finding.severity is Severity.REJECT]
-            if rejected:
-                rejection = reason("file_rejected", file=listed.name, finding=rejected[0].to_dict())
-        return CheckResult(files=checked, findings=tuple(findings), rejection=rejection)
+            rejections += [(listed.name, finding) for finding in found if finding.severity is Severity.REJECT]
+        return CheckResult(files=checked, findings=tuple(findings), rejection=_rejection(rejections))
 
-    def _check_file(
-        self, item: OrderItem, file: StoredFile, checks: Sequence[PreflightCheck], watch: _Watch
-    ) -> tuple[StoredFile, tuple[Finding, ...]]:
+    def _check_file(self, item: OrderItem, file: StoredFile, watch: _Watch) -> tuple[StoredFile, tuple[Finding, ...]]:
         """The version of the file that was read, and what the checks found in it."""
         reader = self.storage.reader(file)
         with watch.stopwatch.measure("checks"):
-            found = run_checks(checks, _MeasuredReader(reader, watch), item)
+            found = run_checks(self.checks, _MeasuredReader(reader, watch), item)
         with watch.stopwatch.measure("storage"):
             return reader.pinned(), found
+
+
+def _rejection(found: Sequence[tuple[str, Finding]]) -> Reason | None:
+    """One reason for all findings that reject a file."""
+    if len(found) > 1:
+        return reason("files_rejected", rejections=[{"file": name, "finding": each.to_dict()} for name, each in found])
+    return reason("file_rejected", file=found[0][0], finding=found[0][1].to_dict()) if found else None
 
 
 @frozen

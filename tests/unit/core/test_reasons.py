@@ -34,6 +34,10 @@ EXAMPLES = {
         "notes": [],
         "message": "the PDF is damaged: it cannot be opened; export it again and upload it",
     },
+    "findings": [{"code": "text_mode", "details": {}, "notes": [], "message": "sent in text mode"}],
+    "rejections": [
+        {"file": "a.pdf", "finding": {"code": "empty", "details": {}, "notes": [], "message": "it is empty"}}
+    ],
     ",": 1_200,
     ".0f": 148.0,
     ".1f": 1.5,
