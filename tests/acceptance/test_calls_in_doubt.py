@@ -274,3 +274,20 @@ def test_what_is_attached_already_needs_no_url(root):
     case.files.pipe(f"{root}/1001_2.jpg", b"\xff\xd8 half")
     report = ra.Scanner(Unsigned(case.files, root), case.shop, ledger=case.ledger, policy=at_once).scan()
     assert {item.item_number: item.status for item in report.items} == {"1": "attached", "2": "rejected"}
+
+
+@pytest.mark.parametrize("call", ["get_order", "attach_artwork", "fulfill"])
+def test_an_order_that_meets_the_limit_of_the_shop_needs_nobody(tmp_path, call):
+    shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")])])
+    (tmp_path / "1001_1.jpg").write_bytes(JPEG)
+    for _ in range(2):
+        shop.fail_next(call, ra.RateLimited("429", retry_after=0.05))
+    retry = ra.RetryPolicy(attempts=2, sleep=lambda _seconds: None)
+    storage = ra.open_storage(tmp_path.as_uri(), network=ra.NetworkPolicy(allow_local=True))
+    policy = ra.Policy(settle_for=None)
+    scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), policy=policy, retry=retry)
+    report = scanner.scan()
+    [item] = report.items
+    assert (item.status, item.code, item.needs_person) == ("failed", "rate_limited", False)
+    assert "the next scan tries again" in item.reason
+    assert [item.status for item in scanner.scan().items] == ["fulfilled"]

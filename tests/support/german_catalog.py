@@ -68,6 +68,9 @@ GERMAN = Catalog(
         "no_url": "es ließ sich keine Adresse erzeugen: {error}; es wurde nichts gesendet",
         "no_url_call_unresolved": "es ließ sich keine Adresse erzeugen: {error}; ein späterer Lauf klärt den Aufruf",
         "shop_refused": "der Shop hat den Auftrag abgelehnt: {error}",
+        "rate_limited": (
+            "der Shop erlaubt gerade keine weiteren Aufrufe ({error}); nichts wurde gesendet, der nächste Lauf versucht es erneut"
+        ),
         "payment_required": "der Shop hält den Auftrag bis zur Bezahlung an ({error}); die Dateien sind in Ordnung",
         "artwork_unreachable": "der Shop konnte die Datei nicht laden ({error}); der nächste Lauf gibt eine neue Adresse",
         "file_rejected": "{file}: {finding:finding}",

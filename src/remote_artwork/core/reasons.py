@@ -150,6 +150,7 @@ SENDING = {
     "no_url": "no URL could be created: {error}; nothing was sent",
     "no_url_call_unresolved": "no URL could be created: {error}; a later scan resolves the earlier fulfill call",
     "shop_refused": "the shop refused the order: {error}",
+    "rate_limited": "the shop allows no more calls for now ({error}); nothing was sent, and the next scan tries again",
     "payment_required": "the shop holds the order until it is paid for ({error}); the files are fine",
     "artwork_unreachable": "the shop could not download the file ({error}); the next scan gives it a new URL",
     "file_rejected": "{file}: {finding:finding}",

@@ -166,6 +166,7 @@ NEEDS_NOBODY = frozenset(
         "call_unresolved",
         "ledger_not_read",
         "not_tried",
+        "rate_limited",
         "storage_not_read",
     }
 )

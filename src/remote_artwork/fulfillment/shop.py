@@ -510,7 +510,8 @@ class ShopSession:
     def _stop_unread(self, error: ClientError) -> Stop:
         self.session.failures.append(error)
         status = ItemStatus.UNCERTAIN if self.session.follows_call else ItemStatus.FAILED
-        return self.session.stop(status, reason("order_not_read", error=str(error)))
+        code = "rate_limited" if isinstance(error, RateLimited) else "order_not_read"
+        return self.session.stop(status, reason(code, error=str(error)))
 
     def _get_order(self) -> Order:
         order_id = self.session.plan.order.id
@@ -562,7 +563,9 @@ class ShopSession:
             self.cancel(reason("no_longer_accepted", error=str(error)))
             raise Stop from error
         status, because, refused = ItemStatus.FAILED, reason("shop_refused", error=str(error)), list(items)
-        if isinstance(error, PaymentRequired):
+        if isinstance(error, RateLimited):
+            because = reason("rate_limited", error=str(error))
+        elif isinstance(error, PaymentRequired):
             because = reason("payment_required", error=str(error))
         elif isinstance(error, ArtworkUnreachable):
             because = reason("artwork_unreachable", error=str(error))
