@@ -1,6 +1,7 @@
 """Each kind of wrong client is caught by a named test of the contract, with a message that says what is wrong."""
 
 import inspect
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,8 @@ EVERY_ORDER = "test_every_pending_order_is_listed"
 READS_THE_SAME = "test_a_listed_order_reads_the_same_by_its_id"
 GONE = "test_an_unknown_order_is_gone"
 STAYS_PENDING = "test_attaching_leaves_the_order_pending_and_its_work_the_same"
+ANOTHER_ORDER = "test_another_order_keeps_its_own_artwork"
+THREADS = "test_calls_may_come_from_other_threads"
 REPLACES = "test_attaching_again_replaces"
 OWN_ARTWORK = "test_each_item_gets_its_own_artwork"
 URL = "test_the_url_of_the_last_call_is_stored"
@@ -34,6 +37,7 @@ ATTACHMENT_REPEATED = "test_an_attachment_without_a_response_is_repeated"
 BROKEN_CONNECTION = "test_a_connection_may_break_after_any_write"
 
 FIRST, SECOND = "1001_1_default.png", ["1001_2_front.png", "1001_2_back.png"]
+OTHER = "1002_1_default.png"
 
 CAUGHT = [
     (wrong.AlwaysTheFirstLine, SEPARATE, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has {SECOND}"),
@@ -54,8 +58,8 @@ CAUGHT = [
     (wrong.ForgetsPlacements, WITH_FULFILL, OWN_ARTWORK, f"item '2' needs {SECOND} and has ['1001_2_front.png']"),
     (wrong.TurnedPlacements, SEPARATE, OWN_ARTWORK, f"item '2' needs {SECOND} and has {SECOND[::-1]}"),
     (wrong.TurnedPlacements, WITH_FULFILL, OWN_ARTWORK, f"item '2' needs {SECOND} and has {SECOND[::-1]}"),
-    (wrong.StaleUrl, SEPARATE, URL, "the shop has another URL than that of the last call"),
-    (wrong.StaleUrl, WITH_FULFILL, URL, "the shop has another URL than that of the last call"),
+    (wrong.StaleUrl, SEPARATE, URL, "the shop has the URL of an earlier call; do not keep such URLs"),
+    (wrong.StaleUrl, WITH_FULFILL, URL, "the shop has the URL of an earlier call; do not keep such URLs"),
     (wrong.AnswersBeforeItCommits, SEPARATE, NO_LONGER_WAITS, "return after the effect"),
     (wrong.AnswersBeforeItCommits, WITH_FULFILL, NO_LONGER_WAITS, "return after the effect"),
     (wrong.AttachesLater, SEPARATE, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has []"),
@@ -92,11 +96,52 @@ CAUGHT = [
     (wrong.Appends, PER_ORDER, REPLACES, f"item '1' needs ['second-{FIRST}'] and has ['{FIRST}', 'second-{FIRST}']"),
     (wrong.KeepsWhatIsAttached, PER_ORDER, REPLACES, f"item '1' needs ['second-{FIRST}'] and has ['{FIRST}']"),
     (wrong.ForgetsPlacements, PER_ORDER, OWN_ARTWORK, f"item '2' needs {SECOND} and has ['1001_2_front.png']"),
-    (wrong.StaleUrl, PER_ORDER, URL, "the shop has another URL than that of the last call"),
+    (wrong.StaleUrl, PER_ORDER, URL, "the shop has the URL of an earlier call; do not keep such URLs"),
     (wrong.AttachesUntilItFails, PER_ORDER, UNKNOWN_ITEM, f"item '1' needs ['{FIRST}'] and has ['second-{FIRST}']"),
     (wrong.SwallowsAnErrorOfAttaching, PER_ORDER, NOT_TO_FULFILLED, "attach_order was called with a fulfilled order"),
     (wrong.AttachesToCancelledOrders, SEPARATE, NOT_TO_CANCELLED, "a cancelled order: it did not raise"),
     (wrong.AttachesToCancelledOrders, PER_ORDER, NOT_TO_CANCELLED, "a cancelled order: it did not raise"),
+    (wrong.SameItemOfEveryOrder, SEPARATE, ANOTHER_ORDER, f"item '1' needs ['{FIRST}'] and has ['{OTHER}']"),
+    (wrong.SameItemOfEveryOrder, PER_ORDER, ANOTHER_ORDER, f"item '1' needs ['{FIRST}'] and has ['{OTHER}']"),
+    (
+        wrong.SameItemOfEveryOrder,
+        WITH_FULFILL,
+        ANOTHER_ORDER,
+        "fulfill of order '1001' changed the artwork of order '1",
+    ),
+    (wrong.CollectsFilesByItem, SEPARATE, ANOTHER_ORDER, f"item '1' needs ['{FIRST}'] and has ['{OTHER}']"),
+    (wrong.CutsTheQuery, SEPARATE, URL, "another URL than that of the call; pass each URL as it is"),
+    (wrong.CutsTheQuery, PER_ORDER, URL, "another URL than that of the call; pass each URL as it is"),
+    (wrong.CutsTheQuery, WITH_FULFILL, URL, "another URL than that of the call; pass each URL as it is"),
+    (
+        wrong.ChangesTheQuantity,
+        SEPARATE,
+        NO_LONGER_WAITS,
+        "fulfill changed the quantity of order '1001', item '1', from 1 to 7",
+    ),
+    (wrong.SetsFilesBeforeItRefuses, WITH_FULFILL, CANCELLED, "a fulfill that was refused changed the artwork"),
+    (wrong.SetsFilesBeforeItRefuses, WITH_FULFILL, OTHER_KEY, f"item '1' needs ['{FIRST}'] and has ['second-{FIRST}']"),
+    (wrong.SetsFilesBeforeItRefuses, SEPARATE, NOT_TO_FULFILLED, f"needs ['{FIRST}'] and has ['second-{FIRST}']"),
+    (wrong.UnknownStatesArePending, SEPARATE, CANCELLED, "cancelled, and get_order says that it is pending"),
+    (wrong.NotPendingIsFulfilled, SEPARATE, CANCELLED, "cancelled, and get_order says that it is fulfilled"),
+    (wrong.RefusedIsFulfilled, SEPARATE, CANCELLED, "it raised AlreadyFulfilled (order '1001' is no longer pending"),
+    (wrong.ForgetsItsCacheWhenItWrites, SEPARATE, CANCELLED, "says that it is pending; read the order from the shop"),
+    (wrong.StaleAfterAttaching, SEPARATE, NO_LONGER_WAITS, "read the order from the shop in every call"),
+    (wrong.FindsOnlyPendingOrders, WITH_FULFILL, NO_LONGER_WAITS, "find each order of the shop, in any state"),
+    (wrong.FindsOnlyTheFirstPage, SEPARATE, READS_THE_SAME, "get_order raised OrderGone for order '1004'"),
+    (wrong.ApprovalOnlyInTheList, SEPARATE, READS_THE_SAME, "has other values than in the list"),
+    (wrong.ANewKeyForEachCall, SEPARATE, REPEATED, "a second fulfill with the same key raised AlreadyFulfilled"),
+    (wrong.CutsTheKey, SEPARATE, NO_LONGER_WAITS, "the key of the call is not that of get_order"),
+    (wrong.RetriesWithANewKey, SEPARATE, BROKEN_CONNECTION, "order '1001' was fulfilled 2 times"),
+    (wrong.ReturnsFalse, SEPARATE, SCAN, "the client's method returned False, which may mean that it failed"),
+    (wrong.ReturnsFalse, PER_ORDER, SCAN, "the client's method returned False, which may mean that it failed"),
+    (wrong.ReturnsTheResponse, SEPARATE, SCAN, "the client's method returned a value of the type dict"),
+    (
+        wrong.BoundToAThread,
+        SEPARATE,
+        THREADS,
+        "RuntimeError (connection of another thread); set `concurrent_calls` to 1",
+    ),
     (wrong.WrongWhenRepeated, SEPARATE, ATTACHMENT_REPEATED, "the shop has stored the wrong artwork for order '1001'"),
 ]
 
@@ -112,7 +157,7 @@ def test_a_wrong_client_is_caught_by_a_named_test(kind, attaching, name, message
         orders = [ORDER, *OTHERS, fulfilled]
         return failure_of(name, lambda: shop(orders, recovery=IDEMPOTENT, attaching=attaching))
 
-    right = wrong.TwoWrites if name == BROKEN_CONNECTION else FakeShop
+    right = {BROKEN_CONNECTION: wrong.TwoWrites, THREADS: partial(FakeShop, concurrent_calls=8)}.get(name, FakeShop)
     assert run(right) is None, "the right client passes this test"
     assert message in str(run(kind))
 

@@ -76,6 +76,7 @@ def _fixtures(make: Callable[[], Any], folder: tuple[Any, str]) -> dict[str, Any
         "artworks": {
             item.number: [example_artwork(ORDER, item, side) for side in item.placements] for item in ORDER.items
         },
+        "other": (OTHERS[0], {"1": [example_artwork(OTHERS[0], OTHERS[0].items[0], "default")]}),
         "folder": folder,
         "key": "1f" * 32,
         "other_key": "2e" * 32,

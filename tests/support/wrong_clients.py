@@ -1,6 +1,8 @@
 # ruff: noqa: ARG002 - a client that does nothing still has the arguments of the interface
 """Clients that are wrong in one way each. ``tests/contract/test_wrong_clients.py`` says which test catches which."""
 
+import threading
+
 from attrs import define, evolve, field
 
 import remote_artwork as ra
@@ -450,6 +452,228 @@ class WrongWhenRepeated(FakeShop):
 
     def fulfill(self, order, artworks, *, idempotency_key):
         return fulfill_attached(self, order, idempotency_key)
+
+
+class SameItemOfEveryOrder(FakeShop):
+    """Finds an item by its number only, so it sets the files of all orders that have such an item."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+        self.set_everywhere({item.number: artworks})
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, artworks, idempotency_key=idempotency_key)
+        self.set_everywhere(artworks)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        self.set_everywhere(artworks)
+        return receipt
+
+    def set_everywhere(self, artworks):
+        for order in self.orders.values():
+            for item in order.items:
+                if item.number in artworks:
+                    self.artwork[order.id, item.number] = tuple(artworks[item.number])
+
+
+@define(eq=False)
+class CollectsFilesByItem(FakeShop):
+    """Collects the attached files by item number, and sends those of the last order."""
+
+    collected: dict[str, tuple[ra.Artwork, ...]] = field(factory=dict, init=False)
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        FakeShop.attach_artwork(self, order, item, artworks, idempotency_key=idempotency_key)
+        self.collected[item.number] = tuple(artworks)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        files = {number: self.collected[number] for number in artworks} if self.collected else artworks
+        return FakeShop.fulfill(self, order, files, idempotency_key=idempotency_key)
+
+
+class CutsTheQuery(FakeShop):
+    """Removes the query of each URL, and with it the signature."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, item, self.cut(artworks), idempotency_key=idempotency_key)
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, self.all_cut(artworks), idempotency_key=idempotency_key)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return super().fulfill(order, self.all_cut(artworks), idempotency_key=idempotency_key)
+
+    def all_cut(self, artworks):
+        return {number: self.cut(files) for number, files in artworks.items()}
+
+    @staticmethod
+    def cut(artworks):
+        return [evolve(each, url=each.url.partition("?")[0]) for each in artworks]
+
+
+class ChangesTheQuantity(FakeShop):
+    """Sets another quantity when it confirms the order."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        now = self.orders[order.id]
+        self.put(evolve(now, items=[evolve(item, quantity=7) for item in now.items]))
+        return receipt
+
+
+class SetsFilesBeforeItRefuses(FakeShop):
+    """Sets the files, and then sees that the order does not wait."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        if order.id in self.orders:
+            self._attach(self.orders[order.id], item.number, artworks)
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        if order.id in self.orders:
+            self._set(self.orders[order.id], artworks)
+        return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+
+class UnknownStatesArePending(FakeShop):
+    """Reads each state that it does not know as pending. It does not know cancelled orders."""
+
+    def get_order(self, order_id):
+        order = super().get_order(order_id)
+        return evolve(order, state=ra.OrderState.PENDING) if order.state is ra.OrderState.CANCELLED else order
+
+
+class NotPendingIsFulfilled(FakeShop):
+    """Reads each order that does not wait as fulfilled."""
+
+    def get_order(self, order_id):
+        order = super().get_order(order_id)
+        return order if order.state is ra.OrderState.PENDING else evolve(order, state=ra.OrderState.FULFILLED)
+
+
+class RefusedIsFulfilled(FakeShop):
+    """Reads each refusal of the shop as "already fulfilled"."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        try:
+            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        except ra.NotPending as error:
+            raise ra.AlreadyFulfilled(str(error)) from error
+
+
+@define(eq=False)
+class ForgetsItsCacheWhenItWrites(FakeShop):
+    """``get_order`` reads an order again only after a call of its own. It misses what a person changes."""
+
+    cache: dict[str, ra.Order] = field(factory=dict, init=False)
+
+    def get_order(self, order_id):
+        if order_id not in self.cache:
+            self.cache[order_id] = FakeShop.get_order(self, order_id)
+        return self.cache[order_id]
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        self.cache.clear()
+        return FakeShop.fulfill(self, order, artworks, idempotency_key=idempotency_key)
+
+
+@define(eq=False)
+class StaleAfterAttaching(FakeShop):
+    """``get_order`` returns the order as it was attached."""
+
+    cache: dict[str, ra.Order] = field(factory=dict, init=False)
+
+    def get_order(self, order_id):
+        return self.cache.get(order_id) or FakeShop.get_order(self, order_id)
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        FakeShop.attach_artwork(self, order, item, artworks, idempotency_key=idempotency_key)
+        self.cache[order.id] = order
+
+
+class FindsOnlyPendingOrders(FakeShop):
+    """``get_order`` searches the list of pending orders."""
+
+    def get_order(self, order_id):
+        order = super().get_order(order_id)
+        if order.state is not ra.OrderState.PENDING:
+            raise ra.OrderGone("it is not in the list")
+        return order
+
+
+class FindsOnlyTheFirstPage(FakeShop):
+    """``get_order`` searches the first page of the list."""
+
+    def get_order(self, order_id):
+        if order_id in list(self.orders)[3:]:
+            raise ra.OrderGone("it is not on the page")
+        return super().get_order(order_id)
+
+
+class ApprovalOnlyInTheList(FakeShop):
+    """``get_order`` leaves the approval out."""
+
+    def pending_orders(self):
+        return [evolve(order, approval="2") for order in super().pending_orders()]
+
+
+class ANewKeyForEachCall(FakeShop):
+    """Adds the number of the call to the key."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        key = f"{idempotency_key}-{len(self.journal)}"
+        return super().fulfill(order, artworks, idempotency_key=key)
+
+
+class CutsTheKey(FakeShop):
+    """Stores the key in a column that is too short."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return super().fulfill(order, artworks, idempotency_key=idempotency_key[:32])
+
+
+class RetriesWithANewKey(TwoWrites):
+    """Calls again with a new key when the connection breaks, in a shop that prints once for each key."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        try:
+            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+        except ra.OutcomeUnknown:
+            self.printed += 1
+            raise
+
+
+class ReturnsFalse(FakeShop):
+    """Returns whether the shop reported a change, and it never does."""
+
+    def attach_artwork(self, order, item, artworks, *, idempotency_key):
+        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+        return False
+
+    def attach_order(self, order, artworks, *, idempotency_key):
+        super().attach_order(order, artworks, idempotency_key=idempotency_key)
+        return False
+
+
+class ReturnsTheResponse(FakeShop):
+    """Returns the response of the shop as the receipt."""
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        return {"receipt": super().fulfill(order, artworks, idempotency_key=idempotency_key)}
+
+
+@define(eq=False)
+class BoundToAThread(FakeShop):
+    """Declares several calls at once, with a connection that only one thread may use."""
+
+    concurrent_calls: int = field(default=8, kw_only=True)
+    thread: int = field(factory=threading.get_ident, init=False)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        if threading.get_ident() != self.thread:
+            raise RuntimeError("connection of another thread")
+        return FakeShop.fulfill(self, order, artworks, idempotency_key=idempotency_key)
 
 
 def fulfill_attached(shop, order, idempotency_key):

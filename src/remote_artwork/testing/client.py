@@ -20,7 +20,9 @@ import secrets
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -28,7 +30,7 @@ import fsspec
 import pytest
 from attrs import evolve
 
-from remote_artwork.client import FulfillmentClient, attacher, client_problem, order_attacher
+from remote_artwork.client import FulfillmentClient, attacher, client_problem, concurrent_calls, order_attacher
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import (
@@ -56,6 +58,7 @@ from remote_artwork.testing.scenario import (
     fault,
     names_of,
     required,
+    stored_names,
     upload,
 )
 
@@ -71,8 +74,8 @@ before_and_after: pytest.MarkDecorator = pytest.mark.parametrize("moment", MOMEN
 class FulfillmentClientContract:
     """The tests of every ``FulfillmentClient``. Inherit the class and override fixtures.
 
-    ``client`` (required): a new client with at least two pending orders, one of them with at least two items that
-    require artwork.
+    ``client`` (required): a new client with at least two pending orders that require artwork, one of them for at least
+    two items. They should have an item number in common, if items of two orders can have the same number in the shop.
 
     ``read_names`` (required): (order, item) → the names of the artwork that the shop has stored for the item, in the
     order of its placements. Only the shop's own records show that each item gets its own files.
@@ -218,7 +221,20 @@ class FulfillmentClientContract:
     @pytest.fixture
     def artworks(self, order: Order, make_artwork: MakeArtwork) -> ArtworkByItem:
         """The artwork of the whole ``order``."""
-        return {item.number: [make_artwork(order, item, side) for side in item.placements] for item in required(order)}
+        return _artworks(order, make_artwork)
+
+    @pytest.fixture
+    def other(
+        self, client: FulfillmentClient, order: Order, own_ids: Callable[[], set[str]], make_artwork: MakeArtwork
+    ) -> tuple[Order, ArtworkByItem]:
+        """Another pending order, with an item number of ``order`` if there is one, and its artwork."""
+        others = [each for each in _pending(client) if each.id in own_ids() - {order.id} and required(each)]
+        assert others, (
+            f"no pending order except {order.number!r} requires artwork; add one to the sandbox, or to `pending_ids`"
+        )
+        numbers = {item.number for item in required(order)}
+        second = max(others, key=lambda each: len(numbers & {item.number for item in required(each)}))
+        return second, _artworks(second, make_artwork)
 
     @pytest.fixture
     def scenario(
@@ -279,7 +295,7 @@ class FulfillmentClientContract:
         own = own_ids()
         for order in _pending(client):
             if order.id in own:
-                _assert_same_work(order, client.get_order(order.id), "get_order")
+                _assert_same_work(order, _read(client, order), "get_order")
 
     def test_an_unknown_order_is_gone(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
@@ -301,7 +317,7 @@ class FulfillmentClientContract:
         _skip_unless_attaching(client)
         _attach(client, order, artworks, key)
         _attach_one(client, order, artworks, key)
-        _assert_same_work(order, client.get_order(order.id), _method(client))
+        _assert_same_work(order, _read(client, order), _method(client))
         assert order.id in _ids(_pending(client)), f"order {order.number!r} is not listed after {_method(client)}"
 
     def test_attaching_again_replaces(
@@ -316,10 +332,7 @@ class FulfillmentClientContract:
         """Otherwise two files would be sent for one item. One file is replaced, and the others stay."""
         _skip_unless_attaching(client)
         number = required(order)[0].number
-        second = {
-            **artworks,
-            number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in artworks[number]],
-        }
+        second = {**artworks, number: _renamed(artworks)[number]}
         for files, used in ((artworks, key), (second, other_key)):
             _attach_one(client, order, files, used)
             sent = files if client.attaching is Attaching.PER_ORDER else {number: files[number]}
@@ -334,6 +347,42 @@ class FulfillmentClientContract:
             assert_artwork(order, names_of(artworks), read_names)
         client.fulfill(order, artworks, idempotency_key=key)
         assert_artwork(order, names_of(artworks), read_names)
+
+    def test_another_order_keeps_its_own_artwork(
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        other: tuple[Order, ArtworkByItem],
+        read_names: ReadNames,
+        key: str,
+        other_key: str,
+    ) -> None:
+        """The items of two orders may have the same numbers, and a scan processes several orders at once."""
+        second, seconds = other
+        if client.attaching is not Attaching.WITH_FULFILL:
+            _attach(client, order, artworks, key)
+            _attach(client, second, seconds, other_key)
+            assert_artwork(order, names_of(artworks), read_names)
+            assert_artwork(second, names_of(seconds), read_names)
+        before = stored_names(second, read_names)
+        client.fulfill(order, artworks, idempotency_key=key)
+        assert_artwork(order, names_of(artworks), read_names)
+        _assert_unchanged(second, before, read_names, f"fulfill of order {order.number!r}")
+
+    def test_calls_may_come_from_other_threads(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
+    ) -> None:
+        """They do if ``concurrent_calls`` is above 1."""
+        if concurrent_calls(client) == 1:
+            pytest.skip("`concurrent_calls` is 1")
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            for call in (partial(client.get_order, order.id), partial(_fulfill, client, order, artworks, key)):
+                error = threads.submit(call).exception()
+                assert error is None, (
+                    f"a call from another thread raised {type(error).__name__} ({error}); set `concurrent_calls` to 1 "
+                    "if only one thread may call the client"
+                )
 
     def test_the_url_of_the_last_call_is_stored(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, read_urls: ReadNames, key: str
@@ -351,11 +400,11 @@ class FulfillmentClientContract:
             _attach(client, order, stale, key)
         _fulfill(client, order, artworks, key)
         for item in required(order):
-            urls = [artwork.url for artwork in artworks[item.number]]
-            assert list(read_urls(order, item)) == urls, (
-                f"order {order.number!r}, item {item.number!r}: the shop has another URL than that of the last call; "
-                "do not keep URLs of earlier calls"
-            )
+            urls, stored = [artwork.url for artwork in artworks[item.number]], list(read_urls(order, item))
+            shop_has = f"order {order.number!r}, item {item.number!r}: the shop has"
+            earlier = {artwork.url for artwork in stale[item.number]}
+            assert not earlier.intersection(stored), f"{shop_has} the URL of an earlier call; do not keep such URLs"
+            assert stored == urls, f"{shop_has} another URL than that of the call; pass each URL as it is"
 
     def test_an_unknown_item_is_not_found(
         self,
@@ -375,10 +424,7 @@ class FulfillmentClientContract:
                 attacher(client).attach_artwork(order, stranger, artworks[item.number], idempotency_key=key)
             return
         _attach(client, order, artworks, key)
-        others = {
-            number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in files]
-            for number, files in artworks.items()
-        }
+        others = _renamed(artworks)
         with _refused("attach_order was called with an item that the order does not have", ItemNotFound):
             order_attacher(client).attach_order(
                 evolve(order, items=[*order.items, stranger]),
@@ -401,11 +447,17 @@ class FulfillmentClientContract:
         assert client.get_order(order.id).state is OrderState.PENDING, f"order {order.number!r} is not pending"
         receipt = _fulfill(client, order, artworks, key)
         assert receipt != "", "return None if the shop has no receipts"
-        now = client.get_order(order.id)
+        now = _read(client, order)
         assert now.state is OrderState.FULFILLED, (
             f"fulfill returned, and then get_order says that order {order.number!r} is {now.state}; return after the "
             "effect, and read the order from the shop in every call"
         )
+        copies = {item.number: item.quantity for item in order.items}
+        for item in now.items:
+            assert item.quantity == copies.get(item.number, item.quantity), (
+                f"fulfill changed the quantity of order {order.number!r}, item {item.number!r}, from "
+                f"{copies[item.number]} to {item.quantity}"
+            )
         assert now.fulfillment_key in (None, key), (
             f"the key of the call is not that of get_order: {now.fulfillment_key}"
         )
@@ -424,7 +476,13 @@ class FulfillmentClientContract:
         """Idempotent: same receipt, no second effect. Queryable: it refuses, because the order is fulfilled."""
         receipt = _fulfill(client, order, artworks, key)
         if client.recovery is Recovery.IDEMPOTENT:
-            again = client.fulfill(order, artworks, idempotency_key=key)
+            try:
+                again = client.fulfill(order, artworks, idempotency_key=key)
+            except AlreadyFulfilled as error:
+                raise AssertionError(
+                    f"a second fulfill with the same key raised AlreadyFulfilled ({error}); return the first receipt, "
+                    "or declare Recovery.QUERYABLE"
+                ) from error
             assert again == receipt, f"a repeated fulfill returned {again!r}, and the first one {receipt!r}"
             assert client.get_order(order.id).state is OrderState.FULFILLED
             assert fulfillments is not None, "override the fixture `fulfillments`: only the shop knows what it printed"
@@ -437,14 +495,21 @@ class FulfillmentClientContract:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
 
     def test_another_key_finds_the_order_fulfilled(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str, other_key: str
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        read_names: ReadNames,
+        key: str,
+        other_key: str,
     ) -> None:
         """A key belongs to one approval of one order, so another key is another call."""
         if client.recovery is Recovery.NONE:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
         _fulfill(client, order, artworks, key)
         with _refused("fulfill was called with another key, for a fulfilled order", AlreadyFulfilled, NotPending):
-            client.fulfill(order, artworks, idempotency_key=other_key)
+            client.fulfill(order, _renamed(artworks), idempotency_key=other_key)
+        assert_artwork(order, names_of(artworks), read_names)
         assert client.get_order(order.id).fulfillment_key in (None, key), "a refused call leaves no key"
 
     def test_the_key_is_not_shown_before_the_effect(
@@ -463,13 +528,20 @@ class FulfillmentClientContract:
         assert shown == {None}, "the key is shown although no call had its effect"
 
     def test_nothing_is_attached_to_a_fulfilled_order(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str, other_key: str
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        read_names: ReadNames,
+        key: str,
+        other_key: str,
     ) -> None:
         """It may already be printed. The call receives the order as it was read before, when it was pending."""
         _skip_unless_attaching(client)
         _fulfill(client, order, artworks, key)
         with _refused(f"{_method(client)} was called with a fulfilled order", NotPending, AlreadyFulfilled):
-            _attach_one(client, order, artworks, other_key)
+            _attach_one(client, order, _renamed(artworks), other_key)
+        assert_artwork(order, names_of(artworks), read_names)
 
     def test_nothing_is_attached_to_a_cancelled_order(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
@@ -481,19 +553,34 @@ class FulfillmentClientContract:
             _attach_one(client, order, artworks, key)
 
     def test_a_cancelled_order_is_refused(
-        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, cancel: Change, key: str
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        read_names: ReadNames,
+        cancel: Change,
+        key: str,
     ) -> None:
         """It is not listed, and ``fulfill`` refuses it, although it receives the order as it was before."""
+        _assert_same_work(order, _read(client, order), "get_order")
         cancel(order)
         assert order.id not in _ids(_pending(client)), f"order {order.number!r} is cancelled and still listed"
+        with suppress(OrderGone):
+            state = client.get_order(order.id).state
+            assert state in {OrderState.CANCELLED, OrderState.OTHER}, (
+                f"order {order.number!r} is cancelled, and get_order says that it is {state}; read the order from the "
+                "shop in every call, and map each state that you do not know to OTHER"
+            )
+        before = stored_names(order, read_names)
         with _refused("fulfill was called with a cancelled order", NotPending, OrderGone):
             client.fulfill(order, artworks, idempotency_key=key)
+        _assert_unchanged(order, before, read_names, "a fulfill that was refused")
 
     # --- Whole scans in which something fails: nothing is sent twice, and nothing is lost ---
 
     def test_a_scan_fulfills_the_order_once_and_later_scans_do_nothing(self, scenario: Scenario) -> None:
         """Nothing fails."""
-        assert scenario.scan() == {ItemStatus.FULFILLED}
+        scenario.expect(ItemStatus.FULFILLED)
         scenario.scan_until_settled()
         assert_fulfilled_once(scenario)
 
@@ -503,16 +590,14 @@ class FulfillmentClientContract:
         self, scenario: Scenario, moment: Moment, error: Exception
     ) -> None:
         """Whether or not the call took effect. Without recovery, the order waits for a person."""
-        assert scenario.scan(fault("client.fulfill", error, moment)) == {ItemStatus.UNCERTAIN}
+        scenario.expect(ItemStatus.UNCERTAIN, fault("client.fulfill", error, moment))
         assert_resolved(scenario, sent=moment == "after")
 
     @pytest.mark.parametrize("error", [RateLimited("429", retry_after=1.0), Unavailable("503")], ids=str)
     def test_a_fulfill_that_was_refused_temporarily_is_sent_later(self, scenario: Scenario, error: Exception) -> None:
         """After RateLimited, and if the client is idempotent, it is called again in the same scan."""
         is_repeated = isinstance(error, RateLimited) or scenario.client.recovery is Recovery.IDEMPOTENT
-        assert scenario.scan(fault("client.fulfill", error)) == {
-            ItemStatus.FULFILLED if is_repeated else ItemStatus.FAILED
-        }
+        scenario.expect(ItemStatus.FULFILLED if is_repeated else ItemStatus.FAILED, fault("client.fulfill", error))
         scenario.scan_until_settled()
         assert_fulfilled_once(scenario)
 
@@ -529,7 +614,7 @@ class FulfillmentClientContract:
     @pytest.mark.parametrize("call", ["client.pending_orders", "client.get_order"])
     def test_reads_that_fail_temporarily_are_retried(self, scenario: Scenario, call: str) -> None:
         """Reading is retried in the same scan."""
-        assert scenario.scan(fault(call, Unavailable("503"))) == {ItemStatus.FULFILLED}
+        scenario.expect(ItemStatus.FULFILLED, fault(call, Unavailable("503")))
         assert_fulfilled_once(scenario)
 
     def test_an_order_cancelled_right_before_it_is_sent_is_not_sent(self, scenario: Scenario, cancel: Change) -> None:
@@ -615,6 +700,34 @@ def _refused(call: str, *errors: type[Exception]) -> Iterator[None]:
     except Exception as error:
         raise AssertionError(f"{call}: it raised {type(error).__name__} ({error}); raise {needed}") from error
     raise AssertionError(f"{call}: it did not raise; raise {needed}")
+
+
+def _read(client: FulfillmentClient, order: Order) -> Order:
+    """The order as it is now. Asserts that the client finds it."""
+    try:
+        return client.get_order(order.id)
+    except OrderGone as error:
+        raise AssertionError(
+            f"get_order raised OrderGone for order {order.number!r} ({error}); find each order of the shop, in any "
+            "state and on any page"
+        ) from error
+
+
+def _artworks(order: Order, make_artwork: MakeArtwork) -> dict[str, list[Artwork]]:
+    return {item.number: [make_artwork(order, item, side) for side in item.placements] for item in required(order)}
+
+
+def _renamed(artworks: ArtworkByItem) -> dict[str, list[Artwork]]:
+    """Other files for the same items."""
+    return {
+        number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in files]
+        for number, files in artworks.items()
+    }
+
+
+def _assert_unchanged(order: Order, before: object, read_names: ReadNames, call: str) -> None:
+    now = stored_names(order, read_names)
+    assert now == before, f"{call} changed the artwork of order {order.number!r}: {before} before, {now} now"
 
 
 def _assert_same_work(order: Order, now: Order, call: str) -> None:

@@ -234,12 +234,12 @@ class FaultyClient:
     ) -> None:
         """See ``FulfillmentClient``."""
         with self.faults.around("client.attach_artwork"):
-            attacher(self.client).attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
+            return attacher(self.client).attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
 
     def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
         """See ``FulfillmentClient``."""
         with self.faults.around("client.attach_order"):
-            order_attacher(self.client).attach_order(order, artworks, idempotency_key=idempotency_key)
+            return order_attacher(self.client).attach_order(order, artworks, idempotency_key=idempotency_key)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """See ``FulfillmentClient``."""

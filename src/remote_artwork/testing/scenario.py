@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from attrs import Factory, define, field
 
@@ -29,6 +30,7 @@ PDF = b"%PDF-1.7\n" + b" " * 99 + b"\n%%EOF\n"
 Change = Callable[[Order], None]
 ReadNames = Callable[[Order, OrderItem], Sequence[str]]
 Statuses = set[ItemStatus]
+T = TypeVar("T")
 
 
 class CountingClient(FaultyClient):
@@ -47,19 +49,26 @@ class CountingClient(FaultyClient):
         self, order: Order, item: OrderItem, artworks: Sequence[Artwork], *, idempotency_key: str
     ) -> None:
         """See ``FulfillmentClient``."""
-        super().attach_artwork(order, item, artworks, idempotency_key=idempotency_key)
-        self.attached[item.number] = artworks
+        attach = super().attach_artwork
+        return self._attach(
+            partial(attach, order, item, artworks, idempotency_key=idempotency_key), {item.number: artworks}
+        )
 
     def attach_order(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> None:
         """See ``FulfillmentClient``."""
-        super().attach_order(order, artworks, idempotency_key=idempotency_key)
-        self.attached.update(artworks)
+        attach = super().attach_order
+        return self._attach(partial(attach, order, artworks, idempotency_key=idempotency_key), artworks)
 
     def fulfill(self, order: Order, artworks: ArtworkByItem, *, idempotency_key: str) -> str | None:
         """See ``FulfillmentClient``."""
         receipt = super().fulfill(order, artworks, idempotency_key=idempotency_key)
         self.fulfilled[order.id].append(idempotency_key)
         return receipt
+
+    def _attach(self, call: Callable[[], T], artworks: ArtworkByItem) -> T:
+        answer = call()  # a wrong client may return something: the scan must see it
+        self.attached.update(artworks)
+        return answer
 
     def times(self, order: Order) -> int:
         """How often the order was fulfilled, judged by the responses. For an idempotent client, one key counts once."""
@@ -89,6 +98,7 @@ class Scenario:
         init=False, default=Factory(lambda self: CountingClient(self.client), takes_self=True)
     )
     ledger: MemoryLedger = field(init=False)
+    reasons: list[str] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.restart(self.client)
@@ -116,7 +126,16 @@ class Scenario:
             items = scanner.scan(orders=[self.order.number]).items
         finally:
             self._compare_artwork()
-        return {item.status for item in items if item.status is not ItemStatus.NOT_REQUIRED}
+        outcomes = [item for item in items if item.status is not ItemStatus.NOT_REQUIRED]
+        self.reasons = sorted({f"{item.status}: {item.reason}" for item in outcomes})
+        return {item.status for item in outcomes}
+
+    def expect(self, status: ItemStatus, faults: Faults | None = None) -> None:
+        """Scans once, and asserts that every item that requires artwork has this status."""
+        found = self.scan(faults)
+        assert found == {status}, (
+            f"order {self.order.number!r} must be {status} after this scan; its items are {'; '.join(self.reasons)}"
+        )
 
     def scan_later(self) -> Statuses:
         """Scans once every lease and every call has ended."""
@@ -187,13 +206,18 @@ def assert_artwork(order: Order, expected: Mapping[str, Sequence[str]], read_nam
         expected: Item number → file names, in the order of the placements.
         read_names: Returns what the shop has stored.
     """
-    wrong = []
-    for item in order.items:
-        if item.number in expected:
-            stored = _stored(order, item, read_names)
-            if stored != list(expected[item.number]):
-                wrong.append(f"item {item.number!r} needs {list(expected[item.number])} and has {stored}")
+    stored = stored_names(order, read_names)
+    wrong = [
+        f"item {number!r} needs {list(expected[number])} and has {names}"
+        for number, names in stored.items()
+        if number in expected and names != list(expected[number])
+    ]
     assert not wrong, f"the shop has stored the wrong artwork for order {order.number!r}: {'; '.join(wrong)}"
+
+
+def stored_names(order: Order, read_names: ReadNames) -> dict[str, list[str] | str]:
+    """Item number → the names of the artwork that the shop has stored, or why they cannot be read."""
+    return {item.number: _stored(order, item, read_names) for item in required(order)}
 
 
 def _stored(order: Order, item: OrderItem, read_names: ReadNames) -> list[str] | str:
@@ -243,6 +267,6 @@ def assert_not_sent_after(scenario: Scenario, change: Change) -> None:
     """Asserts that an order is not sent if the shop changes it right before ``fulfill``."""
     faults = Faults()
     faults.intercept("client.fulfill", lambda: change(scenario.order))
-    assert scenario.scan(faults) == {ItemStatus.CANCELLED}
+    scenario.expect(ItemStatus.CANCELLED, faults)
     scenario.scan_until_settled()
     assert scenario.times_fulfilled() == 0

@@ -91,7 +91,7 @@ def test_a_bench_runs_the_contract(run, factory):
 
 
 def test_a_wrong_client_fails_with_a_message_that_says_what_is_wrong(run):
-    code, printed = run("--client", "my_shop:wrong", "-k", "own_artwork or later_scans")
+    code, printed = run("--client", "my_shop:wrong", "-k", "each_item_gets_its or later_scans")
     assert code == 1
     assert "item '1' needs ['1003_1_default.png'] and has []" in printed
     assert "item '1' needs ['1004_1.pdf'] and has []" in printed
