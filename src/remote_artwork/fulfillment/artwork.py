@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -39,6 +39,30 @@ class CurrentFiles:
 
     files: Mapping[str, StoredFile]
     problem: tuple[ItemStatus, Reason] | None = None
+
+
+@frozen(kw_only=True)
+class Look:
+    """The files of an order as they are just before it is sent: of all items, or up to the first that ends the look.
+
+    Args:
+        items: Item number → its files.
+        error: Why the files after these are not known; None if all were looked at, or a problem of one ended the look.
+    """
+
+    items: Mapping[str, CurrentFiles]
+    error: StorageError | None = None
+
+    def files_of(self, number: str) -> CurrentFiles:
+        """The files of one item. The items before it must have no problem.
+
+        Raises:
+            FileGone: A checked file was deleted.
+            StorageError: The storage could not be read.
+        """
+        if number not in self.items and self.error is not None:
+            raise self.error
+        return self.items[number]
 
 
 @frozen
@@ -117,7 +141,28 @@ class ArtworkFiles:
                     "Scanner.url_lifetime"
                 )
 
-    def look_again(self, number: str) -> CurrentFiles:
+    def start_look(self) -> Callable[[], Look]:
+        """Start to look at the files once more, while the caller reads the order. Returns what waits for the result.
+
+        If the storage allows one request at a time, the files are looked at when the result is needed.
+        """
+        if self.services.storage.concurrent_reads:
+            return self.services.workers.beside(self.look_again).get
+        return self.look_again
+
+    def look_again(self) -> Look:
+        """The files of all items as they are now. Ends with the first item whose files cannot be sent."""
+        items: dict[str, CurrentFiles] = {}
+        for plan in self.session.required:
+            try:
+                items[plan.number] = self._look_at(plan.number)
+            except StorageError as error:
+                return Look(items=items, error=error)
+            if items[plan.number].problem:
+                break
+        return Look(items=items)
+
+    def _look_at(self, number: str) -> CurrentFiles:
         """The checked files of one item, and the other files for its prints, as they are now.
 
         Sends the HEAD requests and the listing of their names at the same time, where the storage allows it. Where a
@@ -130,19 +175,18 @@ class ArtworkFiles:
         records = self.session.rows[number].files
         names = {file.name for file in records}
         look_beside = partial(self._list_beside, names)
-        with self.services.stopwatch.measure("storage"):
-            if self.services.storage.lists_tell_all:
-                found = look_beside()
-                self.session.answered.add("storage")
-                files = {record.placement: _listed_file(record.name, found) for record in records}
-                self._check_available(files.values())
-            elif self.services.storage.concurrent_reads:
-                beside = self.services.workers.beside(look_beside)
-                files = self.current_files(number)
-                found = beside.get()
-            else:
-                # The lookups come last: a replaced file is more dangerous than a second one.
-                found, files = look_beside(), self.current_files(number)
+        if self.services.storage.lists_tell_all:
+            found = look_beside()
+            self.session.answered.add("storage")
+            files = {record.placement: _listed_file(record.name, found) for record in records}
+            self._check_available(files.values())
+        elif self.services.storage.concurrent_reads:
+            beside = self.services.workers.beside(look_beside)
+            files = self.current_files(number)
+            found = beside.get()
+        else:
+            # The lookups come last: a replaced file is more dangerous than a second one.
+            found, files = look_beside(), self.current_files(number)
         for file in files.values():
             others = [other for name, other in found.items() if name not in names and _same_basename(name, file.name)]
             if problem := choice_changed(file, others, self.services.policy.several_files):

@@ -12,7 +12,7 @@ from remote_artwork.core.planner import HAS_FILES, ItemPlan, resolve_note, still
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import FileGone, RateLimited, StorageError
-from remote_artwork.fulfillment.artwork import ArtworkFiles, PostSendCheck
+from remote_artwork.fulfillment.artwork import ArtworkFiles, Look, PostSendCheck
 from remote_artwork.fulfillment.client_calls import NotTried
 from remote_artwork.fulfillment.recovery import UnknownCallResolver
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
@@ -88,7 +88,7 @@ class _Order:
             Stop: It was not sent; the outcomes say why.
         """
         for _ in range(2):
-            replaced = self.shop.fulfill(find_replaced=lambda _order: self._compare_files())
+            replaced = self.shop.fulfill(find_replaced=lambda _order, look: self._compare_files(look))
             if not replaced:
                 return
             for plan in replaced:
@@ -159,8 +159,8 @@ class _Order:
             raise Stop
         raise self.session.stop(ItemStatus.FULFILLED, reason("fulfilled_before", **record.receipt_details))
 
-    def _compare_files(self) -> list[ItemPlan]:
-        """Look at the files once more.
+    def _compare_files(self, look: Look) -> list[ItemPlan]:
+        """Compare the files as they are now with the checked ones.
 
         Returns:
             Plans, with the current files, of the items whose files are no longer the checked ones.
@@ -171,7 +171,7 @@ class _Order:
         changed: list[ItemPlan] = []
         for plan in self.session.required:
             try:
-                now = self.files.look_again(plan.number)
+                now = look.files_of(plan.number)
                 replaced = not self.session.rows[plan.number].describes(now.files)
                 if replaced and now.problem is None:
                     self.files.check_replaced(plan.number)

@@ -10,6 +10,7 @@ from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.sending import Action, Decision, resolve_unknown_call
 from remote_artwork.errors import FileGone, StorageError
+from remote_artwork.fulfillment.artwork import Look
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Stop
 from remote_artwork.fulfillment.shop import ShopSession
 
@@ -31,7 +32,9 @@ class UnknownCallResolver:
         order = self.shop.look_up()
         decision = self._decide(order)
         if decision.action is Action.CHECK_FILES:
-            decision = self._decide(order, same_files=self._same_files())
+            with self.services.stopwatch.measure("storage"):
+                look = self.shop.files.look_again()
+            decision = self._decide(order, same_files=self._same_files(look))
         if decision.action is not Action.RESEND:
             self.shop.carry_out(decision)
             return
@@ -44,13 +47,13 @@ class UnknownCallResolver:
             raise Stop
         self.shop.fulfill(find_replaced=self._stop_if_replaced)
 
-    def _stop_if_replaced(self, order: Order) -> list[ItemPlan]:
-        """Look at the files once more: attaching and waiting may have taken long.
+    def _stop_if_replaced(self, order: Order, look: Look) -> list[ItemPlan]:
+        """Compare the files once more: attaching and waiting may have taken long.
 
         Raises:
             Stop: They are not those of the earlier call any more.
         """
-        if self._same_files():
+        if self._same_files(look):
             return []
         self.shop.carry_out(self._decide(order, same_files=False))
         raise Stop
@@ -66,7 +69,7 @@ class UnknownCallResolver:
             same_files=same_files,
         )
 
-    def _same_files(self) -> bool:
+    def _same_files(self, look: Look) -> bool:
         """Whether a repeated call would send the files of the earlier one, and no print has a second file now.
 
         Raises:
@@ -75,7 +78,7 @@ class UnknownCallResolver:
         session = self.session
         try:
             for plan in session.required:
-                now = self.shop.files.look_again(plan.number)
+                now = look.files_of(plan.number)
                 if now.problem or not session.rows[plan.number].describes(now.files):
                     return False
         except FileGone:

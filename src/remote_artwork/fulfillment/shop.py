@@ -44,7 +44,7 @@ from remote_artwork.errors import (
     RemoteArtworkError,
     Unavailable,
 )
-from remote_artwork.fulfillment.artwork import ArtworkFiles
+from remote_artwork.fulfillment.artwork import ArtworkFiles, Look
 from remote_artwork.fulfillment.session import CallNotStarted, Dependencies, OrderSession, Stop
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -89,6 +89,9 @@ class _OrderNotRead(ClientError):
         self.__dict__["temporary"] = error.temporary  # a class variable of the other errors
         self.retry_after = getattr(error, "retry_after", None)
 
+
+_LONGEST_READ = 1.0
+"""Seconds. If the shop takes longer to answer with the order, its files are looked at again."""
 
 _SHOP_IS_DOWN = (RateLimited, Unavailable, AuthenticationFailed)
 """Errors that say more about the shop than about one order."""
@@ -279,11 +282,11 @@ class ShopSession:
 
     # --- Sending ---
 
-    def fulfill(self, *, find_replaced: Callable[[Order], list[ItemPlan]]) -> list[ItemPlan]:
+    def fulfill(self, *, find_replaced: Callable[[Order, Look], list[ItemPlan]]) -> list[ItemPlan]:
         """Send the order, once: the ledger holds the intent before the call and the receipt after it.
 
-        All waiting ends before the order is read. The files are compared last, because the shop may take long to
-        answer, and the URLs are for the files as they are now.
+        All waiting ends before the order is read. The files are looked at while the shop answers, and again if it takes
+        long. The URLs are for the files as they are now.
 
         Args:
             find_replaced: Compares the files with the checked ones, and returns the items whose files were replaced.
@@ -299,8 +302,8 @@ class ShopSession:
 
         def attempt() -> str | None:
             with self._turn(calls=2):
-                order = self._read_again()
-                replaced[:] = find_replaced(order)
+                order, look = self._read_with_files()
+                replaced[:] = find_replaced(order, look)
                 return None if replaced else self._intend_and_send(order)
 
         idempotent = self.services.client.recovery is Recovery.IDEMPOTENT
@@ -330,6 +333,20 @@ class ShopSession:
             session.receipt = _receipt_text(receipt)
             self.record_fulfilled(session.receipt)
         return replaced
+
+    def _read_with_files(self) -> tuple[Order, Look]:
+        """The order and its files as they are now. The look at the files began shortly before the shop answered.
+
+        Raises:
+            Stop, _OrderNotRead: See ``_read_again``.
+        """
+        started = self.session.monotonic()
+        wait_for_look = self.files.start_look()
+        order = self._read_again()
+        with self.services.stopwatch.measure("storage"):
+            if self.session.monotonic() - started > _LONGEST_READ:
+                return order, self.files.look_again()
+            return order, wait_for_look()
 
     def _read_again(self) -> Order:
         """The order as the shop has it now, when it may be attached or sent.

@@ -98,7 +98,7 @@ MUTANTS = (
     Mutant(
         "does not compare the files again",
         "fulfillment.shop",
-        "replaced[:] = find_replaced(order)",
+        "replaced[:] = find_replaced(order, look)",
         "replaced[:] = []",
     ),
     Mutant(
