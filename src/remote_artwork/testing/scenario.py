@@ -133,9 +133,8 @@ class Scenario:
     def expect(self, status: ItemStatus, faults: Faults | None = None) -> None:
         """Scans once, and asserts that every item that requires artwork has this status."""
         found = self.scan(faults)
-        assert found == {status}, (
-            f"order {self.order.number!r} must be {status} after this scan; its items are {'; '.join(self.reasons)}"
-        )
+        shown = f"its items are {'; '.join(self.reasons)}" if found else "the list of pending orders did not contain it"
+        assert found == {status}, f"order {self.order.number!r} must be {status} after this scan; {shown}"
 
     def scan_later(self) -> Statuses:
         """Scans once every lease and every call has ended."""

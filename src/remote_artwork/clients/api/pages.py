@@ -192,7 +192,9 @@ def iter_since(
         records = fetch(last)
         ids = [*([] if last is None else [last]), *reader.ids(records)]
         if not _is_ascending(ids):
-            raise Unavailable("the shop's list is not sorted by id, or repeats a page; check the query of the list")
+            raise Unavailable(
+                "the shop's list is not sorted by id, or repeats a page; check the query of the list, or pass `key` to say where the id is"
+            )
         yield from reader.new_records(Page(records))
         if not records:
             return
@@ -227,7 +229,7 @@ class _Reader:
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unavailable(
                 f"the shop's list has a record without a valid id ({type(error).__name__}: {error}); "
-                "check the query of the list"
+                "check the query of the list, or pass `key` to say where the id is"
             ) from error
 
     def begins_with_known(self, page: Page) -> bool:
