@@ -192,9 +192,7 @@ def iter_since(
         records = fetch(last)
         ids = [*([] if last is None else [last]), *reader.ids(records)]
         if not _is_ascending(ids):
-            raise Unavailable(
-                "the shop's list is not sorted by id, or repeats a page; check the query of the list, or pass `key` to say where the id is"
-            )
+            raise Unavailable("the shop's list is not sorted by id, or repeats a page; check the query of the list")
         yield from reader.new_records(Page(records))
         if not records:
             return
