@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from remote_artwork._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from remote_artwork.async_scanner import AsyncScanner
     from remote_artwork.client import FulfillmentClient, Ledger, Observer, PreflightCheck
     from remote_artwork.clients.orders_file import OrdersFile
     from remote_artwork.core.orders import (
@@ -73,6 +74,7 @@ __all__ = [
     "ArtworkStorage",
     "ArtworkUnreachable",
     "AssumeRole",
+    "AsyncScanner",
     "Attaching",
     "AuthenticationFailed",
     "ClientError",
@@ -116,6 +118,7 @@ __dir__: Callable[[], list[str]]
 _load, __dir__ = lazy_exports(
     __name__,
     {
+        "async_scanner": ["AsyncScanner"],
         "client": ["FulfillmentClient", "Ledger", "Observer", "PreflightCheck"],
         "clients.orders_file": ["OrdersFile"],
         "core.orders": [

@@ -1,0 +1,170 @@
+"""``AsyncScanner``: a ``Scanner`` for services that run on an event loop, also with an async client.
+
+A scan runs in a thread. The coroutines of an async client run on the loop that awaits the scan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Collection, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoResultInTime
+from contextvars import ContextVar
+from functools import cache, partial, wraps
+from inspect import isasyncgen, iscoroutine
+from typing import Any, TypeVar
+
+from remote_artwork.client import FulfillmentClient, Ledger
+from remote_artwork.core.report import Explanation, FileListener, ScanReport
+from remote_artwork.errors import OutcomeUnknown
+from remote_artwork.scanner import Scanner
+from remote_artwork.storage.storage import ArtworkStorage
+
+__all__ = ["AsyncScanner"]
+
+T = TypeVar("T")
+
+_SCANS_AT_ONCE = 16
+"""Scans that run at once in the pool that all scanners share by default."""
+
+_DECLARATIONS = ("recovery", "attaching", "call_limit", "concurrent_calls", "calls_per_second", "numbers_unique")
+_LISTS = ("pending_orders", "find_orders")
+_METHODS = (*_LISTS, "get_order", "attach_artwork", "attach_order", "fulfill")
+
+_loop: ContextVar[asyncio.AbstractEventLoop] = ContextVar("remote_artwork_loop")
+"""The loop that awaits the running scan. Threads of a scan run in a copy of its context."""
+
+
+@cache
+def _shared_pool() -> Executor:
+    return ThreadPoolExecutor(_SCANS_AT_ONCE, thread_name_prefix="remote_artwork_scan")
+
+
+class AsyncScanner:
+    """Runs the scans of a ``Scanner`` in a thread, so that the event loop stays free.
+
+    Methods of the client may be ``async``: they run on the loop that awaits the scan. So may ``pending_orders`` as an
+    asynchronous generator. Other methods run in the thread of the scan.
+
+    Args:
+        storage: See ``Scanner``.
+        client: See ``Scanner``. Its methods may be ``async``.
+        ledger: See ``Scanner``.
+        pool: The threads for scans. The size of the pool limits how many scans run at once. By default, all scanners
+            share 16 threads.
+        options: Further options of ``Scanner``.
+
+    Raises:
+        ConfigurationError: As ``Scanner``.
+    """
+
+    def __init__(
+        self,
+        storage: ArtworkStorage,
+        client: object,
+        *,
+        ledger: Ledger,
+        pool: Executor | None = None,
+        **options: Any,
+    ) -> None:
+        self.scanner: Scanner = Scanner(storage, _waiting_client(client), ledger=ledger, **options)
+        self._pool = pool
+
+    async def scan(
+        self,
+        *,
+        sweep: bool = False,
+        orders: Collection[str] | None = None,
+        limit: int | None = None,
+        on_file: FileListener | None = None,
+    ) -> ScanReport:
+        """Scan once. See ``Scanner.scan``.
+
+        If the task is cancelled, no further order is started, and this method waits for the orders in progress before
+        it raises ``CancelledError``. A second cancellation ends the wait, and the orders are finished in their thread.
+        """
+        stop = threading.Event()
+        return await self._run(
+            partial(self.scanner.scan, sweep=sweep, orders=orders, limit=limit, on_file=on_file, stop=stop), stop
+        )
+
+    async def plan(
+        self,
+        *,
+        verify: bool = False,
+        sweep: bool = False,
+        orders: Collection[str] | None = None,
+        on_file: FileListener | None = None,
+    ) -> ScanReport:
+        """Do a dry run. See ``Scanner.plan``. If the task is cancelled, its thread still finishes the dry run."""
+        return await self._run(partial(self.scanner.plan, verify=verify, sweep=sweep, orders=orders, on_file=on_file))
+
+    async def explain(self, name: str | None = None, *, order: str | None = None) -> Explanation:
+        """Explain one file, or one order. See ``Scanner.explain``."""
+        return await self._run(partial(self.scanner.explain, name, order=order))
+
+    async def _run(self, function: Callable[[], T], stop: threading.Event | None = None) -> T:
+        context = contextvars.copy_context()
+        context.run(_loop.set, asyncio.get_running_loop())
+        running = (self._pool or _shared_pool()).submit(context.run, function)
+        result = asyncio.wrap_future(running)
+        try:
+            return await asyncio.shield(result)
+        except asyncio.CancelledError:
+            if stop is not None and not running.cancel():
+                stop.set()
+                await asyncio.wait([result])
+            raise
+
+
+def _waiting_client(client: object) -> FulfillmentClient:
+    """The client with methods that wait for their coroutines. It has the same declarations, and the same name."""
+    members = {name: getattr(client, name) for name in _DECLARATIONS if hasattr(client, name)}
+    members |= {
+        name: staticmethod(_waiting(method, client))
+        for name in _METHODS
+        if (method := getattr(client, name, None)) is not None
+    }
+    waiting: FulfillmentClient = type(type(client).__name__, (), members)()
+    return waiting
+
+
+def _waiting(method: Callable[..., Any], client: Any) -> Callable[..., Any]:
+    """The method, which returns what its coroutine or asynchronous generator returns."""
+
+    @wraps(method)
+    def call(*arguments: Any, **options: Any) -> Any:
+        result = method(*arguments, **options)
+        if isasyncgen(result):
+            return _wait_for(_collect(result), None)
+        if iscoroutine(result):
+            # A list may have many pages. Everything else takes at most the call limit of the client.
+            limit = None if method.__name__ in _LISTS else client.call_limit.total_seconds()
+            return _wait_for(result, limit)
+        return result
+
+    # wraps() marks it as the function that it wraps, which inspect would follow to an async one.
+    del call.__wrapped__
+    return call
+
+
+async def _collect(orders: Any) -> list[Any]:
+    return [order async for order in orders]
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, T], seconds: float | None) -> T:
+    """Run a coroutine on the loop of the scan, and wait for its result.
+
+    Raises:
+        OutcomeUnknown: It took longer than the client allows. It is cancelled.
+    """
+    running = asyncio.run_coroutine_threadsafe(coroutine, _loop.get())
+    try:
+        return running.result(seconds)
+    except NoResultInTime:
+        if running.done():
+            raise  # the coroutine's own error
+        running.cancel()
+        raise OutcomeUnknown("the call took longer than the call_limit of the client, and was cancelled") from None
