@@ -286,8 +286,8 @@ def _method_problem(client: FulfillmentClient) -> str | None:
     for name in ("pending_orders", "get_order", "attach_artwork", "attach_order", "fulfill", "find_orders"):
         if _is_async(getattr(client, name, None)):
             return (
-                f"{type(client).__name__}.{name} is an async method, and it would never run; use AsyncScanner, or make it "
-                "a plain method that waits for the result"
+                f"{type(client).__name__}.{name} is an async method, and it would never run; use AsyncScanner, or make "
+                "it a plain method that waits for the result"
             )
     for name in ("get_order", "attach_artwork", "attach_order", "fulfill"):
         if isgeneratorfunction(getattr(client, name, None)):
