@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, define, field, frozen
 
+from remote_artwork.core.cures import ALLOW_HTTP, ALLOW_PRIVATE, CA_FILE, Cure
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class AddressRefused(InvalidLocation, PermissionError):
 Refusal = TypeVar("Refusal", bound=InvalidLocation)
 
 
-def with_operator_note(error: Refusal, setting: str) -> Refusal:
+def with_operator_note(error: Refusal, setting: Cure | str) -> Refusal:
     """Adds a note (PEP 678) with the setting that an operator can change.
 
     The message itself also reaches merchants, who cannot change settings.
@@ -105,7 +106,7 @@ def is_public(address: str) -> bool:
 
 def _positive_seconds(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        where = f"{type(instance).__name__}.{attribute.name} (--{attribute.name.replace('_', '-')})"
+        where = f"{type(instance).__name__}.{attribute.name}"
         raise ConfigurationError(f"{where} must be a number of seconds above 0, not {value!r}")
 
 
@@ -142,8 +143,8 @@ def _usable_ca_file(_instance: Any, _attribute: Attribute[Any], value: str | Non
         tls_context(value)
     except OSError as error:  # also ssl.SSLError
         raise ConfigurationError(
-            f"{value!r} has no certificates that can be read ({type(error).__name__}); "
-            "use a file with the authority's certificate in PEM format (NetworkPolicy.ca_file, --ca-file)"
+            f"{CA_FILE}: {value!r} has no certificates that can be read ({type(error).__name__}); "
+            "use a file with the authority's certificate in PEM format"
         ) from error
 
 
@@ -188,7 +189,7 @@ class NetworkPolicy:
         if scheme == "http" and not self.allow_http:
             raise with_operator_note(
                 InvalidLocation(f"{endpoint} is not encrypted; use https"),
-                "NetworkPolicy(allow_http=True), on the command line --allow-private-network",
+                ALLOW_HTTP,
             )
         if scheme not in ("http", "https"):
             raise InvalidLocation(f"{endpoint} is not a web address; an endpoint begins with https://")
@@ -206,7 +207,7 @@ class NetworkPolicy:
                     "the server has a private network address, so no connection was made; "
                     "use a storage that is reachable on the public Internet"
                 ),
-                "NetworkPolicy(allow_private=True), on the command line --allow-private-network",
+                ALLOW_PRIVATE,
             )
         return self._any_socket(info)
 

@@ -28,6 +28,7 @@ from remote_artwork.client import (
     client_problem,
     concurrent_calls,
 )
+from remote_artwork.core.cures import SESSION_DURATION, URL_LIFETIME
 from remote_artwork.core.events import (
     Emit,
     Event,
@@ -131,8 +132,8 @@ def _valid_url_lifetime(scanner: _HasStorage, _attribute: object, lifetime: time
     longest = scanner.storage.max_url_lifetime
     if longest is not None and lifetime > longest:
         raise ConfigurationError(
-            f"Scanner.url_lifetime is {lifetime}, but URLs of {scanner.storage.location} work for at most {longest}; "
-            "set a shorter lifetime, or let the sessions of a role last longer (AssumeRole.duration)"
+            f"{URL_LIFETIME} is {lifetime}, but URLs of {scanner.storage.location} work for at most {longest}; "
+            f"set a shorter lifetime, or let the sessions of a role last longer ({SESSION_DURATION})"
         )
 
 

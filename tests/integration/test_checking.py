@@ -230,7 +230,7 @@ def test_a_role_whose_sessions_are_too_short_is_a_warning(s3_server, bucket, sts
     report = check(opened(s3_server.url(bucket, "in"), local_network, role))
     assert verdicts(report)["sign"] is Verdict.WARNING
     assert "valid for 1 hour, not for 1 day" in message(report, "sign")
-    assert "AssumeRole.duration; duration_minutes in a credentials file" in message(report, "sign")
+    assert "use longer sessions (AssumeRole.duration)" in message(report, "sign")
     temporary = ra.Keys("AKTESTKEY", "hush", "a-session-token")
     report = check(opened(s3_server.url(bucket, "in"), local_network, temporary))
     assert "together with the temporary keys" in message(report, "sign")

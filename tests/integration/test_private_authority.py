@@ -72,7 +72,7 @@ def test_a_private_authority_is_trusted_if_the_operator_passes_its_certificate(a
     with server(authority) as endpoint:
         trusting = ra.NetworkPolicy(allow_private=True, ca_file=authority.pem_file)
         assert listed(protocol, endpoint, trusting) == ["1001_1.png"]
-        with pytest.raises(StorageMisbehaved, match=r"not trusted: .* NetworkPolicy\(ca_file=…\), .* --ca-file"):
+        with pytest.raises(StorageMisbehaved, match=r"not trusted: .* NetworkPolicy\(ca_file=…\)$"):
             listed(protocol, endpoint, ra.NetworkPolicy(allow_private=True))
 
 
@@ -118,5 +118,5 @@ def test_a_file_without_certificates_is_refused_at_once(tmp_path, content):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigurationError, match="--ca-file"):
+    with pytest.raises(ConfigurationError, match=r"NetworkPolicy\(ca_file=…\): .* PEM format$"):
         ra.NetworkPolicy(ca_file=path)

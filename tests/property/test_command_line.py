@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 from datetime import timedelta
 
@@ -82,12 +83,17 @@ def run_once(scanner, *, every, stop, on_report):
     on_report(scanner.scan(stop=stop))
 
 
+_PYTHON = re.compile(r"\b(NetworkPolicy|Policy|Scanner|AssumeRole|ArtworkStorage|OrdersFile|SqlLedger)[.(]")
+"""Names that only a developer knows."""
+
+
 def run(arguments):
     ended = CliRunner().invoke(app, arguments)
     if ended.exception is not None and not isinstance(ended.exception, SystemExit):
         raise AssertionError(f"{arguments} raised") from ended.exception
     assert ended.exit_code in (0, 1, 2, 3), arguments
     assert "Traceback" not in ended.output, arguments
+    assert not _PYTHON.search(ended.output), arguments
     return ended
 
 

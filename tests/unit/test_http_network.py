@@ -59,7 +59,7 @@ def test_an_address_of_the_internet_is_public(address):
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_any_other_address_gets_no_socket(address):
     assert not is_public(address)
-    with pytest.raises(InvalidLocation, match=r"allow_private=True.*--allow-private-network"):
+    with pytest.raises(InvalidLocation, match=r"NetworkPolicy\(allow_private=True\)$"):
         ra.NetworkPolicy().socket_factory(info(address))
 
 
@@ -71,7 +71,7 @@ def test_an_endpoint_is_encrypted_unless_an_operator_allows_otherwise():
     ra.NetworkPolicy().check_endpoint(None)
     ra.NetworkPolicy().check_endpoint("https://s3.example.com")
     ra.NetworkPolicy(allow_http=True).check_endpoint("http://s3.example.com")
-    with pytest.raises(InvalidLocation, match=r"allow_http=True.*--allow-private-network"):
+    with pytest.raises(InvalidLocation, match=r"NetworkPolicy\(allow_http=True\)$"):
         ra.NetworkPolicy().check_endpoint("HTTP://s3.example.com")
     with pytest.raises(InvalidLocation, match="not a web address"):
         ra.NetworkPolicy(allow_http=True).check_endpoint("ftp://s3.example.com")

@@ -34,6 +34,7 @@ from remote_artwork.cli.options import (
 from remote_artwork.cli.orders import orders_app
 from remote_artwork.cli.output import ProgressBar, finish, log_to_stderr, print_error
 from remote_artwork.cli.streams import print_json, print_report_json, safe_streams
+from remote_artwork.core.cures import for_operator
 from remote_artwork.errors import ClientError, ExitCode, LedgerError, StorageError
 from remote_artwork.reporting.html import require_writable
 from remote_artwork.reporting.terminal import print_report
@@ -232,7 +233,7 @@ def explain(
         name, url = (None, options.url) if second is None else _name_and_url(options.url, second)
         location = evolve(options, url=url)
         explanation = location.scanner().explain(name, order=order)
-        print_json(explanation.to_dict()) if as_json else typer.echo(str(explanation))
+        print_json(explanation.to_dict()) if as_json else typer.echo(for_operator(str(explanation)))
         return explanation.exit_code
 
     return finish(run_explain)
@@ -310,13 +311,23 @@ def _run_scan(
 def _write_page(report: ra.ScanReport, page: Path, scanner: ra.Scanner) -> None:
     """Write the contact sheet. A scan that was done keeps its exit code if the page cannot be written."""
     try:
-        report.to_html(page, storage=scanner.storage)
+        _for_operator(report).to_html(page, storage=scanner.storage)
     except ra.ConfigurationError as error:
         print_error(error)
+
+
+def _for_operator(report: ra.ScanReport) -> ra.ScanReport:
+    """The report with the cures of an operator. Only a reason with an error has a cure."""
+    items = tuple(
+        evolve(item, because=item.because.with_text(for_operator)) if "error" in item.details else item
+        for item in report.items
+    )
+    faults = tuple(evolve(fault, because=fault.because.with_text(for_operator)) for fault in report.faults)
+    return evolve(report, items=items, faults=faults)
 
 
 def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
     if as_json:
         print_report_json(report, indent=indent)
     else:
-        print_report(report, console)
+        print_report(_for_operator(report), console)

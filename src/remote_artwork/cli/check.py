@@ -11,6 +11,7 @@ import remote_artwork as ra
 from remote_artwork.cli.options import Options, location_options_given
 from remote_artwork.cli.output import with_notes
 from remote_artwork.cli.streams import print_json
+from remote_artwork.core.cures import for_operator
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
@@ -128,7 +129,8 @@ class _Check:
         for step in results:
             self._steps.append(step)
             if not self._as_json:
-                typer.echo(escape_unprintable(f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"))
+                text = f"{step.verdict:<9}{step.name}: {with_notes(step.message, step.error)}"
+                typer.echo(for_operator(escape_unprintable(text)))
 
 
 def check_names(storage: ra.ArtworkStorage, pattern: FilenamePattern) -> Iterator[CheckStep]:

@@ -20,6 +20,7 @@ from remote_artwork.cli.options import ledger_url, with_verbose
 from remote_artwork.cli.output import finish
 from remote_artwork.cli.streams import print_json
 from remote_artwork.client import advance_one, claim_one
+from remote_artwork.core.cures import for_operator
 from remote_artwork.core.lifecycle import (
     DEFAULT_TENANT,
     FileRecord,
@@ -99,7 +100,7 @@ def show_order(
         if as_json:
             print_json([_to_dict(record) for record in records])
         else:
-            typer.echo("\n\n".join(map(describe, records)))
+            typer.echo(for_operator("\n\n".join(map(describe, records))))
         return 0
 
     finish(show)

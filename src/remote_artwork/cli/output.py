@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 import remote_artwork as ra
+from remote_artwork.core.cures import for_operator
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ExitCode
 from remote_artwork.events import (
@@ -52,7 +53,7 @@ def finish(command: Callable[[], int]) -> NoReturn:
 
 def print_error(error: ra.RemoteArtworkError) -> None:
     """Print an error as one line on the error stream."""
-    text = escape_unprintable(with_notes(str(error), error))
+    text = for_operator(escape_unprintable(with_notes(str(error), error)))
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), text))
 
 
@@ -75,7 +76,7 @@ class _OneLine(logging.Formatter):
             if getattr(record, name, None) is not None
         ]
         error = getattr(record, "error", None)
-        return " ".join([f"{line}: {error}" if error else line, *fields])
+        return for_operator(" ".join([f"{line}: {error}" if error else line, *fields]))
 
 
 def log_to_stderr(*, verbose: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from attrs import define
 
+from remote_artwork.core.cures import for_operator
 from remote_artwork.core.report import ScanReport
 
 _REPLACED = {"→": "->", "…": "...", "×": "x", "✓": "ok", "·": "-", "–": "-", "━": "-", "╸": "-", "╺": "-", "•": "*"}
@@ -105,11 +106,14 @@ def safe_streams() -> Iterator[None]:
 
 @define
 class _JsonOutput:
-    """Standard output for JSON: a character that its encoding lacks is written as an escape of JSON."""
+    """Standard output for JSON, with the cures of an operator.
+
+    A character that the encoding lacks is written as an escape of JSON.
+    """
 
     def write(self, text: str, /) -> None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        sys.stdout.write(text.encode(encoding, "remote_artwork.json").decode(encoding))
+        sys.stdout.write(for_operator(text).encode(encoding, "remote_artwork.json").decode(encoding))
 
 
 def print_json(value: Any) -> None:

@@ -39,6 +39,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from remote_artwork.core.cures import SESSION_DURATION
 from remote_artwork.core.text import redact_signatures
 
 PLANNING = {
@@ -530,8 +531,7 @@ LOCATION_CHECK = {
     "url_unsigned": "the shop receives an unsigned URL, which works only while the file is public",
     "url_signed": "the shop receives a signed URL, which expires{at:on}",
     "url_expires_early": (
-        "it is valid for {lifetime:duration}, not for {wanted:duration}; use longer sessions (AssumeRole.duration; "
-        "duration_minutes in a credentials file)"
+        f"it is valid for {{lifetime:duration}}, not for {{wanted:duration}}; use longer sessions ({SESSION_DURATION})"
     ),
     "url_ends_with_keys": "it may expire earlier, together with the temporary keys that sign it; use permanent keys",
     "url_works": "the URL opens the file without credentials",

@@ -8,6 +8,7 @@ from functools import partial
 
 from attrs import evolve, field, frozen
 
+from remote_artwork.core.cures import URL_LIFETIME
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
@@ -137,8 +138,7 @@ class ArtworkFiles:
             if file.available_until is not None and file.available_until < until:
                 raise StorageMisbehaved(
                     f"{file.name!r} is available only until {file.available_until:%Y-%m-%d %H:%M} UTC, which is before "
-                    "the URL for the shop expires; restore it for longer, upload it again, or shorten "
-                    "Scanner.url_lifetime"
+                    f"the URL for the shop expires; restore it for longer, upload it again, or shorten {URL_LIFETIME}"
                 )
 
     def start_look(self) -> Callable[[], Look]:

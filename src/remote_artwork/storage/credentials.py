@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from attrs import Attribute, field, frozen
 
+from remote_artwork.core.cures import SESSION_DURATION
 from remote_artwork.errors import ConfigurationError
 
 _Validator = Callable[[Any, Any, Any], None]
@@ -120,11 +121,8 @@ def _keys_or_ambient(_instance: Any, _attribute: Attribute[Any], value: Any) -> 
 
 def _session_duration(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, timedelta) or not _MIN_SESSION <= value <= _MAX_SESSION:
-        given = value if isinstance(value, timedelta) else repr(value)
-        raise ConfigurationError(
-            f"AssumeRole.duration is {given}; it must be a timedelta from 15 minutes to 12 hours "
-            "(in a credentials file: duration_minutes from 15 to 720)"
-        )
+        given = f"{value}; it must be" if isinstance(value, timedelta) else f"{value!r}; it must be a timedelta"
+        raise ConfigurationError(f"{SESSION_DURATION} is {given} from 15 minutes to 12 hours")
 
 
 @frozen

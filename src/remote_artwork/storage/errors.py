@@ -26,6 +26,7 @@ from typing import Any
 
 from attrs import frozen
 
+from remote_artwork.core.cures import CA_FILE, CONNECT_TIMEOUT, READ_TIMEOUTS
 from remote_artwork.errors import (
     ConfigurationError,
     FileGone,
@@ -157,8 +158,7 @@ def _certificate_problem(chain: Sequence[BaseException]) -> str:
         )
     return (
         "the server's certificate is not trusted: no authority that this machine trusts signed it; check the host in "
-        "the URL, or, if the authority is your own, pass its certificate: NetworkPolicy(ca_file=…), on the command "
-        "line --ca-file"
+        f"the URL, or, if the authority is your own, pass its certificate: {CA_FILE}"
     )
 
 
@@ -173,13 +173,10 @@ def _timeout_problem(chain: Sequence[BaseException], *, listing: bool) -> str | 
         if any("ConnectTimeout" in name or "ConnectionTimeout" in name for name in names):
             return (
                 "no connection was made in time; check host and port in the URL, try again later, or raise "
-                "NetworkPolicy(connect_timeout=…), on the command line --connect-timeout"
+                f"{CONNECT_TIMEOUT}"
             )
         what = "a page of the listing" if listing else "this file"
-        return (
-            f"the storage does not respond in time: {what} took too long; try again later, or raise "
-            "NetworkPolicy(read_timeout=…, call_timeout=…), on the command line --read-timeout and --call-timeout"
-        )
+        return f"the storage does not respond in time: {what} took too long; try again later, or raise {READ_TIMEOUTS}"
     return None
 
 

@@ -14,6 +14,7 @@ from time import monotonic
 
 from attrs import define, field
 
+from remote_artwork.core.cures import FILES_TIMEOUT
 from remote_artwork.errors import StorageMisbehaved
 
 _ORDER_SHARE = 0.5
@@ -105,7 +106,7 @@ def measure_request() -> Iterator[None]:
     if time.remaining <= 0:
         raise FilesTimeout(
             "the storage responds so slowly that the time for its files has passed, and the next scan tries again; ask "
-            "the operator to raise NetworkPolicy(files_timeout=…), on the command line --files-timeout"
+            f"the operator to raise {FILES_TIMEOUT}"
         )
     time.start()
     try:

@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.cures import LISTING_TIMEOUT, OTHER_STORAGE
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
@@ -406,9 +407,8 @@ class ArtworkStorage:
             if monotonic() > deadline:
                 raise ListingTimeout(
                     f"the listing was stopped after {self._listing_timeout:g} seconds, before its end; if the folder "
-                    "has many files, use one with fewer, or raise NetworkPolicy(listing_timeout=…), on the command "
-                    "line --listing-timeout; if it has few, the storage is too slow, or its listing never ends: ask "
-                    "its operator"
+                    f"has many files, use one with fewer, or raise {LISTING_TIMEOUT}; if it has few, the storage is "
+                    "too slow, or its listing never ends: ask its operator"
                 )
             with measure_request():
                 with self._count_lock:
@@ -471,8 +471,7 @@ def open_storage(
     network = network or NetworkPolicy()
     if not is_supported(location.protocol):
         raise InvalidLocation(
-            f"{location}: a URL of the protocol {location.protocol} cannot be opened; "
-            "in Python, create an fsspec file system and pass it to ArtworkStorage(file_system, folder)"
+            f"{location}: a URL of the protocol {location.protocol} cannot be opened; {OTHER_STORAGE}"
         )
     if location.protocol in LOCAL and not network.allow_local:
         raise with_operator_note(

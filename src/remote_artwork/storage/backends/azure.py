@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.cures import URL_LIFETIME
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
@@ -212,7 +213,7 @@ class Backend:
 
         if expires_in < timedelta(seconds=1):
             raise ConfigurationError(
-                f"a signed URL must work for at least one second, not {expires_in}; change Scanner.url_lifetime"
+                f"a signed URL must work for at least one second, not {expires_in}; change {URL_LIFETIME}"
             )
         version = self._version(file)
         expires_at = (datetime.now(UTC) + expires_in).replace(microsecond=0)

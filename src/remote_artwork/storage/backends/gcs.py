@@ -15,6 +15,7 @@ from urllib.parse import quote
 from attrs import evolve
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.cures import URL_LIFETIME
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
@@ -151,7 +152,7 @@ class Backend:
             return f"{origin}/{self._bucket}/{quote(key, safe='/~')}{pinned}", None
         if not timedelta(seconds=1) <= expires_in <= MAX_SIGNATURE_LIFETIME:
             raise ConfigurationError(
-                f"a signed URL can work for one second to seven days, not {expires_in}; change Scanner.url_lifetime"
+                f"a signed URL can work for one second to seven days, not {expires_in}; change {URL_LIFETIME}"
             )
         from google.cloud.storage import Client
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
+from remote_artwork.core.cures import SESSION_DURATION, URL_LIFETIME
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
@@ -328,10 +329,9 @@ def _lifetime_problem(wanted: timedelta, longest: timedelta) -> str:
     if longest < MAX_SIGNATURE_LIFETIME:
         return (
             f"a URL cannot work for {wanted}: it expires with the session that signs it, after at most {longest}; "
-            "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
-            "or URLs shorter (Scanner.url_lifetime)"
+            f"make sessions longer ({SESSION_DURATION}) or URLs shorter ({URL_LIFETIME})"
         )
-    return f"a signed URL can work for one second to seven days, not {wanted}; change Scanner.url_lifetime"
+    return f"a signed URL can work for one second to seven days, not {wanted}; change {URL_LIFETIME}"
 
 
 def read_page(body: bytes, *, folder: str = "") -> Page:

@@ -31,6 +31,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from fsspec import AbstractFileSystem
 
 from remote_artwork.connections import Connections
+from remote_artwork.core.cures import ROLE_KEYS, ROLE_REGION, SESSION_DURATION, URL_LIFETIME
 from remote_artwork.errors import (
     ConfigurationError,
     InvalidLocation,
@@ -469,17 +470,17 @@ def _role_error(role: AssumeRole, error: Any) -> Exception:
         )
     if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"):
         return CredentialsRejected(
-            f"AWS rejects the credentials that assume the role {role.role_arn} ({code}); renew AssumeRole.base"
+            f"AWS rejects the credentials that assume the role {role.role_arn} ({code}); renew {ROLE_KEYS}"
         )
     if code == "ValidationError" and "DurationSeconds" in text:
         return ConfigurationError(
             f"the role {role.role_arn} does not allow sessions of {role.duration}; raise its maximum session duration "
             "(one hour at most for a role that assumes another), "
-            "or lower AssumeRole.duration (duration_minutes in a credentials file)"
+            f"or lower {SESSION_DURATION}"
         )
     if code == "RegionDisabledException":
         return ConfigurationError(
-            f"the role {role.role_arn} gets no session in this region; set another one, AssumeRole.region"
+            f"the role {role.role_arn} gets no session in this region; set another one: {ROLE_REGION}"
         )
     unknown: Exception = error
     return unknown
@@ -507,7 +508,6 @@ async def ensure_lifetime(credentials: Any, expires_in: timedelta, clock: Clock 
     if left < expires_in - TOLERANCE:
         raise ConfigurationError(
             f"a URL cannot work for {expires_in}: it expires with the session that signs it, in {left}; "
-            "make sessions longer (AssumeRole.duration; duration_minutes in a credentials file) "
-            "or URLs shorter (Scanner.url_lifetime)"
+            f"make sessions longer ({SESSION_DURATION}) or URLs shorter ({URL_LIFETIME})"
         )
     return min(left, expires_in)
