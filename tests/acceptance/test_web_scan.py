@@ -159,7 +159,9 @@ def test_the_command_line_plans_and_fulfills(furnished, orders, capsys):
     assert run(["scan", *place]) == 0
     assert json.loads(orders.read_text())["orders"][0]["status"] == "fulfilled"
     assert run(["plan", furnished.url, "--orders-file", str(orders)]) == 2
-    assert "allow_http" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "an operator can allow it: --allow-private-network" in said
+    assert "allow_http" not in said
 
 
 def test_the_command_line_says_that_such_a_folder_cannot_be_swept(furnished, orders, capsys):

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 from attrs import Attribute, field, frozen
 
-from remote_artwork.core.cures import SESSION_DURATION
+from remote_artwork.core.cures import ROLE_KEYS, SESSION_DURATION
 from remote_artwork.errors import ConfigurationError
 
 _Validator = Callable[[Any, Any, Any], None]
@@ -116,7 +116,7 @@ _MIN_SESSION, _MAX_SESSION = timedelta(minutes=15), timedelta(hours=12)
 
 def _keys_or_ambient(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, Keys | Ambient):
-        raise ConfigurationError(f"AssumeRole.base must be Keys or Ambient(), not {type(value).__name__}")
+        raise ConfigurationError(f"{ROLE_KEYS} must be Keys or Ambient(), not {type(value).__name__}")
 
 
 def _session_duration(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:

@@ -36,7 +36,9 @@ def test_a_local_location_needs_the_operators_permission(url):
 
 @pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
 def test_other_fsspec_protocols_cannot_be_opened_by_url(scheme):
-    with pytest.raises(InvalidLocation, match="cannot be opened; in Python, create an fsspec file system"):
+    with pytest.raises(
+        InvalidLocation, match="cannot be opened; create an fsspec file system and pass it to ArtworkStorage"
+    ):
         ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
 
 
