@@ -11,7 +11,7 @@ from remote_artwork.core.cures import CURES, READ_TIMEOUTS, for_operator
 
 SOURCE = Path(remote_artwork.__file__).parent
 PYTHON = re.compile(r"\b[A-Za-z]+\(|\b[A-Z][A-Za-z]+\.[a-z_]+|=…|=True")
-OPTION = re.compile(r"(?<!\S)--[a-z]")
+OPTION = re.compile(r"(?<!\S)--(?!x-s3)[a-z]")  # the names of some buckets end in --x-s3
 FOR_OPERATORS = ("cli", "testing")
 """Parts of the package that are programs of their own."""
 COMMAND = "check the order in the shop, then record what happened: {command}"

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from gcsfs.retry import HttpError
 from google.auth.exceptions import RefreshError, TransportError
 
+from remote_artwork.core.cures import for_operator
 from remote_artwork.errors import (
     FileGone,
     FileReplaced,
@@ -233,20 +234,25 @@ class ConnectTimeoutError(ConnectionError):
 @pytest.mark.parametrize(
     ("error", "name", "words"),
     [
-        (TimeoutError(), None, "a page of the listing took too long; .*read_timeout=.*--read-timeout"),
-        (ReadTimeoutError(), "1001_1.pdf", "this file took too long; .*read_timeout=.*--read-timeout"),
-        (ConnectTimeoutError(), None, "no connection was made in time; .*connect_timeout=.*--connect-timeout"),
+        (TimeoutError(), None, "a page of the listing took too long; .*raise --read-timeout and --call-timeout$"),
+        (ReadTimeoutError(), "1001_1.pdf", "this file took too long; .*raise --read-timeout and --call-timeout$"),
+        (ConnectTimeoutError(), None, "no connection was made in time; .*raise --connect-timeout$"),
     ],
 )
 def test_the_message_of_a_timeout_names_the_option_that_raises_it(error, name, words):
     ours = from_exception(error, where="here", name=name)
     assert type(ours) is StorageUnreachable
-    assert re.search(words, str(ours))
+    assert re.search(words, for_operator(str(ours)))
+    assert re.search(r"raise NetworkPolicy\((connect|read)_timeout=…", str(ours))
 
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(62, "for another host name"), (10, "not valid now"), (19, "--ca-file"), (20, "--ca-file"), (18, "--ca-file")],
+    [
+        (62, "for another host name"),
+        (10, "not valid now"),
+        *((code, "NetworkPolicy(ca_file=…)") for code in (18, 19, 20)),
+    ],
 )
 def test_the_message_of_a_certificate_says_what_is_wrong_with_it(code, words):
     error = ssl.SSLCertVerificationError("secret words")

@@ -36,9 +36,7 @@ def test_a_local_location_needs_the_operators_permission(url):
 
 @pytest.mark.parametrize("scheme", ["sftp", "ssh", "ftp", "smb", "hdfs", "github", "git", "dask", "webhdfs", "dropbox"])
 def test_other_fsspec_protocols_cannot_be_opened_by_url(scheme):
-    with pytest.raises(
-        InvalidLocation, match="cannot be opened; create an fsspec file system and pass it to ArtworkStorage"
-    ):
+    with pytest.raises(InvalidLocation, match="cannot be opened; create an fsspec file system"):
         ra.open_storage(f"{scheme}://host/folder/", network=LOCAL)
 
 
