@@ -32,6 +32,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.orders import DEFAULT_PLACEMENT
 from remote_artwork.core.reasons import format_duration, reason
+from remote_artwork.core.report import counted
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.ledgers.engine import display_url, parse_ledger_url
 
@@ -280,7 +281,7 @@ def describe(record: OrderRecord) -> str:
 
 def _describe_file(file: FileRecord) -> str:
     placement = "" if file.placement == DEFAULT_PLACEMENT else f"{file.placement}: "
-    return f"{placement}{file.name} ({file.size:,} bytes)"
+    return f"{placement}{file.name} ({counted(file.size, 'byte')})"
 
 
 def _time(record: OrderRecord) -> str:

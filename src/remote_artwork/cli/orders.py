@@ -20,6 +20,7 @@ from remote_artwork.clients.orders_file import is_csv
 from remote_artwork.core.expected import needed_prints
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderState
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.core.report import counted
 from remote_artwork.core.text import escape_unprintable
 
 orders_app: typer.Typer = typer.Typer(
@@ -83,8 +84,7 @@ def add_order(
             ra.OrdersFile(file).add(number, items)
         except ra.NotPending as error:
             raise ra.ConfigurationError(f"{error}; give the new order its own number") from error
-        counted = "1 item" if len(items) == 1 else f"{len(items)} items"
-        typer.echo(escape_unprintable(f"Added {counted} to order {number} in {file}."))
+        typer.echo(escape_unprintable(f"Added {counted(len(items), 'item')} to order {number} in {file}."))
         return 0
 
     finish(add)

@@ -18,6 +18,7 @@ from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.core.cures import for_operator
+from remote_artwork.core.report import counted
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ExitCode
 from remote_artwork.events import (
@@ -119,7 +120,7 @@ class ProgressBar:
         match event:
             case FilesListed():
                 self._listed += event.count
-                draw(description=f"listing: {self._listed:,} files seen")
+                draw(description=f"listing: {counted(self._listed, 'file')} seen")
             case OrderStarted():
                 order = f"order {escape(escape_unprintable(event.order_number))}"
                 draw(description=order, completed=event.done, total=event.total)
@@ -127,6 +128,6 @@ class ProgressBar:
                 self._done[event.event_name.partition("_")[2]] += 1
                 draw(done=", ".join(f"{count} {what}" for what, count in self._done.items()))
             case ScanFinished():
-                draw(description=f"{len(event.report.items)} items reported")
+                draw(description=f"{counted(len(event.report.items), 'item')} reported")
             case _:
                 pass

@@ -21,6 +21,7 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``words``      words of the catalog, joined by "or"
 ``parts``      part of a location → its value, as ``bucket prints, folder in/``
 ``pages``      a number of pages
+``orders``     a number of orders
 ``reasons``    other reasons, as ``to_dicts`` writes them
 ``bytes``      a size in bytes
 ``finding``    a finding of a check, as ``Finding.to_dict`` writes it
@@ -139,7 +140,7 @@ SENDING = {
         "{free_within:duration}"
     ),
     "stopped": "left for the next scan: this one was stopped before the order",
-    "limit_reached": "left for the next scan: this one was limited to {limit} orders",
+    "limit_reached": "left for the next scan: this one was limited to {limit:orders}",
     "deleted_after_check": "{error}; the file was deleted after it was checked",
     "deleted_during_scan": "{error}; the file was deleted during the scan",
     "replaced_during_scan": "{error}; nothing was sent, and the next scan checks the new file",
@@ -436,7 +437,7 @@ STORAGE = {
 """Notes of a storage about missing files."""
 
 CLIENT_CHECK = {
-    "names_follow_pattern": "{following:,} of {files:,} files have a name that follows the pattern {pattern}",
+    "names_follow_pattern": "files whose name follows the pattern {pattern}: {following:,} of {files:,}",
     "name_outside_pattern": "for example, {file} does not",
     "only_first_files": "only the first {files:,} files were compared",
     "orders_with_files": (
@@ -522,7 +523,7 @@ LOCATION_CHECK = {
         "the storage reports a random name as existing, so missing files cannot be detected; check the host and the "
         "bucket in the URL"
     ),
-    "file_readable": "{file} can be read ({read} of {size:,} bytes)",
+    "file_readable": "{file} can be read ({read:,} of {size:bytes})",
     "versions_kept": "the storage keeps versions",
     "versions_not_kept": "the storage does not report versions",
     "url_of_this_machine": (
@@ -640,7 +641,10 @@ WORDS = {
     "cmyk": "CMYK",
     "and": " and ",
     "or": " or ",
+    "byte": "1 byte",
     "bytes": "{:,} bytes",
+    "order": "1 order",
+    "orders": "{:,} orders",
     "page": "1 page",
     "pages": "{:,} pages",
     "item": "item",
@@ -896,7 +900,8 @@ _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
     "word": lambda value, renderer: renderer.words[value],
     "parts": lambda value, renderer: ", ".join(f"{renderer.words[name]} {part}" for name, part in value.items()),
     "words": lambda value, renderer: renderer.words["or"].join(renderer.words[each] for each in value),
-    "bytes": lambda value, renderer: renderer.words["bytes"].format(value),
+    "bytes": lambda value, renderer: _counted(value, "byte", renderer.words),
+    "orders": lambda value, renderer: _counted(value, "order", renderer.words),
     "pages": lambda value, renderer: _counted(value, "page", renderer.words),
     "reasons": lambda value, renderer: join_reasons((Reason(**each) for each in value), renderer.catalog),
     "finding": lambda value, renderer: renderer.finding(value),

@@ -14,7 +14,7 @@ from attrs import frozen
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.reasons import FILE_TYPES, reason
-from remote_artwork.core.report import Finding
+from remote_artwork.core.report import Finding, counted
 from remote_artwork.preflight.base import rejection
 from remote_artwork.preflight.completeness import (
     Ends,
@@ -120,7 +120,7 @@ def _wrong_type(extension: str, expected: str, found: str | None) -> Finding:
 
 
 def _bytes(count: int) -> str:
-    return f"{count:,} bytes"
+    return counted(count, "byte")
 
 
 # The file type.

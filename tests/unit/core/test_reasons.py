@@ -27,6 +27,7 @@ EXAMPLES = {
     "reasons": [{"code": "found", "details": {"files": ["a.pdf"]}}],
     "bytes": 1_000_000,
     "pages": 2,
+    "orders": 3,
     "parts": {"bucket": "prints", "folder": "in/"},
     "finding": {
         "code": "damaged",
@@ -133,3 +134,11 @@ def test_what_is_not_known_is_left_out():
 def test_a_duration_has_two_units_at_most():
     assert format_duration(90061) == "1 day 1 hour"
     assert format_duration(90061, GERMAN.words) == "1 Tag 1 Stunde"
+
+
+def test_counts_are_in_the_singular_and_in_the_plural():
+    limited = [reason("limit_reached", limit=limit).render() for limit in (1, 2_000)]
+    assert [text.partition("limited to ")[2] for text in limited] == ["1 order", "2,000 orders"]
+    read = [reason("file_readable", file="a.pdf", read=1, size=size).render() for size in (1, 2_000)]
+    assert [text.partition("(")[2] for text in read] == ["1 of 1 byte)", "1 of 2,000 bytes)"]
+    assert reason("limit_reached", limit=1).render(GERMAN).endswith("auf 1 Auftrag begrenzt")
