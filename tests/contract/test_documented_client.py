@@ -83,9 +83,9 @@ class OverHttp(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
-        return NAMES[self.shop.__name__](api.url, api.USER, api.PASSWORD)
+    @staticmethod
+    def connect(api):
+        return NAMES[type(api).__name__](api.url, api.USER, api.PASSWORD)
 
 
 class TestGraphqlShop(OverHttp):

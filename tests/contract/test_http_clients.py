@@ -22,8 +22,8 @@ class TestGelato(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
+    @staticmethod
+    def connect(api):
         return GelatoClient(api.KEY, api=api.url)
 
 
@@ -37,8 +37,8 @@ class TestWooCommerce(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
+    @staticmethod
+    def connect(api):
         return WooCommerceClient(api.url, *api.KEYS)
 
 
@@ -52,10 +52,6 @@ class TestOrderDesk(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
-        return api.client()
-
 
 class TestGooten(ApiContract):
     @pytest.fixture
@@ -68,10 +64,6 @@ class TestGooten(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
-        return api.client()
-
 
 class TestPrintfulOfThePage(ApiContract):
     @pytest.fixture
@@ -83,7 +75,3 @@ class TestPrintfulOfThePage(ApiContract):
         api.add("1004", "1", status="failed")
         yield api
         api.close()
-
-    @pytest.fixture
-    def client(self, api):
-        return api.client()

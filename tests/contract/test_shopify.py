@@ -20,6 +20,6 @@ class TestShopify(ApiContract):
         yield api
         api.close()
 
-    @pytest.fixture
-    def client(self, api):
+    @staticmethod
+    def connect(api):
         return ShopifyClient(api.url, api.KEYS)

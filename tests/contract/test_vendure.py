@@ -23,6 +23,10 @@ class TestVendure(FulfillmentClientContract):
         return printed_client(proxy.url)
 
     @pytest.fixture
+    def new_client(self, proxy):
+        return lambda: printed_client(proxy.url)
+
+    @pytest.fixture
     def lacks(self):
         return {"delete": "Vendure keeps every order that was placed"}
 

@@ -20,6 +20,7 @@ READS_THE_SAME = "test_a_listed_order_reads_the_same_by_its_id"
 GONE = "test_an_unknown_order_is_gone"
 STAYS_PENDING = "test_attaching_leaves_the_order_pending_and_its_work_the_same"
 ANOTHER_ORDER = "test_another_order_keeps_its_own_artwork"
+NEW_PROCESS = "test_a_new_process_knows_what_was_fulfilled"
 THREADS = "test_calls_may_come_from_other_threads"
 REPLACES = "test_attaching_again_replaces"
 OWN_ARTWORK = "test_each_item_gets_its_own_artwork"
@@ -142,6 +143,8 @@ CAUGHT = [
         THREADS,
         "RuntimeError (connection of another thread); set `concurrent_calls` to 1",
     ),
+    (wrong.KeysInMemory, SEPARATE, NEW_PROCESS, "a second fulfill with the same key raised AlreadyFulfilled"),
+    (wrong.StatesInMemory, WITH_FULFILL, NEW_PROCESS, "another process says that it is pending; do not keep states in"),
     (wrong.WrongWhenRepeated, SEPARATE, ATTACHMENT_REPEATED, "the shop has stored the wrong artwork for order '1001'"),
 ]
 

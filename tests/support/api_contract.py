@@ -6,7 +6,20 @@ from remote_artwork.testing import FulfillmentClientContract
 
 
 class ApiContract(FulfillmentClientContract):
-    """Inherit it, and override ``api`` and ``client``."""
+    """Inherit it, and override ``api``, and ``connect`` unless the server has a method ``client``."""
+
+    @staticmethod
+    def connect(api):
+        """A client of the server."""
+        return api.client()
+
+    @pytest.fixture
+    def client(self, api):
+        return self.connect(api)
+
+    @pytest.fixture
+    def new_client(self, api):
+        return lambda: self.connect(api)
 
     @pytest.fixture
     def read_names(self, api):

@@ -34,6 +34,8 @@ def failure_of(name: str, make: Callable[[], Any], **arguments: Any) -> BaseExce
             test(**{argument: available[argument] for argument in needed})
         except (AssertionError, pytest.fail.Exception) as error:
             return error
+        except pytest.skip.Exception as skipped:
+            raise AssertionError(f"{name} was skipped: {skipped}") from skipped
     return None
 
 
@@ -88,6 +90,7 @@ def _fixtures(make: Callable[[], Any], folder: tuple[Any, str]) -> dict[str, Any
         "fulfillments": fulfillments,
         "cancel": lambda order: shops[-1].cancel(order.id),
         "delete": lambda order: shops[-1].delete(order.id),
+        "new_client": lambda: shops[-1].in_a_new_process() if hasattr(shops[-1], "in_a_new_process") else shops[-1],
         "reset_client": reset_client,
         "break_after_write": break_after_write,
         "scenario": Scenario(shops[0], ORDER, ra.ArtworkStorage(*folder), fulfillments, read_names=read_names),

@@ -1,6 +1,7 @@
 # ruff: noqa: ARG002 - a client that does nothing still has the arguments of the interface
 """Clients that are wrong in one way each. ``tests/contract/test_wrong_clients.py`` says which test catches which."""
 
+import copy
 import threading
 
 from attrs import define, evolve, field
@@ -661,6 +662,51 @@ class ReturnsTheResponse(FakeShop):
 
     def fulfill(self, order, artworks, *, idempotency_key):
         return {"receipt": super().fulfill(order, artworks, idempotency_key=idempotency_key)}
+
+
+@define(eq=False)
+class KeysInMemory(FakeShop):
+    """Keeps the receipt of each key in memory. The shop does not know the key."""
+
+    receipts: dict[str, str] = field(factory=dict, init=False)
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        if idempotency_key not in self.receipts:
+            if self.effects[idempotency_key]:
+                raise ra.AlreadyFulfilled("it is printed")
+            receipt = FakeShop.fulfill(self, order, artworks, idempotency_key=idempotency_key)
+            self.receipts[idempotency_key] = receipt
+        return self.receipts[idempotency_key]
+
+    def in_a_new_process(self):
+        other = copy.copy(self)
+        other.receipts = {}
+        return other
+
+
+@define(eq=False)
+class StatesInMemory(FakeShop):
+    """Keeps in memory which orders it sent. In the shop they still wait."""
+
+    sent: dict[str, ra.Order] = field(factory=dict, init=False)
+
+    def pending_orders(self):
+        return [order for order in FakeShop.pending_orders(self) if order.id not in self.sent]
+
+    def get_order(self, order_id):
+        order = FakeShop.get_order(self, order_id)
+        return evolve(order, state=ra.OrderState.FULFILLED) if order_id in self.sent else order
+
+    def fulfill(self, order, artworks, *, idempotency_key):
+        receipt = FakeShop.fulfill(self, order, artworks, idempotency_key=idempotency_key)
+        self.put(evolve(self.orders[order.id], state=ra.OrderState.PENDING, fulfillment_key=None))
+        self.sent[order.id] = order
+        return receipt
+
+    def in_a_new_process(self):
+        other = copy.copy(self)
+        other.sent = {}
+        return other
 
 
 @define(eq=False)

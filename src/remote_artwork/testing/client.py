@@ -93,6 +93,8 @@ class FulfillmentClientContract:
 
     ``read_urls``: (order, item) → the URLs that the shop has stored, for shops that download the files later.
 
+    ``new_client``: () → another client of the same shop, as a new process makes it: with nothing in memory.
+
     ``reset_client``: () → a client whose ``order`` is pending again, or that has another pending order with the same
     number of items and placements. Called about 60 times: the process dies at every call.
 
@@ -167,6 +169,11 @@ class FulfillmentClientContract:
     def fulfillments(self) -> Callable[[Order], int] | None:
         """Returns how often the shop has fulfilled an order. None: count the calls that returned."""
         return None
+
+    @pytest.fixture
+    def new_client(self, lacks: Mapping[Capability, str]) -> Callable[[], FulfillmentClient]:
+        """Returns another client of the same shop, as a new process makes it."""
+        leave_out("new_client", lacks)
 
     @pytest.fixture
     def reset_client(self, lacks: Mapping[Capability, str]) -> Callable[[], FulfillmentClient]:
@@ -474,25 +481,44 @@ class FulfillmentClientContract:
         key: str,
     ) -> None:
         """Idempotent: same receipt, no second effect. Queryable: it refuses, because the order is fulfilled."""
-        receipt = _fulfill(client, order, artworks, key)
         if client.recovery is Recovery.IDEMPOTENT:
-            try:
-                again = client.fulfill(order, artworks, idempotency_key=key)
-            except AlreadyFulfilled as error:
-                raise AssertionError(
-                    f"a second fulfill with the same key raised AlreadyFulfilled ({error}); return the first receipt, "
-                    "or declare Recovery.QUERYABLE"
-                ) from error
-            assert again == receipt, f"a repeated fulfill returned {again!r}, and the first one {receipt!r}"
-            assert client.get_order(order.id).state is OrderState.FULFILLED
             assert fulfillments is not None, "override the fixture `fulfillments`: only the shop knows what it printed"
-            times = fulfillments(order)
-            assert times == 1, f"two calls with one key fulfilled order {order.number!r} {times} times; store the key"
-        elif client.recovery is Recovery.QUERYABLE:
-            with _refused("fulfill was called with a fulfilled order", AlreadyFulfilled, NotPending):
-                client.fulfill(order, artworks, idempotency_key=key)
-        else:
+        if client.recovery is Recovery.NONE:
             pytest.skip("`recovery` is NONE, so a repeat may do anything")
+        receipt = _fulfill(client, order, artworks, key)
+        _repeat_fulfill(client, order, artworks, receipt, key)
+        times = fulfillments(order) if fulfillments else 1
+        assert times == 1, f"two calls with one key fulfilled order {order.number!r} {times} times; store the key"
+
+    def test_a_new_process_knows_what_was_fulfilled(
+        self,
+        client: FulfillmentClient,
+        order: Order,
+        artworks: ArtworkByItem,
+        new_client: Callable[[], FulfillmentClient],
+        fulfillments: Callable[[Order], int] | None,
+        key: str,
+    ) -> None:
+        """From the shop. What a client keeps in memory is lost when its process ends, and others do not have it."""
+        running = new_client()
+        _assert_same_work(order, _read(running, order), "get_order of another process")
+        receipt = _fulfill(client, order, artworks, key)
+        for other in (running, new_client()):
+            state = _read(other, order).state
+            assert state is OrderState.FULFILLED, (
+                f"order {order.number!r} is fulfilled, and a client of another process says that it is {state}; do not "
+                "keep states in memory"
+            )
+            assert order.id not in _ids(_pending(other)), (
+                f"order {order.number!r} is fulfilled, and a client of another process lists it as pending"
+            )
+            if client.recovery is not Recovery.NONE:
+                _repeat_fulfill(other, order, artworks, receipt, key)
+        times = fulfillments(order) if fulfillments else 1
+        assert times == 1, (
+            f"calls of several processes with one key fulfilled order {order.number!r} {times} times; store the key in "
+            "the shop"
+        )
 
     def test_another_key_finds_the_order_fulfilled(
         self,
@@ -700,6 +726,25 @@ def _refused(call: str, *errors: type[Exception]) -> Iterator[None]:
     except Exception as error:
         raise AssertionError(f"{call}: it raised {type(error).__name__} ({error}); raise {needed}") from error
     raise AssertionError(f"{call}: it did not raise; raise {needed}")
+
+
+def _repeat_fulfill(
+    client: FulfillmentClient, order: Order, artworks: ArtworkByItem, receipt: str | None, key: str
+) -> None:
+    """Calls ``fulfill`` again with the same key, and asserts what ``recovery`` says."""
+    if client.recovery is Recovery.QUERYABLE:
+        with _refused("fulfill was called with a fulfilled order", AlreadyFulfilled, NotPending):
+            client.fulfill(order, artworks, idempotency_key=key)
+        return
+    try:
+        again = client.fulfill(order, artworks, idempotency_key=key)
+    except AlreadyFulfilled as error:
+        raise AssertionError(
+            f"a second fulfill with the same key raised AlreadyFulfilled ({error}); return the first receipt, or "
+            "declare Recovery.QUERYABLE"
+        ) from error
+    assert again == receipt, f"a repeated fulfill returned {again!r}, and the first one {receipt!r}"
+    assert _read(client, order).state is OrderState.FULFILLED
 
 
 def _read(client: FulfillmentClient, order: Order) -> Order:

@@ -12,7 +12,7 @@ from remote_artwork.core.orders import Artwork, Order, OrderItem
 from remote_artwork.testing.plugin import LEFT_OUT
 from remote_artwork.testing.scenario import example_artwork, required
 
-Capability = Literal["cancel", "delete", "pending_ids", "read_urls", "reset_client", "break_after_write"]
+Capability = Literal["cancel", "delete", "pending_ids", "read_urls", "new_client", "reset_client", "break_after_write"]
 """What a sandbox may lack. The tests that need it are left out."""
 
 
@@ -84,6 +84,10 @@ class ClientBench:
     def read_urls(self, order: Order, item: OrderItem) -> Sequence[str]:
         """Returns the URLs that the shop has stored for an item."""
         raise NotImplementedError("implement `read_urls`, or declare it in `lacks`")
+
+    def new_client(self) -> FulfillmentClient:
+        """Returns another client of the same shop, as a new process makes it: with nothing in memory."""
+        raise NotImplementedError("implement `new_client`, or declare it in `lacks`")
 
     def break_after_write(self, number: int) -> Callable[[], bool]:
         """Makes the connection to the shop break after the effect of a write. See ``FulfillmentClientContract``."""

@@ -102,6 +102,10 @@ class TestClient(FulfillmentClientContract):
         return bench.read_urls if "read_urls" not in bench.lacks else leave_out("read_urls", bench.lacks)
 
     @pytest.fixture
+    def new_client(self, bench: ClientBench) -> Callable[[], FulfillmentClient]:
+        return bench.new_client if "new_client" not in bench.lacks else leave_out("new_client", bench.lacks)
+
+    @pytest.fixture
     def reset_client(self, bench: ClientBench) -> Callable[[], FulfillmentClient]:
         return bench.reset_client if "reset_client" not in bench.lacks else leave_out("reset_client", bench.lacks)
 

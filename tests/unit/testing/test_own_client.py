@@ -12,6 +12,9 @@ from remote_artwork.testing import ClientBench, FakeShop
 class Sandbox(ClientBench):
     lacks = {"delete": "the shop keeps all orders", "break_after_write": "the account is remote"}
 
+    def new_client(self):
+        return self.client
+
     def pending_ids(self):
         return [each.id for each in self.client.orders.values() if each.state == "pending" and each.number != "foreign"]
 
