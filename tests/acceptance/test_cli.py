@@ -208,7 +208,7 @@ class TestCheck:
 
     def test_without_a_location_and_orders_there_is_nothing_to_check(self):
         ended = run("check")
-        assert (ended.returncode, "write what to check: the URL of a location, --client" in ended.stderr) == (2, True)
+        assert (ended.returncode, "there is nothing to check; write the URL of a location" in ended.stderr) == (2, True)
 
     def test_as_json_and_with_a_write_test(self, shop):
         before = tree(shop.home)
@@ -332,7 +332,7 @@ class TestExitCodes:
         [
             (["--pattern", "{order}_{order_item_number}"], "position 1: unknown variable {order}"),
             (["--pattern", "{order_number}.pdf"], "the pattern has no extension"),
-            (["--client", "a:b"], "--orders-file FILE or --client"),
+            (["--client", "a:b"], "--orders-file and --client were both given"),
             (["--ledger", "ledger.db"], "sqlite:///"),
             (["--credentials", "nowhere.json"], "nowhere.json"),
             (["--limit", "0"], "greater than or equal to 1"),

@@ -211,7 +211,11 @@ class TestCheckWithOrders:
         ("arguments", "step", "cure"),
         [
             (["--pattern", "{order}"], "pattern", "unknown variable {order}"),
-            (["--orders-file", "nowhere.json", "--client", "a:b"], "client", "either --orders-file FILE or --client"),
+            (
+                ["--orders-file", "nowhere.json", "--client", "a:b"],
+                "client",
+                "--orders-file and --client were both given",
+            ),
             (["--client", "nowhere:make"], "client", "name a function without arguments"),
             (["--credentials", "nowhere.json"], "credentials", "use anonymous, ambient or a JSON file"),
         ],

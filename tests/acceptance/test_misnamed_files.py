@@ -225,4 +225,4 @@ def test_an_order_number_alone_is_not_enough_beside_another_file_of_the_order(re
     assert said_of(report_of("A-77.pdf"), "A-77.pdf").suggestion == "A-77_x.pdf"
     report = report_of("A-77.pdf", "A-77 back.pdf")
     assert said_of(report, "A-77.pdf").suggestion is None
-    assert "A-77 back.pdf can be that file" in said_of(report, "A-77.pdf").reason
+    assert "there are other similar names: A-77 back.pdf" in said_of(report, "A-77.pdf").reason

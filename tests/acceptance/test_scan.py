@@ -188,9 +188,12 @@ class TestWhatIsNotSent:
         misnamed, other = report.items
         assert misnamed.status == status
         assert misnamed.needs_person == (status == "late")
-        assert "1001-1.jpg may be meant; rename the right file to 1001_1 and keep its extension" in misnamed.reason
+        assert (
+            "found a similar name: 1001-1.jpg; rename the right file to 1001_1 and keep its extension"
+            in misnamed.reason
+        )
         assert [note.code for note in misnamed.notes] == ["misnamed_file"]
-        assert "may be meant" not in other.reason
+        assert "similar name" not in other.reason
         [file] = report.files
         assert (file.status, file.suggestion) == ("near_miss", "1001_1.jpg")
         assert "item 1 of order 1001" in file.reason
@@ -198,12 +201,12 @@ class TestWhatIsNotSent:
     def test_of_several_files_with_almost_its_name_an_item_names_all(self, root):
         _, storage = memory_folder(root, "1001-1.jpg", "1001 1.png")
         report = scanner(storage, FakeShop([one_item()])).scan()
-        assert "1001 1.png, 1001-1.jpg may be meant" in only(report).reason
+        assert "found a similar name: 1001 1.png, 1001-1.jpg;" in only(report).reason
 
     def test_an_item_that_has_its_file_names_no_other(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1001-1.jpg")
         report = scanner(storage, FakeShop([one_item()])).scan()
-        assert "may be meant" not in only(report).reason
+        assert "similar name" not in only(report).reason
 
     def test_an_id_named_twice_with_different_contents_fails_and_siblings_go_on(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")

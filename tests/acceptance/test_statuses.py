@@ -128,8 +128,8 @@ ITEMS = [
     (
         late_replacement,
         (
-            "1_1.pdf was replaced while or after the order was sent; the earlier file is printed, or the newer one, "
-            "unchecked: check the order"
+            "1_1.pdf was replaced during or after the call that sent the order; the earlier file is printed, or the "
+            "newer one, which was not checked; check the order"
         ),
     ),
 ]

@@ -175,8 +175,8 @@ def watch(
         typer.Option(
             "--every",
             metavar="TIME",
-            help="The time from the start of one scan to the start of the next, for example 15m, 1h or 1d. It is "
-            "longer by up to a tenth, at random.",
+            help="The time from the start of one scan to the start of the next, for example 15m, 1h or 1d. A "
+            "random time of up to a tenth is added.",
         ),
     ] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,

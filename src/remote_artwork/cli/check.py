@@ -65,7 +65,7 @@ def _require_subject(options: Options, *, write_test: bool) -> None:
         return
     if not options.has_orders:
         raise ConfigurationError(
-            "write what to check: the URL of a location, --client MODULE:FACTORY or --orders-file FILE, or both"
+            "there is nothing to check; write the URL of a location, --orders-file FILE or --client MODULE:FACTORY"
         )
     unused = [*location_options_given(options), *(["--write-test"] if write_test else [])]
     if unused:

@@ -186,7 +186,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         typer.Option("--read-timeout", metavar="SECONDS", help="The longest time without new data during a response."),
     ] = _TIMEOUTS.read_timeout,
     call_timeout: Annotated[
-        float, typer.Option("--call-timeout", metavar="SECONDS", help="How long one request may take in all.")
+        float, typer.Option("--call-timeout", metavar="SECONDS", help="How long one request may take in total.")
     ] = _TIMEOUTS.call_timeout,
     listing_timeout: Annotated[
         float, typer.Option("--listing-timeout", metavar="SECONDS", help="How long one listing or search may take.")
@@ -204,7 +204,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
             max=1000,
             metavar="N",
             help="Process at most this many orders at the same time.",
-            show_default="16, or with --deep the number of processors, but at most 16",
+            show_default="16; with --deep, the number of processors, up to 16",
         ),
     ] = None,
     settle_for: Annotated[
@@ -418,13 +418,13 @@ class Options:
         Raises:
             ConfigurationError: Neither or both were given, or the factory returns no client.
         """
-        if (self.orders is None) == (self.client is None):
-            raise ra.ConfigurationError(
-                "write where the orders are: either --orders-file FILE or --client MODULE:FACTORY"
-            )
+        if self.orders is not None and self.client is not None:
+            raise ra.ConfigurationError("--orders-file and --client were both given; use one of them")
         if self.orders is not None:
             return ra.OrdersFile(self.orders)
-        return load_client(str(self.client))
+        if self.client is None:
+            raise ra.ConfigurationError("no orders were given; add --orders-file FILE or --client MODULE:FACTORY")
+        return load_client(self.client)
 
 
 def location_options_given(options: Options) -> list[str]:

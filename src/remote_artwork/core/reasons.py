@@ -50,7 +50,7 @@ PLANNING = {
     "passed_over": "not used because the policy prefers another file: {files:list}",
     "checked_earlier": "checked earlier, and not changed since",
     "waiting_for_files": "waits for {basenames:files}",
-    "misnamed_file": "{files:list} may be meant; rename the right file to {basename} and keep its extension",
+    "misnamed_file": "found a similar name: {files:list}; rename the right file to {basename} and keep its extension",
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
     "several_files": "several files for one print: {files:list}; delete all but the right one",
@@ -193,7 +193,7 @@ SENDING = {
     "call_unresolved": "a fulfill call was started, and its outcome is not known; the next scan reads the order again",
     "call_in_flight": ("a fulfill call may still be running; a scan reads the order again after {call_limit:duration}"),
     "call_not_started": (
-        "the call to the shop was not made, because too much time had passed since its intent was recorded; the next "
+        "the call to the shop was not made, because too much time had passed since the ledger recorded it; the next "
         "scan tries again"
     ),
     "call_had_no_effect": "an earlier fulfill call had no effect; the next scan sends the order",
@@ -214,9 +214,12 @@ SENDING = {
     ),
     "call_started_outcome_unknown": "a fulfill call was started, and its outcome is not known",
     "approved_again_in_doubt": "the order was approved again after a fulfill call was started",
-    "order_edited_in_doubt": "the order was changed after a fulfill call was started whose outcome is not known",
+    "order_edited_in_doubt": (
+        "a fulfill call was started, and its outcome is not known; after that, the order was changed"
+    ),
     "file_replaced_in_doubt": (
-        "a file was replaced, or a second one appeared, after a fulfill call was started whose outcome is not known"
+        "a fulfill call was started, and its outcome is not known; after that, a file was replaced, or a second one "
+        "appeared"
     ),
     "sent_and_put_back": (
         "the order has this library's idempotency key, so it was sent before; but its state in the shop is {state}"
@@ -238,11 +241,12 @@ SENDING = {
         "it could not be checked whether {files:list} was replaced while the order was sent: {error}"
     ),
     "replaced_after_send": (
-        "{files:list} was replaced while or after the order was sent; the earlier file is printed: check the order"
+        "{files:list} was replaced during or after the call that sent the order; the earlier file is printed; check "
+        "the order"
     ),
     "replaced_after_send_unpinned": (
-        "{files:list} was replaced while or after the order was sent; the earlier file is printed, or the newer one, "
-        "unchecked: check the order"
+        "{files:list} was replaced during or after the call that sent the order; the earlier file is printed, or the "
+        "newer one, which was not checked; check the order"
     ),
     "resolved_by_person": "recorded by {person}",
 }
@@ -253,8 +257,8 @@ UNMATCHED = {
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
     "near_miss_of_several": (
-        "{rules:codes}; {print:print} waits for one file, but {files:list} can be that file, too; rename the right one "
-        "to {basename} and keep its extension"
+        "{rules:codes}; {print:print} waits for one file, and there are other similar names: {files:list}; rename the "
+        "right file to {basename} and keep its extension"
     ),
     "in_other_folder": (
         "it is in the folder {folder}, so it is not used; order {order_number} waits for {basenames:list}; move and "

@@ -166,7 +166,7 @@ def _unknown_host(url: _HttpUrl, chosen: Provider | None) -> ParsedUrl:
     if url.scheme == "http" and not url.explicit:
         raise invalid_url(
             "over plain http, anyone on the network path can change a file",
-            "write https://, or, to use plain http, s3+http:// for an S3 server or web+http:// for a web server",
+            "write https://; for a server of your own, s3+http:// (S3) and web+http:// (a web server) use plain http",
         )
     if not url.explicit and chosen in (None, WEB):
         return _web_folder(url, chosen)

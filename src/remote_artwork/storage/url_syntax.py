@@ -247,7 +247,11 @@ def allowed_parameters(query: Query, allowed: Collection[str]) -> dict[str, str]
     """
     found = {key: unquote(value) for key, value in query}
     if not found.keys() <= set(allowed):
-        remedy = f"use only {' and '.join(sorted(allowed))}" if allowed else "remove the '?' and everything after it"
+        remedy = (
+            f"remove every key except {', '.join(sorted(allowed))}"
+            if allowed
+            else "remove the '?' and everything after it"
+        )
         raise invalid_url("its query contains an unknown key", f"{remedy}; pass credentials separately")
     if not all(found.values()):
         raise invalid_url("a key of its query has no value", "add a value, or remove the key")

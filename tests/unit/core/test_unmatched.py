@@ -228,8 +228,8 @@ def test_several_near_misses_of_one_print_get_no_suggestion():
     assert [outcome.suggestion for outcome in outcomes] == [None, None, "1001_2.pdf", None, None]
     assert {outcome.status for outcome in outcomes} == {FileStatus.NEAR_MISS}
     assert outcomes[0].reason == (
-        "it has the wrong separator; item 1 of order 1001 waits for one file, but #1001_1.png, 1001_1 (1).pdf, "
-        "1001_1.jfif can be that file, too; rename the right one to 1001_1 and keep its extension"
+        "it has the wrong separator; item 1 of order 1001 waits for one file, and there are other similar names: "
+        "#1001_1.png, 1001_1 (1).pdf, 1001_1.jfif; rename the right file to 1001_1 and keep its extension"
     )
 
 
