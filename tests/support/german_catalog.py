@@ -71,6 +71,7 @@ GERMAN = Catalog(
         "rate_limited": (
             "der Shop erlaubt gerade keine weiteren Aufrufe ({error}); nichts wurde gesendet, der nächste Lauf versucht es erneut"
         ),
+        "retry_rate_limited": "der Shop erlaubt gerade keine weiteren Aufrufe ({error}); ob der erste wirkte, ist offen",
         "payment_required": "der Shop hält den Auftrag bis zur Bezahlung an ({error}); die Dateien sind in Ordnung",
         "artwork_unreachable": "der Shop konnte die Datei nicht laden ({error}); der nächste Lauf gibt eine neue Adresse",
         "file_rejected": "{file}: {finding:finding}",

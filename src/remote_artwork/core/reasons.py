@@ -207,6 +207,10 @@ SENDING = {
         "the shop refused a retry ({error}); it is not known whether the first call fulfilled the order, and the next "
         "scan asks the shop again"
     ),
+    "retry_rate_limited": (
+        "the shop allows no more calls for now, so it refused a retry ({error}); it is not known whether the first "
+        "call fulfilled the order, and the next scan tries again"
+    ),
     "retry_needs_storage": "{error}; the next scan repeats the fulfill call",
     "not_listed_in_doubt": (
         "a fulfill call was started, and its outcome is not known; the shop's list does not include the order, so the "

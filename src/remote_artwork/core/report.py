@@ -167,6 +167,7 @@ NEEDS_NOBODY = frozenset(
         "ledger_not_read",
         "not_tried",
         "rate_limited",
+        "retry_rate_limited",
         "storage_not_read",
     }
 )

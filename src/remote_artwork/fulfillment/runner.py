@@ -275,8 +275,10 @@ class OrderRunner:
         """Count the services that did not answer. Use one that is down no more, so that no order waits for it."""
         failures = {service: failure for failure in reversed(session.failures) if (service := _service_of(failure))}
         with self._lock:
-            for service, failure in failures.items():
-                self._add_fault(Fault.of(service, failure))
+            for failure in session.failures:
+                service = _service_of(failure)
+                if service and not isinstance(failure, RateLimited):  # the next scan has the calls that it needs
+                    self._add_fault(Fault.of(service, failure))
             if session.unanswered:
                 failures.setdefault("client", session.unanswered)
             self._breaker.record(answered=session.answered, failed=set(failures), method=session.failed_method)

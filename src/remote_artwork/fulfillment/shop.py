@@ -398,7 +398,7 @@ class ShopSession:
             # Before any wait: if this process ends during the wait, the ledger knows that the call had no effect.
             not_pending = isinstance(error, NotPending | OrderGone)
             if refusal_resolves(session.calls, session.lease.record, order_not_pending=not_pending):
-                because = reason("shop_refused", error=str(error))
+                because = _refusal(error)
                 session.advance(session.order_step(FulfillState.OPEN, reason=because))
             raise
 
@@ -565,7 +565,8 @@ class ShopSession:
         """A refusal says nothing about the call before it: the intent stays, and a later scan resolves it."""
         if isinstance(error, _SHOP_IS_DOWN):
             self.session.failures.append(error)
-        return self.session.stop(ItemStatus.UNCERTAIN, reason("retry_refused", error=str(error)))
+        code = "retry_rate_limited" if isinstance(error, RateLimited) else "retry_refused"
+        return self.session.stop(ItemStatus.UNCERTAIN, reason(code, error=str(error)))
 
     def _report_refusal(self, error: ClientError, *, items: Sequence[ItemPlan]) -> None:
         """Set the outcomes after a call that had no effect.
@@ -579,10 +580,8 @@ class ShopSession:
                 raise session.stop(ItemStatus.UNCERTAIN, reason("attach_in_doubt_refused", error=str(error))) from error
             self.cancel(reason("no_longer_accepted", error=str(error)))
             raise Stop from error
-        status, because, refused = ItemStatus.FAILED, reason("shop_refused", error=str(error)), list(items)
-        if isinstance(error, RateLimited):
-            because = reason("rate_limited", error=str(error))
-        elif isinstance(error, PaymentRequired):
+        status, because, refused = ItemStatus.FAILED, _refusal(error), list(items)
+        if isinstance(error, PaymentRequired):
             because = reason("payment_required", error=str(error))
         elif isinstance(error, ArtworkUnreachable):
             because = reason("artwork_unreachable", error=str(error))
@@ -596,3 +595,8 @@ class ShopSession:
         if isinstance(error, _SHOP_IS_DOWN):
             session.failures.append(error)
             raise Stop from error
+
+
+def _refusal(error: ClientError) -> Reason:
+    """Why a call had no effect. A refusal because of a rate limit says nothing about the order."""
+    return reason("rate_limited" if isinstance(error, RateLimited) else "shop_refused", error=str(error))

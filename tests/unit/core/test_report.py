@@ -175,6 +175,7 @@ def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
         reason("call_unresolved"),
         reason("not_tried", error="busy"),
         reason("rate_limited", error="429"),
+        reason("retry_rate_limited", error="429"),
         reason("storage_not_read", error="down"),
         reason("ledger_not_read", error="down"),
     ],
