@@ -207,8 +207,8 @@ MUTANTS = (
     Mutant(
         "prints the file of another order",
         "core.planner",
-        "            if (own and not repeated) or not record.has_used(file):\n                continue\n",
-        "            continue\n",
+        "        if (own and not repeated) or not record.has_used(file):\n            continue\n",
+        "        continue\n",
     ),
     Mutant(
         "forgets which files a call was made with",
