@@ -180,6 +180,10 @@ class TestFakeShop(FulfillmentClientContract):
         return lambda order, item: [artwork.name for artwork in client.artwork.get((order.id, item.number), ())]
 
     @pytest.fixture
+    def read_order(self, client):
+        return client.orders.__getitem__
+
+    @pytest.fixture
     def read_urls(self, client):
         return lambda order, item: [artwork.url for artwork in client.artwork.get((order.id, item.number), ())]
 

@@ -4,6 +4,7 @@ import inspect
 from functools import partial
 
 import pytest
+from attrs import evolve
 
 import remote_artwork as ra
 import wrong_clients as wrong
@@ -21,6 +22,7 @@ GONE = "test_an_unknown_order_is_gone"
 STAYS_PENDING = "test_attaching_leaves_the_order_pending_and_its_work_the_same"
 ANOTHER_ORDER = "test_another_order_keeps_its_own_artwork"
 NEW_PROCESS = "test_a_new_process_knows_what_was_fulfilled"
+AS_THE_SHOP = "test_an_order_is_read_as_the_shop_has_it"
 THREADS = "test_calls_may_come_from_other_threads"
 REPLACES = "test_attaching_again_replaces"
 OWN_ARTWORK = "test_each_item_gets_its_own_artwork"
@@ -39,6 +41,7 @@ BROKEN_CONNECTION = "test_a_connection_may_break_after_any_write"
 
 FIRST, SECOND = "1001_1_default.png", ["1001_2_front.png", "1001_2_back.png"]
 OTHER = "1002_1_default.png"
+LARGE = evolve(ORDER, items=[*ORDER.items, ra.OrderItem("3", quantity=4)], approval="2")
 
 CAUGHT = [
     (wrong.AlwaysTheFirstLine, SEPARATE, OWN_ARTWORK, f"item '1' needs ['{FIRST}'] and has {SECOND}"),
@@ -145,6 +148,9 @@ CAUGHT = [
     ),
     (wrong.KeysInMemory, SEPARATE, NEW_PROCESS, "a second fulfill with the same key raised AlreadyFulfilled"),
     (wrong.StatesInMemory, WITH_FULFILL, NEW_PROCESS, "another process says that it is pending; do not keep states in"),
+    (wrong.ReadsOneCopy, SEPARATE, AS_THE_SHOP, "quantity of item '3' is 1 and must be 4"),
+    (wrong.ReadsNoApproval, SEPARATE, AS_THE_SHOP, "approval is '' and must be '2'"),
+    (wrong.ReadsTwoItems, SEPARATE, AS_THE_SHOP, "the quantity of item '3' is missing"),
     (wrong.WrongWhenRepeated, SEPARATE, ATTACHMENT_REPEATED, "the shop has stored the wrong artwork for order '1001'"),
 ]
 
@@ -157,7 +163,8 @@ def test_a_wrong_client_is_caught_by_a_named_test(kind, attaching, name, message
     fulfilled = ra.Order("1006", [ra.OrderItem("1")], state=ra.OrderState.FULFILLED)
 
     def run(shop):
-        orders = [ORDER, *OTHERS, fulfilled]
+        order = LARGE if name == AS_THE_SHOP else ORDER
+        orders = [order, *OTHERS, fulfilled]
         return failure_of(name, lambda: shop(orders, recovery=IDEMPOTENT, attaching=attaching))
 
     right = {BROKEN_CONNECTION: wrong.TwoWrites, THREADS: partial(FakeShop, concurrent_calls=8)}.get(name, FakeShop)

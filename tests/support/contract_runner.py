@@ -85,6 +85,7 @@ def _fixtures(make: Callable[[], Any], folder: tuple[Any, str]) -> dict[str, Any
         "lacks": {},
         "read_names": read_names,
         "read_urls": lambda order, item: [each.url for each in artwork(order, item)],
+        "read_order": lambda order_id: shops[-1].orders[order_id],
         "pending_ids": pending_ids,
         "own_ids": pending_ids,
         "fulfillments": fulfillments,

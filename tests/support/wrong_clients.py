@@ -709,6 +709,41 @@ class StatesInMemory(FakeShop):
         return other
 
 
+class ReadsOneCopy(FakeShop):
+    """Reads each quantity as 1."""
+
+    def get_order(self, order_id):
+        return self.one_of_each(super().get_order(order_id))
+
+    def pending_orders(self):
+        return [self.one_of_each(order) for order in super().pending_orders()]
+
+    @staticmethod
+    def one_of_each(order):
+        return evolve(order, items=[evolve(item, quantity=1) for item in order.items])
+
+
+class ReadsNoApproval(FakeShop):
+    """Leaves the approval out, so a second approval is never sent."""
+
+    def get_order(self, order_id):
+        return evolve(super().get_order(order_id), approval="")
+
+    def pending_orders(self):
+        return [evolve(order, approval="") for order in super().pending_orders()]
+
+
+class ReadsTwoItems(FakeShop):
+    """Reads the first two items of an order, which is a page of the shop, and no further page."""
+
+    def get_order(self, order_id):
+        order = super().get_order(order_id)
+        return evolve(order, items=order.items[:2])
+
+    def pending_orders(self):
+        return [evolve(order, items=order.items[:2]) for order in super().pending_orders()]
+
+
 @define(eq=False)
 class BoundToAThread(FakeShop):
     """Declares several calls at once, with a connection that only one thread may use."""

@@ -91,6 +91,9 @@ class FulfillmentClientContract:
     ``pending_ids``: () → the ids of all orders that are pending by the shop's own records, and that the contract may
     fulfill. Have more of them than one page of the shop's list. Other pending orders are ignored.
 
+    ``read_order``: (id) → the order by the shop's own records, with its approval, and with the quantity and the
+    placements of each item.
+
     ``read_urls``: (order, item) → the URLs that the shop has stored, for shops that download the files later.
 
     ``new_client``: () → another client of the same shop, as a new process makes it: with nothing in memory.
@@ -151,6 +154,11 @@ class FulfillmentClientContract:
     def pending_ids(self) -> Callable[[], Collection[str]] | None:
         """Returns the ids of the contract's pending orders, by the shop's own records."""
         return None
+
+    @pytest.fixture
+    def read_order(self, lacks: Mapping[Capability, str]) -> Callable[[str], Order]:
+        """Returns an order by the shop's own records."""
+        leave_out("read_order", lacks)
 
     @pytest.fixture
     def read_urls(self, lacks: Mapping[Capability, str]) -> ReadNames:
@@ -303,6 +311,22 @@ class FulfillmentClientContract:
         for order in _pending(client):
             if order.id in own:
                 _assert_same_work(order, _read(client, order), "get_order")
+
+    def test_an_order_is_read_as_the_shop_has_it(
+        self, client: FulfillmentClient, order: Order, read_order: Callable[[str], Order]
+    ) -> None:
+        """Otherwise an item is forgotten, or printed in another quantity, or a second approval is never sent."""
+        found, expected = _contents(_read(client, order)), _contents(read_order(order.id))
+        wrong = [
+            *(f"{name} is missing" for name in expected if name not in found),
+            *(f"{name} is not in the shop" for name in found if name not in expected),
+            *(
+                f"{name} is {found[name]!r} and must be {expected[name]!r}"
+                for name in expected
+                if name in found and found[name] != expected[name]
+            ),
+        ]
+        assert not wrong, f"get_order reads order {order.number!r} in another way than `read_order`: {'; '.join(wrong)}"
 
     def test_an_unknown_order_is_gone(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
@@ -768,6 +792,15 @@ def _renamed(artworks: ArtworkByItem) -> dict[str, list[Artwork]]:
         number: [evolve(artwork, name=f"second-{artwork.name}") for artwork in files]
         for number, files in artworks.items()
     }
+
+
+def _contents(order: Order) -> dict[str, object]:
+    """What is printed for an order, by the name of the value."""
+    values: dict[str, object] = {"number": order.number, "approval": order.approval, "state": str(order.state)}
+    for item in order.items:
+        values[f"the quantity of item {item.number!r}"] = item.quantity
+        values[f"the list of placements of item {item.number!r}"] = item.placements if item.requires_artwork else ()
+    return values
 
 
 def _assert_unchanged(order: Order, before: object, read_names: ReadNames, call: str) -> None:

@@ -12,7 +12,9 @@ from remote_artwork.core.orders import Artwork, Order, OrderItem
 from remote_artwork.testing.plugin import LEFT_OUT
 from remote_artwork.testing.scenario import example_artwork, required
 
-Capability = Literal["cancel", "delete", "pending_ids", "read_urls", "new_client", "reset_client", "break_after_write"]
+Capability = Literal[
+    "cancel", "delete", "pending_ids", "read_order", "read_urls", "new_client", "reset_client", "break_after_write"
+]
 """What a sandbox may lack. The tests that need it are left out."""
 
 
@@ -80,6 +82,10 @@ class ClientBench:
     def delete(self, order: Order) -> None:
         """Deletes an order in the shop."""
         raise NotImplementedError("implement `delete`, or declare it in `lacks`")
+
+    def read_order(self, order_id: str) -> Order:
+        """Returns an order by the shop's own records: its approval, and the quantity and placements of each item."""
+        raise NotImplementedError("implement `read_order`, or declare it in `lacks`")
 
     def read_urls(self, order: Order, item: OrderItem) -> Sequence[str]:
         """Returns the URLs that the shop has stored for an item."""

@@ -98,6 +98,10 @@ class TestClient(FulfillmentClientContract):
         return bench.delete if "delete" not in bench.lacks else leave_out("delete", bench.lacks)
 
     @pytest.fixture
+    def read_order(self, bench: ClientBench) -> Callable[[str], Order]:
+        return bench.read_order if "read_order" not in bench.lacks else leave_out("read_order", bench.lacks)
+
+    @pytest.fixture
     def read_urls(self, bench: ClientBench) -> ReadNames:
         return bench.read_urls if "read_urls" not in bench.lacks else leave_out("read_urls", bench.lacks)
 

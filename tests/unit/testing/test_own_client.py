@@ -26,6 +26,9 @@ class Sandbox(ClientBench):
     def read_names(self, order, item):
         return [artwork.name for artwork in self.client.artwork.get((order.id, item.number), ())]
 
+    def read_order(self, order_id):
+        return self.client.orders[order_id]
+
     def read_urls(self, order, item):
         return [artwork.url for artwork in self.client.artwork.get((order.id, item.number), ())]
 
