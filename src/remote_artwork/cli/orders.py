@@ -117,7 +117,7 @@ def show_orders(
         if others := sum(order.state is OrderState.OTHER for order in orders):
             typer.echo(
                 f"Orders whose status is a word of your own: {others}. Scans ignore them; "
-                "an order waits for its files with the status pending_approval or pending."
+                "an order that waits for its files has the status pending_approval or pending."
             )
         return 0
 

@@ -215,7 +215,7 @@ def _columns(rows: Sequence[Row], name: str) -> Mapping[str, int]:
             raise InvalidOrdersFile(f"{name}, line 1: the column {cell} appears twice; keep one")
         if cell not in _COLUMNS and (meant := similar_name(cell, [each for each in _COLUMNS if each not in cells])):
             raise InvalidOrdersFile(
-                f"{name}, line 1, {cell}: is not a column that is read; write {meant}, or choose a name less similar"
+                f"{name}, line 1, {cell}: is not a column that is read; write {meant}, or choose a very different name"
             )
     for column in _REQUIRED:
         if column not in cells:

@@ -281,7 +281,7 @@ def _refuse_similar(entry: Any, known: Iterable[str], path: Path) -> None:
     missing = [name for name in known if name not in entry]
     for name in entry:
         if name not in known and (meant := similar_name(name, missing)):
-            raise Mistake((*path, name), f"is not a field that is read; write {meant}, or choose a name less similar")
+            raise Mistake((*path, name), f"is not a field that is read; write {meant}, or choose a very different name")
 
 
 _LEAST_SIMILARITY = 0.88

@@ -144,7 +144,9 @@ def _parse(text: str) -> _Shape:
     opened, closed = _optional_group(text)
     parts = tuple(_part(text, token, optional=opened < token.start() < closed) for token in _TOKEN.finditer(text))
     if opened < closed and not any(part.text == PLACEMENT and part.is_variable and part.optional for part in parts):
-        raise _refuse(text, opened, "the optional group must contain {placement}; without one it is left out")
+        raise _refuse(
+            text, opened, "the optional group must contain {placement}, because only items with placements use it"
+        )
     if not any(part.text == ORDER_NUMBER and part.is_variable and not part.optional for part in parts):
         raise _refuse(text, len(text), "{order_number} is missing; every name must contain the number of its order")
     return parts

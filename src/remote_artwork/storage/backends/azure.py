@@ -239,7 +239,8 @@ class Backend:
         end = end.replace(tzinfo=end.tzinfo or UTC).astimezone(UTC)
         if end < datetime.now(UTC) + expires_in:
             raise ConfigurationError(
-                f"the SAS expires at {end:%Y-%m-%d %H:%M} UTC, before a URL with it may; make a new SAS"
+                f"the SAS expires at {end:%Y-%m-%d %H:%M} UTC, which is too early for a URL that contains it; "
+                "make a new SAS"
             )
         return end
 

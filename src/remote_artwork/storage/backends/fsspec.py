@@ -390,7 +390,7 @@ def file_from_info(name: str, info: Info, *, changed_at: str = "", listed: bool 
     return stored_file(name, size=size, etag=token, last_modified=modified, changed_at=changed_at, listed=listed)
 
 
-_NOT_PLAIN = "it is a symbolic link or no plain file, which is never opened; put the file itself in its place"
+_NOT_PLAIN = "it is a symbolic link or not a plain file, so it is never opened; replace it by the file itself"
 
 
 def _replaces_file(name: str, info: Info) -> bool:

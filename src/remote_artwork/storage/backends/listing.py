@@ -195,7 +195,7 @@ def _fetch_prefixes(prefixes: Sequence[str], witness: str, source: PageSource, s
         pages = _fetch([FullListing(witness[:-1])], source, send)
         if not any(witness in page.names for page in pages):
             raise StorageMisbehaved(
-                f"the storage lists {witness!r}, but not if it is asked for the names that start like it, "
+                f"the storage lists {witness!r}, but leaves it out when it is asked for names with this beginning, "
                 "so it is not known which files exist; scan again, or use another address of this storage"
             )
     yield from _fetch([FullListing(prefix) for prefix in prefixes], source, send)

@@ -155,7 +155,7 @@ class Backend:
         def learn(name: str | None) -> None:
             if name is None:
                 raise StorageMisbehaved(
-                    f"the storage lists a file as {keys[position]!r} and has no file that could be meant, "
+                    f"the storage lists a file as {keys[position]!r} and has no file with this name in any encoding, "
                     "so it is not known which files exist; scan again, or use another address of this storage"
                 )
             self._encoding = by_name[name]

@@ -417,7 +417,7 @@ def test_a_prefix_that_does_not_find_a_known_name_proves_no_absence():
         return page_of([]) if request.prefix else plain_page(request)
 
     storage.page = page
-    with pytest.raises(StorageMisbehaved, match="but not if it is asked"):
+    with pytest.raises(StorageMisbehaved, match="but leaves it out when it is asked"):
         list(Lister(in_order=False).search(storage, SearchQuery(basenames=["0400_1"]), storage.send))
 
 
