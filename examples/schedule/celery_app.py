@@ -1,13 +1,17 @@
 """Celery: `celery -A celery_app beat` queues a scan every hour, `celery -A celery_app worker` runs it."""
 
 import os
+from typing import Any
 
 from celery import Celery, Task
 from celery.schedules import crontab
 
+import remote_artwork as ra
+from remote_artwork.notifications import AwsMessages, MerchantLocation, receive, route
 from shop_scanner import alert, scanner
 
 OUTAGE = 3
+MERCHANT = MerchantLocation(tenant="default", location=ra.Location.parse("s3://prints/incoming/"))
 
 app = Celery("prints", broker=os.environ.get("BROKER", "amqp://localhost"))
 app.conf.beat_schedule = {
@@ -28,3 +32,10 @@ def scan(self: Task, orders: list[str] | None = None) -> None:
         raise self.retry(countdown=300)
     if report.exit_code:
         alert(report)
+
+
+@app.task(name="prints.uploaded", acks_late=True, ignore_result=True)
+def uploaded(message: dict[str, Any]) -> None:
+    """Queue a scan of the orders that wait for new files. The message is one of S3, from a queue of SQS."""
+    for numbers in route(receive(AwsMessages(), message).objects, [MERCHANT]).values():
+        scan.apply_async([sorted(numbers)], countdown=2)  # the other files of an order come at the same time

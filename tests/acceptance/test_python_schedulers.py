@@ -73,6 +73,28 @@ print("ended")
 """
 
 
+CELERY_UPLOAD = """
+from celery.contrib.testing.worker import start_worker
+
+import celery_app
+
+stored = {"bucket": {"name": "prints"}, "object": {"key": "incoming/1002_1.png"}}
+celery_app.uploaded.delay({"Records": [{"eventName": "ObjectCreated:Put", "s3": stored}]})
+with start_worker(celery_app.app, perform_ping_check=False):
+    input()
+"""
+
+
+def test_a_message_about_an_upload_queues_a_scan_of_its_order(shop):
+    package("celery")
+    own = {"LOCATION": shop.artwork.as_uri(), "BROKER": "memory://"}
+    expected = {"1001": "pending_approval", "1002": "fulfilled"}
+    with started(sys.executable, "-c", CELERY_UPLOAD, cwd=shop.home, **own) as process:
+        assert wait_until(lambda: shop.statuses() == expected or process.poll() is not None)
+        _, errors = process.communicate("\n", timeout=60)
+    assert shop.statuses() == expected, errors
+
+
 def test_celery_beat_sends_a_scan_and_a_worker_runs_it(shop):
     package("celery")
     own = {"LOCATION": shop.artwork.as_uri(), "BROKER": "memory://"}
