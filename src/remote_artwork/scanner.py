@@ -203,8 +203,9 @@ class Scanner:
         tenant: Separates several shops in one ledger. All scanners of one tenant use the same location.
         checks: The preflight checks; by default those of ``preflight_checks(policy)``.
         orders_at_once: How many orders are processed at the same time, at most. By default 16. With deep checks or
-            your own checks, it is the number of processors, because a deep check may take 300 MB of memory. With 1,
-            orders follow one another in the thread of the scan.
+            your own checks, it is the number of processors, because a deep check may take 300 MB of memory. An order
+            that the shop has confirmed does not count any more. With 1, orders follow one another in the thread of the
+            scan.
         retry: How temporary errors of the shop and the ledger are retried. A storage has a policy of its own. The
             budget of this policy covers all waits of a scan, also those for the storage.
         url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
@@ -585,7 +586,7 @@ def preview(
         post(order_started(plan, done=done, total=len(to_check)))
         return [_check_item(plan, item, inspector, stopwatch, post) for item in plan.items]
 
-    workers.run(take, check, lambda job, outcomes: report(job[1], outcomes))
+    workers.run(take, lambda job, _leave_slot: check(job), lambda job, outcomes: report(job[1], outcomes))
     return items
 
 

@@ -180,6 +180,30 @@ def test_the_observer_is_called_by_the_thread_of_the_scan_and_events_of_an_order
     assert [event.done for event in events if isinstance(event, OrderStarted)] == list(range(len(ALL)))
 
 
+def test_the_next_order_begins_while_the_files_of_a_sent_one_are_compared(place, root):
+    class Shop(FakeShop):
+        def __init__(self):
+            super().__init__(orders(), attaching=ra.Attaching.WITH_FULFILL)
+            self.read, self.changed = 0, threading.Condition()
+
+        def get_order(self, order_id):
+            with self.changed:
+                self.read += 1
+                self.changed.notify_all()
+            return super().get_order(order_id)
+
+    class Storage(ra.ArtworkStorage):
+        def stat(self, name):
+            if shop.orders[name.partition("_")[0]].state is ra.OrderState.FULFILLED:
+                with shop.changed:
+                    assert shop.changed.wait_for(lambda: shop.read >= 4, PATIENCE), "no order beside the two sent ones"
+            return super().stat(name)
+
+    shop = Shop()
+    report = scanner(Storage(place[0], root), shop=shop, orders_at_once=2).scan()
+    assert report.counts == {ra.ItemStatus.FULFILLED: len(ALL)}
+
+
 def test_no_more_is_read_than_the_orders_in_hand_need(storage):
     watched, ahead = Watched(), []
 

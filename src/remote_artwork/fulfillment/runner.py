@@ -34,6 +34,7 @@ from remote_artwork.fulfillment.leases import LeaseRenewer
 from remote_artwork.fulfillment.order import process_order, record_late_call
 from remote_artwork.fulfillment.order_queue import ClaimedOrder, OrderQueue
 from remote_artwork.fulfillment.session import Dependencies, OrderSession, Service
+from remote_artwork.fulfillment.workers import LeaveSlot
 from remote_artwork.retry import order_budget
 from remote_artwork.runtime import Condition
 from remote_artwork.storage.request_time import FilesTimeout, limit_time_of_order
@@ -138,7 +139,9 @@ class OrderRunner:
         emit = self.services.emit
         self.services.calls.on_answer = self._record_answer
 
-        def process(order: ClaimedOrder) -> Sequence[ItemOutcome]:
+        def process(order: ClaimedOrder, leave_slot: LeaveSlot) -> Sequence[ItemOutcome]:
+            if order.session is not None:
+                order.session.leave_slot = leave_slot
             with self._lock:
                 emit(order_started(order.plan, done=self._started, total=total))
                 self._started += 1

@@ -30,7 +30,7 @@ from remote_artwork.core.sending import FulfillCalls
 from remote_artwork.errors import LedgerUnavailable, OutcomeUnknown, RemoteArtworkError
 from remote_artwork.fulfillment.client_calls import ClientCalls
 from remote_artwork.fulfillment.group_commit import GroupCommit
-from remote_artwork.fulfillment.workers import Workers
+from remote_artwork.fulfillment.workers import LeaveSlot, Workers
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.runtime import Condition
 from remote_artwork.scan.checks import Inspector
@@ -115,6 +115,7 @@ class OrderSession:
         failed_method: The method of the client whose last call failed.
         is_begun: Whether a call with an effect was made in this scan.
         is_calling: Whether a call with an effect is made, or about to be.
+        leave_slot: Lets the next order begin. Called when the shop has confirmed this one.
     """
 
     plan: OrderPlan
@@ -140,6 +141,7 @@ class OrderSession:
     failed_method: str = field(default="", init=False)
     is_begun: bool = field(default=False, init=False)
     is_calling: bool = field(default=False, init=False)
+    leave_slot: LeaveSlot = field(default=lambda: None, init=False)
     _intent_at: float | None = field(default=None, init=False)
     _renewal: Condition = field(init=False)
 

@@ -331,6 +331,7 @@ class ShopSession:
             raise Stop from error
         if not replaced:
             session.receipt = _receipt_text(receipt)
+            session.leave_slot()  # the next order begins while the receipt is written and the files are compared
             self.record_fulfilled(session.receipt)
         return replaced
 

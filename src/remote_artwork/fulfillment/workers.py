@@ -20,6 +20,9 @@ from remote_artwork.runtime import Condition, Runtime, Task
 T = TypeVar("T")
 J = TypeVar("J")
 
+LeaveSlot = Callable[[], None]
+"""Lets the next job start beside the rest of this one."""
+
 
 class Interrupted(BaseException):
     """The scan ends: an exception that is no error, such as Ctrl-C, was raised in one of its threads.
@@ -71,9 +74,12 @@ class Result(Generic[T]):
 class Workers:
     """Processes jobs in several threads. One object serves one call of ``run``.
 
+    Each job holds a slot. It may leave the slot early: then the next job starts in another thread, beside the rest of
+    this one. So each slot has at most one job that runs in it, and one that has left it.
+
     Args:
         runtime: Starts the threads.
-        count: How many jobs run at once. With 1, all of them run in the calling thread.
+        count: How many slots there are. With 1, all jobs run in the calling thread, one after another.
     """
 
     runtime: Runtime
@@ -81,26 +87,31 @@ class Workers:
     _changed: Condition = field(init=False)
     _inbox: deque[Callable[[], object]] = field(factory=deque, init=False)
     _running: int = field(default=0, init=False)
+    _without_slot: int = field(default=0, init=False)
     _interruption: BaseException | None = field(default=None, init=False)
     _pending: set[Result[Any]] = field(factory=set, init=False)
     _listeners: list[Callable[[], object]] = field(factory=list, init=False)
-    _helpers: Helpers = field(init=False)
+    _threads: ThreadPool = field(init=False)
+    _helpers: ThreadPool = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._changed = self.runtime.condition()
-        self._helpers = Helpers(self.runtime)
+        self._threads = ThreadPool(self.runtime, "remote-artwork-order")
+        self._helpers = ThreadPool(self.runtime, "remote-artwork-beside")
 
     @property
     def interrupted(self) -> bool:
         """Whether the scan ends now, and nothing more may be started."""
         return self._interruption is not None
 
-    def run(self, take: Callable[[], J | None], process: Callable[[J], T], done: Callable[[J, T], None]) -> None:
+    def run(
+        self, take: Callable[[], J | None], process: Callable[[J, LeaveSlot], T], done: Callable[[J, T], None]
+    ) -> None:
         """Process jobs until there are no more, and serve the workers meanwhile.
 
         Args:
             take: Returns the next job; None if there are no more. Called by workers.
-            process: Processes one job. Called by workers.
+            process: Processes one job. Called by workers. It may call its second argument once, to leave its slot.
             done: Receives each job and its result. Called by the scan thread.
 
         Raises:
@@ -109,10 +120,11 @@ class Workers:
         try:
             if self.count == 1:
                 while (job := take()) is not None:
-                    done(job, process(job))
+                    done(job, process(job, lambda: None))
             else:
                 self._run_threads(take, process, done)
         finally:
+            self._threads.stop()
             self._helpers.close()
 
     def post(self, function: Callable[[], object]) -> None:
@@ -169,34 +181,49 @@ class Workers:
         self._listeners.append(listener)
 
     def _run_threads(
-        self, take: Callable[[], J | None], process: Callable[[J], T], done: Callable[[J, T], None]
+        self, take: Callable[[], J | None], process: Callable[[J, LeaveSlot], T], done: Callable[[J, T], None]
     ) -> None:
+        context = copy_context()
+
+        def start() -> None:
+            # Each worker has the scan's context variables, and its own changes to them.
+            context.copy().run(self._threads.start, work)
+
         def work() -> None:
+            slot = _Slot(partial(self._start_beside, start))
             try:
-                while not self.interrupted and (job := take()) is not None:
-                    self._post_done(done, job, process(job))
+                while slot.is_held and not self.interrupted and (job := take()) is not None:
+                    self._post_done(done, job, process(job, slot.leave))
             except BaseException as error:  # noqa: BLE001 - raised by the scan thread
                 self.interrupt(error)
             finally:
                 with self._changed:
                     self._running -= 1
-                    self._changed.notify_all()
+                    self._without_slot -= not slot.is_held
+                    if not self._running:
+                        self._changed.notify_all()
 
         self._running = self.count
-        tasks = [
-            # Each worker has the scan's context variables, and its own changes to them.
-            self.runtime.spawn(_in_context(work), name=f"remote-artwork-order-{number}")
-            for number in range(self.count)
-        ]
+        for _ in range(self.count):
+            start()
         while (function := self._next_function()) is not None:
             try:
                 function()
             except BaseException as error:  # noqa: BLE001 - raised below, when the workers have ended
                 self.interrupt(error)
-        for task in tasks:
-            task.join()
+        self._threads.close()
         if self._interruption is not None:
             raise self._interruption
+
+    def _start_beside(self, start: Callable[[], None]) -> bool:
+        """Start a worker in the slot of another. Returns False, and starts none, if as many jobs run without a slot."""
+        with self._changed:
+            if self._without_slot == self.count:
+                return False
+            self._without_slot += 1
+            self._running += 1
+        start()
+        return True
 
     def _post_done(self, done: Callable[[J, T], None], job: J, result: T) -> None:
         self.post(lambda: done(job, result))
@@ -215,18 +242,35 @@ class Workers:
                 self.interrupt(error)
 
 
-def _in_context(function: Callable[[], object]) -> Callable[[], object]:
-    context = copy_context()
-    return lambda: context.run(function)
+@define(eq=False)
+class _Slot:
+    """The right of a worker to take the next job.
+
+    Args:
+        start_next: Starts another worker that has this right. Returns whether it did.
+    """
+
+    _start_next: Callable[[], bool]
+    is_held: bool = True
+
+    def leave(self) -> None:
+        """Let another worker take the next job now."""
+        self.is_held = self.is_held and not self._start_next()
 
 
 @define(eq=False)
-class Helpers:
-    """Threads that are kept for short functions which run beside a worker."""
+class ThreadPool:
+    """Threads that are kept for functions which run beside others. There is always one for the next function.
+
+    Args:
+        runtime: Starts the threads.
+        name: The beginning of their names.
+    """
 
     runtime: Runtime
+    name: str
     _changed: Condition = field(init=False)
-    _idle: list[_Helper] = field(factory=list, init=False)
+    _idle: list[_PoolThread] = field(factory=list, init=False)
     _closed: bool = field(default=False, init=False)
     _tasks: list[Task] = field(factory=list, init=False)
 
@@ -238,35 +282,39 @@ class Helpers:
         result: Result[T] = Result(self.runtime.condition())
         job = partial(copy_context().run, result.run, function)
         with self._changed:
-            helper = self._idle.pop() if self._idle else None
-            if helper is None:
-                serve = partial(self._serve, _Helper(self.runtime.condition(), job))
-                self._tasks.append(self.runtime.spawn(serve, name=f"remote-artwork-beside-{len(self._tasks)}"))
-        if helper is not None:
-            helper.give(job)
+            thread = self._idle.pop() if self._idle else None
+            if thread is None:
+                serve = partial(self._serve, _PoolThread(self.runtime.condition(), job))
+                self._tasks.append(self.runtime.spawn(serve, name=f"{self.name}-{len(self._tasks)}"))
+        if thread is not None:
+            thread.give(job)
         return result
 
-    def close(self) -> None:
-        """Wait until the threads have ended."""
+    def stop(self) -> None:
+        """Let the threads end, each after its function."""
         with self._changed:
             self._closed = True
             idle, self._idle = self._idle, []
-        for helper in idle:
-            helper.give(None)
+        for thread in idle:
+            thread.give(None)
+
+    def close(self) -> None:
+        """Wait until the threads have ended."""
+        self.stop()
         for task in self._tasks:
             task.join()
 
-    def _serve(self, helper: _Helper) -> None:
-        while (job := helper.take()) is not None:
+    def _serve(self, thread: _PoolThread) -> None:
+        while (job := thread.take()) is not None:
             job()
             with self._changed:
                 if self._closed:
                     return
-                self._idle.append(helper)
+                self._idle.append(thread)
 
 
 @define(eq=False)
-class _Helper:
+class _PoolThread:
     """One thread, and its next job. It is woken alone: to wake all idle threads for one job would cost more than it."""
 
     _changed: Condition
