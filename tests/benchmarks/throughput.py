@@ -1,9 +1,10 @@
 """How many orders per second: this library, and what a user would write instead, on one storage and shop, in one run.
 
 Run by the session ``bench``, or as ``python tests/benchmarks/throughput.py FOLDER [SECTION ...]``. Without sections all
-are run; ``latencies:30,100,32`` is one setting of the first. Each contender runs in a process of its own, three times,
-in turns with the others, and the median counts. Storage and shop are processes, too, that answer after a fixed time.
-Writes one table in Markdown for each section, and prints it.
+are run; ``latencies:30,100,32`` is one setting of the first, and ``latencies:30,100,32,1000`` the same with 1,000
+orders, so that the start of a scan counts less. Each contender runs in a process of its own, three times, in turns with
+the others, and the median counts. Storage and shop are processes, too, that answer after a fixed time. Writes one table
+in Markdown for each section, and prints it.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 AT_ONCE = {1: 30, 8: 100, 32: 300}
 """How many orders are processed at once → how many orders there are."""
 LATENCIES = ((0, 0), (30, 100), (100, 300))
-SETTINGS = tuple((*each, at_once) for each, at_once in itertools.product(LATENCIES, AT_ONCE))
-"""Milliseconds of storage and shop, and how many orders at once."""
+SETTINGS = tuple((*each, at_once, AT_ONCE[at_once]) for each, at_once in itertools.product(LATENCIES, AT_ONCE))
+"""Milliseconds of storage and shop, how many orders at once, and how many there are."""
 
 Measured = Mapping[str, object]
 
@@ -148,14 +149,12 @@ def latencies(servers: Bench, *chosen: str) -> Iterator[str]:
         "| Storage requests per order | Orders/s ÷ boto3 | Orders/s ÷ DBOS | CPU ÷ boto3 |"
     )
     yield "|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"
-    settings = [tuple(map(int, each.split(","))) for each in chosen] or SETTINGS
-    for storage_ms, shop_ms, at_once in settings:
+    for storage_ms, shop_ms, at_once, orders in list(map(_setting, chosen)) or SETTINGS:
         results = {peer: Runs() for peer in PEERS}
         for _ in range(RUNS):
             for (name, kind), runs in results.items():
                 tell(shop, "new", f"delay/{shop_ms}")
                 tell(storage, f"delay/{storage_ms}")
-                orders = AT_ONCE[at_once]
                 ledger = servers.database(kind)
                 process = start(name, orders=orders, at_once=at_once, storage=storage, shop=shop, ledger=ledger)
                 runs.runs.append(finish(process))
@@ -168,6 +167,12 @@ def latencies(servers: Bench, *chosen: str) -> Iterator[str]:
                 f"| {runs.commits:.2f} | {runs.requests:.2f} | {runs.per_second / boto3.per_second:.2f} "
                 f"| {runs.per_second / dbos.per_second:.1f} | {runs.cpu / boto3.cpu:.2f} |"
             )
+
+
+def _setting(text: str) -> tuple[int, ...]:
+    """One of ``SETTINGS``, from its numbers with commas. The last one may be left out."""
+    numbers = tuple(map(int, text.split(",")))
+    return numbers if len(numbers) == 4 else (*numbers, AT_ONCE[numbers[2]])
 
 
 def _check_sent(counts: object, orders: int) -> None:
