@@ -11,7 +11,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 import remote_artwork as ra
-from browser import look_at
+from browser import accessibility, look_at
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG, uploaded
 
@@ -173,7 +173,7 @@ HOST_PAGE = """<!DOCTYPE html>
 <body><h2 id="own">Orders</h2><p id="text">One page of the shop.</p>{first}{second}</body></html>"""
 
 
-def test_a_fragment_is_part_of_a_page_with_a_policy_of_its_own(opened, scanned, tmp_path):
+def test_a_fragment_is_part_of_a_page_with_a_policy_of_its_own(opened, scanned, tmp_path, axe):
     report, storage = scanned
     page = tmp_path / "host.html"
     first = report.to_html(fragment=True, nonce="n1", storage=storage)
@@ -195,6 +195,9 @@ def test_a_fragment_is_part_of_a_page_with_a_policy_of_its_own(opened, scanned, 
     assert (cut, overlap) == ([], [])
     assert min(contrast) >= 4.5
     assert opened.execute_script("return getComputedStyle(arguments[0]).backgroundColor", one) == "rgb(251, 250, 248)"
+    broken = accessibility(opened, axe)[1]
+    of_this_page = {"landmark-one-main", "page-has-heading-one", "region", "landmark-unique"}  # it has one report twice
+    assert {rule for rule, _ in broken} <= of_this_page
 
 
 def test_a_report_is_returned_and_written_to_a_stream(scanned):
