@@ -57,7 +57,7 @@ def test_from_nothing_to_a_fulfilled_order(home, file):
 def test_a_name_that_a_shop_chose_is_pointed_out(home):
     (home / "orders.csv").write_text("number,item,status\n1001,1,on_hold\n1002,1,pending\n")
     shown = run("orders", "show", "orders.csv")
-    assert "Orders whose status is a word of your own: 1. Scans ignore them" in shown
+    assert "Orders with a status of your own: 1. Scans ignore them" in shown
     (home / "orders.json").write_text('{"orders": []}')
     message = run("check", "--orders-file", "orders.json")
     assert "no order is pending; an order of the file is pending if its status is pending_approval" in message

@@ -116,7 +116,7 @@ def show_orders(
             typer.echo("Several files of one order would have the same name. Add [_{placement}] to the --pattern.")
         if others := sum(order.state is OrderState.OTHER for order in orders):
             typer.echo(
-                f"Orders whose status is a word of your own: {others}. Scans ignore them; "
+                f"Orders with a status of your own: {others}. Scans ignore them; "
                 "an order that waits for its files has the status pending_approval or pending."
             )
         return 0

@@ -239,7 +239,7 @@ def _read_order(entry: dict[str, Any], path: Path) -> Order:
     if not status.strip():
         raise Mistake((*path, "status"), "is empty; write pending_approval, fulfilled, cancelled or your own status")
     if status not in STATES and (meant := similar_name(status, STATES)):
-        raise Mistake((*path, "status"), f"{status!r} is not a known status; write {meant}, or a word of your own")
+        raise Mistake((*path, "status"), f"{status!r} is not a known status; write {meant}, or your own status")
     items: dict[str, OrderItem] = {}
     for index, value in enumerate(_required(entry, "items", list, path)):
         item_path = (*path, "items", index)
