@@ -159,7 +159,10 @@ class GelatoClient:
         items = content.get("items") or ()
         return Order(
             parse_text(content.get("orderReferenceId")),
-            [parse_item(item, number="itemReferenceId", placements=self._placements) for item in items],
+            [
+                parse_item(item, number="itemReferenceId", placements=self._placements, sku="productUid")
+                for item in items
+            ],
             id=parse_text(content.get("id")),
             state=state,
             created_at=datetime.fromisoformat(created_at) if created_at else None,

@@ -166,7 +166,8 @@ class GootenClient:
         waits = _state({"Items": [item]}) is OrderState.PENDING
         item_id = item.get("OrderItemId")
         named = {**item, "id": item_id, "number": item.get("SourceId") or item_id, "quantity": item.get("Quantity")}
-        return parse_item(named, number="number", placements=self._placements if waits else lambda _item: ())
+        placements = self._placements if waits else lambda _item: ()
+        return parse_item(named, number="number", placements=placements, title="Product", sku="Sku")
 
 
 def _may_wait(found: Mapping[str, Any]) -> bool:

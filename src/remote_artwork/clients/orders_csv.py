@@ -34,6 +34,8 @@ _ITEM_COLUMNS: Mapping[str, str] = {
     "item": "number",
     "item_id": "id",
     "position": "position",
+    "title": "title",
+    "sku": "sku",
     "requires_artwork": "requires_artwork",
     "placements": "placements",
     "quantity": "quantity",

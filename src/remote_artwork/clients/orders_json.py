@@ -384,6 +384,8 @@ _ORDER_FIELDS: Mapping[str, Callable[[Any], Any]] = {
 _ITEM_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "id": _text,
     "position": _unchanged,
+    "title": _unchanged,
+    "sku": _text,
     "requires_artwork": _unchanged,
     "placements": _names,
     "quantity": _unchanged,

@@ -188,7 +188,10 @@ class ShopifyClient:
         lines = map(item_fields, self._lines(content, wait_if_limited=wait_if_limited))
         return Order(
             self._number(content),
-            [parse_item(line, number="number", placements=self._placements) for line in lines],
+            [
+                parse_item(line, number="number", placements=self._placements, title="title", sku="sku")
+                for line in lines
+            ],
             id=short_id(content),
             state=parse_state(content, self._handle),
             created_at=datetime.fromisoformat(content["createdAt"]),

@@ -105,7 +105,8 @@ def parse_state(content: FulfillmentOrder, handle: str) -> OrderState:
 def item_fields(line: Mapping[str, Any]) -> Mapping[str, Any]:
     """A line item of a fulfillment order with the fields that ``parse_item`` and file names need."""
     number = short_id(line["lineItem"])
-    return {**line, "id": short_id(line), "number": number, "quantity": line["remainingQuantity"]}
+    title = " ".join(filter(None, (line["productTitle"], line["variantTitle"])))
+    return {**line, "id": short_id(line), "number": number, "quantity": line["remainingQuantity"], "title": title}
 
 
 def metafield(content: FulfillmentOrder, line_id: str, artworks: Sequence[Artwork], key: str) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
+from attrs import evolve
+
 from remote_artwork.clients.api import (
     Page,
     Placements,
@@ -26,6 +28,7 @@ from remote_artwork.core.orders import (
     ArtworkByItem,
     Attaching,
     Order,
+    OrderItem,
     OrderState,
     Recovery,
     UnreadableOrder,
@@ -77,7 +80,8 @@ class VendureClient:
         login: User name and password of an administrator with the permissions ``ReadOrder`` and ``UpdateOrder``, or an
             API key. Never shown.
         channel: The token of a channel; default: the default channel.
-        line_fields: More GraphQL fields of an order line for ``placements``, for example ``"productVariant { sku }"``.
+        line_fields: More GraphQL fields of an order line for ``placements``. With ``"productVariant { name sku }"``,
+            reports name the product.
         placements: Returns the placements of an order line that need a file; none if it needs no artwork. Called by
             several threads at once, unless ``concurrent_calls`` is 1.
         timeout: Seconds to connect, and to wait for each part of a response.
@@ -179,12 +183,18 @@ class VendureClient:
         lines = [line for line in content["lines"] if line["quantity"]]  # a cancelled line has the quantity 0
         return Order(
             parse_text(content.get("code")),
-            [parse_item(line, number="id", placements=self._placements) for line in lines],
+            [self._parse_line(line) for line in lines],
             id=parse_text(content.get("id")),
             state=_STATES.get(str(content.get("state")), OrderState.OTHER),
             created_at=datetime.fromisoformat(placed_at) if placed_at else None,
             fulfillment_key=content["customFields"].get("releaseKey"),
         )
+
+    def _parse_line(self, line: Mapping[str, Any]) -> OrderItem:
+        """An item, with the name and the SKU of its variant if ``line_fields`` asks for them."""
+        item = parse_item(line, number="id", placements=self._placements)
+        variant = line.get("productVariant") or {}
+        return evolve(item, title=variant.get("name"), sku=variant.get("sku"))
 
 
 def _log_in(account: tuple[str, str], api: ShopApi) -> Mapping[str, str]:

@@ -180,7 +180,7 @@ class WooCommerceClient:
         keys = (str(each["value"]) for each in content.get("meta_data") or () if each.get("key") == KEY_META)
         return Order(
             parse_text(content.get("number")),
-            [parse_item(line, number="id", placements=self._placements) for line in lines],
+            [parse_item(line, number="id", placements=self._placements, title="name", sku="sku") for line in lines],
             id=parse_text(content.get("id")),
             state=_state(content),
             created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC) if created_at else None,

@@ -78,6 +78,15 @@ def _text_or_none(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         _text(instance, attribute, value)
 
 
+def _words(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidOrder(f"{type(instance).__name__}.{attribute.name} must be text, not {value!r}")
+
+
+def _words_or_none(value: Any) -> Any:
+    return (" ".join(value.split()) or None) if isinstance(value, str) else value
+
+
 def _or_empty(value: str | None) -> str:
     return "" if value is None else value
 
@@ -133,6 +142,21 @@ def _flag(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidOrder(f"{type(instance).__name__}.{attribute.name} must be true or false, not {value!r}")
 
 
+_LONGEST_TITLE = 60
+"""Characters of a title that a label has."""
+
+
+def item_label(number: str, *, position: int | None, title: str | None, sku: str | None) -> str:
+    """An item in the words of its shop: position, title and SKU, for example ``2: Blue mug (MUG-B)``.
+
+    If the shop gives neither a title nor a SKU, it is the item number.
+    """
+    if title and len(title) > _LONGEST_TITLE:
+        title = f"{title[:_LONGEST_TITLE]}…"
+    words = f"{title} ({sku})" if title and sku else title or sku
+    return ": ".join(filter(None, (str(position or ""), words))) if words else number
+
+
 @frozen
 class OrderItem:
     """One item of an order. It needs one file per placement, for its whole quantity.
@@ -141,6 +165,8 @@ class OrderItem:
         number: The value of ``{order_item_number}`` in file names.
         id: The shop's id of the item; default: ``number``.
         position: The position in the order, from 1; default: counted by ``Order``.
+        title: The name of the product, for reports. It may be any text.
+        sku: The shop's SKU of the product, for reports.
         requires_artwork: False for an item that needs no print file.
         placements: The sides of the product that each need a file.
         quantity: The number of copies.
@@ -153,6 +179,8 @@ class OrderItem:
     number: str = field(validator=_text)
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
     position: int | None = field(default=None, kw_only=True, validator=_positive_int)
+    title: str | None = field(default=None, kw_only=True, converter=_words_or_none, validator=_words)
+    sku: str | None = field(default=None, kw_only=True, converter=_words_or_none, validator=_words)
     requires_artwork: bool = field(default=True, kw_only=True, validator=_flag)
     placements: tuple[str, ...] = field(
         default=DEFAULT_PLACEMENTS, kw_only=True, converter=_as_placements, validator=_placements
@@ -165,6 +193,11 @@ class OrderItem:
     def __attrs_post_init__(self) -> None:
         if not self.id:
             object.__setattr__(self, "id", self.number)
+
+    @property
+    def label(self) -> str:
+        """The item in the words of its shop, for reports: see ``ItemOutcome.label``."""
+        return item_label(self.number, position=self.position, title=self.title, sku=self.sku)
 
 
 def _with_positions(items: Any) -> tuple[OrderItem, ...]:

@@ -186,6 +186,10 @@ class OrderPlan:
             order_number=self.order.number,
             item_number=planned.number,
             order_id=self.order.id,
+            item_id=planned.item.id,
+            position=planned.item.position,
+            title=planned.item.title,
+            sku=planned.item.sku,
             status=status or planned.status,
             because=because or planned.because,
             notes=() if because else planned.notes,
@@ -473,9 +477,10 @@ def resolve_note(key: OrderKey, number: str) -> Reason:
     return reason("resolve", command=resolve_command(key, number))
 
 
-def order_waits(items: Iterable[tuple[str, ItemStatus]]) -> Reason:
-    """The note which items an order waits for. Takes pairs of item number and status."""
-    return reason("order_waits", items={number: str(status) for number, status in items})
+def order_waits(items: Iterable[tuple[OrderItem, ItemStatus]]) -> Reason:
+    """The note which items an order waits for."""
+    waiting = [{"item_number": item.number, "label": item.label, "status": str(status)} for item, status in items]
+    return reason("order_waits", items=waiting)
 
 
 def _with_order_waits(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
@@ -483,7 +488,7 @@ def _with_order_waits(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:
     waiting = [planned for planned in items if planned.item.requires_artwork and planned.status not in HAS_FILES]
     if not waiting:
         return tuple(items)
-    note = order_waits((planned.number, planned.status) for planned in waiting)
+    note = order_waits((planned.item, planned.status) for planned in waiting)
     return tuple(
         evolve(planned, notes=(*planned.notes, note)) if planned.status in HAS_FILES else planned for planned in items
     )

@@ -13,7 +13,7 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``duration``   seconds, as the two largest units
 ``on``         an ISO time as `` on 2026-11-28 10:00 UTC``; nothing where it is None
 ``receipt``    a receipt as `` (receipt r-1)``; nothing where it is None
-``items``      item number → status, as ``item 1 (missing), item 2 (late)``
+``items``      items with label and status, as ``item 1 (missing), item 2: Mug (late)``
 ``print``      order number, item number and placement of one print
 ``prints``     several of these
 ``codes``      codes of this catalog, joined by semicolons
@@ -887,9 +887,9 @@ class _Renderer(string.Formatter):
         reasons = (Reason(value["code"], value["details"]), *(Reason(**note) for note in value["notes"]))
         return render_finding(reasons, str(value["message"]), self.catalog)
 
-    def items(self, value: Mapping[str, str]) -> str:
-        """Items by number, with their status."""
-        return ", ".join(f"{self.words['item']} {number} ({status})" for number, status in value.items())
+    def items(self, value: Iterable[Mapping[str, str]]) -> str:
+        """Items in the words of their shop, with their status."""
+        return ", ".join(f"{self.words['item']} {each['label']} ({each['status']})" for each in value)
 
     def on(self, value: str | None) -> str:
         """A time in ISO 8601, where it is known."""

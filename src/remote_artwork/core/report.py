@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from attrs import define, field, fields, frozen
 
+from remote_artwork.core.orders import item_label
 from remote_artwork.core.reasons import (
     ENGLISH,
     Catalog,
@@ -199,6 +200,10 @@ class ItemOutcome(Explained):
         status: One of ``ItemStatus``.
         because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
         order_id: The shop's id of the order.
+        item_id: The shop's id of the item. Empty if the outcome is about an order without readable items.
+        position: The position of the item in its order, from 1.
+        title: The name of the product, if the shop gives it.
+        sku: The SKU of the product, if the shop gives it.
         notes: Further reasons, for example what the order waits for.
         files: Names of the files found for the item.
         expected: Names of the missing files, without extension.
@@ -215,6 +220,10 @@ class ItemOutcome(Explained):
     status: ItemStatus
     because: Reason
     order_id: str
+    item_id: str = ""
+    position: int | None = None
+    title: str | None = None
+    sku: str | None = None
     notes: tuple[Reason, ...] = ()
     files: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
@@ -224,6 +233,11 @@ class ItemOutcome(Explained):
     findings: tuple[Finding, ...] = ()
     receipt: str | None = None
     now: bool = False
+
+    @property
+    def label(self) -> str:
+        """The item in the words of its shop: ``2: Blue mug (MUG-B)``. Its number if there is no title and no SKU."""
+        return item_label(self.item_number, position=self.position, title=self.title, sku=self.sku)
 
     @property
     def needs_person(self) -> bool:
@@ -236,6 +250,10 @@ class ItemOutcome(Explained):
             "order_number": self.order_number,
             "item_number": self.item_number,
             "order_id": self.order_id,
+            "item_id": self.item_id,
+            "position": self.position,
+            "title": self.title,
+            "sku": self.sku,
             "status": str(self.status),
             "needs_person": self.needs_person,
             **self.because.to_dict(),

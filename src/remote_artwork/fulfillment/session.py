@@ -340,8 +340,8 @@ class OrderSession:
     def outcomes(self) -> Sequence[ItemOutcome]:
         """One outcome for every item. An item that has its files also says what the order waits for in the end."""
         outcomes = list(self._outcomes.values())
-        required = [self._outcomes[item.number] for item in self.required]
-        waiting = [(item.item_number, item.status) for item in required if item.status not in HAS_FILES]
+        required = [(planned.item, self._outcomes[planned.number].status) for planned in self.required]
+        waiting = [(item, status) for item, status in required if status not in HAS_FILES]
         if not self.plan.complete or not waiting:
             return outcomes
         note = order_waits(waiting)

@@ -127,10 +127,9 @@ def _conflict(item: ItemOutcome) -> str:
 def _whose(items: Sequence[ItemOutcome]) -> tuple[Text, Text]:
     """The order numbers and the item numbers of a row."""
     orders = list(dict.fromkeys(item.order_number for item in items))
-    numbers = [item.item_number for item in items]
-    if len(orders) == 1 and len(numbers) <= _NAMED:
-        return _escaped(orders[0]), _escaped(", ".join(numbers))
-    return _escaped(_some(orders)), Text(counted(len(numbers), "item"))
+    if len(orders) == 1 and len(items) <= _NAMED:
+        return _escaped(orders[0]), _escaped(", ".join(item.label for item in items))
+    return _escaped(_some(orders)), Text(counted(len(items), "item"))
 
 
 def _some(names: Sequence[str]) -> str:

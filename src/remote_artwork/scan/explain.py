@@ -136,7 +136,7 @@ def _order_verdict(plan: OrderPlan) -> Reason:
     if decided := next((item for item in waiting if item.status in _DECIDED), None):
         return decided.because
     if waiting:
-        return order_waits((item.number, item.status) for item in waiting)
+        return order_waits((planned.item, planned.status) for planned in waiting)
     return reason("order_complete") if plan.complete else reason("order_needs_nothing")
 
 

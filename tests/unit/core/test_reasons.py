@@ -18,7 +18,10 @@ EXAMPLES = {
     "duration": 90.0,
     "on": "2026-11-28T10:00:00+00:00",
     "receipt": "r-1",
-    "items": {"1": "missing", "2": "late"},
+    "items": [
+        {"item_number": "1", "label": "1", "status": "missing"},
+        {"item_number": "27", "label": "2: Mug", "status": "late"},
+    ],
     "print": {"order_number": "1001", "item_number": "1", "placement": "front"},
     "prints": [{"order_number": "1001", "item_number": "1", "placement": None}],
     "codes": ["letter_case", "other_separator"],

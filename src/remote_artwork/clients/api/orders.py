@@ -76,13 +76,17 @@ def parse_text(value: object) -> str:
     return str(value)
 
 
-def parse_item(content: Mapping[str, Any], *, number: str, placements: Placements) -> OrderItem:
+def parse_item(
+    content: Mapping[str, Any], *, number: str, placements: Placements, title: str = "", sku: str = ""
+) -> OrderItem:
     """Builds an item from its JSON, with the fields ``id`` and ``quantity``.
 
     Args:
         content: The item as the API sends it.
         number: The field that holds the item number used in file names.
         placements: Returns the placements that need a file.
+        title: The field that holds the name of the product, for reports. A value that is not text is left out.
+        sku: The field that holds its SKU, for reports. A value that is not text is left out.
 
     Raises:
         InvalidOrder: It is not an item.
@@ -91,10 +95,16 @@ def parse_item(content: Mapping[str, Any], *, number: str, placements: Placement
     return OrderItem(
         parse_text(content.get(number)),
         id=parse_text(content.get("id")),
+        title=_words(content.get(title)),
+        sku=_words(content.get(sku)),
         requires_artwork=bool(needed),
         placements=needed or DEFAULT_PLACEMENTS,
         quantity=content.get("quantity") or 1,
     )
+
+
+def _words(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def require_pending(state: OrderState, message: str, cause: Exception | None = None) -> None:
