@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
-from attrs import frozen
+from attrs import field, frozen
 from sqlalchemy.orm import Session, selectinload
 
 import remote_artwork as ra
@@ -16,6 +16,7 @@ from print_desk.database import LineRow, OrderRow, connect
 from print_desk.merchant_storage import MerchantStorage
 from print_desk.scans import Scans
 from print_desk.seed import place_orders
+from print_desk.uploads import Uploads
 
 
 @frozen(kw_only=True)
@@ -27,11 +28,13 @@ class Settings:
             owner only.
         hosts: The host names of the desk. Requests for other host names are refused.
         network: ``NetworkPolicy()`` is safe for URLs that merchants paste. Tests on this machine allow more.
+        notification_secret: The secret of the storage that sends notifications; empty: there is none.
     """
 
     home: Path
     hosts: tuple[str, ...]
     network: ra.NetworkPolicy
+    notification_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -41,6 +44,7 @@ class Settings:
             home=Path(environment.get("PRINT_DESK_HOME", "print_desk_data")),
             hosts=tuple(environment.get("PRINT_DESK_HOSTS", "127.0.0.1,localhost").split(",")),
             network=ra.NetworkPolicy(allow_private=private, allow_http=private),
+            notification_secret=environment.get("PRINT_DESK_NOTIFICATION_SECRET", ""),
         )
 
 
@@ -51,6 +55,7 @@ class Desk:
     engine: sa.Engine
     storage: MerchantStorage
     scans: Scans
+    uploads: Uploads
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -63,10 +68,14 @@ class Desk:
         storage = MerchantStorage(engine, settings.network)
         ledger = ra.SqlLedger(settings.home / "ledger.db")
         sheet, report = settings.home / "contact_sheet.html", settings.home / "report.json"
-        return cls(engine, storage, Scans(engine, ledger, storage.open, sheet, report))
+        scans = Scans(engine, ledger, storage.open, sheet, report)
+        uploads = Uploads(settings.notification_secret, scans, storage.location)
+        uploads.start()
+        return cls(engine, storage, scans, uploads)
 
     def close(self) -> None:
         """Stop the scan after its orders in progress, and close the database."""
+        self.uploads.stop()
         self.scans.stop()
         self.engine.dispose()
 

@@ -91,6 +91,11 @@ class MerchantStorage:
             raise ra.ConfigurationError("no storage is set up; enter its URL on the page Storage")
         return ra.open_storage(pasted.url, credentials=pasted.credentials(), network=self.network)
 
+    def location(self) -> ra.Location | None:
+        """Return the location of the saved storage, or None if there is none."""
+        pasted = self._saved()
+        return None if pasted is None else ra.Location.parse(pasted.url)
+
     def summary(self) -> dict[str, Any] | None:
         """Return what the page can display. It contains neither the pasted URL nor a key."""
         with Session(self.engine) as session:

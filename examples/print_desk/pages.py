@@ -12,13 +12,14 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import remote_artwork as ra
 from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import Pasted
 from print_desk.security import SafeHeaders, same_origin
-from remote_artwork.errors import InvalidLocation
+from remote_artwork.errors import InvalidLocation, NotificationError, NotificationRefused
 
 HERE = Path(__file__).parent
 SEE_OTHER = 303
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ("/storage/recognized", "POST", recognized),
         ("/storage/check", "POST", check_again),
         ("/storage/delete", "POST", delete_storage),
+        ("/notifications/{sender}", "POST", notified),
     ):
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     return app
@@ -144,6 +146,20 @@ def recognized(request: Request, pasted: FromForm) -> Response:
     except InvalidLocation as error:
         context = {"location": None, "refusal": str(error)}
     return _PAGES.TemplateResponse(request, "recognized.html.jinja", context)
+
+
+async def notified(request: Request, desk: CurrentDesk, sender: str) -> dict[str, Any]:
+    """Receive a notification of the storage. The only async endpoint, because it needs the raw body."""
+    body = await request.body()
+    try:
+        received = await run_in_threadpool(desk.uploads.receive, sender, body, dict(request.headers))
+    except NotificationRefused as error:
+        raise HTTPException(401, str(error)) from error
+    except NotificationError as error:
+        raise HTTPException(400, str(error)) from error
+    if received is None:
+        raise HTTPException(404, "There is no such sender, or PRINT_DESK_NOTIFICATION_SECRET is not set.")
+    return dict(received.response or {})
 
 
 def _storage_page(request: Request, desk: Desk, failed: dict[str, Any] | None = None) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -73,14 +73,22 @@ class Scans:
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self) -> None:
-        """Start a scan, unless one is running."""
+    def start(self, orders: Collection[str] | None = None) -> bool:
+        """Start a scan, unless one is running.
+
+        Args:
+            orders: The numbers of the orders to scan; None: all.
+
+        Returns:
+            Whether it was started.
+        """
         with self._starting:
             if self.running or self._stopping.is_set():
-                return
+                return False
             self.progress, self.failure = Progress(), _CRASHED  # removed when the scan ends without a crash
-            self._thread = threading.Thread(target=self._run, args=(self.progress,), name="scan")
+            self._thread = threading.Thread(target=self._run, args=(self.progress, orders), name="scan")
             self._thread.start()
+            return True
 
     def stop(self) -> None:
         """Stop the scan after its orders in progress, and start no other scan."""
@@ -89,7 +97,7 @@ class Scans:
             if self._thread is not None:
                 self._thread.join()
 
-    def _run(self, progress: Progress) -> None:
+    def _run(self, progress: Progress, orders: Collection[str] | None) -> None:
         try:
             scanner = ra.Scanner(
                 storage := self.open_storage(),
@@ -98,7 +106,7 @@ class Scans:
                 tenant="desk",
                 observer=progress,
             )
-            report = scanner.scan(stop=self._stopping)
+            report = scanner.scan(stop=self._stopping, orders=orders)
             self._save_outcomes(report)
             self._keep(report)
             report.to_html(self.sheet, storage=storage)
@@ -116,6 +124,8 @@ class Scans:
                 "resolved": len(changes.resolved),
                 "still open": len(changes.still_open) + len(changes.unknown),
             }
+            if report.orders is not None:  # only some orders were scanned
+                report = before.merged_with(report)
         else:
             self.changes = {}
         self.report = report

@@ -2,13 +2,15 @@
 
 import itertools
 import threading
+import time
 
+import httpx
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from browser import look_at
-from print_desk_app import EVIL, PATIENCE, paste, see
+from print_desk_app import EVIL, PATIENCE, desk_in, paste, see
 from shop_files import PNG
 
 pytestmark = pytest.mark.server
@@ -123,3 +125,41 @@ def test_it_can_be_used_with_the_keyboard(page, desk):
         focused = page.switch_to.active_element
         reached.append(focused.get_attribute("name") or focused.text)
     assert reached == ["Skip to the content", "Orders", "Storage", "url", "access_key", "secret_key", "Check and save"]
+
+
+def test_a_notification_scans_the_order_of_the_new_file(tmp_path, s3_server, bucket):
+    secret = "a-secret-of-tests"
+    stored = {"bucket": {"name": bucket}, "object": {"key": "in%2F1003_1.png"}}
+    body = {"Records": [{"eventName": "s3:ObjectCreated:Put", "s3": stored}]}
+    environment = {"PRINT_DESK_ALLOW_PRIVATE": "1", "PRINT_DESK_NOTIFICATION_SECRET": secret}
+    with desk_in(tmp_path, **environment) as desk:
+
+        def notify(token, sender="minio", content=body):
+            headers = {"Authorization": f"Bearer {token}"}
+            url = f"{desk.url}/notifications/{sender}"
+            return httpx.post(url, json=content, headers=headers, timeout=PATIENCE).status_code
+
+        assert notify(secret) == 200  # there is no storage yet
+        keys = {"access_key": s3_server.keys.access_key, "secret_key": str(s3_server.keys.secret_key)}
+        assert desk.post("/storage", {"url": s3_server.url(bucket, "in"), **keys}).status_code == 303
+        s3_server.put(bucket, "in/1003_1.png", PNG)
+        s3_server.delete(bucket, "in/1003_1.pdf")
+        codes = [notify("another secret"), notify(secret, "unknown"), notify(secret, content={"Records": [1]})]
+        assert codes == [401, 404, 400]
+        assert notify(secret) == 200
+        wait_until(lambda: "fulfilled with 1003_1.png" in desk.get("/orders").text)
+        assert "fulfilled with 1001_1.jpg" not in desk.get("/orders").text
+        wait_until(lambda: not desk.get("/scan").json()["running"])
+        desk.post("/scan")
+        wait_until(lambda: "fulfilled with 1001_1.jpg" in desk.get("/orders").text)
+
+
+def test_without_a_secret_there_are_no_notifications(desk):
+    assert httpx.post(f"{desk.url}/notifications/minio", json={}, timeout=PATIENCE).status_code == 404
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
