@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import remote_artwork as ra
+from remote_artwork.clients.orders_json import similar_name
 
 OURS = {"number", "id", "status", "approval", "created_at", "fulfillment_key", "fulfilled_at", "receipt", "items"}
 OURS |= {"position", "requires_artwork", "placements", "quantity", "print_size_mm", "artwork", "orders"}
+OURS |= {"pages", "min_pixels", "sha256"}
 
-names = st.text(st.characters(codec="utf-8"), max_size=8).filter(lambda name: name not in OURS)
+names = st.text(st.characters(codec="utf-8"), max_size=8).filter(lambda name: not similar_name(name, OURS))
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | names,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),

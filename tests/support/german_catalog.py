@@ -181,6 +181,16 @@ GERMAN = Catalog(
         "damaged": "{medium:word} ist beschädigt: {flaw:word}; exportieren Sie es neu",
         "pixels": "das Bild hat {width:,} × {height:,} Pixel",
         "too_many_pixels": "das Bild hat {width:,} × {height:,} Pixel, erlaubt sind {limit:,}; speichern Sie es kleiner",
+        "too_few_pixels": (
+            "das Bild hat {width:,} × {height:,} Pixel, nötig sind {min_width:,} × {min_height:,}; laden Sie es größer "
+            "hoch"
+        ),
+        "other_pages": "die Datei hat {pages:pages}, nötig sind {demanded:pages}; laden Sie eine solche Datei hoch",
+        "sha256": "die Datei hat die SHA-256 {sha256}, wie der Shop erwartet",
+        "other_sha256": (
+            "die Datei hat die SHA-256 {sha256}, der Shop erwartet {demanded}; laden Sie die freigegebene Datei hoch"
+        ),
+        "not_measured": "der Shop verlangt {field}, doch keine Prüfung hat es gemessen; schalten Sie die genaue ein",
         "too_small": "das Bild hat nur {width:,} × {height:,} Pixel; laden Sie die Druckdatei selbst hoch",
         "not_decoded": "das Bild ist zu groß, um es hier ganz zu lesen; speichern Sie es als Baseline-JPEG",
         "scans_missing": "dem Bild, einem progressiven JPEG, fehlen die letzten Teile; exportieren Sie es neu",

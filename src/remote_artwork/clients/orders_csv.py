@@ -40,6 +40,9 @@ _ITEM_COLUMNS: Mapping[str, str] = {
     "placements": "placements",
     "quantity": "quantity",
     "print_size_mm": "print_size_mm",
+    "pages": "pages",
+    "min_pixels": "min_pixels",
+    "sha256": "sha256",
 }
 """Column → field of the item."""
 _WRITTEN = ("fulfilled_at", "receipt", "artwork", "artwork_url")
@@ -53,6 +56,7 @@ _SEPARATORS = ",;\t"
 _BETWEEN = "|"
 """Separates the values of one cell."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_PIXELS = re.compile(r"([0-9]{1,9})\s*[x×]\s*([0-9]{1,9})")
 _SIZE = re.compile(r"([0-9.]+)\s*[x×]\s*([0-9.]+)")
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -269,7 +273,7 @@ def _entries(
 
 def _value(column: str, cell: str) -> Any:
     match column:
-        case "position" | "quantity":
+        case "position" | "quantity" | "pages":
             return int(cell) if _WHOLE_NUMBER.fullmatch(cell) else cell
         case "requires_artwork":
             if cell.lower() not in _FLAGS:
@@ -279,6 +283,8 @@ def _value(column: str, cell: str) -> Any:
             return [placement.strip() for placement in cell.split(_BETWEEN)]
         case "print_size_mm":
             return _size(cell)
+        case "min_pixels":
+            return _pixels(cell)
         case _:
             return cell
 
@@ -290,6 +296,12 @@ def _size(cell: str) -> list[float]:
         except ValueError:
             pass
     raise Mistake(("print_size_mm",), f"must be width x height in millimeters, for example 210x297, not {cell!r}")
+
+
+def _pixels(cell: str) -> list[int]:
+    if match := _PIXELS.fullmatch(cell):
+        return [int(match[1]), int(match[2])]
+    raise Mistake(("min_pixels",), f"must be width x height in pixels, for example 2480x3508, not {cell!r}")
 
 
 def _place_of(path: Path, places: Sequence[Sequence[int]]) -> tuple[int, str]:

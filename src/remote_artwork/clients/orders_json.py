@@ -257,11 +257,15 @@ def _read_order(entry: dict[str, Any], path: Path) -> Order:
 
 
 def _build(kind: Callable[..., T], required: Sequence[Any], values: Mapping[str, Any], path: Path) -> T:
-    """Builds an order or an item. If that fails, tries each field alone to find the one that is wrong."""
+    """Builds an order or an item. If that fails, adds one field after the other to find the wrong one."""
     try:
         return kind(*required, **values)
     except InvalidOrder:
-        attempts = [(name, ("1", *required[1:]), {name: value}) for name, value in values.items()]
+        names = list(values)
+        attempts = [
+            (name, ("1", *required[1:]), {each: values[each] for each in names[:count]})
+            for count, name in enumerate(names, start=1)
+        ]
         for name, arguments, options in (*attempts, ("number", required, {})):
             try:
                 kind(*arguments, **options)
@@ -390,6 +394,9 @@ _ITEM_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "placements": _names,
     "quantity": _unchanged,
     "print_size_mm": _size,
+    "pages": _unchanged,
+    "min_pixels": _unchanged,
+    "sha256": _unchanged,
 }
 
 

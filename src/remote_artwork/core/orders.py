@@ -6,6 +6,7 @@ import enum
 import hashlib
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -133,8 +134,34 @@ def _is_length(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-def _as_print_size(value: Any) -> Any:
+def _as_pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _pixels(_instance: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, tuple) or len(value) != 2 or not all(map(is_positive_int, value)):
+        raise InvalidOrder(f"OrderItem.min_pixels must be (width, height) in whole numbers from 1, not {value!r}")
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _as_lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _sha256(instance: OrderItem, _attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise InvalidOrder(f"OrderItem.sha256 must be 64 hexadecimal digits, not {value!r}")
+    if len(instance.placements) > 1:
+        raise InvalidOrder(
+            f"OrderItem.sha256 is the digest of one file, but the item has {len(instance.placements)} placements; "
+            "leave it out"
+        )
 
 
 def _flag(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -171,6 +198,9 @@ class OrderItem:
         placements: The sides of the product that each need a file.
         quantity: The number of copies.
         print_size_mm: (width, height) of the print in millimeters.
+        pages: The number of pages that each file must have. A picture has one.
+        min_pixels: (width, height) that a picture must have at least. It may be rotated.
+        sha256: The SHA-256 that the file must have, in hex. Only for an item with one placement.
 
     Raises:
         InvalidOrder: A value is invalid.
@@ -187,8 +217,11 @@ class OrderItem:
     )
     quantity: int = field(default=1, kw_only=True, validator=_positive_int)
     print_size_mm: tuple[float, float] | None = field(
-        default=None, kw_only=True, converter=_as_print_size, validator=_print_size
+        default=None, kw_only=True, converter=_as_pair, validator=_print_size
     )
+    pages: int | None = field(default=None, kw_only=True, validator=_positive_int)
+    min_pixels: tuple[int, int] | None = field(default=None, kw_only=True, converter=_as_pair, validator=_pixels)
+    sha256: str | None = field(default=None, kw_only=True, converter=_as_lower, validator=_sha256)
 
     def __attrs_post_init__(self) -> None:
         if not self.id:
@@ -198,6 +231,11 @@ class OrderItem:
     def label(self) -> str:
         """The item in the words of its shop, for reports: see ``ItemOutcome.label``."""
         return item_label(self.number, position=self.position, title=self.title, sku=self.sku)
+
+    @property
+    def contract(self) -> tuple[object, ...]:
+        """What each file must have: the values that its checks depend on."""
+        return (self.print_size_mm, self.pages, self.min_pixels, self.sha256)
 
 
 def _with_positions(items: Any) -> tuple[OrderItem, ...]:
@@ -269,10 +307,8 @@ class Order:
 
     @property
     def work(self) -> str:
-        """Digest of what is ordered: number, approval, and each item's number, id, placements, quantity and size."""
-        items = sorted(
-            (i.number, i.id, i.placements, i.quantity, i.requires_artwork, i.print_size_mm) for i in self.items
-        )
+        """Digest of what is ordered: number, approval, and each item's number, id, placements, quantity, contract."""
+        items = sorted((i.number, i.id, i.placements, i.quantity, i.requires_artwork, *i.contract) for i in self.items)
         return hashlib.sha256(json.dumps([self.number, self.approval, items]).encode()).hexdigest()
 
     def same_work(self, other: Order, *, positions: bool = False) -> bool:
@@ -354,7 +390,7 @@ class Artwork:
         size: In bytes.
         version: The version id or generation, else the ETag.
         last_modified: When the file last changed, by the storage's clock.
-        sha256: Of the whole file in hex, if a check read all of it.
+        sha256: Of the whole file in hex, if the item demands one or a check in this scan read all of it.
     """
 
     name: str

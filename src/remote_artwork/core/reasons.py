@@ -359,6 +359,19 @@ CHECKS = {
         "the picture has {width:,} × {height:,} pixels, and at most {limit:,} in total are accepted; save it with "
         "fewer pixels"
     ),
+    "too_few_pixels": (
+        "the picture has {width:,} × {height:,} pixels, and this print needs {min_width:,} × {min_height:,} or more; "
+        "upload it with more pixels"
+    ),
+    "other_pages": "the file has {pages:pages}, and this print needs {demanded:pages}; upload a file with that many",
+    "sha256": "the file has the SHA-256 {sha256}, as the shop expects",
+    "other_sha256": (
+        "the file has the SHA-256 {sha256}, and the shop expects {demanded}; upload the file that was approved"
+    ),
+    "not_measured": (
+        "the shop sets {field} for this item, and no check measured it, so the file is not printed; use deep checks "
+        "(preflight)"
+    ),
     "too_small": "the picture has only {width:,} × {height:,} pixels; upload the artwork itself",
     "not_decoded": "the picture is too large to be checked completely; to be sure, save it as a baseline JPEG",
     "scans_missing": (

@@ -72,6 +72,7 @@ class ArtworkFiles:
 
     services: Dependencies
     session: OrderSession
+    _sha256: dict[FileRecord, str] = field(factory=dict, init=False)
 
     def verify(self, plan: ItemPlan) -> bool:
         """Whether the item's files passed the checks, now or in an earlier scan; otherwise its outcome says why not."""
@@ -101,6 +102,8 @@ class ArtworkFiles:
             return False
         findings = result.findings
         session.defer(session.selection(number, result.files))
+        for placement, sha256 in result.sha256.items():
+            self._sha256[FileRecord.of(placement, result.files[placement])] = sha256
         if result.rejection:
             session.defer(session.item_step(number, ItemState.REJECTED, reason=result.rejection, checks=checks))
             session.set_outcome(number, ItemStatus.REJECTED, result.rejection, findings=findings, now=True)
@@ -232,14 +235,15 @@ class ArtworkFiles:
             StorageError, ConfigurationError: A URL could not be made.
         """
         records = {record.placement: record for record in self.session.rows[plan.number].files}
-        return [self._artwork(records[placement], plan.files) for placement in plan.item.placements]
+        return [self._artwork(records[placement], plan) for placement in plan.item.placements]
 
-    def _artwork(self, record: FileRecord, listed: Mapping[str, StoredFile]) -> Artwork:
-        known = listed.get(record.placement)
+    def _artwork(self, record: FileRecord, plan: ItemPlan) -> Artwork:
+        known = plan.files.get(record.placement)
         file = evolve(
             _stored_file(record), last_modified=known.last_modified if known and record.describes(known) else None
         )
-        return self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
+        artwork = self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
+        return evolve(artwork, sha256=self._sha256.get(record, plan.item.sha256))
 
 
 @frozen

@@ -102,6 +102,11 @@ class RangeReader:
         return b"".join(parts)
 
     @property
+    def is_read_whole(self) -> bool:
+        """Whether every byte of the file was read, so that reading it again makes no request."""
+        return sum(self._ends) - sum(self._starts) == self.file.size
+
+    @property
     def _cached(self) -> _Cache:
         if self._cache is None:
             self._cache = _MemoryCache() if self.file.size <= MAX_IN_MEMORY else _DiskCache()

@@ -60,8 +60,8 @@ def test_every_column_is_read(tmp_path, separator, mark):
         ["number", "order_id", "approval", "created_at", "status", "item", "item_id", "position", "requires_artwork"],
         ["1001", "gid-7", "2", "2026-03-01T09:30:00Z", "pending", "5", "line-5", "3", "No"],
     ]
-    rows[0] += [" placements ", "quantity", "print_size_mm", "fulfillment_key"]
-    rows[1] += ["front | back", "2", "210 x 297.5", ""]
+    rows[0] += [" placements ", "quantity", "print_size_mm", "fulfillment_key", "pages", "min_pixels"]
+    rows[1] += ["front | back", "2", "210 x 297.5", "", "4", "20x30"]
     text = "\n".join(separator.join(row) for row in rows)
     item = ra.OrderItem(
         "5",
@@ -71,6 +71,8 @@ def test_every_column_is_read(tmp_path, separator, mark):
         placements=("front", "back"),
         quantity=2,
         print_size_mm=(210, 297.5),
+        pages=4,
+        min_pixels=(20, 30),
     )
     assert list(parse(tmp_path, mark + text.encode())) == [
         ra.Order("1001", [item], id="gid-7", approval="2", created_at=NOW)
@@ -136,6 +138,13 @@ def test_an_order_or_item_that_is_gone(path):
         ("number,item,status,requires_artwork\n1,1,pending,maybe\n", "must be yes or no, not 'maybe'"),
         ("number,item,status,print_size_mm\n1,1,pending,A4\n", "print_size_mm: must be width x height"),
         ("number,item,status,print_size_mm\n1,1,pending,1.2.3x4\n", "print_size_mm: must be width x height"),
+        ("number,item,status,min_pixels\n1,1,pending,20\n", "min_pixels: must be width x height in pixels"),
+        ("number,item,status,pages\n1,1,pending,few\n", "line 2, pages: must be a whole number from 1"),
+        ("number,item,status,sha256\n1,1,pending,ab\n", "line 2, sha256: must be 64 hexadecimal digits"),
+        (
+            f"number,item,status,placements,sha256\n1,1,pending,a|b,{'ab' * 32}\n",
+            "line 2, sha256: is the digest of one file, but",
+        ),
         ("number,item,status,created_at\n1,1,pending,today\n", "line 2, created_at: must be a time with a zone"),
         ("number,item,status,placements\n1,1,pending,a|a\n", "line 2, placements: "),
     ],

@@ -41,7 +41,8 @@ def test_every_field_is_read(tmp_path):
     text = """{"orders": [{"number": 1001, "id": 77, "status": "pending", "approval": 2,
         "created_at": "2026-03-01T09:30:00Z", "fulfillment_key": null,
         "items": [{"number": 5, "id": "line-5", "position": 3, "requires_artwork": false, "quantity": 2,
-                   "placements": ["front", "back"], "print_size_mm": [210, 297.5]}]}]}"""
+                   "placements": ["front", "back"], "print_size_mm": [210, 297.5], "pages": 4,
+                   "min_pixels": [20, 30]}]}]}"""
     item = ra.OrderItem(
         "5",
         id="line-5",
@@ -50,6 +51,8 @@ def test_every_field_is_read(tmp_path):
         quantity=2,
         placements=("front", "back"),
         print_size_mm=(210, 297.5),
+        pages=4,
+        min_pixels=(20, 30),
     )
     created = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
     assert parse(tmp_path, text) == [ra.Order("1001", [item], id="77", approval="2", created_at=created)]
@@ -159,6 +162,10 @@ def test_a_missing_field_of_an_order_is_refused(tmp_path, name):
         ({"print_size_mm": 5}, "items[1].print_size_mm: must be [width, height]"),
         ({"print_size_mm": [1, 0]}, "items[1].print_size_mm: must be (width, height) above 0"),
         ({"print_size_mm": [1]}, "items[1].print_size_mm: must be (width, height) above 0"),
+        ({"pages": 0}, "items[1].pages: must be a whole number from 1"),
+        ({"min_pixels": [1, 2.5]}, "items[1].min_pixels: must be (width, height) in whole numbers"),
+        ({"sha256": 7}, "items[1].sha256: must be 64 hexadecimal digits"),
+        ({"placements": ["a", "b"], "sha256": "ab" * 32}, "items[1].sha256: is the digest of one file, but"),
     ],
 )
 def test_a_broken_item_is_refused(tmp_path, fields, said):

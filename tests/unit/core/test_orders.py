@@ -73,6 +73,27 @@ def test_a_print_size_is_two_lengths_above_zero(value):
         OrderItem("1", print_size_mm=value)
 
 
+@pytest.mark.parametrize("value", [5, (1,), (0, 1), (1, 2.5), (True, 1)])
+def test_least_pixels_are_two_whole_numbers(value):
+    with pytest.raises(InvalidOrder, match="min_pixels"):
+        OrderItem("1", min_pixels=value)
+
+
+@pytest.mark.parametrize("value", [5, "ab", "x" * 64, b"a" * 64])
+def test_a_sha256_has_64_digits(value):
+    with pytest.raises(InvalidOrder, match="sha256 must be 64 hexadecimal digits"):
+        OrderItem("1", sha256=value)
+
+
+def test_a_sha256_is_compared_in_lower_case():
+    assert OrderItem("1", sha256="AB" * 32) == OrderItem("1", sha256="ab" * 32)
+
+
+def test_a_sha256_needs_an_item_with_one_placement():
+    with pytest.raises(InvalidOrder, match="the item has 2 placements; leave it out"):
+        OrderItem("1", placements=["front", "back"], sha256="ab" * 32)
+
+
 def test_a_print_size_may_come_as_a_list():
     assert OrderItem("1", print_size_mm=[210, 297.5]).print_size_mm == (210, 297.5)
 
@@ -144,6 +165,9 @@ def test_an_order_in_another_state_asks_for_the_same_work(change):
         {"items": [OrderItem("1", placements=["front"]), OrderItem("2")]},
         {"items": [OrderItem("1", print_size_mm=(1, 2)), OrderItem("2")]},
         {"items": [OrderItem("1", requires_artwork=False), OrderItem("2")]},
+        {"items": [OrderItem("1", pages=2), OrderItem("2")]},
+        {"items": [OrderItem("1", min_pixels=(1, 2)), OrderItem("2")]},
+        {"items": [OrderItem("1", sha256="ab" * 32), OrderItem("2")]},
         {"items": [OrderItem("1"), OrderItem("2"), OrderItem("3")]},
     ],
     ids=str,

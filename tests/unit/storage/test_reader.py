@@ -52,6 +52,17 @@ def test_overlapping_reads_fetch_nothing_twice():
     assert sum(end - start for start, end in fetched) == len(content)
 
 
+def test_a_reader_knows_whether_it_read_everything():
+    reader, _ = reader_of(os.urandom(PIECE * 3))
+    reader.read(PIECE, PIECE * 2)
+    assert not reader.is_read_whole
+    reader.read(0, PIECE * 3)
+    assert reader.is_read_whole
+    small, _ = reader_of(b"small")
+    small.read(0, 1)
+    assert small.is_read_whole
+
+
 def test_a_response_that_is_too_short_is_an_error():
     file = StoredFile(name="a.pdf", size=100, etag="e")
     with pytest.raises(StorageMisbehaved, match=r"sent 5 bytes instead of 100"):
