@@ -11,7 +11,7 @@ import remote_artwork as ra
 
 OURS = {"number", "id", "status", "approval", "created_at", "fulfillment_key", "fulfilled_at", "receipt", "items"}
 OURS |= {"position", "requires_artwork", "placements", "quantity", "print_size_mm", "artwork", "orders"}
-OURS |= {"pages", "min_pixels", "sha256"}
+OURS |= {"title", "sku", "pages", "min_pixels", "sha256"}
 
 
 def letters(name):
