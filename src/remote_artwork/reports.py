@@ -11,6 +11,7 @@ from remote_artwork.core.report import (
     ItemStatus,
     ScanReport,
     Severity,
+    UnknownOrder,
 )
 from remote_artwork.core.report_history import ReportChanges
 
@@ -28,5 +29,6 @@ __all__ = [
     "ReportChanges",
     "ScanReport",
     "Severity",
+    "UnknownOrder",
     "reason",
 ]

@@ -522,6 +522,7 @@ class Scanner:
             monthly_cost=self.storage.monthly_cost(requests) if run.dry_run else None,
             faults=tuple(faults),
             orders=None if run.orders is None else tuple(sorted(run.orders)),
+            unknown_orders=collected.unknown_orders,
             timings=run.stopwatch.timings(orders_at_once=orders_at_once),
         )
         run.emit(ScanFinished(tenant=self.tenant, report=report))

@@ -72,6 +72,8 @@ GERMAN = Catalog(
             "der Shop erlaubt gerade keine weiteren Aufrufe ({error}); nichts wurde gesendet, der nächste Lauf versucht es erneut"
         ),
         "retry_rate_limited": "der Shop erlaubt gerade keine weiteren Aufrufe ({error}); ob der erste wirkte, ist offen",
+        "order_number_unknown": "kein offener Auftrag hat die Nummer {order_number}; prüfen Sie die Nummer",
+        "order_number_similar": "kein offener Auftrag hat die Nummer {order_number}; meinten Sie {suggestion}?",
         "payment_required": "der Shop hält den Auftrag bis zur Bezahlung an ({error}); die Dateien sind in Ordnung",
         "artwork_unreachable": "der Shop konnte die Datei nicht laden ({error}); der nächste Lauf gibt eine neue Adresse",
         "file_rejected": "{file}: {finding:finding}",

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -138,7 +138,7 @@ def plan(
 ) -> int:
     """Show what a scan would do (a dry run). Writes nothing except the report that you ask for."""
     run = partial(ra.Scanner.plan, verify=verify, sweep=sweep, orders=order or None)
-    return finish(lambda: _run_scan(options, run, orders=order or (), as_json=as_json, page=page))
+    return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
 
 @app.command()
@@ -161,7 +161,7 @@ def scan(
         return scanner.scan(sweep=sweep, orders=order or None, limit=limit, stop=stop)
 
     with sigterm_sets(stop):
-        return finish(lambda: _run_scan(options, run, orders=order or (), as_json=as_json, page=page))
+        return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
 
 
 @app.command()
@@ -284,7 +284,6 @@ def _run_scan(
     options: Options,
     run: Callable[[ra.Scanner], ra.ScanReport],
     *,
-    orders: Sequence[str],
     as_json: bool,
     page: Path | None,
 ) -> int:
@@ -302,7 +301,7 @@ def _run_scan(
     _print_report(report, Console(), as_json=as_json, indent=2)
     if page is not None:
         _write_page(report, page, scanner)
-    not_pending = find_not_pending(scanner, report, orders)
+    not_pending = find_not_pending(scanner, report)
     for each in not_pending:
         errors.print(Text(each.message), soft_wrap=True)
     return ExitCode(max(report.exit_code, *(each.exit_code for each in not_pending), ExitCode.SUCCESS))

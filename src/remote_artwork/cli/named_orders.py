@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 
 from attrs import frozen
 
 import remote_artwork as ra
-from remote_artwork.core.orders import Order
+from remote_artwork.core.report import UnknownOrder
 from remote_artwork.core.text import escape_unprintable, redact_error
 from remote_artwork.errors import ExitCode
 
@@ -29,29 +28,27 @@ class NamedOrder:
     exit_code: ExitCode
 
 
-def find_not_pending(scanner: ra.Scanner, report: ra.ScanReport, numbers: Sequence[str]) -> list[NamedOrder]:
-    """Explain each number that no outcome of the report has. Reads the pending orders again if there is one.
+def find_not_pending(scanner: ra.Scanner, report: ra.ScanReport) -> list[NamedOrder]:
+    """Explain each unknown number of the report. The orders file and the ledger may know its order.
 
     Nothing is said if a part could not be used: then the list of orders may be incomplete.
     """
-    reported = {item.order_number for item in report.items}
-    missing = [number for number in dict.fromkeys(numbers) if number not in reported]
-    if not missing or report.faults:
+    if not report.unknown_orders or report.faults:
         return []
     try:
-        return list(_explain(scanner, missing))
+        return list(_explain(scanner, report.unknown_orders))
     except Exception as error:  # the shop's code may raise anything; the scan itself is done
         log.warning("orders_not_explained", exc_info=redact_error(error))
         return []
 
 
-def _explain(scanner: ra.Scanner, numbers: Sequence[str]) -> Iterator[NamedOrder]:
-    records = scanner.ledger.find(scanner.tenant, order_numbers=numbers)
+def _explain(scanner: ra.Scanner, unknown: Sequence[UnknownOrder]) -> Iterator[NamedOrder]:
+    records = scanner.ledger.find(scanner.tenant, order_numbers=[order.order_number for order in unknown])
     in_ledger = {record.order_number: record.state for record in records}
     in_file = scanner.client.orders() if isinstance(scanner.client, ra.OrdersFile) else ()
     states = {order.number: order.state for order in in_file}
-    pending = [order.number for order in scanner.client.pending_orders() if isinstance(order, Order)]
-    for number in numbers:
+    for order in unknown:
+        number = order.order_number
         shown = escape_unprintable(number)
         if number in states:
             message = f"Order {shown} is not pending: its state in the orders file is {states[number]}."
@@ -60,10 +57,5 @@ def _explain(scanner: ra.Scanner, numbers: Sequence[str]) -> Iterator[NamedOrder
             message = f"Order {shown} is not pending: its state in the ledger is {in_ledger[number]}."
             yield NamedOrder(message, ExitCode.SUCCESS)
         else:
-            near = get_close_matches(number, pending, n=1)
-            cure = (
-                f"did you mean {escape_unprintable(near[0])}?"
-                if near
-                else "check the number, and the order in the shop"
-            )
-            yield NamedOrder(f"No pending order has the number {shown}; {cure}", ExitCode.WRONG_SETTING)
+            said = escape_unprintable(order.reason)
+            yield NamedOrder(f"{said[0].upper()}{said[1:]}", ExitCode.WRONG_SETTING)

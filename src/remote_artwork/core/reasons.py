@@ -96,6 +96,10 @@ PLANNING = {
         "another pending order (id {order_id}) could not be read and may have the same number, so nothing was sent; "
         "correct that order in the shop"
     ),
+    "order_number_unknown": (
+        "no pending order has the number {order_number}; check the number, and the order in the shop"
+    ),
+    "order_number_similar": "no pending order has the number {order_number}; did you mean {suggestion}?",
     "orders_not_found": (
         "the list of pending orders is incomplete, and the shop could not say which other orders have this number: "
         "{error}; nothing was sent"

@@ -11,8 +11,9 @@ import re
 import sys
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from importlib import import_module
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -300,6 +301,42 @@ class FileOutcome(Explained):
         }
 
 
+@frozen(kw_only=True)
+class UnknownOrder(Explained):
+    """A number of ``scan(orders=…)`` that no pending order has.
+
+    Args:
+        order_number: The number.
+        because: The reason, as data; ``code``, ``details`` and ``reason`` come from it.
+        suggestion: The most similar number of a pending order; None if none is similar.
+        notes: Further reasons.
+    """
+
+    order_number: str
+    because: Reason
+    suggestion: str | None = None
+    notes: tuple[Reason, ...] = ()
+
+    @classmethod
+    def of(cls, number: str, pending: Sequence[str]) -> UnknownOrder:
+        """A number that is not among those of the pending orders."""
+        similar = get_close_matches(number, pending, n=1)
+        if not similar:
+            return cls(order_number=number, because=reason("order_number_unknown", order_number=number))
+        because = reason("order_number_similar", order_number=number, suggestion=similar[0])
+        return cls(order_number=number, because=because, suggestion=similar[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "order_number": self.order_number,
+            **self.because.to_dict(),
+            "notes": to_dicts(self.notes),
+            "reason": self.reason,
+            "suggestion": self.suggestion,
+        }
+
+
 FileListener = Callable[[FileOutcome], None]
 
 
@@ -471,6 +508,7 @@ class ScanReport:
         monthly_cost: The cost per month in US dollars of an hourly scan with as many requests; None if unknown.
         faults: What could not be used. If there is any, the exit code is 2 or 3.
         orders: The order numbers that the scan was limited to; None: all pending orders.
+        unknown_orders: Those of ``orders`` that no pending order has, if the shop listed all its orders.
         timings: Where the time went.
     """
 
@@ -489,6 +527,7 @@ class ScanReport:
     monthly_cost: float | None = None
     faults: tuple[Fault, ...] = ()
     orders: tuple[str, ...] | None = None
+    unknown_orders: tuple[UnknownOrder, ...] = ()
     timings: Timings = field(factory=Timings, eq=False)
 
     @property
@@ -543,6 +582,7 @@ class ScanReport:
             "files": to_list(file.to_dict() for file in self.files),
             "faults": [{**fault.to_dict(), **self._counts(fault)} for fault in self.faults],
             "orders": None if self.orders is None else list(self.orders),
+            "unknown_orders": [order.to_dict() for order in self.unknown_orders],
             "exit_code": int(self.exit_code),
         }
 
@@ -642,6 +682,8 @@ class ScanReport:
                 each["message"] = finding.render(catalog)
         for file, row in zip(self.files, document["files"], strict=True):
             row["reason"] = file.render(catalog)
+        for order, row in zip(self.unknown_orders, document["unknown_orders"], strict=True):
+            row["reason"] = order.render(catalog)
         for fault, row in zip(self.faults, document["faults"], strict=True):
             row["message"] = fault.render(catalog)
         return document

@@ -15,6 +15,7 @@ from remote_artwork.core.report import (
     FileTally,
     ItemOutcome,
     ScanReport,
+    UnknownOrder,
     sorted_items,
 )
 
@@ -101,7 +102,16 @@ def merge(earlier: ScanReport, later: ScanReport) -> ScanReport:
         orders=None
         if earlier.orders is None or later.orders is None
         else tuple(sorted({*earlier.orders, *later.orders})),
+        unknown_orders=_merge_unknown_orders(earlier, later),
     )
+
+
+def _merge_unknown_orders(earlier: ScanReport, later: ScanReport) -> tuple[UnknownOrder, ...]:
+    """The unknown numbers. Those of the earlier scan are kept if the later one was limited to other orders."""
+    if later.orders is None:
+        return ()
+    kept = [order for order in earlier.unknown_orders if order.order_number not in later.orders]
+    return tuple(sorted([*kept, *later.unknown_orders], key=lambda order: order.order_number))
 
 
 def _check_order(earlier: ScanReport, later: ScanReport) -> None:

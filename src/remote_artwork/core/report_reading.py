@@ -26,6 +26,7 @@ from remote_artwork.core.report import (
     ScanReport,
     Severity,
     Timings,
+    UnknownOrder,
 )
 
 T = TypeVar("T")
@@ -146,6 +147,7 @@ def read_report(document: Mapping[str, Any]) -> ScanReport:
         monthly_cost=report.get("monthly_cost", float, int, NoneType),
         faults=report.each("faults", _read_fault),
         orders=None if report.get("orders", list, NoneType) is None else report.texts("orders"),
+        unknown_orders=report.each("unknown_orders", _read_unknown_order),
         timings=_read_timings(_Document(report.get("timings", dict), "report.timings")),
     )
 
@@ -202,6 +204,15 @@ def _read_file(row: _Document) -> FileOutcome:
     return FileOutcome(
         name=row.text("name"),
         status=row.parsed("status", FileStatus),
+        because=row.because(),
+        suggestion=row.text_or_none("suggestion"),
+        notes=row.each("notes", _Document.because),
+    )
+
+
+def _read_unknown_order(row: _Document) -> UnknownOrder:
+    return UnknownOrder(
+        order_number=row.text("order_number"),
         because=row.because(),
         suggestion=row.text_or_none("suggestion"),
         notes=row.each("notes", _Document.because),

@@ -29,7 +29,16 @@ from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import OrderPlan, Planner, order_from_record
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.report import Fault, FileOutcome, FileStatus, FileTally, ItemOutcome, ItemStatus, natural_key
+from remote_artwork.core.report import (
+    Fault,
+    FileOutcome,
+    FileStatus,
+    FileTally,
+    ItemOutcome,
+    ItemStatus,
+    UnknownOrder,
+    natural_key,
+)
 from remote_artwork.core.text import nfc
 from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import LedgerError, LocationNotFound, StorageError, StorageMisbehaved
@@ -67,6 +76,7 @@ class Collected:
         orders_complete: Whether the shop returned all its pending orders.
         other_outcomes: Outcomes of orders in the shop's list that have no plan. Their item number is empty.
         pending_ids: The ids of all orders in the shop's list.
+        unknown_orders: The requested numbers that no pending order has. Empty if the list is incomplete.
     """
 
     plans: tuple[OrderPlan, ...]
@@ -79,6 +89,7 @@ class Collected:
     orders_complete: bool
     other_outcomes: tuple[ItemOutcome, ...]
     pending_ids: frozenset[str]
+    unknown_orders: tuple[UnknownOrder, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -155,6 +166,10 @@ class Collector:
         for plan in plans:
             for event in items_found(plan):
                 self.emit(event)
+        other_outcomes = (
+            *pending.other_outcomes(orders),
+            *(plan.outcome_without_items() for plan in plans if not plan.items),
+        )
         return Collected(
             plans=plans,
             expected=expected if names else None,
@@ -164,11 +179,9 @@ class Collector:
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
             orders_complete=pending.complete,
-            other_outcomes=(
-                *pending.other_outcomes(orders),
-                *(plan.outcome_without_items() for plan in plans if not plan.items),
-            ),
+            other_outcomes=other_outcomes,
             pending_ids=pending.ids,
+            unknown_orders=_find_unknown(orders, pending, plans, other_outcomes),
         )
 
     def _find_rows(self, pending: PendingOrders) -> LedgerRows:
@@ -481,3 +494,17 @@ def _build_sent_files(
         with suppress(StorageMisbehaved):  # the page does not describe this file properly; leave it out
             sent_files[name] = page.file(position)
     return sent_files
+
+
+def _find_unknown(
+    orders: Collection[str] | None,
+    pending: PendingOrders,
+    plans: Iterable[OrderPlan],
+    others: Iterable[ItemOutcome],
+) -> tuple[UnknownOrder, ...]:
+    """The requested numbers that no outcome has, with the most similar number of a pending order."""
+    if orders is None or not pending.complete:
+        return ()
+    reported = {plan.order.number for plan in plans}.union(outcome.order_number for outcome in others)
+    numbers = [order.number for order in pending.orders.values()]
+    return tuple(UnknownOrder.of(number, numbers) for number in sorted(orders) if number not in reported)
