@@ -239,6 +239,15 @@ def test_an_order_without_items_has_an_outcome_in_scan_plan_and_explain(root):
     assert outcomes(scanner.scan(orders=["1001"])) == {}
 
 
+def test_an_order_in_which_nothing_needs_artwork_has_outcomes_and_is_left_to_the_shop(root):
+    _, storage = memory_folder(root)
+    cards = [ra.OrderItem(number, requires_artwork=False) for number in ("1", "2")]
+    shop = FakeShop([ra.Order("1002", cards)])
+    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan()
+    assert outcomes(report) == {("1002", number): ("not_required", "no_artwork_needed") for number in ("1", "2")}
+    assert (report.exit_code, shop.effects) == (0, {})
+
+
 def test_an_order_that_lost_its_items_after_a_call_in_doubt_waits_for_a_person(root):
     _, storage = memory_folder(root, "1001_1.jpg")
     shop, ledger = FakeShop([order("1001")]), ra.MemoryLedger()

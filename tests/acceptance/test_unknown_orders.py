@@ -59,3 +59,13 @@ def test_merged_reports_keep_the_numbers_that_were_not_looked_up_again(scanner):
 def test_the_nearest_number():
     assert UnknownOrder.of("1010", ["1001", "9"]).suggestion == "1001"
     assert UnknownOrder.of("1010", []).suggestion is None
+
+
+def test_changes_say_which_numbers_are_new_resolved_and_still_unknown(scanner):
+    first, second = scanner.plan(orders=["7", "8"]), scanner.plan(orders=["8", "9"])
+    changes = second.changes_since(first)
+    assert [each.order_number for each in changes.new] == ["9"]
+    assert [each.order_number for each in changes.still_open] == ["8"]
+    assert [each.order_number for each in changes.unknown] == ["7"]
+    scanner.client.put(ra.Order("9", [ra.OrderItem("1")]))
+    assert [each.order_number for each in scanner.plan(orders=["9"]).changes_since(second).resolved] == ["9"]

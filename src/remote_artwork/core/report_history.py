@@ -19,13 +19,15 @@ from remote_artwork.core.report import (
     sorted_items,
 )
 
-Problem = ItemOutcome | Fault
-"""What needs attention: an item that needs a person, or a storage, client or ledger that could not be used."""
+Problem = ItemOutcome | Fault | UnknownOrder
+"""What needs attention: an item that needs a person, a part that could not be used, or an unknown order number."""
 
 
 @frozen(kw_only=True)
 class ReportChanges:
-    """What changed between two reports of one location. A problem is an item that needs a person, or a fault.
+    """What changed between two reports of one location.
+
+    A problem is an item that needs a person, a fault, or an unknown order number.
 
     Args:
         new: Problems of the later report that the earlier one did not have, or had for another reason.
@@ -133,12 +135,14 @@ def _key(problem: Problem) -> Key:
     """What identifies an item or a fault in several reports."""
     if isinstance(problem, Fault):
         return ("fault", problem.part, problem.code)
+    if isinstance(problem, UnknownOrder):
+        return ("unknown order", problem.order_number)
     return ("item", problem.order_id, problem.item_number)
 
 
 def _problems(report: ScanReport) -> dict[Key, Problem]:
     items = [item for item in report.items if item.needs_person]
-    problems: list[Problem] = [*report.faults, *items]
+    problems: list[Problem] = [*report.faults, *report.unknown_orders, *items]
     return {_key(problem): problem for problem in problems}
 
 

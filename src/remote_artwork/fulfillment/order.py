@@ -91,9 +91,9 @@ class _Order:
             replaced = self.shop.fulfill(find_replaced=lambda _order, look: self._compare_files(look))
             if not replaced:
                 return
-            for plan in replaced:
-                if not self.files.verify(plan):
-                    raise Stop
+            good = [plan for plan in replaced if self.files.verify(plan)]
+            if len(good) < len(replaced):
+                raise Stop
             if self._attaches and not self._attach_again(replaced):
                 raise Stop
         raise self.session.stop(ItemStatus.SETTLING, reason("files_keep_changing"))
