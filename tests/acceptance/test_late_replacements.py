@@ -13,7 +13,7 @@ from shop_files import JPEG, PNG, memory_folder
 
 NEWER = b"not a picture at all"
 LOST = ra.OutcomeUnknown("no answer within the time-out")
-MAY_BE_NEWER = "the earlier file is printed, or the newer one, unchecked"
+MAY_BE_NEWER = "the earlier file is printed, or the newer one, which was not checked"
 
 
 class Replaced:
