@@ -83,6 +83,7 @@ from remote_artwork.runtime import THREADS, Runtime
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.collect import Collected, Collector
 from remote_artwork.scan.explain import explain_file, explain_order
+from remote_artwork.scan.manifest import ManifestReader
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -230,6 +231,7 @@ class Scanner:
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _turn: _Turn = field(init=False, factory=_Turn)
     _forgot_at: float | None = field(init=False, default=None, eq=False, repr=False)
+    _manifest: ManifestReader | None = field(init=False, default=None, eq=False, repr=False)
     _call_limit: ConcurrencyLimit | None = field(init=False, default=None, eq=False, repr=False)
     """What the last scan learned about the shop. The next one starts with it."""
 
@@ -420,7 +422,13 @@ class Scanner:
             inspector=self._inspector,
             stopwatch=stopwatch,
             emit=emit,
+            manifest=self._manifest_reader(),
         )
+
+    def _manifest_reader(self) -> ManifestReader | None:
+        if self._manifest is None and self.policy.manifest is not None:
+            self._manifest = ManifestReader(self.storage, self.policy.manifest)
+        return self._manifest
 
     @property
     def _inspector(self) -> Inspector:
@@ -460,6 +468,7 @@ class Scanner:
             clock=self.clock,
             emit=run.emit.through(workers.post),
             positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
+            manifest=self._manifest,
         )
         # With the process id, because a forked process must not act as the owner of its parent's leases.
         return OrderRunner(services=services, owner=f"{socket.gethostname()}:{os.getpid()}:{self._name}")

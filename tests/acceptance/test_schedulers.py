@@ -18,6 +18,7 @@ from shop_files import uploaded
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "examples" / "schedule"
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -40,10 +41,14 @@ def command(tmp_path):
 
 
 def is_hourly(crontab: str) -> bool:
+    return is_every(HOUR, crontab)
+
+
+def is_every(interval: timedelta, crontab: str) -> bool:
     """By APScheduler's strict reading of the five fields."""
     trigger = package("apscheduler.triggers.cron").CronTrigger.from_crontab(crontab, timezone=UTC)
     first = trigger.get_next_fire_time(None, datetime(2026, 1, 1, tzinfo=UTC))
-    return trigger.get_next_fire_time(first, first + timedelta(seconds=1)) - first == HOUR
+    return trigger.get_next_fire_time(first, first + timedelta(seconds=1)) - first == interval
 
 
 def understood(arguments: list[str]) -> None:
@@ -80,16 +85,25 @@ class TestCron:
         return [line for line in lines if line and not line.startswith("#")]
 
     def test_the_table_is_hourly_and_has_no_percent_sign_that_cron_would_take_for_a_new_line(self):
-        *settings, job = self.lines()
+        *settings, job, _ = self.lines()
         assert all(re.fullmatch(r"[A-Z]+=\S+", line) for line in settings)
         fields, command = job.split(maxsplit=5)[:5], job.split(maxsplit=5)[5]
         assert is_hourly(" ".join(fields))
         assert "%" not in command
         assert command.split() == ["/srv/prints/scan-and-report", "/etc/prints/prints.env"]
 
-    def run(self, shop, command, **more):
+    def test_one_scan_a_day_is_a_sweep(self, shop, command):
+        *fields, script, settings, option = self.lines()[-1].split()
+        assert (is_every(DAY, " ".join(fields)), option) == (True, "--sweep")
+        assert [script, settings] == ["/srv/prints/scan-and-report", "/etc/prints/prints.env"]
+        command.joinpath("remote-artwork").write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+        arguments = self.run(shop, command, "--sweep").stdout.split()
+        understood(arguments)
+        assert [given for given in arguments if given not in self.run(shop, command).stdout.split()] == ["--sweep"]
+
+    def run(self, shop, command, *options, **more):
         environment = {**os.environ, "PATH": f"{command}:/usr/bin:/bin", "WAIT": "0", **more}
-        job = [shop.home / "scan-and-report", settings_of(shop)]
+        job = [shop.home / "scan-and-report", settings_of(shop), *options]
         return subprocess.run(job, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def test_a_scan_that_needs_no_person_prints_nothing_and_leaves_no_file(self, shop, command, tmp_path):

@@ -158,6 +158,12 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     pattern: Annotated[
         str, typer.Option("--pattern", metavar="PATTERN", help="The pattern of the file names, without extension.")
     ] = DEFAULT_PATTERN,
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            "--manifest", metavar="NAME", help="A CSV file in the location that names files, such as artwork.csv."
+        ),
+    ] = None,
     credentials: Annotated[
         str,
         typer.Option(
@@ -228,6 +234,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         ledger=ledger,
         tenant=tenant,
         pattern=pattern,
+        manifest=manifest,
         credentials=credentials,
         provider=provider,
         allow_private_network=allow_private_network,
@@ -318,6 +325,7 @@ class Options:
     ledger: str | None = None
     tenant: str = "default"
     pattern: str = DEFAULT_PATTERN
+    manifest: str | None = None
     credentials: str = "anonymous"
     provider: str | None = None
     allow_private_network: bool = False
@@ -345,7 +353,7 @@ class Options:
             self.make_client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(preflight=self.preflight, settle_for=settle_for),
+            policy=ra.Policy(preflight=self.preflight, settle_for=settle_for, manifest=self.manifest),
             tenant=self.tenant,
             orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),

@@ -9,6 +9,7 @@ from itertools import chain
 
 from attrs import field, frozen
 
+from remote_artwork.core.manifest import Assignments, ManifestRow
 from remote_artwork.core.orders import Order, OrderItem
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Explained, Reason, reason
@@ -87,12 +88,14 @@ class ExpectedFiles:
             is used.
         excluded: Items for which no file is used, and why.
         basenames: Item → placement → basename.
+        named: Item → placement → the row of the manifest that names its file.
     """
 
     by_basename: Mapping[str, ExpectedFile] = field(factory=dict)
     ambiguous: Mapping[str, tuple[ExpectedFile, ...]] = field(factory=dict)
     excluded: Mapping[ItemKey, Exclusion] = field(factory=dict)
     basenames: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
+    named: Mapping[ItemKey, Mapping[str, ManifestRow]] = field(factory=dict)
 
     def basenames_of(self, order: Order) -> list[str]:
         """The basenames of all files that the order expects."""
@@ -130,7 +133,11 @@ def split_extension(name: str) -> tuple[str, str]:
 
 
 def expect_files(
-    orders: Iterable[Order], pattern: FilenamePattern, *, other_numbers: Iterable[tuple[str, str]] = ()
+    orders: Iterable[Order],
+    pattern: FilenamePattern,
+    *,
+    other_numbers: Iterable[tuple[str, str]] = (),
+    assigned: Assignments | None = None,
 ) -> ExpectedFiles:
     """Render the name of every file that the orders need, and exclude the items whose names are not unique.
 
@@ -138,8 +145,11 @@ def expect_files(
         orders: All pending orders.
         pattern: The pattern of the names.
         other_numbers: Number and id of further orders that a file may belong to, and whose items are not known.
+        assigned: What the manifest says. A row replaces the name that the pattern renders.
     """
-    excluded: dict[ItemKey, Exclusion] = {}
+    assigned = assigned or Assignments()
+    orders = tuple(orders)
+    excluded = _excluded_by_manifest(orders, assigned)
     basenames: defaultdict[ItemKey, dict[str, str]] = defaultdict(dict)
     by_name: defaultdict[str, list[ExpectedFile]] = defaultdict(list)
     ids_by_number: defaultdict[str, list[str]] = defaultdict(list)
@@ -148,8 +158,9 @@ def expect_files(
     for order in orders:
         ids_by_number[nfc(order.number)].append(order.id)
         for item, placement in needed_prints(order):
+            row = assigned.rows.get((order.id, item.number), {}).get(placement)
             try:
-                basename = pattern.render(order, item, placement)
+                basename = split_extension(row.file)[0] if row else pattern.render(order, item, placement)
             except ValueError as error:
                 because = reason("name_not_possible", error=str(error))
                 excluded[order.id, item.number] = Exclusion(status=ItemStatus.FAILED, because=because)
@@ -166,7 +177,19 @@ def expect_files(
                 excluded.setdefault(file.key, _name_not_unique(file, files, pattern))
     usable = {name: files[0] for name, files in by_name.items() if not any(file.key in excluded for file in files)}
     ambiguous = {name: tuple(files) for name, files in by_name.items() if name not in usable}
-    return ExpectedFiles(by_basename=usable, ambiguous=ambiguous, excluded=excluded, basenames=dict(basenames))
+    return ExpectedFiles(
+        by_basename=usable, ambiguous=ambiguous, excluded=excluded, basenames=dict(basenames), named=assigned.rows
+    )
+
+
+def _excluded_by_manifest(orders: Iterable[Order], assigned: Assignments) -> dict[ItemKey, Exclusion]:
+    """All items of the orders whose rows cannot be used."""
+    excluded: dict[ItemKey, Exclusion] = {}
+    for order in orders:
+        if problems := assigned.problems.get(order.id):
+            exclusion = Exclusion(status=ItemStatus.CONFLICT, because=problems[0], notes=tuple(problems[1:]))
+            excluded |= {(order.id, item.number): exclusion for item in order.items}
+    return excluded
 
 
 def needed_prints(order: Order) -> Iterable[tuple[OrderItem, str]]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.core.expected import ExpectedFiles
+from remote_artwork.core.expected import ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.lifecycle import (
     NOTHING,
     UNRESOLVED_STATES,
@@ -21,7 +21,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.matching import Matches
 from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
-from remote_artwork.core.policy import Policy, Preference, choose
+from remote_artwork.core.policy import CONFLICT, Policy, Preference, choose
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
 from remote_artwork.core.text import nfc
@@ -101,6 +101,7 @@ class ItemPlan(Explained):
         expected: Basenames of the files that are missing.
         superseded: Names of files that are not used because the policy prefers others.
         placements: Name of a file or missing file → its placement, where the item has several.
+        named: The files that the manifest names.
     """
 
     item: OrderItem
@@ -113,6 +114,7 @@ class ItemPlan(Explained):
     expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     placements: Mapping[str, str] = NOTHING
+    named: frozenset[str] = frozenset()
 
     @property
     def number(self) -> str:
@@ -355,17 +357,20 @@ class Planner:
     def _item(self, order: Order, item: OrderItem, row: ItemRecord | None) -> ItemPlan:
         key = (order.id, item.number)
         if exclusion := self.expected.excluded.get(key):
-            return ItemPlan(item=item, status=exclusion.status, because=exclusion.because)
+            return ItemPlan(item=item, status=exclusion.status, because=exclusion.because, notes=exclusion.notes)
         if key not in self.expected.basenames:
             return ItemPlan(item=item, status=ItemStatus.FAILED, because=reason("name_not_computed"))
-        candidates = {placement: self.matches.files_for(key, placement) for placement in item.placements}
+        rows = self.expected.named.get(key, {})
+        candidates = {placement: self._files_for(key, placement) for placement in item.placements}
         unknown = [self.matches.unknown.get(nfc(basename)) for basename in self.expected.basenames[key].values()]
         if not_known := [file_not_known(files) for files in unknown if files]:
             because, *notes = not_known
             return ItemPlan(item=item, status=ItemStatus.UNREADABLE, because=because, notes=tuple(notes))
         names = tuple(file.name for files in candidates.values() for file in files)
         choices = {
-            placement: choose(files, self.policy.several_files) for placement, files in candidates.items() if files
+            placement: choose(files, CONFLICT if placement in rows else self.policy.several_files)
+            for placement, files in candidates.items()
+            if files
         }
         missing = tuple(self.expected.basenames[key][placement] for placement, files in candidates.items() if not files)
         if None in choices.values():
@@ -383,10 +388,17 @@ class Planner:
         chosen = {placement: file for placement, file in choices.items() if file is not None}
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
         plan = self._found(order, item, row, chosen)
+        plan = evolve(plan, named=frozenset(file.name for placement, file in chosen.items() if placement in rows))
         if superseded:
             plan_notes = (*plan.notes, reason("passed_over", files=list(superseded)))
             plan = evolve(plan, notes=plan_notes, superseded=superseded)
         return plan
+
+    def _files_for(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
+        """The files found for one print. None if the manifest names one that is not among them."""
+        files = self.matches.files_for(key, placement)
+        row = self.expected.named.get(key, {}).get(placement)
+        return files if row is None or any(nfc(file.name) == nfc(row.file) for file in files) else ()
 
     def _found(
         self, order: Order, item: OrderItem, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
@@ -424,6 +436,12 @@ class Planner:
         notes = [
             reason("misnamed_file", files=sorted(files)[:_MOST_MISNAMED], basename=basename)
             for basename, files in misnamed.items()
+        ]
+        rows = self.expected.named.get((order.id, item.number), {}).values()
+        notes += [
+            reason("named_in_manifest", file=row.file, manifest=self.policy.manifest, line=row.line)
+            for row in rows
+            if split_extension(row.file)[0] in basenames
         ]
         if self.matches.caveat:
             notes.append(self.matches.caveat)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from attrs import Attribute, field, frozen
 
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile, is_positive_int
+from remote_artwork.core.pattern import basename_problem
 from remote_artwork.core.report import WARNINGS, Color
 from remote_artwork.errors import ConfigurationError
 
@@ -99,6 +100,16 @@ def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object
         raise ConfigurationError(f"Policy.{attribute.name} must be a timedelta above zero, or None, not {value!r}")
 
 
+def _file_name_or_none(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    problem = "it is empty" if not isinstance(value, str) or not value.strip() else basename_problem(value)
+    if problem:
+        raise ConfigurationError(
+            f"Policy.{attribute.name} must be the name of a file, such as 'artwork.csv', not {value!r}: {problem}"
+        )
+
+
 def _positive_int(unit: str) -> Callable[[object, Attribute[Any], object], None]:
     def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
         if value is None and attribute.default is None:
@@ -127,6 +138,8 @@ class Policy:
             If that does not select exactly one file, it is a conflict.
         settle_for: How long after its last change an empty file waits before it is rejected. Where a file can be seen
             before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
+        manifest: The name of a CSV file in the location that names the files of prints, such as ``artwork.csv``. Its
+            rows replace the names of the pattern. None: there is no manifest.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
         misnamed_after: The same, for an item of which a file with almost the expected name exists; None: as
             ``late_after``.
@@ -148,6 +161,7 @@ class Policy:
     fulfill: FulfillWhen = field(default="when_complete", validator=_one_of(*get_args(FulfillWhen)))
     several_files: Preference = field(default="conflict", converter=as_preference)
     settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
+    manifest: str | None = field(default=None, validator=_file_name_or_none)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
     misnamed_after: timedelta | None = field(default=timedelta(days=1), validator=_time_above_zero)
     max_file_size: int = field(default=1024**3, validator=_positive_int("bytes"))

@@ -53,6 +53,38 @@ PLANNING = {
     "misnamed_file": "found a similar name: {files:list}; rename the right file to {basename} and keep its extension",
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
+    "named_in_manifest": "line {line} of {manifest} names {file}, in exactly this format",
+    "manifest_changed": "the manifest was changed during the scan, so nothing was sent; the next scan reads it again",
+    "manifest_not_used": "the manifest {manifest} cannot be used, so nothing is sent; correct it",
+    "manifest_too_large": "{manifest} has more than {limit:bytes}; remove the rows of orders that are done",
+    "manifest_not_utf8": "line {line} of {manifest} is not UTF-8 text; save the file as CSV UTF-8",
+    "manifest_not_csv": "line {line} of {manifest} is not valid CSV: {error}; correct the line",
+    "manifest_columns": (
+        "line {line} of {manifest} must name the columns order_number, order_item_number and file, and may name "
+        "placement; it names {columns:list}"
+    ),
+    "manifest_cells": "line {line} of {manifest} has {cells} values instead of {columns}; correct the line",
+    "manifest_cell": (
+        "line {line} of {manifest}: {column} is empty, or has a space at an end or a control character; correct it"
+    ),
+    "manifest_unknown_item": (
+        "line {line} of the manifest names item {item_number}, but the items of the order are {items:list}; correct it"
+    ),
+    "manifest_unknown_placement": (
+        "line {line} of the manifest names the placement {placement}, but those of the item are {placements:list}; "
+        "correct it"
+    ),
+    "manifest_print_twice": "lines {lines:list} of the manifest name a file for the same print; keep one of them",
+    "manifest_file_twice": (
+        "lines {lines:list} of the manifest name the file {file}; give each print a file of its own, and remove the "
+        "lines of orders that are done"
+    ),
+    "manifest_file_name": "line {line} of the manifest names {file}, but {error}; correct it",
+    "manifest_file_format": "line {line} of the manifest names {file}, which is not a JPG, PNG or PDF; correct it",
+    "manifest_orders_not_pending": (
+        "it has {rows} lines for orders that are not pending, such as {order_numbers:list} (lines {lines:list}); "
+        "remove them if the orders are done, or correct the numbers"
+    ),
     "several_files": "several files for one print: {files:list}; delete all but the right one",
     "file_empty": (
         "{file} is empty, so its upload may not be finished; it is checked when it is {settle_for:duration} old"

@@ -21,6 +21,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.orders import MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.planner import ItemPlan, choice_changed, file_not_known, used_for_other_orders
+from remote_artwork.core.policy import CONFLICT
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
@@ -158,14 +159,22 @@ class ArtworkFiles:
         items: dict[str, CurrentFiles] = {}
         for plan in self.session.required:
             try:
-                items[plan.number] = self._look_at(plan.number)
+                items[plan.number] = now = self._look_at(plan)
+                if now.problem is None and plan is self.session.required[-1]:
+                    items[plan.number] = evolve(now, problem=self._manifest_changed())
             except StorageError as error:
                 return Look(items=items, error=error)
             if items[plan.number].problem:
                 break
         return Look(items=items)
 
-    def _look_at(self, number: str) -> CurrentFiles:
+    def _manifest_changed(self) -> tuple[ItemStatus, Reason] | None:
+        """Why nothing is sent, if the manifest was changed since the scan read it: it may name other files now."""
+        if self.services.manifest is None or self.services.manifest.is_unchanged():
+            return None
+        return ItemStatus.SETTLING, reason("manifest_changed")
+
+    def _look_at(self, plan: ItemPlan) -> CurrentFiles:
         """The checked files of one item, and the other files for its prints, as they are now.
 
         Sends the HEAD requests and the listing of their names at the same time, where the storage allows it. Where a
@@ -175,7 +184,7 @@ class ArtworkFiles:
             FileGone: A checked file was deleted.
             StorageError: The storage could not be read.
         """
-        records = self.session.rows[number].files
+        records = self.session.rows[plan.number].files
         names = {file.name for file in records}
         look_beside = partial(self._list_beside, names)
         if self.services.storage.lists_tell_all:
@@ -185,14 +194,15 @@ class ArtworkFiles:
             self._check_available(files.values())
         elif self.services.storage.concurrent_reads:
             beside = self.services.workers.beside(look_beside)
-            files = self.current_files(number)
+            files = self.current_files(plan.number)
             found = beside.get()
         else:
             # The lookups come last: a replaced file is more dangerous than a second one.
-            found, files = look_beside(), self.current_files(number)
+            found, files = look_beside(), self.current_files(plan.number)
         for file in files.values():
             others = [other for name, other in found.items() if name not in names and _same_basename(name, file.name)]
-            if problem := choice_changed(file, others, self.services.policy.several_files):
+            preference = CONFLICT if file.name in plan.named else self.services.policy.several_files
+            if problem := choice_changed(file, others, preference):
                 return CurrentFiles(files=files, problem=problem)
         return CurrentFiles(files=files)
 

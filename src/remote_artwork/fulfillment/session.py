@@ -34,6 +34,7 @@ from remote_artwork.fulfillment.workers import LeaveSlot, Workers
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.runtime import Condition
 from remote_artwork.scan.checks import Inspector
+from remote_artwork.scan.manifest import ManifestReader
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -59,6 +60,7 @@ class Dependencies:
         clock: Returns the time, with a time zone; used only for URLs.
         emit: Receives an event for each step that the ledger has recorded.
         positions_matter: Whether file names hold the items' positions.
+        manifest: The manifest that the files were found by; None: there is none.
     """
 
     storage: ArtworkStorage
@@ -74,6 +76,7 @@ class Dependencies:
     clock: Callable[[], datetime]
     emit: Emit
     positions_matter: bool
+    manifest: ManifestReader | None = None
 
 
 class Stop(Exception):

@@ -23,10 +23,11 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     lookup_keys,
 )
+from remote_artwork.core.manifest import Assignments, assign_rows
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, StoredFile
 from remote_artwork.core.pattern import FilenamePattern
-from remote_artwork.core.planner import OrderPlan, Planner, order_from_record
+from remote_artwork.core.planner import OrderPlan, Planner, order_from_record, stability_problem
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import (
@@ -44,6 +45,7 @@ from remote_artwork.core.unmatched import UnmatchedClassifier, unsupported
 from remote_artwork.errors import LedgerError, LocationNotFound, StorageError, StorageMisbehaved
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
+from remote_artwork.scan.manifest import ManifestReader
 from remote_artwork.scan.pending import PendingOrders, fetch_pending
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
@@ -56,6 +58,9 @@ names."""
 
 _MAX_LOOKUPS = 100
 """A scan looks up at most this many files of orders that are done, to see whether they were replaced."""
+
+_MAX_PROBLEMS = 20
+"""Problems of a manifest that a fault contains."""
 
 _MAX_SKIP_SCAN_UNMATCHED = 1_000
 """A skip-scan classifies at most this many unmatched files, because classifying a name takes longer than listing it."""
@@ -106,6 +111,7 @@ class Collector:
     inspector: Inspector
     stopwatch: Stopwatch
     emit: Emit = ignore
+    manifest: ManifestReader | None = None
 
     def collect(
         self,
@@ -131,15 +137,19 @@ class Collector:
         """
         with self.stopwatch.measure("pending_orders"):
             pending = fetch_pending(self.client, self.pattern, self.retry)
-        expected = expect_files(pending.claimants, self.pattern, other_numbers=pending.other_numbers)
+        assigned, failure = self._assign_files(pending, now)
+        if assigned.unknown_orders and self.manifest and orders is None:
+            because = assigned.unknown_orders
+            tally.add(FileOutcome(name=self.manifest.name, status=FileStatus.EARLY, because=because))
+        expected = expect_files(pending.claimants, self.pattern, other_numbers=pending.other_numbers, assigned=assigned)
         query = None if sweep else expected.query(names, orders=orders)
         matches = Matches(expected)
-        rows, failure = LedgerRows(), None
+        rows = LedgerRows()
         used: Mapping[str, Sequence[OrderRecord]] = {}
         try:
             with self.stopwatch.measure("ledger_rows"):
                 rows = self._find_rows(pending)
-            if query is None or query.basenames or query.names:
+            if failure is None and (query is None or query.basenames or query.names):
                 with self.stopwatch.measure("listing"):
                     self._list_files(query, pending, matches, tally)
             with self.stopwatch.measure("ledger_rows"):
@@ -184,6 +194,29 @@ class Collector:
             unknown_orders=_find_unknown(orders, pending, plans, other_outcomes),
         )
 
+    def _assign_files(self, pending: PendingOrders, now: datetime) -> tuple[Assignments, ReadFailure | None]:
+        """What the manifest says about the pending orders, or why nothing may be sent without it."""
+        if self.manifest is None:
+            return Assignments(), None
+        try:
+            with self.stopwatch.measure("listing"):
+                manifest = self.manifest.read()
+        except (StorageError, LocationNotFound) as error:
+            return Assignments(), ReadFailure.of_storage(error)
+        if manifest.problems:
+            fault = Fault(part="storage", because=manifest.problems[0], notes=manifest.problems[1:_MAX_PROBLEMS])
+            because = reason("manifest_not_used", manifest=self.manifest.name)
+            return Assignments(), ReadFailure(fault=fault, status=ItemStatus.FAILED, because=because)
+        unstable = self.manifest.file and stability_problem(
+            [self.manifest.file],
+            now=now,
+            settle_for=self.policy.settle_for,
+            appear_whole=self.storage.appear_whole,
+        )
+        if unstable:
+            return Assignments(), ReadFailure(fault=None, status=ItemStatus.SETTLING, because=unstable)
+        return assign_rows(manifest, pending.claimants), None
+
     def _find_rows(self, pending: PendingOrders) -> LedgerRows:
         pending_keys = {OrderKey(self.tenant, order.id, order.approval) for order in pending.orders.values()}
         by_key: dict[OrderKey, OrderRecord] = {}
@@ -210,6 +243,7 @@ class Collector:
             ledger=self.ledger,
             tenant=self.tenant,
             emit=self.emit,
+            manifest=self.policy.manifest,
         ).run()
 
     def _find_used_files(self, matches: Matches) -> Mapping[str, Sequence[OrderRecord]]:
@@ -294,15 +328,15 @@ class LedgerRows:
 
 @frozen(kw_only=True)
 class ReadFailure:
-    """The storage or the ledger could not be read.
+    """The storage, its manifest or the ledger could not be read.
 
     Args:
-        fault: Goes into the report.
+        fault: Goes into the report; None: the next scan may read it without anyone's help.
         status: The status of every item.
         because: The reason of every item.
     """
 
-    fault: Fault
+    fault: Fault | None
     status: ItemStatus
     because: Reason
 
@@ -332,6 +366,7 @@ class FileDiscovery:
         ledger: Finds the orders that unmatched files may belong to.
         tenant: The tenant of the ledger rows.
         emit: Receives a ``FilesListed`` event for each page.
+        manifest: The name of the manifest, which is not an unmatched file.
     """
 
     storage: ArtworkStorage
@@ -342,6 +377,7 @@ class FileDiscovery:
     ledger: Ledger
     tenant: str
     emit: Emit = ignore
+    manifest: str | None = None
     _unmatched: list[str] = field(factory=list)
     _pages: list[Page] = field(factory=list)
     _near_misses: list[FileOutcome] = field(factory=list)
@@ -358,7 +394,7 @@ class FileDiscovery:
         """
         try:
             for page in self.storage.pages() if self.query is None else self.storage.search(self.query):
-                unmatched = self.matches.add_page(page)
+                unmatched = [name for name in self.matches.add_page(page) if name != self.manifest]
                 if page.strategy == "skip-scan":
                     unmatched = unmatched[: _MAX_SKIP_SCAN_UNMATCHED - self._skip_scan_unmatched]
                     self._skip_scan_unmatched += len(unmatched)
