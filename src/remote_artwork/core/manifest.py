@@ -95,11 +95,9 @@ def parse_manifest(content: bytes, name: str) -> Manifest:
     """Parse the content of a manifest.
 
     Args:
-        content: The whole file.
+        content: The whole file, of at most ``MAX_MANIFEST_SIZE`` bytes.
         name: Its name, for reasons.
     """
-    if len(content) > MAX_MANIFEST_SIZE:
-        return Manifest(problems=(manifest_too_large(name),))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

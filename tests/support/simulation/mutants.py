@@ -117,7 +117,7 @@ MUTANTS = (
     Mutant(
         "ignores a second file",
         "fulfillment.artwork",
-        "if problem := choice_changed(file, others, self.services.policy.several_files):",
+        "if problem := choice_changed(file, others, preference):",
         "if problem := None:",
     ),
     Mutant(
