@@ -752,3 +752,35 @@ class TestPrintfulOfThePage:
         report = scanner_of(printful.client(retry=NO_WAIT)).scan()
         assert statuses(report) == {("1001", "1"): ends}
         assert printful.effects[order_id] == 0
+
+
+class TestWordsOfTheShop:
+    """The title and the SKU of items, for reports."""
+
+    @staticmethod
+    def label(client):
+        [order] = client.pending_orders()
+        return order.items[0].label
+
+    def test_gelato(self, gelato):
+        gelato.add("1001", "1")
+        assert self.label(gelato_client(gelato)) == "1: poster"
+
+    def test_woocommerce(self, woocommerce):
+        order_id = woocommerce.add("1001", 11)
+        woocommerce.orders[order_id]["line_items"][0]["sku"] = "P-1"
+        assert self.label(woocommerce_client(woocommerce)) == "1: Poster (P-1)"
+
+    def test_order_desk(self, order_desk):
+        order_desk.add("1001", "11")
+        assert self.label(hub_client(order_desk)) == "1: Poster (poster-50x70)"
+
+    def test_gooten(self, gooten):
+        order_id = gooten.add("1001", "11")
+        gooten.orders[order_id]["Items"][0]["Product"] = "Prints"
+        assert self.label(hub_client(gooten)) == "1: Prints (Prints-50x70)"
+
+    def test_a_value_that_is_not_text_is_left_out(self, woocommerce):
+        order_id = woocommerce.add("1001", 11)
+        woocommerce.orders[order_id]["line_items"][0] |= {"name": ["Poster"], "sku": None}
+        assert self.label(woocommerce_client(woocommerce)) == "11"

@@ -107,6 +107,12 @@ def test_only_fulfillment_orders_with_the_hold_of_the_app_are_pending(api, clien
     assert client.get_order(released).state is ra.OrderState.FULFILLED
 
 
+def test_items_have_the_product_the_variant_and_the_sku_for_reports(api, client):
+    api.add("1001", "11")
+    [order] = client.pending_orders()
+    assert order.items[0].label == "1: Poster A2 (PRINT-11)"
+
+
 def test_another_handle_selects_other_fulfillment_orders(api):
     api.add("1001", "11")
     expected = api.add("1002", "21", handle="prints")
