@@ -13,7 +13,7 @@ import remote_artwork as ra
 from remote_artwork.clients import vendure as module
 from remote_artwork.clients.vendure import VendureClient
 from remote_artwork.testing.scenario import PDF, example_artwork, required
-from vendure_server import INSTALLATION, VendureProxy, printed_client
+from vendure_server import INSTALLATION, PASSWORD, VendureProxy, printed_client
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(INSTALLATION + 300)]
 _buckets = (f"vendure-{number}" for number in count())
@@ -67,6 +67,14 @@ def test_a_scan_releases_the_complete_orders_with_the_files_of_each_line(
             assert all(file["size"] == len(PDF) and file["url"].startswith("http") for file in files)
     scanner.scan()
     assert [vendure.releases(order.id) for order in orders.values()] == [order in complete for order in orders.values()]
+
+
+def test_line_fields_can_have_the_name_and_the_sku_for_reports(vendure):
+    login = ("superadmin", PASSWORD)
+    client = VendureClient(vendure.url, login, line_fields="productVariant { name sku }")
+    item = next(iter(client.pending_orders())).items[0]
+    assert item.title
+    assert item.label == f"1: {item.title} ({item.sku})"
 
 
 def test_the_released_files_and_the_key_stay_when_the_writable_field_changes(vendure, client):

@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import remote_artwork as ra
@@ -68,6 +68,7 @@ def without_ours(whole, place):
     return in_order(whole)
 
 
+@settings(deadline=None)
 @given(files(), st.data())
 def test_unknown_fields_are_kept_in_place_and_in_order(text, data):
     with tempfile.TemporaryDirectory() as folder:
