@@ -197,5 +197,4 @@ def _find_refusal(content: Any) -> Refusal | None:
     """Every error has ``HadError``, also with HTTP 200."""
     if not isinstance(content, dict) or not content.get("HadError"):
         return None
-    errors = content.get("Errors") or [{}]
-    return Refusal(str(errors[0].get("ErrorMessage") or ""), effect=Effect.NONE)
+    return Refusal(str((content.get("Errors") or [{}])[0].get("ErrorMessage") or ""), effect=Effect.NONE)

@@ -171,10 +171,8 @@ class OrderDeskClient:
 
     @parsing()
     def _parse(self, content: Mapping[str, Any]) -> Order:
-        items = [
-            parse_item(each, number="id", placements=self._placements, title="name", sku="code")
-            for each in content["order_items"]
-        ]
+        parse = partial(parse_item, number="id", placements=self._placements, title="name", sku="code")
+        items = list(map(parse, content["order_items"]))
         needed = {placement for item in items if item.requires_artwork for placement in item.placements}
         if unknown := needed - self._fields.keys():
             raise InvalidOrder(f"no metadata field is known for the placement {min(unknown)!r}; add it to fields")

@@ -178,20 +178,17 @@ class ShopifyClient:
     def _lines(self, content: FulfillmentOrder, *, wait_if_limited: bool) -> Iterator[Mapping[str, Any]]:
         """The line items that are not fulfilled yet, from every page."""
         page = parse_connection(content["lineItems"])
-        yield from (line for line in page.records if line["remainingQuantity"])
+        yield from (item_fields(line) for line in page.records if line["remainingQuantity"])
         if page.next:
             rest = self._read(short_id(content), page.next, wait_if_limited=wait_if_limited)
             yield from self._lines(rest, wait_if_limited=wait_if_limited)
 
     @parsing()
     def _parse(self, content: FulfillmentOrder, *, wait_if_limited: bool) -> Order:
-        lines = map(item_fields, self._lines(content, wait_if_limited=wait_if_limited))
+        parse = partial(parse_item, number="number", placements=self._placements, title="title", sku="sku")
         return Order(
             self._number(content),
-            [
-                parse_item(line, number="number", placements=self._placements, title="title", sku="sku")
-                for line in lines
-            ],
+            list(map(parse, self._lines(content, wait_if_limited=wait_if_limited))),
             id=short_id(content),
             state=parse_state(content, self._handle),
             created_at=datetime.fromisoformat(content["createdAt"]),

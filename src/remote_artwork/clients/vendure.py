@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
-from attrs import evolve
-
 from remote_artwork.clients.api import (
     Page,
     Placements,
@@ -28,7 +26,6 @@ from remote_artwork.core.orders import (
     ArtworkByItem,
     Attaching,
     Order,
-    OrderItem,
     OrderState,
     Recovery,
     UnreadableOrder,
@@ -181,20 +178,16 @@ class VendureClient:
     def _parse(self, content: Mapping[str, Any]) -> Order:
         placed_at = content.get("orderPlacedAt")
         lines = [line for line in content["lines"] if line["quantity"]]  # a cancelled line has the quantity 0
+        title, sku = "productVariant.name", "productVariant.sku"
+        parse = partial(parse_item, number="id", placements=self._placements, title=title, sku=sku)
         return Order(
             parse_text(content.get("code")),
-            [self._parse_line(line) for line in lines],
+            list(map(parse, lines)),
             id=parse_text(content.get("id")),
             state=_STATES.get(str(content.get("state")), OrderState.OTHER),
             created_at=datetime.fromisoformat(placed_at) if placed_at else None,
             fulfillment_key=content["customFields"].get("releaseKey"),
         )
-
-    def _parse_line(self, line: Mapping[str, Any]) -> OrderItem:
-        """An item, with the name and the SKU of its variant if ``line_fields`` asks for them."""
-        item = parse_item(line, number="id", placements=self._placements)
-        variant = line.get("productVariant") or {}
-        return evolve(item, title=variant.get("name"), sku=variant.get("sku"))
 
 
 def _log_in(account: tuple[str, str], api: ShopApi) -> Mapping[str, str]:

@@ -85,8 +85,9 @@ def parse_item(
         content: The item as the API sends it.
         number: The field that holds the item number used in file names.
         placements: Returns the placements that need a file.
-        title: The field that holds the name of the product, for reports. A value that is not text is left out.
-        sku: The field that holds its SKU, for reports. A value that is not text is left out.
+        title: The field that holds the name of the product, for reports, such as ``product.name`` in a nested object.
+            A value that is not text is left out.
+        sku: The field that holds its SKU, in the same way.
 
     Raises:
         InvalidOrder: It is not an item.
@@ -95,15 +96,19 @@ def parse_item(
     return OrderItem(
         parse_text(content.get(number)),
         id=parse_text(content.get("id")),
-        title=_words(content.get(title)),
-        sku=_words(content.get(sku)),
+        title=_text_in(content, title),
+        sku=_text_in(content, sku),
         requires_artwork=bool(needed),
         placements=needed or DEFAULT_PLACEMENTS,
         quantity=content.get("quantity") or 1,
     )
 
 
-def _words(value: object) -> str | None:
+def _text_in(content: Mapping[str, Any], path: str) -> str | None:
+    """The text of a field, which may be in nested objects."""
+    value: object = content
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else None
 
 
