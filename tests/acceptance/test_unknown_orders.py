@@ -5,8 +5,10 @@ import json
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.cli.named_orders import find_not_pending
+from remote_artwork.errors import LedgerUnavailable
 from remote_artwork.reports import UnknownOrder
-from remote_artwork.testing import FakeShop, Faults, FaultyClient
+from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyLedger
 from shop_files import memory_folder
 
 ORDERS = [ra.Order(number, [ra.OrderItem("1")]) for number in ("1001", "1002")]
@@ -69,3 +71,12 @@ def test_changes_say_which_numbers_are_new_resolved_and_still_unknown(scanner):
     assert [each.order_number for each in changes.unknown] == ["7"]
     scanner.client.put(ra.Order("9", [ra.OrderItem("1")]))
     assert [each.order_number for each in scanner.plan(orders=["9"]).changes_since(second).resolved] == ["9"]
+
+
+def test_the_command_line_says_nothing_if_the_ledger_cannot_be_asked(scanner):
+    report = scanner.plan(orders=["x"])
+    assert [each.message[:29] for each in find_not_pending(scanner, report)] == ["No pending order has the numb"]
+    faults = Faults()
+    faults.fail("ledger.find", LedgerUnavailable("locked"))
+    scanner.ledger = FaultyLedger(scanner.ledger, faults)
+    assert find_not_pending(scanner, report) == []
