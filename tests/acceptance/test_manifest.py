@@ -2,11 +2,13 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 
 import remote_artwork as ra
 from remote_artwork.cli.app import run
+from remote_artwork.errors import StorageDenied
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF, PNG, memory_folder
 
@@ -44,6 +46,11 @@ class World:
     def outcomes(self, number="1001", **options):
         report = self.scanner.scan(**options)
         return [(item.status, item.code) for item in report.items if item.order_number == number]
+
+    def finish(self):
+        """Scan until the order is fulfilled."""
+        while ("fulfilled", "fulfilled") not in self.outcomes():
+            assert len(self.shop.effects) == 0
 
     def sent(self):
         return {key: [artwork.name for artwork in artworks] for key, artworks in self.shop.artwork.items()}
@@ -288,10 +295,50 @@ def test_nothing_is_sent_if_the_manifest_changed_since_it_was_read(world, at_fir
         world.write("1001,1,,lily.png")
     world.shop.while_reading = lambda: world.write("1001,1,,rose.png")
     assert world.outcomes() == [("settling", "manifest_changed")]
-    assert not any(call.name == "fulfill" for call in world.shop.journal)
+    assert not world.shop.calls("fulfill")
     world.shop.while_reading = None
     assert world.outcomes() == [("fulfilled", "fulfilled")]
     assert world.sent() == {("1001", "1"): ["rose.png"]}
+
+
+def test_nothing_is_sent_if_the_manifest_cannot_be_looked_up_again(restless):
+    def refuse():
+        raise StorageDenied("HTTP 403")
+
+    restless.storage.after = [lambda: None, lambda: None, refuse]
+    assert restless.outcomes() == [("unreadable", "nothing_sent_unreadable")]
+    assert not restless.shop.calls("fulfill")
+    assert restless.outcomes() == [("fulfilled", "fulfilled")]
+
+
+@pytest.mark.parametrize("rows", [["1001,1,,rose.png"], []], ids=["another file", "no row"])
+def test_a_repeated_call_does_not_send_a_file_that_the_manifest_names_no_more(world, rows):
+    for name in ("lily.png", "rose.png", "1001_1.png"):
+        world.put(name)
+    world.write("1001,1,,lily.png")
+    world.shop.call_limit = timedelta(milliseconds=1)
+    world.scanner = world.make(BY_MANIFEST)
+    world.shop.fail_next("fulfill", ra.OutcomeUnknown("no answer"))
+    assert world.outcomes()[0][0] == "uncertain"
+    world.write(*rows)
+    world.finish()
+    assert world.sent() == {("1001", "1"): ["rose.png" if rows else "1001_1.png"]}
+    assert len(world.shop.effects) == 1
+
+
+def test_a_call_is_not_repeated_while_the_manifest_cannot_be_used(world):
+    world.put("lily.png")
+    world.write("1001,1,,lily.png")
+    world.shop.call_limit = timedelta(milliseconds=1)
+    world.scanner = world.make(BY_MANIFEST)
+    world.shop.fail_next("fulfill", ra.OutcomeUnknown("no answer"))
+    assert world.outcomes()[0][0] == "uncertain"
+    world.write(header="a,b")
+    while world.outcomes()[0][1] != "retry_needs_storage":
+        assert not world.shop.effects
+    world.write("1001,1,,lily.png")
+    world.finish()
+    assert len(world.shop.effects) == 1
 
 
 def test_a_file_that_was_printed_for_another_order_is_a_conflict(world):

@@ -11,6 +11,7 @@ from remote_artwork.core.expected import ExpectedFiles, ItemKey, split_extension
 from remote_artwork.core.lifecycle import (
     NOTHING,
     UNRESOLVED_STATES,
+    FileRecord,
     FulfillState,
     ItemRecord,
     ItemState,
@@ -102,6 +103,7 @@ class ItemPlan(Explained):
         superseded: Names of files that are not used because the policy prefers others.
         placements: Name of a file or missing file → its placement, where the item has several.
         named: The files that the manifest names.
+        renamed: Whether the print has another file by the manifest now than an earlier call was made with.
     """
 
     item: OrderItem
@@ -115,6 +117,7 @@ class ItemPlan(Explained):
     superseded: tuple[str, ...] = ()
     placements: Mapping[str, str] = NOTHING
     named: frozenset[str] = frozenset()
+    renamed: bool = False
 
     @property
     def number(self) -> str:
@@ -311,6 +314,7 @@ class Planner:
                         notes=tuple(notes),
                         candidates=names,
                         placements={file.name: file.placement for file in files} if len(files) > 1 else NOTHING,
+                        renamed=any(self._is_renamed((order.id, item.number), file) for file in files),
                     )
                 )
             else:
@@ -393,6 +397,14 @@ class Planner:
             plan_notes = (*plan.notes, reason("passed_over", files=list(superseded)))
             plan = evolve(plan, notes=plan_notes, superseded=superseded)
         return plan
+
+    def _is_renamed(self, key: ItemKey, file: FileRecord) -> bool:
+        """Whether another file is meant for a print now than the recorded one. Without a manifest, it never is."""
+        if self.policy.manifest is None or key not in self.expected.basenames:
+            return False
+        if row := self.expected.named.get(key, {}).get(file.placement):
+            return nfc(row.file) != nfc(file.name)
+        return nfc(self.expected.basenames[key].get(file.placement, "")) != nfc(split_extension(file.name)[0])
 
     def _files_for(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
         """The files found for one print. None if the manifest names one that is not among them."""

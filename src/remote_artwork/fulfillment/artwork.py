@@ -159,18 +159,24 @@ class ArtworkFiles:
         items: dict[str, CurrentFiles] = {}
         for plan in self.session.required:
             try:
-                items[plan.number] = now = self._look_at(plan)
-                if now.problem is None and plan is self.session.required[-1]:
-                    items[plan.number] = evolve(now, problem=self._manifest_changed())
+                now = self._look_at(plan)
+                if now.problem is None and (plan.renamed or plan is self.session.required[-1]):
+                    now = evolve(now, problem=self._manifest_problem(plan))
+                items[plan.number] = now
             except StorageError as error:
                 return Look(items=items, error=error)
             if items[plan.number].problem:
                 break
         return Look(items=items)
 
-    def _manifest_changed(self) -> tuple[ItemStatus, Reason] | None:
-        """Why nothing is sent, if the manifest was changed since the scan read it: it may name other files now."""
-        if self.services.manifest is None or self.services.manifest.is_unchanged():
+    def _manifest_problem(self, plan: ItemPlan) -> tuple[ItemStatus, Reason] | None:
+        """Why nothing is sent, if the manifest names another file, or was changed since the scan read it.
+
+        Raises:
+            StorageError: The manifest could not be looked up, or the scan could not use it.
+        """
+        manifest = self.services.manifest
+        if manifest is None or (manifest.is_unchanged() and not plan.renamed):
             return None
         return ItemStatus.SETTLING, reason("manifest_changed")
 

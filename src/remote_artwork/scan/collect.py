@@ -215,6 +215,7 @@ class Collector:
         )
         if unstable:
             return Assignments(), ReadFailure(fault=None, status=ItemStatus.SETTLING, because=unstable)
+        self.manifest.is_used = True
         return assign_rows(manifest, pending.claimants), None
 
     def _find_rows(self, pending: PendingOrders) -> LedgerRows:

@@ -22,11 +22,13 @@ class ManifestReader:
         storage: The location.
         name: The name of the manifest.
         file: The version that was read last; None: there was no manifest.
+        is_used: Whether the scan found the files by it. False until it was read without a problem.
     """
 
     storage: ArtworkStorage
     name: str
     file: StoredFile | None = field(default=None, init=False)
+    is_used: bool = field(default=False, init=False)
     _manifest: Manifest = field(factory=Manifest, init=False)
 
     def read(self) -> Manifest:
@@ -35,7 +37,7 @@ class ManifestReader:
         Raises:
             StorageError: It could not be read, or it changed each time that it was read.
         """
-        known, self.file = self.file, None
+        known, self.file, self.is_used = self.file, None, False
         for _ in range(_ATTEMPTS):
             file = self._look_up()
             if file is None:
@@ -56,8 +58,10 @@ class ManifestReader:
         """Whether the manifest is still the one that was read last. Costs one request.
 
         Raises:
-            StorageError: It could not be looked up.
+            StorageError: It could not be looked up, or the scan could not use it.
         """
+        if not self.is_used:
+            raise StorageMisbehaved(f"the manifest {self.name!r} could not be used; correct it, and scan again")
         return self._is_still(self.file)
 
     def _is_still(self, file: StoredFile | None) -> bool:
