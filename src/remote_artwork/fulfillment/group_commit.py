@@ -22,7 +22,7 @@ from remote_artwork.scan.stopwatch import Stopwatch
 T = TypeVar("T")
 
 _LARGEST_GROUP = 100
-_SECONDS_FOR_EACH_WORKER = 0.0002
+_SECONDS_FOR_EACH_WORKER = 0.0003
 """How far apart transactions start, for each worker: a short wait lets more writes share one."""
 
 
