@@ -53,7 +53,7 @@ PLANNING = {
     "misnamed_file": "found a similar name: {files:list}; rename the right file to {basename} and keep its extension",
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
-    "named_in_manifest": "line {line} of {manifest} names {file}, in exactly this format",
+    "named_in_manifest": "line {line} of {manifest} names {file}, and no other format is accepted",
     "manifest_changed": "the manifest was changed during the scan, so nothing was sent; the next scan reads it again",
     "manifest_not_used": "the manifest {manifest} cannot be used, so nothing is sent; correct it",
     "manifest_too_large": "{manifest} has more than {limit:bytes}; remove the rows of orders that are done",
@@ -65,7 +65,8 @@ PLANNING = {
     ),
     "manifest_cells": "line {line} of {manifest} has {cells} values instead of {columns}; correct the line",
     "manifest_cell": (
-        "line {line} of {manifest}: {column} is empty, or has a space at an end or a control character; correct it"
+        "line {line} of {manifest}: {column} is empty, begins or ends with a space, or has a control character; "
+        "correct it"
     ),
     "manifest_unknown_item": (
         "line {line} of the manifest names item {item_number}, but the items of the order are {items:list}; correct it"
