@@ -27,6 +27,25 @@ def scanner(server, bucket, shop, local_network, **options):
 
 
 @pytest.mark.timeout(600)
+def test_a_search_reports_misnamed_files_on_its_pages_and_a_sweep_all(s3_server, bucket, local_network):
+    s3_server.put_many(bucket, [f"in/{number}_1.png" for number in range(10000, 11100)], PNG)
+    s3_server.put(bucket, "in/20001-1.png", PNG)
+    s3_server.put(bucket, "in/20001_1_v2.png", PNG)
+    scan = scanner(s3_server, bucket, FakeShop([ra.Order("20001", [ra.OrderItem("1")])]), local_network)
+
+    def near_misses(report):
+        return [file.name for file in report.files if file.status == "near_miss"]
+
+    search, sweep = scan.plan(), scan.plan(sweep=True)
+
+    assert (search.coverage, search.strategy) == ("partial", ("skip-scan",))
+    assert near_misses(search) == ["20001_1_v2.png"]
+    assert [note.code for note in search.items[0].notes] == ["misnamed_file"]
+    assert sweep.coverage == "full"
+    assert near_misses(sweep) == ["20001-1.png", "20001_1_v2.png"]
+
+
+@pytest.mark.timeout(600)
 def test_2500_objects_of_which_three_orders_wait(s3_server, bucket, local_network, tmp_path):
     s3_server.put_many(bucket, [f"in/{number}_1.png" for number in range(10000, 12497)], PNG)
     s3_server.put(bucket, "in/20001_1.jpg", JPEG)
