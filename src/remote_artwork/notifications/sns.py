@@ -21,7 +21,7 @@ AMAZON = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 NOTIFICATION = "Notification"
 CONFIRMATION = "SubscriptionConfirmation"
-SIGNED = {
+SIGNED: Mapping[str, tuple[str, ...]] = {
     NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     CONFIRMATION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -55,7 +55,7 @@ class SnsWebhook:
 
     topic_arns: tuple[str, ...] = field(converter=tuple)
     fetch: Callable[[str], bytes] = fetch
-    _certificates: dict[str, bytes] = field(factory=dict, init=False, repr=False)
+    _certificates: dict[str, bytes] = field(factory=dict[str, bytes], init=False, repr=False)
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Received:  # noqa: ARG002 - the body has all
         """Verify the signature, and read the message."""
