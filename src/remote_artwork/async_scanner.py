@@ -105,6 +105,10 @@ class AsyncScanner:
         """Explain one file, or one order. See ``Scanner.explain``."""
         return await self._run(partial(self.scanner.explain, name, order=order))
 
+    async def accept(self, order_id: str, *, files: str, by: str) -> None:
+        """Accept the files of an order. See ``Scanner.accept``."""
+        await self._run(partial(self.scanner.accept, order_id, files=files, by=by))
+
     async def _run(self, function: Callable[[], T], stop: threading.Event | None = None) -> T:
         context = contextvars.copy_context()
         context.run(_loop.set, asyncio.get_running_loop())

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -73,6 +73,7 @@ from remote_artwork.errors import (
 from remote_artwork.fulfillment.client_calls import ClientCalls
 from remote_artwork.fulfillment.gate import ConcurrencyLimit, ShopGate
 from remote_artwork.fulfillment.group_commit import GroupCommit
+from remote_artwork.fulfillment.review import accept_files
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.fulfillment.workers import Workers
@@ -261,7 +262,12 @@ class Scanner:
             workers = self._workers(collected.plans if verify else ())
             with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
                 items = preview(
-                    collected.plans, self._inspector if verify else None, workers, run.stopwatch, emit=run.emit
+                    collected.plans,
+                    self._inspector if verify else None,
+                    workers,
+                    run.stopwatch,
+                    review=self.policy.review,
+                    emit=run.emit,
                 )
             return self._finish(run, collected, items, faults=collected.faults, orders_at_once=workers.count)
 
@@ -328,6 +334,27 @@ class Scanner:
                 rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]), names=[name])
                 return explain_file(name, collected, same_name, rows, self.pattern)
             return explain_order(str(order), collected, self._find_rows(collected, {str(order)}))
+
+    def accept(self, order_id: str, *, files: str, by: str) -> None:
+        """Accept the files of an order that is ``awaiting_review``. The next scan sends it with these very files.
+
+        If a file was replaced since, the next scan asks again.
+
+        Args:
+            order_id: The shop's id of the order.
+            files: The digest that the report shows: ``digest`` in the ``details`` of its items.
+            by: The person who accepts the files.
+
+        Raises:
+            ConfigurationError: The order does not wait for a review, these are not its files, or a scan processes it.
+            LedgerError: The acceptance was not recorded.
+        """
+
+        def record() -> None:
+            records = list(self.ledger.find(self.tenant, order_ids=[order_id]))
+            accept_files(self.ledger, records, order=order_id, files=files, by=by)
+
+        self.retry.call(record, on=LedgerUnavailable)
 
     def run_forever(
         self,
@@ -558,7 +585,13 @@ def _has_wrong_setting(faults: Sequence[Fault]) -> bool:
 
 
 def preview(
-    plans: Sequence[OrderPlan], inspector: Inspector | None, workers: Workers, stopwatch: Stopwatch, *, emit: Emit
+    plans: Sequence[OrderPlan],
+    inspector: Inspector | None,
+    workers: Workers,
+    stopwatch: Stopwatch,
+    *,
+    review: bool,
+    emit: Emit,
 ) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
@@ -567,12 +600,13 @@ def preview(
         inspector: Checks the matched files; None skips the checks.
         workers: Check the files of several orders at once.
         stopwatch: Measures reading and checking.
+        review: Whether a person must accept the files of an order.
         emit: Receives an event for each order and item that is checked, and for each outcome.
     """
     items: list[ItemOutcome] = []
 
-    def report(plan: OrderPlan, outcomes: Iterable[ItemOutcome]) -> None:
-        for outcome in outcomes:
+    def report(plan: OrderPlan, outcomes: Sequence[ItemOutcome]) -> None:
+        for outcome in plan.before_review(outcomes) if review else outcomes:
             emit(item_reported(plan, outcome))
             items.append(outcome)
 

@@ -1,16 +1,20 @@
 """Every status there is, reached through the public API; with its reason, which says what is to be done."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.core.orders import StoredFile
 from remote_artwork.errors import StorageDenied
 from remote_artwork.events import FileReported, ItemReported
+from remote_artwork.ledgers import FileRecord, files_digest
 from remote_artwork.testing import FakeShop, Faults, FaultyClient, FaultyStorage
 from shop_files import PDF, memory_folder
 
 DAY = timedelta(days=1)
+SHA256 = hashlib.sha256(PDF).hexdigest()
 
 
 class World:
@@ -104,6 +108,13 @@ def late_replacement(world):
     world.faults.intercept("client.fulfill", lambda: world.put("1_1.pdf", data=PDF + b"\n"), moment="after")
 
 
+def awaiting_review(world):
+    world.put("1_1.pdf")
+    return {"review": True}
+
+
+DIGEST = files_digest({"1": [FileRecord.of("default", StoredFile(name="1_1.pdf", size=len(PDF), etag=""), SHA256)]})
+
 ITEMS = [
     (fulfilled, "fulfilled with 1_1.pdf"),
     (attached, "attached 1_1.pdf; the order waits for item 2 (missing)"),
@@ -130,6 +141,13 @@ ITEMS = [
         (
             "1_1.pdf was replaced during or after the call that sent the order; the earlier file is printed, or the "
             "newer one, which was not checked; check the order"
+        ),
+    ),
+    (
+        awaiting_review,
+        (
+            f"waits for a person who accepts its files (digest {DIGEST}); compare the files with the order, then "
+            f"accept them: remote-artwork accept --by=NAME --files={DIGEST} 1 (with the ledger of your scans)"
         ),
     ),
 ]

@@ -129,6 +129,10 @@ GERMAN = Catalog(
         "replaced_after_send": "{files:list} wurde beim Senden oder danach ersetzt; gedruckt wird die frühere Datei",
         "replaced_after_send_unpinned": "{files:list} wurde beim Senden oder danach ersetzt; prüfen Sie den Auftrag",
         "resolved_by_person": "vermerkt von {person}",
+        "awaiting_review": "wartet auf einen Menschen, der die Dateien annimmt (Prüfsumme {digest})",
+        "accept": "vergleichen Sie die Dateien mit dem Auftrag und nehmen Sie sie an: {command}",
+        "will_await_review": "der nächste Lauf prüft die Dateien; danach muss ein Mensch sie annehmen",
+        "accepted_other_files": "{person} hat andere Dateien angenommen; sie wurden seitdem ersetzt",
         # what a file is that matched no item
         "no_order_yet": "noch erwartet sie kein offener Auftrag",
         "near_miss": "{rules:codes}; {print:print} wartet auf {suggestion}",

@@ -26,6 +26,8 @@ def record_of(row: LedgerRow) -> OrderRecord:
         updated_at=row.updated_at,
         sent_files=tuple(FileRecord(**file) for file in row.sent_files),
         attached_files=tuple(FileRecord(**file) for file in row.attached_files),
+        review_files=row.review_files,
+        accepted_by=row.accepted_by,
     )
 
 
@@ -43,6 +45,8 @@ def fields_of(record: OrderRecord, *, now: datetime) -> dict[str, Any]:
         "updated_at": now,
         "sent_files": [attrs.asdict(file) for file in record.sent_files],
         "attached_files": [attrs.asdict(file) for file in record.attached_files],
+        "review_files": record.review_files,
+        "accepted_by": record.accepted_by,
         "unresolved": record.is_unresolved,
     }
 

@@ -20,7 +20,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.check import run_check
 from remote_artwork.cli.demo import run_demo
-from remote_artwork.cli.ledger import ledger_app
+from remote_artwork.cli.ledger import accept_order, ledger_app
 from remote_artwork.cli.named_orders import find_not_pending
 from remote_artwork.cli.options import (
     LOCATION_OPTIONS,
@@ -67,6 +67,7 @@ app: typer.Typer = typer.Typer(
 )
 app.add_typer(ledger_app)
 app.add_typer(orders_app)
+app.command("accept")(with_verbose(accept_order))
 
 
 def run(arguments: list[str]) -> int:

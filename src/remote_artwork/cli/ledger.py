@@ -27,6 +27,7 @@ from remote_artwork.core.lifecycle import (
     FulfillState,
     ItemState,
     OrderRecord,
+    accept_command,
     resolve_command,
     steps_of_person,
 )
@@ -34,6 +35,7 @@ from remote_artwork.core.orders import DEFAULT_PLACEMENT
 from remote_artwork.core.reasons import format_duration, reason
 from remote_artwork.core.report import counted
 from remote_artwork.core.text import escape_unprintable
+from remote_artwork.fulfillment.review import accept_files
 from remote_artwork.ledgers.engine import display_url, parse_ledger_url
 
 ledger_app: typer.Typer = typer.Typer(
@@ -166,6 +168,35 @@ def resolve_order(  # noqa: PLR0913 - each is an option of the command
     finish(record_outcome)
 
 
+def accept_order(
+    number: Number,
+    *,
+    files: Annotated[
+        str, typer.Option("--files", metavar="DIGEST", help="The digest of the files, as the report shows it.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The person who accepts the files.")],
+    orders: Orders = None,
+    ledger: LedgerUrl = None,
+    tenant: Tenant = DEFAULT_TENANT,
+    order_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="The order's id, if several orders have this number.")
+    ] = None,
+) -> None:
+    """Accept the files of an order that waits for a review (scan --review).
+
+    Compare the files with the order first. The next scan sends the order with these very files.
+    """
+
+    def record_acceptance() -> int:
+        book = open_ledger(orders, ledger)
+        records = [each for each in find_orders(book, tenant, number) if order_id in (None, each.key.order_id)]
+        accept_files(book, records, order=number, files=files, by=by)
+        typer.echo(f"The files of order {number} are accepted. The next scan sends the order.")
+        return 0
+
+    finish(record_acceptance)
+
+
 def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
     """Open the ledger that the options name.
 
@@ -260,6 +291,8 @@ def describe(record: OrderRecord) -> str:
         "receipt": record.receipt or "",
         "why": record.reason.render() if record.reason else "",
         "set by": record.settled_by,
+        "files accepted by": record.accepted_by,
+        "digest of the files": record.review_files,
     }
     lines = [f"Order {record.order_number}: {_STATES.get(record.state, record.state)}"]
     lines += [f"  {name}: {value}" for name, value in fields.items() if value]
@@ -270,6 +303,9 @@ def describe(record: OrderRecord) -> str:
     if record.used_files and not record.items:
         lines.append("  files that were sent:")
         lines += [f"    {_describe_file(file)}" for file in record.used_files]
+    if record.review_files and not record.accepted_by and record.state is FulfillState.OPEN:
+        command = accept_command(key, record.order_number, record.review_files)
+        lines.append(f"  waits for a person who accepts its files: compare them with the order, then run {command}")
     if record.is_unresolved:
         command = resolve_command(key, record.order_number, by_id=False)
         lines.append(
@@ -290,7 +326,7 @@ def _time(record: OrderRecord) -> str:
 
 def _table(records: Iterable[OrderRecord]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Order", "State", "Changed", "Items", "Receipt", "Why"):
+    for heading in ("Order", "State", "Changed", "Items", "Receipt", "Review", "Why"):
         table.add_column(heading, overflow="fold")
     for record in records:
         items = ", ".join(f"{number} {row.state}" for number, row in record.items.items())
@@ -300,10 +336,17 @@ def _table(records: Iterable[OrderRecord]) -> Table:
             _time(record),
             items,
             record.receipt or "",
+            _review(record),
             record.reason.render() if record.reason else "",
         )
         table.add_row(*(Text(escape_unprintable(text)) for text in cells))
     return table
+
+
+def _review(record: OrderRecord) -> str:
+    if record.accepted_by:
+        return f"accepted by {record.accepted_by}"
+    return "waits" if record.review_files and record.state is FulfillState.OPEN else ""
 
 
 def _to_dict(record: OrderRecord) -> dict[str, Any]:

@@ -222,6 +222,10 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
             "storages that show a file during its upload, such as local folders.",
         ),
     ] = "2m",
+    review: Annotated[
+        bool,
+        typer.Option("--review", help="Send an order only after a person has accepted its files (accept)."),
+    ] = False,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Open and measure every file. Otherwise, only its beginning and end are checked."),
@@ -245,6 +249,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         listing_timeout=listing_timeout,
         files_timeout=files_timeout,
         settle_for=settle_for,
+        review=review,
         orders_at_once=orders_at_once,
         preflight="deep" if deep else "signature",
     )
@@ -336,6 +341,7 @@ class Options:
     listing_timeout: float = _TIMEOUTS.listing_timeout
     files_timeout: float = _TIMEOUTS.files_timeout
     settle_for: str = "2m"
+    review: bool = False
     orders_at_once: int | None = None
     preflight: Preflight = "signature"
 
@@ -353,7 +359,9 @@ class Options:
             self.make_client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(preflight=self.preflight, settle_for=settle_for, manifest=self.manifest),
+            policy=ra.Policy(
+                preflight=self.preflight, settle_for=settle_for, manifest=self.manifest, review=self.review
+            ),
             tenant=self.tenant,
             orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),

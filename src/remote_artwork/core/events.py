@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from attrs import fields, frozen
 
-from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
+from remote_artwork.core.lifecycle import FulfillState, ItemState, ItemStep, OrderStep, Step
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.reasons import Reason
 from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
@@ -254,9 +254,9 @@ def item_checked(plan: OrderPlan, item: ItemPlan, rejection: Reason | None) -> E
 
 def event_of_step(plan: OrderPlan, step: Step) -> Event | None:
     """The event for a ledger step; None if the step has none."""
-    if step.after is FulfillState.FULFILLED:
+    if isinstance(step, OrderStep) and step.after is FulfillState.FULFILLED:
         return OrderFulfilled(**_order_fields(plan), receipt=step.receipt)
-    if isinstance(step.after, FulfillState):
+    if not isinstance(step, ItemStep):
         return None
     item = _item_fields(plan, step.item_number, (file.name for file in step.files))
     if step.after is ItemState.REJECTED:

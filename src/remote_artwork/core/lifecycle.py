@@ -107,6 +107,20 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def files_digest(items: Mapping[str, Iterable[FileRecord]]) -> str:
+    """The digest of the very files of an order, by item number. A person who accepts files accepts this digest.
+
+    It depends on the name and the content of the file of each placement. The content is known by its SHA-256, or by its
+    change token if the file was not read whole.
+    """
+    parts: list[str] = []
+    for number in sorted(items):
+        for file in sorted(items[number], key=lambda file: file.placement):
+            content = ("sha256", file.sha256) if file.sha256 else ("version", file.version)
+            parts += [number, file.placement, file.name, *content]
+    return _digest("files", *parts)
+
+
 def file_key(name: str) -> str:
     """The key under which a ledger looks up a file that was used: its name in NFC and without case.
 
@@ -151,10 +165,11 @@ class FileRecord:
     version_id: str | None = None
     changed_at: str = ""
     path_key: str = ""
+    sha256: str | None = None
 
     @classmethod
-    def of(cls, placement: str, file: StoredFile) -> FileRecord:
-        """The record of a stored file for one placement."""
+    def of(cls, placement: str, file: StoredFile, sha256: str | None = None) -> FileRecord:
+        """The record of a stored file for one placement. ``sha256`` is known if the file was read whole."""
         return cls(
             placement=placement,
             name=file.name,
@@ -163,6 +178,7 @@ class FileRecord:
             version_id=file.version_id,
             changed_at=file.changed_at,
             path_key=file.path_key,
+            sha256=sha256,
         )
 
     @property
@@ -239,6 +255,8 @@ class OrderRecord:
         sent_files: The files of its ``fulfill`` calls, unless it is known that these had no effect.
         attached_files: The files of its attach calls, and of ``fulfill`` calls that were in doubt when the order was
             cancelled. They are printed if a person releases the order in the shop.
+        review_files: The ``files_digest`` that a person is asked to accept, or has accepted.
+        accepted_by: The person who accepted these files. Empty if nobody did.
         forgotten: Whether ``forget`` deleted the row. The record then has no more than the number and these files.
     """
 
@@ -255,7 +273,14 @@ class OrderRecord:
     updated_at: datetime | None = None
     sent_files: tuple[FileRecord, ...] = ()
     attached_files: tuple[FileRecord, ...] = ()
+    review_files: str = ""
+    accepted_by: str = ""
     forgotten: bool = False
+
+    @property
+    def accepted_files(self) -> str:
+        """The ``files_digest`` that a person accepted. Empty if there is none."""
+        return self.review_files if self.accepted_by else ""
 
     @property
     def attach_unresolved(self) -> bool:
@@ -372,13 +397,28 @@ class OrderStep:
     call_limit: timedelta | None = None
 
 
-Step = ItemStep | OrderStep
+@frozen(kw_only=True)
+class ReviewStep:
+    """A request that a person accepts the files of an order, or the acceptance of the files that were requested.
+
+    A request voids an earlier acceptance. An acceptance of other files than those of the request is refused.
+
+    Args:
+        files: The ``files_digest`` of the order.
+        accepted_by: The person who accepts the files. Empty for a request.
+    """
+
+    files: str
+    accepted_by: str = field(default="", converter=replace_unstorable)
+
+
+Step = ItemStep | OrderStep | ReviewStep
 
 
 def _allowed_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
     allowed = tuple(steps)
     for step in allowed:
-        if not is_transition(step.before, step.after):
+        if not isinstance(step, ReviewStep) and not is_transition(step.before, step.after):
             raise ValueError(f"no transition leads from {step.before} to {step.after}: {step}")
     return allowed
 
@@ -503,6 +543,12 @@ def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
             items=items,
             attached_files=_merge(record.attached_files, step.files) if called else record.attached_files,
         )
+    if isinstance(step, ReviewStep):
+        if step.accepted_by and step.files != record.review_files:
+            raise LeaseLost(
+                f"order {record.key.order_id}: its files are no longer those of the review; review it again"
+            )
+        return evolve(record, review_files=step.files, accepted_by=step.accepted_by)
     if record.state != step.before:
         raise _state_changed(record.key, "the order", step)
     return evolve(
@@ -529,14 +575,17 @@ def _with_files_after(record: OrderRecord, step: OrderStep) -> OrderRecord:
     return record
 
 
-def _state_changed(key: OrderKey, row: str, step: Step) -> LeaseLost:
+def _state_changed(key: OrderKey, row: str, step: ItemStep | OrderStep) -> LeaseLost:
     return LeaseLost(f"order {key.order_id}: {row} is no longer {step.before or 'new'}; another process has changed it")
 
 
-def _shows(record: OrderRecord, steps: Iterable[Step]) -> bool:
+def _shows(record: OrderRecord, steps: Sequence[Step]) -> bool:
     """Whether the rows are exactly as the last step of each leaves them."""
     items = {step.item_number: step.record for step in steps if isinstance(step, ItemStep)}
     order = [step for step in steps if isinstance(step, OrderStep)][-1:]
+    review = [(step.files, step.accepted_by) for step in steps if isinstance(step, ReviewStep)][-1:]
+    if review and review != [(record.review_files, record.accepted_by)]:
+        return False
     return all(record.items.get(number) == row for number, row in items.items()) and all(
         (record.state, record.receipt, record.reason, record.settled_by)
         == (step.after, step.receipt, step.reason, step.settled_by)
@@ -580,10 +629,26 @@ def resolve_command(key: OrderKey, number: str, *, by_id: bool = False) -> str:
         number: The number that people use for the order.
         by_id: Name the id even if it is equal to the number, because several orders have this number.
     """
-    options = [f"--tenant={key.tenant}"] if key.tenant != DEFAULT_TENANT else []
-    options += [f"--id={key.order_id}"] if by_id or key.order_id != number else []
+    options = _key_options(key, number, by_id=by_id)
     options += [f"--approval={key.approval}"] if key.approval else []
     options.append("--fulfilled")
     command = ["remote-artwork", "ledger", "resolve"]
     # After "--", the shell command does not read a number that starts with "-" as an option.
     return shlex.join([*command, *options, "--", number] if number.startswith("-") else [*command, number, *options])
+
+
+def accept_command(key: OrderKey, number: str, files: str) -> str:
+    """The shell command with which a person accepts the files of an order. The person adds ``--ledger``.
+
+    Args:
+        key: The order.
+        number: The number that people use for the order.
+        files: The ``files_digest``.
+    """
+    options = [*_key_options(key, number), "--by=NAME", f"--files={files}"]
+    return shlex.join(["remote-artwork", "accept", *options, *(["--"] if number.startswith("-") else []), number])
+
+
+def _key_options(key: OrderKey, number: str, *, by_id: bool = False) -> list[str]:
+    options = [f"--tenant={key.tenant}"] if key.tenant != DEFAULT_TENANT else []
+    return options + ([f"--id={key.order_id}"] if by_id or key.order_id != number else [])

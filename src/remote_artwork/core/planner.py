@@ -17,6 +17,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     OrderKey,
     OrderRecord,
+    files_digest,
     lookup_keys,
     resolve_command,
 )
@@ -25,6 +26,7 @@ from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import CONFLICT, Policy, Preference, choose
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
+from remote_artwork.core.review import review_reasons
 from remote_artwork.core.text import nfc
 
 
@@ -220,6 +222,31 @@ class OrderPlan:
     def outcomes(self) -> list[ItemOutcome]:
         """The outcomes of all items as planned."""
         return [self.outcome(planned) for planned in self.items]
+
+    def before_review(self, outcomes: Sequence[ItemOutcome]) -> list[ItemOutcome]:
+        """The outcomes that a dry run reports, under a policy that demands a review of the order's files.
+
+        Args:
+            outcomes: Those of all items without the review.
+        """
+        required = [planned for planned in self.items if planned.item.requires_artwork]
+        numbers = {planned.number for planned in required}
+        statuses = {outcome.status for outcome in outcomes if outcome.item_number in numbers}
+        if not self.complete or self.state is not FulfillState.OPEN or not statuses <= set(HAS_FILES):
+            return list(outcomes)
+        reasons = [reason("will_await_review")]
+        if self.record is not None and all(planned.state is not None for planned in required):
+            digest = files_digest({number: self.record.items[number].files for number in numbers})
+            if digest == self.record.accepted_files:
+                return list(outcomes)
+            if digest == self.record.review_files:
+                reasons = [*review_reasons(self.key, self.order.number, digest)]
+        return [
+            evolve(outcome, status=ItemStatus.AWAITING_REVIEW, because=reasons[0], notes=tuple(reasons[1:]))
+            if outcome.item_number in numbers
+            else outcome
+            for outcome in outcomes
+        ]
 
     def skipped(self, status: ItemStatus, because: Reason) -> list[ItemOutcome]:
         """The outcomes of an order that is not processed: its matched items get this status and reason."""

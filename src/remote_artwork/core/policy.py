@@ -95,6 +95,11 @@ def _as_names(value: object) -> object:
     return tuple(sorted(set(value))) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
+def _true_or_false(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"Policy.{attribute.name} must be True or False, not {value!r}")
+
+
 def _time_above_zero(_instance: object, attribute: Attribute[Any], value: object) -> None:
     if value is not None and not (isinstance(value, timedelta) and value > timedelta()):
         raise ConfigurationError(f"Policy.{attribute.name} must be a timedelta above zero, or None, not {value!r}")
@@ -140,6 +145,9 @@ class Policy:
             before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
         manifest: The name of a CSV file in the location that names the files of prints, such as ``artwork.csv``. Its
             rows replace the names of the pattern. None: there is no manifest.
+        review: Whether a person must accept the files of an order before any of them is attached or sent.
+        release_after: With ``review``, an order whose newest file is this old is sent although nobody accepted its
+            files; None: never. A file of which neither the SHA-256 nor a version is known is never released.
         late_after: An item that waits longer than this for its file is ``late``; None: never.
         misnamed_after: The same, for an item of which a file with almost the expected name exists; None: as
             ``late_after``.
@@ -162,6 +170,8 @@ class Policy:
     several_files: Preference = field(default="conflict", converter=as_preference)
     settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
     manifest: str | None = field(default=None, validator=_file_name_or_none)
+    review: bool = field(default=False, validator=_true_or_false)
+    release_after: timedelta | None = field(default=None, validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
     misnamed_after: timedelta | None = field(default=timedelta(days=1), validator=_time_above_zero)
     max_file_size: int = field(default=1024**3, validator=_positive_int("bytes"))
@@ -174,3 +184,14 @@ class Policy:
         default=get_args(Color), converter=_as_names, validator=_some_of(*get_args(Color))
     )
     reject_for: tuple[str, ...] = field(default=(), converter=_as_names, validator=_some_of(*WARNINGS))
+
+    def __attrs_post_init__(self) -> None:
+        if self.release_after is not None and not self.review:
+            raise ConfigurationError(
+                "Policy.release_after releases orders from a review; set review=True, or remove it"
+            )
+
+    @property
+    def attaches_items_at_once(self) -> bool:
+        """Whether each item is attached as soon as it is checked. With a review, nothing is attached before it."""
+        return self.fulfill == "per_item" and not self.review

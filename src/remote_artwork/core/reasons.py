@@ -290,6 +290,10 @@ SENDING = {
         "newer one, which was not checked; check the order"
     ),
     "resolved_by_person": "recorded by {person}",
+    "awaiting_review": "waits for a person who accepts its files (digest {digest})",
+    "accept": "compare the files with the order, then accept them: {command} (with the ledger of your scans)",
+    "will_await_review": "the next scan checks its files; then a person must accept them before they are sent",
+    "accepted_other_files": "{person} accepted other files; they were replaced since",
 }
 """What happened to an order that a scan processed."""
 

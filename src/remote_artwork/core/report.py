@@ -147,6 +147,7 @@ class ItemStatus(enum.StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LATE_REPLACEMENT = "late_replacement"
+    AWAITING_REVIEW = "awaiting_review"
 
 
 NEEDS_PERSON = frozenset(
@@ -158,6 +159,7 @@ NEEDS_PERSON = frozenset(
         ItemStatus.UNREADABLE,
         ItemStatus.LATE,
         ItemStatus.LATE_REPLACEMENT,
+        ItemStatus.AWAITING_REVIEW,
     }
 )
 """Statuses of items that need a person, unless the code is in ``NEEDS_NOBODY``."""

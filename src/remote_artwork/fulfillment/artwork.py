@@ -73,7 +73,6 @@ class ArtworkFiles:
 
     services: Dependencies
     session: OrderSession
-    _sha256: dict[FileRecord, str] = field(factory=dict, init=False)
 
     def verify(self, plan: ItemPlan) -> bool:
         """Whether the item's files passed the checks, now or in an earlier scan; otherwise its outcome says why not."""
@@ -102,9 +101,7 @@ class ArtworkFiles:
             session.set_outcome(number, ItemStatus.CONFLICT, used[0], notes=tuple(used[1:]))
             return False
         findings = result.findings
-        session.defer(session.selection(number, result.files))
-        for placement, sha256 in result.sha256.items():
-            self._sha256[FileRecord.of(placement, result.files[placement])] = sha256
+        session.defer(session.selection(number, result.files, result.sha256))
         if result.rejection:
             session.defer(session.item_step(number, ItemState.REJECTED, reason=result.rejection, checks=checks))
             session.set_outcome(number, ItemStatus.REJECTED, result.rejection, findings=findings, now=True)
@@ -259,7 +256,7 @@ class ArtworkFiles:
             _stored_file(record), last_modified=known.last_modified if known and record.describes(known) else None
         )
         artwork = self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
-        return evolve(artwork, sha256=self._sha256.get(record, plan.item.sha256))
+        return evolve(artwork, sha256=record.sha256 or plan.item.sha256)
 
 
 @frozen

@@ -75,6 +75,8 @@ class _Order:
         matched = [item for item in self.session.required if item.status in HAS_FILES]
         ready = [item for item in matched if self.files.verify(item)]
         complete = self.session.plan.complete and len(ready) == len(matched)
+        if complete:
+            self.shop.require_acceptance()
         if self._attaches and (complete or self._attaches_items_at_once):
             ready = self.shop.attach(ready, again=complete)
             complete = complete and len(ready) == len(matched)
@@ -115,7 +117,7 @@ class _Order:
 
     @property
     def _attaches_items_at_once(self) -> bool:
-        return self.services.policy.fulfill == "per_item" and self.services.client.attaching is Attaching.SEPARATE
+        return self.services.policy.attaches_items_at_once and self.services.client.attaching is Attaching.SEPARATE
 
     def _continue_from_ledger(self) -> None:
         """Continue from where an earlier scan, or another one since the plan, left the order.

@@ -107,6 +107,7 @@ class OrderSession:
         failures: Errors that may concern more than this order.
         answered: The services that have answered.
         state: The order's state in the ledger, after the steps that are still to be written.
+        accepted_files: The ``files_digest`` that a person accepted, after the steps that are still to be written.
         rows: The ledger's rows of its items, after the steps that are still to be written.
         calls: What is known of its ``fulfill`` calls.
         attaching: Numbers of the items whose attach call was started and has no recorded end.
@@ -132,6 +133,7 @@ class OrderSession:
     answered: set[Service] = field(factory=set)
     order: Order = field(init=False)
     state: FulfillState = field(init=False)
+    accepted_files: str = field(init=False)
     rows: dict[str, ItemRecord] = field(init=False)
     calls: FulfillCalls = field(init=False)
     attaching: set[str] = field(factory=set)
@@ -158,6 +160,7 @@ class OrderSession:
         """Continue under this lease, from the state in its record."""
         self.lease, self.leased_at, self.released = lease, leased_at, False
         self.state = lease.record.state
+        self.accepted_files = lease.record.accepted_files
         self.calls = FulfillCalls.of(lease.record)
         self.rows = dict(lease.record.items)
         self.unknown_attaches = {number for number, row in self.rows.items() if row.state is ItemState.ATTACH_INTENT}
@@ -185,10 +188,13 @@ class OrderSession:
             checks=checks or row.checks,
         )
 
-    def selection(self, number: str, files: Mapping[str, StoredFile]) -> ItemStep:
-        """The step of one item to other files, by placement."""
+    def selection(
+        self, number: str, files: Mapping[str, StoredFile], sha256: Mapping[str, str] | None = None
+    ) -> ItemStep:
+        """The step of one item to other files, by placement. ``sha256`` has those of the files that were read whole."""
+        known = sha256 or {}
         row = self.rows.get(number)
-        records = tuple(FileRecord.of(placement, file) for placement, file in files.items())
+        records = tuple(FileRecord.of(placement, file, known.get(placement)) for placement, file in files.items())
         before = row.state if row else None
         return ItemStep(item_number=number, before=before, after=ItemState.SELECTED, files=records)
 
@@ -210,12 +216,17 @@ class OrderSession:
 
     def defer(self, *steps: Step) -> None:
         """Write the steps together with the next ones. For steps that no call depends on."""
+        self._follow(steps)
+        self._deferred += steps
+
+    def _follow(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if isinstance(step, OrderStep):
                 self.state = step.after
-            else:
+            elif isinstance(step, ItemStep):
                 self.rows[step.item_number] = step.record
-        self._deferred += steps
+            else:
+                self.accepted_files = step.files if step.accepted_by else ""
 
     def advance(self, *steps: Step, release: bool = False) -> None:
         """Write the steps and the deferred ones, all or none. Without steps, check that this scan holds the lease.
@@ -230,11 +241,7 @@ class OrderSession:
         write = LedgerWrite(lease=self.lease, steps=(*self._deferred, *steps), release=release)
         self.retry.call(lambda: self._write(write), on=LedgerUnavailable)
         written, self._deferred = write.steps, []
-        for step in steps:
-            if isinstance(step, OrderStep):
-                self.state = step.after
-            else:
-                self.rows[step.item_number] = step.record
+        self._follow(steps)
         self.released = release
         for step in written:
             if event := event_of_step(self.plan, step):

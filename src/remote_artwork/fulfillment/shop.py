@@ -14,11 +14,12 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from remote_artwork.client import attacher, order_attacher
-from remote_artwork.core.lifecycle import FulfillState, ItemState, Step
+from remote_artwork.core.lifecycle import FulfillState, ItemState, ReviewStep, Step, files_digest
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, Recovery
 from remote_artwork.core.planner import ItemPlan, resolve_note
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
+from remote_artwork.core.review import RELEASED, is_released, review_reasons
 from remote_artwork.core.sending import (
     Action,
     CallState,
@@ -105,6 +106,32 @@ class ShopSession:
     session: OrderSession
     files: ArtworkFiles
 
+    # --- Review ---
+
+    def require_acceptance(self) -> None:
+        """Require that a person accepted the very files that are to be sent, if the policy demands a review.
+
+        Raises:
+            Stop: Nobody did. The ledger then asks for it, and the outcomes say how to accept them.
+        """
+        session, policy = self.session, self.services.policy
+        if not policy.review:
+            return
+        records = {plan.number: session.rows[plan.number].files for plan in session.required}
+        digest = files_digest(records)
+        if digest == session.accepted_files:
+            return
+        earlier = session.lease.record
+        if digest != earlier.review_files:
+            session.defer(ReviewStep(files=digest))
+        current = {plan.number: plan.files for plan in session.required}
+        if is_released(records, current, after=policy.release_after, now=self.services.clock()):
+            session.defer(ReviewStep(files=digest, accepted_by=RELEASED))
+            return
+        waits, how = review_reasons(session.plan.key, session.plan.order.number, digest)
+        notes = [reason("accepted_other_files", person=earlier.accepted_by)] if earlier.accepted_by else []
+        raise session.stop(ItemStatus.AWAITING_REVIEW, waits, *notes, how)
+
     # --- Attaching ---
 
     def attach(self, plans: Sequence[ItemPlan], *, again: bool) -> list[ItemPlan]:
@@ -121,6 +148,7 @@ class ShopSession:
         Raises:
             Stop: The order or the shop cannot be used; the outcomes say why.
         """
+        self.require_acceptance()
         if self.services.client.attaching is Attaching.PER_ORDER:
             return list(plans) if self._attach_order(plans) else []
         rows = self.session.rows
@@ -383,6 +411,7 @@ class ShopSession:
         raise Stop
 
     def _intend_and_send(self, order: Order) -> str | None:
+        self.require_acceptance()
         session = self.session
         try:
             artworks = {plan.number: self.files.artworks(plan) for plan in session.required}

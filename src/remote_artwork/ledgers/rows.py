@@ -38,6 +38,8 @@ ORDER_COLUMNS = (
     "updated_at",
     "sent_files",
     "attached_files",
+    "review_files",
+    "accepted_by",
     "lease_owner",
     "epoch",
     "version",
@@ -106,7 +108,7 @@ def _read_row(rows: Sequence[tuple[Any, ...]]) -> OrderRow:
 def _order_row(columns: Sequence[Any], items: Iterable[Sequence[Any]]) -> OrderRow:
     """Build the row of an order from its columns, the age of its intent, and the columns of its items."""
     tenant, order_id, approval, number, state, receipt, work, reason, settled_by, call_limit, *rest = columns[:_ITEM]
-    updated_at, sent_files, attached_files, owner, epoch, version, age = rest
+    updated_at, sent_files, attached_files, review_files, accepted_by, owner, epoch, version, age = rest
     record = OrderRecord(
         key=OrderKey(tenant, order_id, approval),
         order_number=number,
@@ -122,6 +124,8 @@ def _order_row(columns: Sequence[Any], items: Iterable[Sequence[Any]]) -> OrderR
         updated_at=datetime.fromtimestamp(updated_at, UTC),
         sent_files=read_files(sent_files),
         attached_files=read_files(attached_files),
+        review_files=review_files,
+        accepted_by=accepted_by,
     )
     return OrderRow(record=record, owner=owner, epoch=epoch, version=version)
 
@@ -168,6 +172,7 @@ def _columns(file: FileRecord) -> dict[str, Any]:
         "version_id": file.version_id,
         "changed_at": file.changed_at,
         "path_key": file.path_key,
+        "sha256": file.sha256,
     }
 
 

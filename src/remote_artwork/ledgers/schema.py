@@ -52,6 +52,8 @@ orders: Table = Table(
     Column("seen_at", Double, nullable=False, server_default="0"),
     Column("sent_files", JSON, nullable=False, server_default=text("'[]'")),
     Column("attached_files", JSON, nullable=False, server_default=text("'[]'")),
+    Column("review_files", Text, nullable=False, server_default=text("''")),
+    Column("accepted_by", Text, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     Index("remote_artwork_order_by_number", "tenant", "order_number"),
     Index("remote_artwork_order_by_state", "tenant", "state", "order_id", "approval", unique=True),

@@ -75,6 +75,7 @@ class RowChange:
             *(str(record.state), record.receipt, record.work, reason_text(record.reason), record.settled_by),
             None if record.call_limit is None else record.call_limit.total_seconds(),
             *(files_text(record.sent_files), files_text(record.attached_files)),
+            *(record.review_files, record.accepted_by),
             *(self.after.owner, self.lease_for.total_seconds(), self.changes, self.intends),
             *(record.key.tenant, record.key.order_id, record.key.approval, self.before.version),
         )
@@ -119,7 +120,10 @@ _ORDER, _ITEM, _USED_FILE, _SCAN = (f"remote_artwork_{name}" for name in ("order
 _INTENT = ItemState.ATTACH_INTENT
 _ITEM_KEY = (*KEY, "item_number")
 _ITEM_ROW = (*_ITEM_KEY, *ITEM_COLUMNS[1:])
-_UPDATED = ("state", "receipt", "work", "reason", "settled_by", "call_limit", "sent_files", "attached_files")
+_UPDATED = (
+    *("state", "receipt", "work", "reason", "settled_by", "call_limit"),
+    *("sent_files", "attached_files", "review_files", "accepted_by"),
+)
 _LEASED = ("order_number", "lease_owner", "lease_until")
 _NEW = (*KEY, *_LEASED, "state", "epoch", "version", "updated_at", "seen_at", "seen_in_scan")
 
@@ -349,6 +353,8 @@ class PostgresqlStatements(Statements):
             "float8",
             "json",
             "json",
+            "text",
+            "text",
             "text",
             "float8",
             "bool",

@@ -59,6 +59,7 @@ ITEM_ADVICE: Mapping[ItemStatus, str] = {
     ItemStatus.FAILED: "Check the order in the shop.",
     ItemStatus.CANCELLED: "Nothing to do.",
     ItemStatus.LATE_REPLACEMENT: "Stop the print, or accept that the earlier file is printed.",
+    ItemStatus.AWAITING_REVIEW: "Compare the pictures with the order, then accept the files.",
 }
 
 FILE_ADVICE: Mapping[FileStatus, str] = {

@@ -167,7 +167,7 @@ class Collector:
             policy=self.policy,
             now=now,
             call_limit=self.client.call_limit,
-            attach_at_once=self.policy.fulfill == "per_item" and self.client.attaching is Attaching.SEPARATE,
+            attach_at_once=self.policy.attaches_items_at_once and self.client.attaching is Attaching.SEPARATE,
             used_by=used,
             checks_digest=self.inspector.digest,
             appear_whole=self.storage.appear_whole,

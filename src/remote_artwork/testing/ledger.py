@@ -26,6 +26,7 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     OrderStep,
+    ReviewStep,
     Step,
     path_key,
 )
@@ -52,6 +53,8 @@ FULFILLED = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.FUL
 UNCERTAIN = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.UNCERTAIN, reason=REASON)
 CANCEL = OrderStep(before=FulfillState.FULFILL_INTENT, after=FulfillState.CANCELLED)
 REOPEN = OrderStep(before=FulfillState.UNCERTAIN, after=FulfillState.OPEN)
+REQUEST = ReviewStep(files="digest")
+ACCEPT = ReviewStep(files="digest", accepted_by="ann")
 
 
 def try_claim(
@@ -102,6 +105,11 @@ def wait_for(probe: Callable[[], T | None]) -> T:
 def fulfill(ledger: Ledger, key: OrderKey) -> None:
     """Take an order from its claim to its receipt, and release it."""
     advance_one(ledger, claim(ledger, key), [SELECT, INTEND, FULFILLED], release=True)
+
+
+def _review(ledger: Ledger) -> tuple[str, str, str]:
+    record = only(ledger.find("acme"))
+    return record.review_files, record.accepted_by, record.accepted_files
 
 
 def forget(ledger: Ledger, *listed: OrderKey, silent_scans: int = 1, min_age: timedelta = NOW) -> int:
@@ -691,6 +699,50 @@ class LedgerContract:
         assert only(ledger.find("acme")).settled_by == "ann"
         advance_one(ledger, lease, [INTEND])
         assert only(ledger.find("acme")).settled_by == ""
+
+    # Review
+
+    def test_the_digest_of_a_review_and_who_accepted_it_are_stored(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        advance_one(ledger, lease, [SELECT, VERIFY, REQUEST])
+        assert _review(ledger) == ("digest", "", "")
+        advance_one(ledger, lease, [ACCEPT])
+        assert _review(ledger) == ("digest", "ann", "digest")
+        advance_one(ledger, lease, [INTEND, FULFILLED])
+        assert _review(ledger) == ("digest", "ann", "digest")
+
+    def test_a_request_for_another_review_voids_the_acceptance(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        advance_one(ledger, lease, [REQUEST, ACCEPT])
+        advance_one(ledger, lease, [evolve(REQUEST, files="other")])
+        assert _review(ledger) == ("other", "", "")
+
+    def test_other_files_than_those_of_the_request_cannot_be_accepted(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        with pytest.raises(LeaseLost):
+            advance_one(ledger, lease, [ACCEPT])
+        advance_one(ledger, lease, [evolve(REQUEST, files="other")])
+        with pytest.raises(LeaseLost):
+            advance_one(ledger, lease, [ACCEPT])
+        assert _review(ledger) == ("other", "", "")
+
+    def test_an_acceptance_that_released_its_lease_can_be_repeated(self, ledger: Ledger) -> None:
+        lease = claim(ledger, KEY)
+        advance_one(ledger, lease, [REQUEST])
+        advance_one(ledger, lease, [ACCEPT], release=True)
+        advance_one(ledger, lease, [ACCEPT], release=True)
+        with pytest.raises(LeaseLost):
+            advance_one(ledger, lease, [evolve(ACCEPT, accepted_by="bob")], release=True)
+        assert _review(ledger) == ("digest", "ann", "digest")
+
+    def test_another_approval_has_a_review_of_its_own(self, ledger: Ledger) -> None:
+        advance_one(ledger, claim(ledger, KEY), [REQUEST, ACCEPT], release=True)
+        assert claim(ledger, evolve(KEY, approval="2")).record.review_files == ""
+
+    def test_the_sha256_of_a_file_is_stored(self, ledger: Ledger) -> None:
+        files = (evolve(FILES[0], sha256="ab" * 32),)
+        advance_one(ledger, claim(ledger, KEY), [evolve(SELECT, files=files)])
+        assert only(ledger.find("acme")).items["1"].files == files
 
     # Forgetting
 

@@ -162,7 +162,7 @@ def test_counts_of_files_are_written_in_their_listed_order():
 
 @pytest.mark.parametrize("status", list(ItemStatus))
 def test_the_exit_code_is_one_exactly_when_a_person_is_needed(status):
-    needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement"}
+    needs = {"conflict", "rejected", "uncertain", "failed", "unreadable", "late", "late_replacement", "awaiting_review"}
     assert {str(status) for status in NEEDS_PERSON} == needs
     assert item(status).needs_person == (status in needs)
     assert report(item(), item(status)).exit_code == int(status in needs)

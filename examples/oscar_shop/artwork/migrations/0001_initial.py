@@ -49,6 +49,8 @@ class Migration(migrations.Migration):
                 ("writes", models.BigIntegerField(default=0)),
                 ("sent_files", models.JSONField(default=list)),
                 ("attached_files", models.JSONField(default=list)),
+                ("review_files", models.TextField(default="")),
+                ("accepted_by", models.TextField(default="")),
                 ("unresolved", models.BooleanField(default=False)),
                 ("forgotten", models.BooleanField(default=False)),
                 ("silent_scans", models.IntegerField(default=0)),

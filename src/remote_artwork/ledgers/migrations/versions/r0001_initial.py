@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.Double, nullable=False, server_default="0"),
         sa.Column("sent_files", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
         sa.Column("attached_files", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
+        sa.Column("review_files", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("accepted_by", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.PrimaryKeyConstraint("tenant", "order_id", "approval", name="remote_artwork_order_key"),
     )
     op.create_index("remote_artwork_order_by_number", "remote_artwork_order", ["tenant", "order_number"])

@@ -1,0 +1,56 @@
+"""The review of an order's files by a person, before any of them is attached or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from remote_artwork.core.lifecycle import FileRecord, OrderKey, accept_command
+from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.reasons import Reason, reason
+
+RELEASED: Final = "Policy.release_after"
+"""Who accepted the files of an order that was released automatically."""
+
+
+def review_reasons(key: OrderKey, number: str, files: str) -> tuple[Reason, Reason]:
+    """Why an order with good files is not sent, and how to accept these files.
+
+    Args:
+        key: The order.
+        number: The number that people use for the order.
+        files: The ``files_digest``.
+    """
+    return reason("awaiting_review", digest=files), reason("accept", command=accept_command(key, number, files))
+
+
+def is_released(
+    records: Mapping[str, Sequence[FileRecord]],
+    files: Mapping[str, Mapping[str, StoredFile]],
+    *,
+    after: timedelta | None,
+    now: datetime,
+) -> bool:
+    """Whether the files of an order have been there so long that they are sent although nobody accepted them.
+
+    Args:
+        records: Item number → its checked files.
+        files: Item number → placement → the file, as the storage shows it in this scan.
+        after: How old the newest file must be; None: never.
+        now: The time of the scan.
+    """
+    if after is None:
+        return False
+    return all(
+        _is_old(record, files.get(number, {}).get(record.placement), before=now - after)
+        for number, of_item in records.items()
+        for record in of_item
+    )
+
+
+def _is_old(record: FileRecord, file: StoredFile | None, *, before: datetime) -> bool:
+    identified = bool(record.sha256 or record.version_id)
+    if file is None or file.last_modified is None or not identified or not record.describes(file):
+        return False
+    return file.last_modified <= before
