@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from history import Accepted
+from simulation.mutants import REVIEWED
 from simulation.world import World
 
 SEEDS = 500
+REVIEWED_SEEDS = 200
 SUPPORT = Path(__file__).parent.parent / "support"
 TRACE_OF = "from simulation.world import World; world = World.of_seed({seed}); world.run(); print(world.trace())"
 
@@ -26,6 +29,16 @@ def test_every_invariant_holds_in_every_simulated_history(request, summary):
         if chosen is not None:
             summary.append(world.trace())
         assert not found, f"seed {seed}; show its history with --seed {seed}\n{world.trace()}"
+
+
+def test_nothing_is_sent_that_nobody_accepted(summary):
+    accepted = 0
+    for seed in range(REVIEWED_SEEDS):
+        world = World.of_seed(seed, **REVIEWED)
+        assert not world.run(), f"seed {seed}\n{world.trace()}"
+        accepted += sum(isinstance(event, Accepted) for event in world.history.events)
+    assert accepted > REVIEWED_SEEDS
+    summary.append(f"{accepted} reviews in {REVIEWED_SEEDS} histories")
 
 
 def test_a_seed_has_the_same_history_in_every_process():

@@ -201,6 +201,19 @@ class OrderChanged(NamedTuple):
         return f"shop     {self.what}"
 
 
+class Accepted(NamedTuple):
+    """A person accepted files of an order with these contents, by name."""
+
+    at: float
+    process: str
+    key: OrderKey
+    contents: Mapping[str, str]
+
+    def text(self) -> str:
+        contents = ", ".join(f"{name}: {content}" for name, content in self.contents.items())
+        return f"review   accepted {shown(self.key)} ({contents})"
+
+
 class Died(NamedTuple):
     """A process ended between two of its calls, or during one."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from attrs import define, field
 
 from history import (
+    Accepted,
     CallBegan,
     CallEnded,
     CallTookEffect,
@@ -32,14 +33,15 @@ LONGEST_FROM_INTENT_TO_CALL = 5.0
 """Seconds. A call that cannot start within them of its intent is not made."""
 
 
-def violations(history: History, *, versioned: bool) -> list[str]:
+def violations(history: History, *, versioned: bool, review: bool = False) -> list[str]:
     """What must not have happened, and did: one line for each, with the number of its event.
 
     Args:
         history: What happened.
         versioned: Whether the storage keeps versions, so that a URL names the bytes that were checked.
+        review: Whether a person must accept the files of every order.
     """
-    judge = _Judge(versioned)
+    judge = _Judge(versioned, review)
     for number, event in enumerate(history.events, start=1):
         judge.number = number
         handler = _HANDLERS.get(type(event))
@@ -89,6 +91,7 @@ class _Judge:
     """Goes through the events, in order."""
 
     versioned: bool
+    review: bool
     number: int = 0
     found: list[str] = field(factory=list)
     rows: defaultdict[OrderKey, _Row] = field(factory=lambda: defaultdict(_Row))
@@ -101,6 +104,8 @@ class _Judge:
     accepted: defaultdict[str, set[str]] = field(factory=lambda: defaultdict(set))
     effects: defaultdict[str, int] = field(factory=lambda: defaultdict(int))
     printed_for: dict[tuple[str, str], str] = field(factory=dict)
+    reviewed: defaultdict[OrderKey, list[Mapping[str, str]]] = field(factory=lambda: defaultdict(list))
+    """The contents that a person accepted, by name."""
     fulfilled: set[tuple[str, str]] = field(factory=set)
     """Order id and approval that the shop shows, or showed, as fulfilled."""
 
@@ -221,7 +226,20 @@ class _Judge:
             running = other.outcome is None and other.began.process not in (*self.dead, event.process)
             if running and event.at < other.until:
                 self.add(f"{what} while call {other.began.call} of {other.began.process} was running")
+        if self.review:
+            self._was_reviewed(event, seen, what)
         row.calls.append(call)
+
+    def _was_reviewed(self, event: CallBegan, seen: Mapping[str, str], what: str) -> None:
+        """Nothing is attached before a review, and nothing is sent whose contents nobody accepted."""
+        if not self.reviewed[event.key]:
+            self.add(f"{what} before a person accepted any files")
+        elif event.name == "fulfill" and not any(seen.items() <= of.items() for of in self.reviewed[event.key]):
+            self.add(f"{what} with files that nobody accepted: {seen}")
+
+    def accepted_files(self, event: Accepted) -> None:
+        """Remember what a person accepted."""
+        self.reviewed[event.key].append(event.contents)
 
     def _is_what_was_matched(self, event: CallBegan, what: str) -> None:
         """The order is as it was when its files were found, and no other approval of it is in doubt."""
@@ -306,6 +324,7 @@ class _Judge:
 
 
 _HANDLERS = {
+    Accepted: _Judge.accepted_files,
     Claimed: _Judge.claimed,
     Wrote: _Judge.wrote,
     NotWritten: _Judge.not_written,

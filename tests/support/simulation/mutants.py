@@ -20,7 +20,30 @@ LOST_ATTACHES = {
     "profile": Profile(kinds=("lose", "die"), rate=0.4, focus="call"),
 }
 
+REVIEWED = {"review": True, "actions": (People.accept, People.replace_file) * 4, "pace": 1.0}
+
 MUTANTS = (
+    Mutant(
+        "sends other files than those that a person accepted",
+        "fulfillment.shop",
+        "if digest == session.accepted_files:",
+        "if session.accepted_files:",
+        given=REVIEWED,
+    ),
+    Mutant(
+        "does not compare the files of the last look with those that a person accepted",
+        "fulfillment.shop",
+        "        self.require_acceptance()\n        session = self.session\n        try:\n",
+        "        session = self.session\n        try:\n",
+        given={**REVIEWED, "attaching": ra.Attaching.WITH_FULFILL, "profile": SLOW_NETWORK},
+    ),
+    Mutant(
+        "attaches files before a person has accepted them",
+        "fulfillment.shop",
+        "if not policy.review:",
+        "if True:",
+        given={**REVIEWED, "attaching": ra.Attaching.SEPARATE},
+    ),
     Mutant(
         "forgets an attach call of an order that is no longer listed",
         "scan.collect",

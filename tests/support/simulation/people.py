@@ -7,9 +7,17 @@ from datetime import timedelta
 from attrs import define, evolve, field
 
 import remote_artwork as ra
-from history import Claimed
+from history import Accepted, Claimed
 from remote_artwork.client import advance_one, claim_one
-from remote_artwork.core.lifecycle import UNRESOLVED_STATES, OrderKey, OrderRecord, Step, steps_of_person
+from remote_artwork.core.lifecycle import (
+    UNRESOLVED_STATES,
+    OrderKey,
+    OrderRecord,
+    ReviewStep,
+    Step,
+    files_digest,
+    steps_of_person,
+)
 from remote_artwork.core.reasons import reason
 from remote_artwork.errors import LedgerError
 from simulation.ledger import Database, wrote
@@ -129,20 +137,53 @@ class People:
 
     def resolve_order(self, record: OrderRecord) -> bool:
         """Record the truth about one order. Returns False if it is too early, or a scan holds the order."""
+        return self._write(record, self._steps_of) is not None
+
+    def accept(self) -> None:
+        """Accept the files of an order that waits for it, as ``remote-artwork accept`` does."""
+        if waiting := [record for record in self.database.rules.find(TENANT) if self._awaits_review(record)]:
+            self._accept_order(self.random.choice(waiting))
+
+    def accept_all(self) -> None:
+        """Accept the files of all orders that wait for it."""
+        for record in self.database.rules.find(TENANT):
+            if self._awaits_review(record):
+                self._accept_order(record)
+
+    def _awaits_review(self, record: OrderRecord) -> bool:
+        """Whether a person sees the files of the request. Those of an order may have been replaced since."""
+        shown = files_digest({number: row.files for number, row in record.items.items()})
+        return record.review_files == shown and not record.accepted_by
+
+    def _accept_order(self, record: OrderRecord) -> None:
+        digest = record.review_files
+
+        def steps_of(now: OrderRecord) -> tuple[Step, ...]:
+            return (ReviewStep(files=digest, accepted_by="clerk"),) if now.review_files == digest else ()
+
+        if self._write(record, steps_of):
+            files = [file for row in record.items.values() for file in row.files]
+            contents = {file.name: self.bucket.uploads[int(file.etag.strip('"')) - 1].content for file in files}
+            self.database.history.add(Accepted(self.scheduler.now, self.process.name, record.key, contents))
+
+    def _write(
+        self, record: OrderRecord, steps_of: Callable[[OrderRecord], tuple[Step, ...]]
+    ) -> tuple[Step, ...] | None:
+        """Write what a person says about one order. Returns the steps; None if there are none."""
         key, rules = record.key, self.database.rules
         lease = claim_one(rules, key, order_number=record.order_number, owner="a person", lease_for=LEASE_OF_A_PERSON)
         if lease is None:
-            return False
+            return None
         now = self.scheduler.now
         until = now + LEASE_OF_A_PERSON.total_seconds()
         self.database.history.add(Claimed(now, self.process.name, key, lease.epoch, until))
-        steps = self._steps_of(lease.record)
+        steps = steps_of(lease.record)
         try:
             advance_one(rules, lease, steps, release=True)
         except LedgerError as error:
             raise AssertionError(f"a person could not write: {error}") from error
         self.database.history.add(wrote(now, self.process.name, lease, steps, release=True))
-        return bool(steps)
+        return steps or None
 
     def clean_up(self) -> None:
         """Bring every order to where a scan can finish it.

@@ -55,6 +55,7 @@ class Setup:
         versioned: Whether the storage keeps versions.
         lists_tell_all: Whether a listing shows all that a lookup does.
         fulfill: The policy: ``when_complete`` or ``per_item``.
+        review: The policy: whether a person must accept the files of an order.
         workers: ``Scanner(orders_at_once=…)``.
         concurrent_calls: How many calls of the client may run at once.
         orders: The number of items of each order.
@@ -76,6 +77,7 @@ class Setup:
     versioned: bool = False
     lists_tell_all: bool = False
     fulfill: str = "when_complete"
+    review: bool = False
     workers: int = 1
     concurrent_calls: int = 1
     orders: tuple[int, ...] = (1,)

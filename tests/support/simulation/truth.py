@@ -74,6 +74,8 @@ def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[O
             return order.state is not ra.OrderState.PENDING
         case ItemStatus.SETTLING:
             return any(r.state in UNRESOLVED_STATES for r in of_order if r is not record)
+        case ItemStatus.AWAITING_REVIEW:
+            return record is not None and record.review_files != "" and record.accepted_by == ""
         case ItemStatus.MATCHED | ItemStatus.ATTACHED:  # it waits for another item of its order
             return len(order.items) > 1
         case _:

@@ -114,7 +114,7 @@ class World:
             self.faults.active = False
             self.on_end()
             self._come_to_an_end()
-        self.found += violations(self.history, versioned=self.bucket.versioned)
+        self.found += violations(self.history, versioned=self.bucket.versioned, review=self.setup.review)
         self.found += silent_replacements(self)
         return self.found
 
@@ -146,7 +146,7 @@ class World:
             ),
             ShopClient(self.shop, process, self.faults, self.network, concurrent_calls=setup.concurrent_calls),
             ledger=LedgerConnection(self.database, process, self.faults),
-            policy=ra.Policy(fulfill=setup.fulfill),
+            policy=ra.Policy(fulfill=setup.fulfill, review=setup.review),
             checks=[ContentCheck(self.history, self.scheduler, process)],
             retry=retry,
             clock=partial(self._wall_clock, process),
@@ -172,6 +172,9 @@ class World:
         if not self.found:
             self.found += untrue_outcomes(self)
         self.people.clean_up()
+        if self.setup.review:
+            self._scan_alone(1)
+            self.people.accept_all()
         self._scan_alone(2)
         if not self.found:
             self.found += unfinished_orders(self)
