@@ -15,6 +15,7 @@ import remote_artwork as ra
 from print_desk.database import LineRow, OrderRow, connect
 from print_desk.merchant_storage import MerchantStorage
 from print_desk.scans import Scans
+from print_desk.security import FormTokens
 from print_desk.seed import place_orders
 from print_desk.uploads import Uploads
 
@@ -28,12 +29,15 @@ class Settings:
             owner only.
         hosts: The host names of the desk. Requests for other host names are refused.
         network: ``NetworkPolicy()`` is safe for URLs that merchants paste. Tests on this machine allow more.
+        user_header: The header in which your login names the signed-in user. With it, an order waits until a user
+            accepts its files. Empty: orders are sent without a review.
         notification_secret: The secret of the storage that sends notifications; empty: there is none.
     """
 
     home: Path
     hosts: tuple[str, ...]
     network: ra.NetworkPolicy
+    user_header: str = ""
     notification_secret: str = field(default="", repr=False)
 
     @classmethod
@@ -44,6 +48,7 @@ class Settings:
             home=Path(environment.get("PRINT_DESK_HOME", "print_desk_data")),
             hosts=tuple(environment.get("PRINT_DESK_HOSTS", "127.0.0.1,localhost").split(",")),
             network=ra.NetworkPolicy(allow_private=private, allow_http=private),
+            user_header=environment.get("PRINT_DESK_USER_HEADER", ""),
             notification_secret=environment.get("PRINT_DESK_NOTIFICATION_SECRET", ""),
         )
 
@@ -56,6 +61,8 @@ class Desk:
     storage: MerchantStorage
     scans: Scans
     uploads: Uploads
+    user_header: str
+    tokens: FormTokens
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -68,10 +75,10 @@ class Desk:
         storage = MerchantStorage(engine, settings.network)
         ledger = ra.SqlLedger(settings.home / "ledger.db")
         sheet, report = settings.home / "contact_sheet.html", settings.home / "report.json"
-        scans = Scans(engine, ledger, storage.open, sheet, report)
+        scans = Scans(engine, ledger, storage.open, sheet, report, review=bool(settings.user_header))
         uploads = Uploads(settings.notification_secret, scans, storage.location)
         uploads.start()
-        return cls(engine, storage, scans, uploads)
+        return cls(engine, storage, scans, uploads, settings.user_header, FormTokens())
 
     def close(self) -> None:
         """Stop the scan after its orders in progress, and close the database."""

@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for path, method, endpoint in (
         ("/", "GET", front),
         ("/orders", "GET", orders),
+        ("/orders/accept", "POST", accept),
         ("/scan", "POST", scan),
         ("/scan", "GET", scan_progress),
         ("/contact-sheet", "GET", contact_sheet),
@@ -84,11 +85,19 @@ CurrentDesk = Annotated[Desk, Depends(current_desk)]
 FromForm = Annotated[Pasted, Depends(pasted)]
 
 
+def signed_in_user(request: Request, desk: CurrentDesk) -> str:
+    """Read the name of the user, as the login in front of the desk gives it. Empty: nobody is signed in."""
+    return request.headers.get(desk.user_header, "").strip() if desk.user_header else ""
+
+
+User = Annotated[str, Depends(signed_in_user)]
+
+
 def front() -> Response:
     return RedirectResponse("/orders", SEE_OTHER)
 
 
-def orders(request: Request, desk: CurrentDesk) -> Response:
+def orders(request: Request, desk: CurrentDesk, user: User) -> Response:
     context = {
         "orders": desk.orders(),
         "running": desk.scans.running,
@@ -98,8 +107,28 @@ def orders(request: Request, desk: CurrentDesk) -> Response:
         "files": desk.scans.unmatched_files,
         "storage": desk.storage.summary(),
         "sheet": desk.scans.sheet.exists(),
+        "reviews": desk.scans.reviews,
+        "token": desk.tokens.of(user) if user else "",
     }
     return _PAGES.TemplateResponse(request, "orders.html.jinja", context)
+
+
+def accept(
+    desk: CurrentDesk,
+    user: User,
+    order_id: Annotated[str, Form()] = "",
+    files: Annotated[str, Form()] = "",
+    token: Annotated[str, Form()] = "",
+) -> Response:
+    """Accept the files of an order: those that the user has seen, by their digest."""
+    if not user:
+        raise HTTPException(403, "Sign in to accept files.")
+    desk.tokens.require(user, token)
+    try:
+        desk.scans.accept(order_id, files=files, by=user)
+    except ra.RemoteArtworkError as error:
+        raise HTTPException(409, f"The files were not accepted: {error}") from error
+    return RedirectResponse("/orders", SEE_OTHER)
 
 
 def scan(desk: CurrentDesk) -> Response:

@@ -31,6 +31,7 @@ class Scans:
         open_storage: Opens the merchant's current storage.
         sheet: The file for the contact sheet of the last scan.
         kept_report: The file for the report of the last scan.
+        review: Whether an order waits until a person accepts its files.
         report: The report of the last scan, also of one before a restart.
         changes: How many problems are new, resolved and still open since the scan before it.
         failure: Why the last scan has no report, for the merchant.
@@ -41,6 +42,7 @@ class Scans:
     open_storage: Callable[[], ra.ArtworkStorage]
     sheet: Path
     kept_report: Path
+    review: bool = field(kw_only=True)
     report: ra.ScanReport | None = field(init=False)
     changes: Mapping[str, int] = field(factory=dict, init=False)
     failure: str | None = field(default=None, init=False)
@@ -68,6 +70,21 @@ class Scans:
     def unmatched_files(self) -> Sequence[FileOutcome]:
         """Files of the last scan that may belong to an order but do not have an expected name."""
         return [file for file in self.report.files if file.status in _SHOWN_FILES] if self.report else []
+
+    @property
+    def reviews(self) -> Mapping[str, str]:
+        """Id of each order that waits for a review → the digest of its files."""
+        items = self.report.items if self.report else ()
+        waiting = [item for item in items if item.code == "awaiting_review"]
+        return {item.order_id: str(item.details["digest"]) for item in waiting}
+
+    def accept(self, order_id: str, *, files: str, by: str) -> None:
+        """Accept the files of an order. The next scan sends it.
+
+        Raises:
+            RemoteArtworkError: It was not recorded, for example because a file was replaced since.
+        """
+        self._scanner(self.open_storage()).accept(order_id, files=files, by=by)
 
     @property
     def running(self) -> bool:
@@ -99,13 +116,8 @@ class Scans:
 
     def _run(self, progress: Progress, orders: Collection[str] | None) -> None:
         try:
-            scanner = ra.Scanner(
-                storage := self.open_storage(),
-                DeskClient(self.engine),
-                ledger=self.ledger,
-                tenant="desk",
-                observer=progress,
-            )
+            storage = self.open_storage()
+            scanner = self._scanner(storage, progress)
             report = scanner.scan(stop=self._stopping, orders=orders)
             self._save_outcomes(report)
             self._keep(report)
@@ -113,6 +125,16 @@ class Scans:
             self.failure = None
         except ra.RemoteArtworkError as error:
             self.failure = str(error)
+
+    def _scanner(self, storage: ra.ArtworkStorage, progress: Progress | None = None) -> ra.Scanner:
+        return ra.Scanner(
+            storage,
+            DeskClient(self.engine),
+            ledger=self.ledger,
+            tenant="desk",
+            policy=ra.Policy(review=self.review),
+            observer=progress,
+        )
 
     def _keep(self, report: ra.ScanReport) -> None:
         """Compare the report with the one before it, and keep it, also for the time after a restart."""

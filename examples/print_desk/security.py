@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
+
+from attrs import field, frozen
 from fastapi import HTTPException, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +36,29 @@ def same_origin(request: Request) -> None:
         raise HTTPException(
             403, "This request came from another site and was refused. Use the pages of the print desk."
         )
+
+
+@frozen
+class FormTokens:
+    """Tokens of the forms that need a signed-in user. They are valid until the desk is restarted.
+
+    Another site cannot read them, so it cannot send such a form (CSRF).
+    """
+
+    _secret: bytes = field(factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def of(self, user: str) -> str:
+        """Return the token of a user's forms."""
+        return hmac.new(self._secret, user.encode(), "sha256").hexdigest()
+
+    def require(self, user: str, token: str) -> None:
+        """Refuse a form without the token of the user.
+
+        Raises:
+            HTTPException: 403.
+        """
+        if not hmac.compare_digest(self.of(user).encode(), token.encode()):
+            raise HTTPException(403, "This form is not yours, or it is too old. Open the page Orders again.")
 
 
 class SafeHeaders:

@@ -73,7 +73,9 @@ def test_one_key_of_a_pair_is_refused(page, desk):
     assert "one of the two keys is missing" in see(page, "#answer", "Nothing was saved.")
 
 
-@pytest.mark.parametrize("path", ["/scan", "/storage", "/storage/check", "/storage/delete", "/storage/recognized"])
+@pytest.mark.parametrize(
+    "path", ["/scan", "/orders/accept", "/storage", "/storage/check", "/storage/delete", "/storage/recognized"]
+)
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1.evil.example", "http://["]
 )
