@@ -52,7 +52,7 @@ class Slow(ra.ArtworkStorage):
             answer = request()
             if kind == "get":
                 with self._counting:
-                    self.bytes_read += len(answer)
+                    self.bytes_read += len(answer.content)
             return answer
 
         return super()._send(kind, slowly, name=name, deadline=deadline)
