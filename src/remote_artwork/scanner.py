@@ -333,7 +333,8 @@ class Scanner:
             if name is not None:
                 rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]), names=[name])
                 return explain_file(name, collected, same_name, rows, self.pattern)
-            return explain_order(str(order), collected, self._find_rows(collected, {str(order)}))
+            rows = self._find_rows(collected, {str(order)})
+            return explain_order(str(order), collected, rows, review=self.policy.review)
 
     def accept(self, order_id: str, *, files: str, by: str) -> None:
         """Accept the files of an order that is ``awaiting_review``. The next scan sends it with these very files.

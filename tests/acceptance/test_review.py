@@ -6,12 +6,16 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 from typer.testing import CliRunner
 
 import remote_artwork as ra
 from remote_artwork.cli.app import app
 from remote_artwork.cli.ledger import describe
-from remote_artwork.ledgers import ItemState
+from remote_artwork.core.orders import StoredFile
+from remote_artwork.core.review import is_released
+from remote_artwork.fulfillment.review import accept_files
+from remote_artwork.ledgers import FileRecord, ItemState
 from remote_artwork.reports import ItemStatus
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
 from shop_files import PDF, memory_folder
@@ -214,6 +218,53 @@ def test_the_policy_refuses_a_release_without_a_review():
         ra.Policy(release_after=timedelta(hours=1))
     with pytest.raises(ra.ConfigurationError, match="must be True or False"):
         ra.Policy(review=1)
+
+
+def test_an_explanation_of_the_order_says_that_it_waits(desk):
+    assert "then a person must accept them" in str(desk.scanner.explain(order="1"))
+    digest = desk.digest()
+    assert f"--files={digest}" in str(desk.scanner.explain(order="1"))
+    desk.accept(digest)
+    assert "accept" not in str(desk.scanner.explain(order="1"))
+
+
+def test_the_contact_sheet_shows_the_digest(desk, tmp_path):
+    report = desk.scanner.scan()
+    report.to_html(tmp_path / "sheet.html")
+    assert report.items[0].details["digest"] in (tmp_path / "sheet.html").read_text(encoding="utf-8")
+
+
+def test_files_that_a_scan_finds_while_they_are_accepted_are_not_accepted(desk):
+    digest = desk.digest()
+    before = list(desk.ledger.find("default"))
+    desk.replace()
+    desk.scan()
+    with pytest.raises(ra.ConfigurationError, match="compare the files with the order again"):
+        accept_files(desk.ledger, before, order="1", files=digest, by="ann")
+    assert desk.row.accepted_by == ""
+    desk.accept(desk.digest())  # the lease was given back
+
+
+FILE = StoredFile(name="1_1.pdf", size=3, etag="e", last_modified=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("found", "sha256", "released"),
+    [
+        (FILE, "ab", True),
+        (FILE, None, False),
+        (evolve(FILE, version_id="v1"), None, True),
+        (evolve(FILE, last_modified=None), "ab", False),
+        (evolve(FILE, last_modified=datetime(2026, 1, 2, tzinfo=UTC)), "ab", False),
+    ],
+)
+def test_only_an_old_file_that_is_certainly_known_is_released(found, sha256, released):
+    records = {"1": [FileRecord.of("default", found, sha256)]}
+    now, hour = datetime(2026, 1, 1, 1, tzinfo=UTC), timedelta(hours=1)
+    assert is_released(records, {"1": {"default": found}}, after=hour, now=now) == released
+    assert not is_released(records, {"1": {"default": evolve(found, etag="other")}}, after=hour, now=now)
+    assert not is_released(records, {}, after=hour, now=now)
+    assert not is_released(records, {"1": {"default": found}}, after=None, now=now)
 
 
 class Terminal:

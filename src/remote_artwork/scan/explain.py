@@ -104,13 +104,16 @@ def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord
     return reason("nothing_to_do"), reason("file_missing_not_expected")
 
 
-def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord]) -> Explanation:
+def explain_order(
+    number: str, collected: Collected, known: Iterable[OrderRecord], *, review: bool = False
+) -> Explanation:
     """Explain the status of an order.
 
     Args:
         number: The order's number.
         collected: The pending orders, the ledger and the files.
         known: The ledger's rows of orders with this number.
+        review: Whether a person must accept the files of an order.
     """
     plans = [plan for plan in collected.plans if plan.order.number == number]
     steps = [step for plan in plans for step in _order_steps(plan)]
@@ -123,7 +126,7 @@ def explain_order(number: str, collected: Collected, known: Iterable[OrderRecord
         steps = [reason("order_not_listed", orders=len(collected.plans), order_number=number)]
         steps += [reason("order_in_ledger", state=str(record.state), order_id=record.key.order_id) for record in known]
         return Explanation(subject=number, steps=tuple(steps), because=reason("order_not_pending"))
-    because, *notes = map(_order_verdict, plans)
+    because, *notes = [verdict for plan in plans for verdict in _order_verdict(plan, review=review)]
     return Explanation(subject=number, steps=tuple(steps), because=because, notes=tuple(notes))
 
 
@@ -131,13 +134,16 @@ _DECIDED = (ItemStatus.FULFILLED, ItemStatus.CANCELLED, ItemStatus.UNCERTAIN, It
 """These statuses follow from the state of the whole order, not from the file of one item."""
 
 
-def _order_verdict(plan: OrderPlan) -> Reason:
+def _order_verdict(plan: OrderPlan, *, review: bool) -> Sequence[Reason]:
     waiting = [item for item in plan.items if item.status not in (*HAS_FILES, ItemStatus.NOT_REQUIRED)]
     if decided := next((item for item in waiting if item.status in _DECIDED), None):
-        return decided.because
+        return [decided.because]
     if waiting:
-        return order_waits((planned.item, planned.status) for planned in waiting)
-    return reason("order_complete") if plan.complete else reason("order_needs_nothing")
+        return [order_waits((planned.item, planned.status) for planned in waiting)]
+    outcomes = plan.before_review(plan.outcomes()) if review else ()
+    if reviewed := next((item for item in outcomes if item.status is ItemStatus.AWAITING_REVIEW), None):
+        return reviewed.reasons
+    return [reason("order_complete") if plan.complete else reason("order_needs_nothing")]
 
 
 def _cannot_explain(subject: str, steps: Sequence[Reason], collected: Collected) -> Explanation:
