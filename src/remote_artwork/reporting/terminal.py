@@ -220,7 +220,7 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     if report.monthly_cost is not None:
         lines.append(
             Text(
-                f"With as many requests, an hourly scan costs about {report.monthly_cost:,.2f} US dollars per month.",
+                f"If every hourly scan sends this many requests, they cost about {report.monthly_cost:,.2f} US dollars per month.",
                 "dim",
             )
         )

@@ -407,7 +407,7 @@ PROVIDERS = ProviderTable(
             },
             list_price=0.0,
             get_price=0.0,
-            quirks=("It refuses too many requests with HTTP 400 RequestRateLimitExceeded.",),
+            quirks=("If there are too many requests, it responds with HTTP 400 RequestRateLimitExceeded.",),
             verified="stand-in",
             verified_by="Ceph RGW, rclone",
             hosts=(
