@@ -220,7 +220,8 @@ def _footer(report: ScanReport) -> list[RenderableType]:
     if report.monthly_cost is not None:
         lines.append(
             Text(
-                f"If every hourly scan sends this many requests, they cost about {report.monthly_cost:,.2f} US dollars per month.",
+                "If every hourly scan sends this many requests, they cost about "
+                f"{report.monthly_cost:,.2f} US dollars per month.",
                 "dim",
             )
         )
