@@ -132,3 +132,12 @@ def test_watch_refuses_a_report_in_a_missing_folder_before_its_first_scan(shop):
     ended = shop.run("watch", "--report", shop.home / "nowhere" / "page.html")
     assert (ended.returncode, "the folder does not exist" in ended.stderr) == (2, True)
     assert set(shop.statuses().values()) == {"pending_approval"}
+
+
+@pytest.mark.parametrize("command", ["plan", "scan", "watch"])
+@pytest.mark.parametrize("folder", [".", "/"])
+def test_a_folder_in_place_of_the_file_of_the_report_is_refused_before_the_scan(shop, command, folder):
+    ended = shop.run(command, "--report", folder)
+    assert ended.returncode == 2
+    assert "it is a folder; add the name of a file" in ended.stderr
+    assert shop.statuses() == dict.fromkeys(shop.statuses(), "pending_approval")

@@ -38,6 +38,21 @@ class TestOscarClient(FulfillmentClientContract):
         return lambda: set(pending.values_list("number", flat=True))
 
     @pytest.fixture
+    def new_client(self) -> Callable[[], OscarClient]:
+        return OscarClient
+
+    @pytest.fixture
+    def read_order(self) -> Callable[[str], ra.Order]:
+        """Only the poster and the card are printed, and the order was placed with one of each product."""
+
+        def read(number: str) -> ra.Order:
+            titles = Line.objects.filter(order__number=number).order_by("pk").values_list("pk", "title")
+            lines = [ra.OrderItem(str(pk), requires_artwork=title in ("Poster", "Card")) for pk, title in titles]
+            return ra.Order(number, lines)
+
+        return read
+
+    @pytest.fixture
     def break_after_write(
         self, client: OscarClient, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[int], Callable[[], bool]]:

@@ -87,11 +87,19 @@ def test_wrong_settings_exit_with_2_and_never_show_the_keys(uploads: Path) -> No
     printed_by("place_sample_orders")
     keys = uploads / "keys.json"
     keys.write_text('{"access_key": "AKTESTKEY", "secret": "a-secret-of-tests"}')
-    for arguments in (["ftp://host/"], [uploads.as_uri() + "/none/"], ["s3://prints/in/", f"--credentials={keys}"]):
+    for arguments in (["ftp://host/"], ["s3://prints/in/", f"--credentials={keys}"]):
         with pytest.raises(CommandError) as ended:
             call_command("fulfill_artwork", *arguments)
         assert ended.value.returncode == 2
         assert "a-secret-of-tests" not in str(ended.value)
+
+
+def test_a_folder_that_does_not_exist_exits_with_2(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed_by("place_sample_orders")
+    with pytest.raises(SystemExit) as ended:
+        call_command("fulfill_artwork", uploads.as_uri() + "/none/")
+    assert ended.value.code == 2
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_an_unusable_ledger_exits_with_3(uploads: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,10 +118,12 @@ def require_writable(path: Path) -> None:
 
     Raises:
         MissingExtra: Jinja2 is not installed.
-        ConfigurationError: The folder does not exist.
+        ConfigurationError: The folder does not exist, or the path is one.
     """
     if find_spec("jinja2") is None:
         raise _missing_jinja2()
+    if path.is_dir():
+        raise ConfigurationError(f"the report cannot be written to {path}: it is a folder; add the name of a file")
     if not path.absolute().parent.is_dir():
         raise ConfigurationError(f"the report cannot be written to {path}: the folder does not exist; create it")
 
@@ -135,7 +137,7 @@ def write_page(page: str, target: str | os.PathLike[str] | TextFile) -> None:
     if not isinstance(target, str | os.PathLike):
         target.write(page)
         return
-    path = Path(target)
+    path = Path(target).absolute()
     # Another user of the folder cannot guess this name, and a file or a link that has it is never opened.
     new = path.with_name(f".{secrets.token_hex(16)}.new")
     try:

@@ -54,7 +54,7 @@ def test_the_search_strategy_is_shown_unless_it_is_a_plain_listing():
 
 
 def test_the_monthly_cost_is_shown_if_it_is_known():
-    assert "costs about 3.65 US dollars per month" in printed(monthly_cost=3.65)
+    assert "they cost about 3.65 US dollars per month" in printed(monthly_cost=3.65)
     assert "dollars" not in printed()
 
 
