@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoResultInTime
 from contextvars import ContextVar
 from functools import cache, partial, wraps
-from inspect import isasyncgen, iscoroutine
 from typing import Any, TypeVar
 
 from remote_artwork.client import FulfillmentClient, Ledger
@@ -127,7 +126,7 @@ def _waiting_client(client: object) -> FulfillmentClient:
     """The client with methods that wait for their coroutines. It has the same declarations, and the same name."""
     members = {name: getattr(client, name) for name in _DECLARATIONS if hasattr(client, name)}
     members |= {
-        name: staticmethod(_waiting(method, client))
+        name: staticmethod(_waiting(name, method, client))
         for name in _METHODS
         if (method := getattr(client, name, None)) is not None
     }
@@ -135,18 +134,16 @@ def _waiting_client(client: object) -> FulfillmentClient:
     return waiting
 
 
-def _waiting(method: Callable[..., Any], client: Any) -> Callable[..., Any]:
-    """The method, which returns what its coroutine or asynchronous generator returns."""
+def _waiting(name: str, method: Callable[..., Any], client: Any) -> Callable[..., Any]:
+    """The method, which returns what its awaitable or asynchronous iterable returns."""
 
     @wraps(method)
     def call(*arguments: Any, **options: Any) -> Any:
         result = method(*arguments, **options)
-        if isasyncgen(result):
-            return _wait_for(_collect(result), None)
-        if iscoroutine(result):
+        if isinstance(result, Awaitable | AsyncIterable):
             # A list may have many pages. Everything else takes at most the call limit of the client.
-            limit = None if method.__name__ in _LISTS else client.call_limit.total_seconds()
-            return _wait_for(result, limit)
+            limit = None if name in _LISTS else client.call_limit.total_seconds()
+            return _wait_for(_collect(result), limit)
         return result
 
     # wraps() marks it as the function that it wraps, which inspect would follow to an async one.
@@ -154,8 +151,11 @@ def _waiting(method: Callable[..., Any], client: Any) -> Callable[..., Any]:
     return call
 
 
-async def _collect(orders: Any) -> list[Any]:
-    return [order async for order in orders]
+async def _collect(result: Any) -> Any:
+    """The result of an awaitable; the members of an asynchronous iterable, also of one that was awaited."""
+    if isinstance(result, Awaitable):
+        result = await result
+    return [member async for member in result] if isinstance(result, AsyncIterable) else result
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], seconds: float | None) -> T:
@@ -168,7 +168,6 @@ def _wait_for(coroutine: Coroutine[Any, Any, T], seconds: float | None) -> T:
     try:
         return running.result(seconds)
     except NoResultInTime:
-        if running.done():
-            raise  # the coroutine's own error
-        running.cancel()
+        if not running.cancel():
+            return running.result()  # it ended at the last moment, or the error is its own
         raise OutcomeUnknown("the call took longer than the call_limit of the client, and was cancelled") from None

@@ -65,6 +65,55 @@ class PlainList(AsyncShop):
         return self.shop.pending_orders()
 
 
+class Later:
+    """An awaitable that is no coroutine."""
+
+    def __init__(self, coroutine):
+        self.coroutine = coroutine
+
+    def __await__(self):
+        return self.coroutine.__await__()
+
+
+class Pages:
+    """An asynchronous iterable that is no generator."""
+
+    def __init__(self, orders):
+        self.orders = iter(orders)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        try:
+            return next(self.orders)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+class Method:
+    """A callable object without a name, as some decorators return."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments, **options):
+        return self.function(*arguments, **options)
+
+
+class Decorated(AsyncShop):
+    """Its methods are callable objects, and return other awaitables and iterables than coroutines and generators."""
+
+    def __init__(self, shop, *, concurrent_calls=1):
+        super().__init__(shop, concurrent_calls=concurrent_calls)
+        plain = super()
+        self.get_order = Method(plain.get_order)
+        self.fulfill = Method(lambda *arguments, **options: Later(plain.fulfill(*arguments, **options)))
+
+    async def pending_orders(self):
+        return Pages(list(self.shop.pending_orders()))
+
+
 @pytest.fixture
 def shop():
     return FakeShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(1001, 1021)])
@@ -88,7 +137,7 @@ def statuses(report):
 
 
 @pytest.mark.parametrize("calls", [1, 8])
-@pytest.mark.parametrize("kind", [AsyncShop, Streaming, PlainList])
+@pytest.mark.parametrize("kind", [AsyncShop, Streaming, PlainList, Decorated])
 def test_coroutines_of_a_client_run_on_the_loop(storage, shop, kind, calls):
     client = kind(shop, concurrent_calls=calls)
 

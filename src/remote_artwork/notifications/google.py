@@ -94,6 +94,7 @@ class PubSubPush:
     def _verify(self, token: str | None) -> None:
         try:
             from google.auth import jwt
+            from google.auth.exceptions import MalformedError
         except ImportError as error:
             raise MissingExtra("PubSubPush needs google-auth: pip install 'remote_artwork[notifications]'") from error
         if token is None:
@@ -102,7 +103,9 @@ class PubSubPush:
             claims = jwt.decode(  # type: ignore[no-untyped-call]
                 token, self._current(), audience=self.audience, clock_skew_in_seconds=CLOCK_SKEW
             )
-        except ValueError as error:  # every error of google-auth for a token is one
+        except MalformedError:  # whose text has a part of the token
+            raise NotificationRefused("the token is not a JSON Web Token") from None
+        except ValueError as error:  # every other error of google-auth for a token is one
             raise NotificationRefused(f"the token is not valid: {error}") from error
         if claims.get("iss") not in ISSUERS:
             raise NotificationRefused("the token is not from Google")

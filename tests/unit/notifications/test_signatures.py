@@ -242,6 +242,12 @@ def test_a_token_that_google_did_not_sign_is_refused(push, key):
         receive(push, PUSH)
 
 
+def test_a_token_that_cannot_be_read_is_not_repeated(push):
+    with pytest.raises(NotificationRefused, match="is not a JSON Web Token") as caught:
+        receive(push, b"{}", {"Authorization": "Bearer another-secret"})
+    assert "another-secret" not in f"{caught.value}{caught.value.__cause__}"
+
+
 def test_google_certificates_that_cannot_be_fetched_are_an_error(push, key):
     def fail():
         raise NotificationError("HTTP 500")
