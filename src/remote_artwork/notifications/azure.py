@@ -16,6 +16,7 @@ from remote_artwork.notifications.receiving import (
     parse_time,
     reading,
     secret_field,
+    shorten,
     text,
 )
 
@@ -75,10 +76,10 @@ def _type(event: Mapping[str, Any]) -> str:
 def _created(event: Mapping[str, Any]) -> CreatedObject:
     container, _, key = text(event["subject"]).removeprefix(CONTAINERS).partition("/blobs/")
     if not event["subject"].startswith(CONTAINERS) or not container or not key:
-        raise ValueError(f"the subject does not name a blob: {event['subject']!r}")
+        raise ValueError(f"the subject does not name a blob: {shorten(repr(event['subject']))}")
     resource = text(event["topic"] if "topic" in event else event["source"])
     _, found, account = resource.rpartition("/storageAccounts/")
     if not found:
-        raise ValueError(f"there is no storage account in {resource!r}")
+        raise ValueError(f"there is no storage account in {shorten(repr(resource))}")
     when = event["eventTime"] if "eventTime" in event else event.get("time")
     return CreatedObject(provider="azure", bucket=container, key=key, time=parse_time(when), account=account)

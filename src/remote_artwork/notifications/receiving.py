@@ -26,6 +26,9 @@ MAX_BYTES = 1024 * 1024
 MAX_OBJECTS = 10_000
 """Objects in one notification."""
 
+_SHOWN = 200
+"""Characters of a notification that a message repeats."""
+
 
 @frozen(kw_only=True)
 class CreatedObject:
@@ -139,7 +142,14 @@ def reading(what: str) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, RemoteArtworkError):
             raise
-        raise InvalidNotification(f"the notification does not have the format of {what}: {error!r}") from error
+        raise InvalidNotification(
+            f"the notification does not have the format of {what}: {shorten(repr(error))}"
+        ) from error
+
+
+def shorten(content: str) -> str:
+    """The beginning of what a notification contains, for a message. Anybody can send a notification of 1 MiB."""
+    return content if len(content) <= _SHOWN else f"{content[:_SHOWN]}…"
 
 
 def text(value: object) -> str:
@@ -149,7 +159,7 @@ def text(value: object) -> str:
         TypeError: It is something else.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
+        raise TypeError(f"a value of type {type(value).__name__} is not text")
     return value
 
 

@@ -55,6 +55,15 @@ class SeaweedWebhook:
         bucket, _, key = path.removeprefix(f"{self.buckets}/").partition("/")
         if not path.startswith(f"{self.buckets}/") or not key or key.startswith(f"{PARTS}/"):
             return ()
-        seconds = entry.get("attributes", {}).get("mtime")
-        time = datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
+        time = _time(entry.get("attributes", {}).get("mtime"))
         return (CreatedObject(provider=self.provider, bucket=bucket, key=key, time=time, endpoint=self.endpoint),)
+
+
+def _time(seconds: object) -> datetime | None:
+    """The time of a number of seconds; None if it is missing, something else, or in no year of the calendar."""
+    if not isinstance(seconds, int):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from remote_artwork.errors import InvalidNotification, MissingExtra, NotificationError, NotificationRefused
 from remote_artwork.http import NetworkPolicy, request
-from remote_artwork.notifications.receiving import Received, parse_json, reading, text
+from remote_artwork.notifications.receiving import Received, parse_json, reading, shorten, text
 from remote_artwork.notifications.s3_events import iter_aws
 
 AMAZON = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -63,7 +63,7 @@ class SnsWebhook:
         with reading("SNS"):
             kind = text(message["Type"])
             if text(message["TopicArn"]) not in self.topic_arns:
-                raise NotificationRefused(f"the topic {message['TopicArn']!r} is not one of this sender")
+                raise NotificationRefused(f"the topic {shorten(repr(message['TopicArn']))} is not one of this sender")
             self._verify(message, SIGNED[kind])
             if kind == CONFIRMATION:
                 self._confirm(message)
@@ -83,7 +83,9 @@ class SnsWebhook:
         algorithms: Mapping[object, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 - SNS decides
         algorithm = algorithms.get(message["SignatureVersion"])
         if algorithm is None:
-            raise InvalidNotification(f"the signature version {message['SignatureVersion']!r} is not known")
+            raise InvalidNotification(
+                f"the signature version {shorten(repr(message['SignatureVersion']))} is not known"
+            )
         content = "".join(f"{name}\n{text(message[name])}\n" for name in signed if name in message)
         try:
             signature = base64.b64decode(text(message["Signature"]), validate=True)
@@ -95,11 +97,13 @@ class SnsWebhook:
             raise NotificationRefused("the signature does not fit the message") from error
 
     def _certificate(self, url: str) -> bytes:
-        if url not in self._certificates:
+        kept = self._certificates.get(url)  # another thread may clear them
+        if kept is None:
+            kept = self.fetch(url)
             if len(self._certificates) >= CERTIFICATES_KEPT:
                 self._certificates.clear()
-            self._certificates[url] = self.fetch(url)
-        return self._certificates[url]
+            self._certificates[url] = kept
+        return kept
 
     def _confirm(self, message: Mapping[str, Any]) -> None:
         url = text(message["SubscribeURL"])

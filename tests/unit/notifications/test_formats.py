@@ -176,6 +176,31 @@ def test_a_blob_outside_of_a_container_or_account_is_invalid():
             receive(EventGrid(SECRET), [{**event, **change}], IN_HEADER)
 
 
+@pytest.mark.parametrize("seconds", [10**30, 10**17, -(10**17), "yesterday", None])
+def test_a_time_of_seaweedfs_in_no_year_is_left_out(seconds):
+    [created] = receive(SeaweedWebhook(SECRET), seaweed(attributes={"mtime": seconds}), BEARER).objects
+    assert created.time is None
+
+
+LONG = "x" * 500_000
+
+
+@pytest.mark.parametrize(
+    ("sender", "body"),
+    [
+        (MinioWebhook(SECRET), {"Records": [{"eventName": [LONG]}]}),
+        (AwsMessages(), {"Records": [{"eventName": [LONG]}]}),
+        (EventGrid(SECRET), {**cloud_event(), "subject": LONG}),
+        (EventGrid(SECRET), {**cloud_event(), "source": LONG}),
+    ],
+)
+def test_messages_repeat_only_the_beginning_of_a_notification(sender, body):
+    with pytest.raises(InvalidNotification) as caught:
+        receive(sender, body, {**BEARER, **IN_HEADER})
+    assert len(str(caught.value)) < 1000
+    assert len(str(caught.value.__cause__)) < 1000
+
+
 def test_size_and_count_are_bounded():
     with pytest.raises(InvalidNotification, match="bytes"):
         receive(AwsMessages(), b" " * (MAX_BYTES + 1))

@@ -117,6 +117,13 @@ def test_another_topic_is_refused(sns, key, amazon):
     assert amazon.requests == []
 
 
+@pytest.mark.parametrize("field", ["TopicArn", "SignatureVersion"])
+def test_messages_repeat_only_the_beginning_of_a_field(sns, key, field):
+    with pytest.raises(NotificationError) as caught:
+        receive(sns, {**signed(key), field: "x" * 500_000})
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize(
     "url",
     [
