@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoResultInTime
 from contextvars import ContextVar
 from functools import cache, partial, wraps
+from inspect import iscoroutine
 from typing import Any, TypeVar
 
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.report import Explanation, FileListener, ScanReport
-from remote_artwork.errors import OutcomeUnknown
+from remote_artwork.errors import OutcomeUnknown, Unavailable
 from remote_artwork.scanner import Scanner
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -143,7 +144,7 @@ def _waiting(name: str, method: Callable[..., Any], client: Any) -> Callable[...
         if isinstance(result, Awaitable | AsyncIterable):
             # A list may have many pages. Everything else takes at most the call limit of the client.
             limit = None if name in _LISTS else client.call_limit.total_seconds()
-            return _wait_for(_collect(result), limit)
+            return _wait_for(result, limit)
         return result
 
     # wraps() marks it as the function that it wraps, which inspect would follow to an async one.
@@ -158,13 +159,19 @@ async def _collect(result: Any) -> Any:
     return [member async for member in result] if isinstance(result, AsyncIterable) else result
 
 
-def _wait_for(coroutine: Coroutine[Any, Any, T], seconds: float | None) -> T:
-    """Run a coroutine on the loop of the scan, and wait for its result.
+def _wait_for(result: Any, seconds: float | None) -> Any:
+    """Await what a method returned on the loop of the scan, and wait for it.
 
     Raises:
         OutcomeUnknown: It took longer than the client allows. It is cancelled.
+        Unavailable: There is no such loop, or it was closed. Nothing was run.
     """
-    running = asyncio.run_coroutine_threadsafe(coroutine, _loop.get())
+    loop = _loop.get(None)
+    if loop is None or loop.is_closed():
+        if iscoroutine(result):
+            result.close()
+        raise Unavailable("no event loop runs the async client; await the methods of AsyncScanner until they return")
+    running = asyncio.run_coroutine_threadsafe(_collect(result), loop)
     try:
         return running.result(seconds)
     except NoResultInTime:

@@ -309,3 +309,12 @@ def test_two_loops_may_use_one_scanner(storage, shop):
     assert statuses(asyncio.run(scanner.scan(orders=["1001"]))) == {"fulfilled"}
     shop.put(evolve(shop.get_order("1002"), approval="again"))
     assert statuses(asyncio.run(scanner.scan(orders=["1002"]))) == {"fulfilled"}
+
+
+def test_an_async_client_without_a_loop_is_unavailable_and_not_called(storage, shop):
+    scanner = scanner_of(storage, AsyncShop(shop))
+    report = scanner.scanner.scan()
+    [fault] = report.faults
+    assert "await the methods of AsyncScanner" in str(fault.because.details)
+    assert report.exit_code == 3
+    assert not shop.effects
