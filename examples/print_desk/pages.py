@@ -20,6 +20,7 @@ from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import Pasted
 from print_desk.security import SafeHeaders, same_origin
 from remote_artwork.errors import InvalidLocation, NotificationError, NotificationRefused
+from remote_artwork.notifications.receiving import MAX_BYTES
 
 HERE = Path(__file__).parent
 SEE_OTHER = 303
@@ -179,7 +180,7 @@ def recognized(request: Request, pasted: FromForm) -> Response:
 
 async def notified(request: Request, desk: CurrentDesk, sender: str) -> dict[str, Any]:
     """Receive a notification of the storage. The only async endpoint, because it needs the raw body."""
-    body = await request.body()
+    body = await _limited_body(request)
     try:
         received = await run_in_threadpool(desk.uploads.receive, sender, body, dict(request.headers))
     except NotificationRefused as error:
@@ -189,6 +190,16 @@ async def notified(request: Request, desk: CurrentDesk, sender: str) -> dict[str
     if received is None:
         raise HTTPException(404, "There is no such sender, or PRINT_DESK_NOTIFICATION_SECRET is not set.")
     return dict(received.response or {})
+
+
+async def _limited_body(request: Request) -> bytes:
+    """The body of a request from anybody: it is not read to its end if it is too large."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise HTTPException(413, f"At most {MAX_BYTES:,} bytes are read.")
+    return bytes(body)
 
 
 def _storage_page(request: Request, desk: Desk, failed: dict[str, Any] | None = None) -> Response:

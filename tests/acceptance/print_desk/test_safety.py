@@ -1,14 +1,17 @@
 """Hostile URLs, and requests that other sites make browsers send, do no harm."""
 
+import asyncio
 import re
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
+from fastapi import HTTPException, Request
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 import remote_artwork as ra
+from print_desk import pages
 from print_desk.database import StorageRow, connect, utc_now
 from print_desk.desk import Desk, Settings
 from print_desk.merchant_storage import MerchantStorage, Pasted
@@ -143,3 +146,12 @@ def test_keys_are_in_no_public_file_even_in_an_existing_public_folder(tmp_path):
     readable = [file for file in tmp_path.glob("desk.db*") if file.stat().st_mode & 0o077]
     desk.close()
     assert readable == []
+
+
+def test_a_notification_is_read_only_to_its_limit():
+    async def endless():
+        return {"type": "http.request", "body": b"x" * 500_000, "more_body": True}
+
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(pages.notified(Request({"type": "http", "headers": []}, endless), None, "minio"))
+    assert refused.value.status_code == 413
