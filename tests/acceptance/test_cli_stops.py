@@ -82,10 +82,12 @@ def test_sigterm_does_not_hide_that_a_person_is_needed(shop):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_watch_scans_until_it_is_stopped(shop, number, code):
     with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json") as process:
-        report = json.loads(process.stdout.readline())
+        line = process.stdout.readline()
+        assert line, f"it ended: {process.wait(timeout=60)}, {process.stderr.read()}"
+        report = json.loads(line)
         assert [item["status"] for item in report["items"]] == ["fulfilled", "fulfilled"]
         process.send_signal(number)
-        assert process.wait(timeout=30) == code
+        assert process.wait(timeout=60) == code
 
 
 def test_watch_writes_a_page_after_its_first_scan(shop):
@@ -93,7 +95,7 @@ def test_watch_writes_a_page_after_its_first_scan(shop):
     with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json", "--report", page) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert "1001" in page.read_text()
 
 
@@ -102,7 +104,7 @@ def test_watch_replaces_the_page_after_each_scan(shop):
     with started(*PROGRAM, "watch", *shop.place, "--every", "0.2s", "--json", "--report", page) as process:
         reports = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert [len(report["items"]) for report in reports] == [2, 0]
     assert "1001" not in page.read_text()
     assert list(shop.home.glob("*.new")) == []
@@ -119,7 +121,7 @@ def test_watch_continues_if_a_page_cannot_be_written(shop):
             assert line
         assert json.loads(process.stdout.readline())["items"] == []
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
         assert process.returncode == 0
 
 

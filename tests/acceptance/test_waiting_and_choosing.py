@@ -172,4 +172,4 @@ def test_a_file_that_is_a_link_or_no_plain_file_is_not_reported_as_missing(tmp_p
     items = ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items
     assert [str(item.status) for item in items] == ["unreadable", "fulfilled", "missing"]
     assert "1001_1.pdf" in items[0].reason
-    assert "put the file itself in its place" in items[0].reason
+    assert "replace it by the file itself" in items[0].reason

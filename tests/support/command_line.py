@@ -54,7 +54,7 @@ class Shop:
 
 
 @contextmanager
-def started(*arguments, cwd=None, patience: float = 60, **environment: str) -> Iterator[subprocess.Popen]:
+def started(*arguments, cwd=None, patience: float = 300, **environment: str) -> Iterator[subprocess.Popen]:
     """A process that goes on by itself, with pipes of text to it and from it; it is gone in the end."""
     process = subprocess.Popen(
         list(map(str, arguments)),

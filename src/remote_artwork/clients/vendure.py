@@ -178,6 +178,7 @@ class VendureClient:
     def _parse(self, content: Mapping[str, Any]) -> Order:
         placed_at = content.get("orderPlacedAt")
         lines = [line for line in content["lines"] if line["quantity"]]  # a cancelled line has the quantity 0
+        lines.sort(key=lambda line: (len(str(line["id"])), str(line["id"])))  # Vendure's order changes with each edit
         title, sku = "productVariant.name", "productVariant.sku"
         parse = partial(parse_item, number="id", placements=self._placements, title=title, sku=sku)
         return Order(
