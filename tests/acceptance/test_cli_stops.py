@@ -81,7 +81,7 @@ def test_sigterm_does_not_hide_that_a_person_is_needed(shop):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_watch_scans_until_it_is_stopped(shop, number, code):
-    with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json") as process:
+    with started(*PROGRAM, "watch", *shop.place, "--every", "1h", "--json", PYTHONUNBUFFERED="") as process:
         line = process.stdout.readline()
         assert line, f"it ended: {process.wait(timeout=60)}, {process.stderr.read()}"
         report = json.loads(line)

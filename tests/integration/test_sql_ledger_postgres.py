@@ -109,7 +109,8 @@ def test_a_connection_that_was_cut_is_replaced(postgres_url: str):
     with SqlLedger(postgres_url) as ledger:
         lease = claim(ledger, KEY)
         with psycopg.connect(postgres_url, autocommit=True) as admin:
-            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            others = "pid <> pg_backend_pid() AND datname = current_database()"  # and no other test's database
+            admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         advance_one(ledger, lease, [SELECT])
 
 

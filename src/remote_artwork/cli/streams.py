@@ -122,6 +122,7 @@ def print_json(value: Any) -> None:
 
 
 def print_report_json(report: ScanReport, *, indent: int | None) -> None:
-    """Print a report as JSON."""
+    """Print a report as JSON, at once: ``watch`` prints one, and then waits for an hour."""
     report.write_json(_JsonOutput(), indent=indent)
     sys.stdout.write("\n")
+    sys.stdout.flush()
