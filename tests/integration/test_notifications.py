@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from notification_endpoint import Endpoint, aws_client, running_seaweedfs
+from notification_endpoint import Endpoint, aws_client
 from remote_artwork.notifications import (
     AwsMessages,
     CephWebhook,
@@ -20,6 +20,7 @@ from remote_artwork.notifications import (
     receive,
 )
 from remote_artwork.testing import FakeShop
+from seaweedfs_server import running_seaweedfs
 from servers import PATIENCE
 from shop_files import PDF
 
@@ -52,7 +53,7 @@ def test_ceph_names_each_key_as_it_is(ceph_server):
 def test_seaweedfs_names_each_key_as_it_is(tmp_path):
     with (
         Endpoint(SeaweedWebhook("a-secret-of-tests")) as endpoint,
-        running_seaweedfs(tmp_path, endpoint, "a-secret-of-tests") as server,
+        running_seaweedfs(tmp_path, endpoint.url, "a-secret-of-tests") as server,
     ):
         server.create_bucket("prints")
         for key in KEYS:

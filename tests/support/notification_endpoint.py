@@ -1,23 +1,18 @@
-"""An HTTP endpoint on loopback for notifications, and SeaweedFS with its webhook."""
+"""An HTTP endpoint on loopback for notifications."""
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 
 import botocore.config
 import botocore.session
 from attrs import define, field
 
-import remote_artwork as ra
-from parts import program
 from remote_artwork.notifications import CreatedObject, NotificationError, NotificationRefused, Sender, receive
-from servers import S3Server, free_port, running
+from servers import S3Server
 
 PATIENCE = 60.0
 """Seconds to wait for a notification."""
@@ -101,25 +96,3 @@ def aws_client(service: str, server: S3Server) -> Any:
         aws_secret_access_key=str(server.keys.secret_key),
         config=botocore.config.Config(request_checksum_calculation="when_required"),
     )
-
-
-@contextmanager
-def running_seaweedfs(folder: Path, endpoint: Endpoint, token: str) -> Iterator[S3Server]:
-    """SeaweedFS as an S3 server, which tells the endpoint of each change."""
-    keys = ra.Keys("SEAWEEDKEY", "a-secret-of-tests")
-    actions = '["Admin", "Read", "Write", "List"]'
-    credentials = f'[{{"accessKey": "{keys.access_key}", "secretKey": "{keys.secret_key}"}}]'
-    identity = f'{{"name": "tests", "credentials": {credentials}, "actions": {actions}}}'
-    (folder / "s3.json").write_text(f'{{"identities": [{identity}]}}')
-    (folder / "notification.toml").write_text(
-        f'[notification.webhook]\nenabled = true\nendpoint = "{endpoint.url}"\nbearer_token = "{token}"\n'
-    )
-    (folder / "data").mkdir()
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {f"{name}.port.grpc": free_port() for name in ports}
-    options = {f"{name}.port": port for name, port in ports.items()} | grpc
-    command = [program("weed"), f"-config_dir={folder}", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-s3"]
-    command += [f"-s3.config={folder / 's3.json'}", "-volume.max=5", "-master.volumeSizeLimitMB=64"]
-    command += [f"-{name}={port}" for name, port in options.items()]
-    with running(command, port=ports["s3"], log=folder / "log", ending=signal.SIGKILL):  # it takes a minute to end
-        yield S3Server(f"http://127.0.0.1:{ports['s3']}", keys)

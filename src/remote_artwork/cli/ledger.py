@@ -33,8 +33,7 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.core.orders import DEFAULT_PLACEMENT
 from remote_artwork.core.reasons import format_duration, reason
-from remote_artwork.core.report import counted
-from remote_artwork.core.text import escape_unprintable
+from remote_artwork.core.text import counted, escape_unprintable
 from remote_artwork.fulfillment.review import accept_files
 from remote_artwork.ledgers.engine import display_url, parse_ledger_url
 

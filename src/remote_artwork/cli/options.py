@@ -53,7 +53,7 @@ def parse_duration(option: str, text: str, *, example: str = "") -> timedelta:
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0
     if seconds <= 0:
         raise ConfigurationError(
-            f"{option} {text!r}: it is not a duration above 0; write {example}a number with a unit: 90s, 15m, 1h or 2d"
+            f"{option} {text!r}: it is not a number above 0 with a unit; write {example}for example 90s, 15m, 1h or 2d"
         )
     if seconds > _LONGEST.total_seconds():
         raise ConfigurationError(f"{option} {text!r}: it is too long; write at most {_LONGEST_DAYS}d")

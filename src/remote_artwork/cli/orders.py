@@ -20,8 +20,7 @@ from remote_artwork.clients.orders_file import is_csv
 from remote_artwork.core.expected import needed_prints
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderState
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
-from remote_artwork.core.report import counted
-from remote_artwork.core.text import escape_unprintable
+from remote_artwork.core.text import counted, escape_unprintable
 
 orders_app: typer.Typer = typer.Typer(
     name="orders",

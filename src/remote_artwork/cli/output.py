@@ -18,8 +18,7 @@ from rich.text import Text
 
 import remote_artwork as ra
 from remote_artwork.core.cures import for_operator
-from remote_artwork.core.report import counted
-from remote_artwork.core.text import escape_unprintable
+from remote_artwork.core.text import counted, escape_unprintable
 from remote_artwork.errors import ExitCode
 from remote_artwork.events import (
     Event,

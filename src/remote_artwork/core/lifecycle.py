@@ -90,35 +90,22 @@ class OrderKey:
     @property
     def fulfillment_key(self) -> str:
         """The idempotency key of the fulfill call. It depends on nothing else, so a new upload cannot change it."""
-        return _digest("fulfill", self.tenant, self.order_id, self.approval)
+        return digest_of("fulfill", self.tenant, self.order_id, self.approval)
 
     def attachment_key(self, item_number: str, files: Sequence[FileRecord]) -> str:
         """The idempotency key of an attach call. It also depends on the item and the versions of its files."""
         versions = [part for file in files for part in (file.placement, file.name, file.version)]
-        return _digest("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
+        return digest_of("attach", self.tenant, self.order_id, self.approval, item_number, *versions)
 
     def order_attachment_key(self, files: Mapping[str, Sequence[FileRecord]]) -> str:
         """The idempotency key of a call that attaches the files of all items. It depends on the versions of all."""
         keys = [self.attachment_key(number, of_item) for number, of_item in files.items()]
-        return _digest("attach order", self.tenant, self.order_id, self.approval, *keys)
+        return digest_of("attach order", self.tenant, self.order_id, self.approval, *keys)
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
+    """The SHA-256 of several texts, in hex."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def files_digest(items: Mapping[str, Iterable[FileRecord]]) -> str:
-    """The digest of the very files of an order, by item number. A person who accepts files accepts this digest.
-
-    It depends on the name and the content of the file of each placement. The content is known by its SHA-256, or by its
-    change token if the file was not read whole.
-    """
-    parts: list[str] = []
-    for number in sorted(items):
-        for file in sorted(items[number], key=lambda file: file.placement):
-            content = ("sha256", file.sha256) if file.sha256 else ("version", file.version)
-            parts += [number, file.placement, file.name, *content]
-    return _digest("files", *parts)
 
 
 def file_key(name: str) -> str:
@@ -137,7 +124,7 @@ def path_key(path: str) -> str:
     The folder of a location can change while its files stay where they are. Then their names change, and their paths do
     not.
     """
-    return _digest("path", file_key(path.strip("/")))
+    return digest_of("path", file_key(path.strip("/")))
 
 
 def lookup_keys(file: FileRecord | StoredFile) -> frozenset[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
+from remote_artwork.core.lifecycle import file_key
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Order
 from remote_artwork.core.pattern import basename_problem
 from remote_artwork.core.reasons import Reason, reason
@@ -43,11 +44,6 @@ class ManifestRow:
     item_number: str
     placement: str
     file: str
-
-    @property
-    def file_key(self) -> str:
-        """The name as a storage may compare it that ignores upper and lower case."""
-        return nfc(nfc(self.file).casefold())
 
 
 @frozen(kw_only=True)
@@ -151,7 +147,7 @@ def assign_rows(manifest: Manifest, orders: Iterable[Order]) -> Assignments:
     by_file: defaultdict[str, list[ManifestRow]] = defaultdict(list)
     by_print: defaultdict[tuple[str, str, str], list[ManifestRow]] = defaultdict(list)
     for row in manifest.rows:
-        by_file[row.file_key].append(row)
+        by_file[file_key(row.file)].append(row)
         by_print[nfc(row.order_number), nfc(row.item_number), nfc(row.placement)].append(row)
     rows: defaultdict[tuple[str, str], dict[str, ManifestRow]] = defaultdict(dict)
     problems: defaultdict[str, list[Reason]] = defaultdict(list)
@@ -176,8 +172,8 @@ def _problems(
 ) -> Iterator[Reason]:
     """Why the rows of one print cannot be used for an order."""
     row = same_print[0]
-    placements = {placement for item in order.items if nfc(item.number) == nfc(row.item_number)
-                  for placement in item.placements}  # fmt: skip
+    named = [item for item in order.items if nfc(item.number) == nfc(row.item_number)]
+    placements = {placement for item in named for placement in item.placements}
     if not placements:
         items = [item.number for item in order.items]
         yield reason("manifest_unknown_item", line=row.line, item_number=row.item_number, items=items)
@@ -187,7 +183,7 @@ def _problems(
     if len(same_print) > 1:
         yield reason("manifest_print_twice", lines=[each.line for each in same_print])
     for each in same_print:
-        others = [other.line for other in by_file[each.file_key] if other not in same_print]
+        others = [other.line for other in by_file[file_key(each.file)] if other not in same_print]
         if others:
             yield reason("manifest_file_twice", file=each.file, lines=sorted([each.line, *others]))
         basename, _, extension = each.file.rpartition(".")

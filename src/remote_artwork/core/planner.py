@@ -17,7 +17,6 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     OrderKey,
     OrderRecord,
-    files_digest,
     lookup_keys,
     resolve_command,
 )
@@ -26,7 +25,7 @@ from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import CONFLICT, Policy, Preference, choose
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
-from remote_artwork.core.review import review_reasons
+from remote_artwork.core.review import files_digest, review_reasons
 from remote_artwork.core.text import nfc
 
 

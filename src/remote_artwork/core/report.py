@@ -31,7 +31,7 @@ from remote_artwork.core.reasons import (
     render_finding,
     to_dicts,
 )
-from remote_artwork.core.text import escape_unprintable
+from remote_artwork.core.text import counted, escape_unprintable
 from remote_artwork.errors import ExitCode, LocationNotFound
 
 if TYPE_CHECKING:
@@ -689,11 +689,6 @@ class ScanReport:
         for fault, row in zip(self.faults, document["faults"], strict=True):
             row["message"] = fault.render(catalog)
         return document
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and a noun in the singular or plural: ``1 item``, ``2,000 items``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:

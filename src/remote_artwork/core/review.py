@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from remote_artwork.core.lifecycle import FileRecord, OrderKey, accept_command
+from remote_artwork.core.lifecycle import FileRecord, OrderKey, accept_command, digest_of
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.reasons import Reason, reason
 
 RELEASED: Final = "Policy.release_after"
 """Who accepted the files of an order that was released automatically."""
+
+
+def files_digest(items: Mapping[str, Iterable[FileRecord]]) -> str:
+    """The digest of the very files of an order, by item number. A person who accepts files accepts this digest.
+
+    It depends on the name and the content of the file of each placement. The content is known by its SHA-256, or by its
+    change token if the file was not read whole.
+    """
+    parts: list[str] = []
+    for number in sorted(items):
+        for file in sorted(items[number], key=lambda file: file.placement):
+            content = ("sha256", file.sha256) if file.sha256 else ("version", file.version)
+            parts += [number, file.placement, file.name, *content]
+    return digest_of("files", *parts)
 
 
 def review_reasons(key: OrderKey, number: str, files: str) -> tuple[Reason, Reason]:

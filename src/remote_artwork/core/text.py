@@ -112,3 +112,8 @@ def escape_unprintable(text: str) -> str:
 def is_visible(character: str) -> bool:
     """Whether a reader can see the character, or it is a plain space."""
     return character.isprintable() and not INVISIBLE.match(character)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and a noun in the singular or plural: ``1 item``, ``2,000 items``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

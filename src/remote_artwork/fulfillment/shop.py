@@ -14,12 +14,12 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from remote_artwork.client import attacher, order_attacher
-from remote_artwork.core.lifecycle import FulfillState, ItemState, ReviewStep, Step, files_digest
+from remote_artwork.core.lifecycle import FulfillState, ItemState, ReviewStep, Step
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, Recovery
 from remote_artwork.core.planner import ItemPlan, resolve_note
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
-from remote_artwork.core.review import RELEASED, is_released, review_reasons
+from remote_artwork.core.review import RELEASED, files_digest, is_released, review_reasons
 from remote_artwork.core.sending import (
     Action,
     CallState,

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
         Step,
         apply_write,
         file_key,
-        files_digest,
         forgotten_record,
         lookup_keys,
         path_key,
         replace_unstorable,
     )
+    from remote_artwork.core.review import files_digest
     from remote_artwork.ledgers.memory import MemoryLedger
     from remote_artwork.ledgers.sql import SqlLedger
 
@@ -77,12 +77,12 @@ __getattr__, __dir__ = lazy_exports(
             "Step",
             "apply_write",
             "file_key",
-            "files_digest",
             "forgotten_record",
             "lookup_keys",
             "path_key",
             "replace_unstorable",
         ],
+        "core.review": ["files_digest"],
         "ledgers.memory": ["MemoryLedger"],
         "ledgers.sql": ["SqlLedger"],
     },

@@ -115,15 +115,15 @@ class HintQueue:
         """Add the order numbers of each tenant, as ``Router.route`` returns them."""
         with self._lock:
             now = self.clock()
-            room = self.max_numbers - sum(len(hints.numbers) for hints in self._hints.values())
+            free = self.max_numbers - sum(len(hints.numbers) for hints in self._hints.values())
             for tenant, numbers in routed.items():
                 before = self._hints.get(tenant, _Hints(now, now, frozenset()))
                 new = sorted(set(numbers) - before.numbers)
-                self.dropped += max(0, len(new) - room)
-                kept = new[: max(0, room)]
-                room -= len(kept)
-                if kept or before.numbers:
-                    self._hints[tenant] = _Hints(before.first, now, before.numbers.union(kept))
+                self.dropped += max(0, len(new) - free)
+                added = new[: max(0, free)]
+                free -= len(added)
+                if added or before.numbers:
+                    self._hints[tenant] = _Hints(before.first, now, before.numbers.union(added))
 
     def take(self) -> dict[str, frozenset[str]]:
         """Take the tenants whose wait is over, with the numbers to scan."""

@@ -14,7 +14,8 @@ from attrs import frozen
 from remote_artwork.client import ArtworkReader
 from remote_artwork.core.orders import OrderItem
 from remote_artwork.core.reasons import FILE_TYPES, reason
-from remote_artwork.core.report import Finding, counted
+from remote_artwork.core.report import Finding
+from remote_artwork.core.text import counted
 from remote_artwork.preflight.base import rejection
 from remote_artwork.preflight.completeness import (
     Ends,

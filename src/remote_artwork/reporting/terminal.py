@@ -17,9 +17,8 @@ from remote_artwork.core.report import (
     ItemStatus,
     ScanReport,
     Severity,
-    counted,
 )
-from remote_artwork.core.text import escape_unprintable
+from remote_artwork.core.text import counted, escape_unprintable
 from remote_artwork.reporting.html import group_of
 
 MAX_ROWS = 40

@@ -280,8 +280,8 @@ MUTANTS = (
     Mutant(
         "has one idempotency key for all approvals of an order",
         "core.lifecycle",
-        'return _digest("fulfill", self.tenant, self.order_id, self.approval)',
-        'return _digest("fulfill", self.tenant, self.order_id)',
+        'return digest_of("fulfill", self.tenant, self.order_id, self.approval)',
+        'return digest_of("fulfill", self.tenant, self.order_id)',
     ),
     Mutant(
         "sends an order that is not pending any more",

@@ -15,10 +15,10 @@ from remote_artwork.core.lifecycle import (
     OrderRecord,
     ReviewStep,
     Step,
-    files_digest,
     steps_of_person,
 )
 from remote_artwork.core.reasons import reason
+from remote_artwork.core.review import files_digest
 from remote_artwork.errors import LedgerError
 from simulation.ledger import Database, wrote
 from simulation.scheduler import Process, Scheduler
