@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from http.server import HTTPServer
 from typing import Any
 
 from gcp_storage_emulator.handlers import objects
@@ -15,6 +16,9 @@ from gcp_storage_emulator.storage import Storage
 
 PAGE = 1000
 """Objects in a page of Google's, unless fewer are asked for."""
+
+CONNECTIONS = 128
+"""Connections that may wait. With Python's 5, some of 32 clients at once are cut off when the machine is busy."""
 
 
 def list_in_pages(request: Any, response: Any, storage: Any) -> None:
@@ -67,6 +71,7 @@ def main(port: int) -> None:
     for _, methods in HANDLERS:
         methods.update({method: ours.get(handler, handler) for method, handler in methods.items()})
     Storage._write_config_to_file = lambda _self: None
+    HTTPServer.request_queue_size = CONNECTIONS
     create_server("127.0.0.1", port, in_memory=True).run()
 
 

@@ -411,7 +411,8 @@ class StorageContract(StorageReading):
             read = list(threads.map(lambda name: storage.reader(files[name]).read(0, 100), names))
         assert found == [files[name].etag for name in names]
         assert read == [contents[name] for name in names]
-        assert storage.requests == {"list": 0, "head": 4 + 64, "get": 64}, "every request is counted"
+        requests = storage.requests  # more than the calls, if the storage was busy and a request was sent again
+        assert (requests["list"], requests["head"] >= 4 + 64, requests["get"] >= 64) == (0, True, True), requests
 
     # Replaced files and versions.
 
