@@ -64,9 +64,9 @@ class FulfillmentClient(Protocol):
     the same step that would have the effect. Raise ``NotPending`` then. There is no need to read the order to see
     whether it is fulfilled: ``AlreadyFulfilled`` is more exact, but the scanner reads the order itself.
 
-    A client may have two more members, for a list of orders that cannot be read completely: the attribute
-    ``numbers_unique = True`` promises that no two orders of the shop have the same number, and ``find_orders`` of
-    ``OrderFinder`` finds orders by number.
+    A client may have two more members: the attribute ``numbers_unique = True`` promises that no two orders of the shop
+    have the same number, and ``find_orders`` of ``OrderFinder`` finds orders by number. Both help if the list of orders
+    cannot be read completely. With ``find_orders``, a scan of some orders does not read the list at all.
 
     Two more attributes say how many calls the shop accepts:
 
@@ -186,15 +186,21 @@ class OrderArtworkAttacher(Protocol):
 
 
 class OrderFinder(Protocol):
-    """An optional method of a client. It is called when the list of pending orders could not be read completely."""
+    """An optional method of a client: finds orders by number.
+
+    ``scan(orders=…)`` calls it in place of ``pending_orders``. Other scans call it when the list of pending orders
+    could not be read completely.
+    """
 
     def find_orders(self, numbers: Collection[str]) -> Iterable[Order | UnreadableOrder]:
         """Returns all orders that have one of these numbers, in any state. No effect.
 
-        The orders that the list already had are included. If one of them is not returned, nothing is sent.
+        A number may be used twice, so the result must be complete: it shows whether a file can belong to a second
+        order. Do not use a search index that is behind. If the result does not include an order that the list had,
+        nothing is sent.
 
         Args:
-            numbers: Order numbers. A number with accents is given in each of its Unicode forms.
+            numbers: Order numbers, usually a few. A number with accents is given in each of its Unicode forms.
 
         Raises:
             ClientError: Reading failed. Nothing is sent then.

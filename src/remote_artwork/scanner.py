@@ -285,7 +285,8 @@ class Scanner:
         Args:
             sweep: List every file of the location, even if no order is pending.
             orders: The numbers of the orders to process; by default all pending ones, and those with an unresolved
-                call.
+                call. With a client that has ``find_orders``, the scan reads only these orders, and does not report
+                other files. This does not apply to a sweep, a manifest, or more than 1,000 numbers.
             limit: Process at most this many orders, for a first careful scan.
             on_file: Receives every unmatched file. The report keeps only the first 1,000 of each status.
             stop: When set, no further order is started. Orders for which nothing was attached or sent yet are left.
@@ -435,7 +436,11 @@ class Scanner:
 
     def _collect(self, run: _Run, *, sweep: bool) -> Collected:
         return self._collector(run.emit, run.stopwatch).collect(
-            run.started_at, orders=run.orders, tally=run.tally, sweep=sweep
+            run.started_at,
+            orders=run.orders,
+            tally=run.tally,
+            sweep=sweep,
+            by_number=not (run.dry_run or sweep),
         )
 
     def _collector(self, emit: Emit, stopwatch: Stopwatch) -> Collector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import remote_artwork as ra
@@ -85,6 +87,25 @@ def test_some_orders_cost_what_they_alone_cost(scan, server):
     report = scan(range(0, N, 100)).plan(orders=["00000100", "00090000"])
     assert [item.status for item in report.items] == ["matched", "matched"]
     assert server.control() == {"list": 2}
+
+
+class FindingShop(FakeShop):
+    """Finds orders by number."""
+
+    def find_orders(self, numbers):
+        return [order for order in self.orders.values() if order.number in numbers]
+
+
+def test_some_orders_of_a_shop_that_finds_them_cost_a_request_only_if_one_waits(scan, server):
+    scanner = scan(range(0, N, 100))
+    scanner.client = FindingShop(scanner.client.orders.values())
+    stop = threading.Event()
+    stop.set()  # nothing is sent; the listing alone is counted
+    found = [scanner.scan(orders=[number], stop=stop) for number in ("00000100", "00000101")]
+    assert [len(report.items) for report in found] == [1, 0]
+    assert [report.requests["list"] for report in found] == [1, 0]
+    assert server.control() == {"list": 1}
+    assert not scanner.client.journal
 
 
 def test_of_the_odd_files_that_a_scan_comes_by_the_first_thousand_are_judged(scan):

@@ -376,6 +376,7 @@ GERMAN = Catalog(
         "client_failed": "Shop: {error}",
         "ledger_failed": "Kontobuch: {error}",
         "list_broke_off": "die Liste der offenen Aufträge brach ab: {error}",
+        "orders_not_read": "der Shop konnte die Aufträge nicht nach ihren Nummern finden, deshalb wurde nichts versandt: {error}",
         "shop_not_answering": "der Shop hat {orders} Aufträge hintereinander nicht beantwortet: {error}",
         "storage_not_answering": "der Speicher hat {orders} Aufträge hintereinander nicht beantwortet: {error}",
     },

@@ -636,6 +636,7 @@ FAULTS = {
     "client_failed": "{error}",
     "ledger_failed": "{error}",
     "list_broke_off": "the list of pending orders ended early: {error}",
+    "orders_not_read": "the shop could not find the orders by their numbers, so nothing was sent: {error}",
     "shop_not_answering": "the shop did not answer for {orders} orders in a row: {error}",
     "storage_not_answering": "the storage did not answer for {orders} orders in a row: {error}",
 }

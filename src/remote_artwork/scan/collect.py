@@ -46,7 +46,7 @@ from remote_artwork.errors import LedgerError, LocationNotFound, StorageError, S
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.scan.checks import Inspector
 from remote_artwork.scan.manifest import ManifestReader
-from remote_artwork.scan.pending import PendingOrders, fetch_pending
+from remote_artwork.scan.pending import PendingOrders, fetch_by_number, fetch_pending
 from remote_artwork.scan.stopwatch import Stopwatch
 from remote_artwork.storage.storage import ArtworkStorage
 
@@ -121,6 +121,7 @@ class Collector:
         tally: FileTally,
         sweep: bool = False,
         names: Collection[str] = (),
+        by_number: bool = False,
     ) -> Collected:
         """Collect the input of one scan.
 
@@ -131,12 +132,14 @@ class Collector:
             tally: Counts the unmatched files.
             sweep: List the whole location, even if no file is expected.
             names: More file names to search for, whether or not an order expects them.
+            by_number: Read only the orders with the numbers ``orders``, if the client finds orders by number. Other
+                orders are not known then, so unmatched files are not classified.
 
         Raises:
             ConfigurationError: The configuration must be fixed before a scan can run.
         """
         with self.stopwatch.measure("pending_orders"):
-            pending = fetch_pending(self.client, self.pattern, self.retry)
+            pending = self._fetch_pending(orders if by_number else None)
         assigned, failure = self._assign_files(pending, now)
         if assigned.unknown_orders and self.manifest and orders is None:
             because = assigned.unknown_orders
@@ -185,7 +188,7 @@ class Collector:
             expected=expected if names else None,
             unknown=matches.unknown,
             faults=tuple(fault for fault in (pending.fault, failure and failure.fault) if fault),
-            coverage="full" if failure is None and matches.complete else "partial",
+            coverage="full" if failure is None and matches.complete and not pending.found_by_number else "partial",
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
             orders_complete=pending.complete,
@@ -193,6 +196,16 @@ class Collector:
             pending_ids=pending.ids,
             unknown_orders=_find_unknown(orders, pending, plans, other_outcomes),
         )
+
+    def _fetch_pending(self, numbers: Collection[str] | None) -> PendingOrders:
+        """The orders with these numbers, if that is possible and enough; otherwise all pending orders.
+
+        A manifest may name any file for any order. Then only the whole list shows that no two orders get one file.
+        """
+        found = None
+        if numbers is not None and self.manifest is None:
+            found = fetch_by_number(self.client, numbers, self.pattern, self.retry)
+        return fetch_pending(self.client, self.pattern, self.retry) if found is None else found
 
     def _assign_files(self, pending: PendingOrders, now: datetime) -> tuple[Assignments, ReadFailure | None]:
         """What the manifest says about the pending orders, or why nothing may be sent without it."""
@@ -245,6 +258,7 @@ class Collector:
             tenant=self.tenant,
             emit=self.emit,
             manifest=self.policy.manifest,
+            classify=not pending.found_by_number,
         ).run()
 
     def _find_used_files(self, matches: Matches) -> Mapping[str, Sequence[OrderRecord]]:
@@ -368,6 +382,7 @@ class FileDiscovery:
         tenant: The tenant of the ledger rows.
         emit: Receives a ``FilesListed`` event for each page.
         manifest: The name of the manifest, which is not an unmatched file.
+        classify: Whether to classify files that no order expects. It takes all pending orders to do so.
     """
 
     storage: ArtworkStorage
@@ -379,6 +394,7 @@ class FileDiscovery:
     tenant: str
     emit: Emit = ignore
     manifest: str | None = None
+    classify: bool = True
     _unmatched: list[str] = field(factory=list)
     _pages: list[Page] = field(factory=list)
     _near_misses: list[FileOutcome] = field(factory=list)
@@ -395,7 +411,8 @@ class FileDiscovery:
         """
         try:
             for page in self.storage.pages() if self.query is None else self.storage.search(self.query):
-                unmatched = [name for name in self.matches.add_page(page) if name != self.manifest]
+                others = self.matches.add_page(page)
+                unmatched = [name for name in others if name != self.manifest] if self.classify else []
                 if page.strategy == "skip-scan":
                     unmatched = unmatched[: _MAX_SKIP_SCAN_UNMATCHED - self._skip_scan_unmatched]
                     self._skip_scan_unmatched += len(unmatched)
@@ -404,7 +421,7 @@ class FileDiscovery:
                     self._pages.append(page)
                 if sum(len(kept.names) for kept in self._pages) >= _CLASSIFY_BATCH:
                     self._classify_batch()
-                for key, because in page.unusable.items():
+                for key, because in page.unusable.items() if self.classify else ():
                     self.tally.add(self.classifier.classify_unusable(key, because))
                 if page.names:
                     self.emit(FilesListed(tenant=self.tenant, count=len(page.names)))

@@ -1,7 +1,8 @@
 """Fetch the pending orders of the shop, and find out whether their numbers are unique.
 
 A file belongs to the one order whose number is in its name. So before anything is sent, it must be known that no other
-pending order has that number. The whole list of pending orders shows it. A part of the list does not.
+pending order has that number. The whole list of pending orders shows it, and so does a shop that finds all orders with
+a number. A part of the list does not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from remote_artwork.retry import RetryPolicy
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_MOST_NUMBERS_TO_FIND = 1_000
+"""For more numbers than this, the whole list of pending orders is read."""
+
 
 @frozen(kw_only=True)
 class PendingOrders:
@@ -39,6 +43,7 @@ class PendingOrders:
         hold: Why no order may be sent: it is not known whether its number is unique. None if it is known.
         hold_shared_names: As ``hold``, but only for orders that expect a file name which an order with another number
             could expect, too.
+        found_by_number: Whether only the orders with some numbers were read, and not the list.
     """
 
     orders: Mapping[str, Order]
@@ -49,6 +54,7 @@ class PendingOrders:
     fault: Fault | None = None
     hold: Reason | None = None
     hold_shared_names: Reason | None = None
+    found_by_number: bool = False
 
     @property
     def claimants(self) -> list[Order]:
@@ -111,15 +117,69 @@ class _List:
     others: dict[str, Order] = field(factory=dict)
     duplicate_ids: set[str] = field(factory=set)
 
-    def add(self, order: object) -> None:
+    def add(self, order: object, *, method: str = "pending_orders") -> None:
         if isinstance(order, UnreadableOrder):
             self.unreadable.append(order)
         elif not isinstance(order, Order):
-            raise ClientError(f"pending_orders returned {type(order).__name__}, not an Order; correct the client")
+            raise ClientError(f"{method} returned {type(order).__name__}, not an Order; correct the client")
         elif order.state is not OrderState.PENDING:
             self.others[order.id] = order
         elif self.orders.setdefault(order.id, order) != order:
             self.duplicate_ids.add(order.id)
+
+
+def fetch_by_number(
+    client: FulfillmentClient, numbers: Collection[str], pattern: FilenamePattern, retry: RetryPolicy
+) -> PendingOrders | None:
+    """Fetch the pending orders with these numbers by one call, if the client finds orders by number.
+
+    If an order with another number could expect one of their files, a second call finds the orders with those numbers.
+
+    Args:
+        client: The shop.
+        numbers: The numbers of the orders.
+        pattern: Shows which numbers an order with the same file name could have.
+        retry: How temporary errors are retried.
+
+    Returns:
+        The orders; None if the whole list has to be read.
+
+    Raises:
+        ConfigurationError: The client reports that its configuration prevents reading the orders.
+    """
+    finder = order_finder(client)
+    if finder is None or len(numbers) > _MOST_NUMBERS_TO_FIND:
+        return None
+    found = _List()
+
+    def find(numbers: Collection[str]) -> None:
+        for order in retry.call(lambda: list(finder.find_orders(sorted(numbers))), on=ClientError):
+            found.add(order, method="find_orders")
+
+    asked = {form for number in numbers for form in spellings(number)}
+    fault = None
+    try:
+        if asked:
+            find(asked)
+        if others := _possible_numbers(found.orders.values(), pattern) - asked:
+            find(others)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # the shop's code may raise anything; then nothing is known
+        log.warning("find_orders_failed", extra={"numbers": len(asked)}, exc_info=redact_error(error))
+        found = _List()
+        fault = Fault(part="client", because=reason("orders_not_read", error=_message(error)))
+    pending = PendingOrders(
+        orders=found.orders,
+        unreadable=tuple(found.unreadable),
+        duplicate_ids=frozenset(found.duplicate_ids),
+        fault=fault,
+        found_by_number=True,
+    )
+    because = _list_problem(pending)
+    if because is not None and promises_unique_numbers(client):
+        return evolve(pending, hold_shared_names=because)
+    return evolve(pending, hold=because)
 
 
 def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy) -> PendingOrders:
