@@ -143,8 +143,7 @@ def _waiting(name: str, method: Callable[..., Any], client: Any) -> Callable[...
         result = method(*arguments, **options)
         if isinstance(result, Awaitable | AsyncIterable):
             # A list may have many pages. Everything else takes at most the call limit of the client.
-            limit = None if name in _LISTS else client.call_limit.total_seconds()
-            return _wait_for(result, limit)
+            return _wait_for(result, client.call_limit.total_seconds(), is_limited=name not in _LISTS)
         return result
 
     # wraps() marks it as the function that it wraps, which inspect would follow to an async one.
@@ -159,11 +158,16 @@ async def _collect(result: Any) -> Any:
     return [member async for member in result] if isinstance(result, AsyncIterable) else result
 
 
-def _wait_for(result: Any, seconds: float | None) -> Any:
+def _wait_for(result: Any, seconds: float, *, is_limited: bool) -> Any:
     """Await what a method returned on the loop of the scan, and wait for it.
 
+    Args:
+        result: What the method returned.
+        seconds: The call limit of the client.
+        is_limited: Whether the call ends after this time. If not, it ends then only if the loop was stopped.
+
     Raises:
-        OutcomeUnknown: It took longer than the client allows. It is cancelled.
+        OutcomeUnknown: It took longer than the client allows, or the loop was stopped meanwhile. It is cancelled.
         Unavailable: There is no such loop, or it was closed. Nothing was run.
     """
     loop = _loop.get(None)
@@ -172,9 +176,16 @@ def _wait_for(result: Any, seconds: float | None) -> Any:
             result.close()
         raise Unavailable("no event loop runs the async client; await the methods of AsyncScanner until they return")
     running = asyncio.run_coroutine_threadsafe(_collect(result), loop)
-    try:
-        return running.result(seconds)
-    except NoResultInTime:
-        if not running.cancel():
-            return running.result()  # it ended at the last moment, or the error is its own
-        raise OutcomeUnknown("the call took longer than the call_limit of the client, and was cancelled") from None
+    while True:
+        try:
+            return running.result(seconds)
+        except NoResultInTime:
+            if not is_limited and loop.is_running() and not running.done():
+                continue
+            if not running.cancel():
+                return running.result()  # it ended at the last moment, or the error is its own
+            raise OutcomeUnknown(
+                "the call took longer than the call_limit of the client, and was cancelled"
+                if loop.is_running()
+                else "the event loop stopped during the call; keep it running until the scan ends"
+            ) from None

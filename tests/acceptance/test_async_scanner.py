@@ -318,3 +318,42 @@ def test_an_async_client_without_a_loop_is_unavailable_and_not_called(storage, s
     assert "await the methods of AsyncScanner" in str(fault.because.details)
     assert report.exit_code == 3
     assert not shop.effects
+
+
+@pytest.mark.parametrize("method", ["pending_orders", "get_order"])
+def test_a_loop_that_stops_and_is_not_closed_does_not_keep_the_thread(storage, shop, method):
+    begun = threading.Event()
+
+    class Hangs(AsyncShop):
+        call_limit = timedelta(seconds=0.2)
+
+    async def hang(*_):
+        begun.set()
+        await asyncio.sleep(PATIENCE)
+
+    client = Hangs(shop)
+    setattr(client, method, hang)
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(1) as pool:
+        task = loop.create_task(scanner_of(storage, client, pool=pool, orders_at_once=1).scan(orders=["1001"]))
+        while not begun.is_set():
+            loop.run_until_complete(asyncio.sleep(0.01))
+        # The loop stays stopped until the thread of the scan has ended.
+        pool.shutdown(wait=True)
+    report = loop.run_until_complete(task)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    assert "the event loop stopped during the call" in report.to_json()
+    assert not shop.effects
+
+
+def test_a_list_may_take_longer_than_the_call_limit(storage, shop):
+    class Slow(AsyncShop):
+        call_limit = timedelta(seconds=0.05)
+
+        async def pending_orders(self):
+            await asyncio.sleep(0.3)
+            return list(self.shop.pending_orders())
+
+    report = asyncio.run(scanner_of(storage, Slow(shop)).plan())
+    assert statuses(report) == {"matched"}

@@ -6,9 +6,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
+from itertools import islice
 from time import monotonic
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.pattern import FilenamePattern
@@ -80,9 +81,11 @@ def _order_numbers(created: CreatedObject, merchant: MerchantLocation) -> set[st
 
 @frozen
 class _Hints:
+    """The order numbers of a merchant, the oldest first, and when the first and the last came."""
+
     first: float
     last: float
-    numbers: frozenset[str]
+    numbers: Mapping[str, None]
 
 
 @define
@@ -97,7 +100,8 @@ class HintQueue:
         longest_wait: How long to wait after the first one, at most.
         interval: The shortest time between two scans of one merchant. Use a minute if the client has no
             ``find_orders``, because each scan then reads all pending orders.
-        max_numbers: How many numbers are kept, at most. More are counted in ``dropped``.
+        max_numbers: How many numbers are kept, at most. If there are more, the merchants with the most numbers lose
+            their newest ones, and ``dropped`` counts these.
         clock: Returns seconds that never go back.
     """
 
@@ -115,15 +119,13 @@ class HintQueue:
         """Add the order numbers of each tenant, as ``Router.route`` returns them."""
         with self._lock:
             now = self.clock()
-            free = self.max_numbers - sum(len(hints.numbers) for hints in self._hints.values())
             for tenant, numbers in routed.items():
-                before = self._hints.get(tenant, _Hints(now, now, frozenset()))
-                new = sorted(set(numbers) - before.numbers)
-                self.dropped += max(0, len(new) - free)
-                added = new[: max(0, free)]
-                free -= len(added)
-                if added or before.numbers:
-                    self._hints[tenant] = _Hints(before.first, now, before.numbers.union(added))
+                if not numbers:
+                    continue
+                before = self._hints.get(tenant, _Hints(now, now, {}))
+                self._hints[tenant] = _Hints(before.first, now, {**before.numbers, **dict.fromkeys(sorted(numbers))})
+            if sum(len(hints.numbers) for hints in self._hints.values()) > self.max_numbers:
+                self._drop_newest()
 
     def take(self) -> dict[str, frozenset[str]]:
         """Take the tenants whose wait is over, with the numbers to scan."""
@@ -132,7 +134,7 @@ class HintQueue:
             self._taken = {tenant: at for tenant, at in self._taken.items() if now - at < self.interval.total_seconds()}
             due = [tenant for tenant, hints in self._hints.items() if self._due_at(tenant, hints) <= now]
             self._taken.update(dict.fromkeys(due, now))
-            return {tenant: self._hints.pop(tenant).numbers for tenant in due}
+            return {tenant: frozenset(self._hints.pop(tenant).numbers) for tenant in due}
 
     def seconds_until_due(self) -> float | None:
         """How long until ``take`` returns something; None if nothing waits."""
@@ -140,7 +142,37 @@ class HintQueue:
             due = [self._due_at(tenant, hints) for tenant, hints in self._hints.items()]
             return max(0.0, min(due) - self.clock()) if due else None
 
+    def _drop_newest(self) -> None:
+        """Drop the newest numbers of each merchant that has more than an equal share."""
+        share, rest = _equal_share([len(hints.numbers) for hints in self._hints.values()], self.max_numbers)
+        for tenant, hints in list(self._hints.items()):
+            excess = len(hints.numbers) - share
+            if excess > 0 and rest:
+                excess, rest = excess - 1, rest - 1
+            self.dropped += max(0, excess)
+            if excess >= len(hints.numbers):
+                del self._hints[tenant]
+            elif excess > 0:
+                kept = islice(hints.numbers, len(hints.numbers) - excess)
+                self._hints[tenant] = evolve(hints, numbers=dict.fromkeys(kept))
+
     def _due_at(self, tenant: str, hints: _Hints) -> float:
         settled = min(hints.last + self.wait.total_seconds(), hints.first + self.longest_wait.total_seconds())
         taken = self._taken.get(tenant)
         return settled if taken is None else max(settled, taken + self.interval.total_seconds())
+
+
+def _equal_share(sizes: Collection[int], total: int) -> tuple[int, int]:
+    """The largest size that all may have so that they have ``total`` together, and the rest of the division.
+
+    Args:
+        sizes: Their sizes, together more than ``total``.
+        total: The size that they may have together.
+    """
+    share, rest = 0, 0
+    for position, size in enumerate(sorted(sizes)):
+        share, rest = divmod(total, len(sizes) - position)
+        if size > share:
+            break
+        total -= size
+    return share, rest

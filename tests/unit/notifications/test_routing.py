@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import remote_artwork as ra
 from remote_artwork.notifications import CreatedObject, HintQueue, MerchantLocation, Router, route
@@ -124,9 +126,57 @@ def test_the_queue_is_bounded(clock):
     queue.add({"a": {"1", "2"}, "b": {"1", "2", "3"}, "c": {"1"}})
     queue.add({"a": {"1"}})
     clock.now = 60.0
-    taken = queue.take()
-    assert sum(len(numbers) for numbers in taken.values()) == 3
+    assert queue.take() == {"a": {"1"}, "b": {"1"}, "c": {"1"}}
     assert queue.dropped == 3
     queue.add({"c": {"1"}})
     clock.now = 120.0
     assert queue.take() == {"c": {"1"}}
+
+
+def test_a_busy_merchant_displaces_only_its_own_newest_numbers(clock):
+    queue = HintQueue(max_numbers=10, clock=clock)
+    queue.add({"busy": {"0"}})
+    queue.add({"busy": {str(number) for number in range(1, 10)}})
+    queue.add({"busy": {"10", "11"}})
+    assert queue.dropped == 2
+    for tenant in ("b", "c"):
+        queue.add({tenant: {"1", "2"}})
+    clock.now = 60.0
+    taken = queue.take()
+    assert {tenant: len(numbers) for tenant, numbers in taken.items()} == {"busy": 6, "b": 2, "c": 2}
+    assert taken["busy"] == {"0", "1", "2", "3", "4", "5"}
+    assert queue.dropped == 6
+
+
+def test_of_more_merchants_than_numbers_the_first_keep_one(clock):
+    queue = HintQueue(max_numbers=2, clock=clock)
+    for tenant in "abc":
+        queue.add({tenant: {"1"}})
+    clock.now = 60.0
+    assert queue.take() == {"a": {"1"}, "b": {"1"}}
+    assert (queue.dropped, queue.seconds_until_due()) == (1, None)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abcdef"), st.sets(st.sampled_from("123456789"))), max_size=12),
+    st.integers(min_value=1, max_value=20),
+)
+def test_the_numbers_that_are_kept_are_bounded_and_shared_equally(added, most):
+    clock = Clock()
+    queue = HintQueue(max_numbers=most, clock=clock)
+    offered = {}
+    for routed in added:
+        queue.add(routed)
+        for tenant, numbers in routed.items():
+            offered.setdefault(tenant, set()).update(numbers)
+    clock.now = 60.0
+    taken = queue.take()
+    sizes = {tenant: len(taken.get(tenant, ())) for tenant in offered}
+    assert sum(sizes.values()) <= most
+    assert all(numbers <= offered[tenant] for tenant, numbers in taken.items())
+    if not queue.dropped:
+        assert {tenant: numbers for tenant, numbers in offered.items() if numbers} == taken
+    cut = [sizes[tenant] for tenant in offered if sizes[tenant] < len(offered[tenant])]
+    if cut and len(added) == 1:
+        assert max(sizes.values()) - min(cut) <= 1
+        assert sum(sizes.values()) == most
