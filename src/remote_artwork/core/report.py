@@ -170,12 +170,16 @@ NEEDS_NOBODY = frozenset(
         "call_unresolved",
         "ledger_not_read",
         "not_tried",
+        "numbers_not_known",
         "rate_limited",
         "retry_rate_limited",
         "storage_not_read",
     }
 )
 """Codes of items that the next scan resolves, or whose cause is a fault of the report, which says it once."""
+
+LEFT_FOR_LATER = frozenset({"held_by_other_scan", "limit_reached", "stopped"})
+"""Codes of items that a scan left for another one. It did not check their files."""
 
 
 class FileStatus(enum.StrEnum):

@@ -9,6 +9,8 @@ from typing import Any
 from attrs import evolve, frozen
 
 from remote_artwork.core.report import (
+    LEFT_FOR_LATER,
+    NEEDS_NOBODY,
     Fault,
     FileOutcome,
     FileStatus,
@@ -34,8 +36,8 @@ class ReportChanges:
         resolved: Problems of the earlier report that no longer exist: the item needs no person now, or its order is no
             longer pending.
         still_open: Problems of both reports, with the same code, as the later report has them.
-        unknown: Problems of the earlier report that the later scan did not look at, because it was limited to other
-            orders or could not read all of them.
+        unknown: Problems of the earlier report that the later scan did not look at. It was limited to other orders, it
+            was stopped before them, or a part could not be used.
     """
 
     new: tuple[Problem, ...] = ()
@@ -69,14 +71,15 @@ def compare(earlier: ScanReport, later: ScanReport) -> ReportChanges:
     _check_order(earlier, later)
     before, after = _problems(earlier), _problems(later)
     gone = [(key, problem) for key, problem in before.items() if key not in after]
-    seen = {_key(item) for item in later.items}
+    outcomes = {problem_key(item): item for item in later.items}
+    resolved = {key for key, problem in gone if _is_resolved(later, problem, outcomes)}
     return ReportChanges(
         new=tuple(problem for key, problem in after.items() if key not in before or before[key].code != problem.code),
-        resolved=tuple(problem for key, problem in gone if key in seen or _covers(later, problem)),
+        resolved=tuple(problem for key, problem in gone if key in resolved),
         still_open=tuple(
             problem for key, problem in after.items() if key in before and before[key].code == problem.code
         ),
-        unknown=tuple(problem for key, problem in gone if key not in seen and not _covers(later, problem)),
+        unknown=tuple(problem for key, problem in gone if key not in resolved),
     )
 
 
@@ -87,8 +90,8 @@ def merge(earlier: ScanReport, later: ScanReport) -> ScanReport:
         ValueError: The reports are of two tenants or locations, or in the wrong order.
     """
     _check_order(earlier, later)
-    newer = {_key(item) for item in later.items}
-    kept = [item for item in earlier.items if _key(item) not in newer and not _covers(later, item)]
+    newer = {problem_key(item) for item in later.items}
+    kept = [item for item in earlier.items if problem_key(item) not in newer and not _covers(later, item)]
     files, file_counts = _merge_files(earlier, later)
     return evolve(
         later,
@@ -131,7 +134,7 @@ def _check_order(earlier: ScanReport, later: ScanReport) -> None:
 Key = tuple[str, ...]
 
 
-def _key(problem: Problem) -> Key:
+def problem_key(problem: Problem) -> Key:
     """What identifies an item or a fault in several reports."""
     if isinstance(problem, Fault):
         return ("fault", problem.part, problem.code)
@@ -143,14 +146,32 @@ def _key(problem: Problem) -> Key:
 def _problems(report: ScanReport) -> dict[Key, Problem]:
     items = [item for item in report.items if item.needs_person]
     problems: list[Problem] = [*report.faults, *report.unknown_orders, *items]
-    return {_key(problem): problem for problem in problems}
+    return {problem_key(problem): problem for problem in problems}
+
+
+def _is_resolved(later: ScanReport, problem: Problem, outcomes: Mapping[Key, ItemOutcome]) -> bool:
+    """Whether a problem that the later report does not have was looked at again, so that it no longer exists.
+
+    Args:
+        later: The later report.
+        problem: A problem of the earlier report.
+        outcomes: The items of the later report.
+    """
+    if outcome := outcomes.get(problem_key(problem)):
+        return outcome.code not in NEEDS_NOBODY | LEFT_FOR_LATER
+    if isinstance(problem, Fault) and any(problem.part == fault.part for fault in later.faults):
+        return False  # the part cannot be used for another reason now
+    if isinstance(problem, ItemOutcome) and ("item", problem.order_id, "") in outcomes:
+        return False  # the order has no readable items now
+    return _covers(later, problem)
 
 
 def _covers(later: ScanReport, problem: Problem) -> bool:
     """Whether the later scan would have reported the problem, or the item, if it still existed."""
-    if isinstance(problem, Fault):
-        return problem.part != "storage" or bool(later.strategy)
     all_orders_read = not any(fault.part == "client" for fault in later.faults)
+    if isinstance(problem, Fault):
+        # Without a pending order, the storage is not read. After a fault of the client, the ledger may not be read.
+        return {"storage": bool(later.strategy), "ledger": all_orders_read}.get(problem.part, True)
     return all_orders_read and (later.orders is None or problem.order_number in later.orders)
 
 

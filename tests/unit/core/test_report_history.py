@@ -22,6 +22,7 @@ from remote_artwork.core.report import (
     Severity,
     Timings,
 )
+from remote_artwork.errors import LocationNotFound
 from remote_artwork.testing import FakeShop
 from shop_files import JPEG, PDF
 
@@ -179,6 +180,43 @@ def test_a_problem_is_unknown_if_the_later_scan_did_not_look(later):
     changes = later.changes_since(report(OPEN))
     assert changes.unknown == (OPEN,)
     assert not changes.resolved
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "details"),
+    [
+        (ItemStatus.MATCHED, "stopped", {}),
+        (ItemStatus.MATCHED, "limit_reached", {"limit": 1}),
+        (ItemStatus.MATCHED, "held_by_other_scan", {"free_within": 60}),
+        (ItemStatus.UNREADABLE, "storage_not_read", {"error": "no route"}),
+        (ItemStatus.FAILED, "not_tried", {"error": "no route"}),
+        (ItemStatus.FAILED, "numbers_not_known", {}),
+    ],
+)
+def test_a_problem_is_unknown_if_the_later_scan_left_its_item(status, code, details):
+    left = item("1001", status, because=reason(code, **details))
+    changes = report(left, minutes=60).changes_since(report(OPEN))
+    assert changes.unknown == (OPEN,)
+    assert not changes.new
+    assert not changes.resolved
+
+
+def test_a_problem_is_unknown_while_its_order_cannot_be_read():
+    unreadable = item("1001", ItemStatus.FAILED, item_number="", because=because("no items"))
+    changes = report(unreadable, minutes=60).changes_since(report(OPEN))
+    assert (changes.new, changes.resolved, changes.unknown) == ((unreadable,), (), (OPEN,))
+
+
+def test_a_fault_is_unknown_while_its_part_fails_for_another_reason():
+    before, after = Fault.of("storage", "no route"), Fault.of("storage", LocationNotFound("no bucket"))
+    changes = report(minutes=60, faults=(after,)).changes_since(report(faults=(before,)))
+    assert (changes.new, changes.resolved, changes.unknown) == ((after,), (), (before,))
+
+
+def test_a_fault_of_the_ledger_is_unknown_while_the_orders_cannot_be_read():
+    locked, down = Fault.of("ledger", "locked"), Fault.of("client", "down")
+    changes = report(minutes=60, faults=(down,)).changes_since(report(faults=(locked,)))
+    assert (changes.resolved, changes.unknown) == ((), (locked,))
 
 
 def test_a_problem_of_an_order_that_was_asked_for_and_is_gone_is_resolved():
