@@ -50,9 +50,12 @@ _WINDOW = 20.0
 _SHORTEST_WINDOW = 1.0
 """Shops count calls per second, or in longer intervals."""
 _DECREASE = 0.1
-"""The share by which the rate is decreased after a refusal."""
+"""The share by which the rate is decreased after a refusal. After several in a row, it is decreased to what the shop
+accepted on average, with the time of the refusals."""
 _RECOVERY = 30.0
 """Seconds after a refusal until the rate is again what it was, if ``_SAMPLE`` calls or more were counted."""
+_SHORTEST_RECOVERY = 2.0
+"""Seconds after a refusal until the rate is again what it was, if hardly any calls were counted."""
 _SLOWEST = 0.01
 """Calls per second that are always tried."""
 _CATCH_UP = 0.05
@@ -60,6 +63,8 @@ _CATCH_UP = 0.05
 _FIRST_PAUSE = 1.0
 """Seconds. The pause doubles with each further refusal, up to ``_LONGEST_PAUSE``."""
 _LONGEST_PAUSE = 60.0
+_LONGEST_STEP = 1.0
+"""Seconds after which a wait for a learned rate is computed again, because the rate grows meanwhile."""
 _LONGEST_WAIT = 3600.0
 """Seconds of one wait of the runtime. A longer wait is divided."""
 
@@ -200,8 +205,9 @@ class ConcurrencyLimit:
 class CallRate:
     """How many calls may start per second. No limit as long as none is declared and the shop refuses none.
 
-    After a refusal the rate is a little lower than the one that the shop accepted. It returns to that rate, remains
-    near it for a while, and then grows faster and faster until the shop refuses a call again.
+    After a refusal the rate is a little lower than the one that the shop accepted, and much lower after several
+    refusals in a row. It returns to the accepted rate, remains near it for a while, and then grows faster and faster
+    until the shop refuses a call again.
 
     Args:
         declared: The rate that the client declares.
@@ -213,12 +219,13 @@ class CallRate:
     _ceiling: float | None = field(default=None, init=False)
     _recovery: float = field(default=_RECOVERY, init=False)
     """Seconds until the rate is again what it was. Shorter if few calls were counted."""
+    _decrease: float = field(default=_DECREASE, init=False)
+    """The share of the ceiling by which the rate was decreased."""
     _paused_until: float = field(default=-math.inf, init=False)
-    _next: float = field(default=-math.inf, init=False)
-    """When the next call may start."""
-    _last_start: float = field(default=-math.inf, init=False)
+    _spaced_from: float = field(default=-math.inf, init=False)
+    """Since when the last calls fill the rate."""
     _last_calls: int = field(default=0, init=False)
-    """How many calls started at ``_last_start``."""
+    """How many calls started last."""
     _asked: bool = field(default=False, init=False)
     """Whether a call started since the last refusal."""
     _failures: int = field(default=0, init=False)
@@ -226,25 +233,33 @@ class CallRate:
     _began: float = field(default=-math.inf, init=False)
     """Since when accepted calls are counted."""
     _refused_at: float = field(default=-math.inf, init=False)
+    _first_refused_at: float = field(default=-math.inf, init=False)
+    """When the first of the refusals in a row came."""
     _to_learn: bool = field(default=False, init=False)
     """Whether the rate is to be learned from the last refusal."""
     _rate_before: float | None = field(default=None, init=False)
-    """The rate at the last refusal."""
+    """The rate at the first of the refusals in a row."""
 
     def calls_per_second(self, now: float) -> float | None:
         """The rate now; None: no limit."""
         if self._ceiling is None:
             return self.declared
         progress = max(0.0, now - self._paused_until) / self._recovery - 1.0
-        learned = self._ceiling * (1.0 + _DECREASE * progress**3)
+        change = _DECREASE if progress > 0 else self._decrease
+        learned = self._ceiling * (1.0 + change * progress**3)
         return learned if self.declared is None else min(self.declared, learned)
 
     def delay(self, now: float) -> float:
         """Seconds until the next call may start; zero: now."""
         pause = self.pause(now)
         if pause == 0 and self._to_learn:
-            self._learn(now)
-        return max(0.0, self._next - now, pause)
+            self._learn()
+        return max(0.0, self._next(now) - now, pause)
+
+    def _next(self, now: float) -> float:
+        """When the next call may start, by the rate now. It becomes earlier while the rate grows."""
+        rate = self.calls_per_second(now)
+        return -math.inf if rate is None else self._spaced_from + self._last_calls / rate
 
     def pause(self, now: float) -> float:
         """Seconds until the pause after a refusal ends."""
@@ -254,11 +269,10 @@ class CallRate:
         """So many calls start now."""
         if not self._last_calls:
             self._began = now
-        self._asked, self._last_start, self._last_calls = True, now, calls
-        rate = self.calls_per_second(now)
-        if rate is not None:
-            is_late = self._next > now - 1.0 / rate  # else no turn waited
-            self._next = (max(self._next, now - _CATCH_UP) if is_late else now) + calls / rate
+        following, rate = self._next(now), self.calls_per_second(now)
+        is_late = rate is not None and following > now - 1.0 / rate  # else no turn waited
+        self._spaced_from = max(following, now - _CATCH_UP) if is_late else now
+        self._asked, self._last_calls = True, calls
 
     def accepted(self, now: float) -> None:
         """The shop accepted a call."""
@@ -281,26 +295,24 @@ class CallRate:
         if not self._failures:  # else nothing was accepted since: the time in which calls are counted becomes longer
             recent = self._accepted[-_SAMPLE] if len(self._accepted) >= _SAMPLE else -math.inf
             self._began = max(self._began, min(now - _WINDOW, recent), self._refused_at)
+            self._rate_before, self._first_refused_at = self.calls_per_second(now), now
         growing = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
-        self._rate_before = self.calls_per_second(now)
         self._paused_until = now + max(requested, _FIRST_PAUSE if requested and not self._failures else growing)
         self._failures += 1
         self._refused_at, self._asked, self._to_learn = now, False, True
 
-    def _learn(self, now: float) -> None:
+    def _learn(self) -> None:
         """Set the rate to the one that the shop accepted before the last refusal.
 
         This happens after the pause: by then, the calls that ran beside the refused one have their answers.
         """
-        seconds = max(self._refused_at - self._began, _SHORTEST_WINDOW)
         count = max(1, sum(at > self._began for at in self._accepted))
-        reached = count / seconds
-        self._ceiling = max(_SLOWEST, reached if self._rate_before is None else min(self._rate_before, reached))
-        self._recovery = _RECOVERY * min(count / _SAMPLE, 1.0)
+        accepted = count / max(self._first_refused_at - self._began, _SHORTEST_WINDOW)
+        average = max(_SLOWEST, count / max(self._refused_at - self._began, _SHORTEST_WINDOW))
+        self._ceiling = max(_SLOWEST, accepted if self._rate_before is None else min(self._rate_before, accepted))
+        self._decrease = max(_DECREASE, 1.0 - average / self._ceiling)
+        self._recovery = max(_RECOVERY * min(count / _SAMPLE, 1.0), _SHORTEST_RECOVERY)
         self._to_learn = False
-        rate = self.calls_per_second(now)
-        if rate is not None:
-            self._next = max(self._next, self._last_start + self._last_calls / rate)
 
 
 @define(eq=False)
@@ -412,7 +424,8 @@ class ShopGate:
                 self._check(ticket, now)
                 timeout = None
                 if self._queue[0] is ticket and self._running < self._limit.value:
-                    timeout = min(self._rate.delay(now), _LONGEST_WAIT)
+                    pause = max(self._rate.pause(now), _LONGEST_STEP)
+                    timeout = min(self._rate.delay(now), pause, _LONGEST_WAIT)
                 ticket.awake = timeout is not None
                 condition = ticket.condition = ticket.condition or self.runtime.condition()
             with condition:

@@ -265,6 +265,21 @@ def test_one_refusal_does_not_slow_a_fast_shop_for_long():
     assert shop.served_per_second(40.0, 60.0) > 90
 
 
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize(("ends", "by"), [(35.0, 100.0), (60.0, 120.0), (150.0, 240.0)])
+def test_a_shop_that_refused_everything_for_a_while_has_its_rate_again_soon(ends, by, calls):
+    limit = FixedWindow(10)
+    shop = Workers(limit=lambda now: 1.0 if 30.0 <= now < ends else limit(now), calls=calls).work(until=by + 60.0).shop
+    assert shop.served_per_second(by, by + 60.0) >= 8.0
+    assert len(shop.refused) <= 60
+
+
+def test_refusals_in_a_row_do_not_make_the_rate_low_for_long():
+    limit, asked = FixedWindow(10), iter(range(10_000))
+    shop = Workers(limit=lambda now: 1.0 if 50 < next(asked) <= 53 else limit(now)).work(until=120.0).shop
+    assert shop.served_per_second(60.0, 120.0) >= 8.0
+
+
 def test_a_limit_that_becomes_lower_is_learned_and_one_that_becomes_higher_too():
     high, low = FixedWindow(20), FixedWindow(2)
     shop = Workers(limit=lambda now: (low if 60 <= now < 180 else high)(now)).work(until=420.0).shop
