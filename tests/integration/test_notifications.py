@@ -114,12 +114,21 @@ class Consumer:
     def _run(self):
         while not self._stop.wait(self.queue.seconds_until_due() or 0.05):
             for tenant, numbers in self.queue.take().items():
-                self.scanners[tenant].scan(orders=numbers)
-                self.scans.append((tenant, numbers))
+                self.scans.append((numbers, self.scanners[tenant].scan(orders=numbers)))
+
+
+class FindingShop(FakeShop):
+    """Finds orders by number, and counts the calls."""
+
+    asked = 0
+
+    def find_orders(self, numbers):
+        self.asked += 1
+        return [order for order in self.orders.values() if order.number in numbers]
 
 
 def test_an_upload_to_ceph_is_fulfilled_once_however_its_notifications_come(ceph_server, local_network):
-    shop = FakeShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(1001, 1005)])
+    shop = FindingShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(1001, 1005)])
     with Endpoint(CephWebhook(SECRET)) as endpoint:
         subscribe(ceph_server, "ceph-scans", endpoint)
         storage = ra.open_storage(
@@ -155,7 +164,12 @@ def test_an_upload_to_ceph_is_fulfilled_once_however_its_notifications_come(ceph
             deliver(third.replace(b'"name":"ceph-scans"', b'"name":"elsewhere"'))  # a foreign bucket
             deliver(third[:-1], 400)
             wait_until(lambda: len(consumer.scans) >= 3, consumer.scans)
-            assert not any("1003" in numbers for _, numbers in consumer.scans)
+            assert not any("1003" in numbers for numbers, _ in consumer.scans)
+        # Each hint cost one call. Once its order was done, it cost no request of the storage.
+        assert (shop.asked, shop.calls("pending_orders")) == (len(consumer.scans), [])
+        done = [report for _, report in consumer.scans if not report.items]
+        assert done
+        assert {count for report in done for count in report.requests.values()} == {0}
         scanner.scan()  # the hourly scan finds the file whose notification was lost
     assert fulfilled() == {"1001": 1, "1002": 1, "1003": 1}
 
