@@ -52,7 +52,7 @@ def test_a_scan_of_a_hundred_thousand_finished_orders_needs_at_most_ten_queries(
     files, _ = memory_folder(root)
     with ra.SqlLedger(ledger_url) as ledger:
         remember_done(ledger, DONE)
-        event.listen(ledger._engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
+        event.listen(ledger.database.engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
         shop = FakeShop([ra.Order("new", [ra.OrderItem("1")])])
         report = ra.Scanner(Full(files, root), shop, ledger=ledger).scan(sweep=True)
     assert report.names_seen == DONE
@@ -66,8 +66,8 @@ class Counts:
 
     def __init__(self, ledger):
         self.words, self.begun, self.commits = [], 0, 0
-        event.listen(ledger._engine, "before_cursor_execute", self._count)
-        event.listen(ledger._engine, "commit", self._commit)
+        event.listen(ledger.database.engine, "before_cursor_execute", self._count)
+        event.listen(ledger.database.engine, "commit", self._commit)
 
     def _count(self, _connection, _cursor, statement, *_):
         if statement.startswith(BEGINNINGS):
@@ -98,7 +98,7 @@ def written(ledger, leases, *steps, release=False):
 
 
 def test_a_group_of_orders_is_written_by_one_commit_and_one_statement_for_each_table(ledger):
-    counts, sqlite = Counts(ledger), ledger._file is not None
+    counts, sqlite = Counts(ledger), ledger.database.file is not None
     each = len(GROUP) if sqlite else 1
 
     leases = leases_of(claim_all(ledger, GROUP))
@@ -171,9 +171,9 @@ def test_thirty_two_workers_need_at_most_four_connections(ledger, root):
             in_use += by
             peak = max(peak, in_use)
 
-    event.listen(ledger._engine, "checkout", lambda *_: change(1))
-    event.listen(ledger._engine, "checkin", lambda *_: change(-1))
+    event.listen(ledger.database.engine, "checkout", lambda *_: change(1))
+    event.listen(ledger.database.engine, "checkin", lambda *_: change(-1))
     report = ra.Scanner(storage, shop, ledger=ledger, orders_at_once=32).scan()
     assert {str(item.status) for item in report.items} == {"fulfilled"}
     assert 1 <= peak <= 4
-    assert ledger._engine.pool.checkedin() <= 4
+    assert ledger.database.engine.pool.checkedin() <= 4

@@ -93,9 +93,9 @@ def test_a_connection_cut_while_it_commits_is_replaced_and_the_write_repeated(po
             cut(admin)
 
     with psycopg.connect(postgres_url, autocommit=True) as admin:
-        event.listen(world.ledger._engine, "commit", cut_every_third)
+        event.listen(world.ledger.database.engine, "commit", cut_every_third)
         assert world.scanner().scan().exit_code == 0
-        event.remove(world.ledger._engine, "commit", cut_every_third)
+        event.remove(world.ledger.database.engine, "commit", cut_every_third)
     assert len(commits) > 9
     world.check()
 
@@ -134,8 +134,8 @@ def cut(admin: psycopg.Connection) -> None:
 
 
 def test_a_read_only_ledger_ends_the_scan_with_3_and_nothing_is_sent(world: World):
-    world.ledger._engine.dispose()
-    event.listen(world.ledger._engine, "connect", lambda raw, _entry: raw.execute("PRAGMA query_only = ON"))
+    world.ledger.database.engine.dispose()
+    event.listen(world.ledger.database.engine, "connect", lambda raw, _entry: raw.execute("PRAGMA query_only = ON"))
     report = world.scanner().scan()
     assert report.exit_code == 3
     assert "is read-only; give this process write access to the file and its folder" in report.faults[0].message

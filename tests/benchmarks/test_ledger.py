@@ -63,7 +63,7 @@ def test_finding_a_hundred_thousand_done_orders_with_their_files(used_ledger: Sq
 
 
 def test_finding_without_a_trace(used_ledger: SqlLedger, benchmark):
-    with SqlLedger(used_ledger._url.render_as_string(hide_password=False)) as reader:
+    with SqlLedger(used_ledger.database.url.render_as_string(hide_password=False)) as reader:
         assert len(benchmark(lambda: list(reader.find("acme", order_ids=PENDING)))) == len(PENDING)
 
 

@@ -79,7 +79,7 @@ def wait_until(probe, seconds: float) -> bool:
 
 
 def url_of(ledger):
-    return ledger._url.render_as_string(hide_password=False)
+    return ledger.database.url.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize("at_once", [1, pytest.param(4, marks=pytest.mark.thorough), 16])

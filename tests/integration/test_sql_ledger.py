@@ -102,7 +102,7 @@ def test_a_ledger_that_was_used_before_a_fork_works_on_both_sides(url: str):
 
 
 def _work(ledger: SqlLedger) -> None:
-    inherited = ledger._engine.pool.checkedin()
+    inherited = ledger.database.engine.pool.checkedin()
     claim(ledger, ORDERS[1], owner=f"child {os.getpid()}", lease_for=HOUR)
     assert inherited == 1, "the child inherited no connection"
     assert try_claim(ledger, ORDERS[0], owner="child") is None
@@ -112,7 +112,7 @@ def test_a_hundred_thousand_orders_are_found_in_a_bounded_time(url: str):
     numbers = [str(number) for number in range(100_000)]
     with SqlLedger(url, timeout=timedelta(seconds=5)) as ledger:
         claim(ledger, ORDERS[0])
-        with ledger._engine.begin() as connection:
+        with ledger.database.engine.begin() as connection:
             connection.exec_driver_sql(
                 "INSERT INTO remote_artwork_order "
                 "(tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "

@@ -127,7 +127,7 @@ def test_rows_are_not_read_through_a_cursor_of_the_server(postgres_url: str):
     with SqlLedger(postgres_url) as ledger:
         claim(ledger, KEY)
         cursors = []
-        event.listen(ledger._engine, "after_cursor_execute", lambda *arguments: cursors.append(arguments[1]))
+        event.listen(ledger.database.engine, "after_cursor_execute", lambda *arguments: cursors.append(arguments[1]))
         assert ids(ledger.find("acme", order_numbers=["1001"])) == {"order-1"}
     assert cursors
     assert not any(isinstance(cursor, psycopg.ServerCursor) for cursor in cursors)
@@ -248,7 +248,7 @@ def test_connections_of_a_host_keep_their_settings(postgres_url: str):
     before, inside = settings(), []
     ledger = SqlLedger(engine=engine, timeout=timedelta(seconds=7))
     claim(ledger, KEY)
-    with ledger._writing() as connection:
+    with ledger.database.writing() as connection:
         inside += [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
     assert ids(ledger.find("acme")) == {KEY.order_id}
     assert inside == ["on", "7s", "UTF8", "read committed"]

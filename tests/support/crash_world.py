@@ -124,7 +124,7 @@ class World:
 
     def snapshot(self) -> tuple:
         """Everything durable: the ledger's rows, and what the shop knows; and what has happened so far."""
-        with self.ledger._engine.connect() as connection:
+        with self.ledger.database.engine.connect() as connection:
             rows = tuple(tuple(row._asdict() for row in connection.execute(table.select())) for table in TABLES)
         shop = self.shop
         knows = dict(shop.orders), list(shop.journal), dict(shop.effects), dict(shop.artwork)
@@ -142,7 +142,7 @@ class World:
 
     def restore(self, rows: tuple, shop: tuple, events: tuple = ()) -> None:
         self.history.events[:] = events
-        with self.ledger._engine.begin() as connection:
+        with self.ledger.database.engine.begin() as connection:
             connection.execute(orders.delete())
             connection.execute(scans.delete())
             for table, found in zip(TABLES, rows, strict=True):
@@ -211,7 +211,7 @@ def held(row: dict) -> bool:
 def let_time_pass(ledger: ra.SqlLedger) -> None:
     """Every lease ends, and every call is over."""
     ledger.forget("nobody", still_pending=(), min_age=timedelta(0), silent_scans=1)  # makes the tables
-    with ledger._engine.begin() as connection:
+    with ledger.database.engine.begin() as connection:
         connection.execute(
             update(orders).values(lease_until=orders.c.lease_until - AGES, intent_at=orders.c.intent_at - AGES)
         )

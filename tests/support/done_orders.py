@@ -15,7 +15,7 @@ def remember_done(ledger: ra.SqlLedger, count: int, tenant: str = "default") -> 
     """Orders ``0`` and so on, with ids of the same names, each fulfilled with one file, ``0_1.jpg`` and so on."""
     ledger.forget(tenant, still_pending=(), min_age=timedelta(hours=1), silent_scans=1)  # makes the tables
     now = time.time()
-    with ledger._engine.begin() as connection:
+    with ledger.database.engine.begin() as connection:
         for first in range(0, count, ROWS_AT_ONCE):
             numbers = [str(number) for number in range(first, min(first + ROWS_AT_ONCE, count))]
             common = {"tenant": tenant, "approval": "", "reason": "", "updated_at": now}

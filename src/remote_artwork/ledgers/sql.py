@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from attrs import field, frozen
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, select, update
@@ -29,23 +28,12 @@ from remote_artwork.core.lifecycle import (
     lease_lost,
     records_intent,
 )
-from remote_artwork.errors import ConfigurationError, InvalidLedger, LeaseLost, LedgerError, LedgerUnavailable
-from remote_artwork.ledgers.engine import (
-    READS,
-    DatabaseNow,
-    FileIdentity,
-    display_url,
-    file_identity,
-    insert_into,
-    is_one_of,
-    open_engine,
-    parse_ledger_url,
-)
+from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable
+from remote_artwork.ledgers.database import LedgerDatabase
+from remote_artwork.ledgers.engine import DatabaseNow, insert_into, is_one_of
 from remote_artwork.ledgers.errors import translate_errors
-from remote_artwork.ledgers.host_engine import HostEngine, adopt_engine
-from remote_artwork.ledgers.read_only import ReadOnlyFile
 from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_rows, read_used_files
-from remote_artwork.ledgers.schema import SchemaState, items, migrate, orders, scans, schema_state, used_files
+from remote_artwork.ledgers.schema import items, orders, scans, used_files
 from remote_artwork.ledgers.statements import (
     OrderFilters,
     PostgresqlStatements,
@@ -53,7 +41,6 @@ from remote_artwork.ledgers.statements import (
     SqliteStatements,
     Statements,
 )
-from remote_artwork.locks import ProcessLock
 
 T = TypeVar("T")
 C = TypeVar("C", OrderClaim, LedgerWrite)
@@ -93,33 +80,16 @@ class SqlLedger:
         engine: Engine | None = None,
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
-        if (url is None) == (engine is None):
-            raise InvalidLedger("a ledger needs a URL or an engine; give one of them")
-        self._host: HostEngine | None = None
-        self._reader: ReadOnlyFile | None = None
-        self._file: Path | None
-        self._url: URL
-        if engine is not None:
-            self._host = adopt_engine(engine, timeout=timeout)
-            self._engine, self._file, self._url = self._host.engine, self._host.file, engine.url
-        else:
-            try:
-                self._url = parse_ledger_url(cast("str | Path", url))
-            except ConfigurationError as error:
-                del url  # error reporters show the variables of each frame, and the URL may contain a password
-                raise error.with_traceback(None) from None
-            del url
-            self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
-            self._engine = open_engine(self._url, timeout=timeout)
-            self._reader = ReadOnlyFile(self._url, timeout=timeout) if self._file else None
-        self._statements = SqliteStatements() if self._file else PostgresqlStatements()
-        self._preparing = ProcessLock()
-        self._prepared: FileIdentity | None = None
+        try:
+            self.database: LedgerDatabase = LedgerDatabase(url, engine=engine, timeout=timeout)
+        finally:
+            del url  # error reporters show the variables of each frame, and the URL may contain a password
+        self._statements = SqliteStatements() if self.database.file else PostgresqlStatements()
         self._leased: dict[OrderKey, OrderRow] = {}
 
     def __repr__(self) -> str:
-        url = getattr(self, "_url", None)  # missing if the URL was refused
-        return f"SqlLedger({display_url(url)!r})" if url else "SqlLedger(…)"
+        database = getattr(self, "database", None)  # missing if the URL was refused
+        return f"SqlLedger({str(database)!r})" if database else "SqlLedger(…)"
 
     def __enter__(self) -> Self:
         return self
@@ -131,13 +101,8 @@ class SqlLedger:
 
     def close(self) -> None:
         """Close the connections, but not those of an engine that was given. A later call opens new ones."""
-        with translate_errors(self._url):
-            self._prepared = None
-            self._leased.clear()
-            if self._host is None:
-                self._engine.dispose()
-        if self._reader:
-            self._reader.close()
+        self._leased.clear()
+        self.database.close()
 
     def exists(self) -> bool:
         """Whether the database has the tables of a ledger. Writes nothing.
@@ -146,11 +111,7 @@ class SqlLedger:
             InvalidLedger: The database is not a ledger, or its folder does not exist.
             LedgerUnavailable: The database could not be read.
         """
-
-        def found(_connection: Connection) -> bool:
-            return True
-
-        return self._read(found, empty=False)
+        return self.database.exists()
 
     def claim(
         self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
@@ -203,14 +164,14 @@ class SqlLedger:
         sorted_orders = [orders[number] for number in in_key_order]
         answers: list[T | LedgerError] = []
         try:
-            with self._writing() as connection:
+            with self.database.writing() as connection:
                 answers += write(connection, sorted_orders)
         except LedgerUnavailable:
             raise
         except LedgerError as error:
             if len(orders) == 1:
                 return [error]
-            with self._writing() as connection:
+            with self.database.writing() as connection:
                 for _, of_order in groupby(sorted_orders, key=lambda order: order.key):
                     answers += self._write_alone(connection, list(of_order), write)
         by_number = dict(zip(in_key_order, answers, strict=True))
@@ -223,7 +184,7 @@ class SqlLedger:
         write: Callable[[Connection, Sequence[C]], Sequence[T]],
     ) -> Sequence[T | LedgerError]:
         try:
-            with translate_errors(self._url), connection.begin_nested():
+            with translate_errors(self.database.url), connection.begin_nested():
                 return write(connection, of_order)
         except LedgerUnavailable:
             raise
@@ -255,37 +216,14 @@ class SqlLedger:
             filters=OrderFilters(order_ids=order_ids, order_numbers=order_numbers, unresolved=unresolved, state=state),
             file_names=file_names,
         )
-        found: list[_Found] = self._read(query, empty=[])
-        return chain.from_iterable(each.records(self._url) for each in found)
-
-    def _read(self, query: Callable[[Connection], T], *, empty: T) -> T:
-        with translate_errors(self._url):
-            if self._reader and not self._is_prepared():
-                return self._reader.read(query, empty=empty)
-            with self._reading() as connection:
-                if not self._is_prepared() and not self._is_current(connection):
-                    return empty
-                return query(connection)
-
-    def _is_current(self, connection: Connection) -> bool:
-        """Whether there is a ledger.
-
-        Raises:
-            InvalidLedger: It is one of an older release.
-        """
-        name = display_url(self._url)
-        schema = schema_state(connection, name)
-        if schema is SchemaState.OLDER:
-            raise InvalidLedger(
-                f"the ledger {name} was made by an older release of remote_artwork; run one scan to migrate it"
-            )
-        return schema is not SchemaState.MISSING
+        found: list[_Found] = self.database.read(query, empty=[])
+        return chain.from_iterable(each.records(self.database.url) for each in found)
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``. Orders with a running lease are kept, too."""
         now = DatabaseNow()
         before = now - min_age.total_seconds()
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(insert_into(connection, scans).values(tenant=tenant, scans=0).on_conflict_do_nothing())
             connection.execute(update(scans).where(scans.c.tenant == tenant).values(scans=scans.c.scans + 1))
             connection.execute(
@@ -313,44 +251,6 @@ class SqlLedger:
                 connection.execute(_DELETE_ORDERS, rows)
                 connection.execute(_FORGET_USED_FILES, rows)
             return len(forgotten)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with translate_errors(self._url):
-            if not self._is_prepared():
-                self._prepare()
-            with self._engine.begin() as connection:
-                self._start(connection)
-                yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(**READS) as connection:
-            connection.begin()
-            self._start(connection)
-            yield connection
-
-    def _start(self, connection: Connection) -> None:
-        if self._host is not None:
-            self._host.start(connection)
-
-    def _is_prepared(self) -> bool:
-        """Whether this object, in this process, has written to this file (or server) before."""
-        return self._prepared is not None and self._prepared == file_identity(self._file)
-
-    def _prepare(self) -> None:
-        with self._preparing:
-            if self._is_prepared():
-                return
-            with self._reading() as connection:
-                schema = schema_state(connection, display_url(self._url))
-            if schema is not SchemaState.CURRENT:
-                with self._engine.begin() as connection:
-                    self._start(connection)
-                    migrate(connection, display_url(self._url))
-            self._prepared = file_identity(self._file)
-            if self._reader:
-                self._reader.close()
 
 
 def _runs_of_unique_keys(claims: Sequence[OrderClaim]) -> Iterator[list[OrderClaim]]:

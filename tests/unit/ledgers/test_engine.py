@@ -164,7 +164,9 @@ def test_an_order_that_sqlite_cannot_store_is_reported_as_one_order(tmp_path: Pa
     with SqlLedger(tmp_path / "ledger.db") as ledger:
         claim(ledger, KEY)
         event.listen(
-            ledger._engine, "checkout", lambda connection, *_: connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 5_000)
+            ledger.database.engine,
+            "checkout",
+            lambda connection, *_: connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 5_000),
         )
         with pytest.raises(OrderNotStored, match="cannot store this order"):
             claim(ledger, OrderKey("acme", "x" * 6_000))

@@ -29,8 +29,8 @@ def ledger(file: Path) -> Iterator[SqlLedger]:
 
 def set_pragma(ledger: SqlLedger, pragma: str) -> None:
     """Sets a pragma on every connection that is opened from now on."""
-    ledger._engine.dispose()
-    event.listen(ledger._engine, "connect", lambda connection, _entry: connection.execute(f"PRAGMA {pragma}"))
+    ledger.database.engine.dispose()
+    event.listen(ledger.database.engine, "connect", lambda connection, _entry: connection.execute(f"PRAGMA {pragma}"))
 
 
 def test_a_locked_ledger_raises_after_the_timeout(ledger: SqlLedger, file: Path):

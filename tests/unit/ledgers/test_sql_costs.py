@@ -24,7 +24,7 @@ def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
 @pytest.fixture
 def statements(ledger: SqlLedger) -> list[str]:
     seen: list[str] = []
-    event.listen(ledger._engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    event.listen(ledger.database.engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
     return seen
 
 
@@ -72,7 +72,7 @@ def test_the_cost_of_finding_a_file_ignores_other_files(ledger: SqlLedger):
 
     few = work_of(ledger, finding)
     remember(ledger, 0, 20_000)
-    with ledger._engine.begin() as connection:
+    with ledger.database.engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO remote_artwork_used_file "
             "(id, tenant, file_key, order_id, approval, order_number, file, attached) "
@@ -121,7 +121,7 @@ def test_the_cost_of_finding_a_state_ignores_orders_in_other_states(ledger: SqlL
 
 
 def remember(ledger: SqlLedger, first: int, end: int) -> None:
-    with ledger._engine.begin() as connection:
+    with ledger.database.engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO remote_artwork_order "
             "(tenant, order_id, approval, order_number, state, reason, epoch, updated_at) "
@@ -139,10 +139,10 @@ def work_of(ledger: SqlLedger, call: Callable[[], None]) -> int:
         tens += 1
         return 0
 
-    with ledger._engine.connect() as connection:
+    with ledger.database.engine.connect() as connection:
         connection.connection.driver_connection.set_progress_handler(ten_more, 10)
     call()
-    ledger._engine.dispose()
+    ledger.database.engine.dispose()
     return tens
 
 
