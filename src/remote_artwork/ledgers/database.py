@@ -74,7 +74,8 @@ class LedgerDatabase:
         return display_url(self.url)
 
     def __repr__(self) -> str:
-        return f"LedgerDatabase({str(self)!r})"
+        url = getattr(self, "url", None)  # missing if the URL was refused
+        return f"LedgerDatabase({display_url(url)!r})" if url else "LedgerDatabase(…)"
 
     def close(self) -> None:
         """Close the connections, but not those of an engine that was given. A later call opens new ones."""
