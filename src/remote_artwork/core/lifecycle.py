@@ -538,8 +538,9 @@ def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
         return evolve(record, review_files=step.files, accepted_by=step.accepted_by)
     if record.state != step.before:
         raise _state_changed(record.key, "the order", step)
+    sent_files, attached_files = _files_after(record, step)
     return evolve(
-        _with_files_after(record, step),
+        record,
         state=step.after,
         receipt=step.receipt,
         work=step.work or record.work,
@@ -547,19 +548,21 @@ def _apply_step(record: OrderRecord, step: Step) -> OrderRecord:
         settled_by=step.settled_by,
         call_limit=record.call_limit if step.call_limit is None else step.call_limit,
         intent_age=timedelta(0) if records_intent([step]) else record.intent_age,
+        sent_files=sent_files,
+        attached_files=attached_files,
     )
 
 
-def _with_files_after(record: OrderRecord, step: OrderStep) -> OrderRecord:
-    """The row with the files that were printed for the order, or may have been, after a step of the order."""
+def _files_after(record: OrderRecord, step: OrderStep) -> tuple[tuple[FileRecord, ...], tuple[FileRecord, ...]]:
+    """The ``sent_files`` and the ``attached_files`` after a step of the order."""
+    sent, attached = record.sent_files, record.attached_files
     if step.after is FulfillState.FULFILL_INTENT:
-        of_items = [file for item in record.items.values() for file in item.files]
-        return evolve(record, sent_files=_merge(record.sent_files, of_items))
+        return _merge(sent, [file for item in record.items.values() for file in item.files]), attached
     if step.before in UNRESOLVED_STATES and step.after is FulfillState.OPEN:  # the call had no effect
-        return evolve(record, sent_files=())
+        return (), attached
     if step.before in UNRESOLVED_STATES and step.after is FulfillState.CANCELLED:  # the call stays in doubt
-        return evolve(record, sent_files=(), attached_files=_merge(record.attached_files, record.sent_files))
-    return record
+        return (), _merge(attached, sent)
+    return sent, attached
 
 
 def _state_changed(key: OrderKey, row: str, step: ItemStep | OrderStep) -> LeaseLost:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from datetime import timedelta
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from remote_artwork.core.lifecycle import FulfillState, OrderKey, OrderRecord
 from remote_artwork.core.orders import Order, OrderState, Recovery
@@ -64,15 +64,15 @@ class FulfillCalls:
 
     def started(self) -> FulfillCalls:
         """A call begins."""
-        return evolve(self, current=CallState.IN_FLIGHT)
+        return FulfillCalls(earlier=self.earlier, current=CallState.IN_FLIGHT)
 
     def ended(self, state: CallState) -> FulfillCalls:
         """The call of this scan ended. A refusal says nothing about a call before it."""
-        return evolve(self, current=state)
+        return FulfillCalls(earlier=self.earlier, current=state)
 
     def earlier_had_no_effect(self) -> FulfillCalls:
         """The shop has shown that the earlier call had no effect."""
-        return evolve(self, earlier=CallState.REFUSED)
+        return FulfillCalls(earlier=CallState.REFUSED, current=self.current)
 
 
 class Action(enum.StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from attrs import evolve, field, frozen
@@ -252,9 +253,8 @@ class ArtworkFiles:
 
     def _artwork(self, record: FileRecord, plan: ItemPlan) -> Artwork:
         known = plan.files.get(record.placement)
-        file = evolve(
-            _stored_file(record), last_modified=known.last_modified if known and record.describes(known) else None
-        )
+        modified = known.last_modified if known and record.describes(known) else None
+        file = _stored_file(record, last_modified=modified)
         artwork = self.services.storage.artwork(file, record.placement, expires_in=self.services.url_lifetime)
         return evolve(artwork, sha256=record.sha256 or plan.item.sha256)
 
@@ -312,8 +312,14 @@ class PostSendCheck:
             self.session.append_reason(row.item_number, because)
 
 
-def _stored_file(record: FileRecord) -> StoredFile:
-    return StoredFile(name=record.name, size=record.size, etag=record.etag, version_id=record.version_id)
+def _stored_file(record: FileRecord, *, last_modified: datetime | None = None) -> StoredFile:
+    return StoredFile(
+        name=record.name,
+        size=record.size,
+        etag=record.etag,
+        version_id=record.version_id,
+        last_modified=last_modified,
+    )
 
 
 def _listed_file(name: str, found: Mapping[str, StoredFile]) -> StoredFile:
