@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -101,9 +101,33 @@ def test_a_missing_file_is_said_with_its_line_and_no_other_file_is_used(world):
     world.put("rose.jpg", JPEG)
     world.write("1001,1,,rose.png")
     item = world.scanner.scan().items[0]
-    assert (item.status, item.notes[0].code) == ("missing", "named_in_manifest")
-    assert item.notes[0].details == {"file": "rose.png", "manifest": "artwork.csv", "line": 2}
+    assert (item.status, item.code) == ("missing", "named_in_manifest")
+    assert item.reason == "waits for exactly rose.png, which line 2 of artwork.csv names"
     assert world.sent() == {}
+
+
+@pytest.mark.parametrize("late_after", [None, timedelta(days=1)])
+def test_an_item_can_wait_for_a_name_of_the_pattern_and_one_of_the_manifest(world, late_after):
+    ordered = datetime.now(UTC) - timedelta(days=2)
+    items = [ra.OrderItem("1", placements=("front", "back"))]
+    world.shop = FakeShop([ra.Order("1002", items, created_at=ordered)])
+    world.scanner = world.make(ra.Policy(manifest="artwork.csv", late_after=late_after))
+    world.write("1002,1,back,b.pdf")
+    [item] = world.scanner.scan().items
+    waits = "waits for exactly b.pdf, which line 2 of artwork.csv names"
+    names = "1002_1_front.<jpg|png|pdf>"
+    if late_after:
+        assert item.reason.startswith("has waited 2 days")
+        assert item.reason.endswith(waits)
+    else:
+        assert item.reason == f"waits for {names}; {waits}"
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_may_separate_the_cells_by_semicolons_or_tabs(world, separator):
+    world.put("a,b.png")
+    world.write(separator.join(["1001", "1", "", "a,b.png"]), header=HEADER.replace(",", separator))
+    assert world.outcomes() == [("fulfilled", "fulfilled")]
 
 
 def test_a_second_format_is_a_conflict_even_if_the_policy_prefers_one(world):
@@ -150,6 +174,7 @@ def test_a_mistake_in_a_row_stops_its_order_alone(world, rows, code, details):
     wrong, other = report.items
     assert (wrong.status, wrong.code, other.status) == ("conflict", code, "fulfilled")
     assert wrong.details.items() >= details.items()
+    assert all(str(line) in wrong.reason for line in details.get("lines", [2]))
     assert ("1001", "1") not in world.sent()
 
 
@@ -174,7 +199,7 @@ def test_one_file_that_the_pattern_gives_to_another_order_is_a_conflict_of_both(
     ("content", "code", "details"),
     [
         (b"", "manifest_columns", {"line": 1, "columns": []}),
-        (b"order_number;order_item_number;file\n", "manifest_columns", {"line": 1}),
+        (b"order_number|order_item_number|file\n", "manifest_columns", {"line": 1}),
         (HEADER.replace("file", "file,color").encode(), "manifest_columns", {"line": 1}),
         (HEADER.replace("file", "file,file").encode(), "manifest_columns", {"line": 1}),
         (HEADER.encode() + b"1001,1,,ok.png\n1002,1,\xff,a.png\n", "manifest_not_utf8", {"line": 3}),
@@ -191,10 +216,11 @@ def test_a_manifest_that_cannot_be_read_stops_all_orders(world, content, code, d
     world.put("artwork.csv", content)
     report = world.scanner.scan()
     (fault,) = report.faults
-    assert (fault.part, fault.code) == ("storage", code)
+    assert (fault.part, fault.code) == ("manifest", code)
+    assert code != "manifest_columns" or "order_number, order_item_number and file" in fault.message
     assert fault.details.items() >= details.items()
-    assert {(item.status, item.code) for item in report.items} == {("failed", "manifest_not_used")}
-    assert (report.exit_code, world.sent()) == (3, {})
+    assert {(item.status, item.code) for item in report.items} == {("failed", "manifest_not_read")}
+    assert (report.exit_code, world.sent()) == (1, {})
     world.write()
     assert world.outcomes() == [("fulfilled", "fulfilled")]
 

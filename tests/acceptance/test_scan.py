@@ -188,10 +188,7 @@ class TestWhatIsNotSent:
         misnamed, other = report.items
         assert misnamed.status == status
         assert misnamed.needs_person == (status == "late")
-        assert (
-            "found a similar name: 1001-1.jpg; rename the right file to 1001_1 and keep its extension"
-            in misnamed.reason
-        )
+        assert "found a similar name: 1001-1.jpg; if it is the right file, rename it to 1001_1.jpg" in misnamed.reason
         assert [note.code for note in misnamed.notes] == ["misnamed_file"]
         assert "similar name" not in other.reason
         [file] = report.files
@@ -201,7 +198,18 @@ class TestWhatIsNotSent:
     def test_of_several_files_with_almost_its_name_an_item_names_all(self, root):
         _, storage = memory_folder(root, "1001-1.jpg", "1001 1.png")
         report = scanner(storage, FakeShop([one_item()])).scan()
-        assert "found a similar name: 1001 1.png, 1001-1.jpg;" in only(report).reason
+        assert (
+            "found similar names: 1001 1.png, 1001-1.jpg; rename the right file to 1001_1 and keep its extension"
+            in only(report).reason
+        )
+
+    def test_the_name_to_give_has_an_extension_that_is_printed(self, root):
+        _, storage = memory_folder(root, "1001_1.jpg.jpg")
+        report = scanner(storage, FakeShop([one_item()])).scan()
+        assert (
+            "found a similar name: 1001_1.jpg.jpg; if it is the right file, rename it to 1001_1.jpg"
+            in only(report).reason
+        )
 
     def test_an_item_that_has_its_file_names_no_other(self, root):
         _, storage = memory_folder(root, "1001_1.jpg", "1001-1.jpg")

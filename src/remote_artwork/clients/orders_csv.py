@@ -19,6 +19,7 @@ from attrs import evolve, field, frozen
 
 from remote_artwork.clients.orders_json import Mistake, Path, decode, missing_field, read_orders, similar_name
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
+from remote_artwork.core.text import csv_separator
 from remote_artwork.errors import InvalidOrdersFile, ItemNotFound
 
 _ORDER_COLUMNS: Mapping[str, str] = {
@@ -52,7 +53,6 @@ _COLUMNS = (*_ORDER_COLUMNS, *_ITEM_COLUMNS, *_WRITTEN)
 HEADER = "number,item,status,placements,quantity\n"
 """The first line of a new file."""
 
-_SEPARATORS = ",;\t"
 _BETWEEN = "|"
 """Separates the values of one cell."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -109,7 +109,7 @@ class OrdersTable:
         mark, text = decode(data, name)
         if text.lstrip()[:1] in ("{", "["):
             raise InvalidOrdersFile(f"{name}: looks like JSON; give it a name that ends in .json")
-        separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+        separator = csv_separator(text)
         rows = tuple(_split(text, separator, name))
         columns = _columns(rows, name)
         entries, places = _entries(rows, columns, name)

@@ -17,7 +17,7 @@ from remote_artwork.core.lifecycle import file_key
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Order
 from remote_artwork.core.pattern import basename_problem
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.text import nfc
+from remote_artwork.core.text import csv_separator, nfc
 
 MAX_MANIFEST_SIZE = 4 * 1024**2
 """Bytes."""
@@ -99,7 +99,7 @@ def parse_manifest(content: bytes, name: str) -> Manifest:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Manifest(problems=(reason("manifest_not_utf8", manifest=name, line=line),))
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=csv_separator(text), strict=True)
     rows: list[ManifestRow] = []
     problems: list[Reason] = []
     try:

@@ -81,7 +81,8 @@ class Matches:
         unknown: Basename in NFC → name → why it is not known whether the file exists.
         ambiguous: Names that several items expect, with those expected files.
         unsupported: Names that match, in a format that is not printed.
-        misnamed: Basename in NFC → names of files that are near misses of it, once all files are classified.
+        misnamed: Basename in NFC → names of files that are near misses of it, and the names that they should have. It
+            is complete once all files are classified.
         names_seen: The number of files listed.
         caveat: What to add to the reason of each missing file.
         complete: Whether every file of the location has been seen.
@@ -93,7 +94,7 @@ class Matches:
     unknown: dict[str, dict[str, str]] = field(factory=dict)
     ambiguous: list[tuple[str, tuple[ExpectedFile, ...]]] = field(factory=list)
     unsupported: list[str] = field(factory=list)
-    misnamed: dict[str, list[str]] = field(factory=dict)
+    misnamed: dict[str, dict[str, str]] = field(factory=dict)
     names_seen: int = 0
     caveat: Reason | None = None
     complete: bool = False

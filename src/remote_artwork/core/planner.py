@@ -471,23 +471,26 @@ class Planner:
     def _missing(self, order: Order, item: OrderItem, basenames: Sequence[str], candidates: Sequence[str]) -> ItemPlan:
         """The plan of an item that has no file for some of its placements."""
         misnamed = {basename: found for basename in basenames if (found := self.matches.misnamed.get(nfc(basename)))}
-        notes = [
-            reason("misnamed_file", files=sorted(files)[:_MOST_MISNAMED], basename=basename)
-            for basename, files in misnamed.items()
-        ]
-        rows = self.expected.named.get((order.id, item.number), {}).values()
-        notes += [
-            reason("named_in_manifest", file=row.file, manifest=self.policy.manifest, line=row.line)
-            for row in rows
-            if split_extension(row.file)[0] in basenames
-        ]
+        notes = [_misnamed(basename, files) for basename, files in misnamed.items()]
         if self.matches.caveat:
             notes.append(self.matches.caveat)
+        rows = {
+            split_extension(row.file)[0]: row
+            for row in self.expected.named.get((order.id, item.number), {}).values()
+            if split_extension(row.file)[0] in basenames
+        }
+        by_row = [
+            reason("named_in_manifest", file=row.file, manifest=self.policy.manifest, line=row.line)
+            for row in rows.values()
+        ]
+        by_pattern = [basename for basename in basenames if basename not in rows]
         limits = [self.policy.late_after, self.policy.misnamed_after if misnamed else None]
         age = self.now - order.created_at if order.created_at else None
-        status, because = ItemStatus.MISSING, reason("waiting_for_files", basenames=list(basenames))
+        waits = [*([reason("waiting_for_files", basenames=by_pattern)] if by_pattern else []), *by_row]
+        status, because, notes = ItemStatus.MISSING, waits[0], [*waits[1:], *notes]
         if age is not None and any(limit is not None and age > limit for limit in limits):
             status, because = ItemStatus.LATE, reason("late", basenames=list(basenames), age=age.total_seconds())
+            notes = [*by_row, *notes[len(waits) - 1 :]]
         return ItemPlan(
             item=item,
             status=status,
@@ -537,6 +540,19 @@ def order_waits(items: Iterable[tuple[OrderItem, ItemStatus]]) -> Reason:
     """The note which items an order waits for."""
     waiting = [{"item_number": item.number, "label": item.label, "status": str(status)} for item, status in items]
     return reason("order_waits", items=waiting)
+
+
+def _misnamed(basename: str, files: Mapping[str, str]) -> Reason:
+    """Which files have almost the name, and what they should be named.
+
+    Args:
+        basename: The expected name.
+        files: The names of the files → the names that they should have.
+    """
+    if len(files) > 1:
+        return reason("misnamed_files", files=sorted(files)[:_MOST_MISNAMED], basename=basename)
+    [(file, suggestion)] = files.items()
+    return reason("misnamed_file", file=file, suggestion=suggestion)
 
 
 def _with_order_waits(items: Sequence[ItemPlan]) -> tuple[ItemPlan, ...]:

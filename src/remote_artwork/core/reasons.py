@@ -7,7 +7,7 @@ and pass it to ``ScanReport.render``.
 Templates use the syntax of ``str.format``, with these format specs:
 
 =============  =====================================================================
-``list``       names, joined by commas
+``list``       names or numbers, joined by commas
 ``and``        names, joined by "and"
 ``files``      expected names, each with ``.<jpg|png|pdf>``
 ``duration``   seconds, as the two largest units
@@ -50,12 +50,13 @@ PLANNING = {
     "passed_over": "not used because the policy prefers another file: {files:list}",
     "checked_earlier": "checked earlier, and not changed since",
     "waiting_for_files": "waits for {basenames:files}",
-    "misnamed_file": "found a similar name: {files:list}; rename the right file to {basename} and keep its extension",
+    "misnamed_file": "found a similar name: {file}; if it is the right file, rename it to {suggestion}",
+    "misnamed_files": ("found similar names: {files:list}; rename the right file to {basename} and keep its extension"),
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
     "order_waits": "the order waits for {items:items}",
-    "named_in_manifest": "line {line} of {manifest} names {file}, and no other format is accepted",
+    "named_in_manifest": "waits for exactly {file}, which line {line} of {manifest} names",
     "manifest_changed": "the manifest was changed during the scan, so nothing was sent; the next scan reads it again",
-    "manifest_not_used": "the manifest {manifest} cannot be used, so nothing is sent; correct it",
+    "manifest_not_read": "the manifest {manifest} cannot be used, so nothing is sent; correct it",
     "manifest_too_large": "{manifest} has more than {limit:bytes}; remove the rows of orders that are done",
     "manifest_not_utf8": "line {line} of {manifest} is not UTF-8 text; save the file as CSV UTF-8",
     "manifest_not_csv": "line {line} of {manifest} is not valid CSV: {error}; correct the line",
@@ -697,6 +698,7 @@ WORDS = {
     "storage": "storage",
     "client": "client",
     "ledger": "ledger",
+    "manifest": "manifest",
     "picture_file": "picture",
     "pdf_file": "PDF",
     "gray": "grayscale",
@@ -956,7 +958,7 @@ class _Renderer(string.Formatter):
 
 
 _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
-    "list": lambda value, _renderer: ", ".join(value),
+    "list": lambda value, _renderer: ", ".join(map(str, value)),
     "and": lambda value, renderer: renderer.join(value),
     "files": lambda value, renderer: renderer.join(f"{name}.<jpg|png|pdf>" for name in value),
     "codes": lambda value, renderer: "; ".join(renderer.templates[code] for code in value),

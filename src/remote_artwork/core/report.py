@@ -169,6 +169,7 @@ NEEDS_NOBODY = frozenset(
         "call_in_flight",
         "call_unresolved",
         "ledger_not_read",
+        "manifest_not_read",
         "not_tried",
         "numbers_not_known",
         "rate_limited",
@@ -377,16 +378,16 @@ class FileTally:
 Coverage = Literal["partial", "full"]
 """Whether a scan saw every file, or only those that pending orders need."""
 
-Part = Literal["storage", "client", "ledger"]
+Part = Literal["storage", "manifest", "client", "ledger"]
 """What a scan depends on."""
 
 
 @frozen(kw_only=True)
 class Fault(Explained):
-    """A storage, client or ledger that could not be used in this scan.
+    """A storage, manifest, client or ledger that could not be used in this scan.
 
     Args:
-        part: Which of the three.
+        part: Which of the four.
         because: The reason, as data; ``code``, ``details`` and ``message`` come from it.
         notes: Further reasons.
     """
@@ -403,7 +404,11 @@ class Fault(Explained):
 
     @property
     def exit_code(self) -> ExitCode:
-        """2: the location does not exist, so an operator must correct a setting; 3: every other fault."""
+        """1: a person must correct the manifest; 2: the location does not exist, so an operator must correct a setting;
+        3: every other fault.
+        """
+        if self.part == "manifest":
+            return ExitCode.PERSON_NEEDED
         return ExitCode.WRONG_SETTING if self.code == "location_not_found" else ExitCode.UNUSABLE
 
     @property
@@ -479,18 +484,23 @@ class Timings:
 
     @property
     def bound_by(self) -> str | None:
-        """The field with the largest sum over the orders; None if no order was processed."""
-        largest = max(_OF_WORKERS, key=lambda name: float(getattr(self, name)))
-        return largest if getattr(self, largest) else None
+        """The field with the largest sum over the orders; None if all are below a millisecond."""
+        seconds = {name: _in_milliseconds(getattr(self, name)) for name in _OF_WORKERS}
+        largest = max(seconds, key=seconds.__getitem__)
+        return largest if seconds[largest] else None
 
     def to_dict(self) -> dict[str, float | int | str | None]:
         """As in ``ScanReport.to_dict``: seconds with milliseconds."""
         seconds = {
-            attribute.name: round(getattr(self, attribute.name), 3)
+            attribute.name: _in_milliseconds(getattr(self, attribute.name))
             for attribute in fields(type(self))
             if attribute.name != "orders_at_once"
         }
         return {**seconds, "orders_at_once": self.orders_at_once, "bound_by": self.bound_by}
+
+
+def _in_milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
 
 
 @frozen(kw_only=True)

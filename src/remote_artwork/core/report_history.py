@@ -171,7 +171,8 @@ def _covers(later: ScanReport, problem: Problem) -> bool:
     all_orders_read = not any(fault.part == "client" for fault in later.faults)
     if isinstance(problem, Fault):
         # Without a pending order, the storage is not read. After a fault of the client, the ledger may not be read.
-        return {"storage": bool(later.strategy), "ledger": all_orders_read}.get(problem.part, True)
+        files_read = bool(later.strategy)
+        return {"storage": files_read, "manifest": files_read, "ledger": all_orders_read}.get(problem.part, True)
     return all_orders_read and (later.orders is None or problem.order_number in later.orders)
 
 

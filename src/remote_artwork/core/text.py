@@ -114,6 +114,14 @@ def is_visible(character: str) -> bool:
     return character.isprintable() and not INVISIBLE.match(character)
 
 
+_CSV_SEPARATORS = ",;\t"
+
+
+def csv_separator(text: str) -> str:
+    """What separates the cells of a CSV file: the comma, semicolon or tab that its first line has most often."""
+    return max(_CSV_SEPARATORS, key=text.partition("\n")[0].count)
+
+
 def counted(count: int, noun: str) -> str:
     """A number and a noun in the singular or plural: ``1 item``, ``2,000 items``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -91,7 +91,7 @@ def advise_on_item(item: ItemOutcome) -> str:
     """What a person should do about an item."""
     if item.code in NEEDS_NOBODY:
         return _NEXT_SCAN
-    if any(note.code == "misnamed_file" for note in item.notes):
+    if any(note.code in {"misnamed_file", "misnamed_files"} for note in item.notes):
         return _MISNAMED
     return ITEM_ADVICE[item.status]
 

@@ -217,8 +217,8 @@ class Collector:
         except (StorageError, LocationNotFound) as error:
             return Assignments(), ReadFailure.of_storage(error)
         if manifest.problems:
-            fault = Fault(part="storage", because=manifest.problems[0], notes=manifest.problems[1:_MAX_PROBLEMS])
-            because = reason("manifest_not_used", manifest=self.manifest.name)
+            fault = Fault(part="manifest", because=manifest.problems[0], notes=manifest.problems[1:_MAX_PROBLEMS])
+            because = reason("manifest_not_read", manifest=self.manifest.name)
             return Assignments(), ReadFailure(fault=fault, status=ItemStatus.FAILED, because=because)
         unstable = self.manifest.file and stability_problem(
             [self.manifest.file],
@@ -508,8 +508,8 @@ class FileDiscovery:
         for name in self.matches.unsupported:
             self._add(self.classifier.classify(name, {}) or unsupported(name))
         for outcome in self._near_misses:
-            basename = split_extension(outcome.suggestion or "")[0]
-            self.matches.misnamed.setdefault(nfc(basename), []).append(outcome.name)
+            suggestion = outcome.suggestion or ""
+            self.matches.misnamed.setdefault(nfc(split_extension(suggestion)[0]), {})[outcome.name] = suggestion
         for outcome in self.classifier.settle_suggestions(self._near_misses, served):
             self.tally.add(outcome)
         excluded = self.matches.expected.excluded

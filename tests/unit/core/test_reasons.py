@@ -12,7 +12,7 @@ from reasons import because
 from remote_artwork.core.reasons import ENGLISH, FILE_TYPES, FLAWS, Reason, fields_of, format_duration, reason
 
 EXAMPLES = {
-    "list": ["a.pdf", "b.pdf"],
+    "list": ["a.pdf", 2],
     "and": ["a", "b"],
     "files": ["1001_1", "1001_2"],
     "duration": 90.0,

@@ -85,6 +85,11 @@ def test_a_report_is_read_from_its_json():
     assert again.to_dict() == FULL.to_dict()
 
 
+def test_what_bound_a_scan_is_the_same_in_a_report_that_was_kept():
+    timings = Timings(storage=0.0011, shop=0.0012)
+    assert timings.bound_by == Timings(storage=0.001, shop=0.001).bound_by == "storage"
+
+
 def test_the_report_of_a_scan_is_read_from_its_json():
     files = fsspec.filesystem("memory")
     for name, data in {"1001_1.jpg": JPEG, "1002_1.pdf": JPEG, "1003-1.pdf": PDF, "other.txt": b"x"}.items():
@@ -129,7 +134,7 @@ del_ = object()
         (["items", 1, "code"], "none_of_ours", "report.items[1]: no reason has the code"),
         (["items", 1, "details"], {}, "report.items[1]: the reason 'client_failed' has the fields"),
         (["items", 0, "findings", 0, "severity"], "bad", "report.items[0].findings[0].severity is not valid"),
-        (["faults", 0, "part"], "printer", "report.faults[0].part must be one of storage, client, ledger"),
+        (["faults", 0, "part"], "printer", "report.faults[0].part must be one of storage, manifest, client, ledger"),
         (["timings", "listing"], "long", "report.timings.listing must be float or int"),
         (["timings", "lunch"], 1.0, "report.timings has the unknown field 'lunch'"),
         (["monthly_cost"], "1", "report.monthly_cost must be float or int or NoneType"),

@@ -50,7 +50,7 @@ def test_every_item_status_is_shown_with_advice(status):
 
 def test_the_advice_follows_the_reason():
     busy = item(ItemStatus.FAILED, because=reason("not_tried", error="busy"))
-    misnamed = item(ItemStatus.MISSING, notes=(reason("misnamed_file", files=["a.png"], basename="1001_1"),))
+    misnamed = item(ItemStatus.MISSING, notes=(reason("misnamed_file", file="a.png", suggestion="1001_1.png"),))
     assert "The next scan tries again." in page(busy)
     assert '<section class="waiting">' in page(busy)
     assert "Rename the file if it is the right one" in page(misnamed)
