@@ -26,7 +26,7 @@ from sphinx.util.typing import ExtensionMetadata
 import remote_artwork
 
 PLACED = "public_names_placed"
-_PRIVATE = ("_lazy", "cli", "connections", "core", "http_messages", "locks", "runtime")
+_PRIVATE = ("_lazy", "activity", "cli", "connections", "core", "http_messages", "locks", "runtime")
 
 
 class PublicNames(SphinxDirective):

@@ -10,10 +10,17 @@ from remote_artwork.core.events import (
     ItemRejected,
     ItemReported,
     ItemVerified,
+    LedgerCalled,
+    Measured,
+    OrderFinished,
     OrderFulfilled,
     OrderStarted,
+    RetryWaited,
+    ScanAborted,
     ScanFinished,
     ScanStarted,
+    ShopCalled,
+    StorageRequested,
 )
 
 __all__ = [
@@ -26,8 +33,15 @@ __all__ = [
     "ItemRejected",
     "ItemReported",
     "ItemVerified",
+    "LedgerCalled",
+    "Measured",
+    "OrderFinished",
     "OrderFulfilled",
     "OrderStarted",
+    "RetryWaited",
+    "ScanAborted",
     "ScanFinished",
     "ScanStarted",
+    "ShopCalled",
+    "StorageRequested",
 ]

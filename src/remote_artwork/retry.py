@@ -18,12 +18,16 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import tenacity
 from attrs import define, field, frozen
 
-from remote_artwork.errors import RemoteArtworkError
+from remote_artwork.activity import record_wait
+from remote_artwork.core.events import RetryWaited
+from remote_artwork.core.report import Part
+from remote_artwork.errors import LedgerError, RemoteArtworkError, StorageError
 
 __all__ = ["RetryPolicy"]
 
@@ -204,8 +208,19 @@ class RetryPolicy:
         def stop(state: tenacity.RetryCallState) -> bool:
             return state.attempt_number >= self.attempts or not (budget is None or budget.spend(state.upcoming_sleep))
 
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if error is not None and isinstance(error.__cause__, RemoteArtworkError):
+                error = error.__cause__  # it only says during which step this error was raised
+            record_wait(partial(RetryWaited, part=_part_of(error)), seconds=state.upcoming_sleep, error=error)
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_retryable), stop=stop, wait=wait, sleep=self.sleep, reraise=True
+            retry=tenacity.retry_if_exception(is_retryable),
+            stop=stop,
+            wait=wait,
+            sleep=self.sleep,
+            before_sleep=before_sleep,
+            reraise=True,
         )
 
         def attempt() -> T:
@@ -214,3 +229,10 @@ class RetryPolicy:
             return function()
 
         return retrying(attempt)
+
+
+def _part_of(error: BaseException | None) -> Part:
+    """What an error comes from."""
+    if isinstance(error, StorageError):
+        return "storage"
+    return "ledger" if isinstance(error, LedgerError) else "client"

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 
 from attrs import Attribute, define, evolve, field, frozen
 
+from remote_artwork.activity import Measurement, Recorder, of_order, recording
 from remote_artwork.client import (
     FulfillmentClient,
     Ledger,
@@ -36,8 +38,13 @@ from remote_artwork.core.events import (
     FilesListed,
     ItemFound,
     ItemReported,
+    LedgerCalled,
+    OrderFinished,
+    ScanAborted,
     ScanFinished,
     ScanStarted,
+    ShopCalled,
+    StorageRequested,
     ignore,
     item_checked,
     item_reported,
@@ -77,6 +84,7 @@ from remote_artwork.fulfillment.review import accept_files
 from remote_artwork.fulfillment.runner import OrderRunner, run_orders
 from remote_artwork.fulfillment.session import Dependencies
 from remote_artwork.fulfillment.workers import Workers
+from remote_artwork.ledgers.measured import MeasuredLedger
 from remote_artwork.preflight.checks import preflight_checks
 from remote_artwork.preflight.signature import SignatureCheck
 from remote_artwork.retry import RetryPolicy
@@ -100,8 +108,17 @@ _FORGET_EVERY = timedelta(hours=1)
 _MOST_ORDERS_AT_ONCE = 16
 """More workers cost memory, and shops rarely answer faster."""
 
-_BULK_EVENTS = (FilesListed, ItemFound, ItemReported, FileReported)
-"""Events that every scan repeats for each waiting item and each file. They are logged at DEBUG level."""
+_BULK_EVENTS = (
+    FilesListed,
+    ItemFound,
+    ItemReported,
+    FileReported,
+    StorageRequested,
+    ShopCalled,
+    LedgerCalled,
+    OrderFinished,
+)
+"""Events that every scan repeats for each waiting item, each file, and each call. They are logged at DEBUG level."""
 
 
 # --- Validators of the scanner's settings ---
@@ -256,8 +273,7 @@ class Scanner:
             ConfigurationError: Orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
-        with self._alone(), self.retry.scan_budget():
-            run = self._start(dry_run=True, orders=selected, on_file=on_file)
+        with self._run(dry_run=True, orders=selected, on_file=on_file) as run:
             collected = self._collect(run, sweep=sweep)
             workers = self._workers(collected.plans if verify else ())
             with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
@@ -295,8 +311,7 @@ class Scanner:
             ConfigurationError: Orders, pattern or ledger cannot be used.
         """
         selected = _order_numbers(orders)
-        with self._alone(), self.retry.scan_budget():
-            run = self._start(dry_run=False, orders=selected, on_file=on_file)
+        with self._run(dry_run=False, orders=selected, on_file=on_file) as run:
             collected = self._collect(run, sweep=sweep)
             workers = self._workers([plan for plan in collected.plans if plan.has_work][:limit])
             with self.storage.limited_file_time(), run.stopwatch.measure("processing"):
@@ -414,6 +429,33 @@ class Scanner:
                 run.is_active = False
                 _running.reset(token)
 
+    @contextmanager
+    def _run(self, *, dry_run: bool, orders: Collection[str] | None, on_file: FileListener | None) -> Iterator[_Run]:
+        """Run one scan or dry run, while no other thread runs one."""
+        with self._alone(), self.retry.scan_budget():
+            run = self._start(dry_run=dry_run, orders=orders, on_file=on_file)
+            started = self.runtime.monotonic()
+            recorder = Recorder(
+                tenant=self.tenant,
+                record=run.emit.later,
+                started_at=run.started_at,
+                monotonic=self.runtime.monotonic,
+            )
+            try:
+                with recording(recorder if run.emit.is_heard(StorageRequested) else None):
+                    yield run
+            except BaseException as error:
+                run.emit(
+                    ScanAborted(
+                        tenant=self.tenant,
+                        order_id=None,
+                        started_at=run.started_at,
+                        seconds=self.runtime.monotonic() - started,
+                        error=type(error).__name__,
+                    )
+                )
+                raise
+
     def _start(self, *, dry_run: bool, orders: Collection[str] | None, on_file: FileListener | None) -> _Run:
         emit = EventDispatcher(self.observer)
 
@@ -431,7 +473,9 @@ class Scanner:
             stopwatch=Stopwatch(self.runtime.monotonic),
             requests_before=self.storage.requests,
         )
-        emit(ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run))
+        emit(
+            ScanStarted(tenant=self.tenant, location=self.storage.location, dry_run=dry_run, started_at=run.started_at)
+        )
         return run
 
     def _collect(self, run: _Run, *, sweep: bool) -> Collected:
@@ -447,7 +491,7 @@ class Scanner:
         return Collector(
             storage=self.storage,
             client=self.client,
-            ledger=self.ledger,
+            ledger=MeasuredLedger(self.ledger),
             pattern=self.pattern,
             policy=self.policy,
             tenant=self.tenant,
@@ -491,7 +535,7 @@ class Scanner:
                 stop=stop,
                 longest_pause=self.retry.longest_wait,
             ),
-            ledger=GroupCommit(self.ledger, workers, run.stopwatch),
+            ledger=GroupCommit(MeasuredLedger(self.ledger), workers, run.stopwatch),
             inspector=self._inspector,
             workers=workers,
             stopwatch=run.stopwatch,
@@ -520,7 +564,7 @@ class Scanner:
         if self._forgot_at is not None and now - self._forgot_at < _FORGET_EVERY.total_seconds():
             return []
         forget = partial(
-            self.ledger.forget,
+            MeasuredLedger(self.ledger).forget,
             self.tenant,
             still_pending={*collected.pending_ids, *(plan.order.id for plan in collected.plans)},
             min_age=_FORGET_AFTER,
@@ -597,7 +641,7 @@ def preview(
     stopwatch: Stopwatch,
     *,
     review: bool,
-    emit: Emit,
+    emit: EventDispatcher,
 ) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
 
@@ -628,13 +672,16 @@ def preview(
         with one_at_a_time:
             return next(waiting, None)
 
-    def post(event: Event) -> None:
-        workers.post(partial(emit, event))
+    post = emit.through(workers.post)
 
     def check(job: tuple[int, OrderPlan]) -> list[ItemOutcome]:
         done, plan = job
         post(order_started(plan, done=done, total=len(to_check)))
-        return [_check_item(plan, item, inspector, stopwatch, post) for item in plan.items]
+        finished = partial(OrderFinished, order_number=plan.order.number)
+        with of_order(plan.order.id), Measurement(finished) as facts:
+            outcomes = [_check_item(plan, item, inspector, stopwatch, post) for item in plan.items]
+            facts["statuses"] = tuple(outcome.status for outcome in outcomes)
+        return outcomes
 
     workers.run(take, lambda job, _leave_slot: check(job), lambda job, outcomes: report(job[1], outcomes))
     return items
@@ -657,16 +704,25 @@ def _check_item(
 # --- Events ---
 
 
-@define
+@define(eq=False)
 class EventDispatcher:
     """Sends the events of one scan to the log and to the observer, from the thread that runs the scan.
+
+    Every thread of the scan may add an event. They are sent in the order in which they were added.
 
     Args:
         observer: The shop's observer. An exception that it raises is logged once for each scan and stops nothing.
     """
 
     observer: Observer | None
-    _raised: bool = False
+    _waiting: deque[Event] = field(factory=deque, init=False)
+    _thread: int = field(factory=threading.get_ident, init=False)
+    _is_sending: bool = field(default=False, init=False)
+    _raised: bool = field(default=False, init=False)
+
+    def is_heard(self, kind: type[Event]) -> bool:
+        """Whether anything receives events of this kind."""
+        return self.observer is not None or log.isEnabledFor(_level_of(kind))
 
     def through(self, post: Callable[[Callable[[], object]], None]) -> Emit:
         """What workers call instead.
@@ -676,14 +732,33 @@ class EventDispatcher:
         """
 
         def emit(event: Event) -> None:
-            if self.observer is not None or log.isEnabledFor(_level_of(event)):
-                post(partial(self, event))
+            if self.is_heard(type(event)):
+                self.later(event)
+                post(self._send_waiting)
 
         return emit
 
+    def later(self, event: Event) -> None:
+        """Send the event before the next one of the scan's own thread. For any thread; never raises."""
+        self._waiting.append(event)
+
     def __call__(self, event: Event) -> None:
-        """Send one event; never raises."""
-        level = _level_of(event)
+        """Send one event, after those that wait; never raises. For the thread of the scan."""
+        self.later(event)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        if self._is_sending or threading.get_ident() != self._thread:
+            return
+        self._is_sending = True
+        try:
+            while self._waiting:
+                self._send(self._waiting.popleft())
+        finally:
+            self._is_sending = False
+
+    def _send(self, event: Event) -> None:
+        level = _level_of(type(event))
         if log.isEnabledFor(level):
             log.log(level, event.event_name, extra=dict(event.facts()))
         if self.observer is None:
@@ -696,8 +771,8 @@ class EventDispatcher:
             self._raised = True
 
 
-def _level_of(event: Event) -> int:
-    return logging.DEBUG if isinstance(event, _BULK_EVENTS) else logging.INFO
+def _level_of(kind: type[Event]) -> int:
+    return logging.DEBUG if issubclass(kind, _BULK_EVENTS) else logging.INFO
 
 
 # --- Schedule ---

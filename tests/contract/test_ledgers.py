@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
+from remote_artwork.ledgers.measured import MeasuredLedger
 from remote_artwork.ledgers.memory import MemoryLedger
 from remote_artwork.ledgers.sql import SqlLedger
 from remote_artwork.testing import LedgerContract
@@ -15,6 +16,12 @@ class TestMemoryLedger(LedgerContract):
     @pytest.fixture
     def ledger(self) -> MemoryLedger:
         return MemoryLedger()
+
+
+class TestMeasuredLedger(LedgerContract):
+    @pytest.fixture
+    def ledger(self) -> MeasuredLedger:
+        return MeasuredLedger(MemoryLedger())
 
 
 class TestSqliteLedger(LedgerContract):

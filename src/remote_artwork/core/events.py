@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypedDict
+from datetime import datetime
+from typing import Any, Literal, TypedDict
 
 from attrs import fields, frozen
 
 from remote_artwork.core.lifecycle import FulfillState, ItemState, ItemStep, OrderStep, Step
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.reasons import Reason
-from remote_artwork.core.report import FileOutcome, ItemOutcome, ScanReport
+from remote_artwork.core.report import FileOutcome, ItemOutcome, ItemStatus, Part, ScanReport
 
 _NEXT_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
 
@@ -38,15 +39,17 @@ class Event:
 
 @frozen(kw_only=True)
 class ScanStarted(Event):
-    """A scan or a dry run starts. ``ScanFinished`` follows, unless it raises an error.
+    """A scan or a dry run starts. ``ScanFinished`` follows, or ``ScanAborted`` if it raises an error.
 
     Args:
         location: The canonical URL of the storage location, without secrets.
         dry_run: Whether it is ``plan``.
+        started_at: When it started.
     """
 
     location: str
     dry_run: bool
+    started_at: datetime
 
 
 @frozen(kw_only=True)
@@ -133,11 +136,13 @@ class OrderFulfilled(Event):
         order_number: The order's number.
         order_id: The shop's id of the order.
         receipt: What ``fulfill`` returned.
+        uploaded_at: When the newest of its files was last modified, by the storage's clock; None if it is not known.
     """
 
     order_number: str
     order_id: str
     receipt: str | None
+    uploaded_at: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -204,6 +209,91 @@ class ScanFinished(Event):
         return {"tenant": self.tenant, "counts": counts, "exit_code": int(self.report.exit_code)}
 
 
+@frozen(kw_only=True)
+class Measured(Event):
+    """The base of events about something that took time. They arrive some time after it.
+
+    Args:
+        order_id: The shop's id of the order that it was for; None: it was for the whole scan, or for several orders.
+        started_at: When it started.
+        seconds: How long it took.
+        error: The name of the error's class; None if there was no error.
+    """
+
+    order_id: str | None
+    started_at: datetime
+    seconds: float
+    error: str | None
+
+
+@frozen(kw_only=True)
+class StorageRequested(Measured):
+    """One request to the storage. A request that is sent again is another one.
+
+    Args:
+        kind: ``list``, ``head`` or ``get``, as in ``ScanReport.requests``.
+        file: The name of the file that it concerned; None: it concerned the folder.
+        size: How many bytes of a file were read.
+    """
+
+    kind: Literal["list", "head", "get"]
+    file: str | None
+    size: int = 0
+
+
+@frozen(kw_only=True)
+class ShopCalled(Measured):
+    """One call of the client. Reading the list of pending orders, with all its pages, is one call.
+
+    Args:
+        method: The method of ``FulfillmentClient``.
+    """
+
+    method: str
+
+
+@frozen(kw_only=True)
+class LedgerCalled(Measured):
+    """One call of the ledger: one transaction.
+
+    Args:
+        method: The method of ``Ledger``.
+        orders: How many orders were claimed or written at once; 0 for the other methods.
+    """
+
+    method: str
+    orders: int = 0
+
+
+@frozen(kw_only=True)
+class RetryWaited(Measured):
+    """A call failed, and is made again after a wait. The event is recorded when the wait starts.
+
+    Args:
+        part: What did not answer.
+    """
+
+    part: Part
+
+
+@frozen(kw_only=True)
+class OrderFinished(Measured):
+    """A worker has processed an order. It follows the steps and the calls of that order.
+
+    Args:
+        order_number: The order's number.
+        statuses: The status of each item; empty if the scan was aborted.
+    """
+
+    order_number: str
+    statuses: tuple[ItemStatus, ...] = ()
+
+
+@frozen(kw_only=True)
+class ScanAborted(Measured):
+    """A scan or a dry run raised an error. There is no report."""
+
+
 Emit = Callable[[Event], None]
 """Receives an event. Never raises."""
 
@@ -255,7 +345,7 @@ def item_checked(plan: OrderPlan, item: ItemPlan, rejection: Reason | None) -> E
 def event_of_step(plan: OrderPlan, step: Step) -> Event | None:
     """The event for a ledger step; None if the step has none."""
     if isinstance(step, OrderStep) and step.after is FulfillState.FULFILLED:
-        return OrderFulfilled(**_order_fields(plan), receipt=step.receipt)
+        return OrderFulfilled(**_order_fields(plan), receipt=step.receipt, uploaded_at=_uploaded_at(plan))
     if not isinstance(step, ItemStep):
         return None
     item = _item_fields(plan, step.item_number, (file.name for file in step.files))
@@ -266,6 +356,12 @@ def event_of_step(plan: OrderPlan, step: Step) -> Event | None:
     if (step.before, step.after) == (ItemState.SELECTED, ItemState.VERIFIED):
         return ItemVerified(**item)
     return None
+
+
+def _uploaded_at(plan: OrderPlan) -> datetime | None:
+    times = [file.last_modified for item in plan.items for file in item.files.values()]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def item_reported(plan: OrderPlan, outcome: ItemOutcome) -> ItemReported:

@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -65,7 +66,8 @@ class GroupCommit:
         if self.workers.count == 1:
             yield
             return
-        thread = self.workers.runtime.spawn(self._serve, name="remote-artwork-ledger")
+        serve = partial(copy_context().run, self._serve)
+        thread = self.workers.runtime.spawn(serve, name="remote-artwork-ledger")
         try:
             yield
         finally:

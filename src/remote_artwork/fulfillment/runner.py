@@ -12,7 +12,8 @@ from functools import partial
 
 from attrs import define, field
 
-from remote_artwork.core.events import Emit, item_reported, order_started
+from remote_artwork.activity import Measurement, of_order
+from remote_artwork.core.events import Emit, OrderFinished, item_reported, order_started
 from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, Step
 from remote_artwork.core.planner import OrderPlan
 from remote_artwork.core.reasons import reason
@@ -145,7 +146,11 @@ class OrderRunner:
             with self._lock:
                 emit(order_started(order.plan, done=self._started, total=total))
                 self._started += 1
-            return self._process(order)
+            finished = partial(OrderFinished, order_number=order.plan.order.number)
+            with of_order(order.plan.order.id), Measurement(finished) as facts:
+                outcomes = self._process(order)
+                facts["statuses"] = tuple(outcome.status for outcome in outcomes)
+            return outcomes
 
         with self.services.ledger.running(), self._renewer.running(), closing(self.services.calls.gate):
             take = partial(self._queue.take, is_stopped=self._is_stopped)

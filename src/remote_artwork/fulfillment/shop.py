@@ -13,7 +13,9 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
+from remote_artwork.activity import Measurement
 from remote_artwork.client import attacher, order_attacher
+from remote_artwork.core.events import ShopCalled
 from remote_artwork.core.lifecycle import FulfillState, ItemState, ReviewStep, Step
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, Recovery
 from remote_artwork.core.planner import ItemPlan, resolve_note
@@ -482,12 +484,14 @@ class ShopSession:
             CallNotStarted: It is too late to start the call.
         """
         session = self.session
+        measurement = Measurement(partial(ShopCalled, method=method))
 
         def start() -> T:
             if intended and not session.may_start_call:
                 raise CallNotStarted
             session.is_begun = session.is_begun or intended
-            return function()
+            with measurement:
+                return function()
 
         session.unanswered = None
         if intended:

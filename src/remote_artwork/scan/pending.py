@@ -10,10 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from attrs import evolve, field, frozen
 
-from remote_artwork.client import FulfillmentClient, order_finder, promises_unique_numbers
+from remote_artwork.activity import Measurement
+from remote_artwork.client import FulfillmentClient, OrderFinder, order_finder, promises_unique_numbers
+from remote_artwork.core.events import ShopCalled
 from remote_artwork.core.expected import needed_prints
 from remote_artwork.core.orders import Order, OrderState, UnreadableOrder
 from remote_artwork.core.pattern import FilenamePattern
@@ -153,7 +156,7 @@ def fetch_by_number(
     found = _List()
 
     def find(numbers: Collection[str]) -> None:
-        for order in retry.call(lambda: list(finder.find_orders(sorted(numbers))), on=ClientError):
+        for order in retry.call(lambda: _find(finder, numbers), on=ClientError):
             found.add(order, method="find_orders")
 
     asked = {form for number in numbers for form in spellings(number)}
@@ -182,6 +185,11 @@ def fetch_by_number(
     return evolve(pending, hold=because)
 
 
+def _find(finder: OrderFinder, numbers: Collection[str]) -> list[Order | UnreadableOrder]:
+    with Measurement(partial(ShopCalled, method="find_orders")):
+        return list(finder.find_orders(sorted(numbers)))
+
+
 def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy) -> PendingOrders:
     """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
 
@@ -198,8 +206,9 @@ def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: Re
     def read_all() -> None:
         nonlocal listed
         listed = _List()
-        for order in client.pending_orders():
-            listed.add(order)
+        with Measurement(partial(ShopCalled, method="pending_orders")):
+            for order in client.pending_orders():
+                listed.add(order)
 
     fault = None
     try:
@@ -230,7 +239,7 @@ def _with_uniqueness(
     if finder is not None:
         numbers = _possible_numbers(pending.orders.values(), pattern)
         try:
-            found = retry.call(lambda: list(finder.find_orders(sorted(numbers))), on=ClientError)
+            found = retry.call(lambda: _find(finder, numbers), on=ClientError)
             return _with_found(pending, found, because)
         except ConfigurationError:
             raise

@@ -22,7 +22,9 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
+from remote_artwork.activity import Measurement
 from remote_artwork.core.cures import LISTING_TIMEOUT, OTHER_STORAGE
+from remote_artwork.core.events import StorageRequested
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
@@ -413,7 +415,11 @@ class ArtworkStorage:
             with measure_request():
                 with self._count_lock:
                     self._requests[kind] += 1
-                return self._attempt(request, name=name)
+                with Measurement(partial(StorageRequested, kind=kind, file=name)) as facts:
+                    response = self._attempt(request, name=name)
+                    if isinstance(response, FilePart):
+                        facts["size"] = len(response.content)
+                    return response
 
         return self._retry.call(once, on=StorageUnreachable)
 
