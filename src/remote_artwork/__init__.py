@@ -6,8 +6,8 @@
     report = scanner.scan()
 
 This module exports what an embedding needs. Everything else that is public lives in the submodules ``client``,
-``clients``, ``credentials``, ``errors``, ``events``, ``ledgers``, ``preflight``, ``providers``, ``reports``,
-``storage`` and ``testing``.
+``clients``, ``credentials``, ``errors``, ``events``, ``fleet``, ``ledgers``, ``notifications``, ``preflight``,
+``providers``, ``reports``, ``storage`` and ``testing``.
 """
 
 from collections.abc import Callable

@@ -101,6 +101,13 @@ def order_budget() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def no_retries() -> Iterator[None]:
+    """Lets no policy wait in this block, so that each call is made once."""
+    with _spending(Budget(0.0)):
+        yield
+
+
 def share_budget(function: Callable[P, T]) -> Callable[P, T]:
     """Returns ``function`` bound to a copy of the caller's context, with its budget, for use in other threads."""
     context = copy_context()

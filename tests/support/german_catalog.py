@@ -380,6 +380,11 @@ GERMAN = Catalog(
         "orders_not_read": "der Shop konnte die Aufträge nicht nach ihren Nummern finden, deshalb wurde nichts versandt: {error}",
         "shop_not_answering": "der Shop hat {orders} Aufträge hintereinander nicht beantwortet: {error}",
         "storage_not_answering": "der Speicher hat {orders} Aufträge hintereinander nicht beantwortet: {error}",
+        # why a merchant of a fleet could not be scanned
+        "merchant_not_opened": "die Einstellungen des Händlers sind nicht verwendbar: {error}",
+        "merchant_not_scanned": "der Lauf konnte nicht beginnen: {error}",
+        "merchant_pass_lost": "der Prozess endete ohne Ergebnis; er wurde beendet, oder die Dateien brauchten zu viel Speicher",
+        "merchant_tenant_differs": "der Scanner hat den Mandanten {tenant}; legen Sie ihn mit der Kennung {merchant} an",
     },
     words={
         "endpoint": "Endpunkt",

@@ -643,6 +643,19 @@ FAULTS = {
 }
 """Why a service could not be used."""
 
+FLEET = {
+    "merchant_not_opened": "the merchant's settings could not be used: {error}",
+    "merchant_not_scanned": "the scan could not run: {error}",
+    "merchant_pass_lost": (
+        "the worker that scanned the merchant ended without a result; it was stopped, or the merchant's files needed "
+        "too much memory"
+    ),
+    "merchant_tenant_differs": (
+        "the scanner has the tenant {tenant}; create it with the id of the merchant as tenant, {merchant}"
+    ),
+}
+"""Why a merchant of a fleet could not be scanned."""
+
 FILE_TYPES = {
     "jpeg": "a JPEG picture",
     "png": "a PNG picture",
@@ -761,6 +774,7 @@ ENGLISH = Catalog(
         **CLIENT_CHECK,
         **LOCATION_CHECK,
         **FAULTS,
+        **FLEET,
     },
     WORDS,
 )

@@ -127,6 +127,27 @@ scans: Table = Table(
 )
 """The number of complete scans of each tenant. With it, ``forget`` need not write to the rows that it keeps."""
 
+merchants: Table = Table(
+    "remote_artwork_merchant",
+    metadata,
+    Column("merchant", Text, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("succeeded_at", Double),
+    Column("failures", BigInteger, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("quarantined_at", Double),
+    Column("next_probe", Double),
+    Column("oldest_pending", Double),
+    Column("needs_person", BigInteger, nullable=False, server_default="0"),
+    Column("result", Text, nullable=False, server_default=text("''")),
+    Column("owner", Text, nullable=False, server_default=text("''")),
+    Column("owned_until", Double),
+    PrimaryKeyConstraint("merchant", name="remote_artwork_merchant_key"),
+)
+"""One row for each merchant of a fleet. ``reason`` and ``result`` are JSON or empty. ``owner`` is the pass that scans
+the merchant, and empty if none does."""
+
 REVISIONS = ("0001",)
 """The migrations of this release, oldest first. Any other revision belongs to a newer release."""
 

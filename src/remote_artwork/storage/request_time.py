@@ -73,8 +73,11 @@ _time: ContextVar[RequestTime | None] = ContextVar("remote_artwork_request_time"
 
 @contextmanager
 def limit_time_of_scan(seconds: float) -> Iterator[None]:
-    """Limit the requests of all storages in this block, and of threads that run in a copy of its context."""
-    token = _time.set(RequestTime(seconds))
+    """Limit the requests of all storages in this block, and of threads that run in a copy of its context.
+
+    A limit within another one counts against both.
+    """
+    token = _time.set(RequestTime(seconds, _time.get()))
     try:
         yield
     finally:

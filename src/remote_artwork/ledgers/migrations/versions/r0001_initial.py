@@ -1,4 +1,4 @@
-"""The tables of the first release: orders with their leases, their items, the files that were used, and the scans."""
+"""The tables of the first release: orders with their leases, their items, used files, scans, and merchants."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -91,4 +91,21 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("scans", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("tenant", name="remote_artwork_scan_key"),
+    )
+    op.create_table(
+        "remote_artwork_merchant",
+        sa.Column("merchant", sa.Text, nullable=False),
+        sa.Column("started_at", sa.Double),
+        sa.Column("finished_at", sa.Double),
+        sa.Column("succeeded_at", sa.Double),
+        sa.Column("failures", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("reason", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("quarantined_at", sa.Double),
+        sa.Column("next_probe", sa.Double),
+        sa.Column("oldest_pending", sa.Double),
+        sa.Column("needs_person", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("result", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("owner", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("owned_until", sa.Double),
+        sa.PrimaryKeyConstraint("merchant", name="remote_artwork_merchant_key"),
     )

@@ -1,0 +1,37 @@
+"""Many merchants: who is scanned when, one pass over one merchant, and what the passes have found.
+
+    from remote_artwork.fleet import SqlMerchantStore, batches, scan_merchant
+
+    store = SqlMerchantStore(ledger)
+    for batch in batches(merchants, store):       # once a minute, in one process
+        queue.send(batch)
+    results = [scan_merchant(each, merchants, store) for each in batch]      # in a worker
+
+This is no engine of its own: a task queue, a scheduler or a thread pool calls these functions.
+"""
+
+from remote_artwork.fleet.merchants import Merchants
+from remote_artwork.fleet.passes import PassResult, PassStatus
+from remote_artwork.fleet.quarantine import Quarantine
+from remote_artwork.fleet.scanning import batches, scan_merchant
+from remote_artwork.fleet.slots import last_slot, next_slot, slot
+from remote_artwork.fleet.sql_store import SqlMerchantStore
+from remote_artwork.fleet.state import MerchantState
+from remote_artwork.fleet.store import MemoryMerchantStore, MerchantStore, PassRules
+
+__all__ = [
+    "MemoryMerchantStore",
+    "MerchantState",
+    "MerchantStore",
+    "Merchants",
+    "PassResult",
+    "PassRules",
+    "PassStatus",
+    "Quarantine",
+    "SqlMerchantStore",
+    "batches",
+    "last_slot",
+    "next_slot",
+    "scan_merchant",
+    "slot",
+]
