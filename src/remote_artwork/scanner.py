@@ -53,7 +53,7 @@ from remote_artwork.core.events import (
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
 from remote_artwork.core.orders import is_positive_int
-from remote_artwork.core.pattern import ORDER_ITEM_POSITION, FilenamePattern
+from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import reason
@@ -217,7 +217,8 @@ class Scanner:
         storage: The location of the files.
         client: Access to the shop.
         ledger: Stores what was started and what is done. All scanners of a shop share it.
-        pattern: The pattern of the file names, without extension.
+        pattern: The pattern of the file names, without extension. One without ``{order_number}`` needs a policy with
+            ``reuse=True``.
         policy: The shop's decisions.
         tenant: Separates several shops in one ledger. All scanners of one tenant use the same location.
         checks: The preflight checks; by default those of ``preflight_checks(policy)``.
@@ -252,6 +253,9 @@ class Scanner:
     _manifest: ManifestReader | None = field(init=False, default=None, eq=False, repr=False)
     _call_limit: ConcurrencyLimit | None = field(init=False, default=None, eq=False, repr=False)
     """What the last scan learned about the shop. The next one starts with it."""
+
+    def __attrs_post_init__(self) -> None:
+        self.policy.require_pattern(self.pattern)
 
     def plan(
         self,
@@ -347,7 +351,10 @@ class Scanner:
                 self.clock(), orders=None, tally=tally, names=[name] if name else ()
             )
             if name is not None:
-                rows = self._find_rows(collected, self.pattern.order_numbers(split_extension(name)[0]), names=[name])
+                numbers = self.pattern.order_numbers(split_extension(name)[0])
+                # Very many orders may have used a file that is reused, and none of them says anything about it now.
+                used = () if self.pattern.is_reusable else (name,)
+                rows = self._find_rows(collected, numbers, names=used) if numbers or used else []
                 return explain_file(name, collected, same_name, rows, self.pattern)
             rows = self._find_rows(collected, {str(order)})
             return explain_order(str(order), collected, rows, review=self.policy.review)
@@ -544,7 +551,7 @@ class Scanner:
             url_lifetime=self.url_lifetime,
             clock=self.clock,
             emit=run.emit.through(workers.post),
-            positions_matter=self.pattern.uses(ORDER_ITEM_POSITION),
+            pattern=self.pattern,
             manifest=self._manifest,
         )
         # With the process id, because a forked process must not act as the owner of its parent's leases.

@@ -10,6 +10,7 @@ from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
 PATTERN = FilenamePattern("{order_number}_{order_item_number}")
+POLICY = ra.Policy(settle_for=None)
 
 
 class BrokenShop(FakeShop):
@@ -39,15 +40,15 @@ def test_names_that_cannot_be_listed_are_not_compared(root, monkeypatch):
 def test_a_folder_that_is_gone_fails_both_steps(root, shop):
     files, storage = memory_folder(root, "1001_1.png")
     files.rm(root, recursive=True)
-    steps = [*check.check_names(storage, PATTERN), *check.check_matches(storage, shop, PATTERN)]
+    steps = [*check.check_names(storage, PATTERN), *check.check_matches(storage, shop, PATTERN, POLICY)]
     assert [(step.name, str(step.verdict)) for step in steps] == [("pattern", "failed"), ("files", "failed")]
     assert all(isinstance(step.error, LocationNotFound) for step in steps)
 
 
 def test_a_shop_that_breaks_fails_the_step(root, shop):
     _, storage = memory_folder(root, "1001_1.png")
-    [step] = check.check_matches(storage, BrokenShop([]), PATTERN)
+    [step] = check.check_matches(storage, BrokenShop([]), PATTERN, POLICY)
     assert str(step.verdict) == "failed"
     assert "the shop is broken" in step.message
-    [step] = check.check_matches(storage, shop, PATTERN)
+    [step] = check.check_matches(storage, shop, PATTERN, POLICY)
     assert (str(step.verdict), step.because.details["all"]) == ("ok", 1)

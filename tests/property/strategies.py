@@ -15,8 +15,9 @@ NUMBERS = st.one_of(
     st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=3),
 ).filter(lambda text: bool(text.strip()))
 PLACEMENTS = st.lists(st.sampled_from(["default", "front", "back", "a", "1"]), min_size=1, max_size=2, unique=True)
+SKUS = st.one_of(st.none(), st.sampled_from(["MUG", "MUG_front", "mug", "é", "e\u0301", "a\nb"]), NUMBERS)
 ITEMS = st.builds(
-    OrderItem, NUMBERS, placements=PLACEMENTS, requires_artwork=st.sampled_from([True, True, True, False])
+    OrderItem, NUMBERS, sku=SKUS, placements=PLACEMENTS, requires_artwork=st.sampled_from([True, True, True, False])
 )
 
 
@@ -38,6 +39,10 @@ PATTERNS = st.sampled_from(
         "[{placement}/]{order_number}{order_item_number}",
         "{order_number}",
         "é.{order_item_number}.{order_number}",
+        "{order_number}_{sku}",
+        "{sku}",
+        "PRINT-{sku}[/{placement}]",
+        "[{placement}/]{sku}",
     ]
 ).map(FilenamePattern)
 

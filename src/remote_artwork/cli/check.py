@@ -14,7 +14,7 @@ from remote_artwork.cli.streams import print_json
 from remote_artwork.core.cures import for_operator
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
-from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
+from remote_artwork.core.pattern import DEFAULT_PATTERN, SKU, FilenamePattern
 from remote_artwork.core.reasons import reason, to_dicts
 from remote_artwork.core.report import FileStatus, ItemStatus
 from remote_artwork.core.text import escape_unprintable
@@ -84,15 +84,16 @@ class _Check:
     def run(self, *, write_test: bool) -> int:
         options = self._options
         try:
-            pattern = FilenamePattern(options.pattern)
+            pattern, policy = FilenamePattern(options.pattern), options.policy(settle_for=None)
+            policy.require_pattern(pattern)
         except RemoteArtworkError as error:
             raise _Refused("pattern", self._where) from error
         storage = self._check_location(write_test=write_test) if options.url else None
-        client = self._check_client() if options.has_orders else None
+        client = self._check_client(skus=pattern.uses(SKU)) if options.has_orders else None
         if storage is not None and not self._has_failed and (client is not None or options.pattern != DEFAULT_PATTERN):
             self._show(check_names(storage, pattern))
             if client is not None:
-                self._show(check_matches(storage, client, pattern))
+                self._show(check_matches(storage, client, pattern, policy))
         requests = {} if storage is None else storage.requests
         report = CheckReport(location=self._where, steps=self._steps, requests=requests)
         return _print_json(report) if self._as_json else report.exit_code
@@ -116,12 +117,12 @@ class _Check:
         )
         return storage
 
-    def _check_client(self) -> ra.FulfillmentClient:
+    def _check_client(self, *, skus: bool) -> ra.FulfillmentClient:
         try:
             client = self._options.make_client()
         except RemoteArtworkError as error:
             raise _Refused("client", self._where) from error
-        self._show(check_client(client))
+        self._show(check_client(client, skus=skus))
         return client
 
     def _show(self, results: Iterator[CheckStep]) -> None:
@@ -159,16 +160,14 @@ def _follows(name: str, pattern: FilenamePattern) -> bool:
 
 
 def check_matches(
-    storage: ra.ArtworkStorage, client: ra.FulfillmentClient, pattern: FilenamePattern
+    storage: ra.ArtworkStorage, client: ra.FulfillmentClient, pattern: FilenamePattern, policy: ra.Policy
 ) -> Iterator[CheckStep]:
     """``files``: how many pending orders have their files, and which files seem to have a wrong name.
 
     It is a dry run with an empty ledger, so it does not say what a scan would do.
     """
     try:
-        report = ra.Scanner(
-            storage, client, ledger=ra.MemoryLedger(), pattern=pattern, policy=ra.Policy(settle_for=None)
-        ).plan()
+        report = ra.Scanner(storage, client, ledger=ra.MemoryLedger(), pattern=pattern, policy=policy).plan()
     except RemoteArtworkError as error:
         yield _failed("files", error)
         return

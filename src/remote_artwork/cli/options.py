@@ -164,6 +164,10 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
             "--manifest", metavar="NAME", help="A CSV file in the location that names files, such as artwork.csv."
         ),
     ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse", help="One file serves every order of a product. For patterns such as '{sku}'."),
+    ] = False,
     credentials: Annotated[
         str,
         typer.Option(
@@ -239,6 +243,7 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
         tenant=tenant,
         pattern=pattern,
         manifest=manifest,
+        reuse=reuse,
         credentials=credentials,
         provider=provider,
         allow_private_network=allow_private_network,
@@ -331,6 +336,7 @@ class Options:
     tenant: str = "default"
     pattern: str = DEFAULT_PATTERN
     manifest: str | None = None
+    reuse: bool = False
     credentials: str = "anonymous"
     provider: str | None = None
     allow_private_network: bool = False
@@ -351,7 +357,7 @@ class Options:
         Raises:
             ConfigurationError: The options contradict each other, or name something that does not exist.
         """
-        settle_for = parse_wait("--settle-for", self.settle_for)
+        policy = self.policy(settle_for=parse_wait("--settle-for", self.settle_for))
         require_tenant(self.tenant)
         storage = self.storage()
         return ra.Scanner(
@@ -359,13 +365,25 @@ class Options:
             self.make_client(),
             ledger=ra.SqlLedger(ledger_url(self.orders, self.ledger)),
             pattern=self.pattern,
-            policy=ra.Policy(
-                preflight=self.preflight, settle_for=settle_for, manifest=self.manifest, review=self.review
-            ),
+            policy=policy,
             tenant=self.tenant,
             orders_at_once=self.orders_at_once,
             url_lifetime=url_lifetime(storage),
             observer=observer,
+        )
+
+    def policy(self, *, settle_for: timedelta | None) -> ra.Policy:
+        """The policy that these options describe.
+
+        Raises:
+            ConfigurationError: Two options contradict each other.
+        """
+        return ra.Policy(
+            preflight=self.preflight,
+            settle_for=settle_for,
+            manifest=self.manifest,
+            reuse=self.reuse,
+            review=self.review,
         )
 
     def storage(self) -> ra.ArtworkStorage:

@@ -35,6 +35,8 @@ ROLE_KEYS = Cure("AssumeRole.base", "the keys in the credentials file")
 ROLE_REGION = Cure("AssumeRole.region", "region in the credentials file")
 SESSION_DURATION = Cure("AssumeRole.duration", "duration_minutes in the credentials file")
 URL_LIFETIME = Cure("Scanner.url_lifetime", "the lifetime of URLs")
+REUSE = Cure("Policy(reuse=True)", "--reuse")
+MANIFEST = Cure("Policy(manifest=…)", "--manifest")
 OTHER_STORAGE = Cure(
     "create an fsspec file system and pass it to ArtworkStorage(file_system, folder)",
     "use the URL of a bucket, of a web folder, or of a folder of this machine",
@@ -52,6 +54,8 @@ CURES: tuple[Cure, ...] = (
     ROLE_REGION,
     SESSION_DURATION,
     URL_LIFETIME,
+    REUSE,
+    MANIFEST,
     OTHER_STORAGE,
 )
 """All cures that differ by reader."""

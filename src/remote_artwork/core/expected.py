@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from attrs import field, frozen
 
 from remote_artwork.core.manifest import Assignments, ManifestRow
-from remote_artwork.core.orders import Order, OrderItem
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
+from remote_artwork.core.pattern import PLACEMENT, SKU, FilenamePattern, sku_problem
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.core.text import nfc
@@ -42,10 +43,15 @@ class ExpectedFile:
         return self.order.id, self.item.number
 
     @property
-    def details(self) -> dict[str, str | None]:
-        """The field ``print`` of a reason. Its placement is None if the item has only one."""
-        placement = None if len(self.item.placements) == 1 else self.placement
-        return {"order_number": self.order.number, "item_number": self.item.number, "placement": placement}
+    def details(self) -> dict[str, Any]:
+        """The field ``print`` of a reason. Its placement is None if the item has only one.
+
+        ``label`` names the item in the words of the shop. It is left out if the shop gives none.
+        """
+        item = self.item
+        placement = None if len(item.placements) == 1 else self.placement
+        label = {"label": item.label} if item.title or item.sku else {}
+        return {"order_number": self.order.number, "item_number": item.number, "placement": placement, **label}
 
 
 @frozen(kw_only=True)
@@ -69,7 +75,7 @@ class SearchQuery:
     Args:
         basenames: Expected names without extension, sorted. The storage may keep them as given, in NFC or in NFD.
         names: Further names with extension, searched for exactly as given.
-        case_matters: Those basenames that contain an order number with letters. Another order's number may differ only
+        case_matters: Those basenames that contain an order number or a SKU with letters. Another one may differ only
             in case, so a storage that ignores case cannot show whose file it has.
     """
 
@@ -83,7 +89,9 @@ class ExpectedFiles:
     """The expected files of all pending orders.
 
     Args:
-        by_basename: Basename in NFC → the one file with this name.
+        by_basename: Basename in NFC → the one file with this name. If several prints share it, the first of them.
+        shared: Basename in NFC → all prints that share the file with this name, if there are several. Only a reusable
+            pattern has such names.
         ambiguous: Basename in NFC → the files with this name, if at least one of their items is excluded. None of them
             is used.
         excluded: Items for which no file is used, and why.
@@ -92,6 +100,7 @@ class ExpectedFiles:
     """
 
     by_basename: Mapping[str, ExpectedFile] = field(factory=dict)
+    shared: Mapping[str, tuple[ExpectedFile, ...]] = field(factory=dict)
     ambiguous: Mapping[str, tuple[ExpectedFile, ...]] = field(factory=dict)
     excluded: Mapping[ItemKey, Exclusion] = field(factory=dict)
     basenames: Mapping[ItemKey, Mapping[str, str]] = field(factory=dict)
@@ -101,6 +110,15 @@ class ExpectedFiles:
         """The basenames of all files that the order expects."""
         return [name for item in order.items for name in self.basenames.get((order.id, item.number), {}).values()]
 
+    def prints_of(self, basename: str) -> tuple[ExpectedFile, ...]:
+        """All prints that the file with this expected name is for. ``basename`` is in NFC, and in ``by_basename``."""
+        return self.shared.get(basename) or (self.by_basename[basename],)
+
+    def details_of(self, file: ExpectedFile) -> dict[str, Any]:
+        """As ``file.details``, with ``more``: how many other prints share the file, if any do."""
+        others = len(self.shared.get(nfc(file.basename), ())) - 1
+        return {**file.details, "more": others} if others > 0 else file.details
+
     def query(self, names: Iterable[str] = (), *, orders: Collection[str] | None = None) -> SearchQuery:
         """What to search for in the storage.
 
@@ -108,7 +126,7 @@ class ExpectedFiles:
             names: Further names with extension.
             orders: The order numbers to search for; None: all pending orders.
         """
-        files = chain(self.by_basename.values(), *self.ambiguous.values())
+        files = chain(self.by_basename.values(), *self.shared.values(), *self.ambiguous.values())
         wanted = [file for file in files if orders is None or file.order.number in orders]
         return SearchQuery(
             basenames=sorted({_search_form(file.basename) for file in wanted}),
@@ -116,7 +134,8 @@ class ExpectedFiles:
             case_matters=frozenset(
                 _search_form(file.basename)
                 for file in wanted
-                if file.order.number.swapcase() != file.order.number and file.order.number in file.basename
+                for value in (file.order.number, file.item.sku or "")
+                if value.swapcase() != value and value in file.basename
             ),
         )
 
@@ -162,24 +181,61 @@ def expect_files(
             try:
                 basename = split_extension(row.file)[0] if row else pattern.render(order, item, placement)
             except ValueError as error:
-                because = reason("name_not_possible", error=str(error))
+                because = _name_not_possible(item, pattern, error)
                 excluded[order.id, item.number] = Exclusion(status=ItemStatus.FAILED, because=because)
             else:
                 basenames[order.id, item.number][placement] = basename
                 by_name[nfc(basename)].append(ExpectedFile(order, item, placement, basename))
     for _, files in sorted(by_name.items()):
         files.sort(key=lambda file: (file.key, file.placement))
-        for file in files:
-            order_ids = ids_by_number[nfc(file.order.number)]
-            if len(order_ids) > 1:
-                excluded.setdefault(file.key, _number_not_unique(file.order, order_ids))
-            elif len(files) > 1:
-                excluded.setdefault(file.key, _name_not_unique(file, files, pattern))
-    usable = {name: files[0] for name, files in by_name.items() if not any(file.key in excluded for file in files)}
-    ambiguous = {name: tuple(files) for name, files in by_name.items() if name not in usable}
+        for key, exclusion in _exclusions(files, pattern, ids_by_number):
+            excluded.setdefault(key, exclusion)
+    served = {name: tuple(_served(files, pattern, excluded)) for name, files in by_name.items()}
     return ExpectedFiles(
-        by_basename=usable, ambiguous=ambiguous, excluded=excluded, basenames=dict(basenames), named=assigned.rows
+        by_basename={name: files[0] for name, files in served.items() if files},
+        shared={name: files for name, files in served.items() if len(files) > 1},
+        ambiguous={name: tuple(files) for name, files in by_name.items() if not served[name]},
+        excluded=excluded,
+        basenames=dict(basenames),
+        named=assigned.rows,
     )
+
+
+def _exclusions(
+    files: Sequence[ExpectedFile], pattern: FilenamePattern, ids_by_number: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[ItemKey, Exclusion]]:
+    """The items that expect one name and get no file, and why.
+
+    A reusable pattern gives one name only to prints of one SKU and placement, unless it leaves out the placement.
+    """
+    if pattern.is_reusable:
+        if not pattern.uses(PLACEMENT):
+            sides = [file for file in files if file.item.placements != DEFAULT_PLACEMENTS]
+            yield from ((file.key, _placements_share_name(file, pattern)) for file in sides)
+        return
+    for file in files:
+        order_ids = ids_by_number[nfc(file.order.number)]
+        if len(order_ids) > 1:
+            yield file.key, _number_not_unique(file.order, order_ids)
+        elif len(files) > 1:
+            yield file.key, _name_not_unique(file, files, pattern)
+
+
+def _served(
+    files: Sequence[ExpectedFile], pattern: FilenamePattern, excluded: Container[ItemKey]
+) -> Iterable[ExpectedFile]:
+    """The prints that a file with their name is used for. One that is not reused must have no other claimant."""
+    served = [file for file in files if file.key not in excluded]
+    return served if pattern.is_reusable or len(served) == len(files) else ()
+
+
+def _name_not_possible(item: OrderItem, pattern: FilenamePattern, error: ValueError) -> Reason:
+    """Why no file can be for an item. Its SKU is named if that is the cause."""
+    if not pattern.uses(SKU) or sku_problem(item.sku) is None:
+        return reason("name_not_possible", error=str(error))
+    if item.sku is None:
+        return reason("sku_missing", pattern=str(pattern))
+    return reason("sku_not_possible", error=str(error))
 
 
 def _excluded_by_manifest(orders: Iterable[Order], assigned: Assignments) -> dict[ItemKey, Exclusion]:
@@ -207,5 +263,10 @@ def _name_not_unique(file: ExpectedFile, files: Iterable[ExpectedFile], pattern:
     if others:
         because = reason("name_not_unique", basename=file.basename, others=others)
     else:
-        because = reason("placements_share_name", pattern=str(pattern), basename=file.basename)
+        return _placements_share_name(file, pattern)
+    return Exclusion(status=ItemStatus.CONFLICT, because=because)
+
+
+def _placements_share_name(file: ExpectedFile, pattern: FilenamePattern) -> Exclusion:
+    because = reason("placements_share_name", pattern=str(pattern), basename=file.basename)
     return Exclusion(status=ItemStatus.CONFLICT, because=because)

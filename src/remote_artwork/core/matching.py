@@ -136,8 +136,8 @@ class Matches:
         except StorageMisbehaved as error:  # concerns this file only
             self.add_unknown(name, str(error))
             return
-        expected = self.expected.by_basename[nfc(basename)]
-        self.found.setdefault(expected.key, {}).setdefault(expected.placement, {})[name] = file
+        for expected in self.expected.prints_of(nfc(basename)):
+            self.found.setdefault(expected.key, {}).setdefault(expected.placement, {})[name] = file
 
     def add_unknown(self, name: str, error: str) -> None:
         """Record that it is not known whether the file exists, or which one it is."""

@@ -44,7 +44,7 @@ from remote_artwork.core.labels import (
     SEPARATORS,
 )
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
-from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT, FilenamePattern
+from remote_artwork.core.pattern import ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT, SKU, FilenamePattern
 from remote_artwork.core.text import INVISIBLE, nfc
 
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))?")
@@ -195,7 +195,7 @@ class MentionIndex:
     @cached_property
     def _identifies_items(self) -> bool:
         """Whether a name of the pattern contains more than the order's number."""
-        return any(map(self.pattern.uses, (ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT)))
+        return any(map(self.pattern.uses, (ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT, SKU)))
 
     def read(self, basename: str) -> Reading | None:
         """What a name says about the pending orders; None if it mentions none.
@@ -414,6 +414,7 @@ class MentionIndex:
         side = placement if self.pattern.uses(PLACEMENT) and item.placements != DEFAULT_PLACEMENTS else ""
         numbers = [item.number] if self.pattern.uses(ORDER_ITEM_NUMBER) else []
         numbers += [str(item.position)] if self.pattern.uses(ORDER_ITEM_POSITION) else []
+        numbers += [item.sku] if self.pattern.uses(SKU) and item.sku else []
         numbers += [item.id] if item.id and len(item.id) >= _MIN_ID and numbers else []
         for number in numbers:
             yield _key(fold(number))

@@ -16,6 +16,7 @@ from typing import Any
 from attrs import Attribute, field, frozen
 from attrs.converters import optional
 
+from remote_artwork.core.text import nfc
 from remote_artwork.errors import InvalidOrder
 
 DEFAULT_PLACEMENT = "default"
@@ -86,6 +87,10 @@ def _words(instance: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _words_or_none(value: Any) -> Any:
     return (" ".join(value.split()) or None) if isinstance(value, str) else value
+
+
+def _trimmed_or_none(value: Any) -> Any:
+    return (value.strip() or None) if isinstance(value, str) else value
 
 
 def _or_empty(value: str | None) -> str:
@@ -178,6 +183,7 @@ def item_label(number: str, *, position: int | None, title: str | None, sku: str
 
     If the shop gives neither a title nor a SKU, it is the item number.
     """
+    sku = _words_or_none(sku)
     if title and len(title) > _LONGEST_TITLE:
         title = f"{title[:_LONGEST_TITLE]}…"
     words = f"{title} ({sku})" if title and sku else title or sku
@@ -193,7 +199,7 @@ class OrderItem:
         id: The shop's id of the item; default: ``number``.
         position: The position in the order, from 1; default: counted by ``Order``.
         title: The name of the product, for reports. It may be any text.
-        sku: The shop's SKU of the product, for reports.
+        sku: The shop's SKU of the product, for reports and as the value of ``{sku}`` in file names. It may be any text.
         requires_artwork: False for an item that needs no print file.
         placements: The sides of the product that each need a file.
         quantity: The number of copies.
@@ -210,7 +216,7 @@ class OrderItem:
     id: str = field(default="", kw_only=True, converter=_or_empty, validator=_optional_text)
     position: int | None = field(default=None, kw_only=True, validator=_positive_int)
     title: str | None = field(default=None, kw_only=True, converter=_words_or_none, validator=_words)
-    sku: str | None = field(default=None, kw_only=True, converter=_words_or_none, validator=_words)
+    sku: str | None = field(default=None, kw_only=True, converter=_trimmed_or_none, validator=_words)
     requires_artwork: bool = field(default=True, kw_only=True, validator=_flag)
     placements: tuple[str, ...] = field(
         default=DEFAULT_PLACEMENTS, kw_only=True, converter=_as_placements, validator=_placements
@@ -311,10 +317,21 @@ class Order:
         items = sorted((i.number, i.id, i.placements, i.quantity, i.requires_artwork, *i.contract) for i in self.items)
         return hashlib.sha256(json.dumps([self.number, self.approval, items]).encode()).hexdigest()
 
-    def same_work(self, other: Order, *, positions: bool = False) -> bool:
-        """Whether ``other`` orders the same prints; with ``positions``, also at the same item positions."""
-        return (self.id, self.work) == (other.id, other.work) and (
-            not positions or {i.number: i.position for i in self.items} == {i.number: i.position for i in other.items}
+    def same_work(self, other: Order, *, positions: bool = False, skus: bool = False) -> bool:
+        """Whether ``other`` orders the same prints.
+
+        Args:
+            other: The order as the shop returned it at another time.
+            positions: Whether the items must also have the same positions.
+            skus: Whether they must also have the same SKUs.
+        """
+        if (self.id, self.work) != (other.id, other.work):
+            return False
+        now = {item.number: item for item in other.items}
+        return all(
+            (not positions or item.position == now[item.number].position)
+            and (not skus or nfc(item.sku or "") == nfc(now[item.number].sku or ""))
+            for item in self.items
         )
 
 

@@ -21,13 +21,19 @@ ORDER_NUMBER = "order_number"
 PLACEMENT = "placement"
 ORDER_ITEM_NUMBER = "order_item_number"
 ORDER_ITEM_POSITION = "order_item_position"
-VARIABLES = (ORDER_NUMBER, ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT)
+SKU = "sku"
+VARIABLES = (ORDER_NUMBER, ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION, PLACEMENT, SKU)
+_OF_ORDER = (ORDER_NUMBER, ORDER_ITEM_NUMBER, ORDER_ITEM_POSITION)
+"""The variables whose values belong to one order."""
 
 DEFAULT_PATTERN = "{order_number}_{order_item_number}"
 
 _TOKEN = re.compile(r"\{(?P<variable>[^{}\[\]]*)\}|(?P<stray>[{}])|(?P<constant>[^{}\[\]]+)")
 _EXTENSIONS = (*MEDIA_TYPES, "<file-extension>", "*")
 _MAX_LENGTH = 255
+_MAX_SKU_BYTES = 255
+_SKU_SHOWN = 40
+"""Characters of a SKU that is too long which a message shows."""
 _MAX_READINGS = 16
 _MAX_STEPS = 600
 
@@ -57,9 +63,12 @@ _Shape = tuple[_Part, ...]
 class FilenamePattern:
     """A pattern such as ``{order_number}_{order_item_number}[_{placement}]``.
 
-    The variables are ``order_number``, ``order_item_number``, ``order_item_position`` and ``placement``. All other text
-    is constant; ``/`` separates folders. The group in square brackets is left out exactly when an item's placements are
-    ``("default",)``. The extension is never part of the pattern.
+    The variables are ``order_number``, ``order_item_number``, ``order_item_position``, ``placement`` and ``sku``. All
+    other text is constant; ``/`` separates folders. The group in square brackets is left out exactly when an item's
+    placements are ``("default",)``. The extension is never part of the pattern.
+
+    A pattern without ``order_number`` must have ``sku``. Then one file serves every order of that product, and the
+    policy must have ``reuse=True``.
 
     Args:
         text: The pattern.
@@ -87,6 +96,11 @@ class FilenamePattern:
         return any(part.is_variable and part.text == variable for part in self._whole)
 
     @property
+    def is_reusable(self) -> bool:
+        """Whether one file serves every order of a product: the pattern has ``sku`` and no ``order_number``."""
+        return not self.uses(ORDER_NUMBER)
+
+    @property
     def leaf_constants(self) -> list[str]:
         """The constant texts after the last ``/``."""
         constants = ["" if part.is_variable else part.text for part in self._whole]
@@ -96,15 +110,18 @@ class FilenamePattern:
         """The expected name of one file, without its extension.
 
         Raises:
-            ValueError: The order's numbers cannot be part of a file name.
+            ValueError: The order's numbers cannot be part of a file name, or the item has no SKU that can.
         """
         values = {
             ORDER_NUMBER: order.number,
             ORDER_ITEM_NUMBER: item.number,
             ORDER_ITEM_POSITION: str(item.position),
             PLACEMENT: placement,
+            SKU: item.sku or "",
         }
         shape = self._plain if item.placements == DEFAULT_PLACEMENTS else self._whole
+        if any(part.is_variable and part.text == SKU for part in shape) and (problem := sku_problem(item.sku)):
+            raise ValueError(problem)
         basename = "".join(values[part.text] if part.is_variable else part.text for part in shape)
         problem = basename_problem(basename)
         if problem:
@@ -121,7 +138,7 @@ class FilenamePattern:
 
     def order_numbers(self, basename: str) -> set[str]:
         """The order numbers that the basename may contain, for lookups in the ledger."""
-        return {reading[ORDER_NUMBER] for reading in self.readings(nfc(basename))}
+        return set() if self.is_reusable else {reading[ORDER_NUMBER] for reading in self.readings(nfc(basename))}
 
     def fits(self, basename: str) -> bool:
         """Whether the pattern renders this basename for some order and item."""
@@ -140,6 +157,21 @@ def basename_problem(basename: str) -> str | None:
     return None
 
 
+def sku_problem(sku: str | None) -> str | None:
+    """Why no file name can contain this SKU; None if one can."""
+    if sku is None:
+        return "the item has no SKU"
+    if any(unicodedata.category(character) in ("Cc", "Cs") or character in "/\\" for character in sku):
+        return f"the SKU {sku!r} contains a slash, a backslash or a control character"
+    if sku.startswith("."):
+        return f"the SKU {sku!r} begins with a dot, so its file would be hidden"
+    if sku.rpartition(".")[2].lower() in MEDIA_TYPES and "." in sku:
+        return f"the SKU {sku!r} ends like the name of a file"
+    if len(sku.encode()) > _MAX_SKU_BYTES:
+        return f"the SKU {sku[:_SKU_SHOWN]!r}… is longer than {_MAX_SKU_BYTES} bytes"
+    return None
+
+
 def _parse(text: str) -> _Shape:
     opened, closed = _optional_group(text)
     parts = tuple(_part(text, token, optional=opened < token.start() < closed) for token in _TOKEN.finditer(text))
@@ -147,9 +179,46 @@ def _parse(text: str) -> _Shape:
         raise _refuse(
             text, opened, "the optional group must contain {placement}, because only items with placements use it"
         )
-    if not any(part.text == ORDER_NUMBER and part.is_variable and not part.optional for part in parts):
-        raise _refuse(text, len(text), "{order_number} is missing; every name must contain the number of its order")
+    required = {part.text for part in parts if part.is_variable and not part.optional}
+    if ORDER_NUMBER not in required:
+        _refuse_mixed_names(text, parts, has_sku=SKU in required)
+        _refuse_shared_folder(text, parts)
     return parts
+
+
+def _refuse_mixed_names(text: str, parts: _Shape, *, has_sku: bool) -> None:
+    """Refuse a pattern without the order number that names anything but a product."""
+    of_order = {part.text: part.at for part in parts if part.is_variable and part.text in _OF_ORDER}
+    if not has_sku or ORDER_NUMBER in of_order:
+        raise _refuse(
+            text,
+            len(text),
+            "{order_number} is missing; every name must contain the number of its order, or {sku} if one file serves "
+            "every order of a product",
+        )
+    for variable, at in of_order.items():
+        raise _refuse(
+            text,
+            at,
+            f"{{{variable}}} means nothing without {{order_number}}; remove it, or add {{order_number}}",
+        )
+
+
+def _refuse_shared_folder(text: str, parts: _Shape) -> None:
+    """Refuse a SKU and a placement in one folder: ``MUG_front`` may be the front of ``MUG``, or a SKU of its own."""
+    together: set[str] = set()
+    for part in parts:
+        if part.is_variable:
+            together.add(part.text)
+        elif "/" in part.text:
+            together.clear()
+        if together >= {SKU, PLACEMENT}:
+            raise _refuse(
+                text,
+                part.at,
+                "{sku} and {placement} must be in different folders, because a SKU may end like the name of a side; "
+                "write {sku}[/{placement}]",
+            )
 
 
 def _optional_group(text: str) -> tuple[int, int]:

@@ -104,7 +104,7 @@ class ItemPlan(Explained):
         superseded: Names of files that are not used because the policy prefers others.
         placements: Name of a file or missing file → its placement, where the item has several.
         named: The files that the manifest names.
-        renamed: Whether the print has another file by the manifest now than an earlier call was made with.
+        renamed: Whether the print has another file now than an earlier call was made with, by the manifest or the SKU.
     """
 
     item: OrderItem
@@ -299,6 +299,8 @@ class Planner:
             for, or may have been.
         checks_digest: Digest of the scan's checks for an item.
         appear_whole: Whether the storage shows a file only when its upload is complete.
+        names_can_change: Whether the name that a print expects can change without a change of the order's work: by a
+            manifest, or by another SKU.
     """
 
     expected: ExpectedFiles
@@ -310,6 +312,7 @@ class Planner:
     used_by: Mapping[str, Sequence[OrderRecord]] = field(factory=dict)
     checks_digest: Callable[[OrderItem], str] = lambda _item: ""
     appear_whole: bool = True
+    names_can_change: bool = False
 
     def order(self, order: Order, key: OrderKey, record: OrderRecord | None) -> OrderPlan:
         """The plan of one order; ``record`` is its ledger row, None if there is none."""
@@ -425,9 +428,11 @@ class Planner:
         return plan
 
     def _is_renamed(self, key: ItemKey, file: FileRecord) -> bool:
-        """Whether another file is meant for a print now than the recorded one. Without a manifest, it never is."""
-        if self.policy.manifest is None or key not in self.expected.basenames:
+        """Whether another file is meant for a print now than the recorded one."""
+        if not self.names_can_change:
             return False
+        if key not in self.expected.basenames:  # no name is possible any more, or the shop does not list the order
+            return key in self.expected.excluded
         if row := self.expected.named.get(key, {}).get(file.placement):
             return nfc(row.file) != nfc(file.name)
         return nfc(self.expected.basenames[key].get(file.placement, "")) != nfc(split_extension(file.name)[0])

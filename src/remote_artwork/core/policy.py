@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 
 from attrs import Attribute, field, frozen
 
+from remote_artwork.core.cures import MANIFEST, REUSE
 from remote_artwork.core.orders import MEDIA_TYPES, StoredFile, is_positive_int
-from remote_artwork.core.pattern import basename_problem
+from remote_artwork.core.pattern import FilenamePattern, basename_problem
 from remote_artwork.core.report import WARNINGS, Color
-from remote_artwork.errors import ConfigurationError
+from remote_artwork.errors import ConfigurationError, InvalidPattern
 
 Preference = str
 """``conflict``, ``newest``, or ``prefer:`` and extensions, best first."""
@@ -145,6 +146,8 @@ class Policy:
             before its upload is complete (local and web folders, SFTP), every file waits. None: no file waits.
         manifest: The name of a CSV file in the location that names the files of prints, such as ``artwork.csv``. Its
             rows replace the names of the pattern. None: there is no manifest.
+        reuse: Whether one file serves every order of a product. Needs a pattern that has ``{sku}`` and no
+            ``{order_number}``, and such a pattern needs it. A manifest cannot be used with it.
         review: Whether a person must accept the files of an order before any of them is attached or sent.
         release_after: With ``review``, an order whose newest file is this old is sent although nobody accepted its
             files; None: never. A file of which neither the SHA-256 nor a version is known is never released.
@@ -170,6 +173,7 @@ class Policy:
     several_files: Preference = field(default="conflict", converter=as_preference)
     settle_for: timedelta | None = field(default=timedelta(minutes=2), validator=_time_above_zero)
     manifest: str | None = field(default=None, validator=_file_name_or_none)
+    reuse: bool = field(default=False, validator=_true_or_false)
     review: bool = field(default=False, validator=_true_or_false)
     release_after: timedelta | None = field(default=None, validator=_time_above_zero)
     late_after: timedelta | None = field(default=None, validator=_time_above_zero)
@@ -189,6 +193,29 @@ class Policy:
         if self.release_after is not None and not self.review:
             raise ConfigurationError(
                 "Policy.release_after releases orders from a review; set review=True, or remove it"
+            )
+        if self.reuse and self.manifest is not None:
+            raise ConfigurationError(
+                f"a manifest names the files of single orders, and a file that is reused serves every order; remove "
+                f"{REUSE} or {MANIFEST}"
+            )
+
+    def require_pattern(self, pattern: FilenamePattern) -> None:
+        """Require a pattern that fits ``reuse``.
+
+        Raises:
+            InvalidPattern: One file would serve every order of a product, and the policy does not say so.
+            ConfigurationError: The policy says so, and each order has files of its own.
+        """
+        if pattern.is_reusable and not self.reuse:
+            raise InvalidPattern(
+                f"pattern {pattern.text!r} has no {{order_number}}, so one file serves every order of a product; add "
+                f"{REUSE} if that is right, or add {{order_number}} to the pattern"
+            )
+        if self.reuse and not pattern.is_reusable:
+            raise ConfigurationError(
+                f"{REUSE} is for patterns without {{order_number}}, such as '{{sku}}', and pattern {pattern.text!r} "
+                f"has it; remove {REUSE}, or change the pattern"
             )
 
     @property

@@ -56,6 +56,7 @@ PLANNING = {
     "order_waits": "the order waits for {items:items}",
     "named_in_manifest": "waits for exactly {file}, which line {line} of {manifest} names",
     "manifest_changed": "the manifest was changed during the scan, so nothing was sent; the next scan reads it again",
+    "sku_changed": "the SKU of an item was changed in the shop, so it needs another file",
     "manifest_not_read": "the manifest {manifest} cannot be used, so nothing is sent; correct it",
     "manifest_too_large": "{manifest} has more than {limit:bytes}; remove the rows of orders that are done",
     "manifest_not_utf8": "line {line} of {manifest} is not UTF-8 text; save the file as CSV UTF-8",
@@ -103,6 +104,10 @@ PLANNING = {
         "{file} may have been printed for order {order_number} (id {order_id}); replace it with this order's own file"
     ),
     "name_not_possible": "{error}; change the number in the shop",
+    "sku_missing": (
+        "the item has no SKU, and the pattern {pattern} names files by it; enter the SKU of the product in the shop"
+    ),
+    "sku_not_possible": "{error}; change the SKU in the shop",
     "name_not_computed": "no file was searched for, because the order was not read",
     "number_not_unique": (
         "{order_number} is the number of several pending orders (ids {order_ids:list}), so a file could belong to any "
@@ -300,6 +305,7 @@ SENDING = {
 
 UNMATCHED = {
     "no_order_yet": "no pending order expects it yet; it is used when the order arrives",
+    "no_order_of_product": ("no pending order has a product with this SKU; the file is used for each order that has"),
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
     "near_miss_of_several": (
@@ -465,6 +471,7 @@ EXPLAIN = {
     "name_does_not_follow_pattern": "the name {basename!r} does not follow the pattern {pattern}",
     "orders_pending": "pending orders: {orders}; items that need artwork: {items}",
     "file_found": "the file exists, and item {item_number} of order {order_number} expects it",
+    "more_items_expect_file": "items of pending orders that expect it, too: {count:,} more",
     "file_found_not_expected": "the file exists, and no pending item expects this name",
     "file_in_ledger": "the ledger records it as artwork of order {order_number} ({state}{at:on})",
     "file_used_earlier": "it was used for order {order_number}; there is nothing to do",
@@ -727,6 +734,7 @@ WORDS = {
     "pages": "{:,} pages",
     "item": "item",
     "of_order": "of order",
+    "more_prints": " (and {:,} more)",
     "on": "on",
     "receipt": "receipt",
     "less_than_a_minute": "less than a minute",
@@ -946,12 +954,12 @@ class _Renderer(string.Formatter):
         """Join texts by "and"."""
         return self.words["and"].join(texts)
 
-    def print(self, value: Mapping[str, str | None]) -> str:
-        """One print: an item of an order, with its placement where it has several."""
+    def print(self, value: Mapping[str, Any]) -> str:
+        """One print: an item of an order, with its placement where it has several, and how many more there are."""
         placement = f" ({value['placement']})" if value["placement"] else ""
-        return (
-            f"{self.words['item']} {value['item_number']} {self.words['of_order']} {value['order_number']}{placement}"
-        )
+        more = self.words["more_prints"].format(value["more"]) if value.get("more") else ""
+        item = value.get("label") or value["item_number"]
+        return f"{self.words['item']} {item} {self.words['of_order']} {value['order_number']}{placement}{more}"
 
     def finding(self, value: Mapping[str, Any]) -> str:
         """A finding of a check."""

@@ -154,6 +154,10 @@ class UnmatchedClassifier:
         orders = reading.orders if reading else ()
         numbers = numbers | self._order_numbers_in_folders(clean.basename)
         near = self._near_misses.find(clean.basename)
+        if self.pattern.is_reusable:
+            # A name with the number of an order may be for that order alone, so the file is not suggested for all.
+            known = near is not None and "in_a_folder" not in near.rules
+            return near if near and known and self._is_plausible(near, numbers) else None
         if near and all(order.id == near.expected.order.id for order in orders) and self._is_plausible(near, numbers):
             return near
         if reading is None or reading.expected is None:
@@ -167,7 +171,8 @@ class UnmatchedClassifier:
     def _suggest(self, name: str, clean: CleanName, near: NearMiss) -> FileOutcome:
         suggestion = f"{near.expected.basename}.{clean.extension.lower()}"
         rules = [*clean.rules, *near.rules]
-        because = reason("near_miss", rules=rules, print=near.expected.details, suggestion=suggestion)
+        details = self.expected.details_of(near.expected)
+        because = reason("near_miss", rules=rules, print=details, suggestion=suggestion)
         return _outcome(name, FileStatus.NEAR_MISS, because, suggestion)
 
     def _why_not_suggested(self, name: str, reading: Reading) -> Reason:
@@ -201,6 +206,8 @@ class UnmatchedClassifier:
         if not numbers and not mentions_order:
             if _is_hidden(name):
                 return _outcome(name, FileStatus.UNRELATED, reason("hidden_file"))
+            if self.pattern.is_reusable and clean.is_printed and not clean.rules and self.pattern.fits(clean.basename):
+                return _outcome(name, FileStatus.EARLY, reason("no_order_of_product"))
             because = reason("other_name", pattern=str(self.pattern)) if clean.is_printed else reason("other_file")
             return _outcome(name, FileStatus.UNRELATED, because)
         if not clean.is_printed or clean.rules:

@@ -159,7 +159,7 @@ class ArtworkFiles:
             try:
                 now = self._look_at(plan)
                 if now.problem is None and (plan.renamed or plan is self.session.required[-1]):
-                    now = evolve(now, problem=self._manifest_problem(plan))
+                    now = evolve(now, problem=self._naming_problem(plan))
                 items[plan.number] = now
             except StorageError as error:
                 return Look(items=items, error=error)
@@ -167,14 +167,16 @@ class ArtworkFiles:
                 break
         return Look(items=items)
 
-    def _manifest_problem(self, plan: ItemPlan) -> tuple[ItemStatus, Reason] | None:
-        """Why nothing is sent, if the manifest names another file, or was changed since the scan read it.
+    def _naming_problem(self, plan: ItemPlan) -> tuple[ItemStatus, Reason] | None:
+        """Why nothing is sent, if another file has the name for a print now, or the manifest was changed.
 
         Raises:
             StorageError: The manifest could not be looked up, or the scan could not use it.
         """
         manifest = self.services.manifest
-        if manifest is None or (manifest.is_unchanged() and not plan.renamed):
+        if manifest is None:
+            return (ItemStatus.SETTLING, reason("sku_changed")) if plan.renamed else None
+        if manifest.is_unchanged() and not plan.renamed:
             return None
         return ItemStatus.SETTLING, reason("manifest_changed")
 

@@ -22,6 +22,7 @@ from remote_artwork.core.lifecycle import (
     Step,
 )
 from remote_artwork.core.orders import Order, StoredFile
+from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, order_waits
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason
@@ -59,7 +60,7 @@ class Dependencies:
         url_lifetime: How long a signed URL works.
         clock: Returns the time, with a time zone; used only for URLs.
         emit: Receives an event for each step that the ledger has recorded.
-        positions_matter: Whether file names hold the items' positions.
+        pattern: The pattern of the file names.
         manifest: The manifest that the files were found by; None: there is none.
     """
 
@@ -75,7 +76,7 @@ class Dependencies:
     url_lifetime: timedelta
     clock: Callable[[], datetime]
     emit: Emit
-    positions_matter: bool
+    pattern: FilenamePattern
     manifest: ManifestReader | None = None
 
 

@@ -18,6 +18,7 @@ from remote_artwork.client import attacher, order_attacher
 from remote_artwork.core.events import ShopCalled
 from remote_artwork.core.lifecycle import FulfillState, ItemState, ReviewStep, Step
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, Recovery
+from remote_artwork.core.pattern import ORDER_ITEM_POSITION, SKU
 from remote_artwork.core.planner import ItemPlan, resolve_note
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
@@ -392,14 +393,16 @@ class ShopSession:
             order = None
         except ClientError as error:
             raise _OrderNotRead(error) from error
-        session = self.session
+        session, pattern = self.session, self.services.pattern
         called = session.calls.current is not CallState.NEVER_CALLED
         record = evolve(session.lease.record, state=session.state)
         decision = before_sending(
             evolve(record, intent_age=record.intent_age or timedelta(0)) if called else record,
             order,
             same_work=order is not None
-            and session.plan.order.same_work(order, positions=self.services.positions_matter),
+            and session.plan.order.same_work(
+                order, positions=pattern.uses(ORDER_ITEM_POSITION), skus=pattern.uses(SKU)
+            ),
             attach_in_doubt=bool(session.unknown_attaches),
         )
         if order is not None and decision.action is Action.SEND:

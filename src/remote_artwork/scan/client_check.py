@@ -17,11 +17,12 @@ ORDERS = 5
 """How many pending orders are read."""
 
 
-def check_client(client: FulfillmentClient) -> Iterator[CheckStep]:
+def check_client(client: FulfillmentClient, *, skus: bool = False) -> Iterator[CheckStep]:
     """Check the declarations of a client, its login, and its first pending orders. Calls only methods that read.
 
     Args:
         client: The client.
+        skus: Whether the pattern names files by SKU, so that each order must be read with the same SKUs.
     """
     if problem := client_problem(client):
         yield _failed("declarations", ConfigurationError(problem))
@@ -46,10 +47,10 @@ def check_client(client: FulfillmentClient) -> Iterator[CheckStep]:
         code = "no_pending_orders_in_file" if isinstance(client, OrdersFile) else "no_pending_orders"
         yield CheckStep(name="list", verdict=Verdict.WARNING, because=reason(code))
     for order in orders:
-        yield _read(client, order)
+        yield _read(client, order, skus=skus)
 
 
-def _read(client: FulfillmentClient, order: Order | UnreadableOrder) -> CheckStep:
+def _read(client: FulfillmentClient, order: Order | UnreadableOrder, *, skus: bool) -> CheckStep:
     """How one order was read, in the list and by its id."""
     if not isinstance(order, Order):
         because = reason(
@@ -60,7 +61,7 @@ def _read(client: FulfillmentClient, order: Order | UnreadableOrder) -> CheckSte
         now = client.get_order(order.id)
     except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
         return _failed("order", _as_ours(f"get_order for order {order.number!r}", error))
-    if not now.same_work(order):
+    if not now.same_work(order, skus=skus):
         because = reason("order_reads_differently", order=order.number)
         return CheckStep(name="order", verdict=Verdict.FAILED, because=because, error=ConfigurationError(order.number))
     if not any(item.requires_artwork for item in order.items):

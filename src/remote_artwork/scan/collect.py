@@ -26,7 +26,7 @@ from remote_artwork.core.lifecycle import (
 from remote_artwork.core.manifest import Assignments, assign_rows
 from remote_artwork.core.matching import Matches, Page
 from remote_artwork.core.orders import Attaching, StoredFile
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.pattern import SKU, FilenamePattern
 from remote_artwork.core.planner import OrderPlan, Planner, order_from_record, stability_problem
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Reason, reason
@@ -174,6 +174,7 @@ class Collector:
             used_by=used,
             checks_digest=self.inspector.digest,
             appear_whole=self.storage.appear_whole,
+            names_can_change=self.manifest is not None or self.pattern.uses(SKU),
         )
         plans = self._plan_orders(planner, pending, rows, failure, orders)
         for plan in plans:
@@ -265,8 +266,11 @@ class Collector:
         """Each of the ``lookup_keys`` of the matched files → the rows of orders that such a file was used for.
 
         The ledger looks the files up by their names and paths. The numbers in a name say nothing: an order may have had
-        another number then, or the shop another pattern.
+        another number then, or the shop another pattern. A file that is reused may have been printed for any order, so
+        nothing is looked up then.
         """
+        if self.pattern.is_reusable:
+            return {}
         by_name = [files for placements in matches.found.values() for files in placements.values()]
         names = {name for files in by_name for file in files.values() for name in (file.name, file.path_key) if name}
         used: defaultdict[str, list[OrderRecord]] = defaultdict(list)
@@ -286,16 +290,28 @@ class Collector:
             for file in (*record.used_files, *(file for row in record.items.values() for file in row.files)):
                 for key in lookup_keys(file):
                     known[key].append(file)
+        current: dict[str, StoredFile | None] = {}
         for files in [files for placements in matches.found.values() for files in placements.values()]:
             for name, listed in list(files.items()):
-                same = [file for key in lookup_keys(listed) for file in known[key]]
-                if not (listed.listed and same) or any(file.may_describe(listed) for file in same):
-                    continue
-                try:
-                    files[name] = self.storage.stat(name)
-                except StorageError as error:
+                if name not in current:
+                    current[name] = self._look_up(listed, known, matches)
+                if (file := current[name]) is None:
                     del files[name]
-                    matches.add_unknown(name, str(error))
+                else:
+                    files[name] = file
+
+    def _look_up(
+        self, listed: StoredFile, known: Mapping[str, Sequence[FileRecord]], matches: Matches
+    ) -> StoredFile | None:
+        """The listed file, or what a lookup shows if a record has its name and none describes it; None if it failed."""
+        same = [file for key in lookup_keys(listed) for file in known.get(key, ())]
+        if not (listed.listed and same) or any(file.may_describe(listed) for file in same):
+            return listed
+        try:
+            return self.storage.stat(listed.name)
+        except StorageError as error:
+            matches.add_unknown(listed.name, str(error))
+            return None
 
     def _plan_orders(
         self,

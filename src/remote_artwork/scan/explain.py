@@ -15,6 +15,9 @@ from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
 from remote_artwork.core.text import nfc
 from remote_artwork.scan.collect import Collected
 
+_MOST_USERS = 5
+"""How many of the items that share a file an explanation names."""
+
 
 def explain_file(
     name: str,
@@ -35,12 +38,15 @@ def explain_file(
     steps = _name_steps(name, collected, pattern)
     if collected.faults:
         return _cannot_explain(name, steps, collected)
-    for plan in collected.plans:
-        for item in plan.items:
-            if nfc(name) in map(nfc, item.candidates):
-                steps += _ledger_steps(plan, item)
-                steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
-                return Explanation(subject=name, steps=tuple(steps), because=_status(item.status, item))
+    users = [(plan, item) for plan in collected.plans for item in plan.items if nfc(name) in map(nfc, item.candidates)]
+    if users:
+        for plan, item in users[:_MOST_USERS]:
+            steps += _ledger_steps(plan, item)
+            steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
+        if len(users) > _MOST_USERS:
+            steps.append(reason("more_items_expect_file", count=len(users) - _MOST_USERS))
+        shown = next((item for _, item in users if item.status not in HAS_FILES), users[0][1])
+        return Explanation(subject=name, steps=tuple(steps), because=_status(shown.status, shown))
     for record in known:
         selected = (file for row in record.items.values() for file in row.files)
         if any(file_key(file.name) == file_key(name) for file in (*record.used_files, *selected)):

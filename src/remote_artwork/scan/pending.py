@@ -2,7 +2,8 @@
 
 A file belongs to the one order whose number is in its name. So before anything is sent, it must be known that no other
 pending order has that number. The whole list of pending orders shows it, and so does a shop that finds all orders with
-a number. A part of the list does not.
+a number. A part of the list does not. Files that are reused belong to every order of a product, so nothing must be
+known then.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def fetch_by_number(
         fault=fault,
         found_by_number=True,
     )
-    because = _list_problem(pending)
+    because = _list_problem(pending, pattern)
     if because is not None and promises_unique_numbers(client):
         return evolve(pending, hold_shared_names=because)
     return evolve(pending, hold=because)
@@ -232,7 +233,7 @@ def _with_uniqueness(
     pending: PendingOrders, client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy
 ) -> PendingOrders:
     """Find out whether the numbers are unique, where the list does not show it."""
-    because = _list_problem(pending)
+    because = _list_problem(pending, pattern)
     if because is None or not pending.orders:
         return pending
     finder = order_finder(client)
@@ -251,8 +252,10 @@ def _with_uniqueness(
     return evolve(pending, hold=because)
 
 
-def _list_problem(pending: PendingOrders) -> Reason | None:
-    """Why the list does not show whether a number is unique; None if it does."""
+def _list_problem(pending: PendingOrders, pattern: FilenamePattern) -> Reason | None:
+    """Why the list does not show whether a number is unique; None if it does, or if file names have no number."""
+    if pattern.is_reusable:
+        return None
     if pending.fault is not None:
         return reason("numbers_not_known")
     unknown = next((order for order in pending.unreadable if order.number is None), None)
