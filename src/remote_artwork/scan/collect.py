@@ -295,10 +295,10 @@ class Collector:
             for name, listed in list(files.items()):
                 if name not in current:
                     current[name] = self._look_up(listed, known, matches)
-                if (file := current[name]) is None:
+                if (now := current[name]) is None:
                     del files[name]
                 else:
-                    files[name] = file
+                    files[name] = now
 
     def _look_up(
         self, listed: StoredFile, known: Mapping[str, Sequence[FileRecord]], matches: Matches
