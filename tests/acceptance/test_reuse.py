@@ -356,7 +356,7 @@ def test_a_near_miss_names_the_product_and_how_many_wait(root):
     [file] = report.files
     assert (file.status, file.suggestion) == ("near_miss", "MUG-B.png")
     assert "item 1: MUG-B of order 1001 (and 2 more) waits for MUG-B.png" in file.reason
-    assert [item.notes[0].details["files"] for item in report.items] == [["mug_b (1).png"]] * 3
+    assert [item.notes[0].details["file"] for item in report.items] == ["mug_b (1).png"] * 3
 
 
 @pytest.mark.parametrize("name", ["1001.png", "1001_1.png", "1001/MUG-B.png", "Order 1001.png"])
