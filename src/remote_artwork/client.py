@@ -13,6 +13,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from remote_artwork.core.events import Event
 from remote_artwork.core.lifecycle import (
+    FileRecord,
     FulfillState,
     Lease,
     LedgerWrite,
@@ -379,6 +380,16 @@ class Ledger(Protocol):
                 ``lookup_keys``.
             unresolved: Selects orders with an unresolved call (``OrderRecord.is_unresolved``).
             state: Returns only orders in this state.
+        """
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> Iterable[FileRecord]:
+        """Returns the files with these names in the ``used_files`` of all orders, and in what ``forget`` kept of them.
+
+        Never writes. A scan asks for the names of all files in a location, up to 100,000: it must be fast.
+
+        Args:
+            tenant: The tenant of the rows.
+            names: Names of files. The ledger may also return files with other spellings of these names.
         """
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:

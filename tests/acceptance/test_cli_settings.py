@@ -61,7 +61,7 @@ class TestBeforeAnythingIsDone:
         ("option", "value", "cure"),
         [
             ("--settle-for", "9999999d", "write at most 365d"),
-            ("--settle-for", "0m", "write none, or a number with a unit"),
+            ("--settle-for", "0m", "write none, or for example 90s"),
             ("--connect-timeout", "nan", "--connect-timeout nan: write a number of seconds from 0.001 to 86400"),
             ("--files-timeout", "-1", "--files-timeout -1: write a number of seconds"),
             ("--orders-at-once", "9999999", "1000"),

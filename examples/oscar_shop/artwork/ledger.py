@@ -14,6 +14,7 @@ from artwork.models import LedgerRow, UsedFile
 from artwork.records import fields_of, record_of
 from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable, OrderNotStored
 from remote_artwork.ledgers import (
+    FileRecord,
     FulfillState,
     Lease,
     LedgerWrite,
@@ -77,6 +78,11 @@ class DjangoLedger:
         with _translate_errors():
             found = {row.pk: row for condition in conditions for row in rows.filter(condition)}
         return [forgotten_record(record_of(row)) if row.forgotten else record_of(row) for row in found.values()]
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> list[FileRecord]:
+        keys = {file_key(name) for name in names}
+        used = (file for record in self.find(tenant, file_names=names) for file in record.used_files)
+        return [file for file in used if file_key(file.name) in keys]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         rows = LedgerRow.objects.filter(tenant=tenant, forgotten=False)

@@ -76,15 +76,10 @@ class UnmatchedClassifier:
     def order_numbers(self, name: str) -> set[str]:
         """The order numbers, other than pending ones, that the name may contain. Look them up in the ledger.
 
-        The result is kept until ``classify`` or ``skip`` gets the same name, because reading a name is as slow as
-        classifying it.
+        The result is kept until ``classify`` gets the same name, because reading a name is as slow as classifying it.
         """
         numbers = self._numbers_by_name[name] = self._order_numbers_in(name)
         return {number for number in numbers if number not in self._pending}
-
-    def skip(self, name: str) -> None:
-        """Forget what was read from a name that needs no outcome."""
-        self._numbers_by_name.pop(name, None)
 
     def classify(
         self, name: str, known: Mapping[str, Iterable[OrderRecord]], file: StoredFile | None = None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve, frozen
 
 from remote_artwork.core.lifecycle import (
+    FileRecord,
     FulfillState,
     Lease,
     LedgerWrite,
@@ -133,6 +134,14 @@ class MemoryLedger:
             ]
             found += [record for record in self._forgotten if _has_used_any(record, files)]
             return [record for record in found if record.key.tenant == tenant and state in (None, record.state)]
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> list[FileRecord]:
+        """See ``Ledger.find_used_files``."""
+        keys = frozenset(map(file_key, names))
+        with self._lock:
+            records = [*(row.record for row in self._rows.values()), *self._forgotten]
+        used = [file for record in records if record.key.tenant == tenant for file in record.used_files]
+        return [file for file in used if file_key(file.name) in keys]
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``. Orders with a running lease are kept, too."""

@@ -153,6 +153,18 @@ def read_files(text: str) -> tuple[FileRecord, ...]:
     return tuple([FileRecord(**columns) for columns in files])
 
 
+def read_file(text: str) -> FileRecord:
+    """Read what ``file_text`` wrote.
+
+    Raises:
+        InvalidRow: The row cannot be read.
+    """
+    try:
+        return FileRecord(**_DECODER.raw_decode(text)[0])
+    except _UNREADABLE as error:
+        raise _invalid_row(error) from error
+
+
 def file_text(file: FileRecord) -> str:
     """A file as JSON."""
     return json.dumps(_columns(file))
@@ -251,13 +263,10 @@ def read_used_files(selected: Iterable[Sequence[Any]]) -> tuple[set[OrderKey], l
 def used_file_id(key: OrderKey, used: UsedFile) -> str:
     """The id of the row of a file that was used for an order."""
     file, attached = used
-    return _digest(key.tenant, key.order_id, key.approval, _columns(file), attached)
+    parts = (key.tenant, key.order_id, key.approval, _columns(file), attached)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def lookup_digest(key: str) -> str:
     """The text under which a file is found by one of its ``lookup_keys``, which can be longer than an index allows."""
-    return _digest(key)
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain, groupby
@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
+    FileRecord,
     FulfillState,
     ItemState,
     Lease,
@@ -24,7 +25,6 @@ from remote_artwork.core.lifecycle import (
     OrderKey,
     OrderRecord,
     apply_write,
-    file_key,
     lease_lost,
     records_intent,
 )
@@ -32,7 +32,7 @@ from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable
 from remote_artwork.ledgers.database import LedgerDatabase
 from remote_artwork.ledgers.engine import DatabaseNow, insert_into, is_one_of
 from remote_artwork.ledgers.errors import translate_errors
-from remote_artwork.ledgers.rows import KEY, OrderRow, lookup_digest, read_rows, read_used_files
+from remote_artwork.ledgers.rows import KEY, OrderRow, read_file, read_rows, read_used_files
 from remote_artwork.ledgers.schema import items, orders, scans, used_files
 from remote_artwork.ledgers.statements import (
     OrderFilters,
@@ -219,6 +219,20 @@ class SqlLedger:
         found: list[_Found] = self.database.read(query, empty=[])
         return chain.from_iterable(each.records(self.database.url) for each in found)
 
+    def find_used_files(self, tenant: str, names: Collection[str]) -> Iterator[FileRecord]:
+        """See ``Ledger.find_used_files``. The files are read at once; a record is built when the iterator comes to it.
+
+        Raises:
+            InvalidLedger: The database is not a ledger, or it is one of a newer release.
+            LedgerUnavailable: The database could not be read.
+        """
+        query = partial(self._statements.find_used_files, tenant=tenant, names=names)
+        return self._build_files(self.database.read(query, empty=[]))
+
+    def _build_files(self, texts: Iterable[str]) -> Iterator[FileRecord]:
+        with translate_errors(self.database.url):
+            yield from map(read_file, texts)
+
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``. Orders with a running lease are kept, too."""
         now = DatabaseNow()
@@ -366,8 +380,7 @@ def _find(
     if file_names is None or filters.either:
         found.append(_Found(selected=statements.find(connection, tenant, filters)))
     if file_names:
-        digests = {lookup_digest(file_key(name)) for name in file_names}
-        keys, forgotten = read_used_files(statements.find_used_files(connection, tenant, digests))
+        keys, forgotten = read_used_files(statements.find_orders_of_files(connection, tenant, file_names))
         known = {OrderKey(*row[: len(KEY)]) for each in found for row in each.selected}
         if new := keys - known:
             of_files = OrderFilters(order_ids={key.order_id for key in new}, state=filters.state)

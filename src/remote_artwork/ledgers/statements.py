@@ -22,6 +22,7 @@ from remote_artwork.core.lifecycle import (
     ItemState,
     OrderClaim,
     OrderKey,
+    file_key,
     replace_unstorable,
 )
 from remote_artwork.ledgers.rows import (
@@ -33,6 +34,7 @@ from remote_artwork.ledgers.rows import (
     OrderRow,
     files_text,
     item_columns,
+    lookup_digest,
     read_rows,
     read_rows_without_items,
     reason_text,
@@ -191,10 +193,18 @@ class Statements(ABC):
         # Without a server-side cursor: for a cursor, PostgreSQL chooses a plan that is fast for the first rows only.
         return _fetch_all(connection.exec_driver_sql(query, tuple(values)))
 
-    def find_used_files(self, connection: Connection, tenant: str, digests: Collection[str]) -> list[tuple[Any, ...]]:
-        """The rows of ``FOUND_FILE_COLUMNS`` of files that are found under these texts. Some may be found twice."""
+    def find_used_files(self, connection: Connection, tenant: str, names: Collection[str]) -> list[str]:
+        """The files with these names that were used for orders, as ``file_text`` wrote them."""
+        columns = self.json.format("file")
+        query = f"SELECT {columns} FROM {_USED_FILE} WHERE tenant = {self.mark} AND file_key IN {self.each}"
+        return [file for (file,) in _fetch_all(connection.exec_driver_sql(query, (tenant, _digests(names))))]
+
+    def find_orders_of_files(
+        self, connection: Connection, tenant: str, names: Collection[str]
+    ) -> list[tuple[Any, ...]]:
+        """The rows of ``FOUND_FILE_COLUMNS`` of files with these names or ``path_key``. Some may be found twice."""
         columns = _join(FOUND_FILE_COLUMNS[:-1]) + ", " + self.json.format("file")
-        texts = _list_text(digests)
+        texts = _digests(names)
         query = " UNION ALL ".join(
             f"SELECT {columns} FROM {_USED_FILE} WHERE tenant = {self.mark} AND {key} IN {self.each}"
             for key in ("file_key", "path_key")
@@ -432,6 +442,11 @@ def _list_text(texts: Collection[str]) -> str:
     A text that no database can store, such as a file name that is not valid Unicode, is in no column.
     """
     return json.dumps([text for text in texts if text == replace_unstorable(text)], ensure_ascii=False)
+
+
+def _digests(names: Collection[str]) -> str:
+    """What files with these names are found by, as one parameter."""
+    return json.dumps([lookup_digest(key) for key in set(map(file_key, names))])
 
 
 def _fetch_all(result: CursorResult[Any]) -> list[tuple[Any, ...]]:

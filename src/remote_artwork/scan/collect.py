@@ -450,8 +450,9 @@ class FileDiscovery:
         names, self._unmatched = self._unmatched, []
         listed = {name: (page, position) for page in self._pages for position, name in enumerate(page.names)}
         self._pages = []
-        numbers = {name: self.classifier.order_numbers(name) for name in names}
-        records = self._find_records(numbers, listed)
+        used = {file.name for file in self._find_used_files(names) if _shows(listed, file)}
+        numbers = {name: self.classifier.order_numbers(name) for name in names if name not in used}
+        records = self._find_records(numbers.values())
         sent_files = _build_sent_files(listed, records)
         self._look_up_changed(sent_files, records)
         for name in numbers:
@@ -459,42 +460,17 @@ class FileDiscovery:
             if outcome is not None:
                 self._add(outcome)
 
-    def _find_records(self, numbers: dict[str, set[str]], listed: Mapping[str, Listed]) -> dict[str, list[OrderRecord]]:
-        """The rows of the orders that the names may belong to, by order number.
+    def _find_used_files(self, names: Collection[str]) -> Iterable[FileRecord]:
+        """What the ledger knows of the files with these names: in a full location, most of them were printed."""
+        return self.ledger.find_used_files(self.tenant, names) if names else ()
 
-        In a full location, most files are those that orders were sent with. Such files are removed from ``numbers``,
-        and the rows of their orders are not kept, unless another name contains the number of the order.
-
-        Args:
-            numbers: Name → the numbers that it contains.
-            listed: Name → where it was listed.
-        """
+    def _find_records(self, numbers: Iterable[Collection[str]]) -> dict[str, list[OrderRecord]]:
+        """The rows of the orders that the names may belong to, by order number."""
+        wanted = set(chain.from_iterable(numbers))
         by_number: defaultdict[str, list[OrderRecord]] = defaultdict(list)
-        passed_over: set[str] = set()
-        for record in self._find_by_number(numbers.values()):
-            own = [file for row in record.items.values() for file in row.files]
-            known = {
-                file.name
-                for file in own
-                if record.order_number in numbers.get(file.name, ()) and _shows(listed[file.name], file)
-            }
-            for name in known:
-                del numbers[name]
-                self.classifier.skip(name)
-            if known:
-                passed_over.add(record.order_number)
-            else:
-                by_number[record.order_number].append(record)
-        again = passed_over.intersection(chain.from_iterable(numbers.values()))
-        for number in again:
-            by_number.pop(number, None)
-        for record in self._find_by_number([again]):
+        for record in self.ledger.find(self.tenant, order_numbers=wanted) if wanted else ():
             by_number[record.order_number].append(record)
         return by_number
-
-    def _find_by_number(self, numbers: Iterable[Collection[str]]) -> Iterable[OrderRecord]:
-        wanted = set(chain.from_iterable(numbers))
-        return self.ledger.find(self.tenant, order_numbers=wanted) if wanted else ()
 
     def _add(self, outcome: FileOutcome) -> None:
         """Count an unmatched file. A suggestion is kept until all files are known."""
@@ -538,9 +514,11 @@ Listed = tuple[Page, int]
 """Where a file was listed: its page, and its position in the page."""
 
 
-def _shows(listed: Listed, recorded: FileRecord) -> bool:
-    """Whether the listed file is the recorded one."""
-    page, position = listed
+def _shows(listed: Mapping[str, Listed], recorded: FileRecord) -> bool:
+    """Whether the recorded file is among the listed ones, as it was recorded."""
+    if recorded.name not in listed:
+        return False
+    page, position = listed[recorded.name]
     try:
         return recorded.may_describe(page.file(position))
     except StorageMisbehaved:  # the page does not describe this file properly

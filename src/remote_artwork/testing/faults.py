@@ -15,7 +15,7 @@ from typing import Literal, NoReturn, TypeVar
 from attrs import define, field, frozen
 
 from remote_artwork.client import FulfillmentClient, Ledger, attacher, order_attacher, promises_unique_numbers
-from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
+from remote_artwork.core.lifecycle import FileRecord, FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, Recovery, UnreadableOrder
 from remote_artwork.errors import LedgerError
 from remote_artwork.storage.backends.base import RequestKind
@@ -293,6 +293,11 @@ class FaultyLedger:
                     state=state,
                 )
             )
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> list[FileRecord]:
+        """See ``Ledger``. One call, which reads all files."""
+        with self.faults.around("ledger.find_used_files"):
+            return list(self.ledger.find_used_files(tenant, names))
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger``."""

@@ -829,6 +829,22 @@ class LedgerContract:
         assert not list(other_ledger.find("acme", file_names=[]))
         assert not list(other_ledger.find("umbrella", file_names=["1001_1.pdf"]))
 
+    def test_the_files_that_orders_were_sent_with_are_found_by_their_names(
+        self, ledger: Ledger, other_ledger: Ledger
+    ) -> None:
+        assert not list(other_ledger.find_used_files("acme", ["1001_1.pdf"]))
+        fulfill(ledger, KEY)
+        advance_one(
+            ledger, claim(ledger, OrderKey("acme", "order-2")), [evolve(SELECT, files=OTHER_FILES)], release=True
+        )
+        names = ["1001_1.pdf", "other.pdf", "unknown.pdf"]
+        for _ in range(2):
+            assert tuple(other_ledger.find_used_files("acme", names)) == FILES
+            assert not list(other_ledger.find_used_files("acme", names[1:]))
+            assert not list(other_ledger.find_used_files("acme", []))
+            assert not list(other_ledger.find_used_files("umbrella", names))
+            forget(ledger)
+
     def test_files_are_found_with_other_filters(self, ledger: Ledger) -> None:
         fulfill(ledger, KEY)
         claim(ledger, OrderKey("acme", "order-2"), number="1002")

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from history import Claimed, History, NotWritten, Wrote
 from remote_artwork.core.lifecycle import (
+    FileRecord,
     FulfillState,
     ItemStep,
     Lease,
@@ -114,6 +115,10 @@ class LedgerConnection:
                 state=state,
             ),
         )
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> list[FileRecord]:
+        """See ``Ledger``."""
+        return self._transaction("find used files", lambda: self.database.rules.find_used_files(tenant, names))
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger``."""
