@@ -11,7 +11,7 @@ from attrs import frozen
 from remote_artwork.activity import Measurement
 from remote_artwork.client import Ledger
 from remote_artwork.core.events import LedgerCalled
-from remote_artwork.core.lifecycle import FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
+from remote_artwork.core.lifecycle import FileRecord, FulfillState, Lease, LedgerWrite, OrderClaim, OrderRecord
 from remote_artwork.errors import LedgerError
 
 
@@ -58,6 +58,11 @@ class MeasuredLedger:
                 state=state,
             )
             yield from rows
+
+    def find_used_files(self, tenant: str, names: Collection[str]) -> Iterator[FileRecord]:
+        """See ``Ledger.find_used_files``. The time ends when the last file was read."""
+        with _measure("find_used_files"):
+            yield from self.ledger.find_used_files(tenant, names)
 
     def forget(self, tenant: str, *, still_pending: Collection[str], min_age: timedelta, silent_scans: int) -> int:
         """See ``Ledger.forget``."""
