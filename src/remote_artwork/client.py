@@ -11,6 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from math import inf
 from typing import Protocol, cast, runtime_checkable
 
+from remote_artwork.core.alerts import AlertRecord, Digest
 from remote_artwork.core.events import Event
 from remote_artwork.core.lifecycle import (
     FileRecord,
@@ -36,11 +37,13 @@ from remote_artwork.core.report import Finding
 from remote_artwork.errors import ConfigurationError, LedgerError
 
 __all__ = [
+    "AlertStore",
     "ArtworkAttacher",
     "ArtworkByItem",
     "ArtworkReader",
     "FulfillmentClient",
     "Ledger",
+    "Notifier",
     "Observer",
     "OrderArtworkAttacher",
     "OrderFinder",
@@ -430,6 +433,49 @@ def advance_one(ledger: Ledger, lease: Lease, steps: Iterable[Step] = (), *, rel
     [refused] = ledger.advance([LedgerWrite(lease=lease, steps=tuple(steps), release=release)])
     if refused is not None:
         raise refused
+
+
+@runtime_checkable
+class AlertStore(Protocol):
+    """Keeps what each merchant was told about open problems. Called by several threads and processes at once."""
+
+    def read_alerts(self, tenant: str, location: str) -> AlertRecord:
+        """Returns the record of one location of a tenant. Never writes.
+
+        Raises:
+            LedgerError: The record could not be read.
+        """
+
+    def write_alerts(
+        self, record: AlertRecord, state: str, *, claim_for: timedelta | None = None
+    ) -> AlertRecord | None:
+        """Replaces the state of a record, in one durable transaction.
+
+        Args:
+            record: As ``read_alerts`` or the last ``write_alerts`` returned it.
+            state: The new state.
+            claim_for: How long the record is claimed from now on, by the clock of the store; None ends the claim. A
+                claim prevents no write: other workers see it in the record, and do not send a message.
+
+        Returns:
+            The record as written; None if another worker has written it since, and then nothing is written.
+
+        Raises:
+            LedgerError: The record was not written, or the outcome is unknown.
+        """
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """Delivers messages to people. Called by one thread at a time for each merchant."""
+
+    def send(self, digest: Digest) -> None:
+        """Delivers a digest. It must return or raise within a minute.
+
+        Raises:
+            AlertNotDelivered: It was not delivered. The next scan sends it again, with what changed until then. Every
+                other exception counts as this one.
+        """
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@
     ├── NotificationError (RuntimeError)     a notification could not be used
     │   ├── NotificationRefused              it is not from its sender (PermissionError)
     │   └── InvalidNotification              it has another format (ValueError)
+    ├── AlertNotDelivered (RuntimeError)     a message about open problems was not delivered
     └── ClientError (RuntimeError)           raised by a shop's FulfillmentClient
         ├── RateLimited  *                   too many calls; has retry_after
         ├── Unavailable  *                   the shop cannot be reached (ConnectionError)
@@ -47,6 +48,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
+    "AlertNotDelivered",
     "AlreadyFulfilled",
     "ArtworkRejected",
     "ArtworkUnreachable",
@@ -210,6 +212,10 @@ class NotificationRefused(NotificationError, PermissionError):
 
 class InvalidNotification(NotificationError, ValueError):
     """A notification has another format than expected, or is too large. Answer with HTTP 400."""
+
+
+class AlertNotDelivered(RemoteArtworkError, RuntimeError):
+    """A ``Notifier`` could not deliver a message, or does not know whether it did. The next scan sends it again."""
 
 
 class ClientError(RemoteArtworkError, RuntimeError):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mail_server import running_mail_server
+
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.py"))
 EXPECTED = Path(__file__).with_name("expected")
 
@@ -25,8 +27,17 @@ def arguments_of_s3_bucket(server, folder):
 
 
 @pytest.fixture
+def mail_server():
+    with running_mail_server() as server:
+        yield server
+
+
+@pytest.fixture
 def arguments(example, tmp_path, request):
     """What the example is called with: nothing, but where it needs a server."""
+    if example.stem == "alerts_by_mail":
+        server = request.getfixturevalue("mail_server")
+        return ["127.0.0.1", str(server.port), "--local"]
     if example.stem != "s3_bucket":
         return []
     return arguments_of_s3_bucket(request.getfixturevalue("rclone_server"), tmp_path)

@@ -152,6 +152,16 @@ def read_report(document: Mapping[str, Any]) -> ScanReport:
     )
 
 
+def read_problem(document: Mapping[str, Any]) -> ItemOutcome | Fault:
+    """The item or the fault that ``to_dict`` wrote.
+
+    Raises:
+        ValueError: It is neither, or another version of this library wrote it. The message names the field.
+    """
+    row = _Document(document, "problem")
+    return _read_fault(row) if "part" in row.values else _read_item(row)
+
+
 def _read_file_counts(report: _Document) -> dict[FileStatus, int]:
     counts = report.counts("file_counts")
     try:

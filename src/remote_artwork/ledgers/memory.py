@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
+from remote_artwork.core.alerts import AlertRecord
 from remote_artwork.core.lifecycle import (
     FileRecord,
     FulfillState,
@@ -23,6 +24,8 @@ from remote_artwork.core.lifecycle import (
 )
 from remote_artwork.errors import LeaseLost, LedgerError
 from remote_artwork.locks import ProcessLock
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _now() -> datetime:
@@ -41,7 +44,7 @@ class _Row:
 
 
 class MemoryLedger:
-    """A ``Ledger`` in the memory of this process. Any number of threads may use it.
+    """A ``Ledger`` and an ``AlertStore`` in the memory of this process. Any number of threads may use it.
 
     It is lost when the process ends, and then every order is sent again. Use it only in tests and demos.
 
@@ -55,6 +58,8 @@ class MemoryLedger:
         self._rows: dict[OrderKey, _Row] = {}
         self._forgotten: list[OrderRecord] = []
         self._scans: dict[str, int] = {}
+        self._alerts: dict[tuple[str, str], AlertRecord] = {}
+        self._claims: dict[tuple[str, str], datetime] = {}
 
     def claim(
         self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
@@ -173,6 +178,26 @@ class MemoryLedger:
                 if record.used_files:
                     self._forgotten.append(forgotten_record(record))
             return len(forgotten)
+
+    def read_alerts(self, tenant: str, location: str) -> AlertRecord:
+        """See ``AlertStore.read_alerts``."""
+        with self._lock:
+            record = self._alerts.get((tenant, location)) or AlertRecord(tenant=tenant, location=location)
+            return evolve(record, is_claimed=self._claims.get((tenant, location), _NEVER) > self._clock())
+
+    def write_alerts(
+        self, record: AlertRecord, state: str, *, claim_for: timedelta | None = None
+    ) -> AlertRecord | None:
+        """See ``AlertStore.write_alerts``."""
+        key = (record.tenant, record.location)
+        with self._lock:
+            stored = self._alerts.get(key)
+            if record.version != (stored.version if stored else 0):
+                return None
+            written = evolve(record, state=state, version=record.version + 1, is_claimed=claim_for is not None)
+            self._alerts[key] = written
+            self._claims[key] = _NEVER if claim_for is None else self._clock() + claim_for
+            return written
 
 
 def _has_used_any(record: OrderRecord, files: frozenset[str]) -> bool:

@@ -148,6 +148,20 @@ merchants: Table = Table(
 """One row for each merchant of a fleet. ``reason`` and ``result`` are JSON or empty. ``owner`` is the pass that scans
 the merchant, and empty if none does."""
 
+alerts: Table = Table(
+    "remote_artwork_alert",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("location_key", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("claimed_until", Double),
+    PrimaryKeyConstraint("tenant", "location_key", name="remote_artwork_alert_key"),
+)
+"""What a merchant was told about the problems of one location. ``location_key`` is a digest: a URL can be longer than
+an entry of an index. ``state`` is JSON. ``claimed_until`` is set while a worker sends a message."""
+
 REVISIONS = ("0001",)
 """The migrations of this release, oldest first. Any other revision belongs to a newer release."""
 

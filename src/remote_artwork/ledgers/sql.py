@@ -14,6 +14,7 @@ from attrs import field, frozen
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.engine import URL, Connection, Engine
 
+from remote_artwork.core.alerts import AlertRecord
 from remote_artwork.core.lifecycle import (
     UNRESOLVED_STATES,
     FileRecord,
@@ -29,6 +30,7 @@ from remote_artwork.core.lifecycle import (
     records_intent,
 )
 from remote_artwork.errors import LeaseLost, LedgerError, LedgerUnavailable
+from remote_artwork.ledgers.alerts import read_alerts, write_alerts
 from remote_artwork.ledgers.database import LedgerDatabase
 from remote_artwork.ledgers.engine import DatabaseNow, insert_into, is_one_of
 from remote_artwork.ledgers.errors import translate_errors
@@ -47,15 +49,17 @@ C = TypeVar("C", OrderClaim, LedgerWrite)
 
 
 class SqlLedger:
-    """A ``Ledger`` in SQLite or PostgreSQL. The first write creates its tables, or migrates those of an older release.
+    """A ``Ledger`` and an ``AlertStore`` in SQLite or PostgreSQL.
+
+    The first write creates its tables, or migrates those of an older release.
 
     A SQLite file serves any number of threads and processes of one machine. It must not be on a network file system. An
     empty file is a new ledger, so never empty one: the orders that were sent would be sent again. For several machines,
     use PostgreSQL. All times are by the database's clock. The names of the tables start with ``remote_artwork_``, so a
     shop can have its own tables in the same database.
 
-    ``find`` never writes. Until this object writes, it also leaves every byte of a SQLite file as it is, and creates no
-    file beside it.
+    ``find`` and ``read_alerts`` never write. Until this object writes, they also leave every byte of a SQLite file as
+    it is, and create no file beside it.
 
     Args:
         url: ``sqlite:///ledger.db`` (four slashes for an absolute path), the path of a SQLite file, or
@@ -265,6 +269,18 @@ class SqlLedger:
                 connection.execute(_DELETE_ORDERS, rows)
                 connection.execute(_FORGET_USED_FILES, rows)
             return len(forgotten)
+
+    def read_alerts(self, tenant: str, location: str) -> AlertRecord:
+        """See ``AlertStore.read_alerts``."""
+        record = AlertRecord(tenant=tenant, location=location)
+        return self.database.read(partial(read_alerts, record=record), empty=record)
+
+    def write_alerts(
+        self, record: AlertRecord, state: str, *, claim_for: timedelta | None = None
+    ) -> AlertRecord | None:
+        """See ``AlertStore.write_alerts``."""
+        with self.database.writing() as connection:
+            return write_alerts(connection, record, state, claim_for)
 
 
 def _runs_of_unique_keys(claims: Sequence[OrderClaim]) -> Iterator[list[OrderClaim]]:

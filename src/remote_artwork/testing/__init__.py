@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from remote_artwork._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from remote_artwork.testing.alerts import AlertStoreContract
     from remote_artwork.testing.client import FulfillmentClientContract
     from remote_artwork.testing.client_bench import ClientBench
     from remote_artwork.testing.fakes import FakeShop
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from remote_artwork.testing.storage import StorageBench, StorageContract, StorageReading
 
 __all__ = [
+    "AlertStoreContract",
     "ClientBench",
     "CrashPoint",
     "FakeShop",
@@ -43,6 +45,7 @@ __dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "testing.alerts": ["AlertStoreContract"],
         "testing.client": ["FulfillmentClientContract"],
         "testing.client_bench": ["ClientBench"],
         "testing.fakes": ["FakeShop"],

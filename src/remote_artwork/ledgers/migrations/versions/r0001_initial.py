@@ -1,4 +1,4 @@
-"""The tables of the first release: orders with their leases, their items, used files, scans, and merchants."""
+"""The tables of the first release: orders with their leases, items, used files, scans, merchants and alerts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -108,4 +108,14 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("owned_until", sa.Double),
         sa.PrimaryKeyConstraint("merchant", name="remote_artwork_merchant_key"),
+    )
+    op.create_table(
+        "remote_artwork_alert",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("location_key", sa.Text, nullable=False),
+        sa.Column("location", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("claimed_until", sa.Double),
+        sa.PrimaryKeyConstraint("tenant", "location_key", name="remote_artwork_alert_key"),
     )

@@ -1,0 +1,99 @@
+"""``Webhook``: sends a digest to Slack, or to a server that accepts the same JSON, such as Mattermost."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from attrs import field, frozen
+
+from remote_artwork.core.alerts import Digest
+from remote_artwork.core.text import escape_unprintable
+from remote_artwork.errors import AlertNotDelivered, ConfigurationError, MissingExtra
+from remote_artwork.http import AddressRefused, NetworkPolicy, RequestFailed, encode_url, request, request_errors
+from remote_artwork.reporting.digest import digest_sections, others_open
+
+MAX_LISTED = 10
+"""Problems in a section. Slack cuts a long message off."""
+
+_READ = 1024
+"""Bytes of the answer that are read."""
+
+_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+@frozen
+class Webhook:
+    """A ``Notifier`` for incoming webhooks of Slack, and of servers that accept the same JSON.
+
+    Needs the extra ``alerts``. Whoever knows the URL can write to your channel, so no message, log or ``repr`` contains
+    it. A message is sent once; if that fails, the next scan sends it.
+
+    Args:
+        url: The URL of the webhook.
+        network: Which addresses may be contacted, and the timeouts.
+
+    Raises:
+        ConfigurationError: It is not an https URL, and ``network`` does not allow http.
+        MissingExtra: aiohttp is not installed.
+    """
+
+    url: str = field(repr=False)
+    network: NetworkPolicy = field(factory=NetworkPolicy, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        schemes = ("https://", "http://") if self.network.allow_http else ("https://",)
+        try:
+            usable = encode_url(self.url).startswith(schemes)
+        except ImportError:
+            raise MissingExtra("Webhook needs aiohttp: pip install 'remote_artwork[alerts]'") from None
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            raise ConfigurationError(f"the URL of the webhook must begin with {' or '.join(schemes)}; copy it again")
+
+    def send(self, digest: Digest) -> None:
+        """Send the digest as one message.
+
+        Raises:
+            AlertNotDelivered: The server did not accept it, or could not be reached.
+        """
+        body = json.dumps(slack_message(digest)).encode()
+        headers = {"Content-Type": "application/json"}
+        try:
+            with request_errors():
+                answer = request(
+                    "POST", encode_url(self.url), self.network, headers=headers, body=body, first_bytes=_READ
+                )
+        except RequestFailed as error:
+            raise AlertNotDelivered(f"the webhook could not be reached: {_why(error)}") from None
+        if answer.status in _GONE:
+            raise AlertNotDelivered(
+                f"the webhook does not exist any more (HTTP {answer.status}); create another one, and replace its URL"
+            )
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise AlertNotDelivered(f"the webhook did not accept the message (HTTP {answer.status})")
+
+
+def _why(error: RequestFailed) -> str:
+    if isinstance(getattr(error.__cause__, "os_error", None), AddressRefused):
+        return "its server has a private network address; to allow that, set NetworkPolicy(allow_private=True)"
+    return str(error)
+
+
+def slack_message(digest: Digest) -> dict[str, Any]:
+    """The JSON of a message. Names of orders and files cannot mention people, and links are not followed."""
+    lines = [f"*{_escaped(digest.title)}*", _escaped(escape_unprintable(digest.location))]
+    for section in digest_sections(digest, most=MAX_LISTED):
+        lines += ["", f"*{section.heading}*", *(f"• {_escaped(str(line))}" for line in section.lines)]
+        lines += [f"• {section.omitted}"] if section.omitted else []
+    if others := others_open(digest):
+        lines += ["", others]
+    text = "\n".join(lines).encode("utf-8", "backslashreplace").decode()
+    return {"text": text, "unfurl_links": False, "unfurl_media": False}
+
+
+def _escaped(text: str) -> str:
+    """The text without control sequences of Slack, and without mentions: a space of no width follows each ``@``."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
