@@ -33,8 +33,8 @@ def fleet(new_postgres_database):
     """Two worker processes of Celery, and beat with a tick every second."""
     from fleet import local
 
-    database = new_postgres_database()
-    with local.running(merchants=MERCHANTS, orders=ORDERS, workers=WORKERS, every=3600, tick=1, database=database) as fleet:
+    size = {"merchants": MERCHANTS, "orders": ORDERS, "workers": WORKERS}
+    with local.running(**size, every=3600, tick=1, database=new_postgres_database()) as fleet:
         yield fleet
 
 
