@@ -56,7 +56,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(re.sub('data:image/jpeg;base64,[^"]*', "", text).encode()).hexdigest()
 
 
-def taken(text: str) -> Image.Image:
+def taken(text: str, *, width: int) -> Image.Image:
     """Return the whole page as Chromium renders it, in light colors."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -73,7 +73,7 @@ def taken(text: str) -> Image.Image:
             browser.get(Path(file.name).as_uri())
             height = 10_000  # the page draws only the items near the window, so the window contains the whole page
             for _ in range(2):
-                size = {"width": WIDTH, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+                size = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
                 browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
                 height = browser.execute_script("return Math.ceil(document.body.getBoundingClientRect().height)")
             shot = browser.execute_cdp_cmd("Page.captureScreenshot", {})
@@ -82,12 +82,12 @@ def taken(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(shot["data"])))
 
 
-def keep(text: str, picture: Path) -> None:
+def keep(text: str, picture: Path, *, width: int = WIDTH) -> None:
     """Take the picture of the page and write it with the digest."""
     notes = PngInfo()
     notes.add_text(DIGEST, digest(text))
     picture.parent.mkdir(exist_ok=True)
-    taken(text).convert("RGB").quantize(COLORS).save(picture, optimize=True, pnginfo=notes)
+    taken(text, width=width).convert("RGB").quantize(COLORS).save(picture, optimize=True, pnginfo=notes)
 
 
 if __name__ == "__main__":

@@ -385,7 +385,7 @@ class Scanner:
         *,
         every: timedelta = timedelta(hours=1),
         stop: threading.Event | None = None,
-        on_report: Callable[[ScanReport], None] | None = None,
+        on_report: Callable[[ScanReport], object] | None = None,
     ) -> None:
         """Scan at a fixed interval, with up to a tenth of jitter, until ``stop`` is set. The first scan starts at once.
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,13 +26,15 @@ def test_the_picture_of_the_readme_is_up_to_date():
     assert words(kept) == words(drawn), "draw it again: python docs/_ext/demo_picture.py"
 
 
-def test_the_picture_of_the_contact_sheet_is_up_to_date():
+@pytest.mark.parametrize(("module", "picture"), [("sheet_picture", "contact_sheet"), ("alert_picture", "alert_mail")])
+def test_the_picture_of_a_page_is_up_to_date(module, picture):
     code = (
-        f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import sheet_picture as s; print(s.digest(s.page()))"
+        f"import sys; sys.path.insert(0, {str(DOCS / '_ext')!r}); import sheet_picture, {module} as picture; "
+        "print(sheet_picture.digest(picture.page()))"
     )
     digest = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
-    with Image.open(DOCS / "_static" / "contact_sheet.png") as kept:
-        assert kept.text["Words"] == digest.strip(), "take it again: python docs/_ext/sheet_picture.py"
+    with Image.open(DOCS / "_static" / f"{picture}.png") as kept:
+        assert kept.text["Words"] == digest.strip(), f"take it again: python docs/_ext/{module}.py"
 
 
 def test_the_pictures_of_the_print_desk_are_up_to_date():

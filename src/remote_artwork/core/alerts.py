@@ -17,6 +17,12 @@ from remote_artwork.errors import ConfigurationError
 
 # --- Policy ---
 
+REMIND_AFTER: tuple[timedelta, ...] = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
+
+
+def _as_tuple(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
+    return tuple(values)
+
 
 def _durations(instance: Any, attribute: Attribute[Any], value: object) -> None:
     values = value if isinstance(value, tuple) else (value,)
@@ -41,9 +47,7 @@ class AlertPolicy:
         ConfigurationError: A value is not a duration, or is negative.
     """
 
-    remind_after: tuple[timedelta, ...] = field(
-        default=tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30)), converter=tuple, validator=_durations
-    )
+    remind_after: tuple[timedelta, ...] = field(default=REMIND_AFTER, converter=_as_tuple, validator=_durations)
     resolved_after: timedelta = field(default=timedelta(hours=3), validator=_durations)
     min_interval: timedelta = field(default=timedelta(0), validator=_durations)
 
