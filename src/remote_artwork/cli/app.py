@@ -20,6 +20,7 @@ from rich.text import Text
 import remote_artwork as ra
 from remote_artwork.cli.check import run_check
 from remote_artwork.cli.demo import run_demo
+from remote_artwork.cli.fleet import fleet_app
 from remote_artwork.cli.ledger import accept_order, ledger_app
 from remote_artwork.cli.named_orders import find_not_pending
 from remote_artwork.cli.options import (
@@ -65,6 +66,7 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(fleet_app)
 app.add_typer(ledger_app)
 app.add_typer(orders_app)
 app.command("accept")(with_verbose(accept_order))

@@ -196,7 +196,7 @@ def accept_order(
     finish(record_acceptance)
 
 
-def open_ledger(orders: Path | None, ledger: str | None) -> ra.Ledger:
+def open_ledger(orders: Path | None, ledger: str | None) -> ra.SqlLedger:
     """Open the ledger that the options name.
 
     Raises:

@@ -17,9 +17,11 @@ from remote_artwork.fleet.scanning import batches, scan_merchant
 from remote_artwork.fleet.slots import last_slot, next_slot, slot
 from remote_artwork.fleet.sql_store import SqlMerchantStore
 from remote_artwork.fleet.state import MerchantState
+from remote_artwork.fleet.status import FleetStatus, prometheus_metrics
 from remote_artwork.fleet.store import MemoryMerchantStore, MerchantStore, PassRules
 
 __all__ = [
+    "FleetStatus",
     "MemoryMerchantStore",
     "MerchantState",
     "MerchantStore",
@@ -32,6 +34,7 @@ __all__ = [
     "batches",
     "last_slot",
     "next_slot",
+    "prometheus_metrics",
     "scan_merchant",
     "slot",
 ]
