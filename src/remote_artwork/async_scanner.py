@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoResultInTime
 from contextvars import ContextVar
 from functools import cache, partial, wraps
@@ -85,10 +85,8 @@ class AsyncScanner:
         If the task is cancelled, no further order is started, and this method waits for the orders in progress before
         it raises ``CancelledError``. A second cancellation ends the wait, and the orders are finished in their thread.
         """
-        stop = threading.Event()
-        return await self._run(
-            partial(self.scanner.scan, sweep=sweep, orders=orders, limit=limit, on_file=on_file, stop=stop), stop
-        )
+        scan = partial(self.scanner.scan, sweep=sweep, orders=orders, limit=limit, on_file=on_file)
+        return await self.run(lambda stop: scan(stop=stop), pool=self._pool)
 
     async def plan(
         self,
@@ -109,18 +107,38 @@ class AsyncScanner:
         """Accept the files of an order. See ``Scanner.accept``."""
         await self._run(partial(self.scanner.accept, order_id, files=files, by=by))
 
-    async def _run(self, function: Callable[[], T], stop: threading.Event | None = None) -> T:
-        context = contextvars.copy_context()
-        context.run(_loop.set, asyncio.get_running_loop())
-        running = (self._pool or _shared_pool()).submit(context.run, function)
-        result = asyncio.wrap_future(running)
+    @staticmethod
+    async def run(function: Callable[[threading.Event], T], *, pool: Executor | None = None) -> T:
+        """Run a function in a thread. In it, the ``scanner`` of each ``AsyncScanner`` can be used as any other.
+
+        It is for functions that use scanners, such as ``fleet.scan_merchant``. Async clients run on the loop that
+        awaits this method.
+
+        Args:
+            function: Receives an event, and passes it on as ``stop``. A cancellation of the task sets the event, and
+                then waits until the function has returned.
+            pool: The threads. By default the 16 threads that all scanners share.
+        """
+        stop = threading.Event()
+        running, result = _submit(partial(function, stop), pool)
         try:
             return await asyncio.shield(result)
         except asyncio.CancelledError:
-            if stop is not None and not running.cancel():
+            if not running.cancel():
                 stop.set()
                 await asyncio.wait([result])
             raise
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        return await asyncio.shield(_submit(function, self._pool)[1])
+
+
+def _submit(function: Callable[[], T], pool: Executor | None) -> tuple[Future[T], asyncio.Future[T]]:
+    """Run a function in a thread whose calls of async clients run on the running loop."""
+    context = contextvars.copy_context()
+    context.run(_loop.set, asyncio.get_running_loop())
+    running = (pool or _shared_pool()).submit(context.run, function)
+    return running, asyncio.wrap_future(running)
 
 
 def _waiting_client(client: object) -> FulfillmentClient:
