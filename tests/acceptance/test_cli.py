@@ -109,8 +109,8 @@ class TestNewFiles:
     def test_an_invalid_duration_is_refused(self, shop):
         ended = shop.run("scan", "--settle-for", "soon")
         assert ended.returncode == 2
-        cause = "--settle-for 'soon': it is not a number above 0 with a unit"
-        assert f"{cause}; write none, or for example 90s, 15m, 1h or 2d" in ended.stderr
+        cause = "--settle-for 'soon': write none, or a number above 0 with a unit"
+        assert f"{cause}, for example 90s, 15m, 1h or 2d" in ended.stderr
 
 
 class TestScan:

@@ -61,7 +61,7 @@ class TestBeforeAnythingIsDone:
         ("option", "value", "cure"),
         [
             ("--settle-for", "9999999d", "write at most 365d"),
-            ("--settle-for", "0m", "write none, or for example 90s"),
+            ("--settle-for", "0m", "write none, or a number above 0 with a unit"),
             ("--connect-timeout", "nan", "--connect-timeout nan: write a number of seconds from 0.001 to 86400"),
             ("--files-timeout", "-1", "--files-timeout -1: write a number of seconds"),
             ("--orders-at-once", "9999999", "1000"),
@@ -178,8 +178,9 @@ class TestCheckWithOrders:
             "following": 3,
         }
         assert steps["files"]["details"] == {"orders": 3, "all": 1, "some": 1, "none": 1}
-        assert steps["files"]["verdict"] == "warning"
-        assert "1003-1.png: it has " in steps["files"]["message"]
+        assert steps["files"]["verdict"] == "ok"
+        assert steps["misnamed"]["verdict"] == "warning"
+        assert "1003-1.png: it has " in steps["misnamed"]["message"]
         assert "order" in steps
         assert tree(shop.home) == before
 
@@ -191,10 +192,56 @@ class TestCheckWithOrders:
         numbers = [str(number) for number in range(1001, 1009)]
         orders = {number: [{"number": "1"}] for number in numbers}
         shop = Shop(tmp_path / "misnamed", *(f"{number}-1.png" for number in numbers), orders=orders)
-        message = self.steps(*shop.place)["files"]["message"]
-        assert "1005-1.png" in message
-        assert "1006-1.png" not in message
-        assert "further files with a similar name: 3" in message
+        lines = [line for line in run("check", *shop.place).output.splitlines() if " misnamed: " in line]
+        assert [line.split()[2] for line in lines[:-1]] == [f"{number}-1.png:" for number in numbers[:5]]
+        assert "further files with a similar name: 3" in lines[-1]
+
+    def test_placements_that_share_a_name_are_conflicts_and_not_files(self, tmp_path):
+        numbers = [str(number) for number in range(1001, 1008)]
+        sides = {"number": "1", "placements": ["front", "back"]}
+        shop = Shop(tmp_path / "sides", "1001_2.png", orders={number: [sides, {"number": "2"}] for number in numbers})
+        lines = run("check", *shop.place).output.splitlines()
+        assert "with all their files: 0; with some: 1; without any: 6" in "".join(lines)
+        conflicts = [line for line in lines if " conflict: " in line]
+        assert "order 1001, item 1: the pattern" in conflicts[0]
+        assert "add {placement} to it" in conflicts[0]
+        assert (len(conflicts), "further items with a conflict: 2" in conflicts[-1]) == (6, True)
+
+    def test_two_files_for_one_print_are_a_conflict_of_an_order_that_has_its_files(self, tmp_path):
+        shop = Shop(tmp_path / "twice", "1001_1.png", "1001_1.jpg", orders={"1001": [{"number": "1"}]})
+        steps = self.steps(*shop.place)
+        assert steps["files"]["details"]["all"] == 1
+        assert "delete all but the right one" in steps["conflict"]["message"]
+
+    def test_an_example_of_another_name_is_a_print_file_if_there_is_one(self, tmp_path):
+        shop = Shop(tmp_path / "names", "1001_1.png", "zoo.png", orders={"1001": [{"number": "1"}]})
+        (shop.artwork / "about.txt").write_text("x")
+        assert "for example, zoo.png does not" in self.steps(*shop.place)["pattern"]["message"]
+
+    @pytest.mark.parametrize("with_orders", [True, False])
+    @pytest.mark.parametrize(
+        ("content", "verdict", "message", "exit_code"),
+        [
+            (None, "warning", "there is no file artwork.csv in the folder", 0),
+            ("order_number,order_item_number,file\n1001,1,rose.png\n", "ok", "rows in artwork.csv: 1", 0),
+            ("number,item,file\n1001,1,rose.png\n", "failed", "line 1 of artwork.csv must name the columns", 2),
+        ],
+    )
+    def test_a_manifest_is_read(self, tmp_path, with_orders, content, verdict, message, exit_code):
+        shop = Shop(tmp_path / "manifest", "rose.png", orders={"1001": [{"number": "1"}]})
+        if content:
+            (shop.artwork / "artwork.csv").write_text(content)
+        place = shop.place if with_orders else [shop.artwork.as_uri()]
+        ended = run("check", *place, "--manifest", "artwork.csv")
+        assert ended.exit_code == exit_code
+        assert any(line.split()[:2] == [verdict, "manifest:"] and message in line for line in ended.output.splitlines())
+        if with_orders and verdict == "ok":
+            assert "with all their files: 1" in ended.output
+
+    def test_a_manifest_that_cannot_be_read_is_a_failed_step(self, shop):
+        (shop.artwork / "artwork.csv").mkdir()
+        step = self.steps(shop.artwork.as_uri(), "--manifest", "artwork.csv")["manifest"]
+        assert step["verdict"] in ("failed", "warning")
 
     def test_an_empty_folder_and_no_pending_order(self, tmp_path):
         shop = Shop(tmp_path / "empty", orders={"1001": [{"number": "1"}]})
@@ -217,6 +264,7 @@ class TestCheckWithOrders:
                 "--orders-file and --client were both given",
             ),
             (["--client", "nowhere:make"], "client", "name a function without arguments"),
+            (["--manifest", "a/"], "manifest", "--manifest must be the name of a file"),
             (["--credentials", "nowhere.json"], "credentials", "use anonymous, ambient or a JSON file"),
         ],
     )
@@ -233,7 +281,14 @@ class TestCheckWithOrders:
         assert "files" not in steps
 
     @pytest.mark.parametrize(
-        "option", [["--credentials", "ambient"], ["--provider", "minio"], ["--call-timeout", "5"], ["--write-test"]]
+        "option",
+        [
+            ["--credentials", "ambient"],
+            ["--provider", "minio"],
+            ["--call-timeout", "5"],
+            ["--manifest", "a.csv"],
+            ["--write-test"],
+        ],
     )
     def test_an_option_of_a_location_needs_a_url(self, shop, option):
         ended = run("check", "--orders-file", shop.orders, *option)

@@ -291,6 +291,10 @@ GERMAN = Catalog(
             "ohne Datei: {none:,}"
         ),
         "near_miss_found": "{file}: {reasons:reasons}",
+        "conflict_found": "Auftrag {order}, Artikel {item}: {reasons:reasons}",
+        "more_conflicts": "weitere Artikel mit Konflikt: {count:,}",
+        "manifest_rows": "Zeilen in {manifest}: {rows:,}",
+        "manifest_not_found": "im Ordner gibt es keine Datei {manifest}; alle Namen folgen dem Muster",
         "more_near_misses": "weitere Dateien mit ähnlichem Namen: {count:,}; ein Plan nennt sie",
         "client_declares": "Wiederholung {recovery}, Anhängen {attaching}, längster Aufruf {seconds:,} s",
         "client_logged_in": "der Shop nimmt die Anmeldung an und liefert seine wartenden Bestellungen",

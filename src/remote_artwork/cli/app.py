@@ -110,7 +110,7 @@ def demo(
 
 @app.command()
 @with_verbose
-@with_shared_options(only=LOCATION_OPTIONS | {"client", "orders", "pattern", "manifest", "reuse"}, url_is_optional=True)
+@with_shared_options(only=LOCATION_OPTIONS | {"client", "orders", "pattern", "reuse"}, url_is_optional=True)
 def check(
     options: Options,
     *,

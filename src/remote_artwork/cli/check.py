@@ -1,8 +1,8 @@
-"""``remote-artwork check``: the location, the client, and how the files fit the pending orders."""
+"""``remote-artwork check``: the location, the manifest, the client, and how the files fit the pending orders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import typer
@@ -15,17 +15,20 @@ from remote_artwork.core.cures import for_operator
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import DEFAULT_PATTERN, SKU, FilenamePattern
-from remote_artwork.core.reasons import reason, to_dicts
-from remote_artwork.core.report import FileStatus, ItemStatus
+from remote_artwork.core.reasons import Reason, reason, to_dicts
+from remote_artwork.core.report import FileStatus, ItemOutcome, ItemStatus
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ConfigurationError, LocationNotFound, RemoteArtworkError
 from remote_artwork.scan.client_check import check_client
+from remote_artwork.scan.manifest import ManifestReader
 from remote_artwork.storage.doctor import CheckReport, CheckStep, Verdict, check_storage
 
 _MOST_NAMES = 10_000
 """How many names of a location are compared with the pattern."""
-_MOST_NEAR_MISSES = 5
-_HAS_FILE = frozenset({ItemStatus.MATCHED, ItemStatus.SETTLING, ItemStatus.CONFLICT, ItemStatus.REJECTED})
+_MOST_SHOWN = 5
+"""How many near misses and conflicts have a line of their own."""
+_HAS_FILE = frozenset({ItemStatus.MATCHED, ItemStatus.SETTLING, ItemStatus.REJECTED})
+_IN_CONFLICT = frozenset({ItemStatus.CONFLICT, ItemStatus.FAILED})
 
 
 class _Refused(Exception):
@@ -84,15 +87,22 @@ class _Check:
     def run(self, *, write_test: bool) -> int:
         options = self._options
         try:
-            pattern, policy = FilenamePattern(options.pattern), options.policy(settle_for=None)
+            policy = options.policy(settle_for=None)
+        except RemoteArtworkError as error:
+            raise _Refused("manifest", self._where) from error
+        try:
+            pattern = FilenamePattern(options.pattern)
             policy.require_pattern(pattern)
         except RemoteArtworkError as error:
             raise _Refused("pattern", self._where) from error
         storage = self._check_location(write_test=write_test) if options.url else None
         client = self._check_client(skus=pattern.uses(SKU)) if options.has_orders else None
-        if storage is not None and not self._has_failed and (client is not None or options.pattern != DEFAULT_PATTERN):
-            self._show(check_names(storage, pattern))
-            if client is not None:
+        if storage is not None and not self._has_failed:
+            if client is not None or options.pattern != DEFAULT_PATTERN:
+                self._show(check_names(storage, pattern, policy.manifest))
+            if policy.manifest is not None:
+                self._show(check_manifest(storage, policy.manifest))
+            if client is not None and not self._has_failed:
                 self._show(check_matches(storage, client, pattern, policy))
         requests = {} if storage is None else storage.requests
         report = CheckReport(location=self._where, steps=self._steps, requests=requests)
@@ -134,18 +144,24 @@ class _Check:
                 typer.echo(for_operator(escape_unprintable(text)))
 
 
-def check_names(storage: ra.ArtworkStorage, pattern: FilenamePattern) -> Iterator[CheckStep]:
-    """``pattern``: how many of the first files have a name that follows the pattern. Nothing without a listing."""
+def check_names(
+    storage: ra.ArtworkStorage, pattern: FilenamePattern, manifest: str | None = None
+) -> Iterator[CheckStep]:
+    """``pattern``: how many of the first files have a name that follows the pattern. Nothing without a listing.
+
+    The manifest is not counted.
+    """
     try:
         if storage.probe_capability() is not None:
             return
-        names = list(islice((name for page in storage.pages() for name in page.names), _MOST_NAMES))
+        listed = (name for page in storage.pages() for name in page.names if name != manifest)
+        names = list(islice(listed, _MOST_NAMES))
     except RemoteArtworkError as error:
         yield _failed("pattern", error)
         return
     if not names:
         return  # the step "list" says so
-    others = [name for name in names if not _follows(name, pattern)]
+    others = sorted((name for name in names if not _follows(name, pattern)), key=lambda name: not _is_printed(name))
     because = reason("names_follow_pattern", pattern=str(pattern), files=len(names), following=len(names) - len(others))
     notes = [reason("name_outside_pattern", file=escape_unprintable(others[0]))] if others else []
     if len(names) == _MOST_NAMES:
@@ -154,17 +170,40 @@ def check_names(storage: ra.ArtworkStorage, pattern: FilenamePattern) -> Iterato
     yield CheckStep(name="pattern", verdict=verdict, because=because, notes=tuple(notes))
 
 
+def _is_printed(name: str) -> bool:
+    return split_extension(name)[1].lower() in MEDIA_TYPES
+
+
 def _follows(name: str, pattern: FilenamePattern) -> bool:
-    basename, extension = split_extension(name)
-    return extension.lower() in MEDIA_TYPES and pattern.fits(basename)
+    return _is_printed(name) and pattern.fits(split_extension(name)[0])
+
+
+def check_manifest(storage: ra.ArtworkStorage, name: str) -> Iterator[CheckStep]:
+    """``manifest``: how many rows it has, or why it cannot be used. A warning if there is none."""
+    reader = ManifestReader(storage, name)
+    try:
+        manifest = reader.read()
+    except RemoteArtworkError as error:
+        yield _failed("manifest", error)
+        return
+    if manifest.problems:
+        first, *further = manifest.problems[:_MOST_SHOWN]
+        wrong = ConfigurationError(first.render())
+        yield CheckStep(name="manifest", verdict=Verdict.FAILED, because=first, notes=tuple(further), error=wrong)
+    elif reader.file is None:
+        yield CheckStep(name="manifest", verdict=Verdict.WARNING, because=reason("manifest_not_found", manifest=name))
+    else:
+        because = reason("manifest_rows", manifest=name, rows=len(manifest.rows))
+        yield CheckStep(name="manifest", verdict=Verdict.OK, because=because)
 
 
 def check_matches(
     storage: ra.ArtworkStorage, client: ra.FulfillmentClient, pattern: FilenamePattern, policy: ra.Policy
 ) -> Iterator[CheckStep]:
-    """``files``: how many pending orders have their files, and which files seem to have a wrong name.
+    """How the files fit the pending orders.
 
-    It is a dry run with an empty ledger, so it does not say what a scan would do.
+    ``files``: how many orders have their files. ``conflict``: an item that can get no file as it is. ``misnamed``: a
+    file that seems to have a wrong name. It is a dry run with an empty ledger, so it does not say what a scan would do.
     """
     try:
         report = ra.Scanner(storage, client, ledger=ra.MemoryLedger(), pattern=pattern, policy=policy).plan()
@@ -180,26 +219,48 @@ def check_matches(
     found: dict[str, list[bool]] = {}
     for item in report.items:
         if item.status is not ItemStatus.NOT_REQUIRED and item.item_number:
-            found.setdefault(item.order_id or item.order_number, []).append(item.status in _HAS_FILE)
+            found.setdefault(item.order_id or item.order_number, []).append(_has_file(item))
     orders = {
         "all": sum(all(files) for files in found.values()),
         "some": sum(any(files) and not all(files) for files in found.values()),
         "none": sum(not any(files) for files in found.values()),
     }
-    near_misses = [file for file in report.files if file.status is FileStatus.NEAR_MISS]
-    notes = [
-        reason("near_miss_found", file=escape_unprintable(file.name), reasons=to_dicts([file.because]))
-        for file in near_misses[:_MOST_NEAR_MISSES]
-    ]
-    if len(near_misses) > _MOST_NEAR_MISSES:
-        notes.append(reason("more_near_misses", count=len(near_misses) - _MOST_NEAR_MISSES))
     nothing_fits = bool(found) and orders["none"] == len(found)
     yield CheckStep(
         name="files",
-        verdict=Verdict.WARNING if near_misses or nothing_fits else Verdict.OK,
+        verdict=Verdict.WARNING if nothing_fits else Verdict.OK,
         because=reason("orders_with_files", orders=len(found), **orders),
-        notes=tuple(notes),
     )
+    conflicts = [
+        reason(
+            "conflict_found",
+            order=escape_unprintable(item.order_number),
+            item=escape_unprintable(item.label),
+            reasons=to_dicts(item.reasons),
+        )
+        for item in report.items
+        if item.status in _IN_CONFLICT and item.item_number
+    ]
+    yield from _some("conflict", conflicts, "more_conflicts")
+    near_misses = [
+        reason("near_miss_found", file=escape_unprintable(file.name), reasons=to_dicts([file.because]))
+        for file in report.files
+        if file.status is FileStatus.NEAR_MISS
+    ]
+    yield from _some("misnamed", near_misses, "more_near_misses")
+
+
+def _has_file(item: ItemOutcome) -> bool:
+    return item.status in _HAS_FILE or item.code == "several_files"
+
+
+def _some(name: str, found: Sequence[Reason], further: str) -> Iterator[CheckStep]:
+    """A warning for each of the first reasons, and one that counts the others."""
+    for because in found[:_MOST_SHOWN]:
+        yield CheckStep(name=name, verdict=Verdict.WARNING, because=because)
+    if len(found) > _MOST_SHOWN:
+        because = reason(further, count=len(found) - _MOST_SHOWN)
+        yield CheckStep(name=name, verdict=Verdict.WARNING, because=because)
 
 
 def _failed(name: str, error: RemoteArtworkError) -> CheckStep:

@@ -53,7 +53,7 @@ def parse_duration(option: str, text: str, *, example: str = "") -> timedelta:
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0
     if seconds <= 0:
         raise ConfigurationError(
-            f"{option} {text!r}: it is not a number above 0 with a unit; write {example}for example 90s, 15m, 1h or 2d"
+            f"{option} {text!r}: write {example}a number above 0 with a unit, for example 90s, 15m, 1h or 2d"
         )
     if seconds > _LONGEST.total_seconds():
         raise ConfigurationError(f"{option} {text!r}: it is too long; write at most {_LONGEST_DAYS}d")
@@ -262,7 +262,9 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
 
 _TIMEOUT_OPTIONS = ("connect_timeout", "read_timeout", "call_timeout", "listing_timeout", "files_timeout")
 
-LOCATION_OPTIONS = frozenset({"url", "credentials", "provider", "allow_private_network", "ca_file", *_TIMEOUT_OPTIONS})
+LOCATION_OPTIONS = frozenset(
+    {"url", "credentials", "provider", "allow_private_network", "ca_file", "manifest", *_TIMEOUT_OPTIONS}
+)
 """The shared options that describe the storage location."""
 
 

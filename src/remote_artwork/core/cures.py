@@ -37,6 +37,7 @@ SESSION_DURATION = Cure("AssumeRole.duration", "duration_minutes in the credenti
 URL_LIFETIME = Cure("Scanner.url_lifetime", "the lifetime of URLs")
 REUSE = Cure("Policy(reuse=True)", "--reuse")
 MANIFEST = Cure("Policy(manifest=…)", "--manifest")
+MANIFEST_NAME = Cure("Policy.manifest", "--manifest")
 OTHER_STORAGE = Cure(
     "create an fsspec file system and pass it to ArtworkStorage(file_system, folder)",
     "use the URL of a bucket, of a web folder, or of a folder of this machine",
@@ -56,6 +57,7 @@ CURES: tuple[Cure, ...] = (
     URL_LIFETIME,
     REUSE,
     MANIFEST,
+    MANIFEST_NAME,
     OTHER_STORAGE,
 )
 """All cures that differ by reader."""

@@ -197,6 +197,8 @@ def _connection_problem(chain: Sequence[BaseException]) -> str | None:
 
 def _missing(subject: str, http: str, name: str | None) -> RemoteArtworkError:
     shown = f" ({http})" if http else ""
+    if name is None and subject.startswith("file:"):
+        return LocationNotFound(f"{subject}: the folder does not exist; create it, or correct its path")
     if name is None:
         return LocationNotFound(
             f"{subject}: the bucket or folder does not exist{shown}; check the URL's spelling, and the credentials"

@@ -240,21 +240,21 @@ def _validate_ip(host: str, *, allowed: bool) -> str:
 
 
 def allowed_parameters(query: Query, allowed: Collection[str]) -> dict[str, str]:
-    """The decoded query, if it contains only allowed keys.
+    """The decoded query, if it contains only allowed parameters.
 
     Raises:
-        InvalidLocation: There is another key, or a key without a value.
+        InvalidLocation: There is another parameter, or one without a value.
     """
     found = {key: unquote(value) for key, value in query}
     if not found.keys() <= set(allowed):
         remedy = (
-            f"remove every key except {', '.join(sorted(allowed))}"
+            f"remove every parameter except {', '.join(sorted(allowed))}"
             if allowed
             else "remove the '?' and everything after it"
         )
-        raise invalid_url("its query contains an unknown key", f"{remedy}; pass credentials separately")
+        raise invalid_url("its query contains an unknown parameter", f"{remedy}; pass credentials separately")
     if not all(found.values()):
-        raise invalid_url("a key of its query has no value", "add a value, or remove the key")
+        raise invalid_url("a parameter of its query has no value", "add a value, or remove the parameter")
     return found
 
 
