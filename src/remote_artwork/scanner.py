@@ -667,7 +667,7 @@ def preview(
             emit(item_reported(plan, outcome))
             items.append(outcome)
 
-    to_check = [plan for plan in plans if inspector and any(item.status is ItemStatus.MATCHED for item in plan.items)]
+    to_check = [plan for plan in plans if inspector and any(_is_checked(item) for item in plan.items)]
     keys = {plan.key for plan in to_check}
     for plan in plans:
         if plan.key not in keys:
@@ -697,15 +697,23 @@ def preview(
 def _check_item(
     order: OrderPlan, plan: ItemPlan, inspector: Inspector | None, stopwatch: Stopwatch, emit: Emit
 ) -> ItemOutcome:
-    if inspector is None or plan.status is not ItemStatus.MATCHED:
+    if inspector is None or not _is_checked(plan):
         return order.outcome(plan)
     try:
-        result = inspector.check_files(plan.item, plan.files, stopwatch=stopwatch)
+        result = inspector.check_files(plan.item, plan.files or plan.sides, stopwatch=stopwatch)
     except StorageError as error:
         return order.outcome(plan, ItemStatus.UNREADABLE, reason("nothing_sent_unreadable", error=str(error)))
     emit(item_checked(order, plan, result.rejection))
-    outcome = order.outcome(plan, ItemStatus.REJECTED, result.rejection) if result.rejection else order.outcome(plan)
-    return evolve(outcome, findings=result.findings)
+    if result.rejection and plan.sides:
+        plan = plan.with_bad_sides(ItemStatus.REJECTED, result.rejection)
+    elif result.rejection:
+        plan = evolve(plan, status=ItemStatus.REJECTED, because=result.rejection, notes=())
+    return evolve(order.outcome(plan), findings=result.findings)
+
+
+def _is_checked(plan: ItemPlan) -> bool:
+    """Whether a dry run that verifies checks the files of an item: all of them, or those that are there."""
+    return plan.status is ItemStatus.MATCHED or plan.has_unchecked_sides
 
 
 # --- Events ---

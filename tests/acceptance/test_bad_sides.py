@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 import remote_artwork as ra
+from remote_artwork.errors import StorageMisbehaved
 from remote_artwork.reports import Finding, Severity
 from remote_artwork.testing import FakeShop
 from shop_files import PDF, PNG
@@ -31,10 +32,9 @@ def scan(shop):
         for name, content in (files or {}).items():
             fs.pipe(f"/in/{name}", content)
         storage = ra.ArtworkStorage(fs, "/in")
-        scanner = ra.Scanner(
-            storage, shop, ledger=ledger, pattern=PATTERN, policy=ra.Policy(settle_for=None), **options
-        )
-        return getattr(scanner, method)()
+        options = {"policy": ra.Policy(settle_for=None), **options}
+        scanner = ra.Scanner(storage, shop, ledger=ledger, pattern=PATTERN, **options)
+        return method(scanner) if callable(method) else getattr(scanner, method)()
 
     return scan
 
@@ -119,3 +119,103 @@ def test_both_sides_that_were_printed_for_another_order_are_named(scan, shop):
     assert [reason.details["file"] for reason in item.reasons] == ["1001_1_front.pdf", "1001_1_back.pdf"]
     assert {reason.code for reason in item.reasons} == {"printed_for_other_order"}
     assert files_of(report, "ambiguous") == set(both)
+
+
+# --- Sides that are there while another one is missing, or ambiguous ---
+
+
+def codes(item):
+    return [reason.code for reason in item.reasons]
+
+
+def test_a_bad_front_is_named_while_the_back_is_missing(scan, shop):
+    report = scan({"1001_1_front.png": BROKEN})
+    item = item_of(report)
+    assert (item.status, codes(item)) == ("rejected", ["file_rejected", "waiting_for_files"])
+    assert item.expected == ("1001_1_back",)
+    assert [(file.name, file.status, file.notes) for file in report.files] == [("1001_1_front.png", "rejected", ())]
+    again = scan()
+    assert codes(item_of(again)) == ["file_rejected", "checked_earlier", "waiting_for_files"]
+    assert [codes(file) for file in again.files] == [["check_rejected", "checked_earlier"]]
+    report = scan({"1001_1_back.pdf": PDF})
+    assert codes(item_of(report)) == ["file_rejected"]
+    scan({"1001_1_front.png": PNG})
+    assert len(shop.effects) == 1
+
+
+def test_a_dry_run_that_verifies_names_it_too(scan):
+    files = {"1001_1_front.png": BROKEN}
+    assert item_of(scan(files, method="plan")).status == "missing"
+    item = item_of(scan(method=lambda scanner: scanner.plan(verify=True)))
+    assert (item.status, codes(item)) == ("rejected", ["file_rejected", "waiting_for_files"])
+
+
+@pytest.mark.parametrize("method", ["scan", lambda scanner: scanner.plan(verify=True)], ids=["scan", "plan"])
+def test_a_bad_back_is_named_beside_an_ambiguous_front(scan, method):
+    files = {"1001_1_front.pdf": PDF, "1001_1_front.png": PNG, "1001_1_back.pdf": BROKEN}
+    report = scan(files, method=method)
+    item = item_of(report)
+    assert (item.status, codes(item)) == ("conflict", ["several_files", "file_rejected"])
+    assert files_of(report, "ambiguous") == {"1001_1_front.pdf", "1001_1_front.png"}
+    assert files_of(report, "rejected") == {"1001_1_back.pdf"}
+
+
+def test_a_good_front_is_read_once_while_the_back_is_missing(scan, shop):
+    class Counts:
+        reads = 0
+
+        def check(self, _artwork, _item):
+            Counts.reads += 1
+            return []
+
+    checks = [Counts()]
+    for files in ({"1001_1_front.png": PNG}, {}, {}):
+        assert codes(item_of(scan(files, checks=checks))) == ["waiting_for_files"]
+    assert Counts.reads == 1
+    assert item_of(scan({"1001_1_back.pdf": PDF}, checks=checks)).status == "fulfilled"
+    assert len(shop.effects) == 1
+
+
+def test_a_side_that_was_printed_for_another_order_is_a_conflict_while_the_other_is_missing(scan, shop):
+    both = {"1001_1_front.pdf": PDF, "1001_1_back.pdf": PDF}
+    assert item_of(scan(both)).status == "fulfilled"
+    fsspec.filesystem("memory").rm("/in/1001_1_back.pdf")
+    shop.put(ra.Order("1001", [SIDES], id="another"))
+    item = item_of(scan())
+    assert (item.status, codes(item)) == ("conflict", ["printed_for_other_order", "waiting_for_files"])
+
+
+def test_a_side_that_is_still_uploading_waits(scan):
+    item = item_of(scan({"1001_1_front.png": b""}, policy=ra.Policy()))
+    assert (item.status, codes(item)) == ("missing", ["waiting_for_files"])
+
+
+def test_a_side_that_cannot_be_read_leaves_the_item_missing(scan):
+    class Breaks:
+        def check(self, _artwork, _item):
+            raise StorageMisbehaved("no answer")
+
+    report = scan({"1001_1_front.png": PNG}, checks=[Breaks()])
+    assert item_of(report).status == "missing"
+
+
+def test_a_side_that_vanishes_during_its_check_leaves_the_item_missing(scan):
+    class Deletes:
+        def check(self, artwork, _item):
+            fsspec.filesystem("memory").rm("/in/1001_1_front.png")
+            artwork.read(0, 1)
+            return []
+
+    report = scan({"1001_1_front.png": PNG}, checks=[Deletes()])
+    assert (item_of(report).status, report.faults) == ("missing", ())
+
+
+def test_an_attached_item_keeps_its_record_when_a_side_is_deleted(scan, shop):
+    shop.put(ra.Order("1001", [SIDES, ra.OrderItem("2")]))
+    per_item = ra.Policy(fulfill="per_item", settle_for=None)
+    scan({"1001_1_front.png": PNG, "1001_1_back.pdf": PDF}, policy=per_item)
+    assert ("1001", "1") in shop.artwork
+    fsspec.filesystem("memory").rm("/in/1001_1_back.pdf")
+    fsspec.filesystem("memory").pipe("/in/1001_1_front.png", BROKEN)
+    report = scan(policy=per_item)
+    assert [item.status for item in report.items] == ["missing", "missing"]

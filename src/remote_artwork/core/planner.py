@@ -99,6 +99,7 @@ class ItemPlan(Explained):
         notes: Further reasons, such as what its order waits for.
         state: The item's state in the ledger, if the ledger has these same files, checked by these same checks.
         files: Placement → the file to use.
+        sides: Placement → the file to check, if other placements have no file, or several.
         candidates: Names of all files found for the item.
         expected: Basenames of the files that are missing.
         superseded: Names of files that are not used because the policy prefers others.
@@ -113,6 +114,7 @@ class ItemPlan(Explained):
     notes: tuple[Reason, ...] = ()
     state: ItemState | None = None
     files: Mapping[str, StoredFile] = NOTHING
+    sides: Mapping[str, StoredFile] = NOTHING
     candidates: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
@@ -124,6 +126,17 @@ class ItemPlan(Explained):
     def number(self) -> str:
         """The item's number."""
         return self.item.number
+
+    @property
+    def has_unchecked_sides(self) -> bool:
+        """Whether files are there that can be checked, although the item does not have all its files."""
+        return bool(self.sides) and self.state is None
+
+    def with_bad_sides(self, status: ItemStatus, *reasons: Reason) -> ItemPlan:
+        """The plan of an item of which a side cannot be used, and other sides have no file, or several."""
+        if self.status is ItemStatus.CONFLICT:
+            return evolve(self, notes=(*self.notes, *reasons))
+        return evolve(self, status=status, because=reasons[0], notes=(*reasons[1:], self.because, *self.notes))
 
 
 @frozen(kw_only=True)
@@ -177,7 +190,8 @@ class OrderPlan:
         if self.state is FulfillState.FULFILL_INTENT or self.is_stale_fulfillment or self.follows_attach:
             return True
         return self.complete or any(
-            planned.status is ItemStatus.MATCHED and not self._is_idle(planned) for planned in self.items
+            planned.has_unchecked_sides or (planned.status is ItemStatus.MATCHED and not self._is_idle(planned))
+            for planned in self.items
         )
 
     def _is_idle(self, planned: ItemPlan) -> bool:
@@ -274,12 +288,15 @@ class OrderPlan:
         items = tuple(
             planned
             if planned.status in _KNOWN_FROM_LEDGER
-            else evolve(planned, status=status, because=because, notes=(), files={}, candidates=(), expected=())
+            else evolve(
+                planned, status=status, because=because, notes=(), files={}, sides={}, candidates=(), expected=()
+            )
             for planned in self.items
         )
         return evolve(self, items=items)
 
 
+_NOT_ATTACHED = (ItemState.SELECTED, ItemState.VERIFIED, ItemState.REJECTED)
 _MOST_MISNAMED = 5
 """Names of near misses that the reason of an item contains."""
 
@@ -405,6 +422,7 @@ class Planner:
             for placement, files in candidates.items()
             if files
         }
+        chosen = {placement: file for placement, file in choices.items() if file is not None}
         missing = tuple(self.expected.basenames[key][placement] for placement, files in candidates.items() if not files)
         if None in choices.values():
             because, *notes = [
@@ -415,10 +433,9 @@ class Planner:
             if missing:
                 notes.append(reason("waiting_for_files", basenames=list(missing)))
             conflict = ItemPlan(item=item, status=ItemStatus.CONFLICT, because=because, notes=tuple(notes))
-            return evolve(conflict, candidates=names, expected=missing)
+            return self._with_sides(evolve(conflict, candidates=names, expected=missing), order, row, chosen)
         if missing:
-            return self._missing(order, item, missing, names)
-        chosen = {placement: file for placement, file in choices.items() if file is not None}
+            return self._with_sides(self._missing(order, item, missing, names), order, row, chosen)
         superseded = tuple(name for name in names if name not in {file.name for file in chosen.values()})
         plan = self._found(order, item, row, chosen)
         plan = evolve(plan, named=frozenset(file.name for placement, file in chosen.items() if placement in rows))
@@ -468,6 +485,24 @@ class Planner:
             files=chosen,
             candidates=tuple(names),
         )
+
+    def _with_sides(
+        self, plan: ItemPlan, order: Order, row: ItemRecord | None, chosen: Mapping[str, StoredFile]
+    ) -> ItemPlan:
+        """The plan of an item that does not have all its files, with what is known of those that it has.
+
+        A row that shows an attach call keeps the files of that call.
+        """
+        if not chosen or not (row is None or row.state in _NOT_ATTACHED):
+            return plan
+        state = row.state if row and row.checks == self.checks_digest(plan.item) and row.describes(chosen) else None
+        if row and row.reason and state is ItemState.REJECTED:
+            return plan.with_bad_sides(ItemStatus.REJECTED, row.reason, reason("checked_earlier"))
+        if used := used_for_other_orders(order, chosen.values(), self.used_by):
+            return plan.with_bad_sides(ItemStatus.CONFLICT, *used)
+        if state is None and self._unstable(chosen):
+            return plan
+        return evolve(plan, state=state, sides=chosen)
 
     def _unstable(self, chosen: Mapping[str, StoredFile]) -> Reason | None:
         settle_for = self.policy.settle_for

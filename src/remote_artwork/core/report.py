@@ -713,20 +713,36 @@ def files_from_items(items: Iterable[ItemOutcome]) -> Iterable[FileOutcome]:
             yield FileOutcome(name=name, status=FileStatus.SUPERSEDED, because=because)
         if item.status is ItemStatus.REJECTED:
             for name, because in _rejected_files(item):
-                yield FileOutcome(name=name, status=FileStatus.REJECTED, because=because, notes=item.notes)
+                yield FileOutcome(name=name, status=FileStatus.REJECTED, because=because, notes=_of_files(item.notes))
         elif item.status is ItemStatus.CONFLICT:
             for because in item.reasons:
+                if because.code in _REJECTIONS:  # of another side than those in the conflict
+                    for name, rejection in _rejected_by(because):
+                        yield FileOutcome(name=name, status=FileStatus.REJECTED, because=rejection)
+                    continue
                 for name in _files_in_conflict(because):
                     yield FileOutcome(name=name, status=FileStatus.AMBIGUOUS, because=because)
 
 
-def _rejected_files(item: ItemOutcome) -> Iterator[tuple[str, Reason]]:
+_REJECTIONS = ("file_rejected", "files_rejected")
+
+
+def _of_files(notes: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The notes that are about the files of an item, not about the files that it waits for."""
+    return tuple(note for note in notes if note.code == "checked_earlier")
+
+
+def _rejected_files(item: ItemOutcome) -> Iterable[tuple[str, Reason]]:
     """Each rejected file with the reason. If the shop refused the artwork, all files of the item."""
-    if item.code not in ("file_rejected", "files_rejected"):
-        yield from ((name, item.because) for name in item.files)
-        return
+    if item.code not in _REJECTIONS:
+        return ((name, item.because) for name in item.files)
+    return _rejected_by(item.because)
+
+
+def _rejected_by(because: Reason) -> Iterator[tuple[str, Reason]]:
+    """Each file that the checks rejected, with what they found in it."""
     findings: dict[str, list[Any]] = {}
-    for each in item.details.get("rejections", [item.details]):
+    for each in because.details.get("rejections", [because.details]):
         findings.setdefault(each["file"], []).append(each["finding"])
     for name, found in findings.items():
         if len(found) == 1:

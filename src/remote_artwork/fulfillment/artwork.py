@@ -112,6 +112,33 @@ class ArtworkFiles:
             session.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=findings)
         return True
 
+    def check_sides(self, plan: ItemPlan) -> None:
+        """Check the files of an item that has no file for some sides, or several. Its outcome names those that are bad.
+
+        The item keeps its status if they are good, or if they could not be read.
+        """
+        number, session = plan.number, self.session
+        checks = self.services.inspector.digest(plan.item)
+        try:
+            result = self.services.inspector.check_files(
+                plan.item, plan.sides, stopwatch=self.services.stopwatch, stop_reading=self._stop_reading
+            )
+        except FileGone:
+            return  # deleted or replaced just now: the next scan looks again
+        except StorageError as error:
+            session.failures.append(error)
+            return
+        session.answered.add("storage")
+        if used := used_for_other_orders(session.plan.order, result.files.values(), session.plan.used_by):
+            plan = plan.with_bad_sides(ItemStatus.CONFLICT, *used)
+        else:
+            session.defer(session.selection(number, result.files, result.sha256))
+            state = ItemState.REJECTED if result.rejection else ItemState.VERIFIED
+            session.defer(session.item_step(number, state, reason=result.rejection, checks=checks))
+        if result.rejection:
+            plan = plan.with_bad_sides(ItemStatus.REJECTED, result.rejection)
+        session.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=result.findings)
+
     def _stop_reading(self) -> None:
         if self.services.workers.interrupted:
             raise Interrupted

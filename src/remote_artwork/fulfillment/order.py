@@ -74,6 +74,9 @@ class _Order:
         self._continue_from_ledger()
         matched = [item for item in self.session.required if item.status in HAS_FILES]
         ready = [item for item in matched if self.files.verify(item)]
+        for item in self.session.required:
+            if item.has_unchecked_sides:
+                self.files.check_sides(item)
         complete = self.session.plan.complete and len(ready) == len(matched)
         if complete:
             self.shop.require_acceptance()
