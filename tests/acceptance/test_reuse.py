@@ -97,6 +97,10 @@ def test_the_ledger_is_not_asked_for_all_orders_of_a_product(root):
             asked.append(selection)
             return super().find(tenant, **selection)
 
+        def find_used_files(self, tenant, names):
+            asked.append({"file_names": names})
+            return super().find_used_files(tenant, names)
+
     world = World(root, order("1001", "MUG"))
     world.ledger = Ledger()
     world.scanner = world.make()

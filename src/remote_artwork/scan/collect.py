@@ -461,8 +461,13 @@ class FileDiscovery:
                 self._add(outcome)
 
     def _find_used_files(self, names: Collection[str]) -> Iterable[FileRecord]:
-        """What the ledger knows of the files with these names: in a full location, most of them were printed."""
-        return self.ledger.find_used_files(self.tenant, names) if names else ()
+        """What the ledger knows of the files with these names: in a full location, most of them were printed.
+
+        A file that is reused was printed for very many orders, and waits for the next one.
+        """
+        if self.classifier.pattern.is_reusable or not names:
+            return ()
+        return self.ledger.find_used_files(self.tenant, names)
 
     def _find_records(self, numbers: Iterable[Collection[str]]) -> dict[str, list[OrderRecord]]:
         """The rows of the orders that the names may belong to, by order number."""
