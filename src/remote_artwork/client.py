@@ -5,7 +5,8 @@ All methods are synchronous. Each docstring says which threads call its methods.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from math import inf
@@ -41,6 +42,8 @@ __all__ = [
     "ArtworkAttacher",
     "ArtworkByItem",
     "ArtworkReader",
+    "CallLimiter",
+    "CallPermit",
     "FulfillmentClient",
     "Ledger",
     "Notifier",
@@ -48,6 +51,7 @@ __all__ = [
     "OrderArtworkAttacher",
     "OrderFinder",
     "PreflightCheck",
+    "RequestLimiter",
 ]
 
 _LONGEST_CALL = timedelta(days=7)
@@ -517,6 +521,52 @@ class Observer(Protocol):
 
     def on_event(self, event: Event) -> None:
         """Handles one event. Ignore event types that you do not use; new releases may add some."""
+
+
+class RequestLimiter(Protocol):
+    """Limits how many requests run at once at one storage endpoint. Thread-safe. ``fleet.StorageBudget`` has one."""
+
+    def request(self, endpoint: str) -> AbstractContextManager[None]:
+        """Waits until a request may run, which the block makes.
+
+        Args:
+            endpoint: Names the endpoint, for example ``https://nyc3.digitaloceanspaces.com``.
+        """
+
+    def reserve(self, endpoint: str) -> AbstractContextManager[None]:
+        """Waits until a request may run, and keeps its place during the block.
+
+        Requests in the block, and in threads that run in a copy of its context, use this place one after another.
+        """
+
+
+class CallPermit(Protocol):
+    """The right to make some calls of a shop API."""
+
+    def call(self) -> AbstractContextManager[None]:
+        """One call, which the block makes. Never waits."""
+
+    def close(self) -> None:
+        """Gives back the calls that were not made."""
+
+
+class CallLimiter(Protocol):
+    """Limits how many calls of a shop API start per second. Thread-safe. ``fleet.CallBudget`` is one."""
+
+    def acquire(self, calls: int, *, tenant: str, is_needed: Callable[[], bool]) -> CallPermit | None:
+        """Waits until so many calls may be made, one after another.
+
+        Args:
+            calls: How many.
+            tenant: The tenant that makes them.
+            is_needed: Whether the calls are still to be made. It is called often, and must not wait.
+
+        Returns:
+            None if they are no longer needed.
+
+        Raises:
+            LedgerError: It is not known whether calls may be made.
+        """
 
 
 def concurrent_calls(client: FulfillmentClient) -> int:

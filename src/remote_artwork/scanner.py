@@ -22,6 +22,7 @@ from attrs import Attribute, define, evolve, field, frozen
 
 from remote_artwork.activity import Measurement, Recorder, of_order, recording
 from remote_artwork.client import (
+    CallLimiter,
     FulfillmentClient,
     Ledger,
     Observer,
@@ -230,6 +231,7 @@ class Scanner:
             budget of this policy covers all waits of a scan, also those for the storage.
         url_lifetime: How long a signed URL works. At most as long as the storage's credentials can sign for.
         observer: Receives the events of a scan while it runs.
+        call_limiter: Limits the calls of all scanners that use the same shop API; None: no such limit.
         clock: Returns the current time with a time zone, for reports, the age of files and the lifetime of URLs.
         runtime: Starts threads and waits. For simulations.
     """
@@ -245,6 +247,7 @@ class Scanner:
     retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
     url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_valid_url_lifetime)
     observer: Observer | None = field(default=None, kw_only=True)
+    call_limiter: CallLimiter | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
     runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
@@ -503,6 +506,7 @@ class Scanner:
             policy=self.policy,
             tenant=self.tenant,
             retry=self.retry,
+            call_limiter=self.call_limiter,
             inspector=self._inspector,
             stopwatch=stopwatch,
             emit=emit,
@@ -529,7 +533,14 @@ class Scanner:
         at_once = concurrent_calls(self.client)
         if self._call_limit is None or self._call_limit.most != at_once:
             self._call_limit = ConcurrencyLimit(at_once)
-        gate = ShopGate(self.runtime, at_once, calls_per_second(self.client), self._call_limit)
+        gate = ShopGate(
+            self.runtime,
+            at_once,
+            calls_per_second(self.client),
+            self._call_limit,
+            limiter=self.call_limiter,
+            tenant=self.tenant,
+        )
         workers.on_interrupt(gate.close)
         services = Dependencies(
             storage=self.storage,

@@ -10,6 +10,8 @@
 This is no engine of its own: a task queue, a scheduler or a thread pool calls these functions.
 """
 
+from remote_artwork.core.call_shares import CallDemand, CallShare, Holding, divide_calls
+from remote_artwork.fleet.budgets import CallBudget, CallShares, MemoryCallShares, StorageBudget
 from remote_artwork.fleet.merchants import Merchants
 from remote_artwork.fleet.passes import PassResult, PassStatus
 from remote_artwork.fleet.quarantine import Quarantine
@@ -19,9 +21,16 @@ from remote_artwork.fleet.sql_store import SqlMerchantStore
 from remote_artwork.fleet.state import MerchantState
 from remote_artwork.fleet.status import FleetStatus, prometheus_metrics
 from remote_artwork.fleet.store import MemoryMerchantStore, MerchantStore, PassRules
+from remote_artwork.ledgers.call_shares import SqlCallShares
 
 __all__ = [
+    "CallBudget",
+    "CallDemand",
+    "CallShare",
+    "CallShares",
     "FleetStatus",
+    "Holding",
+    "MemoryCallShares",
     "MemoryMerchantStore",
     "MerchantState",
     "MerchantStore",
@@ -30,8 +39,11 @@ __all__ = [
     "PassRules",
     "PassStatus",
     "Quarantine",
+    "SqlCallShares",
     "SqlMerchantStore",
+    "StorageBudget",
     "batches",
+    "divide_calls",
     "last_slot",
     "next_slot",
     "prometheus_metrics",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TypeVar
 
 from attrs import define
 
+from remote_artwork.client import CallPermit
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import RateLimited
@@ -18,6 +20,9 @@ from remote_artwork.retry import as_caller
 from remote_artwork.scan.stopwatch import Stopwatch
 
 T = TypeVar("T")
+
+_permit: ContextVar[CallPermit | None] = ContextVar("remote_artwork_call_permit", default=None)
+"""The permit of the turn in whose block this code runs."""
 
 
 class NotTried(Exception):
@@ -64,11 +69,12 @@ class ClientCalls:
         Raises:
             NotTried: No further call is made in this scan, or none for this order.
             Interrupted: The scan ends.
+            LedgerError: The limit that several scanners share could not be read. No call was made.
         """
         asked = self.stopwatch.monotonic()
         with ExitStack() as stack:
             try:
-                stack.enter_context(self.gate.turn(calls, longest_pause=self.longest_pause))
+                permit = stack.enter_context(self.gate.turn(calls, longest_pause=self.longest_pause))
             except GateClosed as error:
                 raise Interrupted from error
             except RateLimited as error:  # no call was made for this order, so it is no refusal of one
@@ -78,17 +84,23 @@ class ClientCalls:
                 raise NotTried(ItemStatus.FAILED, self.down)
             if self.stop.is_set() and not is_begun:
                 raise NotTried(ItemStatus.MATCHED, reason("stopped"))
-            yield
+            token = _permit.set(permit)
+            try:
+                yield
+            finally:
+                _permit.reset(token)
 
     def make(self, call: Callable[[], T], *, method: str) -> T:
         """Make one call of a method of the client, within a turn."""
         asked = self.stopwatch.monotonic()
+        permit = _permit.get()
 
         def measured() -> T:
             started = self.stopwatch.monotonic()
             self.stopwatch.add("shop_queue", started - asked)
             try:
-                answer = call()
+                with nullcontext() if permit is None else permit.call():
+                    answer = call()
             except RateLimited as error:
                 self.gate.refused(error.retry_after)
                 raise

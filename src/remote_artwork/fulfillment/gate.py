@@ -6,7 +6,8 @@ Two rules learn from the answers of the shop:
 - ``CallRate`` decides how many calls start per second. A shop that refuses calls (HTTP 429) is asked a little less
   often than it accepted calls, and then again more often, as TCP CUBIC (RFC 9438) does.
 
-``ShopGate`` applies both: it lets workers in one after another, in the order in which they came.
+``ShopGate`` applies both: it lets workers in one after another, in the order in which they came. If several scanners
+share a limit, a worker then also waits for its ``CallLimiter``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 
 from attrs import define, field
 
+from remote_artwork.client import CallLimiter, CallPermit
 from remote_artwork.errors import RateLimited
 from remote_artwork.runtime import Condition, Runtime
 
@@ -342,6 +344,8 @@ class ShopGate:
         concurrent_calls: The most turns that run at once.
         calls_per_second: The rate that the client declares; None: learned if the shop refuses calls.
         limit: What was learned before, about the same number of calls; None: nothing.
+        limiter: The limit that this scanner shares with others; None: it shares none.
+        tenant: The tenant of this scanner, for the limiter.
         waited: Seconds that all workers together waited here.
     """
 
@@ -349,6 +353,8 @@ class ShopGate:
     concurrent_calls: int
     calls_per_second: float | None = None
     limit: ConcurrencyLimit | None = None
+    limiter: CallLimiter | None = None
+    tenant: str = ""
     waited: float = field(default=0.0, init=False)
     _lock: Condition = field(init=False, repr=False)
     _limit: ConcurrencyLimit = field(init=False)
@@ -363,8 +369,10 @@ class ShopGate:
         self._rate = CallRate(self.calls_per_second)
 
     @contextmanager
-    def turn(self, calls: int = 1, *, longest_pause: float = math.inf) -> Iterator[None]:
+    def turn(self, calls: int = 1, *, longest_pause: float = math.inf) -> Iterator[CallPermit | None]:
         """Waits until the block may make so many calls. A block must not wait for another turn.
+
+        The block makes each call within ``CallPermit.call``, if it receives a permit.
 
         Args:
             calls: How many calls the block makes. All of them are within the rate, so the block never waits.
@@ -373,13 +381,43 @@ class ShopGate:
         Raises:
             RateLimited: The shop asked for a pause that is longer than ``longest_pause``. The block did not run.
             GateClosed: The gate is closed. The block did not run.
+            LedgerError: The limit that several scanners share could not be read. The block did not run.
         """
         ticket = _Ticket(calls, longest_pause)
         try:
-            self._wait(ticket)
-            yield
+            with self._waiting(ticket) as permit:
+                yield permit
         finally:
             self._leave(ticket)
+
+    @contextmanager
+    def _waiting(self, ticket: _Ticket) -> Iterator[CallPermit | None]:
+        """Wait for this gate, and then for the shared limit. If the shop asks for a pause meanwhile, begin again."""
+        self._wait(ticket)
+        permit = self._acquire(ticket)
+        while self.limiter is not None and not self._is_open():
+            if permit is not None:
+                permit.close()
+            self._wait(ticket, again=True)
+            permit = self._acquire(ticket)
+        try:
+            yield permit
+        finally:
+            if permit is not None:
+                permit.close()
+
+    def _acquire(self, ticket: _Ticket) -> CallPermit | None:
+        if self.limiter is None:
+            return None
+        began = self.runtime.monotonic()
+        permit = self.limiter.acquire(ticket.calls, tenant=self.tenant, is_needed=self._is_open)
+        with self._lock:
+            self.waited += self.runtime.monotonic() - began
+        return permit
+
+    def _is_open(self) -> bool:
+        """Whether a turn that this gate has let in may start now. Takes no lock, because a ``CallLimiter`` calls it."""
+        return not self._closed and not self._rate.pause(self.runtime.monotonic())
 
     def succeeded(self, seconds: float, method: str = "") -> None:
         """The shop answered a call, and did not refuse it because of too many calls.
@@ -410,10 +448,15 @@ class ShopGate:
             self._closed = True
             self._wake_all()
 
-    def _wait(self, ticket: _Ticket) -> None:
+    def _wait(self, ticket: _Ticket, *, again: bool = False) -> None:
         began = self.runtime.monotonic()
         with self._lock:
-            self._queue.append(ticket)
+            if again:  # as the first, because it was let in before
+                self._running -= 1
+                ticket.runs, ticket.awake, ticket.woken = False, True, False
+                self._queue.appendleft(ticket)
+            else:
+                self._queue.append(ticket)
         while True:
             with self._lock:
                 self._start_waiting()

@@ -333,8 +333,9 @@ class ShopSession:
 
         def attempt() -> str | None:
             with self._turn(calls=2):
-                order, look = self._read_with_files()
-                replaced[:] = find_replaced(order, look)
+                with self.services.storage.reserved_request():
+                    order, look = self._read_with_files()
+                    replaced[:] = find_replaced(order, look)
                 return None if replaced else self._intend_and_send(order)
 
         idempotent = self.services.client.recovery is Recovery.IDEMPOTENT

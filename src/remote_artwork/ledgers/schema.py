@@ -162,6 +162,15 @@ alerts: Table = Table(
 """What a merchant was told about the problems of one location. ``location_key`` is a digest: a URL can be longer than
 an entry of an index. ``state`` is JSON. ``claimed_until`` is set while a worker sends a message."""
 
+call_shares: Table = Table(
+    "remote_artwork_call_share",
+    metadata,
+    Column("api", Text, nullable=False),
+    Column("holdings", JSON, nullable=False),
+    PrimaryKeyConstraint("api", name="remote_artwork_call_share_key"),
+)
+"""One row for each shop API whose calls are limited. ``holdings`` has a ``Holding`` for each process, by its name."""
+
 REVISIONS = ("0001",)
 """The migrations of this release, oldest first. Any other revision belongs to a newer release."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from datetime import datetime
 from itertools import chain
 from typing import Literal
 
 from attrs import define, field, frozen
 
-from remote_artwork.client import FulfillmentClient, Ledger
+from remote_artwork.client import CallLimiter, FulfillmentClient, Ledger
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files, split_extension
 from remote_artwork.core.lifecycle import (
@@ -110,6 +110,7 @@ class Collector:
     retry: RetryPolicy
     inspector: Inspector
     stopwatch: Stopwatch
+    call_limiter: CallLimiter | None = None
     emit: Emit = ignore
     manifest: ManifestReader | None = None
 
@@ -199,6 +200,17 @@ class Collector:
         )
 
     def _fetch_pending(self, numbers: Collection[str] | None) -> PendingOrders:
+        """The pending orders. Reading them counts as one call for the limit that several scanners share."""
+        if self.call_limiter is None:
+            return self._read_pending(numbers)
+        try:
+            permit = self.call_limiter.acquire(1, tenant=self.tenant, is_needed=lambda: True)
+        except LedgerError as error:
+            return PendingOrders(orders={}, fault=Fault.of("ledger", error), hold=reason("numbers_not_known"))
+        with closing(permit) if permit else nullcontext(), permit.call() if permit else nullcontext():
+            return self._read_pending(numbers)
+
+    def _read_pending(self, numbers: Collection[str] | None) -> PendingOrders:
         """The orders with these numbers, if that is possible and enough; otherwise all pending orders.
 
         A manifest may name any file for any order. Then only the whole list shows that no two orders get one file.

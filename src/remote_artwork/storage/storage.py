@@ -12,7 +12,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -23,6 +23,7 @@ from attrs import evolve, frozen
 from fsspec import AbstractFileSystem
 
 from remote_artwork.activity import Measurement
+from remote_artwork.client import RequestLimiter
 from remote_artwork.core.cures import LISTING_TIMEOUT, OTHER_STORAGE
 from remote_artwork.core.events import StorageRequested
 from remote_artwork.core.expected import SearchQuery
@@ -107,6 +108,7 @@ class ArtworkStorage:
         call_timeout: Seconds that one request may take. Local folders have no limit.
         listing_timeout: Seconds that one listing or search may take; it makes no request after them.
         files_timeout: Seconds that the requests about single files may take in one scan, all together.
+        limiter: Limits how many requests run at once, together with other storages; None: no such limit.
 
     Raises:
         ConfigurationError: The file system is asynchronous or keeps copies of files, or the root names no folder.
@@ -118,7 +120,7 @@ class ArtworkStorage:
             ``open_storage`` opens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two are options
         self,
         fs: AbstractFileSystem,
         root: str,
@@ -128,6 +130,7 @@ class ArtworkStorage:
         call_timeout: float = 60.0,
         listing_timeout: float = 3600.0,
         files_timeout: float = 3600.0,
+        limiter: RequestLimiter | None = None,
     ) -> None:
         fs, root = bypass_wrappers(fs, root)
         if getattr(fs, "asynchronous", False):
@@ -143,6 +146,8 @@ class ArtworkStorage:
         self._connect()
         self._listing_timeout = listing_timeout
         self._files_timeout = files_timeout
+        self._limiter = limiter
+        self._endpoint = _endpoint_name(location) if isinstance(location, Location) else protocols_of(fs)[0]
         self._requests: Counter[RequestKind] = Counter()
 
     def _connect(self) -> None:
@@ -258,6 +263,10 @@ class ArtworkStorage:
     def limited_file_time(self) -> AbstractContextManager[None]:
         """Limit the time of all requests in the block to ``files_timeout``. For what a scan does after its listing."""
         return limit_time_of_scan(self._files_timeout)
+
+    def reserved_request(self) -> AbstractContextManager[None]:
+        """Wait until the limiter lets a request run. Those in the block do not wait for other storages then."""
+        return nullcontext() if self._limiter is None else self._limiter.reserve(self._endpoint)
 
     def siblings(self, basenames: Collection[str]) -> Iterator[Page]:
         """Every file that has one of these basenames now, with any extension. The pages may contain other files, too.
@@ -405,6 +414,12 @@ class ArtworkStorage:
     def _send_counted(
         self, kind: RequestKind, request: Callable[[], T], *, name: str | None, deadline: float = math.inf
     ) -> T:
+        def limited() -> T:
+            if self._limiter is None:
+                return once()
+            with self._limiter.request(self._endpoint):
+                return once()
+
         def once() -> T:
             if monotonic() > deadline:
                 raise ListingTimeout(
@@ -421,7 +436,7 @@ class ArtworkStorage:
                         facts["size"] = len(response.content)
                     return response
 
-        return self._retry.call(once, on=StorageUnreachable)
+        return self._retry.call(limited, on=StorageUnreachable)
 
     def _attempt(self, function: Callable[[], T], *, name: str | None) -> T:
         """Call ``function`` without the SDKs' debug logs, and translate its errors."""
@@ -444,6 +459,11 @@ class ArtworkStorage:
             raise from_exception(error, where=self.location) from error
 
 
+def _endpoint_name(location: Location) -> str:
+    """What receives the requests, for a limiter."""
+    return location.endpoint or "/".join(filter(None, (location.provider, location.account or location.region)))
+
+
 def _valid_key(name: str) -> str:
     if is_invalid_key(name):
         raise FileGone(f"{name[:MAX_KEY_LENGTH]!r} is not a valid file name in a storage location; rename the file")
@@ -457,6 +477,7 @@ def open_storage(
     network: NetworkPolicy | None = None,
     provider: str | None = None,
     retry: RetryPolicy | None = None,
+    limiter: RequestLimiter | None = None,
 ) -> ArtworkStorage:
     """Open the storage that a URL names. It connects with the first request, not here.
 
@@ -467,6 +488,8 @@ def open_storage(
         network: What an operator allows. By default no private addresses, no plain http, no folders of this machine.
         provider: The provider's id, if the host name does not show it. Only for a URL.
         retry: How often a request is retried.
+        limiter: Limits how many requests run at once, together with other storages of this process; None: no such
+            limit. See ``remote_artwork.fleet.StorageBudget``.
 
     Raises:
         InvalidLocation: The URL is not understood or not allowed, or it contains a SAS and ``credentials`` are given,
@@ -494,6 +517,7 @@ def open_storage(
         call_timeout=network.call_timeout,
         listing_timeout=network.listing_timeout,
         files_timeout=network.files_timeout,
+        limiter=limiter,
     )
     storage._reopen = partial(shared_fs, location, credentials, network)  # noqa: SLF001 - of the same module
     return storage

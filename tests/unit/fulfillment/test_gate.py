@@ -6,6 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -336,6 +337,71 @@ def test_a_gate_that_is_closed_at_any_moment_lets_nobody_wait(seed, count, concu
     stage.task(lambda: (stage.runtime.sleep(draw.choice((0.0, 0.1, 2.0))), stage.gate.close()))
     assert len(stage.run()) == 5 * count  # each turn ran, or was refused: else the scheduler finds a deadlock
     assert stage.runtime.monotonic() < 60.0
+
+
+@define(eq=False)
+class Limiter:
+    """A shared limit that lets turns start at given times. Records what it was asked."""
+
+    runtime: object
+    opens_at: float = 0.0
+    log: list = field(factory=list)
+
+    def acquire(self, calls, *, tenant, is_needed):
+        while self.runtime.monotonic() < self.opens_at and is_needed():
+            self.runtime.sleep(0.25)
+        if not is_needed():
+            return None
+        self.log.append(("acquired", calls, tenant, self.runtime.monotonic()))
+        return self
+
+    def close(self):
+        self.log.append(("closed", self.runtime.monotonic()))
+
+
+def test_a_turn_waits_for_the_limit_that_scanners_share():
+    stage = Stage(1)
+    stage.gate.limiter, stage.gate.tenant = Limiter(stage.runtime, opens_at=3.0), "acme"
+    stage.task(lambda: stage.turn("a", calls=2))
+    assert stage.run() == [("a", 3.0)]
+    assert stage.gate.limiter.log == [("acquired", 2, "acme", 3.0), ("closed", 4.0)]
+    assert stage.gate.waited == 3.0
+
+
+def test_a_pause_that_begins_during_the_wait_for_the_shared_limit_is_waited_for():
+    stage = Stage(2)
+    stage.gate.limiter = Limiter(stage.runtime, opens_at=3.0)
+    stage.task(lambda: stage.turn("a"))
+    stage.task(lambda: (stage.runtime.sleep(1.0), stage.gate.refused(10.0)))
+    [(_, started)] = stage.run()
+    assert started >= 11.0
+    assert [entry[0] for entry in stage.gate.limiter.log] == ["acquired", "closed"]
+
+
+def test_a_permit_is_given_back_if_a_pause_begins_at_the_same_moment():
+    stage = Stage(2)
+
+    class RefusedMeanwhile(Limiter):
+        def acquire(self, calls, *, tenant, is_needed):
+            permit = super().acquire(calls, tenant=tenant, is_needed=is_needed)
+            if len(self.log) == 1:
+                stage.gate.refused(10.0)
+            return permit
+
+    stage.gate.limiter = RefusedMeanwhile(stage.runtime)
+    stage.task(lambda: stage.turn("a"))
+    [(_, started)] = stage.run()
+    assert started >= 10.0
+    assert [entry[0] for entry in stage.gate.limiter.log] == ["acquired", "closed", "acquired", "closed"]
+
+
+def test_a_gate_that_is_closed_ends_the_wait_for_the_shared_limit():
+    stage = Stage(1)
+    stage.gate.limiter = Limiter(stage.runtime, opens_at=1000.0)
+    stage.task(lambda: stage.turn("a"))
+    stage.task(lambda: stage.turn("b"))
+    stage.task(lambda: (stage.runtime.sleep(1.1), stage.gate.close()))
+    assert stage.run() == [("b", GateClosed, 1.1), ("a", GateClosed, 1.25)]
 
 
 def test_many_threads_of_the_operating_system_take_turns():

@@ -1,4 +1,4 @@
-"""The tables of the first release: orders with their leases, items, used files, scans, merchants and alerts."""
+"""The tables of the first release: orders, items, used files, scans, merchants, alerts, and shares of calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -118,4 +118,10 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("claimed_until", sa.Double),
         sa.PrimaryKeyConstraint("tenant", "location_key", name="remote_artwork_alert_key"),
+    )
+    op.create_table(
+        "remote_artwork_call_share",
+        sa.Column("api", sa.Text, nullable=False),
+        sa.Column("holdings", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("api", name="remote_artwork_call_share_key"),
     )
