@@ -6,9 +6,10 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from remote_artwork.core.alerts import Digest
+from remote_artwork.core.cures import ALLOW_PRIVATE
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import AlertNotDelivered, ConfigurationError, MissingExtra
 from remote_artwork.http import AddressRefused, NetworkPolicy, RequestFailed, encode_url, request, request_errors
@@ -16,6 +17,9 @@ from remote_artwork.reporting.digest import digest_sections, others_open
 
 MAX_LISTED = 10
 """Problems in a section. Slack cuts a long message off."""
+
+MAX_SECONDS = 60.0
+"""How long a request may take, whatever the network policy says. Another worker may send the message later."""
 
 _READ = 1024
 """Bytes of the answer that are read."""
@@ -32,7 +36,7 @@ class Webhook:
 
     Args:
         url: The URL of the webhook.
-        network: Which addresses may be contacted, and the timeouts.
+        network: Which addresses may be contacted, and the timeouts. A request takes at most a minute.
 
     Raises:
         ConfigurationError: It is not an https URL, and ``network`` does not allow http.
@@ -61,11 +65,10 @@ class Webhook:
         """
         body = json.dumps(slack_message(digest)).encode()
         headers = {"Content-Type": "application/json"}
+        network = evolve(self.network, call_timeout=min(self.network.call_timeout, MAX_SECONDS))
         try:
             with request_errors():
-                answer = request(
-                    "POST", encode_url(self.url), self.network, headers=headers, body=body, first_bytes=_READ
-                )
+                answer = request("POST", encode_url(self.url), network, headers=headers, body=body, first_bytes=_READ)
         except RequestFailed as error:
             raise AlertNotDelivered(f"the webhook could not be reached: {_why(error)}") from None
         if answer.status in _GONE:
@@ -78,7 +81,7 @@ class Webhook:
 
 def _why(error: RequestFailed) -> str:
     if isinstance(getattr(error.__cause__, "os_error", None), AddressRefused):
-        return "its server has a private network address; to allow that, set NetworkPolicy(allow_private=True)"
+        return f"its server has a private network address; an operator can allow it: {ALLOW_PRIVATE}"
     return str(error)
 
 

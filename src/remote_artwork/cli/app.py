@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 import remote_artwork as ra
+from remote_artwork.cli.alerts import AlertsFile, read_webhook, send_alerts
 from remote_artwork.cli.check import run_check
 from remote_artwork.cli.demo import run_demo
 from remote_artwork.cli.fleet import fleet_app
@@ -155,6 +156,7 @@ def scan(
     limit: Limit = None,
     as_json: AsJson = False,
     page: Report = None,
+    alerts: AlertsFile = None,
 ) -> int:
     """Scan once: attach and fulfill every complete order. SIGTERM ends the scan after the orders in progress."""
     stop = threading.Event()
@@ -164,7 +166,7 @@ def scan(
         return scanner.scan(sweep=sweep, orders=order or None, limit=limit, stop=stop)
 
     with sigterm_sets(stop):
-        return finish(lambda: _run_scan(options, run, as_json=as_json, page=page))
+        return finish(lambda: _run_scan(options, run, as_json=as_json, page=page, alerts=alerts))
 
 
 @app.command()
@@ -187,6 +189,7 @@ def watch(
         Path | None,
         typer.Option("--report", metavar="FILE.html", help="Write a contact sheet after every scan."),
     ] = None,
+    alerts: AlertsFile = None,
 ) -> int:
     """Scan now, and then at the given interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
 
@@ -194,6 +197,7 @@ def watch(
         interval = parse_duration("--every", every)
         if page is not None:
             require_writable(page)
+        webhook = None if alerts is None else read_webhook(alerts, options)
         stop = threading.Event()
         interrupted = _ctrl_c_sets(stop)
         console = Console()
@@ -204,6 +208,7 @@ def watch(
             _print_report(report, console, as_json=as_json, indent=None)
             if page is not None:
                 _write_page(report, page, scanner)
+            send_alerts(_for_operator(report), scanner, webhook)
 
         scanner.run_forever(every=interval, stop=stop, on_report=show)
         return ExitCode.INTERRUPTED if interrupted.is_set() else ExitCode.SUCCESS
@@ -289,13 +294,15 @@ def _run_scan(
     *,
     as_json: bool,
     page: Path | None,
+    alerts: Path | None = None,
 ) -> int:
-    """Run one scan or dry run, print its report, and write the contact sheet.
+    """Run one scan or dry run, print its report, write the contact sheet, and send alerts.
 
     A number given with ``--order`` that neither the shop nor the ledger has is a wrong option.
     """
     if page is not None:
         require_writable(page)
+    webhook = None if alerts is None else read_webhook(alerts, options)
     with ExitStack() as stack:
         errors = Console(stderr=True)
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
@@ -304,6 +311,7 @@ def _run_scan(
     _print_report(report, Console(), as_json=as_json, indent=2)
     if page is not None:
         _write_page(report, page, scanner)
+    send_alerts(_for_operator(report), scanner, webhook)
     not_pending = find_not_pending(scanner, report)
     for each in not_pending:
         errors.print(Text(each.message), soft_wrap=True)

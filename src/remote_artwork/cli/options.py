@@ -95,10 +95,7 @@ def read_credentials(choice: str) -> Credentials | None:
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ra.ConfigurationError(f"--credentials {choice}: {what}; use anonymous, ambient or a JSON file") from None
-    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        log.warning(
-            "credentials_readable_by_others", extra={"error": f"other users can read {choice}; run chmod 600 {choice}"}
-        )
+    warn_if_readable_by_others(path)
     found = _parse_credentials(fields) if isinstance(fields, dict) else None
     if found is None:
         raise ra.ConfigurationError(
@@ -107,6 +104,14 @@ def read_credentials(choice: str) -> Credentials | None:
             "(share_sas is optional); account_key; the fields of a Google service account's key file"
         )
     return found
+
+
+def warn_if_readable_by_others(file: Path) -> None:
+    """Log a warning if other users of this machine can read a file with secrets."""
+    if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warning(
+            "credentials_readable_by_others", extra={"error": f"other users can read {file}; run chmod 600 {file}"}
+        )
 
 
 def _parse_credentials(fields: Mapping[str, Any]) -> Credentials | None:
