@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mail_server import running_mail_server
+from redis_server import running_redis
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.py"))
 EXPECTED = Path(__file__).with_name("expected")
@@ -33,11 +34,19 @@ def mail_server():
 
 
 @pytest.fixture
+def redis_server(tmp_path_factory):
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
 def arguments(example, tmp_path, request):
     """What the example is called with: nothing, but where it needs a server."""
     if example.stem == "alerts_by_mail":
         server = request.getfixturevalue("mail_server")
         return ["127.0.0.1", str(server.port), "--local"]
+    if example.stem == "call_shares_in_redis":
+        return [request.getfixturevalue("redis_server")]
     if example.stem != "s3_bucket":
         return []
     return arguments_of_s3_bucket(request.getfixturevalue("rclone_server"), tmp_path)

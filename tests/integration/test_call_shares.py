@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from counting_shop import CountingShop, command
+from parts import package
+from redis_server import running_redis
 from remote_artwork import SqlLedger
 from remote_artwork.errors import LedgerUnavailable
 from remote_artwork.fleet import CallDemand, SqlCallShares
@@ -31,15 +33,30 @@ def url(request, tmp_path):
     return request.getfixturevalue("postgres_url")
 
 
-def test_processes_never_have_more_places_than_there_are(url):
-    with SqlLedger(url) as ledger, SqlLedger(url) as other:
-        first, second = SqlCallShares(ledger), SqlCallShares(other)
-        assert first.lease("shop", demand("a", limit=12)).places == 12
-        assert second.lease("shop", demand("b", limit=12)).places == 0
-        assert second.lease("other shop", demand("b", limit=12)).places == 12
-        assert first.lease("shop", demand("a", busy=4, limit=12)).places == 6
-        assert second.lease("shop", demand("b", limit=12)).places == 6
-        assert first.lease("shop", demand("a", wanted=0)).places == 0
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server), "redis"])
+def open_shares(request, tmp_path):
+    """Opens the shares of one store, as another process does."""
+    with ExitStack() as stack:
+        if request.param == "redis":
+            package("redis")
+            from call_shares_in_redis import Redis, RedisCallShares
+
+            url = stack.enter_context(running_redis(tmp_path))
+            yield lambda: RedisCallShares(stack.enter_context(Redis.from_url(url)))
+        else:
+            sqlite = f"sqlite:///{tmp_path / 'ledger.db'}"
+            url = sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+            yield lambda: SqlCallShares(stack.enter_context(SqlLedger(url)))
+
+
+def test_processes_never_have_more_places_than_there_are(open_shares):
+    first, second = open_shares(), open_shares()
+    assert first.lease("shop", demand("a", limit=12)).places == 12
+    assert second.lease("shop", demand("b", limit=12)).places == 0
+    assert second.lease("other shop", demand("b", limit=12)).places == 12
+    assert first.lease("shop", demand("a", busy=4, limit=12)).places == 6
+    assert second.lease("shop", demand("b", limit=12)).places == 6
+    assert first.lease("shop", demand("a", wanted=0)).places == 0
 
 
 def test_places_are_free_again_by_the_clock_of_the_database(url):
@@ -55,14 +72,13 @@ def test_places_are_free_again_by_the_clock_of_the_database(url):
         assert shares.lease("shop", demand("b")).places == 10
 
 
-def test_processes_that_ask_at_the_same_time_wait_for_each_other(url):
-    places, barrier = [], threading.Barrier(8)
+def test_processes_that_ask_at_the_same_time_wait_for_each_other(open_shares):
+    stores, places, barrier = [open_shares() for _ in range(8)], [], threading.Barrier(8)
 
     def ask(number):
-        with SqlLedger(url) as ledger:
-            shares = SqlCallShares(ledger)
-            barrier.wait()
-            places.append(shares.lease("shop", demand(f"process {number}")).places)
+        shares = stores[number]
+        barrier.wait()
+        places.append(shares.lease("shop", demand(f"process {number}")).places)
 
     threads = [threading.Thread(target=ask, args=[number]) for number in range(8)]
     for thread in threads:
