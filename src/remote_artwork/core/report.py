@@ -179,6 +179,8 @@ NEEDS_NOBODY = frozenset(
 )
 """Codes of items that the next scan resolves, or whose cause is a fault of the report, which says it once."""
 
+_WAITS_NO_MORE = frozenset({ItemStatus.FULFILLED, ItemStatus.CANCELLED, ItemStatus.LATE_REPLACEMENT})
+
 LEFT_FOR_LATER = frozenset({"held_by_other_scan", "limit_reached", "stopped"})
 """Codes of items that a scan left for another one. It did not check their files."""
 
@@ -562,6 +564,12 @@ class ScanReport:
             return max(fault.exit_code for fault in self.faults)
         needs_person = any(item.needs_person for item in self.items)
         return ExitCode.PERSON_NEEDED if needs_person else ExitCode.SUCCESS
+
+    @property
+    def oldest_pending(self) -> datetime | None:
+        """When the oldest order that still waits was created; None if the shop does not say it, or none waits."""
+        waiting = (item.ordered_at for item in self.items if item.status not in _WAITS_NO_MORE)
+        return min((time for time in waiting if time is not None), default=None)
 
     def not_processed(self, fault: Fault) -> tuple[ItemOutcome, ...]:
         """The items that were not processed because of a fault. None of them needs a person."""

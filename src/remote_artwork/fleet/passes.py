@@ -11,15 +11,13 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 from remote_artwork.core.reasons import Reason, reason
-from remote_artwork.core.report import Fault, ItemStatus, Part, ScanReport
+from remote_artwork.core.report import Fault, Part, ScanReport
 from remote_artwork.errors import ConfigurationError, ExitCode
 
 __all__ = ["PassResult", "PassStatus"]
 
 FailedPart = Literal["settings"] | Part
 """What a failed pass could not use. ``settings``: the merchant was not opened, or the scan did not start."""
-
-_WAITS_NO_MORE = frozenset({ItemStatus.FULFILLED, ItemStatus.CANCELLED, ItemStatus.LATE_REPLACEMENT})
 
 
 class PassStatus(enum.StrEnum):
@@ -92,13 +90,12 @@ class PassResult:
 
 def result_of_report(merchant: str, report: ScanReport, *, seconds: float, stopped: bool) -> PassResult:
     """The result of a scan that returned a report. A fault in the report is a failed pass."""
-    waiting = [item.ordered_at for item in report.items if item.ordered_at and item.status not in _WAITS_NO_MORE]
     done = PassResult(
         merchant=merchant,
         status=PassStatus.DONE,
         counts={str(status): count for status, count in report.counts.items()},
         needs_person=dict(Counter(item.code for item in report.items if item.needs_person)),
-        oldest_pending=min(waiting, default=None),
+        oldest_pending=report.oldest_pending,
         requests=dict(report.requests),
         timings=report.timings.to_dict(),
         seconds=seconds,
