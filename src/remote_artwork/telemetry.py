@@ -424,9 +424,9 @@ class _Metrics:
         """Add the metrics about the state after the last pass."""
         for name, unit, observe, description in (
             ("items", "{item}", self._observe_items, "Items of the last scan"),
-            ("needs_person", "{item}", self._observe_needs_person, "Items of the last scan that need a person"),
+            ("items_needing_person", "{item}", self._observe_needs_person, "Items of the last scan that need a person"),
             ("oldest_pending.age", "s", self._observe_oldest, "Age of the oldest order that waits"),
-            ("last_pass.age", "s", self._observe_last_pass, "Time since the last scan without a fault"),
+            ("last_success.age", "s", self._observe_last_success, "Time since the last scan without a fault"),
         ):
             meter.create_observable_gauge(f"{_NAME}.{name}", [observe], unit, description)
 
@@ -449,7 +449,7 @@ class _Metrics:
     def _observe_oldest(self, _options: CallbackOptions) -> list[Observation]:
         return self._ages((tenant, state.oldest) for tenant, state in self._snapshot() if state.oldest)
 
-    def _observe_last_pass(self, _options: CallbackOptions) -> list[Observation]:
+    def _observe_last_success(self, _options: CallbackOptions) -> list[Observation]:
         with self._lock:
             times = [(self._group(tenant), time) for tenant, time in self._complete_at.items()]
         return self._ages(times)

@@ -364,7 +364,7 @@ def test_the_metrics_of_a_scan(recorded, root):
         labels(status="fulfilled", code="fulfilled"): 2,
         labels(status="missing", code="waiting_for_files"): 1,
     }
-    assert recorded.values("needs_person") == {labels(): 0}
+    assert recorded.values("items_needing_person") == {labels(): 0}
 
 
 @pytest.mark.parametrize("tenant_label", [False, True])
@@ -417,7 +417,7 @@ def test_ages_are_those_of_the_oldest_of_all_tenants(recorded):
     finish(recorded, a_report("b", items=[an_item(days=3), an_item(days=None)], at=NOW - timedelta(minutes=40)))
     finish(recorded, a_report("c", items=[an_item(ra.ItemStatus.CANCELLED, days=9)], at=NOW))
     assert recorded.values("oldest_pending.age") == {labels(): 3 * 86400}
-    assert recorded.values("last_pass.age") == {labels(): 2400}
+    assert recorded.values("last_success.age") == {labels(): 2400}
     assert sum(recorded.values("items").values()) == 4
 
 
@@ -427,8 +427,8 @@ def test_with_a_tenant_label_each_tenant_has_its_own_series():
     finish(recorded, a_report("b", items=[an_item(days=3)]))
     a, b = (frozenset({("remote_artwork.tenant", tenant)}) for tenant in "ab")
     assert recorded.values("oldest_pending.age") == {a: 86400, b: 3 * 86400}
-    assert recorded.values("last_pass.age") == {a: 600, b: 0}
-    assert recorded.values("needs_person") == {a: 1, b: 0}
+    assert recorded.values("last_success.age") == {a: 600, b: 0}
+    assert recorded.values("items_needing_person") == {a: 1, b: 0}
 
 
 @pytest.mark.parametrize(
@@ -442,8 +442,11 @@ def test_with_a_tenant_label_each_tenant_has_its_own_series():
 )
 def test_a_scan_that_did_not_see_every_order_leaves_the_state_as_it_was(recorded, later):
     finish(recorded, a_report(items=[an_item(ra.ItemStatus.REJECTED)], at=NOW - timedelta(hours=1)))
-    before = {name: recorded.values(name) for name in ("items", "needs_person", "oldest_pending.age", "last_pass.age")}
-    assert before["last_pass.age"] == {labels(): 3600}
+    before = {
+        name: recorded.values(name)
+        for name in ("items", "items_needing_person", "oldest_pending.age", "last_success.age")
+    }
+    assert before["last_success.age"] == {labels(): 3600}
     finish(recorded, later)
     assert {name: recorded.values(name) for name in before} == before
 
@@ -452,15 +455,15 @@ def test_a_scan_without_its_storage_shows_its_items_but_is_not_complete(recorded
     failed = a_report(items=[an_item()], faults=[Fault.of("storage", "down")], at=NOW - timedelta(minutes=5))
     finish(recorded, failed)
     assert recorded.values("items") == {labels(status="missing", code=an_item().code): 1}
-    assert recorded.values("last_pass.age") == {labels(): 303}
+    assert recorded.values("last_success.age") == {labels(): 303}
     finish(recorded, a_report(items=[an_item()], faults=[Fault.of("storage", "down")]))
-    assert recorded.values("last_pass.age") == {labels(): 303}
+    assert recorded.values("last_success.age") == {labels(): 303}
 
 
 def test_a_worker_of_a_fleet_has_no_gauges(root):
     recorded = Recorded(gauges=False)
     scan(recorded.observer, root, missing=["3"])
-    assert {"remote_artwork.items", "remote_artwork.last_pass.age"}.isdisjoint(recorded.points)
+    assert {"remote_artwork.items", "remote_artwork.last_success.age"}.isdisjoint(recorded.points)
     assert recorded.values("orders.fulfilled") == {labels(): 2}
 
 
