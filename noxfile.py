@@ -155,6 +155,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def fleet(session: nox.Session) -> None:
+    """Scan 1,000 merchants with Celery while workers are killed; write the figures into the docs. Needs Redis."""
+    install_for_tests(session)
+    env = {"PYTHONPATH": os.pathsep.join(["tests/support", "examples"])}
+    session.run("python", "tests/benchmarks/fleet_rounds.py", "docs/explanation/throughput_fleet.md", env=env)
+
+
+@nox.session
 def compat(session: nox.Session) -> None:
     """Test every provider against its stand-in server and write the compatibility page."""
     install_for_tests(session)

@@ -20,7 +20,8 @@ def main() -> None:
         merchants=given.merchants, orders=given.orders, workers=given.workers, every=given.every, tick=5
     ) as fleet:
         print(f"the logs are in {fleet.folder}; end with Ctrl-C", flush=True)
-        while not (fleet.worker.has_ended or fleet.beat.has_ended):
+        while True:
+            fleet.supervise()
             fulfilled, calls, _ = fleet.counts()
             print(f"{fulfilled} orders are fulfilled by {calls} calls; the others wait for a file", flush=True)
             time.sleep(5)

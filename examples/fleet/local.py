@@ -35,6 +35,12 @@ class LocalFleet:
     worker: servers.Process
     beat: servers.Process
 
+    def supervise(self) -> None:
+        """Start Celery's processes again if they have ended, as systemd or Kubernetes would."""
+        for process in (self.worker, self.beat):
+            if process.has_ended:
+                process.start()
+
     def scanning_processes(self) -> list[int]:
         """Return the ids of the processes that scan."""
         children = Path(f"/proc/{self.worker.pid}/task/{self.worker.pid}/children").read_text().split()

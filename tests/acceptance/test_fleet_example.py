@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,13 @@ def fleet(new_postgres_database):
 
 
 def wait_for(condition, fleet):
-    """Wait until a condition is true; fail with the worker's log if it is not, or if Celery ends."""
-    ended = lambda: fleet.worker.has_ended or fleet.beat.has_ended  # noqa: E731
-    if not wait_until(lambda: condition() or ended(), PATIENCE) or ended():
+    """Wait until a condition is true; fail with the worker's log if it is not."""
+
+    def is_true():
+        fleet.supervise()
+        return condition()
+
+    if not wait_until(is_true, PATIENCE):
         pytest.fail(fleet.folder.joinpath("worker.log").read_text(errors="replace")[-5000:])
 
 
@@ -59,7 +64,7 @@ def test_nothing_is_sent_twice_when_a_worker_is_killed_and_the_broker_restarts(f
     wait_for(first.has_ended, fleet)
     assert first.lost()
     let_an_hour_pass()
-    wait_for(lambda: Round(MERCHANTS).has_ended() and fleet.counts()[0] == WITH_FILES, fleet)
+    wait_for(Round(MERCHANTS, since=datetime.now(UTC)).has_ended, fleet)
     assert fleet.counts() == (WITH_FILES, WITH_FILES, WITH_FILES)
     assert [state.merchant for state in states() if state.failures or state.because] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from attrs import frozen
@@ -13,6 +14,7 @@ from remote_artwork.fleet import MerchantState, SqlMerchantStore
 from remote_artwork.ledgers import SqlLedger
 
 HOUR = 3600.0
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 TIMES = {
     "remote_artwork_merchant": ("started_at", "finished_at", "succeeded_at", "owned_until"),
     "remote_artwork_order": ("intent_at", "updated_at", "lease_until"),
@@ -53,23 +55,27 @@ class Round:
     Args:
         merchants: How many merchants there are.
         killed: The ids of processes that were killed.
+        since: When it started; by default, passes of any time count.
     """
 
     merchants: int
     killed: tuple[int, ...] = ()
+    since: datetime = LONG_AGO
 
     def lost(self) -> list[str]:
         """The merchants whose pass was lost with a killed process."""
         return [each.merchant for each in states() if self._is_lost(each)]
 
+    def ended(self) -> int:
+        """How many merchants have had their pass."""
+        return sum(self._has_ended(each) for each in states())
+
     def has_ended(self) -> bool:
-        """Whether no pass runs, and each merchant has had one since the last hour passed."""
-        found = states()
-        return len(found) == self.merchants and all(self._has_ended(each) or self._is_lost(each) for each in found)
+        """Whether each merchant has had its pass, or lost it with a killed process."""
+        return self.ended() + len(self.lost()) == self.merchants
 
     def _is_lost(self, state: MerchantState) -> bool:
         return bool(state.owner) and process_of(state) in self.killed
 
-    @staticmethod
-    def _has_ended(state: MerchantState) -> bool:
-        return not state.owner and state.finished_at is not None
+    def _has_ended(self, state: MerchantState) -> bool:
+        return not state.owner and state.finished_at is not None and state.finished_at >= self.since
