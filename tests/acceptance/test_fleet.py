@@ -12,6 +12,8 @@ import pytest
 from attrs import define, evolve, field
 
 import remote_artwork as ra
+from alert_reports import Inbox
+from remote_artwork.alerts import Alerts
 from remote_artwork.errors import LedgerUnavailable
 from remote_artwork.fleet import (
     MemoryMerchantStore,
@@ -125,6 +127,34 @@ def test_a_merchant_is_scanned_once_in_each_slot(fleet: Fleet, store: MerchantSt
         statuses.append(scan_merchant("acme", fleet, store).status)
     assert statuses == ["done", "not_due", "not_due", "done", "not_due"]
     assert fleet.opened == ["acme", "acme"]
+
+
+def test_the_report_of_a_pass_is_passed_on_for_alerts(fleet: Fleet, store: MerchantStore, clock: Clock):
+    alerts, inbox = ra.MemoryLedger(), Inbox()
+    memory_folder(f"{fleet.root}/acme", "1002_1.pdf", "1002_1.png")
+    for minutes in (0, 30, 61):
+        clock.now = last_slot("acme", NOON) + timedelta(minutes=minutes)
+        scan_merchant("acme", fleet, store, on_report=Alerts(alerts, inbox).send)
+    assert inbox.take() == [[("new", "1002")]]
+
+
+def test_an_error_while_a_report_is_passed_on_is_logged_and_changes_nothing(
+    fleet: Fleet, store: MerchantStore, caplog: pytest.LogCaptureFixture
+):
+    def fail(_report: ra.ScanReport) -> None:
+        raise ValueError("no such channel")
+
+    assert scan_merchant("acme", fleet, store, on_report=fail).status is PassStatus.DONE
+    [record] = [record for record in caplog.records if record.message == "on_report_raised"]
+    assert (record.merchant, record.error) == ("acme", "no such channel")
+    assert scan_merchant("acme", fleet, store).status is PassStatus.NOT_DUE
+
+
+def test_a_pass_without_a_report_passes_nothing_on(fleet: Fleet, store: MerchantStore):
+    fleet.broken["acme"] = raising(ra.ConfigurationError("no such bucket"))
+    passed_on: list[ra.ScanReport] = []
+    assert scan_merchant("acme", fleet, store, on_report=passed_on.append).status is PassStatus.FAILED
+    assert passed_on == []
 
 
 def test_some_orders_are_scanned_outside_of_the_slot(fleet: Fleet, store: MerchantStore):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import TypeVar
 
-from remote_artwork.core.report import Fault
+from remote_artwork.core.report import Fault, ScanReport
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerUnavailable, RemoteArtworkError
 from remote_artwork.fleet.merchants import Merchants
@@ -80,7 +80,7 @@ def batches(
     return in_groups(due, size)
 
 
-def scan_merchant(
+def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
     merchant: str,
     merchants: Merchants,
     store: MerchantStore,
@@ -89,6 +89,7 @@ def scan_merchant(
     deadline: timedelta = _DEADLINE,
     rules: PassRules = _DEFAULT_RULES,
     stop: threading.Event | None = None,
+    on_report: Callable[[ScanReport], object] | None = None,
 ) -> PassResult:
     """Scan one merchant once, if the merchant is due. One task of a queue calls it for each merchant of its batch.
 
@@ -107,6 +108,8 @@ def scan_merchant(
         deadline: How long the pass may take.
         rules: Those of the fleet.
         stop: Ends the pass after the orders in progress when set, for example when the worker is to end.
+        on_report: Receives the report of the scan, if there was one, for example ``Alerts.send``. If it raises, that is
+            logged and changes nothing.
 
     Raises:
         LedgerError: The store could not be used. The task may be repeated.
@@ -125,7 +128,9 @@ def scan_merchant(
         return PassResult(merchant=merchant, status=refusal)
     try:
         end = _Deadline(deadline, stop)
-        result = _scan(merchant, merchants, orders=orders, end=end, probe_first=state.is_quarantined)
+        result, report = _scan(merchant, merchants, orders=orders, end=end, probe_first=state.is_quarantined)
+        if report is not None and on_report is not None:
+            _pass_on(merchant, report, on_report)
     except BaseException:  # the worker is interrupted, which is not the merchant's fault
         with suppress(Exception):
             store.finish(merchant, None, owner=owner, rules=rules)
@@ -154,17 +159,17 @@ class _Deadline(threading.Event):
 
 def _scan(
     merchant: str, merchants: Merchants, *, orders: Collection[str] | None, end: _Deadline, probe_first: bool
-) -> PassResult:
-    """One pass over a merchant. Only what is not an error, such as an interrupt, is raised."""
+) -> tuple[PassResult, ScanReport | None]:
+    """One pass over a merchant, with its report. Only what is not an error, such as an interrupt, is raised."""
     code = "merchant_not_opened"
     try:
         with limit_time_of_scan(end.limit):
             scanner = merchants.open(merchant)
             if scanner.tenant != merchant:
-                return result_of_tenant(merchant, scanner.tenant, seconds=end.elapsed)
+                return result_of_tenant(merchant, scanner.tenant, seconds=end.elapsed), None
             code = "merchant_not_scanned"
             if probe_first and (fault := _probe(scanner)):
-                return result_of_fault(merchant, fault, seconds=end.elapsed)
+                return result_of_fault(merchant, fault, seconds=end.elapsed), None
             report = scanner.scan(orders=orders, stop=end)
     except Exception as error:  # the host's own code may raise anything
         log.warning(
@@ -172,8 +177,19 @@ def _scan(
             extra={"merchant": merchant, "error": redact_signatures(str(error))},
             exc_info=None if isinstance(error, ConfigurationError) else redact_error(error),
         )
-        return result_of_error(merchant, code, error, seconds=end.elapsed)
-    return result_of_report(merchant, report, seconds=end.elapsed, stopped=end.is_set())
+        return result_of_error(merchant, code, error, seconds=end.elapsed), None
+    return result_of_report(merchant, report, seconds=end.elapsed, stopped=end.is_set()), report
+
+
+def _pass_on(merchant: str, report: ScanReport, on_report: Callable[[ScanReport], object]) -> None:
+    try:
+        on_report(report)
+    except Exception as error:  # the host's own code may raise anything
+        log.warning(
+            "on_report_raised",
+            extra={"merchant": merchant, "error": redact_signatures(str(error))},
+            exc_info=redact_error(error),
+        )
 
 
 def _probe(scanner: Scanner) -> Fault | None:
