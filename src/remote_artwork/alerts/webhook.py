@@ -86,7 +86,7 @@ def _why(error: RequestFailed) -> str:
 
 
 def slack_message(digest: Digest) -> dict[str, Any]:
-    """The JSON of a message. Names of orders and files cannot mention people, and links are not followed."""
+    """The JSON of a message. Names of orders and files cannot mention people or hide a link behind other words."""
     lines = [f"*{_escaped(digest.title)}*", _escaped(escape_unprintable(digest.location))]
     for section in digest_sections(digest, most=MAX_LISTED):
         lines += ["", f"*{section.heading}*", *(f"• {_escaped(str(line))}" for line in section.lines)]
@@ -98,5 +98,9 @@ def slack_message(digest: Digest) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """The text without control sequences of Slack, and without mentions: a space of no width follows each ``@``."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
+    """The text without control sequences of Slack, and without mentions and links of Markdown.
+
+    Servers of other vendors read ``@`` and ``](`` in plain text, so a space of no width is put into both.
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("@", "@\u200b").replace("](", "]\u200b(")

@@ -48,13 +48,15 @@ def test_a_digest_is_one_message(server, local_network):
     assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
 
 
-def test_names_cannot_mention_people_or_format_the_message(server, local_network):
-    hostile = item("<!channel>", because=because("@here & <https://evil.example|click> \u202e\udcff"))
+def test_names_cannot_mention_people_or_hide_a_link(server, local_network):
+    hostile = item(
+        "<!channel>", because=because("@here & <https://evil.example|click> [click](https://evil.example) \u202e\udcff")
+    )
     Webhook(server.url, network=local_network).send(digest_of(report(hostile)))
     [(_, message)] = server.messages
     assert message["text"].splitlines()[-1] == (
         "• Order &lt;!channel&gt;, item 1 — rejected: "
-        "@\u200bhere &amp; &lt;https://evil.example|click&gt; \\u202e\\udcff"
+        "@\u200bhere &amp; &lt;https://evil.example|click&gt; [click]\u200b(https://evil.example) \\u202e\\udcff"
     )
 
 
