@@ -146,6 +146,14 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def fleet_simulation(session: nox.Session) -> None:
+    """Run 10,000 merchants for 24 simulated hours and write the result into the docs; arguments go to the script."""
+    install_for_tests(session)
+    env = {"PYTHONPATH": "tests/support"}
+    session.run("python", "tests/crash/simulate_fleet.py", "--write", *session.posargs, env=env)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and write the tables of the performance page; arguments go to pytest."""
     session.install(".[all]", *group("test"), *group("bench"))

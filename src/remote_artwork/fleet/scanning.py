@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import TypeVar
 
 from remote_artwork.core.report import Fault, ScanReport
@@ -22,6 +21,7 @@ from remote_artwork.fleet.slots import in_groups, last_slot, require_period, utc
 from remote_artwork.fleet.state import MerchantState
 from remote_artwork.fleet.store import MerchantStore, PassRules
 from remote_artwork.retry import RetryPolicy, no_retries
+from remote_artwork.runtime import THREADS, Runtime
 from remote_artwork.scanner import Scanner
 from remote_artwork.storage.request_time import limit_time_of_scan
 
@@ -90,6 +90,7 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
     rules: PassRules = _DEFAULT_RULES,
     stop: threading.Event | None = None,
     on_report: Callable[[ScanReport], object] | None = None,
+    runtime: Runtime = THREADS,
 ) -> PassResult:
     """Scan one merchant once, if the merchant is due. One task of a queue calls it for each merchant of its batch.
 
@@ -110,6 +111,7 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
         stop: Ends the pass after the orders in progress when set, for example when the worker is to end.
         on_report: Receives the report of the scan, if there was one, for example ``Alerts.send``. If it raises, that is
             logged and changes nothing.
+        runtime: Measures the time. For simulations.
 
     Raises:
         LedgerError: The store could not be used. The task may be repeated.
@@ -127,8 +129,8 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
     if refusal is not None:
         return PassResult(merchant=merchant, status=refusal)
     try:
-        end = _Deadline(deadline, stop)
-        result, report = _scan(merchant, merchants, orders=orders, end=end, probe_first=state.is_quarantined)
+        end = _Deadline(deadline, stop, runtime)
+        result, report = _scan(merchant, merchants, orders=orders, end=end, probe_first=state.failures > 0)
         if report is not None and on_report is not None:
             _pass_on(merchant, report, on_report)
     except BaseException:  # the worker is interrupted, which is not the merchant's fault
@@ -142,16 +144,17 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
 class _Deadline(threading.Event):
     """An event that counts as set when the time of a pass is over, or when another event is set."""
 
-    def __init__(self, after: timedelta, stop: threading.Event | None) -> None:
+    def __init__(self, after: timedelta, stop: threading.Event | None, runtime: Runtime) -> None:
         super().__init__()
-        self.started = monotonic()
+        self._runtime = runtime
+        self._started = runtime.monotonic()
         self.limit = after.total_seconds()
         self._stop = stop
 
     @property
     def elapsed(self) -> float:
         """Seconds since the pass started."""
-        return monotonic() - self.started
+        return self._runtime.monotonic() - self._started
 
     def is_set(self) -> bool:
         return super().is_set() or self.elapsed >= self.limit or (self._stop is not None and self._stop.is_set())
@@ -193,7 +196,7 @@ def _pass_on(merchant: str, report: ScanReport, on_report: Callable[[ScanReport]
 
 
 def _probe(scanner: Scanner) -> Fault | None:
-    """Try the storage and the shop once, without retries, so that a merchant in quarantine costs little.
+    """Try the storage and the shop once, without retries, so that a merchant that failed before costs little.
 
     Returns:
         What still cannot be used; None if the merchant can be scanned again.
