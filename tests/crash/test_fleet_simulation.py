@@ -10,9 +10,7 @@ from simulation.fleet import FleetWorld, Setup
 
 @pytest.fixture(scope="module")
 def world() -> FleetWorld:
-    world = FleetWorld(
-        Setup(merchants=400, hours=8, processes=2, threads=4, endpoints=2, in_flight=2, new_orders=0.2, seed=7)
-    )
+    world = FleetWorld(Setup(merchants=200, broken=0.02, hours=6, processes=2, threads=4, endpoints=2, new_orders=0.2))
     world.run()
     return world
 
@@ -20,7 +18,7 @@ def world() -> FleetWorld:
 def test_every_healthy_merchant_is_scanned_in_each_of_its_slots_once(world: FleetWorld):
     assert world.missed_slots() == []
     for merchant in world.of_kind("healthy"):
-        assert len(merchant.passes) in (8, 9), "eight slots, and a pass at the beginning"
+        assert len(merchant.passes) in (6, 7), "six slots, and a pass at the beginning"
         assert all(result.status is PassStatus.DONE for _, _, result in merchant.passes)
 
 
@@ -34,7 +32,7 @@ def test_no_endpoint_sees_more_than_its_budget(world: FleetWorld):
 
 def test_each_order_with_a_file_is_sent_once(world: FleetWorld):
     assert set(world.sent.values()) == {1}
-    assert len(world.sent) > 500
+    assert len(world.sent) > 100
 
 
 def test_broken_merchants_are_probed_less_and_less_often(world: FleetWorld):

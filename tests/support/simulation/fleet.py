@@ -12,12 +12,21 @@ from attrs import define, evolve, field, frozen
 from fsspec.implementations.memory import MemoryFileSystem
 
 import remote_artwork as ra
+from remote_artwork.client import RequestLimiter
 from remote_artwork.core.expected import SearchQuery, split_extension
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import StoredFile
 from remote_artwork.core.skip_scan import Request
 from remote_artwork.errors import FileGone, StorageDenied, StorageUnreachable
-from remote_artwork.fleet import MemoryMerchantStore, PassResult, PassStatus, batches, scan_merchant, slot
+from remote_artwork.fleet import (
+    MemoryMerchantStore,
+    PassResult,
+    PassStatus,
+    StorageBudget,
+    batches,
+    scan_merchant,
+    slot,
+)
 from remote_artwork.storage import request_time
 from remote_artwork.storage.backends import listing
 from remote_artwork.storage.reader import FilePart
@@ -138,15 +147,11 @@ class FleetWorld:
         """Wait for about this long, as for the answer of a server."""
         self.scheduler.wait(mean * self._random.uniform(0.5, 1.5))
 
-    def ids(self) -> list[str]:
-        """See ``Merchants``."""
-        return list(self.merchants)
-
     def run(self) -> None:
         """Run the fleet."""
-        everywhere = Process("beat")
-        self.scheduler.spawn(everywhere, "tick", self._tick)
-        self.scheduler.spawn(everywhere, "customers", self._place_orders)
+        others = Process("others")
+        self.scheduler.spawn(others, "tick", self._tick)
+        self.scheduler.spawn(others, "customers", self._place_orders)
         for number in range(self.setup.processes):
             worker = _Worker(self, Process(f"worker {number}"))
             for thread in range(self.setup.threads):
@@ -158,9 +163,10 @@ class FleetWorld:
             self.scheduler.run()
 
     def _tick(self) -> None:
+        beat = _Worker(self, Process("beat"))
         while self.scheduler.now < self.setup.seconds:
             with self._changed:
-                for batch in batches(self, self.store, size=20, clock=self.clock):
+                for batch in batches(beat, self.store, size=20, clock=self.clock):
                     self._queue.append((self.scheduler.now + TICK, batch))
                 self._changed.notify_all()
             self.scheduler.wait(TICK)
@@ -186,10 +192,6 @@ class FleetWorld:
                 if self._is_over:
                     return None
                 self._changed.wait()
-
-    def open(self, _merchant: str) -> ra.Scanner:
-        """See ``_Worker``: a scanner belongs to a process."""
-        raise NotImplementedError
 
     # --- What was found ---
 
@@ -244,9 +246,11 @@ class _Worker:
     world: FleetWorld
     process: Process
     runtime: SimulatedRuntime = field(init=False)
+    budget: StorageBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.runtime = SimulatedRuntime(self.world.scheduler, self.process)
+        self.budget = StorageBudget(self.world.setup.in_flight, runtime=self.runtime)
 
     def work(self) -> None:
         """Scan the merchants of one batch after another."""
@@ -260,14 +264,14 @@ class _Worker:
 
     def ids(self) -> list[str]:
         """See ``Merchants``."""
-        return self.world.ids()
+        return list(self.world.merchants)
 
     def open(self, merchant: str) -> ra.Scanner:
         """See ``Merchants``."""
         found, runtime = self.world.merchants[merchant], self.runtime
         retry = ra.RetryPolicy(sleep=runtime.sleep)
         return ra.Scanner(
-            _Storage(_Backend(self.world, found, self.process), retry),
+            _Storage(_Backend(self.world, found, self.process), retry, self.budget.tenant(merchant)),
             _Client(self.world, found),
             ledger=found.ledger,
             tenant=merchant,
@@ -369,9 +373,10 @@ def _file(name: str) -> StoredFile:
 class _Storage(ra.ArtworkStorage):
     """The real storage of one scanner, in front of a simulated bucket."""
 
-    def __init__(self, backend: _Backend, retry: ra.RetryPolicy) -> None:
+    def __init__(self, backend: _Backend, retry: ra.RetryPolicy, limiter: RequestLimiter) -> None:
         self._bucket_backend = backend
-        super().__init__(_NO_FILES, "/", location=f"sim://{backend.merchant.id}", retry=retry)
+        super().__init__(_NO_FILES, "/", location=f"sim://{backend.merchant.id}", retry=retry, limiter=limiter)
+        self._endpoint = backend.merchant.endpoint
         self.appear_whole = True
         self.concurrent_reads = False
 
