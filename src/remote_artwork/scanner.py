@@ -289,7 +289,8 @@ class Scanner:
                     self._inspector if verify else None,
                     workers,
                     run.stopwatch,
-                    review=self.policy.review,
+                    policy=self.policy,
+                    now=run.started_at,
                     emit=run.emit,
                 )
             return self._finish(run, collected, items, faults=collected.faults, orders_at_once=workers.count)
@@ -360,7 +361,7 @@ class Scanner:
                 rows = self._find_rows(collected, numbers, names=used) if numbers or used else []
                 return explain_file(name, collected, same_name, rows, self.pattern)
             rows = self._find_rows(collected, {str(order)})
-            return explain_order(str(order), collected, rows, review=self.policy.review)
+            return explain_order(str(order), collected, rows, policy=self.policy, now=self.clock())
 
     def accept(self, order_id: str, *, files: str, by: str) -> None:
         """Accept the files of an order that is ``awaiting_review``. The next scan sends it with these very files.
@@ -658,7 +659,8 @@ def preview(
     workers: Workers,
     stopwatch: Stopwatch,
     *,
-    review: bool,
+    policy: Policy,
+    now: datetime,
     emit: EventDispatcher,
 ) -> list[ItemOutcome]:
     """The outcomes of all items, as a dry run reports them.
@@ -668,13 +670,14 @@ def preview(
         inspector: Checks the matched files; None skips the checks.
         workers: Check the files of several orders at once.
         stopwatch: Measures reading and checking.
-        review: Whether a person must accept the files of an order.
+        policy: The shop's policy.
+        now: The time of the dry run.
         emit: Receives an event for each order and item that is checked, and for each outcome.
     """
     items: list[ItemOutcome] = []
 
     def report(plan: OrderPlan, outcomes: Sequence[ItemOutcome]) -> None:
-        for outcome in plan.before_review(outcomes) if review else outcomes:
+        for outcome in plan.before_review(outcomes, policy, now):
             emit(item_reported(plan, outcome))
             items.append(outcome)
 

@@ -213,6 +213,28 @@ def test_files_that_are_old_enough_are_released(root, tmp_path):
     assert desk.row.accepted_by == "Policy.release_after"
 
 
+def test_a_dry_run_and_an_explanation_know_of_the_release(root, tmp_path):
+    now = [datetime.now(UTC)]
+    policy = ra.Policy(review=True, release_after=timedelta(hours=4))
+    desk = Desk(root, f"sqlite:///{tmp_path / 'ledger.db'}", policy, clock=lambda: now[0])
+
+    def planned():
+        report = desk.scanner.plan()
+        return {(item.status, tuple(reason.code for reason in item.reasons)) for item in report.items}
+
+    assert planned() == {(WAITS, ("will_await_review",))}
+    now[0] += timedelta(hours=5)
+    assert planned() == {("matched", ("found", "may_be_released"))}
+    assert "older than 4 hours" in desk.scanner.plan().items[0].reason
+    now[0] -= timedelta(hours=5)
+    assert desk.statuses() == [WAITS, WAITS]
+    assert planned() == {(WAITS, ("awaiting_review", "accept"))}
+    now[0] += timedelta(hours=5)
+    assert planned() == {("matched", ("found",))}
+    assert desk.scanner.explain(order="1").because.code == "order_complete"
+    assert desk.statuses() == ["fulfilled", "fulfilled"]
+
+
 def test_the_policy_refuses_a_release_without_a_review():
     with pytest.raises(ra.ConfigurationError, match="set review=True, or remove it"):
         ra.Policy(release_after=timedelta(hours=1))

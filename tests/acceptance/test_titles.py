@@ -90,3 +90,28 @@ def test_an_orders_file_may_have_them(tmp_path, name, text):
     path.write_text(text)
     [order] = ra.OrdersFile(path).pending_orders()
     assert order.items[0].label == "1: Mug (12)"
+
+
+def test_a_near_miss_and_a_shared_name_use_the_words_of_the_shop(root):
+    _, storage = memory_folder(root, "1001-48213.jpg")
+    orders = [ORDER, ra.Order("1002", [MUG, ra.OrderItem("2")])]
+    scanner = ra.Scanner(storage, FakeShop(orders), ledger=ra.MemoryLedger())
+    [file] = scanner.scan(sweep=True).files
+    assert "item 1: Blue mug (MUG-B) of order 1001 waits for 1001_48213.jpg" in file.reason
+    assert file.details["print"]["item_number"] == "48213"
+    scanner = ra.Scanner(storage, FakeShop([ORDER]), ledger=ra.MemoryLedger(), pattern="{order_number}")
+    mug, poster = scanner.plan().items
+    assert "is also expected by item 2: Poster of order 1001" in mug.reason
+    assert "is also expected by item 1: Blue mug (MUG-B) of order 1001" in poster.reason
+
+
+def test_an_explanation_uses_the_words_of_the_shop(root):
+    _, storage = memory_folder(root, "1001_48214.jpg")
+    scanner = ra.Scanner(storage, FakeShop([ORDER]), ledger=ra.MemoryLedger())
+    assert "item 2: Poster of order 1001 expects it" in str(scanner.explain("1001_48214.jpg"))
+    assert "item 1: Blue mug (MUG-B) of order 1001 expects it" in str(scanner.explain("1001_48213.jpg"))
+    scanner.scan()
+    explanation = str(scanner.explain(order="1001"))
+    assert "item 1: Blue mug (MUG-B) has the status missing" in explanation
+    assert "item 2: Poster" in explanation
+    assert "item 48" not in explanation

@@ -25,7 +25,7 @@ from remote_artwork.core.orders import Order, OrderItem, OrderState, StoredFile
 from remote_artwork.core.policy import CONFLICT, Policy, Preference, choose
 from remote_artwork.core.reasons import Explained, Reason, reason
 from remote_artwork.core.report import ItemOutcome, ItemStatus
-from remote_artwork.core.review import files_digest, review_reasons
+from remote_artwork.core.review import are_older, files_digest, is_released, review_reasons
 from remote_artwork.core.text import nfc
 
 
@@ -236,24 +236,36 @@ class OrderPlan:
         """The outcomes of all items as planned."""
         return [self.outcome(planned) for planned in self.items]
 
-    def before_review(self, outcomes: Sequence[ItemOutcome]) -> list[ItemOutcome]:
-        """The outcomes that a dry run reports, under a policy that demands a review of the order's files.
+    def before_review(self, outcomes: Sequence[ItemOutcome], policy: Policy, now: datetime) -> list[ItemOutcome]:
+        """The outcomes that a dry run reports. The policy may demand a review of the order's files.
 
         Args:
             outcomes: Those of all items without the review.
+            policy: The shop's policy.
+            now: The time of the dry run.
         """
         required = [planned for planned in self.items if planned.item.requires_artwork]
         numbers = {planned.number for planned in required}
         statuses = {outcome.status for outcome in outcomes if outcome.item_number in numbers}
-        if not self.complete or self.state is not FulfillState.OPEN or not statuses <= set(HAS_FILES):
+        may_be_sent = self.complete and self.state is FulfillState.OPEN and statuses <= set(HAS_FILES)
+        if not policy.review or not may_be_sent:
             return list(outcomes)
         reasons = [reason("will_await_review")]
+        files = {planned.number: planned.files for planned in required}
         if self.record is not None and all(planned.state is not None for planned in required):
-            digest = files_digest({number: self.record.items[number].files for number in numbers})
-            if digest == self.record.accepted_files:
+            records = {number: self.record.items[number].files for number in numbers}
+            digest = files_digest(records)
+            is_accepted = digest == self.record.accepted_files
+            if is_accepted or is_released(records, files, after=policy.release_after, now=now):
                 return list(outcomes)
             if digest == self.record.review_files:
                 reasons = [*review_reasons(self.key, self.order.number, digest)]
+        elif policy.release_after is not None and are_older(files.values(), policy.release_after, now=now):
+            note = reason("may_be_released", release_after=policy.release_after.total_seconds())
+            return [
+                evolve(outcome, notes=(*outcome.notes, note)) if outcome.item_number in numbers else outcome
+                for outcome in outcomes
+            ]
         return [
             evolve(outcome, status=ItemStatus.AWAITING_REVIEW, because=reasons[0], notes=tuple(reasons[1:]))
             if outcome.item_number in numbers

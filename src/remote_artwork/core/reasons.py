@@ -13,6 +13,7 @@ Templates use the syntax of ``str.format``, with these format specs:
 ``duration``   seconds, as the two largest units
 ``on``         an ISO time as `` on 2026-11-28 10:00 UTC``; nothing where it is None
 ``receipt``    a receipt as `` (receipt r-1)``; nothing where it is None
+``item``       item number and label of an item, as ``item 2: Mug``
 ``items``      items with label and status, as ``item 1 (missing), item 2: Mug (late)``
 ``print``      order number, item number and placement of one print
 ``prints``     several of these
@@ -299,6 +300,10 @@ SENDING = {
     "awaiting_review": "waits for a person who accepts its files (digest {digest})",
     "accept": "compare the files with the order, then accept them: {command} (with the ledger of your scans)",
     "will_await_review": "the next scan checks its files; then a person must accept them before they are sent",
+    "may_be_released": (
+        "its files are older than {release_after:duration}, so the next scan sends them without a review if it knows "
+        "their version or SHA-256; otherwise, a person must accept them"
+    ),
     "accepted_other_files": "{person} accepted other files; they were replaced since",
 }
 """What happened to an order that a scan processed."""
@@ -470,7 +475,7 @@ EXPLAIN = {
     "name_follows_pattern": "the name {basename!r} follows the pattern {pattern}",
     "name_does_not_follow_pattern": "the name {basename!r} does not follow the pattern {pattern}",
     "orders_pending": "pending orders: {orders}; items that need artwork: {items}",
-    "file_found": "the file exists, and item {item_number} of order {order_number} expects it",
+    "file_found": "the file exists, and {print:print} expects it",
     "more_items_expect_file": "items of pending orders that expect it, too: {count:,} more",
     "file_found_not_expected": "the file exists, and no pending item expects this name",
     "file_in_ledger": "the ledger records it as artwork of order {order_number} ({state}{at:on})",
@@ -485,8 +490,8 @@ EXPLAIN = {
     "order_done": "there is nothing to do: order {order_number} is {state}",
     "order_done_in_ledger": "it does not exist, and the ledger records order {order_number} as {state}",
     "order_pending": "order {order_number} (id {order_id}) is pending; number of items: {items}",
-    "status_of_item": "item {item_number} has the status {status}: {reasons:reasons}",
-    "item_in_ledger": "the ledger records item {item_number} as {state} ({files:list}), and its order as {order_state}",
+    "status_of_item": "{item:item} has the status {status}: {reasons:reasons}",
+    "item_in_ledger": "the ledger records {item:item} as {state} ({files:list}), and its order as {order_state}",
     "order_not_listed": "the shop's pending orders do not include order {order_number}; pending orders: {orders}",
     "order_in_ledger": "the ledger records it as {state} (id {order_id})",
     "order_not_pending": (
@@ -970,9 +975,13 @@ class _Renderer(string.Formatter):
         reasons = (Reason(value["code"], value["details"]), *(Reason(**note) for note in value["notes"]))
         return render_finding(reasons, str(value["message"]), self.catalog)
 
+    def item(self, value: Mapping[str, str]) -> str:
+        """An item in the words of its shop."""
+        return f"{self.words['item']} {value['label']}"
+
     def items(self, value: Iterable[Mapping[str, str]]) -> str:
         """Items in the words of their shop, with their status."""
-        return ", ".join(f"{self.words['item']} {each['label']} ({each['status']})" for each in value)
+        return ", ".join(f"{self.item(each)} ({each['status']})" for each in value)
 
     def on(self, value: str | None) -> str:
         """A time in ISO 8601, where it is known."""
@@ -1003,6 +1012,7 @@ _FORMATS: Mapping[str, Callable[[Any, _Renderer], str]] = {
     "duration": lambda value, renderer: format_duration(value, renderer.words),
     "prints": lambda value, renderer: ", ".join(map(renderer.print, value)),
     "items": lambda value, renderer: renderer.items(value),
+    "item": lambda value, renderer: renderer.item(value),
     "print": lambda value, renderer: renderer.print(value),
     "on": lambda value, renderer: renderer.on(value),
     "receipt": lambda value, renderer: renderer.receipt(value),

@@ -63,6 +63,12 @@ def is_released(
     )
 
 
+def are_older(items: Iterable[Mapping[str, StoredFile]], after: timedelta, *, now: datetime) -> bool:
+    """Whether all files of the items, by placement, were last changed at least this long ago."""
+    files = [file for of_item in items for file in of_item.values()]
+    return all(file.last_modified is not None and file.last_modified <= now - after for file in files)
+
+
 def _is_old(record: FileRecord, file: StoredFile | None, *, before: datetime) -> bool:
     identified = bool(record.sha256 or record.version_id)
     if file is None or file.last_modified is None or not identified or not record.describes(file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import cast
 
 from remote_artwork.core.expected import ExpectedFiles, split_extension
@@ -10,6 +11,7 @@ from remote_artwork.core.lifecycle import FulfillState, OrderRecord, file_key
 from remote_artwork.core.orders import MEDIA_TYPES
 from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.planner import HAS_FILES, ItemPlan, OrderPlan, file_not_known, order_waits
+from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import Explained, Reason, reason, to_dicts
 from remote_artwork.core.report import Explanation, FileOutcome, ItemStatus
 from remote_artwork.core.text import nfc
@@ -42,7 +44,7 @@ def explain_file(
     if users:
         for plan, item in users[:_MOST_USERS]:
             steps += _ledger_steps(plan, item)
-            steps.append(reason("file_found", order_number=plan.order.number, item_number=item.number))
+            steps.append(reason("file_found", print=_print_of(plan, item)))
         if len(users) > _MOST_USERS:
             steps.append(reason("more_items_expect_file", count=len(users) - _MOST_USERS))
         shown = next((item for _, item in users if item.status not in HAS_FILES), users[0][1])
@@ -111,7 +113,7 @@ def _explain_unseen(name: str, collected: Collected, known: Sequence[OrderRecord
 
 
 def explain_order(
-    number: str, collected: Collected, known: Iterable[OrderRecord], *, review: bool = False
+    number: str, collected: Collected, known: Iterable[OrderRecord], *, policy: Policy, now: datetime
 ) -> Explanation:
     """Explain the status of an order.
 
@@ -119,7 +121,8 @@ def explain_order(
         number: The order's number.
         collected: The pending orders, the ledger and the files.
         known: The ledger's rows of orders with this number.
-        review: Whether a person must accept the files of an order.
+        policy: The shop's policy.
+        now: The time of the explanation.
     """
     plans = [plan for plan in collected.plans if plan.order.number == number]
     steps = [step for plan in plans for step in _order_steps(plan)]
@@ -132,7 +135,7 @@ def explain_order(
         steps = [reason("order_not_listed", orders=len(collected.plans), order_number=number)]
         steps += [reason("order_in_ledger", state=str(record.state), order_id=record.key.order_id) for record in known]
         return Explanation(subject=number, steps=tuple(steps), because=reason("order_not_pending"))
-    because, *notes = [verdict for plan in plans for verdict in _order_verdict(plan, review=review)]
+    because, *notes = [verdict for plan in plans for verdict in _order_verdict(plan, policy, now)]
     return Explanation(subject=number, steps=tuple(steps), because=because, notes=tuple(notes))
 
 
@@ -140,13 +143,13 @@ _DECIDED = (ItemStatus.FULFILLED, ItemStatus.CANCELLED, ItemStatus.UNCERTAIN, It
 """These statuses follow from the state of the whole order, not from the file of one item."""
 
 
-def _order_verdict(plan: OrderPlan, *, review: bool) -> Sequence[Reason]:
+def _order_verdict(plan: OrderPlan, policy: Policy, now: datetime) -> Sequence[Reason]:
     waiting = [item for item in plan.items if item.status not in (*HAS_FILES, ItemStatus.NOT_REQUIRED)]
     if decided := next((item for item in waiting if item.status in _DECIDED), None):
         return [decided.because]
     if waiting:
         return [order_waits((planned.item, planned.status) for planned in waiting)]
-    outcomes = plan.before_review(plan.outcomes()) if review else ()
+    outcomes = plan.before_review(plan.outcomes(), policy, now)
     if reviewed := next((item for item in outcomes if item.status is ItemStatus.AWAITING_REVIEW), None):
         return reviewed.reasons
     return [reason("order_complete") if plan.complete else reason("order_needs_nothing")]
@@ -169,7 +172,7 @@ def _order_steps(plan: OrderPlan) -> list[Reason]:
         steps.append(
             reason(
                 "status_of_item",
-                item_number=item.number,
+                item=_named(item),
                 status=str(item.status),
                 reasons=to_dicts(item.reasons),
             )
@@ -185,12 +188,22 @@ def _ledger_steps(plan: OrderPlan, item: ItemPlan) -> list[Reason]:
     return [
         reason(
             "item_in_ledger",
-            item_number=item.number,
+            item=_named(item),
             state=str(row.state),
             files=[file.name for file in row.files],
             order_state=str(plan.state),
         )
     ]
+
+
+def _named(item: ItemPlan) -> dict[str, str]:
+    """The field ``item`` of a reason."""
+    return {"item_number": item.number, "label": item.item.label}
+
+
+def _print_of(plan: OrderPlan, item: ItemPlan) -> dict[str, str | None]:
+    """The field ``print`` of a reason, for all placements of an item."""
+    return {"order_number": plan.order.number, "placement": None, **_named(item)}
 
 
 def _status(status: str, explained: Explained) -> Reason:

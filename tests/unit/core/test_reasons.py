@@ -22,6 +22,7 @@ EXAMPLES = {
         {"item_number": "1", "label": "1", "status": "missing"},
         {"item_number": "27", "label": "2: Mug", "status": "late"},
     ],
+    "item": {"item_number": "1", "label": "1: Mug"},
     "print": {"order_number": "1001", "item_number": "1", "placement": "front"},
     "prints": [{"order_number": "1001", "item_number": "1", "placement": None}],
     "codes": ["letter_case", "other_separator"],
