@@ -1,6 +1,8 @@
 """Alerts about real scans: a month of hourly scans, with the messages that the policy says and no more."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import fsspec
 import pytest
@@ -81,6 +83,24 @@ def test_an_outage_of_the_storage_is_one_message_and_not_one_for_each_item(files
     ]
     assert inbox.digests[-1].resolved[0].open_for(clock.now) == 3 * HOUR
     assert [each.problem.order_number for each in inbox.digests[-1].still_open] == ["1001"]
+
+
+def test_of_several_workers_with_one_report_one_sends_the_message(tmp_path):
+    workers = 6
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    barrier, inbox = Barrier(workers), Inbox()
+
+    def send(_number: int) -> AlertOutcome:
+        with ra.SqlLedger(url) as ledger:
+            barrier.wait()
+            return Alerts(ledger, inbox).send(report(item("1001"), after=HOUR)).outcome
+
+    with ra.SqlLedger(url) as ledger, ThreadPoolExecutor(workers) as pool:
+        Alerts(ledger, Inbox()).send(report(item("1000")))
+        outcomes = list(pool.map(send, range(workers)))
+    assert [reported(digest) for digest in inbox.digests] == [[("new", "1001"), ("resolved", "1000")]]
+    assert outcomes.count(AlertOutcome.DELIVERED) == 1
+    assert set(outcomes) <= {AlertOutcome.DELIVERED, AlertOutcome.BUSY, AlertOutcome.NOTHING_NEW}
 
 
 def test_the_notifier_for_mail_sends_text_and_html():
