@@ -171,6 +171,13 @@ def fleet(session: nox.Session) -> None:
 
 
 @nox.session
+def async_merchants(session: nox.Session) -> None:
+    """Measure the async example with 500 merchants, and uploads to Ceph, and write the tables of the docs."""
+    install_for_tests(session)
+    session.run("python", "tests/benchmarks/async_merchants.py", "docs/explanation")
+
+
+@nox.session
 def compat(session: nox.Session) -> None:
     """Test every provider against its stand-in server and write the compatibility page."""
     install_for_tests(session)

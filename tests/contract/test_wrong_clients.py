@@ -37,6 +37,7 @@ NOT_TO_CANCELLED = "test_nothing_is_attached_to_a_cancelled_order"
 CANCELLED = "test_a_cancelled_order_is_refused"
 SCAN = "test_a_scan_fulfills_the_order_once_and_later_scans_do_nothing"
 ATTACHMENT_REPEATED = "test_an_attachment_without_a_response_is_repeated"
+FOUND = "test_an_order_is_found_by_its_number_in_any_state"
 BROKEN_CONNECTION = "test_a_connection_may_break_after_any_write"
 
 FIRST, SECOND = "1001_1_default.png", ["1001_2_front.png", "1001_2_back.png"]
@@ -132,6 +133,9 @@ CAUGHT = [
     (wrong.ForgetsItsCacheWhenItWrites, SEPARATE, CANCELLED, "says that it is pending; read the order from the shop"),
     (wrong.StaleAfterAttaching, SEPARATE, NO_LONGER_WAITS, "read the order from the shop in every call"),
     (wrong.FindsOnlyPendingOrders, WITH_FULFILL, NO_LONGER_WAITS, "find each order of the shop, in any state"),
+    (wrong.SearchesPendingOrders, SEPARATE, FOUND, "find_orders did not find order '1001' (id 1001)"),
+    (wrong.SearchesAnOldIndex, WITH_FULFILL, FOUND, "is fulfilled, and find_orders says that it is pending"),
+    (wrong.SearchesSummaries, SEPARATE, FOUND, "after find_orders, order '1001' has other values than in the list"),
     (wrong.FindsOnlyTheFirstPage, SEPARATE, READS_THE_SAME, "get_order raised OrderGone for order '1004'"),
     (wrong.ApprovalOnlyInTheList, SEPARATE, READS_THE_SAME, "has other values than in the list"),
     (wrong.ANewKeyForEachCall, SEPARATE, REPEATED, "a second fulfill with the same key raised AlreadyFulfilled"),
@@ -167,11 +171,12 @@ def test_a_wrong_client_is_caught_by_a_named_test(kind, attaching, name, message
         orders = [order, *OTHERS, fulfilled]
         return failure_of(name, lambda: shop(orders, recovery=IDEMPOTENT, attaching=attaching))
 
-    right = {BROKEN_CONNECTION: wrong.TwoWrites, THREADS: partial(FakeShop, concurrent_calls=8)}.get(name, FakeShop)
+    threads = partial(FakeShop, concurrent_calls=8)
+    right = {BROKEN_CONNECTION: wrong.TwoWrites, THREADS: threads, FOUND: wrong.Searches}.get(name, FakeShop)
     assert run(right) is None, "the right client passes this test"
     assert message in str(run(kind))
 
 
 def test_every_wrong_client_is_in_the_table():
     kinds = {kind for _, kind in inspect.getmembers(wrong, inspect.isclass) if issubclass(kind, FakeShop)}
-    assert kinds - {FakeShop, wrong.TwoWrites} == {case[0] for case in CAUGHT}
+    assert kinds - {FakeShop, wrong.TwoWrites, wrong.Searches} == {case[0] for case in CAUGHT}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import remote_artwork as ra
-from notification_endpoint import Endpoint, aws_client
+from notification_endpoint import Endpoint, aws_client, subscribe
 from remote_artwork.notifications import (
     AwsMessages,
     CephWebhook,
@@ -28,21 +28,9 @@ SECRET = "a-secret-of-tests-ü"
 KEYS = ["in/1001_1.pdf", "in/a+b c%20d ü_1.pdf", "in/#1002_1.png", "in/üñí/Ж_1.jpg"]
 
 
-def subscribe(server, bucket, endpoint):
-    """Let Ceph push the notifications of a new bucket to the endpoint."""
-    server.create_bucket(bucket)
-    attributes = {"push-endpoint": endpoint.url, "OpaqueData": SECRET, "verify-ssl": "false"}
-    topic = aws_client("sns", server).create_topic(Name=f"topic-{bucket}", Attributes=attributes)["TopicArn"]
-    rule = {"Id": "tests", "TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
-    configuration = {"TopicConfigurations": [rule]}
-    aws_client("s3", server).put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration=configuration
-    )
-
-
 def test_ceph_names_each_key_as_it_is(ceph_server):
     with Endpoint(CephWebhook(SECRET)) as endpoint:
-        subscribe(ceph_server, "ceph-keys", endpoint)
+        subscribe(ceph_server, "ceph-keys", endpoint.url, SECRET)
         for key in KEYS:
             ceph_server.put("ceph-keys", key)
         created = endpoint.wait_for(*KEYS)
@@ -130,7 +118,7 @@ class FindingShop(FakeShop):
 def test_an_upload_to_ceph_is_fulfilled_once_however_its_notifications_come(ceph_server, local_network):
     shop = FindingShop([ra.Order(str(number), [ra.OrderItem("1")]) for number in range(1001, 1005)])
     with Endpoint(CephWebhook(SECRET)) as endpoint:
-        subscribe(ceph_server, "ceph-scans", endpoint)
+        subscribe(ceph_server, "ceph-scans", endpoint.url, SECRET)
         storage = ra.open_storage(
             ceph_server.url("ceph-scans", "in").replace("minio", "s3"),
             credentials=ceph_server.keys,

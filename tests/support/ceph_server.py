@@ -12,7 +12,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,12 +81,17 @@ def ceph_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     for name in ("ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool"):
         if shutil.which(name) is None:
             missing(f"Ceph RGW ({name}, by the system's packages: see CONTRIBUTING)")
-    home = tmp_path_factory.mktemp("ceph")
+    with running_ceph(tmp_path_factory.mktemp("ceph")) as endpoint:
+        yield S3Server(endpoint, KEYS)
+
+
+@contextmanager
+def running_ceph(home: Path) -> Iterator[str]:
+    """Runs it in a folder; returns the URL of its S3 API."""
     for folder in ("monitor", "disk", "gateway"):
         home.joinpath(folder).mkdir()
     with ExitStack() as servers:
-        port = _cluster(home, servers)
-        yield S3Server(f"http://127.0.0.1:{port}", KEYS)
+        yield f"http://127.0.0.1:{_cluster(home, servers)}"
 
 
 def _cluster(home: Path, servers: ExitStack) -> int:

@@ -96,3 +96,15 @@ def aws_client(service: str, server: S3Server) -> Any:
         aws_secret_access_key=str(server.keys.secret_key),
         config=botocore.config.Config(request_checksum_calculation="when_required"),
     )
+
+
+def subscribe(server: S3Server, bucket: str, url: str, secret: str) -> None:
+    """Let Ceph push the notifications of a new bucket to a URL."""
+    server.create_bucket(bucket)
+    attributes = {"push-endpoint": url, "OpaqueData": secret, "verify-ssl": "false"}
+    topic = aws_client("sns", server).create_topic(Name=f"topic-{bucket}", Attributes=attributes)["TopicArn"]
+    rule = {"Id": "tests", "TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
+    configuration = {"TopicConfigurations": [rule]}
+    aws_client("s3", server).put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration=configuration
+    )

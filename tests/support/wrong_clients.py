@@ -50,6 +50,34 @@ class TwoWrites(FakeShop):
                 raise ra.OutcomeUnknown("the connection broke")
 
 
+class Searches(FakeShop):
+    """A right client that finds orders by number."""
+
+    def find_orders(self, numbers):
+        return [order for order in self.orders.values() if order.number in numbers]
+
+
+class SearchesPendingOrders(Searches):
+    """Searches only the pending orders."""
+
+    def find_orders(self, numbers):
+        return [order for order in super().find_orders(numbers) if order.state is ra.OrderState.PENDING]
+
+
+class SearchesAnOldIndex(Searches):
+    """Its search shows orders as they were."""
+
+    def find_orders(self, numbers):
+        return [evolve(order, state=ra.OrderState.PENDING) for order in super().find_orders(numbers)]
+
+
+class SearchesSummaries(Searches):
+    """Its search returns the first item of each order."""
+
+    def find_orders(self, numbers):
+        return [evolve(order, items=order.items[:1]) for order in super().find_orders(numbers)]
+
+
 class AlwaysTheFirstLine(FakeShop):
     """Attaches every file to the first item."""
 

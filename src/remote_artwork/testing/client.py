@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from itertools import count
 from typing import Any
@@ -30,7 +31,15 @@ import fsspec
 import pytest
 from attrs import evolve
 
-from remote_artwork.client import FulfillmentClient, attacher, client_problem, concurrent_calls, order_attacher
+from remote_artwork.client import (
+    FulfillmentClient,
+    OrderFinder,
+    attacher,
+    client_problem,
+    concurrent_calls,
+    order_attacher,
+    order_finder,
+)
 from remote_artwork.core.orders import Artwork, ArtworkByItem, Attaching, Order, OrderItem, OrderState, Recovery
 from remote_artwork.core.report import ItemStatus
 from remote_artwork.errors import (
@@ -404,12 +413,12 @@ class FulfillmentClientContract:
     def test_calls_may_come_from_other_threads(
         self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
     ) -> None:
-        """They do if ``concurrent_calls`` is above 1."""
+        """They do if ``concurrent_calls`` is above 1, each with a copy of the context variables."""
         if concurrent_calls(client) == 1:
             pytest.skip("`concurrent_calls` is 1")
         with ThreadPoolExecutor(max_workers=1) as threads:
             for call in (partial(client.get_order, order.id), partial(_fulfill, client, order, artworks, key)):
-                error = threads.submit(call).exception()
+                error = threads.submit(copy_context().run, call).exception()
                 assert error is None, (
                     f"a call from another thread raised {type(error).__name__} ({error}); set `concurrent_calls` to 1 "
                     "if only one thread may call the client"
@@ -495,6 +504,21 @@ class FulfillmentClientContract:
         listed = _ids(_pending(client))
         assert order.id not in listed, f"order {order.number!r} is fulfilled and still listed as pending"
         assert others <= listed, f"these orders are no longer listed after the fulfill of another: {others - listed}"
+
+    def test_an_order_is_found_by_its_number_in_any_state(
+        self, client: FulfillmentClient, order: Order, artworks: ArtworkByItem, key: str
+    ) -> None:
+        """For a client with ``find_orders``. Otherwise a file of two orders with one number seems to belong to one."""
+        finder = order_finder(client)
+        if finder is None:
+            pytest.skip("the client has no `find_orders`")
+        _assert_same_work(order, _find(finder, order), "find_orders")
+        _fulfill(client, order, artworks, key)
+        now = _find(finder, order)
+        assert now.state is OrderState.FULFILLED, (
+            f"order {order.number!r} is fulfilled, and find_orders says that it is {now.state}; read the order from "
+            "the shop in every call"
+        )
 
     def test_a_repeated_fulfill_does_what_recovery_says(
         self,
@@ -853,6 +877,16 @@ def _fulfill(client: FulfillmentClient, order: Order, artworks: ArtworkByItem, k
     if client.attaching is not Attaching.WITH_FULFILL:
         _attach(client, order, artworks, key)
     return client.fulfill(order, artworks, idempotency_key=key)
+
+
+def _find(finder: OrderFinder, order: Order) -> Order:
+    """Finds an order by its number."""
+    for found in finder.find_orders([order.number]):
+        if isinstance(found, Order) and found.id == order.id:
+            return found
+    raise AssertionError(
+        f"find_orders did not find order {order.number!r} (id {order.id}); find each order of the shop, in any state"
+    )
 
 
 def _method(client: FulfillmentClient) -> str:
