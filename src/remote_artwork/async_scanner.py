@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from remote_artwork.client import FulfillmentClient, Ledger
 from remote_artwork.core.report import Explanation, FileListener, ScanReport
+from remote_artwork.core.settings import require
 from remote_artwork.errors import OutcomeUnknown, Unavailable
 from remote_artwork.scanner import Scanner
 from remote_artwork.storage.storage import ArtworkStorage
@@ -69,6 +70,9 @@ class AsyncScanner:
         pool: Executor | None = None,
         **options: Any,
     ) -> None:
+        require(
+            "AsyncScanner.pool", pool, lambda value: value is None or hasattr(value, "submit"), "an Executor, or None"
+        )
         self.scanner: Scanner = Scanner(storage, _waiting_client(client), ledger=ledger, **options)
         self._pool = pool
 

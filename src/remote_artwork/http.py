@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from attrs import Attribute, define, field, frozen
 
 from remote_artwork.core.cures import ALLOW_HTTP, ALLOW_PRIVATE, CA_FILE, Cure
+from remote_artwork.core.settings import of_type
 from remote_artwork.errors import ConfigurationError, InvalidLocation, StorageMisbehaved
 
 if TYPE_CHECKING:
@@ -169,9 +170,9 @@ class NetworkPolicy:
         ConfigurationError: A timeout is not above 0, or the file has no certificates.
     """
 
-    allow_private: bool = False
-    allow_http: bool = False
-    allow_local: bool = False
+    allow_private: bool = field(default=False, validator=of_type(bool, "True or False"))
+    allow_http: bool = field(default=False, validator=of_type(bool, "True or False"))
+    allow_local: bool = field(default=False, validator=of_type(bool, "True or False"))
     connect_timeout: float = field(default=4.0, validator=_positive_seconds)
     read_timeout: float = field(default=8.0, validator=_positive_seconds)
     call_timeout: float = field(default=60.0, validator=_positive_seconds)

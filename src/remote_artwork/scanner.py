@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from attrs import Attribute, define, evolve, field, frozen
+from attrs.validators import optional
 
 from remote_artwork.activity import Measurement, Recorder, of_order, recording
 from remote_artwork.client import (
@@ -70,6 +71,7 @@ from remote_artwork.core.report import (
     files_from_items,
     sorted_items,
 )
+from remote_artwork.core.settings import of_type, require, setting
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import (
     ConfigurationError,
@@ -127,6 +129,15 @@ _BULK_EVENTS = (
 
 def _parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
     return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
+
+
+def _has(method: str) -> Callable[[object], bool]:
+    """Whether a value is an object, not a class, with a method."""
+    return lambda value: not isinstance(value, type) and callable(getattr(value, method, None))
+
+
+def _are_checks(checks: object) -> bool:
+    return checks is None or (isinstance(checks, Sequence) and all(map(_has("check"), checks)))
 
 
 def _valid_client(_scanner: object, _attribute: object, client: FulfillmentClient) -> None:
@@ -236,19 +247,33 @@ class Scanner:
         runtime: Starts threads and waits. For simulations.
     """
 
-    storage: ArtworkStorage = field(validator=_can_make_urls)
-    client: FulfillmentClient = field(validator=_valid_client)
-    ledger: Ledger = field(kw_only=True)
+    storage: ArtworkStorage = field(
+        validator=[of_type(ArtworkStorage, "an ArtworkStorage; open_storage(url) opens one"), _can_make_urls]
+    )
+    client: FulfillmentClient = field(
+        validator=[setting(_has("get_order"), "an object with the methods of FulfillmentClient"), _valid_client]
+    )
+    ledger: Ledger = field(kw_only=True, validator=setting(_has("claim"), "a ledger, for example SqlLedger(url)"))
     pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_parse_pattern)
-    policy: Policy = field(factory=Policy, kw_only=True)
-    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=_non_empty)
-    checks: Sequence[PreflightCheck] | None = field(default=None, kw_only=True)
+    policy: Policy = field(factory=Policy, kw_only=True, validator=of_type(Policy))
+    tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=[of_type(str, "text"), _non_empty])
+    checks: Sequence[PreflightCheck] | None = field(
+        default=None, kw_only=True, validator=setting(_are_checks, "a list of objects with a method check, or None")
+    )
     orders_at_once: int | None = field(default=None, kw_only=True, validator=_positive_int_or_none)
-    retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
-    url_lifetime: timedelta = field(default=timedelta(hours=24), kw_only=True, validator=_valid_url_lifetime)
-    observer: Observer | None = field(default=None, kw_only=True)
+    retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True, validator=of_type(RetryPolicy))
+    url_lifetime: timedelta = field(
+        default=timedelta(hours=24), kw_only=True, validator=[of_type(timedelta), _valid_url_lifetime]
+    )
+    observer: Observer | None = field(
+        default=None, kw_only=True, validator=optional(setting(_has("on_event"), "an object with a method on_event"))
+    )
     call_limiter: CallLimiter | None = field(default=None, kw_only=True)
-    clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
+    clock: Callable[[], datetime] = field(
+        default=partial(datetime.now, UTC),
+        kw_only=True,
+        validator=setting(callable, "a function that returns the time"),
+    )
     runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
     _name: str = field(init=False, factory=lambda: uuid.uuid4().hex[:8])
     _turn: _Turn = field(init=False, factory=_Turn)
@@ -279,6 +304,7 @@ class Scanner:
         Raises:
             ConfigurationError: Orders, pattern or ledger cannot be used.
         """
+        _check_callbacks(on_file=on_file)
         selected = _order_numbers(orders)
         with self._run(dry_run=True, orders=selected, on_file=on_file) as run:
             collected = self._collect(run, sweep=sweep)
@@ -318,6 +344,8 @@ class Scanner:
         Raises:
             ConfigurationError: Orders, pattern or ledger cannot be used.
         """
+        _check_callbacks(on_file=on_file, stop=stop)
+        require("limit", limit, lambda value: value is None or is_positive_int(value), "a whole number from 1, or None")
         selected = _order_numbers(orders)
         with self._run(dry_run=False, orders=selected, on_file=on_file) as run:
             collected = self._collect(run, sweep=sweep)
@@ -346,6 +374,8 @@ class Scanner:
         """
         if (name is None) == (order is None):
             raise ConfigurationError("explain takes a file name, or order=NUMBER, and not both")
+        require("the name of the file", name or "", lambda value: isinstance(value, str), "text")
+        require("order", order or "", lambda value: isinstance(value, str), "the number of an order, as text")
         if name == "":
             raise ConfigurationError("the name of the file is empty; write it as it is in the storage")
         with self._alone(), self.retry.scan_budget():
@@ -405,6 +435,7 @@ class Scanner:
         Raises:
             ConfigurationError: ``every`` is not above zero.
         """
+        require("every", every, lambda value: isinstance(value, timedelta), "a timedelta")
         if every <= timedelta(0):
             raise ConfigurationError(f"every must be above zero, not {every}")
         stop = stop or threading.Event()
@@ -638,7 +669,18 @@ def _order_numbers(orders: Collection[str] | None) -> frozenset[str] | None:
     """The order numbers of the caller as a set; None means all orders."""
     if isinstance(orders, str):
         raise ConfigurationError(f"orders must be a collection of order numbers, for example orders=[{orders!r}]")
-    return None if orders is None else frozenset(orders)
+    if orders is None:
+        return None
+    require("orders", orders, lambda value: isinstance(value, Collection), "a collection of order numbers")
+    for number in orders:
+        require("a number in orders", number, lambda value: isinstance(value, str), "text")
+    return frozenset(orders)
+
+
+def _check_callbacks(*, on_file: object = None, stop: object = None) -> None:
+    """Refuse what would fail in the middle of a scan."""
+    require("on_file", on_file, lambda value: value is None or callable(value), "a function, or None")
+    require("stop", stop, lambda value: value is None or _has("is_set")(value), "a threading.Event, or None")
 
 
 def _has_ledger_fault(faults: Sequence[Fault]) -> bool:

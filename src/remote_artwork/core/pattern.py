@@ -59,6 +59,12 @@ _Shape = tuple[_Part, ...]
 """The parts of a name, with or without the optional group."""
 
 
+def _as_text(text: object) -> str:
+    if not isinstance(text, str):
+        raise InvalidPattern(f"a pattern must be text, not {type(text).__name__}")
+    return nfc(text)
+
+
 @frozen
 class FilenamePattern:
     """A pattern such as ``{order_number}_{order_item_number}[_{placement}]``.
@@ -77,7 +83,7 @@ class FilenamePattern:
         InvalidPattern: The pattern is invalid. The message shows the position.
     """
 
-    text: str = field(default=DEFAULT_PATTERN, converter=nfc)
+    text: str = field(default=DEFAULT_PATTERN, converter=_as_text)
     _plain: _Shape = field(init=False, repr=False, eq=False)
     _whole: _Shape = field(init=False, repr=False, eq=False)
 

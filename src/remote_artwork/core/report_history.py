@@ -120,6 +120,11 @@ def _merge_unknown_orders(earlier: ScanReport, later: ScanReport) -> tuple[Unkno
 
 
 def _check_order(earlier: ScanReport, later: ScanReport) -> None:
+    for report in (earlier, later):
+        if not isinstance(report, ScanReport):
+            raise TypeError(
+                f"a report must be a ScanReport, not {type(report).__name__}; ScanReport.from_dict reads one"
+            )
     for name in ("tenant", "location"):
         before, after = getattr(earlier, name), getattr(later, name)
         if before != after:

@@ -31,6 +31,7 @@ from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
 from remote_artwork.core.orders import DEFAULT_PLACEMENT, MEDIA_TYPES, Artwork, StoredFile
 from remote_artwork.core.reasons import Reason
+from remote_artwork.core.settings import require
 from remote_artwork.errors import ConfigurationError, FileGone, InvalidLocation, RemoteArtworkError, StorageUnreachable
 from remote_artwork.http import NetworkPolicy, with_operator_note
 from remote_artwork.locks import ProcessLock
@@ -132,6 +133,13 @@ class ArtworkStorage:
         files_timeout: float = 3600.0,
         limiter: RequestLimiter | None = None,
     ) -> None:
+        require(
+            "ArtworkStorage.fs",
+            fs,
+            lambda value: callable(getattr(value, "_strip_protocol", None)),
+            "an fsspec file system; open_storage(url) opens a URL",
+        )
+        require("ArtworkStorage.root", root, lambda value: isinstance(value, str), "the path of a folder, as text")
         fs, root = bypass_wrappers(fs, root)
         if getattr(fs, "asynchronous", False):
             raise ConfigurationError("this file system is asynchronous; make it without asynchronous=True")
@@ -498,6 +506,7 @@ def open_storage(
     """
     location, credentials = resolve_location(url, credentials, provider)
     network = network or NetworkPolicy()
+    require("network", network, lambda value: isinstance(value, NetworkPolicy), "a NetworkPolicy")
     if not is_supported(location.protocol):
         raise InvalidLocation(
             f"{location}: a URL of the protocol {location.protocol} cannot be opened; {OTHER_STORAGE}"
