@@ -191,7 +191,7 @@ def watch(
     ] = None,
     alerts: AlertsFile = None,
 ) -> int:
-    """Scan now, and then at the given interval, until Ctrl-C or SIGTERM. Orders in progress are finished first."""
+    """Scan now, and then at the given interval. Ctrl-C or SIGTERM ends it after the orders in progress."""
 
     def run_watch() -> int:
         interval = parse_duration("--every", every)

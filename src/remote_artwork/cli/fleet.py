@@ -27,7 +27,7 @@ from remote_artwork.fleet.status import FleetStatus
 
 fleet_app: typer.Typer = typer.Typer(
     name="fleet",
-    help="Show how the merchants of a fleet are doing, and release merchants from quarantine.",
+    help="Show the merchants of a fleet, and release them from quarantine.",
     no_args_is_help=True,
 )
 

@@ -21,6 +21,7 @@ from remote_artwork.core.expected import needed_prints
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderState
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.text import counted, escape_unprintable
+from remote_artwork.errors import InvalidOrder
 
 orders_app: typer.Typer = typer.Typer(
     name="orders",
@@ -67,7 +68,7 @@ def add_order(
     quantity: Annotated[int, typer.Option("--quantity", min=1, metavar="N", help="How many of each item.")] = 1,
     no_artwork: Annotated[bool, typer.Option("--no-artwork", help="These items need no print file.")] = False,
 ) -> None:
-    """Add a pending order to an orders file, or items to a pending order that is already in it.
+    """Add a pending order to an orders file, or items to it.
 
     The options apply to all items of this command. For items that differ, run it again with the same NUMBER.
     """
@@ -75,14 +76,16 @@ def add_order(
     def add() -> int:
         require_suffix(file)
         placements = placement or DEFAULT_PLACEMENTS
-        items = [
-            ra.OrderItem(each, placements=placements, quantity=quantity, requires_artwork=not no_artwork)
-            for each in item
-        ]
         try:
+            items = [
+                ra.OrderItem(each, placements=placements, quantity=quantity, requires_artwork=not no_artwork)
+                for each in item
+            ]
             ra.OrdersFile(file).add(number, items)
         except ra.NotPending as error:
             raise ra.ConfigurationError(f"{error}; give the new order its own number") from error
+        except InvalidOrder as error:
+            raise ra.ConfigurationError(_in_words_of_options(str(error))) from error
         typer.echo(escape_unprintable(f"Added {counted(len(items), 'item')} to order {number} in {file}."))
         return 0
 
@@ -99,7 +102,7 @@ def show_orders(
     ] = DEFAULT_PATTERN,
     as_json: Annotated[bool, typer.Option("--json", help="Print the orders as JSON, and nothing else.")] = False,
 ) -> None:
-    """Show the orders of an orders file, and the names of the files that they need. Writes nothing."""
+    """Show the orders of a file, and the names of their print files. Writes nothing."""
 
     def show() -> int:
         names_of = FilenamePattern(pattern)
@@ -121,6 +124,16 @@ def show_orders(
         return 0
 
     finish(show)
+
+
+_OPTIONS = {"OrderItem.number": "--item", "OrderItem.placements": "--placement", "Order.number": "NUMBER"}
+"""Fields that the command sets → how its user writes them."""
+
+
+def _in_words_of_options(message: str) -> str:
+    for name, option in _OPTIONS.items():
+        message = message.replace(name, option)
+    return message
 
 
 def require_suffix(file: Path) -> None:

@@ -20,7 +20,7 @@ from attrs import evolve, field, frozen
 from remote_artwork.clients.orders_json import Mistake, Path, decode, missing_field, read_orders, similar_name
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderItem
 from remote_artwork.core.text import csv_separator
-from remote_artwork.errors import InvalidOrdersFile, ItemNotFound
+from remote_artwork.errors import InvalidOrder, InvalidOrdersFile, ItemNotFound
 
 _ORDER_COLUMNS: Mapping[str, str] = {
     "number": "number",
@@ -149,7 +149,16 @@ class OrdersTable:
         return evolve(self._with_cells(self.places[index], fields), orders=orders)
 
     def with_new_items(self, number: str, items: Sequence[OrderItem]) -> OrdersTable:
-        """Returns the table with one more row for each item, at the end. The order may be new."""
+        """Returns the table with one more row for each item, at the end. The order may be new.
+
+        Raises:
+            InvalidOrder: A placement contains what separates placements in a cell.
+        """
+        if wrong := [each for item in items for each in item.placements if _BETWEEN in each]:
+            raise InvalidOrder(
+                f"the placement {wrong[0]!r} contains {_BETWEEN!r}, which is between two placements in a CSV file; "
+                "write each placement by itself"
+            )
         rows = list(self.rows)
         line_break = rows[0].line_break or "\n"
         if not rows[-1].line_break:

@@ -93,7 +93,7 @@ class FulfillmentClientContract:
     own records. Without it, the calls that returned are counted.
 
     The other fixtures are optional. The tests of those in the first list are left out without them, and the end of the
-    run says which ones and why. ``lacks`` declares the reason.
+    run says which ones and why. ``lacks``, a dictionary or a fixture that returns one, declares the reason.
 
     ``cancel`` and ``delete``: (order) → cancels or deletes the order in the shop.
 
@@ -126,6 +126,13 @@ class FulfillmentClientContract:
     """
 
     # --- Fixtures to override ---
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make a fixture of ``lacks``, if it is a dictionary."""
+        super().__init_subclass__(**options)
+        declared = cls.__dict__.get("lacks")
+        if isinstance(declared, Mapping):
+            cls.lacks = pytest.fixture(lambda _self: declared, name="lacks")  # type: ignore[method-assign]
 
     @pytest.fixture
     def client(self) -> FulfillmentClient:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 TESTS = """
 import pytest
 import remote_artwork as ra
@@ -17,17 +19,22 @@ class TestMyShop(FulfillmentClientContract):
     def read_names(self, client):
         return lambda order, item: [artwork.name for artwork in client.artwork.get((order.id, item.number), ())]
 
-    @pytest.fixture
-    def lacks(self):
-        return {"delete": "the shop keeps all orders"}
+    LACKS
 
 def test_of_something_else():
     pytest.skip("not of the contract")
 """
 
 
-def test_the_end_of_a_run_lists_what_was_left_out_and_why(tmp_path):
-    (tmp_path / "test_my_shop.py").write_text(TESTS)
+DICTIONARY = 'lacks = {"delete": "the shop keeps all orders"}'
+FIXTURE = f"""@pytest.fixture
+    def lacks(self):
+        {DICTIONARY.replace("lacks =", "return")}"""
+
+
+@pytest.mark.parametrize("lacks", [DICTIONARY, FIXTURE], ids=["dictionary", "fixture"])
+def test_the_end_of_a_run_lists_what_was_left_out_and_why(tmp_path, lacks):
+    (tmp_path / "test_my_shop.py").write_text(TESTS.replace("LACKS", lacks))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "remote_artwork.testing.plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, "-k", "cancel or delete or something", "test_my_shop.py"],
