@@ -6,6 +6,7 @@ import logging
 import pytest
 from typer.testing import CliRunner
 
+import remote_artwork as ra
 from command_line import tree
 from remote_artwork.cli.app import app
 from shop_files import OF, uploaded
@@ -102,3 +103,44 @@ def test_a_mistake_ends_with_2_and_changes_nothing(home, words, cure):
 def test_an_item_without_a_possible_name(home):
     (home / "orders.csv").write_text("number,item,status\n/../1,1,pending\n")
     assert "no name is possible" in run("orders", "show", "orders.csv")
+
+
+@pytest.mark.parametrize("file", ["orders.csv", "orders.json"])
+def test_a_product_has_a_title_and_a_sku(home, file):
+    run("orders", "new", file)
+    run("orders", "add", file, "1001", "--item", "1", "--title", "Blue mug", "--sku", "MUG-B")
+    run("orders", "add", file, "1002", "--item", "1", "--item", "2", "--sku", "MUG-B")
+    [first, _] = ra.OrdersFile(home / file).pending_orders()
+    assert first.items[0].label == "1: Blue mug (MUG-B)"
+    assert "add --reuse if that is right" in run("orders", "show", file, "--pattern", "{sku}", code=2)
+    shown = run("orders", "show", file, "--pattern", "{sku}", "--reuse")
+    assert "MUG-B, MUG-B" in shown
+    assert "would have the same name" not in shown
+
+
+def test_the_files_that_a_manifest_names_are_shown(home):
+    rows = ["1001,1,pending", "1002,1,pending", "1003,1,pending", "1004,1,fulfilled"]
+    (home / "orders.csv").write_text("number,item,status\n" + "".join(f"{row}\n" for row in rows))
+    lines = ["1001,1,rose.png", "1002,7,lily.png", "1004,1,old.png"]
+    (home / "artwork.csv").write_text("order_number,order_item_number,file\n" + "\n".join(lines))
+    options = ["orders.csv", "--manifest", "artwork.csv"]
+    files = {order["number"]: order["files"] for order in json.loads(run("orders", "show", *options, "--json"))}
+    problem = "none can be used: line 3 of the manifest names item 7, but the items of the order are 1; correct it"
+    assert files == {"1001": ["rose.png"], "1002": [problem], "1003": ["1003_1"], "1004": ["1004_1"]}
+    shown = run("orders", "show", *options)
+    assert "The manifest: it has 1 lines for orders that are not pending, such as 1004 (lines 4)" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory; give the path of a copy on this machine"),
+        (b"a,b\n", "must name the columns order_number"),
+        (b"x" * (4 * 1024**2 + 1), "has more than 4"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused(home, content, message):
+    (home / "orders.csv").write_text("number,item,status\n1001,1,pending\n")
+    if content is not None:
+        (home / "artwork.csv").write_bytes(content)
+    assert message in run("orders", "show", "orders.csv", "--manifest", "artwork.csv", code=2)

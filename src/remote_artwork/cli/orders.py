@@ -18,6 +18,13 @@ from remote_artwork.cli.streams import print_json
 from remote_artwork.clients.orders_csv import HEADER
 from remote_artwork.clients.orders_file import is_csv
 from remote_artwork.core.expected import needed_prints
+from remote_artwork.core.manifest import (
+    MAX_MANIFEST_SIZE,
+    Assignments,
+    assign_rows,
+    manifest_too_large,
+    parse_manifest,
+)
 from remote_artwork.core.orders import DEFAULT_PLACEMENTS, Order, OrderState
 from remote_artwork.core.pattern import DEFAULT_PATTERN, FilenamePattern
 from remote_artwork.core.text import counted, escape_unprintable
@@ -28,6 +35,9 @@ orders_app: typer.Typer = typer.Typer(
     help="Create an orders file, add orders to it, and show them.",
     no_args_is_help=True,
 )
+
+_MOST_PROBLEMS = 5
+"""Problems of a manifest that a message contains."""
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The orders file. Its name ends in .json or .csv.")]
 
@@ -54,7 +64,7 @@ def new_file(file: File) -> None:
 
 @orders_app.command("add")
 @with_verbose
-def add_order(
+def add_order(  # noqa: PLR0913 - what a person can say about new items
     file: File,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The order's number.")],
     *,
@@ -64,6 +74,12 @@ def add_order(
     placement: Annotated[
         list[str] | None,
         typer.Option("--placement", metavar="NAME", help="A side that needs its own file. Can be given several times."),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="The name of the product, for reports.")
+    ] = None,
+    sku: Annotated[
+        str | None, typer.Option("--sku", metavar="TEXT", help="The SKU of the product, for reports and {sku}.")
     ] = None,
     quantity: Annotated[int, typer.Option("--quantity", min=1, metavar="N", help="How many of each item.")] = 1,
     no_artwork: Annotated[bool, typer.Option("--no-artwork", help="These items need no print file.")] = False,
@@ -78,7 +94,14 @@ def add_order(
         placements = placement or DEFAULT_PLACEMENTS
         try:
             items = [
-                ra.OrderItem(each, placements=placements, quantity=quantity, requires_artwork=not no_artwork)
+                ra.OrderItem(
+                    each,
+                    title=title,
+                    sku=sku,
+                    placements=placements,
+                    quantity=quantity,
+                    requires_artwork=not no_artwork,
+                )
                 for each in item
             ]
             ra.OrdersFile(file).add(number, items)
@@ -100,21 +123,34 @@ def show_orders(
     pattern: Annotated[
         str, typer.Option("--pattern", metavar="PATTERN", help="The pattern of the file names, without extension.")
     ] = DEFAULT_PATTERN,
+    manifest: Annotated[
+        Path | None,
+        typer.Option("--manifest", metavar="FILE", help="A copy of the manifest on this machine, which names files."),
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse", help="One file serves every order of a product. For patterns such as '{sku}'."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the orders as JSON, and nothing else.")] = False,
 ) -> None:
     """Show the orders of a file, and the names of their print files. Writes nothing."""
 
     def show() -> int:
         names_of = FilenamePattern(pattern)
+        ra.Policy(manifest=manifest.name if manifest else None, reuse=reuse).require_pattern(names_of)
         orders = ra.OrdersFile(file).orders()
+        assigned = read_assignments(manifest, orders) if manifest else Assignments()
+        names = [expected_names(order, names_of, assigned) for order in orders]
         if as_json:
-            print_json([_to_dict(order, names_of) for order in orders])
+            print_json([_to_dict(order, files) for order, files in zip(orders, names, strict=True)])
             return 0
         if orders:
-            Console().print(_table(orders, names_of))
+            Console().print(_table(zip(orders, names, strict=True)))
         else:
             typer.echo("The file has no orders.")
-        if any(len(names) > len(set(names)) for names in (expected_names(order, names_of) for order in orders)):
+        if assigned.unknown_orders:
+            typer.echo(escape_unprintable(f"The manifest: {assigned.unknown_orders.render()}."))
+        if not reuse and any(len(files) > len(set(files)) for files in names):
             typer.echo("Several files of one order would have the same name. Add [_{placement}] to the --pattern.")
         if others := sum(order.state is OrderState.OTHER for order in orders):
             typer.echo(
@@ -146,10 +182,36 @@ def require_suffix(file: Path) -> None:
         raise ra.ConfigurationError(f"{file}: the name of an orders file ends in .json or .csv; choose such a name")
 
 
-def expected_names(order: Order, pattern: FilenamePattern) -> list[str]:
-    """The names of the files that an order needs, without extension."""
+def read_assignments(manifest: Path, orders: Iterable[Order]) -> Assignments:
+    """What a manifest on this machine says about the pending orders.
+
+    Raises:
+        ConfigurationError: It cannot be read, or cannot be used.
+    """
+    try:
+        with manifest.open("rb") as file:
+            content = file.read(MAX_MANIFEST_SIZE + 1)
+    except OSError as error:
+        raise ra.ConfigurationError(
+            f"--manifest {manifest}: {error.strerror}; give the path of a copy on this machine"
+        ) from None
+    if len(content) > MAX_MANIFEST_SIZE:
+        raise ra.ConfigurationError(manifest_too_large(manifest.name).render())
+    parsed = parse_manifest(content, manifest.name)
+    if parsed.problems:
+        raise ra.ConfigurationError("; ".join(problem.render() for problem in parsed.problems[:_MOST_PROBLEMS]))
+    return assign_rows(parsed, [order for order in orders if order.state is OrderState.PENDING])
+
+
+def expected_names(order: Order, pattern: FilenamePattern, assigned: Assignments) -> list[str]:
+    """The names of the files that an order needs, without extension. Those that a manifest names have theirs."""
+    if problems := assigned.problems.get(order.id):
+        return [f"none can be used: {problem.render()}" for problem in problems]
     names = []
     for item, placement in needed_prints(order):
+        if row := assigned.rows.get((order.id, item.number), {}).get(placement):
+            names.append(row.file)
+            continue
         try:
             names.append(pattern.render(order, item, placement))
         except ValueError as error:
@@ -157,26 +219,26 @@ def expected_names(order: Order, pattern: FilenamePattern) -> list[str]:
     return names
 
 
-def _table(orders: Iterable[Order], pattern: FilenamePattern) -> Table:
+def _table(orders: Iterable[tuple[Order, list[str]]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Order", "Status", "Items", "Files, without extension"):
         table.add_column(heading, overflow="fold")
-    for order in orders:
+    for order, files in orders:
         cells = (
             order.number,
             str(order.state),
             ", ".join(item.number for item in order.items),
-            ", ".join(expected_names(order, pattern)) or "none",
+            ", ".join(files) or "none",
         )
         table.add_row(*(Text(escape_unprintable(cell)) for cell in cells))
     return table
 
 
-def _to_dict(order: Order, pattern: FilenamePattern) -> dict[str, Any]:
+def _to_dict(order: Order, files: list[str]) -> dict[str, Any]:
     return {
         "number": order.number,
         "id": order.id,
         "state": str(order.state),
         "items": [item.number for item in order.items],
-        "files": expected_names(order, pattern),
+        "files": files,
     }

@@ -168,6 +168,8 @@ class OrdersTable:
             cells = {
                 **of_order,
                 "item": item.number,
+                "title": item.title or "",
+                "sku": item.sku or "",
                 "placements": "" if item.placements == DEFAULT_PLACEMENTS else _BETWEEN.join(item.placements),
                 "quantity": "" if item.quantity == 1 else str(item.quantity),
                 "requires_artwork": "" if item.requires_artwork else "no",

@@ -497,6 +497,7 @@ def _looks_like_table(text: str) -> bool:
 
 def _item_entry(item: OrderItem) -> dict[str, Any]:
     entry: dict[str, Any] = {"number": item.number}
+    entry |= {name: text for name, text in (("title", item.title), ("sku", item.sku)) if text}
     if item.placements != DEFAULT_PLACEMENTS:
         entry["placements"] = list(item.placements)
     if item.quantity != 1:
