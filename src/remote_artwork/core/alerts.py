@@ -39,8 +39,8 @@ class AlertPolicy:
     Args:
         remind_after: The ages at which a problem that is still open is reported again.
         resolved_after: How long a fault, or an item that is ``unreadable`` or ``failed``, must be absent before it is
-            reported as resolved. These come and go: one that returns earlier is not reported again. Other problems are
-            reported as resolved at once.
+            reported as resolved. These come and go: one that returns earlier, or an item that has another reason, is
+            not reported again. Other problems are reported as resolved at once.
         min_interval: The shortest time between two messages of a merchant. With a day, there is one message a day.
 
     Raises:
@@ -309,11 +309,18 @@ def _track(state: AlertState, report: ScanReport) -> tuple[dict[Key, TrackedProb
         faults=tuple(each.problem for each in state.problems if isinstance(each.problem, Fault)),
     )
     changes = report.changes_since(earlier)
-    still_open = _by_key(changes.still_open)
+    still_open, new = _by_key(changes.still_open), {}
+    for key, problem in _by_key(changes.new).items():
+        first = TrackedProblem(problem=problem, since=now)
+        # The reason of a temporary problem differs from scan to scan, for example while a shop answers now and then.
+        if key in known and known[key].comes_and_goes and first.comes_and_goes:
+            still_open[key] = problem
+        else:
+            new[key] = first
     problems = {
         **{key: known[key] for key in _by_key(changes.unknown)},
         **{key: evolve(known[key], problem=problem, gone_since=None) for key, problem in still_open.items()},
-        **{key: TrackedProblem(problem=problem, since=now) for key, problem in _by_key(changes.new).items()},
+        **new,
     }
     for key in _by_key(changes.resolved):
         if known[key].alerted_at is not None:

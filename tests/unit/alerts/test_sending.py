@@ -110,6 +110,14 @@ def test_an_item_that_comes_and_goes_is_reported_once(alerts, inbox, status):
     assert inbox.take() == [[("new", "1001")]]
 
 
+def test_an_item_that_fails_for_another_reason_each_time_is_reported_once(alerts, inbox):
+    for hours in range(30):
+        failed = item("1001", ItemStatus.FAILED, because=reason("pending_again") if hours % 2 else because("down"))
+        alerts.send(report(failed, after=hours * HOUR))
+    alerts.send(report(OPEN, after=30 * HOUR))
+    assert inbox.take() == [[("new", "1001")], [("reminders", "1001")], [("new", "1001")]]
+
+
 def test_a_fault_that_comes_and_goes_is_resolved_after_some_hours_without_it(alerts, inbox):
     for hours in range(12):
         alerts.send(report(OPEN, faults=(STORAGE_DOWN,) if hours in (0, 2, 4) else (), after=hours * HOUR))
