@@ -178,6 +178,13 @@ def async_merchants(session: nox.Session) -> None:
 
 
 @nox.session
+def call_budget(session: nox.Session) -> None:
+    """Measure how exactly several processes keep a shared limit of calls; write the table of the performance page."""
+    install_for_tests(session)
+    session.run("python", "tests/benchmarks/call_budget.py", "docs/explanation/throughput_budgets.md")
+
+
+@nox.session
 def compat(session: nox.Session) -> None:
     """Test every provider against its stand-in server and write the compatibility page."""
     install_for_tests(session)

@@ -157,20 +157,27 @@ class StorageBudget:
                 if not request.admitted and reservation is not None:
                     reservation.is_used = True
                     return True
+            except BaseException:
+                if request.admitted:
+                    self._end(name, tenant)
+                raise
             finally:
                 endpoint.queue.discard(tenant, request)
         return False
 
     def _leave(self, name: str, tenant: str) -> None:
         with self._changed:
-            endpoint = self._endpoints[name]
-            endpoint.running[tenant] -= 1
-            if not endpoint.running[tenant]:
-                del endpoint.running[tenant]
-            self._admit(endpoint)
-            if not endpoint.running and not endpoint.queue:
-                del self._endpoints[name]
-            self._changed.notify_all()
+            self._end(name, tenant)
+
+    def _end(self, name: str, tenant: str) -> None:
+        endpoint = self._endpoints[name]
+        endpoint.running[tenant] -= 1
+        if not endpoint.running[tenant]:
+            del endpoint.running[tenant]
+        self._admit(endpoint)
+        if not endpoint.running and not endpoint.queue:
+            del self._endpoints[name]
+        self._changed.notify_all()
 
     def _admit(self, endpoint: _Endpoint) -> None:
         """Let waiting requests run: those of the tenants with the fewest requests first."""
@@ -300,6 +307,10 @@ class _Permit:
         finally:
             self.budget._end_call(place)  # noqa: SLF001
 
+    def give_back(self) -> None:
+        for place in self.places:
+            place.waiting = 0
+
     def close(self) -> None:
         """See ``CallPermit``."""
         self.budget._close(self)  # noqa: SLF001
@@ -389,6 +400,7 @@ class CallBudget:
         with self._changed:
             self._queue.add(tenant, ticket)
             self._start_leasing()
+            self._changed.notify_all()  # the thread may wait until it is time to renew the share
             try:
                 while True:
                     now = self.runtime.monotonic()
@@ -398,6 +410,10 @@ class CallBudget:
                     if ticket.permit is not None or not is_needed():
                         return ticket.permit
                     self._changed.wait(self._delay(now))
+            except BaseException:
+                if ticket.permit is not None:
+                    ticket.permit.give_back()
+                raise
             finally:
                 self._queue.discard(tenant, ticket)
 
@@ -446,8 +462,7 @@ class CallBudget:
 
     def _close(self, permit: _Permit) -> None:
         with self._changed:
-            for place in permit.places:
-                place.waiting = 0
+            permit.give_back()
             self._changed.notify_all()
 
     # --- The thread that leases shares ---

@@ -2,8 +2,11 @@
 
 import os
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from random import Random
 
 import pytest
@@ -15,6 +18,7 @@ from limited_shops import first
 from remote_artwork.errors import ConfigurationError, InvalidLedger, LedgerUnavailable
 from remote_artwork.fleet import CallBudget, MemoryCallShares, StorageBudget
 from remote_artwork.retry import RetryPolicy
+from remote_artwork.runtime import THREADS
 from simulation.scheduler import Process, Scheduler, SimulatedRuntime
 
 ENDPOINT = "https://storage.example"
@@ -135,10 +139,8 @@ def test_two_requests_of_one_reservation_run_one_after_another_or_in_free_places
         stage = requests.stage
 
         def look(requests=requests, stage=stage):
-            import contextvars
-
             with requests.budget.tenant("look").reserve(ENDPOINT):
-                context = contextvars.copy_context()
+                context = copy_context()
                 beside = stage.runtime.spawn(lambda: context.run(requests.request, "look"), name="beside")
                 requests.request("look")
                 beside.join()
@@ -431,24 +433,144 @@ def test_a_call_budget_is_a_number_above_zero(rate):
         CallBudget("shop", rate, MemoryCallShares())
 
 
-def test_threads_of_the_operating_system_share_a_budget():
+# --- With threads of the operating system ---
+
+
+def in_threads(*functions):
+    """Run the functions, each in a thread of its own, to their end."""
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return [future.result() for future in [pool.submit(function) for function in functions]]
+
+
+def make_turn(budget, calls=2):
+    permit = budget.acquire(calls, tenant="a", is_needed=lambda: True)
+    for _ in range(calls):
+        with permit.call():
+            pass
+    permit.close()
+
+
+def test_threads_share_a_budget():
     budget, done = CallBudget("shop", 1000, MemoryCallShares()), []
 
     def work():
         for _ in range(20):
-            permit = budget.acquire(2, tenant="a", is_needed=lambda: True)
-            for _ in range(2):
-                with permit.call():
-                    pass
-            permit.close()
+            make_turn(budget)
         done.append(1)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[work] * 8)
     assert len(done) == 8
+
+
+def test_a_thread_waits_for_a_place_or_until_its_call_is_not_needed():
+    budget, answers = CallBudget("shop", 1, MemoryCallShares()), []
+    make_turn(budget, calls=1)
+    assert budget.acquire(1, tenant="a", is_needed=lambda: False) is None
+    checks = iter([True, False])
+    answers.append(budget.acquire(1, tenant="a", is_needed=lambda: next(checks)))
+    assert answers == [None]
+    make_turn(budget, calls=1)
+    budget.close()
+
+
+@pytest.mark.parametrize(
+    "error", [LedgerUnavailable("the ledger is away"), InvalidLedger("the ledger is not one"), OSError("refused")]
+)
+def test_threads_get_the_error_of_the_store(error):
+    shares = CountedShares(MemoryCallShares(), [error, error])
+    budget = CallBudget("shop", 100, shares, retry=RetryPolicy(attempts=1))
+    for _ in range(2):
+        with pytest.raises((LedgerUnavailable, InvalidLedger), match=r"away|is not one|refused"):
+            make_turn(budget)
+    make_turn(budget)
+
+
+def test_a_budget_closes_while_the_store_is_away():
+    shares = CountedShares(MemoryCallShares(), [LedgerUnavailable("away")])
+    CallBudget("shop", 100, shares).close()
+    assert shares.leases == 1
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt, which can come at any moment of a wait."""
+
+
+@define(eq=False)
+class InterruptedConditions:
+    """A runtime with real threads, whose conditions end a wait with ``Interrupted`` once it was woken."""
+
+    armed: bool = False
+
+    def condition(self):
+        condition, wait = threading.Condition(threading.Lock()), None
+
+        def wait_and_raise(timeout=None):
+            wait(timeout)
+            if self.armed and threading.current_thread() is threading.main_thread():
+                self.armed = False
+                raise Interrupted
+
+        wait, condition.wait = condition.wait, wait_and_raise
+        return condition
+
+    def monotonic(self):
+        return THREADS.monotonic()
+
+    def spawn(self, function, *, name):
+        return THREADS.spawn(function, name=name)
+
+
+def test_an_interrupted_wait_for_a_call_gives_back_its_place():
+    runtime = InterruptedConditions()
+    budget = CallBudget("shop", 2, MemoryCallShares(), runtime=runtime)
+    runtime.armed = True
+    with pytest.raises(Interrupted):
+        make_turn(budget)
+    make_turn(budget)
+
+
+def test_an_interrupted_wait_for_a_request_gives_back_its_place():
+    runtime = InterruptedConditions()
+    budget, entered = StorageBudget(1, runtime=runtime), threading.Event()
+
+    def hold():
+        with budget.tenant("a").request(ENDPOINT):
+            entered.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait()
+    runtime.armed = True
+    with pytest.raises(Interrupted), budget.tenant("b").request(ENDPOINT):
+        pass
+    thread.join()
+    with budget.tenant("b").request(ENDPOINT):
+        pass
+
+
+def test_threads_share_the_places_of_an_endpoint_and_of_a_reservation():
+    budget, other = StorageBudget(1), StorageBudget(1)
+    done = []
+
+    def look():
+        tenant = budget.tenant("a")
+        with tenant.reserve(ENDPOINT):
+            context = copy_context()
+
+            def request():
+                with tenant.request(ENDPOINT), other.tenant("a").request(ENDPOINT):
+                    time.sleep(0.01)
+                    done.append("look")
+
+            in_threads(*[lambda: context.copy().run(request)] * 2)
+
+    def request():
+        with budget.tenant("b").request(ENDPOINT):
+            done.append("other")
+
+    in_threads(look, request, request, request)
+    assert Counter(done) == {"look": 2, "other": 3}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -395,6 +395,28 @@ def test_a_permit_is_given_back_if_a_pause_begins_at_the_same_moment():
     assert [entry[0] for entry in stage.gate.limiter.log] == ["acquired", "closed", "acquired", "closed"]
 
 
+def test_a_thread_begins_again_when_the_shop_asks_for_a_pause_meanwhile():
+    gate, answers = ShopGate(THREADS, 1), iter([None, "permit", "permit"])
+
+    class Permit:
+        def close(self):
+            closed.append(1)
+
+    class RefusedMeanwhile:
+        def acquire(self, _calls, *, is_needed, **_options):
+            answer = next(answers)
+            if len(asked) < 2:
+                gate.refused(0.01)
+            asked.append(is_needed())
+            return answer and Permit()
+
+    closed, asked, gate.limiter = [], [], RefusedMeanwhile()
+    with gate.turn():
+        pass
+    assert asked == [False, False, True]
+    assert len(closed) == 2
+
+
 def test_a_gate_that_is_closed_ends_the_wait_for_the_shared_limit():
     stage = Stage(1)
     stage.gate.limiter = Limiter(stage.runtime, opens_at=1000.0)
