@@ -6,7 +6,7 @@ import enum
 import logging
 from datetime import timedelta
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from remote_artwork.client import AlertStore, Notifier
 from remote_artwork.core.alerts import (
@@ -18,7 +18,8 @@ from remote_artwork.core.alerts import (
     compare_with_state,
 )
 from remote_artwork.core.report import ScanReport
-from remote_artwork.errors import AlertNotDelivered, ConfigurationError, LedgerError
+from remote_artwork.core.settings import of_type, setting
+from remote_artwork.errors import AlertNotDelivered, LedgerError
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -55,12 +56,8 @@ class AlertResult:
     error: str = ""
 
 
-def _keeps_alerts(_instance: object, _attribute: Attribute[AlertStore], store: AlertStore) -> None:
-    if not isinstance(store, AlertStore):
-        raise ConfigurationError(
-            f"{type(store).__name__} cannot keep alerts, because it has no read_alerts and write_alerts; use a "
-            "SqlLedger, or add these methods"
-        )
+def _is_object_of(protocol: type, value: object) -> bool:
+    return isinstance(value, protocol) and not isinstance(value, type)
 
 
 @frozen
@@ -71,11 +68,20 @@ class Alerts:
         store: Keeps what was reported: a ``SqlLedger``, or your own ``AlertStore``.
         notifier: Delivers the messages.
         policy: When a problem is reported.
+
+    Raises:
+        ConfigurationError: One of them cannot be used.
     """
 
-    store: AlertStore = field(validator=_keeps_alerts)
-    notifier: Notifier
-    policy: AlertPolicy = field(factory=AlertPolicy, kw_only=True)
+    store: AlertStore = field(
+        validator=setting(lambda store: _is_object_of(AlertStore, store), "a SqlLedger, or your own AlertStore")
+    )
+    notifier: Notifier = field(
+        validator=setting(
+            lambda notifier: _is_object_of(Notifier, notifier), "an object with a method send, for example Webhook(url)"
+        )
+    )
+    policy: AlertPolicy = field(factory=AlertPolicy, kw_only=True, validator=of_type(AlertPolicy, "an AlertPolicy"))
 
     def send(self, report: ScanReport) -> AlertResult:
         """Report what changed since the last message about this merchant's location.

@@ -8,28 +8,34 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus, ScanReport, UnknownOrder
 from remote_artwork.core.report_history import Key, Problem, problem_key
+from remote_artwork.core.settings import require, setting
 from remote_artwork.core.text import counted, escape_unprintable
-from remote_artwork.errors import ConfigurationError
 
 # --- Policy ---
 
 REMIND_AFTER: tuple[timedelta, ...] = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
 
+_DURATIONS = "a list of timedelta of zero or more"
+
 
 def _as_tuple(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
+    require("AlertPolicy.remind_after", values, lambda given: isinstance(given, Iterable), _DURATIONS)
     return tuple(values)
 
 
-def _durations(instance: Any, attribute: Attribute[Any], value: object) -> None:
-    values = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(each, timedelta) and each >= timedelta(0) for each in values):
-        raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is {value!r}; use a timedelta, not below zero"
-        )
+def _is_duration(value: object) -> bool:
+    return isinstance(value, timedelta) and value >= timedelta(0)
+
+
+def _are_durations(values: object) -> bool:
+    return isinstance(values, tuple) and all(map(_is_duration, values))
+
+
+_duration = setting(_is_duration, "a timedelta of zero or more")
 
 
 @frozen(kw_only=True)
@@ -47,9 +53,13 @@ class AlertPolicy:
         ConfigurationError: A value is not a duration, or is negative.
     """
 
-    remind_after: tuple[timedelta, ...] = field(default=REMIND_AFTER, converter=_as_tuple, validator=_durations)
-    resolved_after: timedelta = field(default=timedelta(hours=3), validator=_durations)
-    min_interval: timedelta = field(default=timedelta(0), validator=_durations)
+    remind_after: tuple[timedelta, ...] = field(
+        default=REMIND_AFTER,
+        converter=_as_tuple,
+        validator=setting(_are_durations, _DURATIONS),
+    )
+    resolved_after: timedelta = field(default=timedelta(hours=3), validator=_duration)
+    min_interval: timedelta = field(default=timedelta(0), validator=_duration)
 
     def is_reminder_due(self, problem: TrackedProblem, now: datetime) -> bool:
         """Whether a problem has reached an age since it was reported last."""

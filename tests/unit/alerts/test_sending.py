@@ -234,11 +234,21 @@ def test_messages_can_be_limited_to_one_a_day(ledger, inbox):
     assert counts == [(1, 0), (23, 0), (24, 0)]  # the problem that came and went meanwhile is not reported
 
 
-def test_a_negative_time_is_refused():
-    with pytest.raises(ConfigurationError, match=r"AlertPolicy\.min_interval is"):
-        AlertPolicy(min_interval=-HOUR)
-    with pytest.raises(ConfigurationError, match=r"AlertPolicy\.remind_after is"):
-        AlertPolicy(remind_after=(DAY, 3))
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_interval": -HOUR}, "AlertPolicy.min_interval must be a timedelta of zero or more, not timedelta"),
+        ({"resolved_after": 3}, "AlertPolicy.resolved_after must be a timedelta of zero or more, not int"),
+        (
+            {"remind_after": (DAY, 3)},
+            "AlertPolicy.remind_after must be a list of timedelta of zero or more",
+        ),
+        ({"remind_after": DAY}, "AlertPolicy.remind_after must be a list .*, not timedelta"),
+    ],
+)
+def test_a_policy_has_durations(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        AlertPolicy(**options)
 
 
 # --- The store ---
@@ -313,9 +323,20 @@ def test_a_state_of_another_release_is_not_used(ledger, inbox, caplog, state):
     assert [record.message for record in caplog.records] == (["alert_state_not_read"] if state else [])
 
 
-def test_a_ledger_without_alerts_is_refused(inbox):
-    with pytest.raises(ConfigurationError, match="Inbox cannot keep alerts"):
-        Alerts(inbox, inbox)
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((Inbox(), Inbox()), "Alerts.store must be a SqlLedger, or your own AlertStore, not Inbox"),
+        (
+            (MemoryLedger(), "https://hooks.example/x"),
+            r"Alerts.notifier must be .*Webhook\(url\), not str",
+        ),
+        ((MemoryLedger(), Inbox), "Alerts.notifier must be an object with a method send, .*not the class Inbox"),
+    ],
+)
+def test_a_store_or_a_notifier_of_another_type_is_refused(parts, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Alerts(*parts)
 
 
 # --- Several workers ---
