@@ -3,6 +3,7 @@
 import hashlib
 import json
 import unicodedata
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -444,6 +445,22 @@ def test_check_compares_the_sku_of_an_order_that_is_read_again():
     shop.sku = "CUP"
     assert [step.because.code for step in check_client(shop, skus=True)][-1] == "order_reads_differently"
     assert [step.because.code for step in check_client(shop)][-1] == "order_read"
+
+
+@pytest.mark.server
+def test_a_bucket_is_searched_for_the_names_of_products(s3_server, local_network):
+    bucket = s3_server.create_bucket(f"prints-{uuid.uuid4().hex[:12]}", versioned=False)
+    s3_server.put_many(bucket, [f"in/A-{number}.png" for number in range(1100)], PNG)
+    s3_server.put(bucket, "in/MUG/front.png", PNG)
+    s3_server.put(bucket, "in/MUG-B.png", PNG)
+    mug = ra.OrderItem("1", sku="MUG", placements=("front",))
+    shop = FakeShop([ra.Order("1001", [mug]), ra.Order("1002", [mug]), order("1003", "MUG-B"), order("1004", "CUP")])
+    storage = ra.open_storage(s3_server.url(bucket, "in"), credentials=s3_server.keys, network=local_network)
+    ledger = ra.MemoryLedger()
+    scanner = ra.Scanner(storage, shop, ledger=ledger, pattern="{sku}[/{placement}]", policy=REUSE)
+    report = scanner.scan()
+    assert report.strategy == ("skip-scan",)
+    assert [item.status for item in report.items] == ["fulfilled", "fulfilled", "fulfilled", "missing"]
 
 
 def test_a_web_folder_is_searched_for_the_names_of_products(web_server):

@@ -41,6 +41,7 @@ def test_a_search_reports_misnamed_files_on_its_pages_and_a_sweep_all(s3_server,
     assert (search.coverage, search.strategy) == ("partial", ("skip-scan",))
     assert near_misses(search) == ["20001_1_v2.png"]
     assert [note.code for note in search.items[0].notes] == ["misnamed_file"]
+    assert "a scan with sweep also finds files with other names" in str(scan.explain(order="20001"))
     assert sweep.coverage == "full"
     assert near_misses(sweep) == ["20001-1.png", "20001_1_v2.png"]
 

@@ -15,6 +15,7 @@ GERMAN = Catalog(
         "misnamed_files": "vielleicht ist gemeint: {files:list}; benennen Sie die richtige Datei in {basename} um",
         "late": "wartet seit {age:duration} auf {basenames:files}; laden Sie die Datei hoch oder stornieren Sie den Auftrag",
         "private_looks_missing": "der Server antwortet auf jeden fehlenden Namen mit HTTP 403; eine private Datei sieht ebenso aus",
+        "only_neighbors_seen": "nur die Umgebung der erwarteten Namen wurde gelistet; ein Lauf mit sweep findet alle",
         "order_waits": "der Auftrag wartet auf {items:items}",
         "named_in_manifest": "wartet auf genau {file}; so steht es in Zeile {line} von {manifest}",
         "manifest_changed": "die Zuordnungsdatei wurde während des Durchlaufs geändert; es wurde nichts gesendet",

@@ -120,6 +120,11 @@ class Matches:
             self.ambiguous.append((name, self.expected.ambiguous[nfc(split_extension(name)[0])]))
         return unmatched
 
+    @property
+    def saw_only_neighbors(self) -> bool:
+        """Whether only the parts of a listing with expected names were read. Misnamed files may be elsewhere."""
+        return not self.complete and not {"skip-scan", "prefixes"}.isdisjoint(self.strategies)
+
     def files_for(self, key: ItemKey, placement: str) -> tuple[StoredFile, ...]:
         """The files found for one placement of one item, sorted by name."""
         by_name = self.found.get(key, {}).get(placement, {})

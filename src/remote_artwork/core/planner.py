@@ -543,6 +543,8 @@ class Planner:
         if age is not None and any(limit is not None and age > limit for limit in limits):
             status, because = ItemStatus.LATE, reason("late", basenames=list(basenames), age=age.total_seconds())
             notes = [*by_row, *notes[len(waits) - 1 :]]
+            if self.matches.saw_only_neighbors and not misnamed:
+                notes.append(reason("only_neighbors_seen"))
         return ItemPlan(
             item=item,
             status=status,

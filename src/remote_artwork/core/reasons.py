@@ -54,6 +54,10 @@ PLANNING = {
     "misnamed_file": "found a similar name: {file}; if it is the right file, rename it to {suggestion}",
     "misnamed_files": ("found similar names: {files:list}; rename the right file to {basename} and keep its extension"),
     "late": "has waited {age:duration} for {basenames:files}; upload it or cancel the order",
+    "only_neighbors_seen": (
+        "only the parts of the folder with expected names were listed; a scan with sweep also finds files with other "
+        "names"
+    ),
     "order_waits": "the order waits for {items:items}",
     "named_in_manifest": "waits for exactly {file}, which line {line} of {manifest} names",
     "manifest_changed": "the manifest was changed during the scan, so nothing was sent; the next scan reads it again",

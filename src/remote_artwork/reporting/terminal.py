@@ -28,7 +28,9 @@ MAX_ROWS_DONE = 10
 _NAMED = 3
 """Orders or files that a row names."""
 
-_PARTIAL_LISTING = "Only the parts of the folder with expected names were listed. --sweep lists all files."
+_PARTIAL_LISTING = (
+    "Only the parts of the folder with expected names were listed. --sweep lists all files, also misnamed ones."
+)
 _PARTIAL = {
     (): "No file was expected, so the folder was not listed. --sweep lists all files.",
     ("probing",): "Only expected names were requested, because the folder cannot be listed.",

@@ -76,6 +76,7 @@ class Collected:
         unknown: Basename → file names that the storage could not confirm or deny → why.
         faults: The parts that could not be read.
         coverage: Whether every file was listed.
+        saw_only_neighbors: See ``Matches``.
         names_seen: The number of listed files.
         strategy: How the storage was searched.
         orders_complete: Whether the shop returned all its pending orders.
@@ -89,6 +90,7 @@ class Collected:
     unknown: Mapping[str, Mapping[str, str]]
     faults: tuple[Fault, ...]
     coverage: Literal["partial", "full"]
+    saw_only_neighbors: bool
     names_seen: int
     strategy: tuple[str, ...]
     orders_complete: bool
@@ -191,6 +193,7 @@ class Collector:
             unknown=matches.unknown,
             faults=tuple(fault for fault in (pending.fault, failure and failure.fault) if fault),
             coverage="full" if failure is None and matches.complete and not pending.found_by_number else "partial",
+            saw_only_neighbors=matches.saw_only_neighbors,
             names_seen=matches.names_seen,
             strategy=tuple(matches.strategies),
             orders_complete=pending.complete,

@@ -128,6 +128,8 @@ def explain_order(
     steps = [step for plan in plans for step in _order_steps(plan)]
     if collected.faults:
         return _cannot_explain(number, steps, collected)
+    if collected.saw_only_neighbors and any(item.expected for plan in plans for item in plan.items):
+        steps.append(reason("only_neighbors_seen"))
     for other in collected.other_outcomes:
         if other.order_number == number and not plans:
             return Explanation(subject=number, steps=(), because=other.because, notes=other.notes)

@@ -108,6 +108,19 @@ def test_an_item_is_late_once_it_waits_longer_than_the_policy_says(age, status):
         )
 
 
+@pytest.mark.parametrize(
+    ("strategy", "complete", "said"),
+    [("skip-scan", False, True), ("prefixes", False, True), ("prefixes", True, False), ("listing", True, False)],
+)
+def test_a_late_item_says_that_misnamed_files_may_be_elsewhere(strategy, complete, said):
+    order = evolve(ORDER, created_at=NOW - timedelta(days=3))
+    policy = Policy(late_after=timedelta(days=2))
+    result = plan("1001_1.pdf", order=order, policy=policy, strategy=strategy, complete=complete)
+    assert ("only_neighbors_seen" in [note.code for note in result.items[1].notes]) == said
+    waiting = plan("1001_1.pdf", policy=policy, strategy=strategy, complete=complete)
+    assert waiting.items[1].notes == ()
+
+
 def test_nothing_is_late_without_a_policy_or_without_an_age():
     assert statuses(plan(order=evolve(ORDER, created_at=NOW - timedelta(days=999)))) == ["missing", "missing"]
     assert statuses(plan(policy=Policy(late_after=timedelta(1)))) == ["missing", "missing"]
