@@ -130,3 +130,39 @@ def test_storages_with_one_endpoint_share_its_budget(url, endpoint):
 
     ra.open_storage(url, limiter=Limiter()).reserved_request()
     assert asked == [endpoint]
+
+
+def test_waits_for_a_storage_end_before_an_order_is_read_again():
+    log = []
+
+    class Limiter:
+        @contextmanager
+        def request(self, _endpoint):
+            log.append("request")
+            yield
+
+        @contextmanager
+        def reserve(self, _endpoint):
+            log.append("reserve")
+            yield
+            log.append("give back")
+
+    class Shop(FakeShop):
+        def get_order(self, order_id):
+            log.append("get_order")
+            return super().get_order(order_id)
+
+        def fulfill(self, order, artworks, *, idempotency_key):
+            log.append("fulfill")
+            return super().fulfill(order, artworks, idempotency_key=idempotency_key)
+
+    fs, _ = memory_folder("/limiters", "100_1.pdf")
+    shop = Shop([ra.Order("100", [ra.OrderItem("1")])], attaching=ra.Attaching.WITH_FULFILL)
+    storage = ra.ArtworkStorage(fs, "/limiters", limiter=Limiter())
+    assert {item.status for item in ra.Scanner(storage, shop, ledger=ra.MemoryLedger()).scan().items} == {"fulfilled"}
+    begin = log.index("reserve")
+    look = log[begin : log.index("fulfill")]
+    assert look[0] == "reserve"
+    assert look[-1] == "give back"
+    assert set(look[1:-1]) == {"request", "get_order"}
+    assert "get_order" not in log[:begin]
