@@ -25,6 +25,7 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
+    "explanation/fleet_result.md",
     "explanation/performance_table.md",
     "explanation/simulation_result.md",
     "explanation/throughput_*.md",

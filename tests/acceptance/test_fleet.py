@@ -218,6 +218,18 @@ def test_a_merchant_that_cannot_be_scanned_is_a_failed_pass(fleet, store, broken
     assert scan_merchant("globex", fleet, store).status is PassStatus.DONE
 
 
+def test_a_storage_that_failed_before_is_probed_by_one_request(fleet: Fleet, store: MerchantStore, clock: Clock):
+    fleet.broken["acme"] = lambda scanner: evolve(
+        scanner, storage=ra.ArtworkStorage(fsspec.filesystem("memory"), "/nowhere")
+    )
+    first = scan_merchant("acme", fleet, store)
+    clock.now += HOUR
+    second = scan_merchant("acme", fleet, store)
+    assert (second.status, second.part, second.because) == (PassStatus.FAILED, "settings", first.because)
+    assert first.counts
+    assert not second.counts, "no order was read"
+
+
 def test_a_secret_in_an_error_of_the_host_is_redacted(fleet: Fleet, store: MerchantStore, caplog):
     secret = "https://host/prints/1001_1.pdf?X-Amz-Signature=c0ffee"
     fleet.broken["acme"] = raising(ValueError(secret))
@@ -276,10 +288,18 @@ def test_no_request_to_the_storage_is_sent_after_the_deadline(fleet: Fleet, stor
 
 def test_a_worker_that_is_to_end_stops_a_pass_which_the_next_one_continues(fleet: Fleet, store, clock: Clock):
     stop = threading.Event()
-    stop.set()
+
+    def stop_now(scanner: ra.Scanner) -> ra.Scanner:
+        stop.set()
+        return scanner
+
+    fleet.broken["acme"] = stop_now
     result = scan_merchant("acme", fleet, store, stop=stop)
     assert (result.status, result.stopped) == (PassStatus.DONE, True)
+    assert scan_merchant("globex", fleet, store, stop=stop).status is PassStatus.NOT_STARTED
     assert fleet.shops["acme"].effects == {}
+    assert fleet.opened == ["acme"]
+    del fleet.broken["acme"]
     clock.now += HOUR
     scan_merchant("acme", fleet, store)
     assert list(fleet.shops["acme"].effects.values()) == [1]

@@ -31,6 +31,8 @@ class PassStatus(enum.StrEnum):
     """Another worker scans this merchant now."""
     NOT_DUE = "not_due"
     """The merchant was already scanned since its latest slot."""
+    NOT_STARTED = "not_started"
+    """The worker is to end. The merchant stays due."""
     QUARANTINED = "quarantined"
     """The merchant has failed again and again, and its next probe is not due."""
 
@@ -41,7 +43,7 @@ class PassResult:
 
     Args:
         merchant: The id.
-        status: How the pass ended. ``busy``, ``not_due`` and ``quarantined`` say that nothing was done.
+        status: How the pass ended. Only ``done`` and ``failed`` say that the merchant was tried.
         because: Why it failed; None unless it did.
         part: What could not be used; None unless it failed.
         counts: How many items have each status.

@@ -16,7 +16,14 @@ from remote_artwork.core.report import Fault, ScanReport
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerUnavailable, RemoteArtworkError
 from remote_artwork.fleet.merchants import Merchants
-from remote_artwork.fleet.passes import PassResult, result_of_error, result_of_fault, result_of_report, result_of_tenant
+from remote_artwork.fleet.passes import (
+    PassResult,
+    PassStatus,
+    result_of_error,
+    result_of_fault,
+    result_of_report,
+    result_of_tenant,
+)
 from remote_artwork.fleet.slots import in_groups, last_slot, require_period, utc_now
 from remote_artwork.fleet.state import MerchantState
 from remote_artwork.fleet.store import MerchantStore, PassRules
@@ -108,7 +115,8 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
             and its result is not recorded. By default all pending orders, once in each slot.
         deadline: How long the pass may take.
         rules: Those of the fleet.
-        stop: Ends the pass after the orders in progress when set, for example when the worker is to end.
+        stop: Ends the pass after the orders in progress when set, for example when the worker is to end. If it is set
+            before, the pass is ``not_started``.
         on_report: Receives the report of the scan, if there was one, for example ``Alerts.send``. If it raises, that is
             logged and changes nothing.
         runtime: Measures the time. For simulations.
@@ -120,6 +128,8 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
     require_period(rules.every)
     if deadline <= timedelta(0):
         raise ConfigurationError(f"deadline must be above zero, not {deadline}")
+    if stop is not None and stop.is_set():
+        return PassResult(merchant=merchant, status=PassStatus.NOT_STARTED)
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     state, refusal = _repeat(
         lambda: store.start(
