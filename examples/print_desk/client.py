@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -31,9 +31,10 @@ class DeskClient:
     concurrent_calls = 1  # a database in a file has one writer; with a database server, several calls may run at once
 
     def pending_orders(self) -> Iterable[ra.Order]:
-        with self._read_session() as session:
-            pending = sa.select(OrderRow).where(OrderRow.state == ra.OrderState.PENDING).order_by(OrderRow.id)
-            return [_as_order(row) for row in session.scalars(pending)]
+        return self._find(OrderRow.state == ra.OrderState.PENDING)
+
+    def find_orders(self, numbers: Collection[str]) -> Iterable[ra.Order]:
+        return self._find(OrderRow.number.in_(numbers))
 
     def get_order(self, order_id: str) -> ra.Order:
         with self._read_session() as session:
@@ -69,6 +70,10 @@ class DeskClient:
             if row.state == ra.OrderState.FULFILLED:
                 raise ra.AlreadyFulfilled(f"order {row.number} is fulfilled already")
             raise ra.NotPending(f"order {row.number} is {row.state}")
+
+    def _find(self, where: sa.ColumnElement[bool]) -> list[ra.Order]:
+        with self._read_session() as session:
+            return [_as_order(row) for row in session.scalars(sa.select(OrderRow).where(where).order_by(OrderRow.id))]
 
     @contextmanager
     def _read_session(self) -> Iterator[Session]:

@@ -258,3 +258,13 @@ def test_an_order_that_lost_its_items_after_a_call_in_doubt_waits_for_a_person(r
     [item] = scanner.scan().items
     assert (item.item_number, item.status, item.code) == ("1", "uncertain", "order_edited_in_doubt")
     assert [record.state for record in ledger.find("default")] == [FulfillState.UNCERTAIN]
+
+
+def test_a_manifest_may_name_the_file_of_an_order_that_the_list_lacks(root):
+    fs, storage = memory_folder(root, "1001_1.jpg", "1002_1.jpg")
+    fs.pipe(f"{root}/artwork.csv", b"order_number,order_item_number,file\n1001,1,1002_1.jpg\n")
+    policy = ra.Policy(manifest="artwork.csv")
+    for kind in (FindingShop, PromisingShop, BreakingShop):
+        shop = kind([order("1001"), order("1002")])
+        assert outcomes(scan(storage, shop, policy=policy)) == {("1001", "1"): ("failed", "numbers_not_known")}
+        assert not shop.effects

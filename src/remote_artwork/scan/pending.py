@@ -47,6 +47,7 @@ class PendingOrders:
         hold: Why no order may be sent: it is not known whether its number is unique. None if it is known.
         hold_shared_names: As ``hold``, but only for orders that expect a file name which an order with another number
             could expect, too.
+        known_numbers: Numbers whose orders are all known, although the list is incomplete.
         found_by_number: Whether only the orders with some numbers were read, and not the list.
     """
 
@@ -58,6 +59,7 @@ class PendingOrders:
     fault: Fault | None = None
     hold: Reason | None = None
     hold_shared_names: Reason | None = None
+    known_numbers: Collection[str] = frozenset()
     found_by_number: bool = False
 
     @property
@@ -85,8 +87,8 @@ class PendingOrders:
         """Why this order may not be sent; None if nothing holds it."""
         if self.hold is not None or self.hold_shared_names is None:
             return self.hold
-        own = set(spellings(order.number))
-        shared = any(not pattern.order_numbers(basename) <= own for basename in basenames)
+        known = {*spellings(order.number), *self.known_numbers}
+        shared = any(not pattern.order_numbers(basename) <= known for basename in basenames)
         return self.hold_shared_names if shared else None
 
     def other_outcomes(self, numbers: Collection[str] | None) -> list[ItemOutcome]:
@@ -241,7 +243,8 @@ def _with_uniqueness(
         numbers = _possible_numbers(pending.orders.values(), pattern)
         try:
             found = retry.call(lambda: _find(finder, numbers), on=ClientError)
-            return _with_found(pending, found, because)
+            # A manifest may name the file of an order whose number was not asked for.
+            return evolve(_with_found(pending, found, because), hold_shared_names=because, known_numbers=numbers)
         except ConfigurationError:
             raise
         except Exception as error:  # the shop's code may raise anything; then nothing is known
