@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 from fleet import local
@@ -17,14 +18,18 @@ def main() -> None:
     given = options.parse_args()
     print(f"starting servers and {given.merchants} merchants with {given.orders} orders each …", flush=True)
     with local.running(
-        merchants=given.merchants, orders=given.orders, workers=given.workers, every=given.every, tick=5
+        merchants=given.merchants, orders=given.orders, workers=given.workers, every=given.every, tick=2
     ) as fleet:
+        print(f"the ledger is {os.environ['FLEET_DATABASE']}", flush=True)
         print(f"the logs are in {fleet.folder}; end with Ctrl-C", flush=True)
+        shown = -1
         while True:
             fleet.supervise()
             fulfilled, calls, _ = fleet.counts()
-            print(f"{fulfilled} orders are fulfilled by {calls} calls; the others wait for a file", flush=True)
-            time.sleep(5)
+            if fulfilled != shown:
+                print(f"{fulfilled} orders are fulfilled by {calls} calls", flush=True)
+                shown = fulfilled
+            time.sleep(1)
 
 
 try:

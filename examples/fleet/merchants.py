@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import remote_artwork as ra
 from fleet.database import MERCHANTS, engine
 from fleet.shop import MerchantOrders
+from remote_artwork.fleet import StorageBudget
 
 
 @cache
@@ -26,6 +27,12 @@ def network() -> ra.NetworkPolicy:
     return ra.NetworkPolicy(allow_private=local, allow_http=local)
 
 
+@cache
+def requests() -> StorageBudget:
+    """Return the limit of this process: requests at once at one storage endpoint, fair between merchants."""
+    return StorageBudget(32)
+
+
 class PlatformMerchants:
     """Implements ``Merchants``. A task carries only ids: the worker reads the keys here."""
 
@@ -37,6 +44,7 @@ class PlatformMerchants:
         with engine().connect() as connection:
             row = connection.execute(sa.select(MERCHANTS).where(MERCHANTS.c.id == merchant)).one()
         keys = ra.Keys(row.access_key, row.secret_key)
-        storage = ra.open_storage(row.url, credentials=keys, network=network())
+        limiter = requests().tenant(merchant)
+        storage = ra.open_storage(row.url, credentials=keys, network=network(), limiter=limiter)
         orders = MerchantOrders(engine(), merchant)
         return ra.Scanner(storage, orders, ledger=ledger(), tenant=merchant, orders_at_once=2)

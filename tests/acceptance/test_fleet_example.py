@@ -82,7 +82,7 @@ def test_the_line_of_the_readme_starts_the_fleet():
     *_, folder, command = line.split(" && ")
     assert folder == "cd examples"
     _, *arguments = shlex.split(command)
-    few = [*arguments, "--merchants", "2", "--orders", "4"]
+    few = [*arguments, "--merchants", "2", "--orders", "4", "--workers", "1"]
     with started(sys.executable, *few, cwd=EXAMPLES, **os.environ) as process:
         shown = iter(process.stdout.readline, "")
         assert any(text.startswith("4 orders are fulfilled by 4 calls") for text in shown), process.stderr.read()
