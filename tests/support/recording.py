@@ -69,7 +69,7 @@ class RecordingLedger:
 
     def __init__(self, ledger: ra.Ledger, recorder: Recorder) -> None:
         self._ledger, self._recorder = ledger, recorder
-        self.find, self.forget = ledger.find, ledger.forget
+        self.find, self.find_used_files, self.forget = ledger.find, ledger.find_used_files, ledger.forget
 
     def claim(
         self, orders: Sequence[OrderClaim], *, owner: str, lease_for: timedelta
