@@ -25,6 +25,7 @@ from remote_artwork.core.call_shares import BLOCK, CallDemand, CallShare, Holdin
 from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.text import redact_error
 from remote_artwork.errors import ConfigurationError, LedgerUnavailable, RemoteArtworkError
+from remote_artwork.locks import ProcessLock
 from remote_artwork.retry import RetryPolicy
 from remote_artwork.runtime import THREADS, Condition, Runtime
 
@@ -256,11 +257,8 @@ class MemoryCallShares:
     """
 
     runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
-    _lock: Condition = field(init=False, repr=False)
+    _lock: ProcessLock = field(factory=ProcessLock, init=False, repr=False)
     _holdings: dict[str, dict[str, Holding]] = field(factory=dict, init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._lock = self.runtime.condition()
 
     def lease(self, api: str, demand: CallDemand) -> CallShare:
         """See ``CallShares``."""
