@@ -4,8 +4,10 @@ import re
 import time
 
 import pytest
+from selenium.webdriver.common.by import By
 
-from print_desk_app import PATIENCE, desk_in
+from browser import accessibility, look_at
+from print_desk_app import PATIENCE, desk_in, see
 from shop_files import JPEG
 
 pytestmark = pytest.mark.server
@@ -68,3 +70,25 @@ def test_files_that_were_replaced_since_are_not_accepted(reviewed, s3_server, bu
     assert refused.status_code == 409
     assert "is not that of its files" in refused.text
     assert reviewed.post("/orders/accept", form(reviewed), **ANN).status_code == 303
+
+
+def test_a_user_accepts_the_files_in_a_browser(reviewed, page, axe):
+    page.execute_cdp_cmd("Network.enable", {})
+    page.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": ANN})
+    try:
+        page.get(f"{reviewed.url}/orders")
+        assert "awaiting review" in see(page, "#order-1001 .status")
+        for width, scheme in ((1280, "light"), (360, "dark")):
+            wide, cut, overlap, contrast = look_at(page, width=width, scheme=scheme)
+            assert wide <= width
+            assert (cut, overlap) == ([], [])
+            assert min(contrast) >= 4.5
+            assert accessibility(page, axe)[1] == []
+        reason = see(page, "#order-1001 .reason")
+        assert reason == "its files are good; compare them with the order in the contact sheet, then accept them"
+        page.find_element(By.CSS_SELECTOR, "#order-1001 form button").click()
+        see(page, "h1", "Orders")
+    finally:
+        page.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
+    scan(reviewed)
+    assert "fulfilled with 1001_1.jpg" in reviewed.get("/orders").text
