@@ -142,6 +142,22 @@ def test_a_search_that_fails_holds_every_order(root, error):
     assert not shop.effects
 
 
+def test_after_a_search_that_fails_the_promise_of_unique_numbers_still_holds(root):
+    _, storage = memory_folder(root, "1001_1.jpg", "1002_1_1.jpg")
+
+    class Failing(PromisingShop):
+        listed = 2
+
+        def find_orders(self, _numbers):
+            raise ra.Unavailable("503")
+
+    shop = Failing([order("1001"), order("1002", "1_1")])
+    assert outcomes(scan(storage, shop)) == {
+        ("1001", "1"): ("fulfilled", "fulfilled"),
+        ("1002", "1_1"): ("failed", "numbers_not_known"),
+    }
+
+
 @pytest.mark.parametrize("others", [[], ["B"]], ids=["nothing", "another order"])
 def test_a_search_that_omits_an_order_of_the_list_holds_every_order(root, others):
     """An index that is behind may omit a twin, too."""

@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 import remote_artwork as ra
+from remote_artwork.notifications import CreatedObject, MerchantLocation, route
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
 from shop_files import memory_folder
 
@@ -102,6 +103,18 @@ def test_each_unicode_form_of_a_number_is_asked_for(root):
     report = scanner_of(root, shop, "Ü1_1.jpg").scan(orders=["Ü1"])
     assert outcomes(report) == {("Ü1", "1"): ("conflict", "number_not_unique")}
     assert shop.asked == [["U\u03081", "Ü1"]]
+
+
+@pytest.mark.parametrize("uploaded", ["Ü1_1.jpg", "U\u03081_1.jpg"], ids=["composed", "decomposed"])
+@pytest.mark.parametrize("number", ["Ü1", "U\u03081"], ids=["composed", "decomposed"])
+@pytest.mark.parametrize("kind", [FindingShop, FakeShop])
+def test_a_notification_finds_the_order_in_each_unicode_form(root, kind, number, uploaded):
+    shop = kind([order(number)])
+    scanner = scanner_of(root, shop, uploaded)
+    merchant = MerchantLocation(tenant="default", location=ra.Location.parse("s3://prints/"))
+    created = CreatedObject(provider="aws", bucket="prints", key=uploaded)
+    scanner.scan(orders=route([created], [merchant])["default"])
+    assert len(shop.effects) == 1
 
 
 @pytest.mark.parametrize(

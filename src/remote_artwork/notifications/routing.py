@@ -13,6 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.text import spellings
 from remote_artwork.notifications.receiving import CreatedObject
 from remote_artwork.storage.location import Location
 
@@ -76,7 +77,8 @@ def _order_numbers(created: CreatedObject, merchant: MerchantLocation) -> set[st
     if is_elsewhere or not created.key.startswith(location.prefix):
         return set()
     basename, extension = split_extension(created.key.removeprefix(location.prefix))
-    return merchant.pattern.order_numbers(basename) if extension else set()
+    numbers = merchant.pattern.order_numbers(basename) if extension else set()
+    return {form for number in numbers for form in spellings(number)}  # the shop may have another Unicode form
 
 
 @frozen

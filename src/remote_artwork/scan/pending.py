@@ -249,7 +249,8 @@ def _with_uniqueness(
             raise
         except Exception as error:  # the shop's code may raise anything; then nothing is known
             log.warning("find_orders_failed", extra={"numbers": len(numbers)}, exc_info=redact_error(error))
-            return evolve(pending, hold=reason("orders_not_found", error=_message(error)))
+            if not promises_unique_numbers(client):
+                return evolve(pending, hold=reason("orders_not_found", error=_message(error)))
     if promises_unique_numbers(client):
         return evolve(pending, hold_shared_names=because)
     return evolve(pending, hold=because)

@@ -50,6 +50,8 @@ def aws(bucket, key):
             CreatedObject(provider="minio", bucket="prints", key="in/7_1.pdf"),
             {"minio-9000": {"7"}, "minio-9001": {"7"}},
         ),
+        (aws("whole", "Ü1_1.pdf"), {"whole": {"Ü1", "U\u03081"}}),
+        (aws("whole", "U\u03081_1.pdf"), {"whole": {"Ü1", "U\u03081"}}),
         (aws("prints", "acme2/1001_1.pdf"), {}),
         (aws("prints", "1001_1.pdf"), {}),
         (aws("prints", "acme/readme.txt"), {}),
