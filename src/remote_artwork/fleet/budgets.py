@@ -104,6 +104,12 @@ class _Reservation:
     budget: StorageBudget
     endpoint: str
     is_used: bool = False
+    is_open: bool = True
+    """Whether the block runs. A request that was begun in it may take longer, and then gives the place back."""
+
+    @property
+    def is_free(self) -> bool:
+        return self.is_open and not self.is_used
 
 
 _reservation: ContextVar[_Reservation | None] = ContextVar("remote_artwork_storage_reservation", default=None)
@@ -149,11 +155,11 @@ class StorageBudget:
         request = _Request()
         with self._changed:
             endpoint = self._endpoints.setdefault(name, _Endpoint())
-            if reservation is None or reservation.is_used:
+            if reservation is None or not reservation.is_free:
                 endpoint.queue.add(tenant, request)
                 self._admit(endpoint)
             try:
-                while not request.admitted and (reservation is None or reservation.is_used):
+                while not request.admitted and (reservation is None or not reservation.is_free):
                     self._changed.wait()
                 if not request.admitted and reservation is not None:
                     reservation.is_used = True
@@ -191,10 +197,20 @@ class StorageBudget:
             endpoint.queue.pop_first_of(tenant).admitted = True
             endpoint.running[tenant] += 1
 
-    def _end_use(self, reservation: _Reservation) -> None:
+    def _end_use(self, reservation: _Reservation, tenant: str) -> None:
+        """A request with the reserved place has ended."""
         with self._changed:
             reservation.is_used = False
+            if not reservation.is_open:
+                self._end(reservation.endpoint, tenant)
             self._changed.notify_all()
+
+    def _close(self, reservation: _Reservation, tenant: str) -> None:
+        """The block of the reservation has ended."""
+        with self._changed:
+            reservation.is_open = False
+            if not reservation.is_used:
+                self._end(reservation.endpoint, tenant)
 
 
 @frozen
@@ -215,7 +231,7 @@ class _TenantRequests:
             yield
         finally:
             if uses_reservation and reservation is not None:
-                budget._end_use(reservation)  # noqa: SLF001
+                budget._end_use(reservation, self._tenant)  # noqa: SLF001
             else:
                 budget._leave(endpoint, self._tenant)  # noqa: SLF001
 
@@ -224,12 +240,13 @@ class _TenantRequests:
         """See ``RequestLimiter``."""
         budget = self._budget
         budget._enter(endpoint, self._tenant, None)  # noqa: SLF001
-        token = _reservation.set(_Reservation(budget, endpoint))
+        reservation = _Reservation(budget, endpoint)
+        token = _reservation.set(reservation)
         try:
             yield
         finally:
             _reservation.reset(token)
-            budget._leave(endpoint, self._tenant)  # noqa: SLF001
+            budget._close(reservation, self._tenant)  # noqa: SLF001
 
 
 # --- Calls per second of a shop API ---

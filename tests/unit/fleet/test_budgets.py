@@ -150,6 +150,26 @@ def test_two_requests_of_one_reservation_run_one_after_another_or_in_free_places
     assert [at for _, at in stage_full.run()] == [0, 1]
 
 
+def test_a_request_that_outlives_its_reservation_keeps_the_place():
+    requests = Requests(1)
+
+    def look():
+        with requests.budget.tenant("look").reserve(ENDPOINT):
+            context = copy_context()
+
+            def look_beside():
+                for _ in range(2):
+                    context.run(requests.request, "look", seconds=2.0)
+
+            requests.stage.task(look_beside)
+            requests.stage.runtime.sleep(1.0)
+
+    requests.stage.task(look)
+    requests.stage.task(lambda: requests.request("other"))
+    assert requests.run() == [("look", 0), ("other", 2.0), ("look", 3.0)]
+    assert requests.most == {ENDPOINT: 1}
+
+
 @pytest.mark.parametrize("in_flight", [0, -1, 1.5, True, None])
 def test_a_storage_budget_is_a_whole_number(in_flight):
     with pytest.raises(ConfigurationError, match=r"StorageBudget\.in_flight must be a whole number from 1"):
