@@ -149,6 +149,20 @@ def test_every_page_is_read(vendure, client, monkeypatch):
     assert len(vendure.pending_ids()) > 2
 
 
+def test_orders_are_found_by_their_codes_in_any_state_and_in_several_requests(vendure, client, monkeypatch):
+    first, second, third = list(client.pending_orders())[:3]
+    vendure.cancel(third.id)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
+
+    found = {order.id: order.state for order in client.find_orders([first.number, second.number, third.number, "NONE"])}
+
+    assert found == {
+        first.id: ra.OrderState.PENDING,
+        second.id: ra.OrderState.PENDING,
+        third.id: ra.OrderState.CANCELLED,
+    }
+
+
 def test_an_order_that_cannot_be_read_does_not_stop_the_others(vendure):
     client = VendureClient(vendure.url, ("superadmin", vendure.password), placements=lambda line: line["no such field"])
 
