@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from history import Accepted
-from simulation.mutants import REVIEWED
+from history import Accepted, CallTookEffect
+from simulation.mutants import REUSED, REVIEWED
 from simulation.world import World
 
 SEEDS = 500
 REVIEWED_SEEDS = 200
+REUSED_SEEDS = 100
 SUPPORT = Path(__file__).parent.parent / "support"
 TRACE_OF = "from simulation.world import World; world = World.of_seed({seed}); world.run(); print(world.trace())"
 
@@ -39,6 +41,17 @@ def test_nothing_is_sent_that_nobody_accepted(summary):
         accepted += sum(isinstance(event, Accepted) for event in world.history.events)
     assert accepted > REVIEWED_SEEDS
     summary.append(f"{accepted} reviews in {REVIEWED_SEEDS} histories")
+
+
+def test_each_order_gets_the_file_of_its_product(summary):
+    shared = 0
+    for seed in range(REUSED_SEEDS):
+        world = World.of_seed(seed, **(REUSED if seed % 2 else {"reuse": True}))
+        assert not world.run(), f"seed {seed}\n{world.trace()}"
+        printed = [event.contents.items() for event in world.history.events if isinstance(event, CallTookEffect)]
+        shared += any(not one.isdisjoint(other) for one, other in combinations(printed, 2))
+    assert shared > REUSED_SEEDS / 2
+    summary.append(f"orders share a file in {shared} of {REUSED_SEEDS} histories")
 
 
 def test_a_seed_has_the_same_history_in_every_process():

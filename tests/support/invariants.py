@@ -33,15 +33,16 @@ LONGEST_FROM_INTENT_TO_CALL = 5.0
 """Seconds. A call that cannot start within them of its intent is not made."""
 
 
-def violations(history: History, *, versioned: bool, review: bool = False) -> list[str]:
+def violations(history: History, *, versioned: bool, review: bool = False, reuse: bool = False) -> list[str]:
     """What must not have happened, and did: one line for each, with the number of its event.
 
     Args:
         history: What happened.
         versioned: Whether the storage keeps versions, so that a URL names the bytes that were checked.
         review: Whether a person must accept the files of every order.
+        reuse: Whether one file serves every order of a product, and is named by its SKU.
     """
-    judge = _Judge(versioned, review)
+    judge = _Judge(versioned, review, reuse)
     for number, event in enumerate(history.events, start=1):
         judge.number = number
         handler = _HANDLERS.get(type(event))
@@ -92,6 +93,7 @@ class _Judge:
 
     versioned: bool
     review: bool
+    reuse: bool
     number: int = 0
     found: list[str] = field(factory=list)
     rows: defaultdict[OrderKey, _Row] = field(factory=lambda: defaultdict(_Row))
@@ -228,6 +230,7 @@ class _Judge:
                 self.add(f"{what} while call {other.began.call} of {other.began.process} was running")
         if self.review:
             self._was_reviewed(event, seen, what)
+        self._is_for_its_products(event, what)
         row.calls.append(call)
 
     def _was_reviewed(self, event: CallBegan, seen: Mapping[str, str], what: str) -> None:
@@ -236,6 +239,13 @@ class _Judge:
             self.add(f"{what} before a person accepted any files")
         elif event.name == "fulfill" and not any(seen.items() <= of.items() for of in self.reviewed[event.key]):
             self.add(f"{what} with files that nobody accepted: {seen}")
+
+    def _is_for_its_products(self, event: CallBegan, what: str) -> None:
+        """A file that is reused has the SKU of its item as its name."""
+        skus = {item.number: [item.sku] for item in event.order.items if item.number in event.files}
+        named = {number: [split_extension(name)[0] for name in names] for number, names in event.files.items()}
+        if self.reuse and named != skus:
+            self.add(f"{what} with a file of another product")
 
     def accepted_files(self, event: Accepted) -> None:
         """Remember what a person accepted."""
@@ -299,7 +309,7 @@ class _Judge:
             if content not in self.accepted[name]:
                 self.add(f"{key} was printed with {name}: {content}, which no check accepted")
             other = self.printed_for.setdefault((name, content), key.order_id)
-            if other != key.order_id:
+            if other != key.order_id and not self.reuse:
                 self.add(f"{key} was printed with {name}: {content}, which was printed for order {other} before")
 
     def ended(self, event: CallEnded) -> None:

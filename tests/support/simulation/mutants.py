@@ -22,7 +22,23 @@ LOST_ATTACHES = {
 
 REVIEWED = {"review": True, "actions": (People.accept, People.replace_file) * 4, "pace": 1.0}
 
+REUSED = {"reuse": True, "actions": (People.change_product, People.replace_file) * 4, "pace": 1.0}
+
 MUTANTS = (
+    Mutant(
+        "sends an order whose products changed since its files were found",
+        "fulfillment.shop",
+        "skus=pattern.uses(SKU)",
+        "skus=False",
+        given={**REUSED, "profile": SLOW_NETWORK},
+    ),
+    Mutant(
+        "repeats a call with the file of an earlier product",
+        "scan.collect",
+        "names_can_change=self.manifest is not None or self.pattern.uses(SKU)",
+        "names_can_change=self.manifest is not None",
+        given={**REUSED, "recovery": ra.Recovery.IDEMPOTENT, "profile": DEATHS_IN_CALLS},
+    ),
     Mutant(
         "sends other files than those that a person accepted",
         "fulfillment.shop",

@@ -25,6 +25,7 @@ from simulation.scheduler import Process, Scheduler
 from simulation.shop import TENANT, Shop
 from simulation.storage import Bucket
 
+PRODUCTS = ("MUG", "POSTER")
 LEASE_OF_A_PERSON = timedelta(minutes=1)
 
 
@@ -43,6 +44,8 @@ class People:
     """The mean time between two actions, in seconds. Zero: whenever the scheduler chooses."""
     waits: bool = True
     """With a pace of zero, let up to 200 switch points pass before each action."""
+    name_of: Callable[[ra.Order, ra.OrderItem], str] = lambda order, item: f"{order.number}_{item.number}.jpg"
+    """The name of the file of an item."""
     _approvals: int = 0
     _twins: int = field(default=0, init=False)
 
@@ -68,8 +71,7 @@ class People:
 
     def _some_name(self) -> str:
         order = self._some_order(*ra.OrderState)
-        names = [f"{order.number}_{item.number}.jpg" for item in order.items]
-        return self.random.choice(names)
+        return self.random.choice([self.name_of(order, item) for item in order.items])
 
     def replace_file(self) -> None:
         """Upload another file under a name that has one, most often a good one."""
@@ -88,6 +90,12 @@ class People:
         if order := self._some_order(ra.OrderState.PENDING):
             items = [evolve(item, quantity=item.quantity + 1) for item in order.items]
             self.shop.put(evolve(order, items=items), f"edited order {order.id}")
+
+    def change_product(self) -> None:
+        """Change what an order is for. Nothing but the SKUs of its items shows it."""
+        if order := self._some_order(ra.OrderState.PENDING):
+            items = [evolve(item, sku=PRODUCTS[item.sku == PRODUCTS[0]]) for item in order.items]
+            self.shop.put(evolve(order, items=items), f"changed the products of order {order.id}")
 
     def cancel(self) -> None:
         """Cancel an order."""
@@ -204,7 +212,7 @@ class People:
             self.bucket.delete(name)
         for order in self.shop.pending():
             for item in order.items:
-                self.bucket.put(f"{order.number}_{item.number}.jpg")
+                self.bucket.put(self.name_of(order, item))
 
     def _steps_of(self, record: OrderRecord) -> tuple[Step, ...]:
         fulfilled = self._is_fulfilled(record.key)

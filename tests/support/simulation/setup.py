@@ -56,6 +56,7 @@ class Setup:
         lists_tell_all: Whether a listing shows all that a lookup does.
         fulfill: The policy: ``when_complete`` or ``per_item``.
         review: The policy: whether a person must accept the files of an order.
+        reuse: The policy: whether one file serves every order of a product. There are two products then.
         workers: ``Scanner(orders_at_once=…)``.
         concurrent_calls: How many calls of the client may run at once.
         orders: The number of items of each order.
@@ -78,6 +79,7 @@ class Setup:
     lists_tell_all: bool = False
     fulfill: str = "when_complete"
     review: bool = False
+    reuse: bool = False
     workers: int = 1
     concurrent_calls: int = 1
     orders: tuple[int, ...] = (1,)
@@ -87,6 +89,10 @@ class Setup:
     actions: tuple[Callable[[People], object], ...] = ()
     pace: float = 0.0
     waits_before_actions: bool = True
+
+    def name_of(self, order: ra.Order, item: ra.OrderItem) -> str:
+        """The name of the file of an item."""
+        return f"{item.sku}.jpg" if self.reuse else f"{order.number}_{item.number}.jpg"
 
     @classmethod
     def drawn(cls, draw: randomness.Random) -> "Setup":

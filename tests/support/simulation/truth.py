@@ -53,7 +53,8 @@ def _was_left_open(order: ra.Order, records: dict[OrderKey, OrderRecord]) -> boo
 def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[OrderKey, OrderRecord]) -> bool:  # noqa: PLR0911 - one line for each status
     record = records.get(OrderKey(TENANT, order.id, order.approval))
     of_order = [record for key, record in records.items() if key.order_id == order.id]
-    name = f"{item.order_number}_{item.item_number}.jpg"
+    ordered = next(each for each in order.items if each.number == item.item_number)
+    name = world.setup.name_of(order, ordered)
     upload = world.bucket.current.get(name)
     match item.status:
         case ItemStatus.FULFILLED | ItemStatus.LATE_REPLACEMENT:
@@ -69,7 +70,7 @@ def _is_true(world: "World", item: ItemOutcome, order: ra.Order, records: dict[O
         case ItemStatus.CONFLICT:
             numbers = Counter(other.number for other in world.shop.orders.values())
             second = name.replace(".jpg", ".png") in world.bucket.current
-            return second or numbers[item.order_number] > 1
+            return second or (numbers[item.order_number] > 1 and not world.setup.reuse)
         case ItemStatus.CANCELLED:
             return order.state is not ra.OrderState.PENDING
         case ItemStatus.SETTLING:

@@ -15,7 +15,7 @@ from history import PERSON, History
 from invariants import violations
 from simulation.faults import Faults
 from simulation.ledger import Database, LedgerConnection
-from simulation.people import People
+from simulation.people import PRODUCTS, People
 from simulation.scheduler import Chooser, Process, Scheduler, SimulatedRuntime, Task
 from simulation.setup import LONG_ENOUGH, ScannerSetup, Setup
 from simulation.shop import Shop, ShopClient
@@ -87,17 +87,19 @@ class World:
             actions=setup.actions,
             pace=setup.pace,
             waits=setup.waits_before_actions,
+            name_of=setup.name_of,
         )
         self._open_the_shop()
 
     def _open_the_shop(self) -> None:
         position = 0
         for number, count in enumerate(self.setup.orders, start=1001):
-            items = [ra.OrderItem(str(item)) for item in range(1, count + 1)]
-            self.shop.put(ra.Order(str(number), items), f"approved order {number}")
+            items = [ra.OrderItem(str(item), sku=PRODUCTS[(number + item) % 2]) for item in range(1, count + 1)]
+            order = ra.Order(str(number), items)
+            self.shop.put(order, f"approved order {number}")
             for item in items:
                 if position not in self.setup.missing:
-                    self.bucket.put(f"{number}_{item.number}.jpg", good=position not in self.setup.bad)
+                    self.bucket.put(self.setup.name_of(order, item), good=position not in self.setup.bad)
                 position += 1
 
     def run(self) -> list[str]:
@@ -114,7 +116,9 @@ class World:
             self.faults.active = False
             self.on_end()
             self._come_to_an_end()
-        self.found += violations(self.history, versioned=self.bucket.versioned, review=self.setup.review)
+        self.found += violations(
+            self.history, versioned=self.bucket.versioned, review=self.setup.review, reuse=self.setup.reuse
+        )
         self.found += silent_replacements(self)
         return self.found
 
@@ -146,7 +150,8 @@ class World:
             ),
             ShopClient(self.shop, process, self.faults, self.network, concurrent_calls=setup.concurrent_calls),
             ledger=LedgerConnection(self.database, process, self.faults),
-            policy=ra.Policy(fulfill=setup.fulfill, review=setup.review),
+            pattern="{sku}" if setup.reuse else ra.FilenamePattern(),
+            policy=ra.Policy(fulfill=setup.fulfill, review=setup.review, reuse=setup.reuse),
             checks=[ContentCheck(self.history, self.scheduler, process)],
             retry=retry,
             clock=partial(self._wall_clock, process),
