@@ -135,8 +135,8 @@ class ArtworkFiles:
             session.defer(session.selection(number, result.files, result.sha256))
             state = ItemState.REJECTED if result.rejection else ItemState.VERIFIED
             session.defer(session.item_step(number, state, reason=result.rejection, checks=checks))
-        if result.rejection:
-            plan = plan.with_bad_sides(ItemStatus.REJECTED, result.rejection)
+        if (rejection := result.rejection) is not None:
+            plan = plan.with_bad_sides(ItemStatus.REJECTED, rejection)
         session.set_outcome(number, plan.status, plan.because, notes=plan.notes, findings=result.findings)
 
     def _stop_reading(self) -> None:

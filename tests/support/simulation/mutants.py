@@ -252,8 +252,8 @@ MUTANTS = (
     Mutant(
         "forgets which files a call was made with",
         "core.lifecycle",
-        "return evolve(record, sent_files=_merge(record.sent_files, of_items))",
-        "return record",
+        "return _merge(sent, [file for item in record.items.values() for file in item.files]), attached",
+        "return sent, attached",
     ),
     Mutant(
         "takes a file with another token for the checked one",
