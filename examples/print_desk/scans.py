@@ -64,7 +64,7 @@ class Scans:
         if self.failure is not None:
             return [self.failure]
         faults = self.report.faults if self.report else ()
-        return [f"The {fault.part} could not be used: {fault.message}" for fault in faults]
+        return [f"{fault.title}: {fault.message}" for fault in faults]
 
     @property
     def unmatched_files(self) -> Sequence[FileOutcome]:

@@ -95,7 +95,11 @@ TO_NOBODY = [
     ("2050_7.pdf", "near_miss", "2050_7_back, 2050_7_front"),
     ("2050_7_side.pdf", "near_miss", "2050_7_back, 2050_7_front"),
     ("3000_1.pdf", "near_miss", "no item that needs artwork"),
-    ("10-1_1.pdf", "near_miss", "order 10 does not expect this name; it expects 10_1-1"),
+    (
+        "10-1_1.pdf",
+        "near_miss",
+        "order 10 does not expect this name; it expects 10_1-1; rename the file if it is for this order",
+    ),
     ("1010_1.pdf", "early", "no pending order expects it yet"),
     ("11001_1.pdf", "early", "no pending order expects it yet"),
     ("100_1.pdf", "early", "no pending order expects it yet"),

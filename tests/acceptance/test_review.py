@@ -337,7 +337,7 @@ def test_the_command_line_refuses_another_digest(terminal):
 
 def test_the_ledger_shows_who_is_awaited_and_who_accepted(desk):
     digest = desk.digest()
-    assert f"then run remote-artwork accept --by=NAME --files={digest} 1" in describe(desk.row)
+    assert f"then run remote-artwork accept 1 --by=NAME --files={digest}" in describe(desk.row)
     desk.accept(digest)
     assert "files accepted by: ann" in describe(desk.row)
     assert "remote-artwork accept" not in describe(desk.row)

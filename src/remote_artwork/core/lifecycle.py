@@ -636,7 +636,8 @@ def accept_command(key: OrderKey, number: str, files: str) -> str:
         files: The ``files_digest``.
     """
     options = [*_key_options(key, number), "--by=NAME", f"--files={files}"]
-    return shlex.join(["remote-artwork", "accept", *options, *(["--"] if number.startswith("-") else []), number])
+    command = ["remote-artwork", "accept"]
+    return shlex.join([*command, *options, "--", number] if number.startswith("-") else [*command, number, *options])
 
 
 def _key_options(key: OrderKey, number: str, *, by_id: bool = False) -> list[str]:

@@ -332,9 +332,13 @@ UNMATCHED = {
     "hidden_file_of_order": (
         "it is a hidden file, because its name begins with a dot; order {order_number} waits for {basenames:list}"
     ),
-    "order_expects_other_names": "order {order_number} does not expect this name; it expects {basenames:list}",
+    "order_expects_other_names": (
+        "order {order_number} does not expect this name; it expects {basenames:list}; rename the file if it is for "
+        "this order"
+    ),
     "order_expects_more_names": (
-        "order {order_number} does not expect this name; it expects {basenames:list} and {more} more"
+        "order {order_number} does not expect this name; it expects {basenames:list} and {more} more; rename the "
+        "file if it is for this order"
     ),
     "order_needs_no_artwork": "order {order_number} has no item that needs artwork",
     "order_fulfilled_already": "order {order_number} is already fulfilled with other files; this one was not used",
@@ -729,7 +733,7 @@ WORDS = {
     **FILE_TYPES,
     **FLAWS,
     "storage": "storage",
-    "client": "client",
+    "client": "shop",
     "ledger": "ledger",
     "manifest": "manifest",
     "picture_file": "picture",

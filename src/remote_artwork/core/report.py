@@ -23,6 +23,7 @@ from attrs import define, field, fields, frozen
 from remote_artwork.core.orders import item_label
 from remote_artwork.core.reasons import (
     ENGLISH,
+    WORDS,
     Catalog,
     Explained,
     Reason,
@@ -412,6 +413,11 @@ class Fault(Explained):
         if self.part == "manifest":
             return ExitCode.PERSON_NEEDED
         return ExitCode.WRONG_SETTING if self.code == "location_not_found" else ExitCode.UNUSABLE
+
+    @property
+    def title(self) -> str:
+        """What could not be used, in English: ``The shop could not be used``."""
+        return f"The {WORDS[self.part]} could not be used"
 
     @property
     def message(self) -> str:

@@ -15,9 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from remote_artwork.core.reasons import format_duration
+from remote_artwork.core.reasons import format_duration, join_reasons
 from remote_artwork.core.report import (
     NEEDS_NOBODY,
+    Fault,
     FileOutcome,
     FileStatus,
     ItemOutcome,
@@ -27,7 +28,7 @@ from remote_artwork.core.report import (
     TextFile,
 )
 from remote_artwork.core.text import escape_unprintable
-from remote_artwork.errors import ConfigurationError, MissingExtra, StorageError
+from remote_artwork.errors import ConfigurationError, ExitCode, MissingExtra, StorageError
 from remote_artwork.preflight.pictures import MM_PER_INCH
 from remote_artwork.preflight.thumbnails import thumbnail
 from remote_artwork.storage.storage import ArtworkStorage
@@ -68,7 +69,7 @@ FILE_ADVICE: Mapping[FileStatus, str] = {
     FileStatus.UNSUPPORTED: "Save it as JPEG, PNG or PDF.",
     FileStatus.REJECTED: "Upload a correct file.",
     FileStatus.SUPERSEDED: "Nothing to do.",
-    FileStatus.AMBIGUOUS: "Delete all files but the right one.",
+    FileStatus.AMBIGUOUS: "Keep the file. Correct what the reason says.",
     FileStatus.UNRELATED: "Nothing to do.",
 }
 _ADVICE_BY_CODE: Mapping[str, str] = {
@@ -78,6 +79,7 @@ _ADVICE_BY_CODE: Mapping[str, str] = {
     "order_needs_no_artwork": "Nothing to do.",
     "extension_to_correct": "Correct the name.",
     "other_name": "If the file is for an order, rename it.",
+    "several_files": "Delete all files but the right one.",
 }
 """Advice for reasons for which the advice of their status is wrong."""
 _UPLOAD_NOT_FINISHED = "Wait until the upload is finished, or upload the file again."
@@ -94,6 +96,30 @@ def advise_on_item(item: ItemOutcome) -> str:
     if any(note.code in {"misnamed_file", "misnamed_files"} for note in item.notes):
         return _MISNAMED
     return ITEM_ADVICE[item.status]
+
+
+def say_why(item: ItemOutcome, *, is_processed: bool = True) -> str:
+    """The reason of an item, without the command that accepts its files: a page may have a button for it.
+
+    Args:
+        item: The item.
+        is_processed: False if a fault is the cause. The page says it once, at its top.
+    """
+    if not is_processed:
+        return "not processed; the top of this page says why"
+    return join_reasons(each for each in item.reasons if each.code != "accept")
+
+
+def advise_on_fault(fault: Fault) -> str:
+    """What a person should do about a fault whose message does not say it."""
+    return "The next scan tries again." if fault.exit_code is ExitCode.UNUSABLE else ""
+
+
+def say_no_items(report: ScanReport) -> str:
+    """Why a report has no item."""
+    if report.faults:
+        return "No order was processed."
+    return "No order is pending, so there is nothing to do." if report.orders is None else "None of these is pending."
 
 
 def advise_on_file(file: FileOutcome) -> str:
@@ -184,7 +210,7 @@ def contact_sheet(
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["visible"] = escape_unprintable
+    environment.filters |= {"visible": escape_unprintable, "id": id}
     template = environment.get_template("report.html.jinja" if fragment else "contact_sheet.html.jinja")
     text = template.render(
         report=report,
@@ -199,6 +225,10 @@ def contact_sheet(
         sections=_sections(report.items),
         item_advice=advise_on_item,
         file_advice=advise_on_file,
+        advise_on_fault=advise_on_fault,
+        say_no_items=say_no_items,
+        say_why=say_why,
+        not_processed={id(item) for fault in report.faults for item in report.not_processed(fault)},
         pictures={name: _data_url(data) for name, data in thumbnails.items()},
         names=_names(report),
         most=MAX_THUMBNAILS,

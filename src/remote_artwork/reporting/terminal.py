@@ -19,7 +19,7 @@ from remote_artwork.core.report import (
     Severity,
 )
 from remote_artwork.core.text import counted, escape_unprintable
-from remote_artwork.reporting.html import group_of
+from remote_artwork.reporting.html import advise_on_fault, group_of, say_no_items, say_why
 
 MAX_ROWS = 40
 """Rows per status in a table. The report itself contains more."""
@@ -50,13 +50,15 @@ _GOOD = frozenset({ItemStatus.FULFILLED, ItemStatus.ATTACHED, ItemStatus.MATCHED
 def print_report(report: ScanReport, console: Console) -> None:
     """Print the outcome of every item, the unmatched files, and the requests."""
     console.print(render(report))
+    for line in _commands(report.items):
+        console.print(line, soft_wrap=True)
 
 
 def render(report: ScanReport) -> RenderableType:
     """The report as a Rich renderable."""
     counted_with_fault = {id(item) for fault in report.faults for item in report.not_processed(fault)}
     items = [item for item in report.items if id(item) not in counted_with_fault]
-    parts: list[RenderableType] = [_title(report), *_faults(report), _summary(report.items)]
+    parts: list[RenderableType] = [_title(report), *_faults(report), _summary(report)]
     if items:
         parts.append(_items(items))
     if files := _files_to_show(report):
@@ -69,16 +71,19 @@ def _faults(report: ScanReport) -> list[Text]:
     """One line for each fault, with the number of items that wait because of it. They have no rows of their own."""
     lines = []
     for fault in report.faults:
-        lines.append(_escaped(f"The {fault.part} could not be used: {fault.message}", "bold red"))
+        lines.append(_escaped(f"{fault.title}: {fault.message}", "bold red"))
         if waiting := report.count_not_processed(fault):
             lines.append(Text(f"Not processed because of this: {waiting}."))
+        if advice := advise_on_fault(fault):
+            lines.append(Text(advice))
     return lines
 
 
-def _summary(items: Sequence[ItemOutcome]) -> Text:
+def _summary(report: ScanReport) -> Text:
     """How many items need a person, wait, and are done."""
+    items = report.items
     if not items:
-        return Text("This scan has no pending item.")
+        return Text(say_no_items(report))
     groups = Counter(group_of(item) for item in items)
     count = groups["person"]
     person = f"{counted(count, 'item')} {'needs' if count == 1 else 'need'} a person"
@@ -120,6 +125,22 @@ def _items(items: Sequence[ItemOutcome]) -> RenderableType:
     return _with_rest(table, left_out)
 
 
+def _commands(items: Sequence[ItemOutcome]) -> list[Text]:
+    """The commands that accept files, each in a line of its own. Unwrapped, they can be copied."""
+    commands = [note.details["command"] for item in items for note in item.notes if note.code == "accept"]
+    commands = list(dict.fromkeys(commands))
+    if not commands:
+        return []
+    lines = [
+        Text(""),
+        Text("To accept the files of an order, compare them with it, then run (with the ledger of your scans):"),
+    ]
+    lines += [_escaped(each) for each in commands[:MAX_ROWS]]
+    if len(commands) > MAX_ROWS:
+        lines.append(Text(f"{counted(len(commands) - MAX_ROWS, 'command')} more: --json shows all."))
+    return lines
+
+
 def _conflict(item: ItemOutcome) -> str:
     """What identifies a conflict of several items, which would otherwise have a row for each of them."""
     return f"{item.code} {item.details['basename']}" if item.code == "name_not_unique" else ""
@@ -141,7 +162,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _why(item: ItemOutcome) -> str:
     warnings = [finding.message for finding in item.findings if finding.severity is Severity.WARN]
-    return "; ".join([item.reason, *warnings])
+    return "; ".join([say_why(item), *warnings])
 
 
 def _escaped(text: str, style: str = "") -> Text:

@@ -62,12 +62,17 @@ def test_a_side_is_named_in_the_reason():
 def test_the_right_order_with_a_wrong_item_is_told_what_the_order_awaits():
     outcome = judge("1001_3.pdf", ORDER)
     assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
-    assert outcome.reason == "order 1001 does not expect this name; it expects 1001_1, 1001_2"
+    assert (
+        outcome.reason
+        == "order 1001 does not expect this name; it expects 1001_1, 1001_2; rename the file if it is for this order"
+    )
 
 
 def test_a_long_list_of_names_is_cut():
     outcome = judge("1001_99.pdf", Order("1001", [OrderItem(str(n)) for n in range(1, 13)]))
-    assert outcome.reason.endswith("it expects 1001_1, 1001_2, 1001_3, 1001_4, 1001_5 and 7 more")
+    assert outcome.reason.endswith(
+        "it expects 1001_1, 1001_2, 1001_3, 1001_4, 1001_5 and 7 more; rename the file if it is for this order"
+    )
 
 
 def test_an_order_without_artwork_is_told_so():
@@ -155,13 +160,19 @@ def test_a_file_of_an_order_the_ledger_knows_is_never_suggested_to_another(state
 def test_a_file_that_speaks_of_one_pending_order_is_never_suggested_to_another():
     outcome = judge("007_1.pdf", Order("7", [OrderItem("1")]), Order("007", [OrderItem("2")]))
     assert outcome.suggestion is None
-    assert outcome.reason == "order 007 does not expect this name; it expects 007_2"
+    assert (
+        outcome.reason
+        == "order 007 does not expect this name; it expects 007_2; rename the file if it is for this order"
+    )
 
 
 def test_a_name_that_may_be_read_as_an_order_to_come_is_not_suggested_elsewhere():
     outcome = judge("10-1_1.pdf", Order("10", [OrderItem("1-1")]))
     assert (outcome.status, outcome.suggestion) == (FileStatus.NEAR_MISS, None)
-    assert outcome.reason == "order 10 does not expect this name; it expects 10_1-1"
+    assert (
+        outcome.reason
+        == "order 10 does not expect this name; it expects 10_1-1; rename the file if it is for this order"
+    )
 
 
 def test_a_name_that_is_nearly_two_items_is_suggested_to_neither():
@@ -200,7 +211,10 @@ def test_the_ledger_is_asked_for_orders_that_are_not_pending():
 def test_a_name_in_another_unicode_form_speaks_of_the_same_order():
     order = Order("é", [OrderItem("1")])
     assert oddities(order).order_numbers("e\u0301_9.pdf") == set()
-    assert judge("e\u0301_9.pdf", order).reason == "order é does not expect this name; it expects é_1"
+    assert (
+        judge("e\u0301_9.pdf", order).reason
+        == "order é does not expect this name; it expects é_1; rename the file if it is for this order"
+    )
     assert oddities().order_numbers("e\u0301_9.pdf") == {"é"}
 
 

@@ -36,7 +36,7 @@ def page(*items, pictures=None, **more):
 
 def test_an_empty_report_says_that_no_order_is_pending():
     text = page()
-    assert "This scan has no pending item." in text
+    assert "No order is pending, so there is nothing to do." in text
     assert "<form" not in text
 
 
@@ -119,8 +119,35 @@ def test_warnings_are_shown_and_all_findings_are_in_the_table():
 
 def test_faults_are_shown_first():
     text = page(faults=(Fault.of("storage", "it is <down>"),))
-    assert "The storage could not be used." in text
+    assert "The storage could not be used:" in text
+    assert "The next scan tries again." in text
     assert "it is &lt;down&gt;" in text
+
+
+def test_a_cause_of_many_items_is_said_once():
+    fault = Fault.of("storage", "no server answers")
+    waiting = [item(ItemStatus.UNREADABLE, because=reason("storage_not_read", error="no server answers"))] * 3
+    text = page(*waiting, faults=(fault,))
+    assert text.count("no server answers") == 1
+    assert text.count("not processed; the top of this page says why") == 3
+
+
+def test_a_review_shows_the_digest_and_no_command():
+    notes = (reason("accept", command="remote-artwork accept 1 --files=abc"),)
+    text = page(item(ItemStatus.AWAITING_REVIEW, because=reason("awaiting_review", digest="abc"), notes=notes))
+    assert "(digest abc)" in text
+    assert "remote-artwork accept" not in text
+
+
+@pytest.mark.parametrize(
+    ("because", "advice"),
+    [
+        (reason("several_files", files=["a.png", "a.pdf"]), "Delete all files but the right one."),
+        (reason("number_not_unique", order_number="1", order_ids=["5", "6"]), "Keep the file."),
+    ],
+)
+def test_only_files_of_one_print_are_to_be_deleted(because, advice):
+    assert advise_on_file(FileOutcome(name="a.png", status=FileStatus.AMBIGUOUS, because=because)).startswith(advice)
 
 
 def test_thumbnails_are_embedded_and_other_files_are_named():

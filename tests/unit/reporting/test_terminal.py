@@ -11,7 +11,8 @@ from rich.console import Console
 from reasons import because
 from remote_artwork.core.reasons import reason
 from remote_artwork.core.report import Fault, FileOutcome, FileStatus, ItemOutcome, ItemStatus, ScanReport
-from remote_artwork.reporting.terminal import print_report
+from remote_artwork.errors import LocationNotFound
+from remote_artwork.reporting.terminal import MAX_ROWS, print_report
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,6 +83,30 @@ def table_of(text):
     return [re.split(r"\s{2,}", line.strip()) for line in lines[start + 1 : end]]
 
 
+@pytest.mark.parametrize(("orders", "further"), [(2, []), (MAX_ROWS + 2, ["2 commands more: --json shows all."])])
+def test_the_command_that_accepts_files_is_one_line_at_the_end(orders, further):
+    digest = "0123456789abcdef" * 4
+    items = [
+        ItemOutcome(
+            order_number=str(order),
+            item_number=number,
+            order_id=str(order),
+            status=ItemStatus.AWAITING_REVIEW,
+            because=reason("awaiting_review", digest=digest),
+            notes=(reason("accept", command=f"remote-artwork accept {order} --by=NAME --files={digest}"),),
+        )
+        for order in range(orders)
+        for number in ("1", "2")
+    ]
+    output = io.StringIO()
+    print_report(report_with(items=tuple(items)), Console(file=output, width=60))
+    lines = output.getvalue().splitlines()
+    commands = [line for line in lines if line.startswith("remote-artwork accept")]
+    assert commands[0] == f"remote-artwork accept 0 --by=NAME --files={digest}"
+    assert [line.strip() for line in lines if "commands more" in line] == further
+    assert len(commands) == (orders if not further else MAX_ROWS)
+
+
 def test_what_needs_a_person_comes_first():
     items = (waiting("1"), waiting("2", status=ItemStatus.REJECTED, why="broken"), waiting("3", why="other"))
     assert [row[0] for row in table_of(printed(items=items))] == ["2", "1", "3"]
@@ -126,11 +151,40 @@ def test_a_fault_is_one_line_with_its_cure_and_the_number_of_items_that_wait():
     assert text.count("the server is down") == 1
     assert text.index("The storage could not be used: the server is down; try again later") < text.index("Order")
     assert "Not processed because of this: 12 items of 12 orders." in text
+    assert "The next scan tries again." in text
     assert table_of(text) == [["200", "1", "missing", "waits"]]
     alone = printed(items=down[:1], faults=(fault,))
     assert "Not processed because of this: 1 item of 1 order." in alone
     assert "Outcome" not in alone
     assert "Not processed" not in printed(faults=(fault,))
+    assert "No order was processed." in printed(faults=(fault,))
+
+
+@pytest.mark.parametrize(
+    ("fault", "title", "tries_again"),
+    [
+        (Fault.of("client", "HTTP 503"), "The shop could not be used: HTTP 503", True),
+        (
+            Fault.of("storage", LocationNotFound("no bucket; check it")),
+            "The storage could not be used: no bucket",
+            False,
+        ),
+        (
+            Fault(part="manifest", because=reason("manifest_cells", manifest="a.csv", line=2, cells=1, columns=4)),
+            "The manifest could not be used: line 2",
+            False,
+        ),
+    ],
+)
+def test_a_fault_says_what_could_not_be_used_and_whether_the_next_scan_tries_again(fault, title, tries_again):
+    text = printed(faults=(fault,))
+    assert title in text
+    assert ("The next scan tries again." in text) == tries_again
+    assert "nothing to do" not in text
+
+
+def test_a_report_of_some_orders_says_that_none_of_them_is_pending():
+    assert printed(orders=("77",)).splitlines()[1] == "None of these is pending."
 
 
 def test_an_outage_of_the_shop_is_counted_with_its_fault():
@@ -150,7 +204,7 @@ def test_an_outage_of_the_shop_is_counted_with_its_fault():
         ("rejected conflict missing fulfilled fulfilled", "2 items need a person; 1 waiting; 2 done."),
         ("missing", "No item needs a person; 1 waiting."),
         ("fulfilled", "No item needs a person; 1 done."),
-        ("", "This scan has no pending item."),
+        ("", "No order is pending, so there is nothing to do."),
     ],
 )
 def test_the_second_line_says_how_much_work_there_is(statuses, line):

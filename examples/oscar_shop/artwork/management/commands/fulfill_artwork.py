@@ -41,7 +41,7 @@ class Command(BaseCommand):
         for outcome in outcomes:
             self.stdout.write(_line(outcome))
         for fault in report.faults:
-            self.stderr.write(_printable(f"The {fault.part} could not be used: {fault.message}"))
+            self.stderr.write(_printable(f"{fault.title}: {fault.message}"))
         if report.exit_code:
             sys.exit(report.exit_code)
 
