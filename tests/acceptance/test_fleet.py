@@ -283,6 +283,7 @@ def test_no_request_to_the_storage_is_sent_after_the_deadline(fleet: Fleet, stor
     result = scan_merchant("acme", fleet, store, deadline=timedelta(microseconds=1))
     assert (result.status, result.part, result.stopped) == (PassStatus.FAILED, "storage", True)
     assert "the time for its files has passed" in result.reason
+    assert "ask the operator to raise scan_merchant(deadline=…)" in result.reason
     assert fleet.shops["acme"].effects == {}
 
 

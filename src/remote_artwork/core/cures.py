@@ -31,6 +31,7 @@ CONNECT_TIMEOUT = Cure("NetworkPolicy(connect_timeout=…)", "--connect-timeout"
 READ_TIMEOUTS = Cure("NetworkPolicy(read_timeout=…, call_timeout=…)", "--read-timeout and --call-timeout")
 LISTING_TIMEOUT = Cure("NetworkPolicy(listing_timeout=…)", "--listing-timeout")
 FILES_TIMEOUT = Cure("NetworkPolicy(files_timeout=…)", "--files-timeout")
+PASS_DEADLINE = Cure("scan_merchant(deadline=…)", "the deadline of the passes")
 ROLE_KEYS = Cure("AssumeRole.base", "the keys in the credentials file")
 ROLE_REGION = Cure("AssumeRole.region", "region in the credentials file")
 SESSION_DURATION = Cure("AssumeRole.duration", "duration_minutes in the credentials file")
@@ -51,6 +52,7 @@ CURES: tuple[Cure, ...] = (
     READ_TIMEOUTS,
     LISTING_TIMEOUT,
     FILES_TIMEOUT,
+    PASS_DEADLINE,
     ROLE_KEYS,
     ROLE_REGION,
     SESSION_DURATION,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from remote_artwork.core.cures import PASS_DEADLINE
 from remote_artwork.core.report import Fault, ScanReport
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerUnavailable, RemoteArtworkError
@@ -176,7 +177,7 @@ def _scan(
     """One pass over a merchant, with its report. Only what is not an error, such as an interrupt, is raised."""
     code = "merchant_not_opened"
     try:
-        with limit_time_of_scan(end.limit):
+        with limit_time_of_scan(end.limit, cure=PASS_DEADLINE):
             scanner = merchants.open(merchant)
             if scanner.tenant != merchant:
                 return result_of_tenant(merchant, scanner.tenant, seconds=end.elapsed), None

@@ -11,7 +11,7 @@ from remote_artwork.errors import ConfigurationError
 
 __all__ = ["HOUR", "last_slot", "next_slot", "require_period", "slot"]
 
-HOUR = timedelta(hours=1)
+HOUR: timedelta = timedelta(hours=1)
 """The default time from one slot of a merchant to the next."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from time import monotonic
 
 from attrs import define, field
 
-from remote_artwork.core.cures import FILES_TIMEOUT
+from remote_artwork.core.cures import FILES_TIMEOUT, Cure
 from remote_artwork.errors import StorageMisbehaved
 
 _ORDER_SHARE = 0.5
@@ -32,10 +32,12 @@ class RequestTime:
     Args:
         limit: Seconds.
         parent: The larger limit that this one is a part of; every request counts against both.
+        cure: Which setting allows more.
     """
 
     limit: float
     parent: RequestTime | None = None
+    cure: Cure = FILES_TIMEOUT
     _spent: float = field(default=0.0, init=False)
     _running: int = field(default=0, init=False)
     _since: float = field(default=0.0, init=False)
@@ -44,10 +46,19 @@ class RequestTime:
     @property
     def remaining(self) -> float:
         """Seconds that are left, here and in every parent."""
+        return self._own if self.parent is None else min(self._own, self.parent.remaining)
+
+    @property
+    def _own(self) -> float:
         with self._lock:
             running = monotonic() - self._since if self._running else 0.0
-            own = self.limit - self._spent - running
-        return own if self.parent is None else min(own, self.parent.remaining)
+            return self.limit - self._spent - running
+
+    @property
+    def used_up(self) -> RequestTime | None:
+        """The outermost limit, of this one and its parents, that leaves no time; None if all do."""
+        outer = None if self.parent is None else self.parent.used_up
+        return outer or (self if self._own <= 0 else None)
 
     def start(self) -> None:
         """A request starts."""
@@ -72,12 +83,16 @@ _time: ContextVar[RequestTime | None] = ContextVar("remote_artwork_request_time"
 
 
 @contextmanager
-def limit_time_of_scan(seconds: float) -> Iterator[None]:
+def limit_time_of_scan(seconds: float, *, cure: Cure = FILES_TIMEOUT) -> Iterator[None]:
     """Limit the requests of all storages in this block, and of threads that run in a copy of its context.
 
     A limit within another one counts against both.
+
+    Args:
+        seconds: The time that requests may take.
+        cure: Which setting allows more.
     """
-    token = _time.set(RequestTime(seconds, _time.get()))
+    token = _time.set(RequestTime(seconds, _time.get(), cure))
     try:
         yield
     finally:
@@ -106,10 +121,10 @@ def measure_request() -> Iterator[None]:
     if time is None:
         yield
         return
-    if time.remaining <= 0:
+    if (used_up := time.used_up) is not None:
         raise FilesTimeout(
             "the storage responds so slowly that the time for its files has passed, and the next scan tries again; ask "
-            f"the operator to raise {FILES_TIMEOUT}"
+            f"the operator to raise {used_up.cure}"
         )
     time.start()
     try:
