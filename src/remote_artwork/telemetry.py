@@ -23,6 +23,7 @@ from remote_artwork.core.events import (
     Measured,
     OrderFinished,
     OrderFulfilled,
+    RequestWaited,
     RetryWaited,
     ScanAborted,
     ScanFinished,
@@ -243,8 +244,8 @@ class _Spans:
                 return f"ledger {event.method}", bool(self._database), attributes
             case ShopCalled():
                 return f"shop {event.method}", True, {f"{_NAME}.shop.method": event.method}
-            case _:
-                return event.event_name, False, {}
+            case _:  # a request that waited
+                return "storage wait", False, {}
 
 
 @frozen
@@ -394,6 +395,8 @@ class _Metrics:
             case RetryWaited():
                 self._retries(1, {**labels, "part": event.part, **error})
                 self._waits(event.seconds, {**labels, "cause": f"retry_{event.part}"})
+            case RequestWaited():
+                self._waits(event.seconds, {**labels, "cause": "storage_limit"})
             case _:
                 pass
 

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import fsspec
@@ -17,6 +18,7 @@ from remote_artwork.events import (
     OrderFinished,
     OrderFulfilled,
     OrderStarted,
+    RequestWaited,
     RetryWaited,
     ScanAborted,
     ScanFinished,
@@ -208,6 +210,30 @@ def test_scans_of_two_scanners_at_once_measure_only_their_own(root):
         assert [event.method for event in measured if isinstance(event, ShopCalled)] == [
             call.name for call in shop.journal
         ]
+
+
+class Limiter:
+    """Lets every request run, and counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    @contextmanager
+    def request(self, _endpoint):
+        self.asked += 1
+        yield
+
+    reserve = request
+
+
+def test_each_wait_for_a_limiter_is_measured(root, notes):
+    files, _ = memory_folder(root, "1_1.pdf", "2_1.pdf")
+    limiter = Limiter()
+    storage = ra.ArtworkStorage(files, root, limiter=limiter)
+    report = a_scanner(storage, a_shop(), notes).scan()
+    waits = notes.of(RequestWaited)
+    assert len(waits) == limiter.asked > sum(report.requests.values()) > 0
+    assert {event.order_id for event in waits} == {None, "id-1", "id-2"}
 
 
 def test_a_request_outside_of_a_scan_is_counted_and_measured_for_nobody(storage, notes):

@@ -342,6 +342,13 @@ def test_an_event_without_a_scan_makes_no_span_and_raises_nothing(recorded):
     assert recorded.spans == ()
 
 
+def test_a_wait_for_a_limiter_is_a_span_and_a_wait(recorded):
+    send(recorded, measured(events.RequestWaited, seconds=1.5))
+    [span] = recorded.named("storage wait")
+    assert (span.kind, span.end_time - span.start_time) == (SpanKind.INTERNAL, 1_500_000_000)
+    assert recorded.values("wait.time") == {labels(cause="storage_limit"): 1.5}
+
+
 # --- Metrics ---
 
 

@@ -277,6 +277,11 @@ class RetryWaited(Measured):
 
 
 @frozen(kw_only=True)
+class RequestWaited(Measured):
+    """A request waited until the limiter of its storage let it run. Without a limiter, there are no such events."""
+
+
+@frozen(kw_only=True)
 class OrderFinished(Measured):
     """A worker has processed an order. It follows the steps and the calls of that order.
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -25,7 +25,7 @@ from fsspec import AbstractFileSystem
 from remote_artwork.activity import Measurement
 from remote_artwork.client import RequestLimiter
 from remote_artwork.core.cures import LISTING_TIMEOUT, OTHER_STORAGE
-from remote_artwork.core.events import StorageRequested
+from remote_artwork.core.events import RequestWaited, StorageRequested
 from remote_artwork.core.expected import SearchQuery
 from remote_artwork.core.lifecycle import path_key
 from remote_artwork.core.matching import Page
@@ -274,7 +274,7 @@ class ArtworkStorage:
 
     def reserved_request(self) -> AbstractContextManager[None]:
         """Wait until the limiter lets a request run. Those in the block do not wait for other storages then."""
-        return nullcontext() if self._limiter is None else self._limiter.reserve(self._endpoint)
+        return nullcontext() if self._limiter is None else _measured_wait(self._limiter.reserve(self._endpoint))
 
     def siblings(self, basenames: Collection[str]) -> Iterator[Page]:
         """Every file that has one of these basenames now, with any extension. The pages may contain other files, too.
@@ -425,7 +425,7 @@ class ArtworkStorage:
         def limited() -> T:
             if self._limiter is None:
                 return once()
-            with self._limiter.request(self._endpoint):
+            with _measured_wait(self._limiter.request(self._endpoint)):
                 return once()
 
         def once() -> T:
@@ -470,6 +470,15 @@ class ArtworkStorage:
 def _endpoint_name(location: Location) -> str:
     """What receives the requests, for a limiter."""
     return location.endpoint or "/".join(filter(None, (location.provider, location.account or location.region)))
+
+
+@contextmanager
+def _measured_wait(limit: AbstractContextManager[None]) -> Iterator[None]:
+    """Enter the context of a limiter, and measure how long that takes."""
+    with ExitStack() as stack:
+        with Measurement(RequestWaited):
+            stack.enter_context(limit)
+        yield
 
 
 def _valid_key(name: str) -> str:
