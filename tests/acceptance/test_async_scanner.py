@@ -325,7 +325,7 @@ def test_a_loop_that_stops_and_is_not_closed_does_not_keep_the_thread(storage, s
     begun = threading.Event()
 
     class Hangs(AsyncShop):
-        call_limit = timedelta(seconds=0.2)
+        call_limit = timedelta(seconds=2)
 
     async def hang(*_):
         begun.set()
