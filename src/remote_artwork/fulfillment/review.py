@@ -21,7 +21,7 @@ def accept_files(ledger: Ledger, records: Iterable[OrderRecord], *, order: str, 
     Args:
         ledger: The ledger.
         records: The rows of the order, one for each approval.
-        order: The number or the id of the order, for messages.
+        order: The number or the id of the order, for messages about an order without a row.
         files: The ``files_digest`` of the files.
         by: The person.
 
@@ -31,7 +31,10 @@ def accept_files(ledger: Ledger, records: Iterable[OrderRecord], *, order: str, 
     """
     if not by.strip():
         raise ConfigurationError(f"order {order}: the name of the person who accepts the files is empty; write it")
-    record = _find_reviewed(list(records), order, files)
+    known = list(records)
+    if known:
+        order = known[0].order_number  # the id may mean nothing to a person
+    record = _find_reviewed(known, order, files)
     owner = f"a person: {by}"
     lease = claim_one(ledger, record.key, order_number=record.order_number, owner=owner, lease_for=_LEASE)
     if lease is None:
