@@ -150,11 +150,11 @@ def test_a_dry_run_shows_what_would_wait(desk):
 
 
 def test_a_refusal_names_the_order_by_its_number(root):
-    files, storage = memory_folder(root, "1001_1.png")
+    _, storage = memory_folder(root, "1001_1.png")
     shop = FakeShop([ra.Order("1001", [ra.OrderItem("1")], id="7f3a")])
     scanner = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), policy=ra.Policy(review=True))
     scanner.scan()
-    with pytest.raises(ra.ConfigurationError, match="^order 1001: the digest 0 is not that of its files"):
+    with pytest.raises(ra.ConfigurationError, match=r"^order 1001: the digest 0 is not that of its files"):
         scanner.accept("7f3a", files="0", by="ann")
 
 
