@@ -5,8 +5,8 @@ All methods are synchronous. Each docstring says which threads call its methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from math import inf
@@ -567,6 +567,18 @@ class CallLimiter(Protocol):
         Raises:
             LedgerError: It is not known whether calls may be made.
         """
+
+
+@contextmanager
+def limited_call(limiter: CallLimiter | None, *, tenant: str) -> Iterator[None]:
+    """Wait until the limiter lets one call start, and make it in the block.
+
+    Raises:
+        LedgerError: It is not known whether the call may be made. The block did not run.
+    """
+    permit = limiter.acquire(1, tenant=tenant, is_needed=lambda: True) if limiter else None
+    with closing(permit) if permit else nullcontext(), permit.call() if permit else nullcontext():
+        yield
 
 
 def concurrent_calls(client: FulfillmentClient) -> int:

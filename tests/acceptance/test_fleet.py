@@ -268,6 +268,27 @@ def test_a_merchant_that_failed_is_probed_by_one_call_and_leaves_quarantine_with
     assert (state.failures, state.is_quarantined) == (0, False)
 
 
+@pytest.mark.parametrize(("errors", "status", "part"), [([], "done", None), (["away"] * 9, "failed", "ledger")])
+def test_a_probe_waits_for_the_limit_that_scanners_share(
+    fleet: Fleet, store: MerchantStore, clock: Clock, errors: list[str], status: str, part: str | None
+):
+    acquired = []
+
+    class Limiter:
+        def acquire(self, calls, **_options):
+            acquired.append(calls)
+            if errors:
+                raise ra.errors.LedgerUnavailable(errors.pop())
+
+    fleet.broken["acme"] = unusable_shop
+    scan_merchant("acme", fleet, store)
+    clock.now += HOUR
+    fleet.broken["acme"] = lambda scanner: evolve(scanner, call_limiter=Limiter())
+    result = scan_merchant("acme", fleet, store)
+    assert (result.status, result.part) == (status, part)
+    assert acquired[:2] == [1, 1]  # the probe, and the list of orders
+
+
 def test_a_pass_ends_at_its_deadline(fleet: Fleet, store: MerchantStore):
     result = scan_merchant("acme", fleet, store, deadline=timedelta(microseconds=1))
     assert (result.status, result.stopped) == (PassStatus.DONE, True)

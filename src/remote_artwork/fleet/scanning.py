@@ -12,10 +12,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from remote_artwork.client import limited_call
 from remote_artwork.core.cures import PASS_DEADLINE
 from remote_artwork.core.report import Fault, ScanReport
 from remote_artwork.core.text import redact_error, redact_signatures
-from remote_artwork.errors import ClientError, ConfigurationError, LedgerUnavailable, RemoteArtworkError
+from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, LedgerUnavailable, RemoteArtworkError
 from remote_artwork.fleet.merchants import Merchants
 from remote_artwork.fleet.passes import (
     PassResult,
@@ -218,9 +219,12 @@ def _probe(scanner: Scanner) -> Fault | None:
         except RemoteArtworkError as error:
             return Fault.of("storage", error)
         try:
-            next(iter(scanner.client.pending_orders()), None)
+            with limited_call(scanner.call_limiter, tenant=scanner.tenant):
+                next(iter(scanner.client.pending_orders()), None)
         except ClientError as error:
             return Fault.of("client", error)
+        except LedgerError:
+            return None  # the scan says it, and it does not count against the merchant
     return None
 
 

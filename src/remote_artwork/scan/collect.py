@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Literal
 
 from attrs import define, field, frozen
 
-from remote_artwork.client import CallLimiter, FulfillmentClient, Ledger
+from remote_artwork.client import CallLimiter, FulfillmentClient, Ledger, limited_call
 from remote_artwork.core.events import Emit, FilesListed, ignore, items_found
 from remote_artwork.core.expected import ExpectedFiles, SearchQuery, expect_files, split_extension
 from remote_artwork.core.lifecycle import (
@@ -203,25 +204,20 @@ class Collector:
         )
 
     def _fetch_pending(self, numbers: Collection[str] | None) -> PendingOrders:
-        """The pending orders. Reading them counts as one call for the limit that several scanners share."""
-        if self.call_limiter is None:
-            return self._read_pending(numbers)
         try:
-            permit = self.call_limiter.acquire(1, tenant=self.tenant, is_needed=lambda: True)
+            return self._read_pending(numbers)
         except LedgerError as error:
             return PendingOrders(orders={}, fault=Fault.of("ledger", error), hold=reason("numbers_not_known"))
-        with closing(permit) if permit else nullcontext(), permit.call() if permit else nullcontext():
-            return self._read_pending(numbers)
 
     def _read_pending(self, numbers: Collection[str] | None) -> PendingOrders:
         """The orders with these numbers, if that is possible and enough; otherwise all pending orders.
 
         A manifest may name any file for any order. Then only the whole list shows that no two orders get one file.
         """
-        found = None
+        found, limited = None, partial(limited_call, self.call_limiter, tenant=self.tenant)
         if numbers is not None and self.manifest is None:
-            found = fetch_by_number(self.client, numbers, self.pattern, self.retry)
-        return fetch_pending(self.client, self.pattern, self.retry) if found is None else found
+            found = fetch_by_number(self.client, numbers, self.pattern, self.retry, limited)
+        return fetch_pending(self.client, self.pattern, self.retry, limited) if found is None else found
 
     def _assign_files(self, pending: PendingOrders, now: datetime) -> tuple[Assignments, ReadFailure | None]:
         """What the manifest says about the pending orders, or why nothing may be sent without it."""

@@ -9,8 +9,8 @@ known then.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from attrs import evolve, field, frozen
@@ -24,10 +24,13 @@ from remote_artwork.core.pattern import FilenamePattern
 from remote_artwork.core.reasons import Reason, reason
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus
 from remote_artwork.core.text import redact_error, spellings
-from remote_artwork.errors import ClientError, ConfigurationError
+from remote_artwork.errors import ClientError, ConfigurationError, LedgerError
 from remote_artwork.retry import RetryPolicy
 
 log: logging.Logger = logging.getLogger(__name__)
+
+Limited = Callable[[], AbstractContextManager[None]]
+"""Waits until a call of the client may be made, which the block makes."""
 
 _MOST_NUMBERS_TO_FIND = 1_000
 """For more numbers than this, the whole list of pending orders is read."""
@@ -135,7 +138,11 @@ class _List:
 
 
 def fetch_by_number(
-    client: FulfillmentClient, numbers: Collection[str], pattern: FilenamePattern, retry: RetryPolicy
+    client: FulfillmentClient,
+    numbers: Collection[str],
+    pattern: FilenamePattern,
+    retry: RetryPolicy,
+    limited: Limited,
 ) -> PendingOrders | None:
     """Fetch the pending orders with these numbers by one call, if the client finds orders by number.
 
@@ -146,12 +153,14 @@ def fetch_by_number(
         numbers: The numbers of the orders.
         pattern: Shows which numbers an order with the same file name could have.
         retry: How temporary errors are retried.
+        limited: Waits until a call may be made, which the block makes.
 
     Returns:
         The orders; None if the whole list has to be read.
 
     Raises:
         ConfigurationError: The client reports that its configuration prevents reading the orders.
+        LedgerError: It is not known whether a call may be made.
     """
     finder = order_finder(client)
     if finder is None or len(numbers) > _MOST_NUMBERS_TO_FIND:
@@ -159,7 +168,7 @@ def fetch_by_number(
     found = _List()
 
     def find(numbers: Collection[str]) -> None:
-        for order in retry.call(lambda: _find(finder, numbers), on=ClientError):
+        for order in retry.call(lambda: _find(finder, numbers, limited), on=ClientError):
             found.add(order, method="find_orders")
 
     asked = {form for number in numbers for form in spellings(number)}
@@ -169,7 +178,7 @@ def fetch_by_number(
             find(asked)
         if others := _possible_numbers(found.orders.values(), pattern) - asked:
             find(others)
-    except ConfigurationError:
+    except (ConfigurationError, LedgerError):
         raise
     except Exception as error:  # the shop's code may raise anything; then nothing is known
         log.warning("find_orders_failed", extra={"numbers": len(asked)}, exc_info=redact_error(error))
@@ -188,35 +197,39 @@ def fetch_by_number(
     return evolve(pending, hold=because)
 
 
-def _find(finder: OrderFinder, numbers: Collection[str]) -> list[Order | UnreadableOrder]:
-    with Measurement(partial(ShopCalled, method="find_orders")):
+def _find(finder: OrderFinder, numbers: Collection[str], limited: Limited) -> list[Order | UnreadableOrder]:
+    with limited(), Measurement(partial(ShopCalled, method="find_orders")):
         return list(finder.find_orders(sorted(numbers)))
 
 
-def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy) -> PendingOrders:
+def fetch_pending(
+    client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy, limited: Limited
+) -> PendingOrders:
     """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
 
     Args:
         client: The shop.
         pattern: Shows which numbers an order with the same file name could have.
         retry: How temporary errors are retried.
+        limited: Waits until a call may be made, which the block makes.
 
     Raises:
         ConfigurationError: The client reports that its configuration prevents reading the orders.
+        LedgerError: It is not known whether a call may be made.
     """
     listed = _List()
 
     def read_all() -> None:
         nonlocal listed
         listed = _List()
-        with Measurement(partial(ShopCalled, method="pending_orders")):
+        with limited(), Measurement(partial(ShopCalled, method="pending_orders")):
             for order in client.pending_orders():
                 listed.add(order)
 
     fault = None
     try:
         retry.call(read_all, on=ClientError)
-    except ConfigurationError:
+    except (ConfigurationError, LedgerError):
         raise
     except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
         log.warning("pending_orders_broke_off", extra={"received": len(listed.orders)}, exc_info=redact_error(error))
@@ -228,11 +241,11 @@ def fetch_pending(client: FulfillmentClient, pattern: FilenamePattern, retry: Re
         duplicate_ids=frozenset(listed.duplicate_ids),
         fault=fault,
     )
-    return _with_uniqueness(pending, client, pattern, retry)
+    return _with_uniqueness(pending, client, pattern, retry, limited)
 
 
 def _with_uniqueness(
-    pending: PendingOrders, client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy
+    pending: PendingOrders, client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy, limited: Limited
 ) -> PendingOrders:
     """Find out whether the numbers are unique, where the list does not show it."""
     because = _list_problem(pending, pattern)
@@ -242,10 +255,10 @@ def _with_uniqueness(
     if finder is not None:
         numbers = _possible_numbers(pending.orders.values(), pattern)
         try:
-            found = retry.call(lambda: _find(finder, numbers), on=ClientError)
+            found = retry.call(lambda: _find(finder, numbers, limited), on=ClientError)
             # A manifest may name the file of an order whose number was not asked for.
             return evolve(_with_found(pending, found, because), hold_shared_names=because, known_numbers=numbers)
-        except ConfigurationError:
+        except (ConfigurationError, LedgerError):
             raise
         except Exception as error:  # the shop's code may raise anything; then nothing is known
             log.warning("find_orders_failed", extra={"numbers": len(numbers)}, exc_info=redact_error(error))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import fsspec
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 import remote_artwork as ra
 from remote_artwork.fleet import CallBudget, MemoryCallShares, StorageBudget
@@ -66,6 +66,30 @@ def test_orders_are_not_listed_while_the_limit_cannot_be_read():
     report = scanner.scan()
     assert [fault.part for fault in report.faults] == ["ledger"]
     assert shop.journal == []
+
+
+def test_each_attempt_to_list_the_orders_counts():
+    scanner, shop, limiter = scanner_with(LoggedLimiter, orders=0)
+    scanner = evolve(scanner, retry=ra.RetryPolicy(sleep=lambda _seconds: None))
+    for _ in range(2):
+        shop.fail_next("pending_orders", ra.Unavailable("the shop is down"))
+    assert scanner.scan().faults == ()
+    assert [calls for calls, _, _ in limiter.log] == [1, 1, 1]
+
+
+class FindingShop(FakeShop):
+    def find_orders(self, numbers):
+        return [order for order in self.orders.values() if order.number in numbers]
+
+
+@pytest.mark.parametrize("fails_from", [0, 1_000])
+def test_orders_that_are_found_by_number_count_as_one_call(fails_from):
+    _, storage = memory_folder("/limiters-by-number", "100_1.pdf")
+    shop = FindingShop([ra.Order("100", [ra.OrderItem("1")])], attaching=ra.Attaching.WITH_FULFILL)
+    limiter = LoggedLimiter(shop, fails_from)
+    report = ra.Scanner(storage, shop, ledger=ra.MemoryLedger(), call_limiter=limiter).scan(orders=["100"])
+    assert [fault.part for fault in report.faults] == ([] if fails_from else ["ledger"])
+    assert [calls for calls, _, _ in limiter.log] == ([1, 2] if fails_from else [])
 
 
 @pytest.mark.parametrize("concurrent_calls", [1, 4])
