@@ -115,11 +115,17 @@ def test_a_person_releases_merchants(ledger: str, chosen: str):
     assert "None of these merchants fails." in run("release", chosen, "--ledger", ledger)
 
 
+def test_a_merchant_that_has_left_is_removed(ledger: str):
+    assert "1 merchant removed." in run("forget", "globex corp", "--ledger", ledger)
+    assert run("status", "--ledger", ledger).startswith("1 merchant: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["status", "--merchant", "nobody"], "the merchant nobody was never scanned"),
         (["release", "nobody"], "the merchant nobody was never scanned"),
+        (["forget", "nobody"], "the merchant nobody was never scanned"),
         (["release"], "write the ids of the merchants, or --all"),
         (["release", "acme", "--all"], "write the ids of the merchants, or --all"),
         (["status", "--every", "often"], "--every"),

@@ -147,6 +147,16 @@ def test_a_lost_pass_counts_as_a_failure_and_is_repeated(new_store: Callable[[],
     assert store.finish("acme", DONE, owner="a worker that was killed", rules=RULES) is None
 
 
+def test_a_merchant_that_has_left_is_forgotten(store: MerchantStore):
+    often = PassRules(every=timedelta(microseconds=1))
+    scan(store, FAILED, often)
+    store.start("globex", owner="me", lease_for=LEASE, rules=often)
+    assert store.forget(["acme", "initech"]) == 1
+    assert [state.merchant for state in store.find()] == ["globex"]
+    assert store.forget(["acme"]) == 0
+    assert scan(store, FAILED, often).failures == 1
+
+
 def test_of_many_workers_one_scans(new_store: Callable[[], MerchantStore]):
     stores = [new_store() for _ in range(4)]
     barrier = threading.Barrier(len(stores))

@@ -27,7 +27,7 @@ from remote_artwork.fleet.status import FleetStatus
 
 fleet_app: typer.Typer = typer.Typer(
     name="fleet",
-    help="Show the merchants of a fleet, and release them from quarantine.",
+    help="Show the merchants of a fleet, release them, and remove them.",
     no_args_is_help=True,
 )
 
@@ -97,6 +97,25 @@ def release(
         return ExitCode.SUCCESS
 
     finish(release_them)
+
+
+@fleet_app.command("forget")
+@with_verbose
+def forget(
+    merchants: Annotated[list[str], typer.Argument(metavar="ID...", help="The ids of the merchants.")],
+    *,
+    ledger: LedgerUrl,
+) -> None:
+    """Remove merchants that have left the platform from the status. Their orders stay in the ledger."""
+
+    def forget_them() -> int:
+        store = open_store(ledger)
+        for each in merchants:
+            find_merchant(store, each)
+        typer.echo(f"{counted(store.forget(merchants), 'merchant')} removed.")
+        return ExitCode.SUCCESS
+
+    finish(forget_them)
 
 
 def open_store(ledger: str) -> SqlMerchantStore:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.engine import Connection
 
 from remote_artwork.core.reasons import Reason
@@ -96,6 +96,15 @@ class SqlMerchantStore:
             for state in failing:
                 _write(connection, state, release_by_person(state))
             return len(failing)
+
+    def forget(self, merchants: Collection[str]) -> int:
+        """Delete the states of merchants that have left. Returns how many there were.
+
+        Raises:
+            LedgerError: The database could not be written.
+        """
+        with self._database.writing() as connection:
+            return connection.execute(delete(table).where(is_one_of(table.c.merchant, merchants))).rowcount
 
 
 def _read(connection: Connection, merchant: str) -> tuple[MerchantState, datetime] | None:

@@ -159,6 +159,13 @@ class MemoryMerchantStore:
                 self._keep(release_by_person(state))
             return len(failing)
 
+    def forget(self, merchants: Collection[str]) -> int:
+        """Delete the states of merchants that have left. Returns how many there were."""
+        with self._lock:
+            leaving = [self._states.pop(merchant) for merchant in self._states.keys() & set(merchants)]
+            self._failing -= sum(state.failures > 0 for state in leaving)
+            return len(leaving)
+
     def _keep(self, after: MerchantState) -> None:
         before = self._states.get(after.merchant)
         self._failing += bool(after.failures) - bool(before and before.failures)
