@@ -33,6 +33,7 @@ from remote_artwork.core.events import (
 )
 from remote_artwork.core.report import ItemStatus, ScanReport
 from remote_artwork.errors import MissingExtra
+from remote_artwork.locks import ProcessLock
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -112,6 +113,10 @@ class Telemetry:
         """See ``Observer``."""
         self._spans.on_event(event)
         self._metrics.on_event(event)
+
+    def forget(self, tenant: str) -> None:
+        """Leave a tenant out of the gauges from now on, because it is not scanned any more."""
+        self._metrics.forget(tenant)
 
 
 # --- Spans ---
@@ -337,7 +342,7 @@ class _Metrics:
     def __init__(self, meter: Meter, *, tenant_label: bool, clock: Callable[[], datetime]) -> None:
         self._tenant_label = tenant_label
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._states: dict[str, _State] = {}
         self._complete_at: dict[str, datetime] = {}
 
@@ -422,6 +427,11 @@ class _Metrics:
         return {_TENANT: tenant} if self._tenant_label else {}
 
     # --- Gauges ---
+
+    def forget(self, tenant: str) -> None:
+        with self._lock:
+            self._states.pop(tenant, None)
+            self._complete_at.pop(tenant, None)
 
     def add_gauges(self, meter: Meter) -> None:
         """Add the metrics about the state after the last pass."""

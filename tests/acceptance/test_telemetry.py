@@ -467,6 +467,16 @@ def test_a_scan_without_its_storage_shows_its_items_but_is_not_complete(recorded
     assert recorded.values("last_success.age") == {labels(): 303}
 
 
+def test_a_tenant_that_is_not_scanned_any_more_can_be_forgotten(recorded):
+    finish(recorded, a_report("a", items=[an_item(days=9)], at=NOW - timedelta(days=2)))
+    finish(recorded, a_report("b", items=[an_item(days=3)], at=NOW - timedelta(minutes=1)))
+    recorded.observer.forget("a")
+    recorded.observer.forget("never seen")
+    assert recorded.values("last_success.age") == {labels(): 60}
+    assert recorded.values("oldest_pending.age") == {labels(): 3 * 86400}
+    assert sum(recorded.values("items").values()) == 1
+
+
 def test_a_worker_of_a_fleet_has_no_gauges(root):
     recorded = Recorded(gauges=False)
     scan(recorded.observer, root, missing=["3"])
