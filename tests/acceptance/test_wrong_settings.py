@@ -97,5 +97,9 @@ def test_a_saved_report_is_read_before_it_is_compared(parts):
     report = make(parts, url_lifetime=timedelta(hours=1)).scan()
     with pytest.raises(TypeError, match=r"must be a ScanReport, not dict; ScanReport.from_dict reads one"):
         report.changes_since(report.to_dict())
+    with pytest.raises(ra.ConfigurationError, match="target of a report must be a path or an open text file, not int"):
+        report.to_html(5)
+    with pytest.raises(ra.ConfigurationError, match="storage of a report must be an ArtworkStorage"):
+        report.to_html(storage="s3://prints/in/")
     with pytest.raises(TypeError, match="must be a ScanReport, not NoneType"):
         report.merged_with(None)

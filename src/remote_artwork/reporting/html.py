@@ -27,6 +27,7 @@ from remote_artwork.core.report import (
     Severity,
     TextFile,
 )
+from remote_artwork.core.settings import require
 from remote_artwork.core.text import escape_unprintable
 from remote_artwork.errors import ConfigurationError, ExitCode, MissingExtra, StorageError
 from remote_artwork.preflight.pictures import MM_PER_INCH
@@ -112,6 +113,8 @@ def say_why(item: ItemOutcome, *, is_processed: bool = True) -> str:
 
 def advise_on_fault(fault: Fault) -> str:
     """What a person should do about a fault whose message does not say it."""
+    if fault.part == "manifest":
+        return "Correct the manifest; the next scan reads it again."
     return "The next scan tries again." if fault.exit_code is ExitCode.UNUSABLE else ""
 
 
@@ -161,6 +164,7 @@ def write_page(page: str, target: str | os.PathLike[str] | TextFile) -> None:
         ConfigurationError: The file cannot be written.
     """
     if not isinstance(target, str | os.PathLike):
+        require("the target of a report", target, lambda value: hasattr(value, "write"), "a path or an open text file")
         target.write(page)
         return
     path = Path(target).absolute()
@@ -183,6 +187,11 @@ def draw_report(
     report: ScanReport, storage: ArtworkStorage | None, *, fragment: bool = False, nonce: str | None = None
 ) -> str:
     """The contact sheet with thumbnails from a storage; see ``ScanReport.to_html``."""
+
+    def is_usable(value: object) -> bool:
+        return value is None or isinstance(value, ArtworkStorage)
+
+    require("the storage of a report", storage, is_usable, "an ArtworkStorage, such as scanner.storage")
     thumbnails = _thumbnails(report, storage) if storage else {}
     return contact_sheet(report, thumbnails, fragment=fragment, nonce=nonce)
 

@@ -180,6 +180,7 @@ def test_a_fault_says_what_could_not_be_used_and_whether_the_next_scan_tries_aga
     text = printed(faults=(fault,))
     assert title in text
     assert ("The next scan tries again." in text) == tries_again
+    assert ("Correct the manifest; the next scan reads it again." in text) == (fault.part == "manifest")
     assert "nothing to do" not in text
 
 
