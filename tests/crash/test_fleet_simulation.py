@@ -44,7 +44,7 @@ def test_broken_merchants_are_probed_less_and_less_often(world: FleetWorld):
     assert all(merchant.passes[0][2].reason for merchant in world.of_kind("wrong keys"))
 
 
-def test_a_million_odd_files_cost_little(world: FleetWorld):
-    for merchant in world.of_kind("a million odd files"):
+def test_a_million_unmatched_files_cost_little(world: FleetWorld):
+    for merchant in world.of_kind("a million unmatched files"):
         assert all(result.status is PassStatus.DONE for _, _, result in merchant.passes)
         assert all(result.requests["list"] < 10 for _, _, result in merchant.passes)

@@ -37,7 +37,7 @@ T = TypeVar("T")
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TICK = 60.0
 CONTENT = b"%PDF-1.7\n% a print file\n%%EOF\n"
-BROKEN = ("dead endpoint", "wrong keys", "hanging endpoint", "a million odd files")
+BROKEN = ("dead endpoint", "wrong keys", "hanging endpoint", "a million unmatched files")
 ODD_FILES = 1_000_000
 PAGE = 1000
 CONNECT_TIMEOUT, READ_TIMEOUT = ra.NetworkPolicy().connect_timeout, ra.NetworkPolicy().read_timeout
@@ -316,7 +316,7 @@ class _Backend:
     def _names(self, after: str, prefix: str) -> list[str]:
         """At least one page of the names above one of them, sorted."""
         own = sorted(name for name in self.merchant.files if name > after and name.startswith(prefix))
-        if self.merchant.kind != "a million odd files" or prefix:
+        if self.merchant.kind != "a million unmatched files" or prefix:
             return own
         first = 0 if after < "odd" else int(split_extension(after)[0][4:]) + 1
         return own + [f"odd-{number:06}.jpg" for number in range(first, min(first + PAGE + 1, ODD_FILES))]
