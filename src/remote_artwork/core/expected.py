@@ -190,11 +190,11 @@ def expect_files(
         files.sort(key=lambda file: (file.key, file.placement))
         for key, exclusion in _exclusions(files, pattern, ids_by_number):
             excluded.setdefault(key, exclusion)
-    served = {name: tuple(_served(files, pattern, excluded)) for name, files in by_name.items()}
+    usable, shared, ambiguous = _by_use(by_name, pattern, excluded)
     return ExpectedFiles(
-        by_basename={name: files[0] for name, files in served.items() if files},
-        shared={name: files for name, files in served.items() if len(files) > 1},
-        ambiguous={name: tuple(files) for name, files in by_name.items() if not served[name]},
+        by_basename=usable,
+        shared=shared,
+        ambiguous=ambiguous,
         excluded=excluded,
         basenames=dict(basenames),
         named=assigned.rows,
@@ -221,12 +221,23 @@ def _exclusions(
             yield file.key, _name_not_unique(file, files, pattern)
 
 
-def _served(
-    files: Sequence[ExpectedFile], pattern: FilenamePattern, excluded: Container[ItemKey]
-) -> Iterable[ExpectedFile]:
-    """The prints that a file with their name is used for. One that is not reused must have no other claimant."""
-    served = [file for file in files if file.key not in excluded]
-    return served if pattern.is_reusable or len(served) == len(files) else ()
+def _by_use(
+    by_name: Mapping[str, Sequence[ExpectedFile]], pattern: FilenamePattern, excluded: Container[ItemKey]
+) -> tuple[dict[str, ExpectedFile], dict[str, tuple[ExpectedFile, ...]], dict[str, tuple[ExpectedFile, ...]]]:
+    """As ``ExpectedFiles.by_basename``, ``shared`` and ``ambiguous``. There may be very many names."""
+    usable: dict[str, ExpectedFile] = {}
+    shared: dict[str, tuple[ExpectedFile, ...]] = {}
+    ambiguous: dict[str, tuple[ExpectedFile, ...]] = {}
+    for name, files in by_name.items():
+        served = [file for file in files if file.key not in excluded]
+        # A file that is not reused must have no other claimant.
+        if not served or (len(served) < len(files) and not pattern.is_reusable):
+            ambiguous[name] = tuple(files)
+            continue
+        usable[name] = served[0]
+        if len(served) > 1:
+            shared[name] = tuple(served)
+    return usable, shared, ambiguous
 
 
 def _name_not_possible(item: OrderItem, pattern: FilenamePattern, error: ValueError) -> Reason:
