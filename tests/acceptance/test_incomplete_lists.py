@@ -6,7 +6,7 @@ from attrs import evolve
 import remote_artwork as ra
 from remote_artwork.core.lifecycle import FulfillState
 from remote_artwork.testing import FakeShop, Faults, FaultyClient
-from shop_files import memory_folder
+from shop_files import JPEG, memory_folder
 
 NO_RETRY = ra.RetryPolicy(attempts=1)
 
@@ -140,6 +140,18 @@ def test_a_search_that_fails_holds_every_order(root, error):
     shop = Failing([order("1001")])
     assert outcomes(scan(storage, shop)) == {("1001", "1"): ("failed", "orders_not_found")}
     assert not shop.effects
+
+
+@pytest.mark.parametrize("kind", [FindingShop, PromisingShop])
+def test_an_order_whose_file_may_have_unknown_claimants_is_held(root, kind):
+    fs, storage = memory_folder(root, "1002_1.jpg")
+    fs.pipe(f"{root}/A/1_1_x.jpg", JPEG)
+    shop = kind([order("A/1", "1_x"), order("1002"), order("A/1_1", "x")])
+    shop.listed = 2
+    assert outcomes(scan(storage, shop)) == {
+        ("A/1", "1_x"): ("failed", "numbers_not_known"),
+        ("1002", "1"): ("fulfilled", "fulfilled"),
+    }
 
 
 def test_after_a_search_that_fails_the_promise_of_unique_numbers_still_holds(root):

@@ -98,6 +98,29 @@ def test_an_order_whose_file_another_number_could_have_costs_a_second_call(root)
     assert outcomes(scanner.scan(orders=["1003"])) == {("1003", "1_1"): ("fulfilled", "fulfilled")}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "number", "item", "other", "other_item"),
+    [
+        ("{order_number}_{order_item_number}", "A/1", "1_x", "A/1_1", "x"),
+        ("{order_number}{order_item_number}{order_item_position}", "1" * 150, "1" * 50, "1" * 100, "1" * 100),
+    ],
+    ids=["folder", "many readings"],
+)
+def test_if_it_cannot_be_said_which_numbers_share_a_name_the_list_is_read(
+    root, pattern, number, item, other, other_item
+):
+    orders = [
+        ra.Order(number, [ra.OrderItem(item, position=1)]),
+        ra.Order(other, [ra.OrderItem(other_item, position=1)]),
+    ]
+    shop = FindingShop(orders)
+    name = ra.FilenamePattern(pattern).render(orders[0], orders[0].items[0], "default")
+    report = scanner_of(root, shop, f"{name}.jpg", pattern=pattern).scan(orders=[number])
+    assert outcomes(report) == {(number, item): ("conflict", "name_not_unique")}
+    assert shop.calls("pending_orders")
+    assert not shop.effects
+
+
 def test_each_unicode_form_of_a_number_is_asked_for(root):
     shop = FindingShop([order("Ü1"), order("U\u03081", order_id="B")])
     report = scanner_of(root, shop, "Ü1_1.jpg").scan(orders=["Ü1"])

@@ -25,6 +25,8 @@ def test_a_rendered_name_has_no_flaw_and_its_own_numbers_are_among_its_readings(
         except ValueError:
             assume(condition=False)
         assert basename_problem(stem) is None
+        numbers = pattern.all_order_numbers(stem)
+        assert numbers is None or pattern.is_reusable or unicodedata.normalize("NFC", number) in numbers
         values = {"order_number": number, "order_item_number": item.number, "placement": placement}
         values |= {"order_item_position": "1", "sku": item.sku or ""}
         if not any("/" in value for value in values.values()):

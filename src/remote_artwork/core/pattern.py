@@ -36,6 +36,7 @@ _SKU_SHOWN = 40
 """Characters of a SKU that is too long which a message shows."""
 _MAX_READINGS = 16
 _MAX_STEPS = 600
+_MAX_STEPS_TO_READ_ALL = 10_000
 
 
 @frozen
@@ -145,6 +146,23 @@ class FilenamePattern:
     def order_numbers(self, basename: str) -> set[str]:
         """The order numbers that the basename may contain, for lookups in the ledger."""
         return set() if self.is_reusable else {reading[ORDER_NUMBER] for reading in self.readings(nfc(basename))}
+
+    def all_order_numbers(self, basename: str) -> set[str] | None:
+        """Every order number with which some order could expect this basename. None if that cannot be said.
+
+        It cannot be said of a name that can be read in very many ways, or if a number in it contains a ``/``.
+        """
+        if self.is_reusable:
+            return set()
+        name, steps = nfc(basename), iter(range(_MAX_STEPS_TO_READ_ALL))
+        if name.count("/") > sum(part.text.count("/") for part in self._plain if not part.is_variable):
+            return None  # one of the values may contain it
+        found = {
+            reading[ORDER_NUMBER]
+            for shape in {self._plain, self._whole}
+            for reading in _read(shape, name, 0, {}, steps)
+        }
+        return None if next(steps, None) is None else found
 
     def fits(self, basename: str) -> bool:
         """Whether the pattern renders this basename for some order and item."""

@@ -91,7 +91,8 @@ class PendingOrders:
         if self.hold is not None or self.hold_shared_names is None:
             return self.hold
         known = {*spellings(order.number), *self.known_numbers}
-        shared = any(not pattern.order_numbers(basename) <= known for basename in basenames)
+        possible = [pattern.all_order_numbers(basename) for basename in basenames]
+        shared = any(numbers is None or not numbers <= known for numbers in possible)
         return self.hold_shared_names if shared else None
 
     def other_outcomes(self, numbers: Collection[str] | None) -> list[ItemOutcome]:
@@ -176,7 +177,10 @@ def fetch_by_number(
     try:
         if asked:
             find(asked)
-        if others := _possible_numbers(found.orders.values(), pattern) - asked:
+        possible, complete = _possible_numbers(found.orders.values(), pattern)
+        if not complete:
+            return None
+        if others := possible - asked:
             find(others)
     except (ConfigurationError, LedgerError):
         raise
@@ -253,10 +257,10 @@ def _with_uniqueness(
         return pending
     finder = order_finder(client)
     if finder is not None:
-        numbers = _possible_numbers(pending.orders.values(), pattern)
+        numbers, _ = _possible_numbers(pending.orders.values(), pattern)
         try:
             found = retry.call(lambda: _find(finder, numbers, limited), on=ClientError)
-            # A manifest may name the file of an order whose number was not asked for.
+            # An order with a number that was not asked for may expect one of the files, also because of a manifest.
             return evolve(_with_found(pending, found, because), hold_shared_names=because, known_numbers=numbers)
         except (ConfigurationError, LedgerError):
             raise
@@ -300,16 +304,23 @@ def _with_found(pending: PendingOrders, found: Iterable[object], because: Reason
     )
 
 
-def _possible_numbers(orders: Iterable[Order], pattern: FilenamePattern) -> set[str]:
-    """The numbers with which another order would expect one of these orders' files, in each spelling."""
+def _possible_numbers(orders: Iterable[Order], pattern: FilenamePattern) -> tuple[set[str], bool]:
+    """The numbers with which another order would expect one of these orders' files, in each spelling.
+
+    Returns:
+        The numbers, and whether there can be no others.
+    """
     numbers: set[str] = set()
+    complete = True
     for order in orders:
         numbers.update(spellings(order.number))
         for item, placement in needed_prints(order):
             with suppress(ValueError):  # no file can have this name
-                for number in pattern.order_numbers(pattern.render(order, item, placement)):
+                possible = pattern.all_order_numbers(pattern.render(order, item, placement))
+                complete = complete and possible is not None
+                for number in possible or ():
                     numbers.update(spellings(number))
-    return numbers
+    return numbers, complete
 
 
 def _message(error: Exception) -> str:
