@@ -252,7 +252,7 @@ class TestCheckWithOrders:
         assert self.steps(*shop.place)["files"]["details"]["orders"] == 0
 
     def test_the_orders_file_alone(self, shop):
-        assert list(self.steps("--orders-file", shop.orders)) == ["declarations", "login", "order"]
+        assert list(self.steps("--orders-file", shop.orders)) == ["list", "order"]
 
     @pytest.mark.parametrize(
         ("arguments", "step", "cure"),

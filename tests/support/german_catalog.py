@@ -299,6 +299,7 @@ GERMAN = Catalog(
         "manifest_not_found": "im Ordner gibt es keine Datei {manifest}; alle Namen folgen dem Muster",
         "more_near_misses": "weitere Dateien mit ähnlichem Namen: {count:,}; ein Plan nennt sie",
         "client_declares": "Wiederholung {recovery}, Anhängen {attaching}, längster Aufruf {seconds:,} s",
+        "orders_file_read": "die Auftragsdatei ist lesbar",
         "client_logged_in": "der Shop nimmt die Anmeldung an und liefert seine wartenden Bestellungen",
         "no_pending_orders": "keine Bestellung wartet; prüfen Sie sonst den Filter in pending_orders",
         "no_pending_orders_in_file": (

@@ -535,6 +535,7 @@ CLIENT_CHECK = {
     "manifest_not_found": "there is no file {manifest} in the folder, so all files are found by the pattern",
     "client_declares": "recovery {recovery}, attaching {attaching}, call limit {seconds:,} s",
     "client_logged_in": "the shop accepts the login and returns its pending orders",
+    "orders_file_read": "the orders file can be read",
     "no_pending_orders": "no order is pending; if that is wrong, check the filter in the client's pending_orders",
     "no_pending_orders_in_file": (
         "no order is pending; an order of the file is pending if its status is pending_approval or pending"
