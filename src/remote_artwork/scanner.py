@@ -396,7 +396,7 @@ class Scanner:
             return explain_order(str(order), collected, rows, policy=self.policy, now=self.clock())
 
     def accept(self, order_id: str, *, files: str, by: str) -> None:
-        """Accept the files of an order that is ``awaiting_review``. The next scan sends it with these very files.
+        """Accept the files of an order that is ``awaiting_review``. The next scan sends it with exactly these files.
 
         If a file was replaced since, the next scan asks again.
 

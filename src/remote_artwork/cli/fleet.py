@@ -36,7 +36,10 @@ LedgerUrl = Annotated[
     typer.Option("--ledger", metavar="URL", help="The ledger of the fleet, for example postgresql://user@host/shop."),
 ]
 Every = Annotated[
-    str, typer.Option("--every", metavar="TIME", help="The time from one slot of a merchant to the next, as 15m or 1h.")
+    str,
+    typer.Option(
+        "--every", metavar="TIME", help="The time from one slot of a merchant to the next, for example 15m or 1h."
+    ),
 ]
 
 
@@ -53,7 +56,7 @@ def show_status(
 ) -> None:
     """Show the status of the fleet, and the merchants that fail. Writes nothing.
 
-    The exit code is 1 if merchants are in quarantine. With --merchant: if this one is.
+    The exit code is 1 if merchants are in quarantine. With --merchant, it is 1 if this merchant is.
     """
 
     def show() -> int:
@@ -84,7 +87,7 @@ def release(
     ledger: LedgerUrl,
     all_merchants: Annotated[bool, typer.Option("--all", help="Release all merchants that fail.")] = False,
 ) -> None:
-    """End the quarantine of merchants, and forget their failures. They are scanned at once."""
+    """End the quarantine of merchants, and forget their failures. They are due immediately."""
 
     def release_them() -> int:
         if bool(merchants) == all_merchants:

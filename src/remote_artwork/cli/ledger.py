@@ -181,9 +181,9 @@ def accept_order(
         str | None, typer.Option("--id", metavar="ID", help="The order's id, if several orders have this number.")
     ] = None,
 ) -> None:
-    """Accept the files of an order. It waits for a review (scan --review).
+    """Accept the files of an order that waits for a review (scan --review).
 
-    Compare the files with the order first. The next scan sends the order with these very files.
+    Compare the files with the order first. The next scan sends the order with exactly these files.
     """
 
     def record_acceptance() -> int:

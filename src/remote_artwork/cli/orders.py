@@ -84,7 +84,7 @@ def add_order(  # noqa: PLR0913 - what a person can say about new items
     quantity: Annotated[int, typer.Option("--quantity", min=1, metavar="N", help="How many of each item.")] = 1,
     no_artwork: Annotated[bool, typer.Option("--no-artwork", help="These items need no print file.")] = False,
 ) -> None:
-    """Add a pending order to an orders file, or items to it.
+    """Add a pending order, or items of a pending order, to an orders file.
 
     The options apply to all items of this command. For items that differ, run it again with the same NUMBER.
     """

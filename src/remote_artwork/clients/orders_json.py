@@ -187,7 +187,7 @@ STATES: Mapping[str, OrderState] = {
 }
 """``status`` → state. Any other status is ``OTHER``."""
 
-_EXAMPLE = 'correct the file; the smallest one is {"orders": []}'
+_EXAMPLE = 'correct the file; a file without orders contains {"orders": []}'
 """What to do about a file that is not JSON, or another value."""
 
 _TYPE_NAMES: Mapping[object, str] = {dict: "an object", list: "a list", str: "text"}
@@ -443,7 +443,7 @@ class OrdersDocument:
                 raise InvalidOrdersFile(f"{name}: looks like a CSV file; give it a name that ends in .csv") from error
             where = f"{name}, line {error.lineno}, column {error.colno}"
             problem = f"is not valid JSON ({error.msg})" if text.strip() else "is empty"
-            raise InvalidOrdersFile(f"{where}: {problem}; {_EXAMPLE}") from error
+            raise InvalidOrdersFile(f"{where}: the file {problem}; {_EXAMPLE}") from error
         except Mistake as error:
             line = line_at(text, locate(text, error.path).at)
             where = format_path(error.path)

@@ -314,7 +314,7 @@ SENDING = {
 
 UNMATCHED = {
     "no_order_yet": "no pending order expects it yet; it is used when the order arrives",
-    "no_order_of_product": ("no pending order has a product with this SKU; the file is used for each order that has"),
+    "no_order_of_product": "no pending order has a product with this SKU; the file is used when an order has one",
     "near_miss": "{rules:codes}; {print:print} waits for {suggestion}",
     "near_miss_has_file": "{rules:codes}; {print:print} has its file already, so this one is not used",
     "near_miss_of_several": (
@@ -651,7 +651,7 @@ LOCATION_CHECK = {
         "noticed; do not use this storage"
     ),
     "write_works": "a file was written, read, overwritten with a new version and deleted",
-    "old_versions_hidden": "its versions stay hidden until the bucket's rules remove them",
+    "old_versions_hidden": "its old versions stay in the bucket until a lifecycle rule of the bucket deletes them",
     "write_not_needed": "a scan writes nothing, so use credentials that can read and list only",
 }
 """What the check of a location found."""

@@ -91,8 +91,8 @@ def test_the_line_is_that_of_the_field(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1, column 1: is empty; correct the file"),
-        ('{"orders": [\n}', "line 2, column 1: is not valid JSON (Expecting value); correct the file"),
+        ("", "line 1, column 1: the file is empty; correct the file"),
+        ('{"orders": [\n}', "line 2, column 1: the file is not valid JSON (Expecting value); correct the file"),
         ("[]", 'line 1: the whole file is a list; write {"orders": in front of it and } after it'),
         ("7", "line 1: the whole file must be an object, not 7; correct the file"),
         ("number,status\n1001,pending\n", "orders.json: looks like a CSV file; give it a name that ends in .csv"),
