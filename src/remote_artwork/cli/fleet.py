@@ -147,7 +147,7 @@ def find_merchant(store: SqlMerchantStore, merchant: str) -> MerchantState:
 
 def summary(status: FleetStatus, now: datetime) -> str:
     """The status of a fleet in a few lines."""
-    waits = f"; the first for {_duration(status.longest_due)}" if status.longest_due else ""
+    waits = f" (for up to {_duration(status.longest_due)})" if status.longest_due else ""
     oldest = f"; the oldest order has waited {_duration(now - status.oldest_pending)}" if status.oldest_pending else ""
     return (
         f"{counted(status.merchants, 'merchant')}: {status.running} being scanned, {status.due} due{waits}\n"
