@@ -6,9 +6,11 @@ import logging
 import pytest
 from typer.testing import CliRunner
 
+import remote_artwork as ra
 from command_line import Shop, tree
 from permissions import read_only, readable_folder
 from remote_artwork.cli.app import app
+from remote_artwork.cli.check import check_manifest
 
 
 @pytest.fixture
@@ -238,10 +240,16 @@ class TestCheckWithOrders:
         if with_orders and verdict == "ok":
             assert "with all their files: 1" in ended.output
 
-    def test_a_manifest_that_cannot_be_read_is_a_failed_step(self, shop):
-        (shop.artwork / "artwork.csv").mkdir()
-        step = self.steps(shop.artwork.as_uri(), "--manifest", "artwork.csv")["manifest"]
-        assert step["verdict"] in ("failed", "warning")
+    def test_a_manifest_that_cannot_be_read_is_a_failed_step(self):
+        storage = ra.open_storage(
+            "s3+http://127.0.0.1:1/prints/in/",  # nothing listens there
+            credentials=ra.Keys("key", "secret"),
+            network=ra.NetworkPolicy(allow_private=True, allow_http=True),
+            retry=ra.RetryPolicy(attempts=1),
+        )
+        [step] = check_manifest(storage, "artwork.csv")
+        assert (step.name, step.verdict) == ("manifest", "failed")
+        assert "no server accepts connections" in step.message
 
     def test_an_empty_folder_and_no_pending_order(self, tmp_path):
         shop = Shop(tmp_path / "empty", orders={"1001": [{"number": "1"}]})
