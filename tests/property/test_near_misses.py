@@ -1,6 +1,6 @@
 """Near misses of random names: never silent about a pending order, never sure about a word that nobody knows."""
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from remote_artwork.core.expected import expect_files
@@ -30,6 +30,11 @@ def classify(orders, name):
     return UnmatchedClassifier(PATTERN, expected, pending).classify(f"{name}.pdf", {})
 
 
+BOUNDED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine may take long for an example."""
+
+
+@BOUNDED
 @given(
     orders=ORDERS,
     item=st.sampled_from(["1", "2", "3", "x", "17"]),
@@ -42,6 +47,7 @@ def test_a_suggestion_names_the_order_and_the_item_of_the_name(orders, item, sep
     assert outcome.suggestion in (None, f"{number}_{item}.pdf")
 
 
+@BOUNDED
 @given(
     orders=ORDERS,
     word=WORDS,
@@ -56,6 +62,7 @@ def test_nothing_is_suggested_for_a_name_with_an_unknown_word(orders, word, at, 
     assert (outcome.status, outcome.suggestion) == ("near_miss", None)
 
 
+@BOUNDED
 @given(orders=ORDERS, folder=WORDS, data=st.data())
 def test_nothing_is_suggested_out_of_a_folder_with_an_unknown_word(orders, folder, data):
     number, items = orders[0]
@@ -64,6 +71,7 @@ def test_nothing_is_suggested_out_of_a_folder_with_an_unknown_word(orders, folde
     assert (outcome.status, outcome.suggestion) == ("near_miss", None)
 
 
+@BOUNDED
 @given(orders=ORDERS, name=st.text("0123456789Aax-_ ./#(){}l\u200b\u0661", min_size=1, max_size=30))
 def test_any_name_is_classified_the_same_in_every_order_of_the_orders(orders, name):
     assume(not name.endswith(("/", ".")))

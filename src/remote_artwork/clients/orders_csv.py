@@ -168,11 +168,17 @@ class OrdersTable:
             cells = {
                 **of_order,
                 "item": item.number,
+                "item_id": "" if item.id == item.number else item.id,
+                "position": str(item.position or ""),
                 "title": item.title or "",
                 "sku": item.sku or "",
                 "placements": "" if item.placements == DEFAULT_PLACEMENTS else _BETWEEN.join(item.placements),
                 "quantity": "" if item.quantity == 1 else str(item.quantity),
                 "requires_artwork": "" if item.requires_artwork else "no",
+                "print_size_mm": "x".join(map(str, item.print_size_mm or ())),
+                "pages": str(item.pages or ""),
+                "min_pixels": "x".join(map(str, item.min_pixels or ())),
+                "sha256": item.sha256 or "",
             }
             rows.append(Row(line=0, raw=line_break, cells=()))
             self._set_cells(rows, [len(rows) - 1], {name: cell for name, cell in cells.items() if cell})

@@ -495,16 +495,22 @@ def _looks_like_table(text: str) -> bool:
     return line[:1] not in ("{", "[") and any(separator in line for separator in ",;\t")
 
 
+_OPTIONAL_FIELDS = ("position", "title", "sku", "print_size_mm", "pages", "min_pixels", "sha256")
+"""Fields of an item that are None if they are not set."""
+
+
 def _item_entry(item: OrderItem) -> dict[str, Any]:
     entry: dict[str, Any] = {"number": item.number}
-    entry |= {name: text for name, text in (("title", item.title), ("sku", item.sku)) if text}
     if item.placements != DEFAULT_PLACEMENTS:
         entry["placements"] = list(item.placements)
     if item.quantity != 1:
         entry["quantity"] = item.quantity
     if not item.requires_artwork:
         entry["requires_artwork"] = False
-    return entry
+    if item.id != item.number:
+        entry["id"] = item.id
+    values = {name: getattr(item, name) for name in _OPTIONAL_FIELDS}
+    return entry | {name: value for name, value in values.items() if value is not None}
 
 
 def _load(text: str) -> Any:

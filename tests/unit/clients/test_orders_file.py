@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 import remote_artwork as ra
 from permissions import read_only, readable_folder
@@ -380,3 +381,25 @@ def test_a_file_that_a_setting_makes_unreadable_is_invalid(tmp_path, monkeypatch
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(InvalidOrdersFile, match=cure):
         ra.OrdersFile(tmp_path / "orders.json").pending_orders()
+
+
+@pytest.mark.parametrize(("name", "text"), [("orders.json", '{"orders": []}'), ("orders.csv", "number,item,status\n")])
+def test_an_item_is_added_with_all_its_fields(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    item = ra.OrderItem(
+        "1",
+        id="line-1",
+        position=3,
+        title="Blue mug",
+        sku="MUG-B",
+        quantity=2,
+        print_size_mm=(210, 297.5),
+        pages=2,
+        min_pixels=(100, 200),
+        sha256="ab" * 32,
+    )
+    plain = ra.OrderItem("2", placements=("front", "back"), requires_artwork=False)
+    ra.OrdersFile(path).add("1001", [item, plain])
+    [order] = ra.OrdersFile(path).pending_orders()
+    assert order.items == (item, evolve(plain, position=2))

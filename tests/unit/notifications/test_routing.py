@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import remote_artwork as ra
@@ -159,6 +159,7 @@ def test_of_more_merchants_than_numbers_the_first_keep_one(clock):
     assert (queue.dropped, queue.seconds_until_due()) == (1, None)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine takes long
 @given(
     st.lists(st.dictionaries(st.sampled_from("abcdef"), st.sets(st.sampled_from("123456789"))), max_size=12),
     st.integers(min_value=1, max_value=20),
