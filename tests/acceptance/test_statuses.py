@@ -147,7 +147,8 @@ ITEMS = [
         awaiting_review,
         (
             f"waits for a person who accepts its files (digest {DIGEST}); compare the files with the order, then "
-            f"accept them: remote-artwork accept 1 --by=NAME --files={DIGEST} (with the ledger of your scans)"
+            f"accept them: remote-artwork accept 1 --by=NAME --files={DIGEST}; "
+            "add the --ledger or --orders-file of your scans"
         ),
     ),
 ]

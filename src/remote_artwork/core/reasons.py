@@ -302,7 +302,9 @@ SENDING = {
     ),
     "resolved_by_person": "recorded by {person}",
     "awaiting_review": "waits for a person who accepts its files (digest {digest})",
-    "accept": "compare the files with the order, then accept them: {command} (with the ledger of your scans)",
+    "accept": (
+        "compare the files with the order, then accept them: {command}; add the --ledger or --orders-file of your scans"
+    ),
     "will_await_review": "the next scan checks its files; then a person must accept them before they are sent",
     "may_be_released": (
         "its files are older than {release_after:duration}, so the next scan sends them without a review if it knows "

@@ -133,7 +133,7 @@ def _commands(items: Sequence[ItemOutcome]) -> list[Text]:
         return []
     lines = [
         Text(""),
-        Text("To accept the files of an order, compare them with it, then run (with the ledger of your scans):"),
+        Text("Compare the files with the order, then accept them (add the --ledger or --orders-file of your scans):"),
     ]
     lines += [_escaped(each) for each in commands[:MAX_ROWS]]
     if len(commands) > MAX_ROWS:
