@@ -18,7 +18,7 @@ def main() -> None:
     given = options.parse_args()
     print(f"starting servers and {given.merchants} merchants with {given.orders} orders each …", flush=True)
     with local.running(
-        merchants=given.merchants, orders=given.orders, workers=given.workers, every=given.every, tick=2
+        merchants=given.merchants, orders=given.orders, workers=given.workers, every=given.every, tick=5
     ) as fleet:
         print(f"the ledger is {os.environ['FLEET_DATABASE']}", flush=True)
         print(f"the logs are in {fleet.folder}; end with Ctrl-C", flush=True)

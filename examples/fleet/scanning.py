@@ -8,10 +8,13 @@ from datetime import timedelta
 from functools import cache
 
 from fleet.merchants import PlatformMerchants, ledger
+from fleet.shop import MerchantOrders
 from remote_artwork.fleet import PassResult, PassRules, SqlMerchantStore, batches, scan_merchant
 
 RULES = PassRules(every=timedelta(seconds=float(os.environ.get("FLEET_EVERY", "3600"))))
-DEADLINE = timedelta(seconds=60)
+DEADLINE = MerchantOrders.call_limit + timedelta(minutes=1)
+"""The lease of an order. If a worker is killed, its merchants are due again after two deadlines, and the orders that it
+had in progress are free then."""
 BATCH = 10
 """Merchants in one task: enough to cost the queue little, few enough that a task takes seconds."""
 MERCHANTS = PlatformMerchants()

@@ -31,11 +31,11 @@ def _parts():
 
 @pytest.fixture
 def fleet(new_postgres_database):
-    """Two worker processes of Celery, and beat with a tick every second."""
+    """Two worker processes of Celery, and beat with a tick every five seconds."""
     from fleet import local
 
     size = {"merchants": MERCHANTS, "orders": ORDERS, "workers": WORKERS}
-    with local.running(**size, every=3600, tick=1, database=new_postgres_database()) as fleet:
+    with local.running(**size, every=3600, tick=5, database=new_postgres_database()) as fleet:
         yield fleet
 
 
