@@ -109,7 +109,7 @@ def forget(
     *,
     ledger: LedgerUrl,
 ) -> None:
-    """Remove merchants that have left the platform from the status. Their orders stay in the ledger."""
+    """Remove merchants from the status, if they have left the platform. Their orders stay in the ledger."""
 
     def forget_them() -> int:
         store = open_store(ledger)
