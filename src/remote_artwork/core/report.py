@@ -564,7 +564,7 @@ class ScanReport:
     def exit_code(self) -> int:
         """The highest exit code of its faults, else 1 if a person must act, else 0.
 
-        The exit code of a fault is 2 if the location does not exist, and 3 if a part could not be used.
+        The exit code of a fault is 1 for the manifest, 2 if the location does not exist, and 3 otherwise.
         """
         if self.faults:
             return max(fault.exit_code for fault in self.faults)
