@@ -336,6 +336,13 @@ def test_an_operator_accepts_with_the_command_of_the_report(terminal):
     assert terminal.scan().exit_code == 0
 
 
+def test_a_command_that_the_report_prints_can_be_copied(terminal):
+    printed = terminal.run("scan", terminal.prints.as_uri(), "--settle-for", "none", "--review").output
+    [command] = [line for line in printed.splitlines() if line.startswith("remote-artwork accept")]
+    accepted = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert accepted.output == "The files of order -7 are accepted. The next scan sends the order.\n"
+
+
 def test_the_command_line_refuses_another_digest(terminal):
     terminal.scan()
     options = ["--orders-file", str(terminal.orders), "--files", "0", "--by", "ann", "--", "-7"]

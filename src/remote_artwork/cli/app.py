@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import sys
@@ -205,7 +206,7 @@ def watch(
         _require_usable(scanner)
 
         def show(report: ra.ScanReport) -> None:
-            _print_report(report, console, as_json=as_json, indent=None)
+            _print_report(report, console, options, as_json=as_json, indent=None)
             if page is not None:
                 _write_page(report, page, scanner)
             send_alerts(_for_operator(report), scanner, webhook)
@@ -308,7 +309,7 @@ def _run_scan(
         bar = stack.enter_context(ProgressBar(errors)) if errors.is_terminal else None
         scanner = options.scanner(observer=bar)
         report = run(scanner)
-    _print_report(report, Console(), as_json=as_json, indent=2)
+    _print_report(report, Console(), options, as_json=as_json, indent=2)
     if page is not None:
         _write_page(report, page, scanner)
     send_alerts(_for_operator(report), scanner, webhook)
@@ -336,8 +337,13 @@ def _for_operator(report: ra.ScanReport) -> ra.ScanReport:
     return evolve(report, items=items, faults=faults)
 
 
-def _print_report(report: ra.ScanReport, console: Console, *, as_json: bool, indent: int | None) -> None:
+def _print_report(
+    report: ra.ScanReport, console: Console, options: Options, *, as_json: bool, indent: int | None
+) -> None:
     if as_json:
         print_report_json(report, indent=indent)
     else:
-        print_report(_for_operator(report), console)
+        beside = options.orders is not None and options.ledger is None
+        print_report(
+            _for_operator(report), console, ledger=shlex.join([f"--orders-file={options.orders}"]) if beside else ""
+        )

@@ -47,10 +47,16 @@ _FILES_OF_NOBODY = frozenset({FileStatus.EARLY, FileStatus.SUPERSEDED, FileStatu
 _GOOD = frozenset({ItemStatus.FULFILLED, ItemStatus.ATTACHED, ItemStatus.MATCHED})
 
 
-def print_report(report: ScanReport, console: Console) -> None:
-    """Print the outcome of every item, the unmatched files, and the requests."""
+def print_report(report: ScanReport, console: Console, *, ledger: str = "") -> None:
+    """Print the outcome of every item, the unmatched files, and the requests.
+
+    Args:
+        report: The report.
+        console: Where to print it.
+        ledger: The option that names the ledger, for the commands that accept files; empty if only its user knows it.
+    """
     console.print(render(report))
-    for line in _commands(report.items):
+    for line in _commands(report.items, ledger):
         console.print(line, soft_wrap=True)
 
 
@@ -125,17 +131,18 @@ def _items(items: Sequence[ItemOutcome]) -> RenderableType:
     return _with_rest(table, left_out)
 
 
-def _commands(items: Sequence[ItemOutcome]) -> list[Text]:
+def _commands(items: Sequence[ItemOutcome], ledger: str) -> list[Text]:
     """The commands that accept files, each in a line of its own. Unwrapped, they can be copied."""
     commands = [note.details["command"] for item in items for note in item.notes if note.code == "accept"]
     commands = list(dict.fromkeys(commands))
     if not commands:
         return []
-    lines = [
-        Text(""),
-        Text("Compare the files with the order, then accept them (add the --ledger or --orders-file of your scans):"),
-    ]
-    lines += [_escaped(each) for each in commands[:MAX_ROWS]]
+    intro = "To accept the files of an order, compare them with it. Then run, with your name"
+    lines = [Text(""), Text(f"{intro}:" if ledger else f"{intro} and the --ledger of your scans:")]
+    for command in commands[:MAX_ROWS]:
+        program, accept, rest = command.split(" ", 2)
+        # A number may follow "--", and nothing after that is an option.
+        lines.append(_escaped(" ".join(filter(None, [program, accept, ledger, rest]))))
     if len(commands) > MAX_ROWS:
         lines.append(Text(f"{counted(len(commands) - MAX_ROWS, 'command')} more: --json shows all."))
     return lines

@@ -83,8 +83,9 @@ def table_of(text):
     return [re.split(r"\s{2,}", line.strip()) for line in lines[start + 1 : end]]
 
 
+@pytest.mark.parametrize("ledger", ["", "--orders-file=orders.csv"])
 @pytest.mark.parametrize(("orders", "further"), [(2, []), (MAX_ROWS + 2, ["2 commands more: --json shows all."])])
-def test_the_command_that_accepts_files_is_one_line_at_the_end(orders, further):
+def test_the_command_that_accepts_files_is_one_line_at_the_end(orders, further, ledger):
     digest = "0123456789abcdef" * 4
     items = [
         ItemOutcome(
@@ -99,10 +100,11 @@ def test_the_command_that_accepts_files_is_one_line_at_the_end(orders, further):
         for number in ("1", "2")
     ]
     output = io.StringIO()
-    print_report(report_with(items=tuple(items)), Console(file=output, width=60))
+    print_report(report_with(items=tuple(items)), Console(file=output, width=60), ledger=ledger)
     lines = output.getvalue().splitlines()
     commands = [line for line in lines if line.startswith("remote-artwork accept")]
-    assert commands[0] == f"remote-artwork accept 0 --by=NAME --files={digest}"
+    assert commands[0] == f"remote-artwork accept {ledger} 0 --by=NAME --files={digest}".replace("  ", " ")
+    assert ("and the --ledger of your scans:" in output.getvalue()) == (not ledger)
     assert [line.strip() for line in lines if "commands more" in line] == further
     assert len(commands) == (orders if not further else MAX_ROWS)
 
