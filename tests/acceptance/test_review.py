@@ -325,7 +325,7 @@ def test_an_operator_accepts_with_the_command_of_the_report(terminal):
     assert scanned.exit_code == 1
     reason = json.loads(scanned.output)["items"][0]["reason"]
     assert "waits" in terminal.run("ledger", "list").output
-    command = reason.partition("remote-artwork ")[2].partition(" (")[0].replace("NAME", "ann")
+    command = reason.partition("remote-artwork ")[2].partition(";")[0].replace("NAME", "ann")
     first, *rest = shlex.split(command)
     accepted = CliRunner().invoke(app, [first, "--orders-file", str(terminal.orders), *rest])
     assert (accepted.exit_code, accepted.output) == (
