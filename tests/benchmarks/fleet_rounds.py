@@ -139,11 +139,11 @@ def main() -> None:
         "Orders with files, fulfilled in this round, fulfilled after the next rounds": (
             f"{everything:,}, {first[0]:,}, {last[0]:,}"
         ),
-        "Calls of `fulfill`, orders that they named": f"{last[1]:,}, {last[2]:,}",
+        "Calls of `fulfill`, and how many different orders they sent": f"{last[1]:,}, {last[2]:,}",
         "An idle round, median of ten (slowest)": (
             f"{statistics.median(each.seconds for each in idle):.0f} s ({slowest:.0f} s)"
         ),
-        "CPU time of an idle round, for each merchant: workers, and everything with the servers": (
+        "CPU time of an idle round, for each merchant: of the workers, of workers and servers together": (
             f"{1000 * statistics.median(each.workers for each in idle) / merchants:.0f} ms, "
             f"{1000 * statistics.median(each.everything for each in idle) / merchants:.0f} ms"
         ),
