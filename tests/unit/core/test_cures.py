@@ -14,8 +14,11 @@ PYTHON = re.compile(r"\b[A-Za-z]+\(|\b[A-Z][A-Za-z]+\.[a-z_]+|=…|=True")
 OPTION = re.compile(r"(?<!\S)--(?!x-s3)[a-z]")  # the names of some buckets end in --x-s3
 FOR_OPERATORS = ("cli", "testing")
 """Parts of the package that are programs of their own."""
-COMMAND = "check the order in the shop, then record what happened: {command}"
-"""The reason whose cure is a command for every reader. ``core/lifecycle.py`` writes the command."""
+COMMANDS = (
+    "check the order in the shop, then record what happened: {command}",
+    "compare the files with the order, then accept them: {command}",
+)
+"""The reasons whose cure is a command for every reader. ``core/lifecycle.py`` writes the command."""
 
 
 def texts(path):
@@ -46,7 +49,7 @@ def test_no_message_of_the_library_names_an_option_or_a_setting_of_the_table():
     assert len(MODULES) > 100
     for path in MODULES:
         for text in texts(path):
-            if path.parent.name != "reporting" and path.name != "lifecycle.py" and not text.startswith(COMMAND):
+            if path.parent.name != "reporting" and path.name != "lifecycle.py" and not text.startswith(COMMANDS):
                 assert not OPTION.search(text), (path, text)
             assert not any(cure.developer in text for cure in CURES), (path, text)
 
