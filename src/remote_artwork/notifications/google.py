@@ -9,10 +9,10 @@ from typing import Any
 from attrs import define, field, frozen
 
 from remote_artwork.errors import MissingExtra, NotificationError, NotificationRefused
-from remote_artwork.http import NetworkPolicy, request
 from remote_artwork.notifications.receiving import (
     CreatedObject,
     Received,
+    fetch,
     only_mappings,
     parse_json,
     parse_time,
@@ -63,10 +63,9 @@ def fetch_certificates() -> Mapping[str, str]:
     Raises:
         NotificationError: They cannot be fetched.
     """
-    response = request("GET", CERTIFICATES_URL, NetworkPolicy())
-    found = response.json()
-    if response.status != 200 or not isinstance(found, dict):
-        raise NotificationError(f"{CERTIFICATES_URL} answers HTTP {response.status}, without certificates")
+    found = fetch(CERTIFICATES_URL).json()
+    if not isinstance(found, dict):
+        raise NotificationError(f"the response of {CERTIFICATES_URL} has no certificates")
     return found
 
 

@@ -7,18 +7,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
 from remote_artwork.errors import (
     ConfigurationError,
     InvalidNotification,
+    NotificationError,
     NotificationRefused,
     RemoteArtworkError,
     StorageMisbehaved,
 )
-from remote_artwork.http import check_complexity
+from remote_artwork.http import NetworkPolicy, RequestFailed, Response, check_complexity, request, request_errors
 
 MAX_BYTES = 1024 * 1024
 """Senders limit a message to 256 KiB (SQS, SNS) or 1 MiB (Event Grid)."""
@@ -187,6 +190,23 @@ def check_secret(given: str | None, expected: str, where: str) -> None:
     """
     if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
         raise NotificationRefused(f"{where} does not have the secret of this sender")
+
+
+def fetch(url: str) -> Response:
+    """Send one GET request to the service that sends the notifications.
+
+    Raises:
+        NotificationError: There is no complete response with HTTP 200.
+    """
+    host = urlsplit(url).hostname
+    try:
+        with request_errors():
+            response = request("GET", url, NetworkPolicy())
+    except RequestFailed as error:
+        raise NotificationError(f"{host} could not be reached: {error}") from None  # the cause may contain the URL
+    if response.status != HTTPStatus.OK:
+        raise NotificationError(f"{host} answers HTTP {response.status}")
+    return response
 
 
 def require_secret(_sender: object, _attribute: object, value: object) -> None:

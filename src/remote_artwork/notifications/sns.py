@@ -11,9 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import define, field
 
-from remote_artwork.errors import InvalidNotification, MissingExtra, NotificationError, NotificationRefused
-from remote_artwork.http import NetworkPolicy, request
-from remote_artwork.notifications.receiving import Received, parse_json, reading, shorten, text
+from remote_artwork.errors import InvalidNotification, MissingExtra, NotificationRefused
+from remote_artwork.notifications.receiving import Received, fetch, parse_json, reading, shorten, text
 from remote_artwork.notifications.s3_events import iter_aws
 
 AMAZON = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -30,16 +29,13 @@ SIGNED: Mapping[str, tuple[str, ...]] = {
 CERTIFICATES_KEPT = 100
 
 
-def fetch(url: str) -> bytes:
+def fetch_body(url: str) -> bytes:
     """Fetch a certificate, or confirm a subscription. Makes one request.
 
     Raises:
-        NotificationError: The response is not HTTP 200.
+        NotificationError: There is no complete response with HTTP 200.
     """
-    response = request("GET", url, NetworkPolicy())
-    if response.status != 200:
-        raise NotificationError(f"{urlsplit(url).hostname} answers HTTP {response.status}")
-    return response.body
+    return fetch(url).body
 
 
 @define
@@ -54,7 +50,7 @@ class SnsWebhook:
     """
 
     topic_arns: tuple[str, ...] = field(converter=tuple)
-    fetch: Callable[[str], bytes] = fetch
+    fetch: Callable[[str], bytes] = fetch_body
     _certificates: dict[str, bytes] = field(factory=dict[str, bytes], init=False, repr=False)
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Received:  # noqa: ARG002 - the body has all

@@ -7,8 +7,10 @@ import json
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import ClientPayloadError
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
@@ -19,6 +21,7 @@ from remote_artwork.errors import InvalidNotification, MissingExtra, Notificatio
 from remote_artwork.http import Response
 from remote_artwork.notifications import PubSubPush, SnsWebhook, receive
 from remote_artwork.notifications import google as google_module
+from remote_artwork.notifications import receiving as receiving_module
 from remote_artwork.notifications import sns as sns_module
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:prints"
@@ -267,23 +270,45 @@ def test_google_certificates_that_cannot_be_fetched_are_an_error(push, key):
 # --- The requests that are made by default ---
 
 
-@pytest.mark.parametrize("module", [sns_module, google_module])
-def test_certificates_are_fetched_with_one_guarded_request(monkeypatch, module):
+FETCHES = [
+    pytest.param(lambda: sns_module.fetch_body(CERTIFICATE_URL), CERTIFICATE_URL, id="sns"),
+    pytest.param(google_module.fetch_certificates, google_module.CERTIFICATES_URL, id="google"),
+]
+
+
+@pytest.mark.parametrize(("fetch", "url"), FETCHES)
+def test_certificates_are_fetched_with_one_guarded_request(monkeypatch, fetch, url):
     requests = []
 
     def request(method, url, network):
         requests.append((method, url, network.allow_private))
         return Response(status=status, headers={}, body=b'{"1": "PEM"}')
 
-    monkeypatch.setattr(module, "request", request)
-    fetch = google_module.fetch_certificates if module is google_module else lambda: sns_module.fetch(CERTIFICATE_URL)
+    monkeypatch.setattr(receiving_module, "request", request)
     status = 200
     assert fetch() in (b'{"1": "PEM"}', {"1": "PEM"})
     status = 302
     with pytest.raises(NotificationError, match="HTTP 302"):
         fetch()
-    url = CERTIFICATE_URL if module is sns_module else google_module.CERTIFICATES_URL
     assert requests == [("GET", url, False)] * 2
+
+
+@pytest.mark.parametrize("error", [ClientPayloadError(), ConnectionResetError(), TimeoutError()])
+@pytest.mark.parametrize(("fetch", "url"), FETCHES)
+def test_a_server_that_cannot_be_reached_is_a_notification_error(monkeypatch, fetch, url, error):
+    def request(*_given):
+        raise error
+
+    monkeypatch.setattr(receiving_module, "request", request)
+    with pytest.raises(NotificationError, match=f"{urlsplit(url).hostname} could not be reached"):
+        fetch()
+
+
+def test_a_response_of_google_without_certificates_is_an_error(monkeypatch):
+    response = Response(status=200, headers={}, body=b"<html>")
+    monkeypatch.setattr(receiving_module, "request", lambda *_given: response)
+    with pytest.raises(NotificationError, match="has no certificates"):
+        google_module.fetch_certificates()
 
 
 @pytest.mark.parametrize(("package", "sender"), [("google.auth", "push"), ("cryptography", "sns")])
