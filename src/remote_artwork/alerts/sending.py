@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import logging
 from datetime import timedelta
+from inspect import iscoroutinefunction
 
 from attrs import evolve, field, frozen
 
@@ -56,6 +57,11 @@ class AlertResult:
     error: str = ""
 
 
+def _is_notifier(value: object) -> bool:
+    """Whether its messages can be sent from this thread. A coroutine of an async method would never run."""
+    return _is_object_of(Notifier, value) and not iscoroutinefunction(getattr(value, "send", None))
+
+
 def _is_object_of(protocol: type, value: object) -> bool:
     return isinstance(value, protocol) and not isinstance(value, type)
 
@@ -77,9 +83,7 @@ class Alerts:
         validator=setting(lambda store: _is_object_of(AlertStore, store), "a SqlLedger, or your own AlertStore")
     )
     notifier: Notifier = field(
-        validator=setting(
-            lambda notifier: _is_object_of(Notifier, notifier), "an object with a method send, for example Webhook(url)"
-        )
+        validator=setting(_is_notifier, "an object with a method send that is not async, for example Webhook(url)")
     )
     policy: AlertPolicy = field(factory=AlertPolicy, kw_only=True, validator=of_type(AlertPolicy, "an AlertPolicy"))
 

@@ -76,6 +76,9 @@ class AlertPolicy:
 
 # --- State ---
 
+_OLDEST_REPORT = timedelta(days=1)
+"""A report that is older than this, compared with the last one, is not late: the clock of the last one was wrong."""
+
 _COME_AND_GO = frozenset({ItemStatus.FAILED, ItemStatus.UNREADABLE})
 
 
@@ -281,6 +284,9 @@ def compare_with_state(state: AlertState, report: ScanReport, policy: AlertPolic
 
     Numbers in ``unknown_orders`` are not reported: whoever asked for them has the report.
 
+    If the clock of an earlier scan was more than a day ahead, nothing that was kept is used. The problems that are open
+    are then reported once more.
+
     Returns:
         What to report now, and the state as long as that was not delivered. None if a later scan was compared before.
 
@@ -291,7 +297,9 @@ def compare_with_state(state: AlertState, report: ScanReport, policy: AlertPolic
         raise ValueError("the report is of a dry run, which cannot say what is resolved; give the report of a scan")
     now = report.started_at
     if state.scanned_at is not None and now < state.scanned_at:
-        return None
+        if state.scanned_at - now <= _OLDEST_REPORT:
+            return None
+        state = AlertState()
     problems, seen = _track(state, report)
     after = evolve(state, scanned_at=now, problems=tuple(problems.values()))
     digest = Digest(tenant=report.tenant, location=report.location, scanned_at=now)

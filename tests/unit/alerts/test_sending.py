@@ -21,6 +21,13 @@ DONE = item("1001", ItemStatus.FULFILLED)
 LEFT = item("1001", ItemStatus.MATCHED, because=reason("stopped"))
 
 
+class AsyncInbox:
+    """A notifier whose method would have to be awaited."""
+
+    async def send(self, digest):
+        raise AssertionError(digest)
+
+
 @pytest.fixture
 def ledger():
     return MemoryLedger()
@@ -178,6 +185,13 @@ def test_a_report_that_is_older_than_the_last_one_changes_nothing(alerts, inbox)
 # --- Delivery ---
 
 
+def test_alerts_continue_after_a_scan_whose_clock_was_ahead(alerts, inbox):
+    alerts.send(report(OPEN, after=365 * DAY))
+    assert alerts.send(report(OPEN, item("1002"))).outcome is AlertOutcome.DELIVERED
+    assert alerts.send(report(OPEN, after=HOUR)).outcome is AlertOutcome.DELIVERED
+    assert inbox.take() == [[("new", "1001")], [("new", "1001"), ("new", "1002")], [("resolved", "1002")]]
+
+
 def test_what_was_not_delivered_is_sent_once_after_the_next_scan(alerts, inbox, caplog):
     inbox.refuses = 2
     failed = [alerts.send(report(OPEN, after=hours * HOUR)) for hours in range(2)]
@@ -331,7 +345,8 @@ def test_a_state_of_another_release_is_not_used(ledger, inbox, caplog, state):
             (MemoryLedger(), "https://hooks.example/x"),
             r"Alerts.notifier must be .*Webhook\(url\), not str",
         ),
-        ((MemoryLedger(), Inbox), "Alerts.notifier must be an object with a method send, .*not the class Inbox"),
+        ((MemoryLedger(), Inbox), "Alerts.notifier must be an object with a method send .*not the class Inbox"),
+        ((MemoryLedger(), AsyncInbox()), "Alerts.notifier must be an object with a method send that is not async"),
     ],
 )
 def test_a_store_or_a_notifier_of_another_type_is_refused(parts, message):
