@@ -181,9 +181,9 @@ def accept_order(
         str | None, typer.Option("--id", metavar="ID", help="The order's id, if several orders have this number.")
     ] = None,
 ) -> None:
-    """Accept the files of an order that waits for a review (scan --review).
+    """Accept the files of an order that waits for a review.
 
-    Compare the files with the order first. The next scan sends the order with exactly these files.
+    Orders wait in scans with --review. Compare the files with the order first. The next scan sends the order with exactly these files.
     """
 
     def record_acceptance() -> int:
