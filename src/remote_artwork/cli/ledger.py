@@ -183,7 +183,8 @@ def accept_order(
 ) -> None:
     """Accept the files of an order that waits for a review.
 
-    Orders wait in scans with --review. Compare the files with the order first. The next scan sends the order with exactly these files.
+    Orders wait in scans with --review. Compare the files with the order first. The next scan sends the order with
+    exactly these files.
     """
 
     def record_acceptance() -> int:
