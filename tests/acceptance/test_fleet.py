@@ -20,6 +20,7 @@ from remote_artwork.fleet import (
     MerchantStore,
     PassRules,
     PassStatus,
+    Quarantine,
     SqlMerchantStore,
     batches,
     last_slot,
@@ -363,14 +364,51 @@ def test_batches_contain_the_merchants_whose_slot_has_come_the_longest_overdue_f
     assert sorted(scanned) == sorted(fleet.ids())
 
 
-@pytest.mark.parametrize(
-    ("given", "message"), [({"size": 0}, "size must be"), ({"rules": PassRules(every=timedelta(0))}, "every must be")]
-)
-def test_batches_refuse_wrong_settings(fleet: Fleet, store: MerchantStore, given, message: str):
+def test_merchants_are_due_again_after_a_clock_that_was_ahead(fleet: Fleet, store: MerchantStore, clock: Clock):
+    clock.now += timedelta(days=365)
+    scan_merchant("acme", fleet, store)
+    clock.now = NOON
+    assert ["acme"] in list(batches(fleet, store, size=1, clock=clock))
+    assert scan_merchant("acme", fleet, store).status is PassStatus.DONE
+    assert scan_merchant("acme", fleet, store).status is PassStatus.NOT_DUE
+
+
+@pytest.mark.parametrize("size", [0, 1.5])
+def test_batches_have_a_whole_number_of_merchants(fleet: Fleet, store: MerchantStore, size):
+    with pytest.raises(ra.ConfigurationError, match="size must be a whole number from 1, not"):
+        batches(fleet, store, size=size)
+
+
+@pytest.mark.parametrize(("merchant", "kind"), [(7, "int"), (None, "NoneType")])
+def test_an_id_that_is_not_text_is_a_wrong_setting(store: MerchantStore, merchant, kind: str):
+    fleet, message = Fleet({merchant: FakeShop([])}), f"the id of a merchant must be text, not {kind}"
     with pytest.raises(ra.ConfigurationError, match=message):
-        batches(fleet, store, **given)
+        batches(fleet, store)
+    with pytest.raises(ra.ConfigurationError, match=message):
+        scan_merchant(merchant, fleet, store)
+    assert store.find() == []
 
 
-def test_a_deadline_is_above_zero(fleet: Fleet, store: MerchantStore):
-    with pytest.raises(ra.ConfigurationError, match="deadline must be above zero"):
-        scan_merchant("acme", fleet, store, deadline=timedelta(0))
+@pytest.mark.parametrize(
+    ("deadline", "message"), [(timedelta(0), "must be above zero"), (300, "must be a timedelta, not int")]
+)
+def test_a_deadline_is_above_zero(fleet: Fleet, store: MerchantStore, deadline, message: str):
+    with pytest.raises(ra.ConfigurationError, match=f"deadline {message}"):
+        scan_merchant("acme", fleet, store, deadline=deadline)
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "message"),
+    [
+        (PassRules, {"every": timedelta(0)}, "PassRules.every must be above zero"),
+        (PassRules, {"every": 60}, "PassRules.every must be a timedelta, not int"),
+        (PassRules, {"quarantine": None}, "PassRules.quarantine must be a Quarantine, not NoneType"),
+        (Quarantine, {"after_failures": 0}, "Quarantine.after_failures must be a whole number from 1, not 0"),
+        (Quarantine, {"longest_wait": 2.5}, "Quarantine.longest_wait must be a whole number from 1, not 2.5"),
+        (Quarantine, {"shared_cause": 25}, "Quarantine.shared_cause must be a number from 0 to 1, not 25"),
+        (Quarantine, {"shared_cause": "1"}, "Quarantine.shared_cause must be a number from 0 to 1, not '1'"),
+    ],
+)
+def test_wrong_rules_are_refused(rules, given, message: str):
+    with pytest.raises(ra.ConfigurationError, match=message):
+        rules(**given)

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from attrs import evolve, field, frozen, validators
+from attrs import Attribute, evolve, field, frozen
 
+from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.errors import ConfigurationError
 from remote_artwork.fleet.passes import PassResult, PassStatus
 from remote_artwork.fleet.slots import HOUR, last_slot
 from remote_artwork.fleet.state import MerchantState
 
 __all__ = ["Quarantine"]
+
+
+def _valid_number(_quarantine: object, attribute: Attribute[Any], value: object) -> None:
+    if not is_positive_int(value):
+        raise ConfigurationError(f"Quarantine.{attribute.name} must be a whole number from 1, not {value!r}")
+
+
+def _valid_share(_quarantine: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigurationError(f"Quarantine.{attribute.name} must be a number from 0 to 1, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -29,11 +42,14 @@ class Quarantine:
         after_failures: How many passes in a row must fail.
         longest_wait: The longest wait for the next probe, in slots.
         shared_cause: The share of failing merchants, from 0 to 1, above which the cause counts as shared.
+
+    Raises:
+        ConfigurationError: A value is out of its range.
     """
 
-    after_failures: int = field(default=3, validator=validators.ge(1))
-    longest_wait: int = field(default=24, validator=validators.ge(1))
-    shared_cause: float = field(default=0.25, validator=(validators.ge(0), validators.le(1)))
+    after_failures: int = field(default=3, validator=_valid_number)
+    longest_wait: int = field(default=24, validator=_valid_number)
+    shared_cause: float = field(default=0.25, validator=_valid_share)
 
     def depends_on_others(self, state: MerchantState, result: PassResult | None) -> bool:
         """Whether the next state of a merchant depends on how many others fail."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from remote_artwork.client import limited_call
 from remote_artwork.core.cures import PASS_DEADLINE
+from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.report import Fault, ScanReport
 from remote_artwork.core.text import redact_error, redact_signatures
 from remote_artwork.errors import ClientError, ConfigurationError, LedgerError, LedgerUnavailable, RemoteArtworkError
@@ -26,7 +27,7 @@ from remote_artwork.fleet.passes import (
     result_of_report,
     result_of_tenant,
 )
-from remote_artwork.fleet.slots import in_groups, last_slot, require_period, utc_now
+from remote_artwork.fleet.slots import in_groups, last_slot, require_duration, require_id, utc_now
 from remote_artwork.fleet.state import MerchantState
 from remote_artwork.fleet.store import MerchantStore, PassRules
 from remote_artwork.retry import RetryPolicy, no_retries
@@ -72,12 +73,11 @@ def batches(
         clock: Returns the time, with a time zone.
 
     Raises:
-        ConfigurationError: ``size`` or the period of ``rules`` is not above zero.
+        ConfigurationError: ``size`` is not a whole number from 1, or an id is not text.
         LedgerError: The store could not be read.
     """
-    require_period(rules.every)
-    if size < 1:
-        raise ConfigurationError(f"size must be a whole number from 1, not {size}")
+    if not is_positive_int(size):
+        raise ConfigurationError(f"size must be a whole number from 1, not {size!r}")
     now = clock()
     states = {state.merchant: state for state in store.find()}
     due = [
@@ -125,11 +125,10 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
 
     Raises:
         LedgerError: The store could not be used. The task may be repeated.
-        ConfigurationError: ``deadline`` or the period of ``rules`` is not above zero.
+        ConfigurationError: The id is not text, or ``deadline`` is not a duration above zero.
     """
-    require_period(rules.every)
-    if deadline <= timedelta(0):
-        raise ConfigurationError(f"deadline must be above zero, not {deadline}")
+    require_id(merchant)
+    require_duration("deadline", deadline)
     if stop is not None and stop.is_set():
         return PassResult(merchant=merchant, status=PassStatus.NOT_STARTED)
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
 
+from remote_artwork.core.settings import require
 from remote_artwork.errors import ConfigurationError
 
-__all__ = ["HOUR", "last_slot", "next_slot", "require_period", "slot"]
+__all__ = ["HOUR", "last_slot", "next_slot", "require_duration", "require_id", "slot"]
 
 HOUR: timedelta = timedelta(hours=1)
 """The default time from one slot of a merchant to the next."""
@@ -35,9 +36,10 @@ def slot(merchant: str, every: timedelta = HOUR) -> timedelta:
         every: The time from one slot to the next.
 
     Raises:
-        ConfigurationError: ``every`` is not above zero.
+        ConfigurationError: The id is not text, or ``every`` is not a duration above zero.
     """
-    require_period(every)
+    require_id(merchant)
+    require_duration("every", every)
     digest = blake2b(merchant.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest()
     place: int = every // _TICK * int.from_bytes(digest, "big") // 2 ** (8 * _HASH_BYTES)
     return place * _TICK
@@ -54,14 +56,24 @@ def next_slot(merchant: str, now: datetime, every: timedelta = HOUR) -> datetime
     return last_slot(merchant, now, every) + every
 
 
-def require_period(every: timedelta) -> None:
-    """Require a period above zero.
+def require_id(merchant: str) -> None:
+    """Require an id that is text. A number, as databases have it, would be another merchant than its text.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is something else.
     """
-    if every <= timedelta(0):
-        raise ConfigurationError(f"every must be above zero, not {every}")
+    require("the id of a merchant", merchant, lambda value: isinstance(value, str), "text")
+
+
+def require_duration(name: str, duration: timedelta) -> None:
+    """Require a duration above zero.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    require(name, duration, lambda value: isinstance(value, timedelta), "a timedelta")
+    if duration <= timedelta(0):
+        raise ConfigurationError(f"{name} must be above zero, not {duration}")
 
 
 def in_groups(merchants: Iterable[str], size: int) -> Iterator[list[str]]:

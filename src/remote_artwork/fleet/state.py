@@ -71,7 +71,8 @@ class MerchantState:
     def refusal(self, now: datetime, every: timedelta = HOUR) -> PassStatus | None:
         """Why the merchant is not to be scanned now: ``busy``, ``quarantined`` or ``not_due``. None: it is due.
 
-        A merchant is due once in each of its slots, however late, and again if a pass was lost.
+        A merchant is due once in each of its slots, however late, and again if a pass was lost. If the latest pass
+        started more than a period from now, the clock was ahead, and the merchant is due.
         """
         if self.is_owned(now):
             return PassStatus.BUSY
@@ -79,7 +80,8 @@ class MerchantState:
             return PassStatus.QUARANTINED if now < self.next_probe else None
         if self.is_lost(now) or self.started_at is None:  # a lost pass is repeated
             return None
-        return PassStatus.NOT_DUE if self.started_at >= last_slot(self.merchant, now, every) else None
+        is_current = last_slot(self.merchant, now, every) <= self.started_at <= now + every
+        return PassStatus.NOT_DUE if is_current else None
 
     def next_pass(self, now: datetime, every: timedelta = HOUR) -> datetime:
         """When the merchant is scanned next: now if it is due, otherwise at its next probe or slot."""

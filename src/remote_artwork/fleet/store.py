@@ -8,9 +8,10 @@ from typing import Protocol
 
 from attrs import evolve, field, frozen
 
+from remote_artwork.core.settings import of_type
 from remote_artwork.fleet.passes import PassResult, PassStatus
 from remote_artwork.fleet.quarantine import Quarantine, release
-from remote_artwork.fleet.slots import HOUR, utc_now
+from remote_artwork.fleet.slots import HOUR, require_duration, utc_now
 from remote_artwork.fleet.state import MerchantState
 from remote_artwork.locks import ProcessLock
 
@@ -24,10 +25,17 @@ class PassRules:
     Args:
         every: The time from one slot of a merchant to the next.
         quarantine: When a merchant that fails is tried less often.
+
+    Raises:
+        ConfigurationError: The time is not above zero, or a value has another type.
     """
 
-    every: timedelta = HOUR
-    quarantine: Quarantine = field(factory=Quarantine)
+    every: timedelta = field(default=HOUR)
+    quarantine: Quarantine = field(factory=Quarantine, validator=of_type(Quarantine))
+
+    @every.validator
+    def _valid_every(self, _attribute: object, every: timedelta) -> None:
+        require_duration("PassRules.every", every)
 
 
 class MerchantStore(Protocol):
