@@ -34,9 +34,7 @@ def test_the_slot_of_a_slot_is_itself(merchant, now, every):
 
 
 @given(ids, moments, moments, periods)
-def test_a_merchant_is_due_after_each_slot_and_after_a_clock_that_was_ahead(
-    merchant, started, now, every
-):
+def test_a_merchant_is_due_after_each_slot_and_after_a_clock_that_was_ahead(merchant, started, now, every):
     state = MerchantState(merchant=merchant, started_at=started)
     due = started < last_slot(merchant, now, every) or started > now + every
     assert (state.refusal(now, every) is None) == due
