@@ -9,7 +9,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 import remote_artwork as ra
 from alert_reports import Inbox
@@ -26,6 +26,7 @@ from remote_artwork.fleet import (
     last_slot,
     scan_merchant,
 )
+from remote_artwork.runtime import ThreadRuntime
 from remote_artwork.testing import FakeShop
 from shop_files import memory_folder
 
@@ -290,8 +291,32 @@ def test_a_probe_waits_for_the_limit_that_scanners_share(
     assert acquired[:2] == [1, 1]  # the probe, and the list of orders
 
 
+@frozen
+class PassTime(ThreadRuntime):
+    """The time of a pass. It passes only when a test adds seconds."""
+
+    passed: list[float] = field(factory=list)
+
+    def monotonic(self) -> float:
+        return sum(self.passed)
+
+
+class SlowShop(FakeShop):
+    """A shop whose list of orders takes an hour."""
+
+    def __init__(self, orders: list[ra.Order], time: PassTime) -> None:
+        super().__init__(orders)
+        self.time = time
+
+    def pending_orders(self) -> list[ra.Order]:
+        self.time.passed.append(3600)
+        return list(super().pending_orders())
+
+
 def test_a_pass_ends_at_its_deadline(fleet: Fleet, store: MerchantStore):
-    result = scan_merchant("acme", fleet, store, deadline=timedelta(microseconds=1))
+    time = PassTime()
+    fleet.shops["acme"] = SlowShop([order("1001")], time)
+    result = scan_merchant("acme", fleet, store, runtime=time)
     assert (result.status, result.stopped) == (PassStatus.DONE, True)
     assert fleet.shops["acme"].effects == {}
 
@@ -301,12 +326,28 @@ def test_no_request_to_the_storage_is_sent_after_the_deadline(fleet: Fleet, stor
         next(iter(scanner.storage.pages()), None)
         return scanner
 
+    time = PassTime()
+    fleet.shops["acme"] = SlowShop([order("1001")], time)
     fleet.broken["acme"] = after_a_request
-    result = scan_merchant("acme", fleet, store, deadline=timedelta(microseconds=1))
+    result = scan_merchant("acme", fleet, store, deadline=timedelta(microseconds=1), runtime=time)
     assert (result.status, result.part, result.stopped) == (PassStatus.FAILED, "storage", True)
     assert "the time for its files has passed" in result.reason
     assert "ask the operator to raise scan_merchant(deadline=…)" in result.reason
     assert fleet.shops["acme"].effects == {}
+
+
+def test_a_merchant_that_takes_too_long_to_open_is_a_failed_pass(fleet: Fleet, store: MerchantStore):
+    time = PassTime()
+
+    def after_an_hour(scanner: ra.Scanner) -> ra.Scanner:
+        time.passed.append(3600)
+        return scanner
+
+    fleet.broken["acme"] = after_an_hour
+    result = scan_merchant("acme", fleet, store, runtime=time)
+    assert (result.status, result.part, result.seconds) == (PassStatus.FAILED, "settings", 3600)
+    assert "opening the merchant took 3600 seconds, the whole time of a pass" in result.reason
+    assert (fleet.shops["acme"].effects, [state.failures for state in store.find()]) == ({}, [1])
 
 
 def test_a_worker_that_is_to_end_stops_a_pass_which_the_next_one_continues(fleet: Fleet, store, clock: Clock):

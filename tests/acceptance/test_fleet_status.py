@@ -198,6 +198,12 @@ def test_prometheus_reads_the_metrics_of_named_merchants():
     assert ("remote_artwork_merchant_last_success_age_seconds", "quarantined") not in of_merchants
 
 
+def test_a_time_of_a_clock_that_is_ahead_has_the_age_zero():
+    state = MerchantState(merchant="ahead", succeeded_at=NOW + timedelta(minutes=1))
+    found = values(prometheus_metrics([state], NOW, merchants=["ahead"]))
+    assert found["remote_artwork_merchant_last_success_age_seconds", "ahead"] == 0
+
+
 def test_metrics_need_their_package(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
     with pytest.raises(ra.ConfigurationError, match=r"remote_artwork\[prometheus\]"):

@@ -106,8 +106,9 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
     It may be called again at any time, also after a crash: a merchant is scanned once in each slot, by one worker at a
     time, and each order is sent once. A merchant whose settings, storage or shop cannot be used is a ``failed`` result.
 
-    After ``deadline`` no further order is started, and no further request to the storage is sent. A call of your client
-    is never interrupted: let its requests time out.
+    After ``deadline`` no further order is started, and no further request to the storage is sent. Your client and
+    ``Merchants.open`` are never interrupted: let their requests time out. If ``open`` needs all of this time, the pass
+    is ``failed``.
 
     Args:
         merchant: The id.
@@ -179,6 +180,8 @@ def _scan(
     try:
         with limit_time_of_scan(end.limit, cure=PASS_DEADLINE):
             scanner = merchants.open(merchant)
+            if end.elapsed >= end.limit:  # otherwise a merchant that is never scanned would be done each time
+                raise TimeoutError(f"opening the merchant took {end.elapsed:.0f} seconds, the whole time of a pass")
             if scanner.tenant != merchant:
                 return result_of_tenant(merchant, scanner.tenant, seconds=end.elapsed), None
             code = "merchant_not_scanned"

@@ -168,4 +168,5 @@ def _of_merchants(states: Sequence[MerchantState], now: datetime) -> list[tuple[
 
 
 def _age(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else (now - moment).total_seconds()
+    """Seconds since a moment; 0 if another clock, which is ahead, has set it."""
+    return None if moment is None else max(0.0, (now - moment).total_seconds())
