@@ -56,7 +56,7 @@ from remote_artwork.core.events import (
 from remote_artwork.core.expected import split_extension
 from remote_artwork.core.lifecycle import DEFAULT_TENANT, OrderRecord
 from remote_artwork.core.orders import is_positive_int
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.pattern import FilenamePattern, as_pattern
 from remote_artwork.core.planner import ItemPlan, OrderPlan
 from remote_artwork.core.policy import Policy
 from remote_artwork.core.reasons import reason
@@ -127,10 +127,6 @@ _BULK_EVENTS = (
 
 
 # --- Validators of the scanner's settings ---
-
-
-def _parse_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
-    return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)
 
 
 def _has(method: str) -> Callable[[object], bool]:
@@ -256,7 +252,7 @@ class Scanner:
         validator=[setting(_has("get_order"), "an object with the methods of FulfillmentClient"), _valid_client]
     )
     ledger: Ledger = field(kw_only=True, validator=setting(_has("claim"), "a ledger, for example SqlLedger(url)"))
-    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=_parse_pattern)
+    pattern: FilenamePattern = field(factory=FilenamePattern, kw_only=True, converter=as_pattern)
     policy: Policy = field(factory=Policy, kw_only=True, validator=of_type(Policy))
     tenant: str = field(default=DEFAULT_TENANT, kw_only=True, validator=[of_type(str, "text"), _non_empty])
     checks: Sequence[PreflightCheck] | None = field(

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from remote_artwork.core.report import Fault, ItemOutcome, ItemStatus, ScanReport, UnknownOrder
 from remote_artwork.core.report_history import Key, Problem, problem_key
-from remote_artwork.core.settings import require, setting
+from remote_artwork.core.settings import duration, is_duration, require, setting
 from remote_artwork.core.text import counted, escape_unprintable
 
 # --- Policy ---
@@ -27,15 +27,8 @@ def _as_tuple(values: Iterable[timedelta]) -> tuple[timedelta, ...]:
     return tuple(values)
 
 
-def _is_duration(value: object) -> bool:
-    return isinstance(value, timedelta) and value >= timedelta(0)
-
-
 def _are_durations(values: object) -> bool:
-    return isinstance(values, tuple) and all(map(_is_duration, values))
-
-
-_duration = setting(_is_duration, "a timedelta of zero or more")
+    return isinstance(values, tuple) and all(map(is_duration, values))
 
 
 @frozen(kw_only=True)
@@ -58,8 +51,8 @@ class AlertPolicy:
         converter=_as_tuple,
         validator=setting(_are_durations, _DURATIONS),
     )
-    resolved_after: timedelta = field(default=timedelta(hours=3), validator=_duration)
-    min_interval: timedelta = field(default=timedelta(0), validator=_duration)
+    resolved_after: timedelta = field(default=timedelta(hours=3), validator=duration)
+    min_interval: timedelta = field(default=timedelta(0), validator=duration)
 
     def is_reminder_due(self, problem: TrackedProblem, now: datetime) -> bool:
         """Whether a problem has reached an age since it was reported last."""

@@ -324,3 +324,12 @@ def _ends(rest: _Shape, basename: str, at: int) -> Iterator[int]:
     while at < end <= furthest:
         yield end
         end = basename.find(next_text, end + 1)
+
+
+def as_pattern(pattern: str | FilenamePattern) -> FilenamePattern:
+    """The pattern, also if it is given as text.
+
+    Raises:
+        ConfigurationError: It is not a pattern.
+    """
+    return pattern if isinstance(pattern, FilenamePattern) else FilenamePattern(pattern)

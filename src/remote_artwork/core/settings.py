@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from attrs import Attribute
@@ -39,3 +40,12 @@ def setting(is_right: Callable[[Any], object], needs: str) -> Callable[[Any, Att
 def of_type(kind: type, needs: str = "") -> Callable[[Any, Attribute[Any], Any], None]:
     """A validator of an attrs class: the value is of a type, or of a subclass of it."""
     return setting(lambda value: isinstance(value, kind), needs or f"a {kind.__name__}")
+
+
+def is_duration(value: object) -> bool:
+    """Whether a value is a ``timedelta`` of zero or more."""
+    return isinstance(value, timedelta) and value >= timedelta(0)
+
+
+duration: Callable[[Any, Attribute[Any], Any], None] = setting(is_duration, "a timedelta of zero or more")
+"""A validator of an attrs class: the value is a ``timedelta`` of zero or more."""

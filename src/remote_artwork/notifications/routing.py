@@ -12,7 +12,9 @@ from time import monotonic
 from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.expected import split_extension
-from remote_artwork.core.pattern import FilenamePattern
+from remote_artwork.core.orders import is_positive_int
+from remote_artwork.core.pattern import FilenamePattern, as_pattern
+from remote_artwork.core.settings import duration, of_type, setting
 from remote_artwork.core.text import spellings
 from remote_artwork.notifications.receiving import CreatedObject
 from remote_artwork.storage.location import Location
@@ -25,12 +27,15 @@ class MerchantLocation:
     Args:
         tenant: The tenant of the merchant's scanner.
         location: The location of the merchant's scanner.
-        pattern: The pattern of the merchant's scanner.
+        pattern: The pattern of the merchant's scanner, also as text.
+
+    Raises:
+        ConfigurationError: One of them cannot be used.
     """
 
-    tenant: str
-    location: Location
-    pattern: FilenamePattern = field(factory=FilenamePattern)
+    tenant: str = field(validator=of_type(str, "text"))
+    location: Location = field(validator=of_type(Location, "a Location, for example Location.parse(url)"))
+    pattern: FilenamePattern = field(factory=FilenamePattern, converter=as_pattern)
 
 
 @define
@@ -105,12 +110,15 @@ class HintQueue:
         max_numbers: How many numbers are kept, at most. If there are more, the merchants with the most numbers lose
             their newest ones, and ``dropped`` counts these.
         clock: Returns seconds that never go back.
+
+    Raises:
+        ConfigurationError: A value is out of its range, or has another type.
     """
 
-    wait: timedelta = field(default=timedelta(seconds=2), kw_only=True)
-    longest_wait: timedelta = field(default=timedelta(seconds=10), kw_only=True)
-    interval: timedelta = field(default=timedelta(0), kw_only=True)
-    max_numbers: int = field(default=100_000, kw_only=True)
+    wait: timedelta = field(default=timedelta(seconds=2), kw_only=True, validator=duration)
+    longest_wait: timedelta = field(default=timedelta(seconds=10), kw_only=True, validator=duration)
+    interval: timedelta = field(default=timedelta(0), kw_only=True, validator=duration)
+    max_numbers: int = field(default=100_000, kw_only=True, validator=setting(is_positive_int, "a whole number from 1"))
     clock: Callable[[], float] = field(default=monotonic, kw_only=True)
     dropped: int = field(default=0, init=False)
     _hints: dict[str, _Hints] = field(factory=dict, init=False, repr=False)

@@ -70,6 +70,38 @@ def test_a_name_that_can_be_read_in_two_ways_is_routed_to_both_orders():
     assert route([aws("prints", "acme/10_01_1.pdf")], [ACME]) == {"acme": {"10", "10_01"}}
 
 
+def test_a_pattern_may_be_text_as_in_a_scanner():
+    folders = MerchantLocation(tenant="f", location=FOLDERS.location, pattern="{order_number}/{order_item_number}")
+    assert folders.pattern == FOLDERS.pattern
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"tenant": 7}, "MerchantLocation.tenant must be text, not int"),
+        ({"location": "s3://prints/"}, r"MerchantLocation.location must be a Location, .*parse\(url\), not str"),
+        ({"pattern": "{order}"}, "order"),
+    ],
+)
+def test_a_location_of_another_type_is_refused(given, message):
+    with pytest.raises(ra.ConfigurationError, match=message):
+        MerchantLocation(**{"tenant": "acme", "location": ACME.location, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"wait": 2}, "HintQueue.wait must be a timedelta of zero or more, not int"),
+        ({"longest_wait": timedelta(-1)}, "HintQueue.longest_wait must be a timedelta of zero or more"),
+        ({"interval": None}, "HintQueue.interval must be a timedelta of zero or more, not NoneType"),
+        ({"max_numbers": 1e5}, "HintQueue.max_numbers must be a whole number from 1, not float"),
+    ],
+)
+def test_a_queue_refuses_settings_of_another_type(given, message):
+    with pytest.raises(ra.ConfigurationError, match=message):
+        HintQueue(**given)
+
+
 def test_the_files_of_one_notification_are_collected():
     created = [aws("prints", f"acme/{number}_1.pdf") for number in (1, 2, 1)] + [aws("whole", "9_1.pdf")]
     assert ROUTER.route(created) == {"acme": {"1", "2"}, "whole": {"9"}}
