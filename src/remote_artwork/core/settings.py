@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import Attribute
 
+from remote_artwork.core.orders import is_positive_int
 from remote_artwork.errors import ConfigurationError
 
 
@@ -49,3 +50,14 @@ def is_duration(value: object) -> bool:
 
 duration: Callable[[Any, Attribute[Any], Any], None] = setting(is_duration, "a timedelta of zero or more")
 """A validator of an attrs class: the value is a ``timedelta`` of zero or more."""
+
+
+def whole_number(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """A validator of an attrs class: the value is a whole number from 1.
+
+    Raises:
+        ConfigurationError: It is another value.
+    """
+    if not is_positive_int(value):
+        name = f"{type(instance).__name__}.{attribute.name}"
+        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")

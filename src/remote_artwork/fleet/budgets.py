@@ -22,7 +22,7 @@ from attrs import Attribute, define, field, frozen
 
 from remote_artwork.client import RequestLimiter
 from remote_artwork.core.call_shares import BLOCK, CallDemand, CallShare, Holding, divide_calls
-from remote_artwork.core.orders import is_positive_int
+from remote_artwork.core.settings import whole_number
 from remote_artwork.core.text import redact_error
 from remote_artwork.errors import ConfigurationError, LedgerUnavailable, RemoteArtworkError
 from remote_artwork.locks import ProcessLock
@@ -115,11 +115,6 @@ class _Reservation:
 _reservation: ContextVar[_Reservation | None] = ContextVar("remote_artwork_storage_reservation", default=None)
 
 
-def _valid_number(_budget: object, attribute: Attribute[Any], value: object) -> None:
-    if not is_positive_int(value):
-        raise ConfigurationError(f"StorageBudget.{attribute.name} must be a whole number from 1, not {value!r}")
-
-
 @define(eq=False)
 class StorageBudget:
     """Limits how many requests of this process run at once at each storage endpoint. Thread-safe.
@@ -132,7 +127,7 @@ class StorageBudget:
         runtime: Clock and conditions. For simulations.
     """
 
-    in_flight: int = field(validator=_valid_number)
+    in_flight: int = field(validator=whole_number)
     runtime: Runtime = field(default=THREADS, kw_only=True, repr=False)
     _changed: Condition = field(init=False, repr=False)
     _endpoints: dict[str, _Endpoint] = field(init=False, repr=False)

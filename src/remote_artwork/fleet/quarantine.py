@@ -7,19 +7,14 @@ from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
 
-from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.reasons import Reason, reason
+from remote_artwork.core.settings import whole_number
 from remote_artwork.errors import ConfigurationError
 from remote_artwork.fleet.passes import PassResult, PassStatus
 from remote_artwork.fleet.slots import HOUR, last_slot
 from remote_artwork.fleet.state import MerchantState
 
 __all__ = ["Quarantine"]
-
-
-def _valid_number(_quarantine: object, attribute: Attribute[Any], value: object) -> None:
-    if not is_positive_int(value):
-        raise ConfigurationError(f"Quarantine.{attribute.name} must be a whole number from 1, not {value!r}")
 
 
 def _valid_share(_quarantine: object, attribute: Attribute[Any], value: object) -> None:
@@ -47,8 +42,8 @@ class Quarantine:
         ConfigurationError: A value is out of its range.
     """
 
-    after_failures: int = field(default=3, validator=_valid_number)
-    longest_wait: int = field(default=24, validator=_valid_number)
+    after_failures: int = field(default=3, validator=whole_number)
+    longest_wait: int = field(default=24, validator=whole_number)
     shared_cause: float = field(default=0.25, validator=_valid_share)
 
     def depends_on_others(self, state: MerchantState, result: PassResult | None) -> bool:

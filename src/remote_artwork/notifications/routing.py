@@ -12,9 +12,8 @@ from time import monotonic
 from attrs import define, evolve, field, frozen
 
 from remote_artwork.core.expected import split_extension
-from remote_artwork.core.orders import is_positive_int
 from remote_artwork.core.pattern import FilenamePattern, as_pattern
-from remote_artwork.core.settings import duration, of_type, setting
+from remote_artwork.core.settings import duration, of_type, whole_number
 from remote_artwork.core.text import spellings
 from remote_artwork.notifications.receiving import CreatedObject
 from remote_artwork.storage.location import Location
@@ -118,7 +117,7 @@ class HintQueue:
     wait: timedelta = field(default=timedelta(seconds=2), kw_only=True, validator=duration)
     longest_wait: timedelta = field(default=timedelta(seconds=10), kw_only=True, validator=duration)
     interval: timedelta = field(default=timedelta(0), kw_only=True, validator=duration)
-    max_numbers: int = field(default=100_000, kw_only=True, validator=setting(is_positive_int, "a whole number from 1"))
+    max_numbers: int = field(default=100_000, kw_only=True, validator=whole_number)
     clock: Callable[[], float] = field(default=monotonic, kw_only=True)
     dropped: int = field(default=0, init=False)
     _hints: dict[str, _Hints] = field(factory=dict, init=False, repr=False)

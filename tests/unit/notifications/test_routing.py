@@ -94,7 +94,7 @@ def test_a_location_of_another_type_is_refused(given, message):
         ({"wait": 2}, "HintQueue.wait must be a timedelta of zero or more, not int"),
         ({"longest_wait": timedelta(-1)}, "HintQueue.longest_wait must be a timedelta of zero or more"),
         ({"interval": None}, "HintQueue.interval must be a timedelta of zero or more, not NoneType"),
-        ({"max_numbers": 1e5}, "HintQueue.max_numbers must be a whole number from 1, not float"),
+        ({"max_numbers": 1e5}, "HintQueue.max_numbers must be a whole number from 1, not 100000.0"),
     ],
 )
 def test_a_queue_refuses_settings_of_another_type(given, message):
