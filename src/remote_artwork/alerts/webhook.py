@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
@@ -49,13 +50,16 @@ class Webhook:
     def __attrs_post_init__(self) -> None:
         schemes = ("https://", "http://") if self.network.allow_http else ("https://",)
         try:
-            usable = encode_url(self.url).startswith(schemes)
+            url = encode_url(self.url)
+            usable = url.startswith(schemes) and bool(urlsplit(url).hostname)
         except ImportError:
             raise MissingExtra("Webhook needs aiohttp: pip install 'remote_artwork[alerts]'") from None
         except (TypeError, ValueError):
             usable = False
         if not usable:
-            raise ConfigurationError(f"the URL of the webhook must begin with {' or '.join(schemes)}; copy it again")
+            raise ConfigurationError(
+                f"the URL of the webhook must begin with {' or '.join(schemes)} and a host; copy it again"
+            )
 
     def send(self, digest: Digest) -> None:
         """Send the digest as one message.

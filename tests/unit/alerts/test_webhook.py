@@ -102,7 +102,9 @@ def test_private_addresses_are_refused_unless_they_are_allowed(server, local_net
     assert server.messages == []
 
 
-@pytest.mark.parametrize("url", ["http://hooks.example/x", "hooks.example", "ftp://hooks.example/", "https://[", 5])
+@pytest.mark.parametrize(
+    "url", ["http://hooks.example/x", "hooks.example", "ftp://hooks.example/", "https://[", "https:///x", 5]
+)
 def test_only_https_urls_are_accepted_and_the_error_does_not_repeat_them(url):
     with pytest.raises(ConfigurationError, match="must begin with https://") as caught:
         Webhook(url)
