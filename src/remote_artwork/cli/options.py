@@ -233,7 +233,9 @@ def _shared(  # noqa: PLR0913 - the one list of the shared options
     ] = "2m",
     review: Annotated[
         bool,
-        typer.Option("--review", help="Send an order only after a person has accepted its files (accept)."),
+        typer.Option(
+            "--review", help="Send an order only after a person has accepted its files with the command accept."
+        ),
     ] = False,
     deep: Annotated[
         bool,
