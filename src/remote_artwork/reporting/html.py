@@ -122,7 +122,11 @@ def say_no_items(report: ScanReport) -> str:
     """Why a report has no item."""
     if report.faults:
         return "No order was processed."
-    return "No order is pending, so there is nothing to do." if report.orders is None else "None of these is pending."
+    return (
+        "No order is pending, so there is nothing to do."
+        if report.orders is None
+        else "None of the given orders is pending."
+    )
 
 
 def advise_on_file(file: FileOutcome) -> str:

@@ -187,7 +187,7 @@ def test_a_fault_says_what_could_not_be_used_and_whether_the_next_scan_tries_aga
 
 
 def test_a_report_of_some_orders_says_that_none_of_them_is_pending():
-    assert printed(orders=("77",)).splitlines()[1] == "None of these is pending."
+    assert printed(orders=("77",)).splitlines()[1] == "None of the given orders is pending."
 
 
 def test_an_outage_of_the_shop_is_counted_with_its_fault():
