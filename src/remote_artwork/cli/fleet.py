@@ -56,7 +56,7 @@ def show_status(
 ) -> None:
     """Show the status of the fleet, and the merchants that fail. Writes nothing.
 
-    The exit code is 1 if merchants are in quarantine. With --merchant, it is 1 if this merchant is.
+    The exit code is 1 if a merchant is in quarantine. With --merchant, only this merchant counts.
     """
 
     def show() -> int:
