@@ -136,10 +136,11 @@ def main() -> None:
         f"All {merchants:,} merchants with {ORDERS} pending orders each, two workers killed, Redis restarted": (
             f"{seconds:,.0f} s"
         ),
-        "Orders with files, fulfilled in this round, fulfilled after the next rounds": (
-            f"{everything:,}, {first[0]:,}, {last[0]:,}"
-        ),
-        "Calls of `fulfill`, and how many different orders they sent": f"{last[1]:,}, {last[2]:,}",
+        "Orders with files": f"{everything:,}",
+        "Of these, fulfilled in this round": f"{first[0]:,}",
+        "Of these, fulfilled after the idle rounds": f"{last[0]:,}",
+        "Calls of `fulfill` in all rounds": f"{last[1]:,}",
+        "Different orders that these calls sent": f"{last[2]:,}",
         "An idle round, median of ten (slowest)": (
             f"{statistics.median(each.seconds for each in idle):.0f} s ({slowest:.0f} s)"
         ),
