@@ -94,11 +94,11 @@ class ExitCode(IntEnum):
     SUCCESS = 0
     """Success. Items can still wait for their files."""
     PERSON_NEEDED = 1
-    """An item needs a person (``ItemOutcome.needs_person``)."""
+    """An item needs a person (``ItemOutcome.needs_person``), or the manifest must be corrected."""
     WRONG_SETTING = 2
     """A setting, an option or an input is wrong: every ``ConfigurationError``."""
     UNUSABLE = 3
-    """Storage, ledger or client could not be used: every other error, and every fault in a report."""
+    """Storage, ledger or client could not be used: every other error, and a fault in a report (``Fault.exit_code``)."""
     INTERRUPTED = 130
     """Ctrl-C."""
 
