@@ -1,4 +1,4 @@
-"""Only this library: scan now and then every hour, until SIGTERM."""
+"""Only this library: scan immediately, then once an hour, until SIGTERM."""
 
 from datetime import timedelta
 

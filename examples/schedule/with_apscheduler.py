@@ -1,4 +1,4 @@
-"""APScheduler in a process of its own: scan now and then every hour, until SIGTERM."""
+"""APScheduler in a process of its own: scan immediately, then once an hour, until SIGTERM."""
 
 import signal
 import threading
