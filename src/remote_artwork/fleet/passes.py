@@ -19,6 +19,9 @@ __all__ = ["PassResult", "PassStatus"]
 FailedPart = Literal["settings"] | Part
 """What a failed pass could not use. ``settings``: the merchant was not opened, or the scan did not start."""
 
+StoppedBy = Literal["deadline", "stop"]
+"""What ends a pass early."""
+
 
 class PassStatus(enum.StrEnum):
     """How a pass ended, or why there was none."""
@@ -52,7 +55,8 @@ class PassResult:
         requests: Requests to the storage by kind.
         timings: Where the time of the scan went, in seconds.
         seconds: How long the pass took.
-        stopped: Whether it ended at its deadline, or because the worker ends. The next pass continues.
+        stopped_by: What ended it early: its ``deadline``, and the pass in the next slot continues; or ``stop``, and the
+            merchant is due at once.
     """
 
     merchant: str
@@ -65,7 +69,7 @@ class PassResult:
     requests: Mapping[str, int] = field(factory=dict, hash=False)
     timings: Mapping[str, Any] = field(factory=dict, hash=False)
     seconds: float = 0.0
-    stopped: bool = False
+    stopped_by: StoppedBy | None = None
 
     @property
     def reason(self) -> str:
@@ -86,11 +90,11 @@ class PassResult:
             "requests": dict(self.requests),
             "timings": dict(self.timings),
             "seconds": self.seconds,
-            "stopped": self.stopped,
+            "stopped_by": self.stopped_by,
         }
 
 
-def result_of_report(merchant: str, report: ScanReport, *, seconds: float, stopped: bool) -> PassResult:
+def result_of_report(merchant: str, report: ScanReport, *, seconds: float, stopped_by: StoppedBy | None) -> PassResult:
     """The result of a scan that returned a report. A fault in the report is a failed pass."""
     done = PassResult(
         merchant=merchant,
@@ -101,7 +105,7 @@ def result_of_report(merchant: str, report: ScanReport, *, seconds: float, stopp
         requests=dict(report.requests),
         timings=report.timings.to_dict(),
         seconds=seconds,
-        stopped=stopped,
+        stopped_by=stopped_by,
     )
     return _failed(done, report.faults[0]) if report.faults else done
 

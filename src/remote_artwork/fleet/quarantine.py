@@ -83,7 +83,8 @@ class Quarantine:
             owned_until=None,
         )
         if result.status is PassStatus.DONE:
-            return release(evolve(after, succeeded_at=now))
+            started_at = None if result.stopped_by == "stop" else state.started_at  # then it is due at once
+            return release(evolve(after, succeeded_at=now, started_at=started_at))
         after = evolve(after, needs_person=state.needs_person, oldest_pending=state.oldest_pending)
         if not _is_counted(result):
             return self._postponed(after, now, every) if state.is_quarantined else after

@@ -22,6 +22,7 @@ from remote_artwork.fleet.merchants import Merchants
 from remote_artwork.fleet.passes import (
     PassResult,
     PassStatus,
+    StoppedBy,
     result_of_error,
     result_of_fault,
     result_of_report,
@@ -119,7 +120,7 @@ def scan_merchant(  # noqa: PLR0913 - options of one pass, each with a default
         deadline: How long the pass may take.
         rules: Those of the fleet.
         stop: Ends the pass after the orders in progress when set, for example when the worker is to end. If it is set
-            before, the pass is ``not_started``.
+            before, the pass is ``not_started``. In both cases the merchant is due at once.
         on_report: Receives the report of the scan, if there was one, for example ``Alerts.send``. If it raises, that is
             logged and changes nothing.
         runtime: Measures the time. For simulations.
@@ -168,8 +169,15 @@ class _Deadline(threading.Event):
         """Seconds since the pass started."""
         return self._runtime.monotonic() - self._started
 
+    @property
+    def reached(self) -> StoppedBy | None:
+        """What ends the pass now; None if nothing does."""
+        if self._stop is not None and self._stop.is_set():
+            return "stop"
+        return "deadline" if self.elapsed >= self.limit else None
+
     def is_set(self) -> bool:
-        return super().is_set() or self.elapsed >= self.limit or (self._stop is not None and self._stop.is_set())
+        return super().is_set() or self.reached is not None
 
 
 def _scan(
@@ -195,7 +203,7 @@ def _scan(
             exc_info=None if isinstance(error, ConfigurationError) else redact_error(error),
         )
         return result_of_error(merchant, code, error, seconds=end.elapsed), None
-    return result_of_report(merchant, report, seconds=end.elapsed, stopped=end.is_set()), report
+    return result_of_report(merchant, report, seconds=end.elapsed, stopped_by=end.reached), report
 
 
 def _pass_on(merchant: str, report: ScanReport, on_report: Callable[[ScanReport], object]) -> None:

@@ -21,8 +21,8 @@ class MerchantState:
 
     Args:
         merchant: The id.
-        started_at: When the latest pass at a slot was started. None if there was none, if it was lost, or if a person
-            has released the merchant since.
+        started_at: When the latest pass at a slot was started. None if there was none, if it was lost or stopped
+            with its worker, or if a person has released the merchant since.
         finished_at: When the latest pass at a slot ended.
         succeeded_at: When the latest pass without a fault ended.
         failures: How many passes have failed in a row.

@@ -513,7 +513,8 @@ class ShopSession:
             raise
         except Exception as error:
             session.attaching.clear()
-            log.exception("client_raised", extra={"order_id": session.plan.order.id}, exc_info=redact_error(error))
+            order = {"tenant": session.lease.key.tenant, "order_id": session.plan.order.id}
+            log.exception("client_raised", extra=order, exc_info=redact_error(error))
             session.unanswered = OutcomeUnknown(f"{type(error).__name__}: {error}")
             raise session.unanswered from error
         finally:

@@ -217,7 +217,9 @@ class Collector:
         found, limited = None, partial(limited_call, self.call_limiter, tenant=self.tenant)
         if numbers is not None and self.manifest is None:
             found = fetch_by_number(self.client, numbers, self.pattern, self.retry, limited)
-        return fetch_pending(self.client, self.pattern, self.retry, limited) if found is None else found
+        if found is not None:
+            return found
+        return fetch_pending(self.client, self.pattern, self.retry, limited, tenant=self.tenant)
 
     def _assign_files(self, pending: PendingOrders, now: datetime) -> tuple[Assignments, ReadFailure | None]:
         """What the manifest says about the pending orders, or why nothing may be sent without it."""

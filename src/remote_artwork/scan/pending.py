@@ -207,7 +207,7 @@ def _find(finder: OrderFinder, numbers: Collection[str], limited: Limited) -> li
 
 
 def fetch_pending(
-    client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy, limited: Limited
+    client: FulfillmentClient, pattern: FilenamePattern, retry: RetryPolicy, limited: Limited, *, tenant: str
 ) -> PendingOrders:
     """Fetch all pending orders. If the shop fails midway, keep the orders received until then.
 
@@ -216,6 +216,7 @@ def fetch_pending(
         pattern: Shows which numbers an order with the same file name could have.
         retry: How temporary errors are retried.
         limited: Waits until a call may be made, which the block makes.
+        tenant: The tenant, for the log.
 
     Raises:
         ConfigurationError: The client reports that its configuration prevents reading the orders.
@@ -236,7 +237,8 @@ def fetch_pending(
     except (ConfigurationError, LedgerError):
         raise
     except Exception as error:  # the shop's code may raise anything; the scan continues with the orders received
-        log.warning("pending_orders_broke_off", extra={"received": len(listed.orders)}, exc_info=redact_error(error))
+        received = {"tenant": tenant, "received": len(listed.orders)}
+        log.warning("pending_orders_broke_off", extra=received, exc_info=redact_error(error))
         fault = Fault(part="client", because=reason("list_broke_off", error=_message(error)))
     pending = PendingOrders(
         orders=listed.orders,
