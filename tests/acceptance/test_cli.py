@@ -181,7 +181,7 @@ class TestCheck:
         assert ended.stdout.splitlines() == [
             "ok       declarations: recovery queryable, attaching separate, call limit 120 s",
             "ok       login: the shop accepts the login and returns its pending orders",
-            "ok       order: order 1001 (id 1001) needs files for: 1, 2/front, 2/back; items without artwork: 1",
+            "ok       order: order 1001 (id 1001) needs files for: 1, 2/front, 2/back; items that need none: 1",
             "ok       order: order 1002 (id gid) has no item that needs artwork",
             "warning  order: order 1003 cannot be read: no lines; correct it in the shop",
         ]

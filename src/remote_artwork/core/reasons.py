@@ -542,7 +542,7 @@ CLIENT_CHECK = {
     "no_pending_orders_in_file": (
         "no order is pending; an order of the file is pending if its status is pending_approval or pending"
     ),
-    "order_read": "order {order} (id {id}) needs files for: {files:list}; items without artwork: {others}",
+    "order_read": "order {order} (id {id}) needs files for: {files:list}; items that need none: {others}",
     "listed_order_needs_no_artwork": "order {order} (id {id}) has no item that needs artwork",
     "listed_order_not_read": "order {order} cannot be read: {error}; correct it in the shop",
     "order_reads_differently": (
