@@ -94,7 +94,7 @@ def table(measured: dict[Setting, list[float]]) -> str:
         for (delay, at_once), rate in medians.items()
     ]
     return "\n".join(
-        ["| Storage responds after | Orders at once | Orders/s | Times as fast as one at a time |", "|--:|--:|--:|--:|", *rows, ""]
+        ["| Storage responds after | Orders at once | Orders/s | ÷ one at a time |", "|--:|--:|--:|--:|", *rows, ""]
     )
 
 
