@@ -55,8 +55,8 @@ class PassResult:
         requests: Requests to the storage by kind.
         timings: Where the time of the scan went, in seconds.
         seconds: How long the pass took.
-        stopped_by: What ended it early: its ``deadline``, and the pass in the next slot continues; or ``stop``, and the
-            merchant is due at once.
+        stopped_by: What ended it early, or None. After ``deadline``, the pass in the next slot continues. After
+            ``stop``, the merchant is due immediately.
     """
 
     merchant: str
