@@ -191,10 +191,10 @@ class TestCheck:
         ("factory", "step", "message", "code"),
         [
             ("refused", "login", "the key is not valid", 3),
-            ("broken", "list", "pending_orders raised KeyError: 'orders'", 3),
+            ("broken", "orders", "pending_orders raised KeyError: 'orders'", 3),
             ("edited", "order", "order 1001 has other values in get_order than in pending_orders", 2),
             ("asynchronous", "declarations", "fulfill is an async method", 2),
-            ("empty", "list", "no order is pending", 0),
+            ("empty", "orders", "no order is pending", 0),
         ],
     )
     def test_a_client_that_cannot_be_used(self, tmp_path, factory, step, message, code):

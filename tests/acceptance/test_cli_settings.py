@@ -260,7 +260,7 @@ class TestCheckWithOrders:
         assert self.steps(*shop.place)["files"]["details"]["orders"] == 0
 
     def test_the_orders_file_alone(self, shop):
-        assert list(self.steps("--orders-file", shop.orders)) == ["list", "order"]
+        assert list(self.steps("--orders-file", shop.orders)) == ["orders", "order"]
 
     @pytest.mark.parametrize(
         ("arguments", "step", "cure"),
@@ -285,7 +285,7 @@ class TestCheckWithOrders:
 
     def test_a_missing_orders_file_is_a_failed_step(self, shop):
         steps = self.steps(shop.artwork.as_uri(), "--orders-file", "nowhere.json")
-        assert "give the path of a file with the orders" in steps["list"]["message"]
+        assert "give the path of a file with the orders" in steps["orders"]["message"]
         assert "files" not in steps
 
     @pytest.mark.parametrize(

@@ -42,15 +42,15 @@ def check_client(client: FulfillmentClient, *, skus: bool = False) -> Iterator[C
         yield _failed("login", error)
         return
     except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
-        yield _failed("list", _as_ours("pending_orders", error))
+        yield _failed("orders", _as_ours("pending_orders", error))
         return
     if is_file:
-        yield CheckStep(name="list", verdict=Verdict.OK, because=reason("orders_file_read"))
+        yield CheckStep(name="orders", verdict=Verdict.OK, because=reason("orders_file_read"))
     else:
         yield CheckStep(name="login", verdict=Verdict.OK, because=reason("client_logged_in"))
     if not orders:
         code = "no_pending_orders_in_file" if is_file else "no_pending_orders"
-        yield CheckStep(name="list", verdict=Verdict.WARNING, because=reason(code))
+        yield CheckStep(name="orders", verdict=Verdict.WARNING, because=reason(code))
     for order in orders:
         yield _read(client, order, skus=skus)
 
