@@ -255,7 +255,7 @@ def test_a_write_test_leaves_nothing_and_warns_of_the_permission(s3_server, loca
         report = check(opened(s3_server.url(bucket, "in"), local_network, s3_server.keys), write_test=True)
         assert verdicts(report)["write"] is Verdict.WARNING
         assert "read and list only" in message(report, "write")
-        assert ("stay hidden" in message(report, "write")) is versioned
+        assert ("stay in the bucket" in message(report, "write")) is versioned
         assert keys_in(s3_server, bucket) == set()
 
 
