@@ -441,7 +441,7 @@ def advance_one(ledger: Ledger, lease: Lease, steps: Iterable[Step] = (), *, rel
 
 @runtime_checkable
 class AlertStore(Protocol):
-    """Keeps what each merchant was told about open problems. Called by several threads and processes at once."""
+    """Keeps which open problems were reported to each merchant. Called by several threads and processes at once."""
 
     def read_alerts(self, tenant: str, location: str) -> AlertRecord:
         """Returns the record of one location of a tenant. Never writes.

@@ -32,8 +32,8 @@ _GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 class Webhook:
     """A ``Notifier`` for incoming webhooks of Slack, and of servers that accept the same JSON.
 
-    Needs the extra ``alerts``. Whoever knows the URL can write to your channel, so no message, log or ``repr`` contains
-    it. A message is sent once; if that fails, the next scan sends it.
+    Needs the extra ``alerts``. Everyone who knows the URL can write to your channel, so no message, log or ``repr``
+    contains it. A message is sent once; if that fails, the next scan sends it.
 
     Args:
         url: The URL of the webhook.

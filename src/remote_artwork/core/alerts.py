@@ -275,7 +275,7 @@ class Digest:
 def compare_with_state(state: AlertState, report: ScanReport, policy: AlertPolicy) -> tuple[Digest, AlertState] | None:
     """Compare the report of a scan with what was kept.
 
-    Numbers in ``unknown_orders`` are not reported: whoever asked for them has the report.
+    Numbers in ``unknown_orders`` are not reported: they are in the report of the scan that asked for them.
 
     If the clock of an earlier scan was more than a day ahead, nothing that was kept is used. The problems that are open
     are then reported once more.

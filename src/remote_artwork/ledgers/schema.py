@@ -159,8 +159,8 @@ alerts: Table = Table(
     Column("claimed_until", Double),
     PrimaryKeyConstraint("tenant", "location_key", name="remote_artwork_alert_key"),
 )
-"""What a merchant was told about the problems of one location. ``location_key`` is a digest: a URL can be longer than
-an entry of an index. ``state`` is JSON. ``claimed_until`` is set while a worker sends a message."""
+"""The problems of one location that were reported to its merchant. ``location_key`` is a digest: a URL can be longer
+than an entry of an index. ``state`` is JSON. ``claimed_until`` is set while a worker sends a message."""
 
 call_shares: Table = Table(
     "remote_artwork_call_share",
